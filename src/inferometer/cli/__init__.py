@@ -1,0 +1,88 @@
+"""The command line: parse, call, print. The only package that prints or exits.
+
+Commands live in modules of their own and are imported when called, so that `inferometer --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from inferometer import __version__
+from inferometer.errors import InferometerError, unknown
+
+# command: (module below inferometer.cli, one line of help). The function in the module has the command's name,
+# with "_command" appended.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Measure a model on every framework this machine can run."),
+    "show": ("run", "Print the table of a run directory again."),
+    "frameworks": ("frameworks", "List every framework known, and whether it can run here."),
+    "env": ("frameworks", "List, build or remove the frameworks' environments."),
+    "machine": ("frameworks", "Describe this machine."),
+    "measure": ("energy", "Energy, time and mean power of any command."),
+    "meters": ("energy", "List, characterize or publish this machine's energy meters."),
+    "report": ("results", "Write one self-contained HTML report of any set of runs."),
+    "table": ("results", "Print one metric of any set of runs as a table."),
+    "recommend": ("results", "Choose framework, precision and batch size under constraints."),
+    "compare": ("results", "Compare two runs cell by cell."),
+    "merge": ("results", "Pool runs into one run directory."),
+    "import": ("importing", "Turn other people's CSV files into a run directory."),
+    "serve": ("serving", "Serve the live report of a folder of runs."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"inferometer.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS:
+            raise unknown("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="inferometer")
+def cli() -> None:
+    """Which inference framework, precision and batch size to deploy: fastest, or least energy per inference."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    sys.exit(invoke(arguments))
+
+
+def invoke(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors are one line on stderr, never a traceback."""
+    try:
+        result = cli.main(arguments, prog_name="inferometer", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except InferometerError as error:
+        return _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        sys.stderr.close()
+        return 0
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"inferometer: {' '.join(message.split())}", err=True)
+    return code

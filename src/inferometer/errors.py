@@ -1,0 +1,55 @@
+"""The exceptions that the core raises; only the command line catches them.
+
+InferometerError            base: one clear line (the value, the limit, the remedy)
+├── UsageError              the request cannot be met as written (unknown name, bad number, missing file)
+├── EnvironmentBuildError   a framework's virtual environment could not be built or lacks its framework
+├── ModelError              a model could not be loaded, converted or checked
+├── StoreError              a run directory could not be read or written
+├── MeterError              a source of energy readings failed or sent something malformed
+└── ProtocolError           a worker process broke the line protocol
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InferometerError(Exception):
+    """Base of everything the core raises on purpose; its text is one line for the user."""
+
+    exit_code = 1
+
+
+class UsageError(InferometerError):
+    """The request cannot be met as written."""
+
+    exit_code = 2
+
+
+class EnvironmentBuildError(InferometerError):
+    """A framework's virtual environment could not be built or lacks its framework."""
+
+
+class ModelError(InferometerError):
+    """A model could not be loaded, converted or checked."""
+
+
+class StoreError(InferometerError):
+    """A run directory could not be read or written."""
+
+
+class MeterError(InferometerError):
+    """A source of energy readings failed or sent something malformed."""
+
+
+class ProtocolError(InferometerError):
+    """A worker process broke the line protocol."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name that is not among ``known``, with the nearest one."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return UsageError(f"unknown {kind} '{name}'{hint} (known: {', '.join(names)})")

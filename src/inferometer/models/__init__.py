@@ -1,0 +1,1 @@
+"""Sources of models and images, and the artifact each framework needs, converted once and checked at once."""

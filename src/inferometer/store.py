@@ -1,0 +1,160 @@
+"""Append-only run directories: run.json, cells.jsonl, logs/.
+
+Layout
+    run.json      `records.RunInfo`, written once, replaced atomically
+    cells.jsonl   a `records.Record` a line, appended and flushed to disk as each cell ends
+    logs/         stdout and stderr of every worker
+A torn last line (the writer was killed) is ignored; a damaged line elsewhere is an error with its number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from inferometer.errors import StoreError
+from inferometer.records import SCHEMA, Cell, Record, RunInfo
+
+RUN_FILE = "run.json"
+CELLS_FILE = "cells.jsonl"
+
+_decode_record = msgspec.json.Decoder(Record)
+_decode_info = msgspec.json.Decoder(RunInfo)
+
+
+class _Header(msgspec.Struct):
+    schema: int
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as read from its directory: facts and every ended cell, in the order they ended."""
+
+    path: Path
+    info: RunInfo
+    records: tuple[Record, ...]
+
+    @property
+    def missing(self) -> tuple[tuple[Cell, int], ...]:
+        """Return the planned (cell, round) pairs with no ended record, in plan order; interrupted ones count as missing."""
+        ended = {(r.cell, r.round) for r in self.records if r.status != "interrupted"}
+        pairs = ((cell, number) for number in range(self.info.protocol.rounds) for cell in self.info.cells)
+        return tuple(pair for pair in pairs if pair not in ended)
+
+
+class RunWriter:
+    """Appends ended cells to a run directory; every append survives a kill -9 that follows it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._cells = path / CELLS_FILE
+
+    @classmethod
+    def create(cls, path: Path, info: RunInfo) -> RunWriter:
+        """Make a new run directory holding ``info``; StoreError if it exists with a run in it or cannot be written."""
+        if (path / RUN_FILE).exists():
+            raise StoreError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
+        try:
+            (path / "logs").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        writer = cls(path)
+        writer.write_info(info)
+        writer._append(b"")
+        return writer
+
+    def write_info(self, info: RunInfo) -> None:
+        """Replace run.json atomically."""
+        target = self.path / RUN_FILE
+        temporary = target.with_suffix(".tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(info), indent=1) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError as error:
+            raise _cannot_write(target, error) from error
+
+    def append(self, record: Record) -> None:
+        """Add one ended cell and flush it to disk."""
+        self._append(msgspec.json.encode(record) + b"\n")
+
+    def _append(self, data: bytes) -> None:
+        try:
+            descriptor = os.open(self._cells, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                _end_torn_line(descriptor)
+                _write_whole(descriptor, data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _cannot_write(self._cells, error) from error
+
+
+def _end_torn_line(descriptor: int) -> None:
+    """Cut a last line without its newline (a killed writer), so that the next record starts on a line of its own."""
+    size = os.fstat(descriptor).st_size
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+        return
+    content = os.pread(descriptor, size, 0)
+    os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot write {path}: {error.strerror or error}; free space or give another --out")
+
+
+def read_run(path: Path | str) -> StoredRun:
+    """Read a run directory; StoreError (one line) if it is none, is damaged, or has a newer schema."""
+    path = Path(path)
+    info = _read_info(path / RUN_FILE)
+    cells = path / CELLS_FILE
+    try:
+        lines = cells.read_bytes().split(b"\n") if cells.exists() else []
+    except OSError as error:
+        raise StoreError(f"cannot read {cells}: {error.strerror}") from error
+    return StoredRun(path, info, tuple(_read_records(cells, lines)))
+
+
+def _read_info(path: Path) -> RunInfo:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
+        ) from error
+    try:
+        schema = msgspec.json.decode(data, type=_Header).schema
+        if schema > SCHEMA:
+            raise StoreError(
+                f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
+            )
+        return _decode_info.decode(data)
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path} is damaged or no inferometer run: {error}") from error
+
+
+def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
+    records = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(_decode_record.decode(line))
+        except msgspec.MsgspecError as error:
+            if number == len(lines):  # no newline after it: the writer was killed within this line
+                break
+            raise StoreError(f"{path}:{number}: damaged record: {error}") from error
+    return records

@@ -1,0 +1,40 @@
+"""Formatting of quantities for people; stored values stay in SI units."""
+
+from __future__ import annotations
+
+import math
+
+_DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return ``value`` with ``digits`` significant digits, thousands separated, never in exponent form."""
+    if not math.isfinite(value):
+        return "n/a"
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    return f"{rounded:,.{max(decimals, 0)}f}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a short text in the unit that suits: '12.3 ms', '4 min 05 s'."""
+    if seconds >= 3600:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+    if seconds >= 60:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    for scale, unit in _DURATIONS:
+        if abs(seconds) >= scale:
+            return f"{significant(seconds / scale)} {unit}"
+    return "0 s"
+
+
+def size(count: float) -> str:
+    """Return bytes as a short text with a binary unit: '1.4 GiB'."""
+    for unit in _BINARY:
+        if abs(count) < 1024 or unit == _BINARY[-1]:
+            return f"{significant(count)} {unit}"
+        count /= 1024
+    raise AssertionError("unreachable")

@@ -1,0 +1,1 @@
+"""The process inside a framework's venv: imports the standard library, numpy and that framework, nothing else."""

@@ -1,0 +1,1 @@
+"""One module a runtime; the only place that imports a framework."""

@@ -1,0 +1,65 @@
+import msgspec
+import pytest
+
+from inferometer.errors import StoreError
+from inferometer.records import SCHEMA, Cell, Loop, Protocol, Record, RunInfo
+from inferometer.store import RunWriter, read_run
+
+CELL = Cell("m", "onnxrt", "fp32", 8, "cpu")
+
+
+def info(rounds=2):
+    return RunInfo(protocol=Protocol(rounds=rounds), cells=(CELL,))
+
+
+def test_round_trip(tmp_path):
+    writer = RunWriter.create(tmp_path / "run", info())
+    record = Record(CELL, 0, "ok", loops=(Loop(1.5, (0.5, 1.0)),), images=16)
+    writer.append(record)
+    stored = read_run(tmp_path / "run")
+    assert stored.records == (record,)
+    assert stored.info == info()
+    assert stored.missing == ((CELL, 1),)
+
+
+def test_torn_last_line_is_ignored_and_cut_before_the_next_record(tmp_path):
+    writer = RunWriter.create(tmp_path, info())
+    writer.append(Record(CELL, 0, "ok"))
+    with (tmp_path / "cells.jsonl").open("ab") as file:
+        file.write(b'{"cell": {"model"')
+    assert [r.round for r in read_run(tmp_path).records] == [0]
+    writer.append(Record(CELL, 1, "ok"))
+    assert [r.round for r in read_run(tmp_path).records] == [0, 1]
+
+
+def test_damage_in_the_middle_names_the_line(tmp_path):
+    writer = RunWriter.create(tmp_path, info())
+    with (tmp_path / "cells.jsonl").open("ab") as file:
+        file.write(b"garbage\n")
+    writer.append(Record(CELL, 0, "ok"))
+    with pytest.raises(StoreError, match=r"cells.jsonl:1: damaged"):
+        read_run(tmp_path)
+
+
+def test_newer_schema_says_upgrade(tmp_path):
+    RunWriter.create(tmp_path, info())
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode({"schema": SCHEMA + 1}))
+    with pytest.raises(StoreError, match="upgrade"):
+        read_run(tmp_path)
+
+
+def test_existing_run_is_not_overwritten(tmp_path):
+    RunWriter.create(tmp_path, info())
+    with pytest.raises(StoreError, match="--resume"):
+        RunWriter.create(tmp_path, info())
+
+
+def test_no_run_directory_is_one_line(tmp_path):
+    with pytest.raises(StoreError, match="no run directory"):
+        read_run(tmp_path)
+
+
+def test_interrupted_cells_are_missing(tmp_path):
+    writer = RunWriter.create(tmp_path, info(rounds=1))
+    writer.append(Record(CELL, 0, "interrupted"))
+    assert read_run(tmp_path).missing == ((CELL, 0),)
