@@ -1,0 +1,195 @@
+"""Pure statistics of repeated measurements; no input, no output, no records.
+
+Everything works on logarithms: relative noise is about the same for slow and fast cells, a ratio becomes a
+difference, and an interval never reaches below zero. `docs/statistics.md` says why these methods.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+ALPHA = 0.05
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far a log ratio may be off: its estimate, standard error and degrees of freedom."""
+
+    log_ratio: float
+    error: float
+    dof: float
+
+    @property
+    def p(self) -> float:
+        """Return the two-sided p-value of "no difference" (Student's t)."""
+        if not self.error > 0:
+            return 1.0 if self.log_ratio == 0 else 0.0
+        return 2.0 * _t_cdf(-abs(self.log_ratio) / self.error, self.dof)
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the confidence interval of the ratio (not of its logarithm)."""
+        reach = t_quantile(confidence, self.dof) * self.error
+        return math.exp(self.log_ratio - reach), math.exp(self.log_ratio + reach)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What all cells together say about a cell's variance (Smyth 2004, section 3 and 6)."""
+
+    variance: float
+    dof: float  # 0: nothing known, ordinary t; infinity: all cells share one variance
+    total_dof: float  # of all cells together: no test may claim more
+
+    def moderate(self, variance: float, dof: float) -> tuple[float, float]:
+        """Return a cell's moderated variance and its degrees of freedom."""
+        if self.dof <= 0:
+            return variance, dof
+        if math.isinf(self.dof):
+            return self.variance, max(self.total_dof, dof)
+        mixed = (self.dof * self.variance + dof * variance) / (self.dof + dof)
+        return mixed, max(min(self.dof + dof, self.total_dof), dof)
+
+
+NO_PRIOR = Prior(0.0, 0.0, 0.0)
+
+
+def t_quantile(confidence: float, dof: float) -> float:
+    """Return the two-sided quantile of Student's t: 12.7 for 95 % and one degree of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(min(dof, 1e9), 0.5 + confidence / 2))
+
+
+def _t_cdf(value: float, dof: float) -> float:
+    from scipy.special import stdtr
+
+    return float(stdtr(min(dof, 1e9), value))
+
+
+def reach_of_mean(logs: Sequence[float] | Floats, confidence: float = CONFIDENCE) -> float | None:
+    """Return the half width of the t interval of the mean of ``logs``; None for fewer than two values."""
+    count = len(logs)
+    if count < 2:
+        return None
+    return t_quantile(confidence, count - 1) * float(np.std(logs, ddof=1)) / math.sqrt(count)
+
+
+def around(value: float, reach: float | None) -> tuple[float | None, float | None]:
+    """Return the interval of ``value`` whose logarithm is known to +- ``reach``."""
+    if reach is None:
+        return None, None
+    return value * math.exp(-reach), value * math.exp(min(reach, 700.0))
+
+
+def fit_prior(variances: Sequence[float], dofs: Sequence[float]) -> Prior:
+    """Fit a scaled inverse chi-squared prior to the cells' sample variances (Smyth 2004, section 6.2).
+
+    With fewer than three cells there is nothing to borrow and the ordinary t test remains.
+    """
+    from scipy.special import digamma, polygamma
+
+    keep = [(v, d) for v, d in zip(variances, dofs, strict=True) if d > 0 and math.isfinite(v)]
+    if len(keep) < 3 or not any(v > 0 for v, _ in keep):
+        return NO_PRIOR
+    s2 = np.array([v for v, _ in keep])
+    half = np.array([d for _, d in keep]) / 2
+    s2 = np.maximum(s2, 1e-5 * np.median(s2[s2 > 0]))
+    e = np.log(s2) - digamma(half) + np.log(half)
+    excess = float(np.var(e, ddof=1) - np.mean(polygamma(1, half)))
+    total = float(2 * half.sum())
+    if excess <= 0:
+        return Prior(float(np.exp(np.mean(e))), math.inf, total)
+    half_dof = _inverse_trigamma(excess)
+    variance = math.exp(float(np.mean(e)) + float(digamma(half_dof)) - math.log(half_dof))
+    return Prior(variance, 2 * half_dof, total)
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Return x with trigamma(x) = value by Newton's method (Smyth 2004, appendix)."""
+    from scipy.special import polygamma
+
+    if value > 1e7:
+        return 1 / math.sqrt(value)
+    if value < 1e-6:
+        return 1 / value
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, x))
+        x += step
+        if -step / x < 1e-8:
+            break
+    return x
+
+
+def paired(differences: Sequence[float] | Floats, prior: Prior = NO_PRIOR) -> Spread:
+    """Return the spread of a mean of paired log differences (one a round); needs at least two."""
+    count = len(differences)
+    variance, dof = prior.moderate(float(np.var(differences, ddof=1)), count - 1)
+    return Spread(float(np.mean(differences)), math.sqrt(variance / count), dof)
+
+
+def welch(
+    first: Sequence[float] | Floats, second: Sequence[float] | Floats, prior: Prior = NO_PRIOR
+) -> Spread:
+    """Return the spread of mean(second) - mean(first) of independent logs (Welch 1947); two values each at least.
+
+    ``prior`` is of the variance of one value, not of a difference.
+    """
+    parts = []
+    for logs in (first, second):
+        variance, dof = prior.moderate(float(np.var(logs, ddof=1)), len(logs) - 1)
+        parts.append((variance / len(logs), dof))
+    total = parts[0][0] + parts[1][0]
+    dof = (
+        total**2 / sum(part**2 / dof for part, dof in parts)
+        if total > 0
+        else cast(float, len(first) + len(second) - 2)
+    )
+    return Spread(float(np.mean(second) - np.mean(first)), math.sqrt(total), dof)
+
+
+def false_discovery(ps: Sequence[float]) -> list[float]:
+    """Return p-values adjusted after Benjamini and Hochberg 1995.
+
+    Where nothing differs at all, the chance of any adjusted value below 0.05 is at most 5 %.
+    """
+    count = len(ps)
+    order = sorted(range(count), key=lambda i: ps[i], reverse=True)
+    adjusted = [1.0] * count
+    smallest = 1.0
+    for place, index in enumerate(order):
+        smallest = min(smallest, ps[index] * count / (count - place))
+        adjusted[index] = smallest
+    return adjusted
+
+
+@dataclass(frozen=True)
+class Line:
+    """A least-squares line y = intercept + slope * x and its coefficient of determination."""
+
+    slope: float
+    intercept: float
+    r2: float
+    n: int
+
+
+def regress(x: Sequence[float], y: Sequence[float]) -> Line | None:
+    """Fit y on x by least squares; None for fewer than two distinct x."""
+    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if len(xs) < 2 or float(np.ptp(xs)) == 0:
+        return None
+    dx, dy = xs - xs.mean(), ys - ys.mean()
+    slope = float(dx @ dy / (dx @ dx))
+    total = float(dy @ dy)
+    r2 = 1.0 if total == 0 else float((dx @ dy) ** 2 / ((dx @ dx) * total))
+    return Line(slope, float(ys.mean() - slope * xs.mean()), r2, len(xs))

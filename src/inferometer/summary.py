@@ -1,0 +1,155 @@
+"""What a set of runs says about each cell: one `CellSummary` a cell and machine, pooled over rounds and runs.
+
+    results = summarise([read_run(path) for path in paths])
+    for summary in results.summaries:
+        estimate = METRICS["throughput"].of(summary)
+
+A summary carries its own name, unit, interval and source, so that no printer needs to know a metric. All of it is
+derived on reading; `docs/statistics.md` gives the methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from inferometer import estimates, pooling
+from inferometer.estimates import Estimate, Series
+from inferometer.metrics import METRICS, Metric
+from inferometer.records import Actual, Cell, Machine, Parity, Record
+from inferometer.stats import Floats
+from inferometer.store import StoredRun
+
+__all__ = [
+    "METRICS",
+    "CellSummary",
+    "Estimate",
+    "Metric",
+    "PrepareEstimate",
+    "Results",
+    "Series",
+    "summarise",
+]
+
+PrepareEstimate = estimates.PrepareEstimate
+
+
+@dataclass(frozen=True, eq=False)
+class CellSummary:
+    """One cell on one machine: estimates with intervals, or the status and cause of why there are none."""
+
+    key: str  # unique within a Results
+    cell: Cell
+    row: str  # what a table's row is called: framework, with version and precision where needed to tell rows apart
+    machine: str  # label of the machine or GPU that did the work; a key of Results.machines
+    model: str  # label of the model
+    paths: tuple[Path, ...]  # run directories pooled here
+    status: str  # a records.Status; only "ok" is ever ranked
+    cause: str = ""
+    rounds: int = 0  # fresh processes that measured it
+    loops: int = 0
+    throughput: Estimate | None = None  # images/s, mean over loops (the report's)
+    throughput_total: Estimate | None = None  # images/s, all images over all time
+    latency_image: Estimate | None = None  # s, inverse of throughput (the report's)
+    latency_batch: Estimate | None = None  # s a full batch, mean
+    p50: Estimate | None = None  # s a full batch
+    p90: Estimate | None = None
+    p99: Estimate | None = None
+    prepare: PrepareEstimate | None = None
+    power: Estimate | None = None  # W, of the device that did the work, over the timed loops
+    energy_image: Estimate | None = None  # J
+    energy_time: Estimate | None = None  # J s, energy per image x time per image
+    images_per_joule: Estimate | None = None
+    images_per_watt: Estimate | None = None  # images/s per W
+    idle_w: float | None = None  # of that device at rest
+    energy_reason: str = ""  # why there is no energy: "no meter: ...", "unresolved: ..."
+    memory: Estimate | None = None  # bytes, peak
+    parity: Parity | None = None  # the worst round's
+    accuracy: Estimate | None = None  # top-1 agreement with the reference, 0 to 1
+    flags: tuple[str, ...] = ()
+    actual: Actual | None = None
+    phases: dict[str, float] = field(default_factory=dict)  # mean s a batch
+    series: dict[str, Series] = field(default_factory=dict)  # per round: throughput, power, energy_image
+    records: tuple[Record, ...] = ()
+    best: bool = False  # highest throughput of its machine, model, mode and batch size
+    tie: bool = False  # of two or more that the data cannot tell from the best (the best included)
+    best_overall: bool = False  # highest throughput of its machine, model and mode over all batch sizes
+
+    @property
+    def ranked(self) -> bool:
+        """Return whether the cell may compete: it ended well and has a throughput."""
+        return self.status == "ok" and self.throughput is not None
+
+    def batch_latencies_s(self) -> Floats:
+        """Return every full batch's latency in seconds, all rounds, in order; empty where only loops are known."""
+        parts = [estimates.full_batches(record) for record in self.records if record.status == "ok"]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Any number of runs, summarised: cells in plan order, machines by label."""
+
+    summaries: tuple[CellSummary, ...]
+    runs: tuple[StoredRun, ...]
+    machines: dict[str, Machine]
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Return every batch size, ascending."""
+        return tuple(sorted({s.cell.batch_size for s in self.summaries}))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Return every row label (framework, with precision or version where needed), in order of appearance."""
+        return tuple(dict.fromkeys(s.row for s in self.summaries))
+
+    def select(self, *, model: str | None = None, mode: str | None = None) -> tuple[CellSummary, ...]:
+        """Return the summaries of one model label and mode."""
+        return tuple(
+            s
+            for s in self.summaries
+            if (model is None or s.model == model) and (mode is None or s.cell.mode == mode)
+        )
+
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]:
+        """Return the (model, mode) pairs present: figures of two of them are never ranked against each other."""
+        return tuple(dict.fromkeys((s.model, s.cell.mode) for s in self.summaries))
+
+
+def summarise(runs: Sequence[StoredRun]) -> Results:
+    """Pool the runs' records per cell and machine, estimate every metric, and mark the best and its ties."""
+    from inferometer.ranking import standings
+
+    pools = pooling.pool(runs)
+    machines: dict[str, Machine] = {}
+    for entry in pools:
+        machines.setdefault(entry.machine, entry.hardware)
+    summaries = tuple(_summarise(entry) for entry in pools)
+    places = standings(summaries, METRICS["throughput"])
+    marked = tuple(
+        replace(s, best=p.best, tie=p.tie, best_overall=p.best_overall) if (p := places.get(s.key)) else s
+        for s in summaries
+    )
+    return Results(marked, tuple(runs), machines)
+
+
+def _summarise(entry: pooling.Pool) -> CellSummary:
+    values = estimates.estimate(entry.good, entry.cell)
+    return CellSummary(
+        key=entry.key,
+        cell=entry.cell,
+        row=entry.row,
+        machine=entry.machine,
+        model=entry.model,
+        paths=entry.paths,
+        status=entry.status,
+        cause=entry.cause,
+        flags=entry.flags,
+        records=tuple(record for _, record in entry.records),
+        **values,
+    )

@@ -1,0 +1,172 @@
+import math
+
+import pytest
+
+from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
+from inferometer.summary import METRICS, summarise
+from sample_runs import GPU_MACHINE, cell, record, rounds_of, run
+
+
+def only(records, **more):
+    (summary,) = summarise([run(records, **more)]).summaries
+    return summary
+
+
+def test_throughput_is_the_mean_over_loops_and_total_is_images_over_time():
+    loops = (Loop(1.0), Loop(4.0))  # 512 and 128 images/s
+    summary = only([Record(cell(), 0, "ok", images=512, loops=loops)])
+    assert summary.throughput.value == pytest.approx(320.0)
+    assert summary.throughput_total.value == pytest.approx(1024 / 5)
+    assert summary.latency_image.value == pytest.approx(1 / 320)
+    assert summary.throughput.source == "within one process"
+
+
+def test_interval_lets_rounds_count_not_loops():
+    summary = only(rounds_of(cell(), [990.0, 1000.0, 1010.0], loops=50))
+    spread = math.log(1010 / 990) / 2  # sd of three nearly even logs
+    reach = 4.302653 * spread / math.sqrt(3)
+    assert summary.throughput.n == 3
+    assert summary.throughput.source == "rounds"
+    assert math.log(summary.throughput.high / summary.throughput.value) == pytest.approx(reach, rel=1e-3)
+    assert summary.throughput.low < 1000 < summary.throughput.high
+
+
+def test_percentiles_leave_the_partial_batch_out():
+    loop = Loop(1.0, (0.010, 0.030, 0.001), images=20)  # batches of 8, 8 and 4
+    summary = only([Record(cell(batch_size=8), 0, "ok", images=20, loops=(loop,))])
+    assert summary.p50.value == pytest.approx(0.020)
+    assert summary.latency_batch.value == pytest.approx(0.020)
+    assert summary.batch_latencies_s().tolist() == [0.010, 0.030]
+
+
+def test_energy_by_hand():
+    summary = only(rounds_of(cell(), [1000.0, 1000.0], power_w=50.0))
+    assert summary.power.value == pytest.approx(50.0)
+    assert summary.energy_image.value == pytest.approx(0.05)
+    assert summary.images_per_joule.value == pytest.approx(20.0)
+    assert summary.images_per_watt.value == pytest.approx(20.0)
+    assert summary.energy_time.value == pytest.approx(0.05 / 1000)
+    assert summary.power.source == "nvml counter"
+    assert summary.power.high == pytest.approx(50.5, rel=1e-3)  # the meter's own 1 %
+    assert summary.energy_time.high == pytest.approx(0.05 / 1000 * 1.01, rel=1e-3)
+
+
+def test_no_energy_says_why():
+    summary = only([record(cell(), energy=Energy(reason="no meter: no permission"))])
+    assert summary.power is None
+    assert summary.energy_reason == "no meter: no permission"
+
+
+def test_published_means_stand_in_for_missing_loops():
+    summary = only([Record(cell(), 0, "ok", published={"throughput": 200.0, "power": 50.0})])
+    assert (summary.throughput.value, summary.throughput.low, summary.throughput.source) == (
+        200.0,
+        None,
+        "published",
+    )
+    assert summary.energy_image.value == pytest.approx(0.25)
+    assert summary.latency_image.value == pytest.approx(0.005)
+    assert summary.rounds == 0
+
+
+def test_runs_of_the_same_hardware_pool_and_others_do_not():
+    first = run([record(cell(), rate=1000.0)], "a")
+    second = run([record(cell(), rate=1020.0)], "b")
+    other = run([record(cell())], "c", machine=Machine(cpu="CPU 9", gpus=(Gpu(0, "GPU-9", "A2"),)))
+    results = summarise([first, second, other])
+    assert [(s.machine, s.rounds) for s in results.summaries] == [("H100", 2), ("A2", 1)]
+    assert len(results.summaries[0].paths) == 2
+
+
+def test_two_versions_on_one_machine_stay_apart():
+    def at(version):
+        base = record(cell())
+        return run([record(cell(), actual=type(base.actual)(version=version))], version)
+
+    results = summarise([at("1.29"), at("1.30")])
+    assert results.rows == ("onnxrt 1.29", "onnxrt 1.30")
+
+
+def test_two_gpus_of_one_name_stay_apart():
+    gpus = (Gpu(0, "GPU-1", "H100"), Gpu(1, "GPU-2", "H100"))
+    results = summarise(
+        [run([record(cell()), record(cell(device="cuda:1"))], machine=Machine(hostname="box", gpus=gpus))]
+    )
+    assert list(results.machines) == ["H100 (cuda:0)", "H100 (cuda:1)"]
+
+
+def test_precision_is_named_where_it_tells_rows_apart():
+    results = summarise([run([record(cell("tf")), record(cell("torch", precision="fp16"))])])
+    assert results.rows == ("tf", "torch fp16")
+
+
+def test_a_condemned_round_is_never_ranked_and_an_unlucky_one_is_flagged():
+    slow, odd = cell("tf"), cell("torch")
+    records = [
+        *rounds_of(cell(), [1000.0, 1001.0, 1002.0]),
+        *rounds_of(slow, [9000.0, 9000.0]),
+        Record(slow, 2, "parity-failed", cause="max_rel 0.3 above 0.001"),
+        *rounds_of(odd, [900.0, 901.0]),
+        Record(odd, 2, "crashed", cause="SIGSEGV"),
+    ]
+    good, bad, flagged = summarise([run(records)]).summaries
+    assert good.best and not bad.best and not bad.ranked
+    assert bad.status == "parity-failed" and "1 of 3 rounds" in bad.cause
+    assert flagged.ranked and flagged.flags == ("1 of 3 rounds crashed: SIGSEGV",)
+
+
+def test_skips_and_failures_carry_their_cause():
+    skip = Skip(cell("tensorrt"), "no tensorrt package; install it")
+    results = summarise([run([Record(cell("jax"), 0, "out-of-memory", cause="asked 9 GiB")], skips=[skip])])
+    assert [(s.status, s.cause) for s in results.summaries] == [
+        ("out-of-memory", "asked 9 GiB"),
+        ("skipped", "no tensorrt package; install it"),
+    ]
+
+
+def test_an_interruption_does_not_replace_a_result():
+    summary = only([record(cell()), Record(cell(), 0, "interrupted")])
+    assert summary.status == "ok" and summary.rounds == 1
+
+
+def test_best_and_tie_by_paired_rounds_despite_drift():
+    drift = [1.0, 0.9, 0.8]  # the machine slows down for everyone
+    records = [
+        *rounds_of(cell("a"), [1000 * d * e for d, e in zip(drift, (1, 1.001, 0.999), strict=True)]),
+        *rounds_of(cell("b"), [1000 * d * e for d, e in zip(drift, (0.9995, 1, 1.0002), strict=True)]),
+        *rounds_of(cell("c"), [900 * d * e for d, e in zip(drift, (1.001, 1, 0.999), strict=True)]),
+    ]
+    a, b, c = summarise([run(records)]).summaries
+    assert a.tie and b.tie and a.best != b.best
+    assert not c.tie and not c.best
+
+
+def test_best_overall_is_one_cell_a_machine():
+    records = [record(cell(batch_size=b), rate=r) for b, r in ((8, 1000.0), (16, 1500.0), (32, 1400.0))]
+    results = summarise([run(records)])
+    assert [s.cell.batch_size for s in results.summaries if s.best_overall] == [16]
+    assert all(s.best for s in results.summaries)
+
+
+def test_modes_are_never_ranked_against_each_other():
+    results = summarise([run([record(cell(), rate=100.0), record(cell(mode="device"), rate=900.0)])])
+    assert [s.best for s in results.summaries] == [True, True]
+    assert results.sections == (("mobilenet", "host"), ("mobilenet", "device"))
+
+
+def test_every_metric_reads_a_full_summary():
+    summary = only(rounds_of(cell(), [1000.0, 1001.0], power_w=50.0))
+    for metric in METRICS.values():
+        estimate = metric.of(summary)
+        assert estimate is not None and estimate.unit == metric.unit, metric.name
+        assert metric.show(estimate.value)
+
+
+def test_a_loop_of_zero_seconds_gives_no_throughput():
+    summary = only([Record(cell(), 0, "ok", images=8, loops=(Loop(0.0),))])
+    assert summary.throughput is None and not summary.ranked and not summary.best
+
+
+def test_given_name_wins_over_hardware():
+    named = Machine(name="my A2", gpus=GPU_MACHINE.gpus)
+    assert only([record(cell())], machine=named).machine == "my A2"
