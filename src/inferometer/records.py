@@ -21,7 +21,8 @@ Status = Literal[
     "wrong-precision",  # computed in another precision than asked
     "out-of-memory",
     "unsupported",  # the framework refuses this model, precision or batch size
-    "timed-out",  # exceeded its time limit and was stopped
+    "timed-out",  # still computing at its time limit, and stopped
+    "hung",  # idle at its time limit, and stopped
     "crashed",  # the worker died of a signal of its own making (SIGSEGV, SIGABRT, ...)
     "killed",  # the worker was killed from outside (SIGKILL, SIGTERM)
     "failed",  # the framework raised an exception
@@ -220,7 +221,9 @@ class Protocol(msgspec.Struct, frozen=True):
     seed: int = 0
     threads: int = 0  # 0: usable cores
     timeout_s: float = 600.0
-    loops_budget_s: float = 0.0  # stop a cell's loops (at least 3) after so long; 0: never
+    budget_s: float = (
+        0.0  # cuts a slow cell's warm-ups (at a third of it) and loops (never below 3); 0: never
+    )
     energy_window_s: float = 0.0
 
 

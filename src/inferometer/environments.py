@@ -1,0 +1,211 @@
+"""A virtual environment per backend, built by uv from pinned requirements and keyed by their hash.
+
+Frameworks break each other when installed together, so none shares an environment with another. Building is locked and
+atomic: two runs at once share one build, and a half-built environment is never seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from inferometer import requirements
+from inferometer.cache import cache_folder
+from inferometer.errors import EnvironmentBuildError
+from inferometer.requirements import Requirements
+
+_FACTS = "inferometer.json"
+_NO_NETWORK = re.compile(
+    r"dns error|client error \(Connect\)|Failed to fetch|error sending request|Network is unreachable", re.I
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An interpreter with a framework in it."""
+
+    name: str
+    python: Path
+    given: bool = False  # the user's own interpreter, not built here
+    pins: str = ""  # the requirement lines, or "" where given
+    facts: Mapping[str, Any] = field(default_factory=dict)  # how it was built
+
+    def library_paths(self) -> list[str]:
+        """Return the CUDA library folders of its NVIDIA wheels (TensorFlow's own search for them is broken)."""
+        root = self.python.parent.parent / "lib"
+        return sorted(str(path) for path in root.glob("python*/site-packages/nvidia/*/lib") if path.is_dir())
+
+
+def environments_folder() -> Path:
+    """Return where the built environments lie."""
+    return cache_folder("environments")
+
+
+def locate(wanted: Requirements) -> Path:
+    """Return the folder that an environment with these requirements has, built or not."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}" if not wanted.python else wanted.python
+    text = "\n".join((*wanted.lines, wanted.torch_backend, version))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return environments_folder() / f"{wanted.name}-{wanted.accelerator}-{digest}"
+
+
+def is_built(wanted: Requirements) -> bool:
+    """Return whether the environment is there, whole."""
+    return (locate(wanted) / _FACTS).exists()
+
+
+def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
+    """Return the environment, building it first if need be; EnvironmentBuildError with the cause and the remedy."""
+    folder = locate(wanted)
+    with filelock.FileLock(f"{folder}.lock"):
+        if not is_built(wanted):
+            progress(f"building environment {wanted.name} ({', '.join(wanted.lines)})")
+            _build(wanted, folder, log)
+    return _built(wanted.name, folder)
+
+
+def _built(name: str, folder: Path) -> Environment:
+    facts = json.loads((folder / _FACTS).read_text())
+    return Environment(name, folder / "bin" / "python", pins="\n".join(facts["requirements"]), facts=facts)
+
+
+def _build(wanted: Requirements, folder: Path, log: Path) -> None:
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        interpreter = find_interpreter(wanted)
+        _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(partial)], wanted, log)
+        source = _install(wanted, partial, log)
+        facts = {"requirements": wanted.lines, "torch_source": source, "python": interpreter}
+        (partial / _FACTS).write_text(json.dumps(facts))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        raise EnvironmentBuildError(
+            f"cannot build environment '{wanted.name}' in {folder.parent}: {error.strerror}"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _install(wanted: Requirements, folder: Path, log: Path) -> str:
+    """Install the pins; return which build of torch was taken, where the requirements care."""
+    command = ["pip", "install", "--python", str(folder / "bin" / "python"), *wanted.lines]
+    if wanted.torch_backend:
+        try:
+            _uv([*command, "--torch-backend", wanted.torch_backend], wanted, log, UV_HTTP_RETRIES="0")
+            return f"torch's {wanted.torch_backend} index"
+        except EnvironmentBuildError:
+            _uv(
+                command, wanted, log
+            )  # that index is out of reach: the registry's default build runs on the CPU too
+            return "the registry's default build"
+    _uv(command, wanted, log)
+    return ""
+
+
+def find_interpreter(wanted: Requirements) -> str:
+    """Return a Python of this host that suits the requirements; EnvironmentBuildError if there is none."""
+    if not wanted.python:
+        return sys.executable
+    found = subprocess.run(
+        [uv_path(), "python", "find", "--no-python-downloads", wanted.python],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        raise EnvironmentBuildError(
+            f"environment '{wanted.name}' needs Python {wanted.python}, and none is installed; "
+            f"install one, or give --python {wanted.name}=PATH"
+        )
+    return found.stdout.strip()
+
+
+def uv_path() -> str:
+    """Return uv's executable, from its own package."""
+    import uv
+
+    return os.fsdecode(uv.find_uv_bin())
+
+
+def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: str) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    with log.open("ab") as output:
+        done = subprocess.run(
+            [uv_path(), "--no-python-downloads", "--color", "never", *arguments],
+            stdout=output, stderr=subprocess.PIPE, env={**kept, **environment}, check=False,
+        )  # fmt: skip
+        output.write(done.stderr)
+    if done.returncode:
+        raise EnvironmentBuildError(_cause(wanted, done.stderr.decode(errors="replace"), log))
+
+
+def _cause(wanted: Requirements, text: str, log: Path) -> str:
+    if _NO_NETWORK.search(text):
+        return (
+            f"cannot build environment '{wanted.name}': the package registry cannot be reached; connect to the network, "
+            f"or use an interpreter that has the framework: --python {wanted.name}=PATH"
+        )
+    lines = [line.strip(" ×╰─▶│") for line in text.splitlines() if line.strip()]
+    return f"cannot build environment '{wanted.name}': {' '.join(lines)[:400]} (log: {log})"
+
+
+@dataclass(frozen=True)
+class InstalledEnvironment:
+    """One folder of the environments' cache."""
+
+    name: str
+    folder: Path
+    size_bytes: int
+    requirements: tuple[str, ...]
+
+
+def list_installed() -> list[InstalledEnvironment]:
+    """Return every built environment, by name."""
+    return [
+        InstalledEnvironment(facts.parent.name, facts.parent, _size(facts.parent), _pins_of(facts))
+        for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
+    ]
+
+
+def _pins_of(facts: Path) -> tuple[str, ...]:
+    return tuple(json.loads(facts.read_text())["requirements"])
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def remove(folder: Path) -> None:
+    """Delete a built environment; waits for a build of it to end."""
+    with filelock.FileLock(f"{folder}.lock"):
+        shutil.rmtree(folder)
+
+
+__all__ = [
+    "Environment",
+    "InstalledEnvironment",
+    "ensure",
+    "environments_folder",
+    "find_interpreter",
+    "is_built",
+    "list_installed",
+    "locate",
+    "remove",
+    "requirements",
+]

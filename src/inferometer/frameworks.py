@@ -1,0 +1,155 @@
+"""Every framework known: one registration each, and the syntax `name[@version][:variant+variant]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inferometer.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A named configuration of a framework: settings that replace or add to its own."""
+
+    title: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One row of a result table: a runtime in one configuration."""
+
+    name: str
+    title: str
+    backend: str  # module below worker/backends
+    environment: str  # folder below envs/
+    form: str  # of the artifact it takes
+    distribution: str  # the package whose version `name@version` replaces
+    module: str  # what must be importable in a given interpreter
+    options: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    precisions: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"cpu": ("fp32",), "cuda": ("fp32", "tf32")}
+    )
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    # rough figures for the estimate of a run's length only: images/s of MobileNetV3-Large on two CPU cores, seconds to prepare
+    nominal_images_per_s: float = 100.0
+    nominal_prepare_s: float = 3.0
+
+
+@dataclass(frozen=True)
+class FrameworkChoice:
+    """A framework as the user named it: `onnxrt@1.30.0:io-binding`."""
+
+    framework: Framework
+    version: str = ""
+    variants: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Return the name of the row."""
+        version = f"@{self.version}" if self.version else ""
+        variant = f":{'+'.join(self.variants)}" if self.variants else ""
+        return f"{self.framework.name}{version}{variant}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the framework's settings with the variants' on top."""
+        merged = dict(self.framework.options)
+        for variant in self.variants:
+            merged.update(self.framework.variants[variant].options)
+        return merged
+
+
+_CHOICE = re.compile(r"(?P<name>[\w-]+)(@(?P<version>[\w.+!-]+?))?(:(?P<variants>[\w+-]+))?")
+
+
+def parse_choice(text: str) -> FrameworkChoice:
+    """Return the choice that ``text`` names; UsageError with the nearest name if there is none."""
+    match = _CHOICE.fullmatch(text.strip())
+    if not match:
+        raise UsageError(f"framework '{text}' is not of the form name[@version][:variant+variant]")
+    framework = find_framework(match["name"])
+    variants = tuple(match["variants"].split("+")) if match["variants"] else ()
+    for variant in variants:
+        if variant not in framework.variants:
+            if not framework.variants:
+                raise UsageError(f"framework '{framework.name}' has no variants, so '{text}' cannot be had")
+            raise unknown(f"variant of {framework.name}", variant, framework.variants)
+    return FrameworkChoice(framework, match["version"] or "", variants)
+
+
+def find_framework(name: str) -> Framework:
+    """Return a framework by name; UsageError with the nearest name if there is none."""
+    if name.lower() not in FRAMEWORKS:
+        raise unknown("framework", name, FRAMEWORKS)
+    return FRAMEWORKS[name.lower()]
+
+
+_GPU_ONLY = {"cuda": ("fp32", "tf32", "fp16", "bf16")}
+
+_ALL = (
+    Framework(
+        "tf", "TensorFlow, tf.function", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
+        nominal_images_per_s=160, nominal_prepare_s=8,
+    ),
+    Framework(
+        "tfxla", "TensorFlow, XLA", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
+        options={"xla": True}, nominal_images_per_s=20, nominal_prepare_s=12,
+    ),
+    Framework(
+        "keras", "Keras on TensorFlow, called eagerly", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
+        variants={"predict": Variant("model.predict_on_batch instead of calling the model", {"predict": True})},
+        nominal_images_per_s=50, nominal_prepare_s=8,
+    ),
+    Framework(
+        "kerasxla", "Keras on TensorFlow, XLA", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
+        options={"xla": True}, nominal_images_per_s=20, nominal_prepare_s=14,
+    ),
+    Framework(
+        "torch", "PyTorch, eager", "torch", "torch", "exported", "torch", "torch",
+        nominal_images_per_s=100, nominal_prepare_s=5,
+    ),
+    Framework(
+        "torch-compile", "PyTorch, Inductor", "torch", "torch", "exported", "torch", "torch",
+        options={"compile": True},
+        variants={
+            "max-autotune": Variant("Inductor tries every kernel", {"mode": "max-autotune-no-cudagraphs"}),
+        },
+        nominal_images_per_s=150, nominal_prepare_s=40,
+    ),
+    Framework(
+        "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
+        nominal_images_per_s=250, nominal_prepare_s=1,
+    ),
+    Framework(
+        "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino",
+        devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16")},
+        nominal_images_per_s=250, nominal_prepare_s=1.5,
+    ),
+    Framework(
+        "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
+        nominal_images_per_s=20, nominal_prepare_s=8,
+    ),
+    Framework(
+        "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
+        options={"provider": "tensorrt"}, devices=("cuda",), precisions=_GPU_ONLY,
+    ),
+    Framework(
+        "tensorrt", "TensorRT", "tensorrt", "tensorrt", "onnx", "tensorrt", "tensorrt",
+        devices=("cuda",), precisions=_GPU_ONLY,
+    ),
+    Framework(
+        "tensorrt-rtx", "TensorRT for RTX", "tensorrt", "tensorrt-rtx", "onnx", "tensorrt-rtx", "tensorrt_rtx",
+        options={"rtx": True}, devices=("cuda",), precisions=_GPU_ONLY,
+    ),
+    Framework(
+        "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",
+        devices=("cuda",), precisions={"cuda": ("fp32", "fp16")},
+    ),
+)  # fmt: skip
+
+FRAMEWORKS: Mapping[str, Framework] = {framework.name: framework for framework in _ALL}

@@ -1,0 +1,98 @@
+"""NVIDIA GPUs as the driver lists them (PCI order, as nvidia-smi)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from inferometer.records import Gpu
+
+
+def find_gpus() -> tuple[tuple[Gpu, ...], str]:
+    """Return the GPUs of this host, and why there are none where there are none."""
+    try:
+        import pynvml
+    except ImportError:
+        return (), "nvidia-ml-py is not installed (pip install nvidia-ml-py)"
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return (), f"no NVIDIA driver ({error})"
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        cuda = _cuda_version(pynvml)
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        gpus = tuple(_describe(pynvml, i, handle, driver, cuda) for i, handle in enumerate(handles))
+    except pynvml.NVMLError as error:
+        return (), f"the NVIDIA driver answers with an error ({error})"
+    finally:
+        pynvml.nvmlShutdown()
+    return gpus, "" if gpus else "the NVIDIA driver lists no GPU"
+
+
+def visible_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """Return those that CUDA_VISIBLE_DEVICES leaves visible (indices or UUIDs, in its order)."""
+    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return gpus
+    kept: list[Gpu] = []
+    for part in (part.strip() for part in value.split(",")):
+        match = [gpu for gpu in gpus if part == str(gpu.index) or (part and gpu.uuid.startswith(part))]
+        if not match:  # CUDA stops at the first entry that names no device
+            break
+        kept += match[:1]
+    return tuple(kept)
+
+
+def _describe(nvml: Any, index: int, handle: Any, driver: str, cuda: str) -> Gpu:
+    capability = _ask(nvml.nvmlDeviceGetCudaComputeCapability, handle)
+    limit = _ask(nvml.nvmlDeviceGetPowerManagementLimit, handle)
+    memory = _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+    return Gpu(
+        index=index,
+        uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
+        name=_text(nvml.nvmlDeviceGetName(handle)),
+        memory_bytes=int(memory.total) if memory else 0,
+        driver=driver,
+        cuda=cuda,
+        compute_capability=f"{capability[0]}.{capability[1]}" if capability else "",
+        power_limit_w=limit / 1000 if limit else None,
+        details=_details(nvml, handle),
+    )
+
+
+def _details(nvml: Any, handle: Any) -> dict[str, Any]:
+    """Return settings that explain a measurement; None where the card does not tell."""
+    ecc = _ask(nvml.nvmlDeviceGetEccMode, handle)
+    mig = _ask(nvml.nvmlDeviceGetMigMode, handle)
+    return {
+        "ecc": bool(ecc[0]) if ecc else None,
+        "mig": bool(mig[0]) if mig else None,
+        "persistence": _ask(nvml.nvmlDeviceGetPersistenceMode, handle),
+        "sm_clock_hz": _hertz(_ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)),
+        "sm_clock_max_hz": _hertz(_ask(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM)),
+        "memory_clock_hz": _hertz(_ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM)),
+        "temperature_c": _ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
+    }
+
+
+def _hertz(megahertz: int | None) -> float | None:
+    return None if megahertz is None else megahertz * 1e6
+
+
+def _ask(call: Any, *arguments: Any) -> Any:
+    import pynvml
+
+    try:
+        return call(*arguments)
+    except pynvml.NVMLError:
+        return None  # not supported on this card
+
+
+def _cuda_version(nvml: Any) -> str:
+    number = int(nvml.nvmlSystemGetCudaDriverVersion())
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,176 @@
+"""Children in other interpreters: a clean environment, JSON lines on inherited pipes, output to a log.
+
+The parent sleeps in `select` while a child works; nothing here polls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from inferometer.errors import ProtocolError
+
+_ENTRY = Path(__file__).parent / "worker" / "__main__.py"
+_MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exhaust the parent's memory
+
+# What a child inherits: enough to find its home, locale and temporary folder, nothing that changes a framework.
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
+_INHERITED_PREFIXES = ("LC_", "INFEROMETER_TEST_")
+# An interpreter that the user names (--python) belongs to the user's set-up: its search paths come along.
+_FOREIGN = ("LD_LIBRARY_PATH", "PYTHONPATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV")
+
+
+def child_environment(extra: Mapping[str, str], foreign: bool = False) -> dict[str, str]:
+    """Return the whole environment of a child: a whitelist of ours plus ``extra``."""
+    names = _INHERITED + (_FOREIGN if foreign else ())
+    kept = {k: v for k, v in os.environ.items() if k in names or k.startswith(_INHERITED_PREFIXES)}
+    return {
+        **kept,
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        **extra,
+    }
+
+
+class Child:
+    """A process that answers JSON lines; use as a context manager, which ends it."""
+
+    def __init__(self, python: Path, environment: Mapping[str, str], log: Path) -> None:
+        """Start the worker entry under ``python``; OSError if the interpreter cannot be started."""
+        request_read, self._requests = os.pipe()
+        self._answers, answer_write = os.pipe()
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [str(python), str(_ENTRY), str(request_read), str(answer_write), str(os.getpid())]
+        try:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=dict(environment),
+                    pass_fds=(request_read, answer_write),
+                    start_new_session=True,  # Ctrl-C reaches the parent alone, which decides
+                )
+        except OSError:
+            os.close(self._requests)
+            os.close(self._answers)
+            raise
+        finally:
+            os.close(request_read)
+            os.close(answer_write)
+        self._pending = b""
+
+    @property
+    def pid(self) -> int:
+        """Return the process number."""
+        return self._process.pid
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Write one message; a child that has gone is noticed by the next `receive`."""
+        data = json.dumps(message).encode() + b"\n"
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._requests, view) :]
+        except BrokenPipeError:
+            pass  # receive() sees the end of its answers and the exit status
+
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """Return the next message, or None once the child has closed its end.
+
+        TimeoutError after ``timeout_s``; ProtocolError on a line that is no JSON object.
+        """
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._pending:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not select.select([self._answers], [], [], remaining)[0]:
+                raise TimeoutError
+            chunk = os.read(self._answers, 1 << 20)
+            if not chunk:
+                return None
+            self._pending += chunk
+            if len(self._pending) > _MESSAGE_LIMIT:
+                raise ProtocolError(f"worker wrote a line of over {_MESSAGE_LIMIT} bytes")
+        line, _, self._pending = self._pending.partition(b"\n")
+        return _parse(line)
+
+    def is_computing(self, window_s: float = 0.5) -> bool:
+        """Return whether the child's process tree uses the CPU now (tells a slow child from a hung one)."""
+        before = self._cpu_seconds()
+        time.sleep(window_s)
+        return self._cpu_seconds() - before > 0.05 * window_s
+
+    def _cpu_seconds(self) -> float:
+        try:
+            parent = psutil.Process(self.pid)
+            times = [process.cpu_times() for process in (parent, *parent.children(recursive=True))]
+        except psutil.Error:
+            return 0.0
+        return float(sum(t.user + t.system for t in times))
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        """Return the exit status (negative: the signal that ended it), killing a child that does not end by itself."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._process.wait()
+
+    def kill(self) -> None:
+        """Kill the child and everything it started."""
+        self._kill_group()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the child: closing its requests asks it to leave; a child that stays is killed."""
+        if self._requests >= 0:
+            os.close(self._requests)
+            self._requests = -1
+            self.wait()
+            self._kill_group()
+            os.close(self._answers)
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody of its group is left
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.kill()
+        self.close()
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise ProtocolError(f"worker wrote no JSON: {line[:80]!r}") from error
+    if not isinstance(message, dict):
+        raise ProtocolError(f"worker wrote no JSON object: {line[:80]!r}")
+    return message
+
+
+def log_tail(log: Path, lines: int = 1) -> str:
+    """Return the last non-empty lines of a log as one line, for a cause."""
+    try:
+        text = log.read_bytes()[-20_000:].decode(errors="replace")
+    except OSError:
+        return ""
+    kept = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(kept[-lines:])[:500]

@@ -1,0 +1,68 @@
+"""Pinned requirement files, `envs/<environment>/<accelerator>.txt`, and what their header lines say.
+
+Header lines (`# key: value`):
+    download           size of what uv fetches where nothing is cached
+    download-fallback  the same where torch's CPU index cannot be reached
+    torch-backend      value for uv's --torch-backend, tried first
+    python             which Python the packages need, where not any will do
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inferometer.errors import EnvironmentBuildError, UsageError
+
+_FOLDER = Path(__file__).parent / "envs"
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What one environment is made of, on one accelerator."""
+
+    name: str
+    accelerator: str  # cpu, cuda12, cuda13
+    lines: tuple[str, ...]
+    download: str = ""
+    download_fallback: str = ""
+    torch_backend: str = ""
+    python: str = ""
+
+
+def read(name: str, accelerator: str) -> Requirements:
+    """Return the pins of an environment; EnvironmentBuildError if there are none for this accelerator."""
+    path = _FOLDER / name / f"{accelerator}.txt"
+    if not path.exists():
+        known = sorted(file.stem for file in (_FOLDER / name).glob("*.txt"))
+        raise EnvironmentBuildError(
+            f"environment '{name}' has no requirements for {accelerator} (known: {', '.join(known) or 'none'}); "
+            f"give an interpreter that has the framework: --python {name}=PATH"
+        )
+    text = path.read_text()
+    header = dict(re.findall(r"^#\s*([\w-]+):\s*(.+?)\s*$", text, re.M))
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return Requirements(
+        name, accelerator, lines,
+        download=header.get("download", ""),
+        download_fallback=header.get("download-fallback", ""),
+        torch_backend=header.get("torch-backend", ""),
+        python=header.get("python", ""),
+    )  # fmt: skip
+
+
+def with_version(requirements: Requirements, distribution: str, version: str) -> Requirements:
+    """Return the same set with another version of one package (and of what must match it to the letter)."""
+    if not re.fullmatch(r"[0-9][\w.+!-]*", version):
+        raise UsageError(f"'{version}' is no version of {distribution}; write it as in {distribution}@1.2.3")
+    lines = tuple(_replace(line, distribution, version) for line in requirements.lines)
+    if lines == requirements.lines and f"{distribution}=={version}" not in lines:
+        raise EnvironmentBuildError(f"environment '{requirements.name}' does not pin {distribution}")
+    return replace(requirements, lines=lines)
+
+
+def _replace(line: str, distribution: str, version: str) -> str:
+    name = re.split(r"[=<>~!\[; ]", line)[0]
+    matching = {distribution, f"{distribution}lib"}  # jax and jaxlib move together
+    return re.sub(r"==[^;\s]+", f"=={version}", line) if name in matching else line

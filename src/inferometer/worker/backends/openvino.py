@@ -1,0 +1,67 @@
+"""OpenVINO: an ONNX file compiled for this batch size on the CPU plugin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.failures import Unsupported
+
+_HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+
+
+class Runtime(Backend):
+    """One compiled model and one infer request a shape; precision is pinned, since OpenVINO may pick bf16 by itself."""
+
+    def __init__(self, opening: Opening) -> None:
+        import openvino
+
+        if opening.precision not in _HINTS:
+            raise Unsupported(f"openvino computes in {', '.join(_HINTS)}, not {opening.precision}")
+        if opening.device != "cpu":
+            raise Unsupported("openvino is driven on the CPU here; its GPU plugin is for Intel GPUs")
+        self._openvino = openvino
+        self._opening = opening
+        self._core = openvino.Core()
+        self._model = self._core.read_model(opening.path)
+        self._requests: dict[int, Any] = {}
+        self._compiled: Any = None
+
+    def prepare(self, batch: Batch) -> None:
+        """Reshape to this batch size and compile: static shapes are OpenVINO's fast path."""
+        model = self._model.clone()
+        model.reshape({port.any_name: list(array.shape) for port, array in zip(model.inputs, batch)})
+        self._compiled = self._core.compile_model(
+            model,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "EXECUTION_MODE_HINT": "ACCURACY" if self._opening.precision == "fp32" else "PERFORMANCE",
+                "INFERENCE_PRECISION_HINT": _HINTS[self._opening.precision],
+                "INFERENCE_NUM_THREADS": self._opening.threads,
+                "NUM_STREAMS": 1,
+            },
+        )
+        self._requests = {size: request for size, request in self._requests.items() if size != len(batch[0])}
+        self._requests[len(batch[0])] = self._compiled.create_infer_request()
+
+    def run(self, batch: Batch) -> Outputs:
+        """Infer without copying the input; copy the outputs, since the request owns them."""
+        results = self._requests[len(batch[0])].infer(list(batch), share_inputs=True, share_outputs=True)
+        return [np.array(value) for value in results.values()]
+
+    def actual(self) -> dict[str, Any]:
+        """Read back device, precision and threads from the compiled model."""
+        hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        names = {ours for ours, theirs in _HINTS.items() if theirs == hint}
+        version = self._openvino.__version__
+        return {
+            "device": ",".join(self._compiled.get_property("EXECUTION_DEVICES")).lower(),
+            "precision": names.pop() if names else hint,
+            "threads": int(self._compiled.get_property("INFERENCE_NUM_THREADS")),
+            "version": version,
+            "versions": {"openvino": version, "numpy": np.__version__},
+            "details": {"streams": int(self._compiled.get_property("NUM_STREAMS"))},
+        }

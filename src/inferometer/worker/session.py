@@ -1,0 +1,130 @@
+"""One worker's life: open an artifact once, then measure ascending batch sizes with it."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from inferometer.worker import memory
+from inferometer.worker.backend import Backend, Opening
+from inferometer.worker.data import ImageStack
+from inferometer.worker.loop import Execution, measure_loops, warm_up
+from inferometer.worker.placement import check_actual
+from inferometer.worker.stopping import StoppingRule
+
+Report = Callable[[str], None]
+
+
+class Session:
+    """Loads a backend, then measures cells; everything returned is plain JSON data."""
+
+    def __init__(self, report_phase: Report) -> None:
+        self._report_phase = report_phase
+        self._backend: Backend | None = None
+        self._opening: Opening | None = None
+        self._stack: ImageStack | None = None
+
+    def open(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Load framework, artifact and input data; returns `load_s` (framework and artifact only)."""
+        opening = _opening(request)
+        self._opening = opening
+        self._stack = ImageStack.load(
+            Path(request["inputs"]),
+            Path(request["reference"]),
+            request["source_layout"],
+            opening.layout,
+            request["images"],
+        )
+        self._report_phase("load")
+        start = time.monotonic()
+        module = importlib.import_module(f"inferometer.worker.backends.{request['backend']}")
+        self._backend = module.Runtime(opening)
+        return {"load_s": time.monotonic() - start}
+
+    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
+        backend, opening, stack = self._opened()
+        memory.reset_peak()
+        batches = stack.batches(request["batch_size"])
+        execution = Execution.of(backend, request["mode"])
+        self._report_phase("prepare")
+        prepare, outputs = _prepare(execution, batches)
+        self._report_phase("check")
+        actual = backend.actual()
+        parity = stack.compare(execution, batches, outputs, opening.precision)
+        answer: dict[str, Any] = {
+            "prepare": prepare,
+            "parity": parity,
+            "actual": actual,
+            "images": stack.images,
+            "flags": _flags(batches),
+        }
+        status, cause = check_actual(actual, opening)
+        if status == "ok" and not parity["passed"]:
+            status, cause = "parity-failed", parity["cause"]
+        if status == "ok":
+            self._time(execution, batches, request, answer)
+        answer["memory"] = memory.peaks(backend.device_peak_bytes())
+        return {"status": status, "cause": cause, **answer}
+
+    def _time(
+        self, execution: Execution, batches: list[Any], request: dict[str, Any], answer: dict[str, Any]
+    ) -> None:
+        placed = execution.place(batches)
+        self._report_phase("warm-up")
+        budget_s = request["budget_s"]
+        done, answer["prepare"]["warmup_s"] = warm_up(execution, placed, request["warmup"], budget_s / 3)
+        if done < request["warmup"]:
+            answer["flags"].append(
+                f"warm-up cut at {done} of {request['warmup']} batches by the budget of {budget_s:g} s"
+            )
+        self._report_phase("loops")
+        rule = StoppingRule(request["loops"], request["window_s"], budget_s)
+        answer["loops"] = measure_loops(execution, placed, rule)
+        if len(answer["loops"]) < request["loops"]:
+            answer["flags"].append(
+                f"{len(answer['loops'])} of {request['loops']} loops within the budget of {budget_s:g} s"
+            )
+
+    def _opened(self) -> tuple[Backend, Opening, ImageStack]:
+        if self._backend is None or self._opening is None or self._stack is None:
+            raise RuntimeError("measure before open")
+        return self._backend, self._opening, self._stack
+
+
+def _opening(request: dict[str, Any]) -> Opening:
+    artifact = request["artifact"]
+    return Opening(
+        form=artifact["form"],
+        path=Path(artifact["path"]),
+        layout=artifact["layout"],
+        input_names=tuple(artifact["inputs"]),
+        output_names=tuple(artifact["outputs"]),
+        precision=request["precision"],
+        device=request["device"],
+        threads=request["threads"],
+        options=request["options"],
+        cache=Path(request["cache"]),
+    )
+
+
+def _prepare(execution: Execution, batches: list[Any]) -> tuple[dict[str, Any], Any]:
+    """Compile for the full and, where there is one, the partial batch; then the first run of the full one."""
+    shapes = [batches[0]] if len(batches[-1][0]) == len(batches[0][0]) else [batches[0], batches[-1]]
+    start = time.monotonic()
+    for batch in shapes:
+        execution.backend.prepare(batch)
+    compiled = time.monotonic()
+    outputs = execution.outputs(batches[0])
+    first_run_s = time.monotonic() - compiled
+    if len(shapes) > 1:
+        execution.outputs(shapes[1])
+    return {"compile_s": compiled - start, "first_run_s": first_run_s}, outputs
+
+
+def _flags(batches: list[Any]) -> list[str]:
+    full, last = len(batches[0][0]), len(batches[-1][0])
+    return [f"last batch of each loop holds {last} of {full} images"] if last != full else []

@@ -1,0 +1,32 @@
+"""When a cell has been looped often enough."""
+
+from __future__ import annotations
+
+MIN_LOOPS = 3  # below this no spread can be told
+
+
+class StoppingRule:
+    """At least ``loops`` loops and ``window_s`` seconds (for the energy meter), but no more than ``budget_s`` seconds.
+
+    The budget (0: none) never cuts below `MIN_LOOPS` loops, or below ``loops`` where fewer are asked for.
+    """
+
+    def __init__(self, loops: int, window_s: float = 0.0, budget_s: float = 0.0) -> None:
+        self._loops = loops
+        self._window_s = window_s
+        self._budget_s = budget_s
+        self._count = 0
+        self._elapsed_s = 0.0
+
+    def add_loop(self, elapsed_s: float) -> None:
+        """Count a loop that took ``elapsed_s`` seconds."""
+        self._count += 1
+        self._elapsed_s += elapsed_s
+
+    def is_finished(self) -> bool:
+        """Return whether no further loop is wanted."""
+        if self._count < min(self._loops, MIN_LOOPS):
+            return False
+        if self._budget_s and self._elapsed_s >= self._budget_s:
+            return True
+        return self._count >= self._loops and self._elapsed_s >= self._window_s
