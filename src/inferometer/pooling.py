@@ -77,7 +77,10 @@ def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
         versions = _versions(run)
         for (cell, round_), record in _last_word(run).items():
             entry = _entry(raw, run, cell, versions)
-            entry.records.append(((number, round_), record))
+            if all(
+                record != other for _, other in entry.records
+            ):  # the same run given twice, or merged and whole
+                entry.records.append(((number, round_), record))
         for skip in run.info.skips:
             _entry(raw, run, skip.cell, versions).skips.append(skip.reason)
     return raw

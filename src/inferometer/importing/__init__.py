@@ -1,0 +1,212 @@
+"""Other people's CSV files as runs: the report's raw directories and long tables.
+
+Nothing is dropped silently: every file and row that could not be used is named with its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import inferometer
+from inferometer.errors import UsageError
+from inferometer.importing import csvfile, ema, longcsv, raw
+from inferometer.importing.csvfile import Log
+from inferometer.records import Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
+from inferometer.store import RunWriter
+
+MAX_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to import and what to assume where the files do not say."""
+
+    paths: tuple[Path, ...]
+    gpu: str = ""  # "": from the files
+    variant: str | None = None  # py or nb; None: py where there are both
+    prefix: str | None = None  # of the loop files' framework names
+    model: str = "mobilenet_v3_large"
+    precision: str = "fp32"
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """One run a machine, and what could not be used."""
+
+    runs: tuple[tuple[RunInfo, tuple[Record, ...]], ...]
+    problems: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+def read(request: Request, command: str = "") -> Imported:
+    """Read the files of ``request``; UsageError if none of them holds a single cell."""
+    log = Log()
+    files = _files(request.paths)
+    machines: dict[str, list[Record]] = defaultdict(list)
+    rest = _read_raw(files, request, machines, log)
+    _read_long(rest, request, machines, log)
+    if not any(machines.values()):
+        reasons = [*log.problems, *log.skipped]
+        hint = f": {reasons[0]}" if reasons else ""
+        raise UsageError(f"nothing to import in {', '.join(map(str, request.paths))}{hint}")
+    runs = tuple(
+        (_info(name, found, request, command, log), tuple(found)) for name, found in machines.items()
+    )
+    return Imported(runs, tuple(log.problems), tuple(log.skipped))
+
+
+def write(imported: Imported, out: Path) -> tuple[Path, ...]:
+    """Write the runs: one to ``out`` itself, several to a directory each below it."""
+    paths = []
+    for info, found in imported.runs:
+        path = out if len(imported.runs) == 1 else out / slug(info.machine.name)
+        writer = RunWriter.create(path, info)
+        for record in found:
+            writer.append(record)
+        paths.append(path)
+    return tuple(paths)
+
+
+def slug(name: str) -> str:
+    """Return a name as a directory: "TITAN X (Pascal)" -> "titan-x-pascal"."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "machine"
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            found.update(dict.fromkeys(_below(path, MAX_DEPTH)))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise UsageError(f"{path} does not exist")
+    return list(found)
+
+
+def _below(path: Path, depth: int) -> list[Path]:
+    files = []
+    for child in sorted(path.iterdir()):
+        if child.name.startswith("."):
+            continue
+        if child.is_dir():
+            files += _below(child, depth - 1) if depth else []
+        else:
+            files.append(child)
+    return files
+
+
+def _read_raw(files: list[Path], request: Request, machines: dict[str, list[Record]], log: Log) -> list[Path]:
+    """Read loop and EMA files; return the files that are neither."""
+    loops = [file for path in files if (file := raw.recognise(path))]
+    rest = [path for path in files if raw.recognise(path) is None]
+    metered, rest = _split_ema(rest, log)
+    if not loops:
+        for path in metered:
+            log.skip(path, "EMA's regions, but no file of loops with them")
+        return rest
+    chosen = raw.choose(loops, request.variant, request.prefix, log)
+    variant = next((f.variant for f in chosen if f.variant), request.variant or "")
+    records = raw.read_loops(chosen, request.model, log)
+    readings = [found for path in metered if (found := _guarded_ema(path, log))]
+    machines_name = request.gpu or _worker_name(readings)
+    if records and not machines_name:
+        raise UsageError("which machine do these loops come from? give --gpu NAME (no EMA file names one)")
+    records = raw.add_energy(records, readings, variant, log)
+    machines[machines_name] += list(records.values())
+    return rest
+
+
+def _guarded_ema(path: Path, log: Log) -> ema.Readings | None:
+    try:
+        return ema.read_ema(path, log)
+    except UsageError as error:
+        log.problems.append(str(error))
+        return None
+
+
+def _worker_name(readings: Sequence[ema.Readings]) -> str:
+    workers = {worker.name for found in readings if (worker := found.worker)}
+    if len(workers) > 1:
+        raise UsageError(
+            f"EMA's files name several devices that worked ({', '.join(sorted(workers))}): give --gpu NAME"
+        )
+    return next(iter(workers), "")
+
+
+def _split_ema(files: list[Path], log: Log) -> tuple[list[Path], list[Path]]:
+    metered: list[Path] = []
+    rest: list[Path] = []
+    for path in files:
+        if path.suffix.lower() not in (".csv", ".tsv", ".txt") and not path.name.startswith("output.EMA."):
+            log.skip(path, "no CSV file")
+            continue
+        try:
+            columns = csvfile.header(path)
+        except UsageError as error:
+            log.skipped.append(str(error))
+            continue
+        (metered if ema.is_ema(columns) else rest).append(path)
+    return metered, rest
+
+
+def _read_long(files: list[Path], request: Request, machines: dict[str, list[Record]], log: Log) -> None:
+    table: longcsv.Table = {}
+    defaults = {"model": request.model, "precision": request.precision, "gpu": request.gpu}
+    raw_found = any(machines.values())
+    for path in files:
+        columns = csvfile.header(path)
+        if raw_found and not longcsv.names_machine(columns, request.mapping):
+            log.skip(path, "a table beside raw loops that names no gpu: import it by itself if it is wanted")
+            continue
+        absent = sorted(set(request.mapping.values()) - set(columns))
+        if absent:
+            log.skip(path, f"has no column {absent[0]!r} that --map names")
+        elif not longcsv.read_table(path, request.mapping, defaults, table, log):
+            shown = ", ".join(columns[:8])
+            log.skip(
+                path,
+                f"columns {shown[:200]}: neither loops, EMA regions nor a long table (batch_size, framework, a quantity)",
+            )
+    for name, cells in table.items():
+        machines[name] += longcsv.records(cells)
+
+
+def _info(name: str, found: list[Record], request: Request, command: str, log: Log) -> RunInfo:
+    devices = {
+        d.device_name: None for r in found if r.energy for d in r.energy.devices if d.device_type == "gpu"
+    }
+    primary = next((r.energy for r in found if r.energy and r.energy.primary), None)
+    worked = (
+        next((d.device_name for d in primary.devices if d.device_uid == primary.primary), "")
+        if primary
+        else ""
+    )
+    gpu = Gpu(0, "", worked or next(iter(devices), name))
+    cells = tuple(dict.fromkeys(r.cell for r in found))
+    loops = [len(r.loops) for r in found if r.loops]
+    return RunInfo(
+        tool=inferometer.__version__,
+        source="imported",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        model=ModelInfo(name=request.model),
+        protocol=Protocol(
+            images=max((r.images for r in found), default=0) or 512,
+            loops=max(loops, default=0),
+            rounds=1 + max(r.round for r in found),
+        ),
+        machine=Machine(name=name, gpus=(gpu,)),
+        cells=cells,
+        notes=(
+            "imported: precision and placement are as the files name them, not read back",
+            *(f"left out: {line}" for line in log.problems),
+            *(f"skipped: {line}" for line in log.skipped),
+        ),
+    )

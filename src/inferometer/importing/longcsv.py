@@ -1,0 +1,269 @@
+"""Long CSV tables: a row a cell (or a loop), columns found by name or by the user's mapping.
+
+Known on sight: the report's throughput.csv and power.csv, and what `inferometer table --format csv` writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inferometer.errors import UsageError, unknown
+from inferometer.importing import names
+from inferometer.importing.csvfile import Log, Row, Sheet, header, number, read, whole
+from inferometer.records import STATUSES, Actual, Cell, Loop, Record
+
+# what a column may mean; the first six place a row, the rest are quantities
+PLACES = (
+    "batch_size",
+    "framework",
+    "precision",
+    "gpu",
+    "model",
+    "mode",
+    "round",
+    "images",
+    "status",
+    "cause",
+)
+QUANTITIES: dict[str, str] = {  # -> SI unit
+    "throughput": "images/s",
+    "latency": "s",
+    "latency_batch": "s",
+    "power": "W",
+    "energy": "J",
+    "memory": "bytes",
+    "accuracy": "share",
+    "elapsed": "s",
+    "p50": "s",
+    "p90": "s",
+    "p99": "s",
+}
+TARGETS = (*PLACES, *QUANTITIES, "value", "unit")
+
+_ALIASES = {
+    "batch": "batch_size", "batchsize": "batch_size", "bs": "batch_size", "runtime": "framework", "backend": "framework",
+    "device": "gpu", "gpu_name": "gpu", "machine": "gpu", "dtype": "precision", "network": "model",
+    "fps": "throughput", "images_per_s": "throughput", "elapsed_time": "elapsed", "elapsed_times": "elapsed",
+    "energy_per_image": "energy", "memory_used": "memory", "gpu_memory_usage": "memory",
+}  # fmt: skip
+_SCALES: dict[str, tuple[str, float]] = {  # unit -> (SI unit, factor)
+    "images/s": ("images/s", 1.0), "images_per_s": ("images/s", 1.0), "img/s": ("images/s", 1.0), "fps": ("images/s", 1.0),
+    "images_per_second": ("images/s", 1.0), "imgs_per_s": ("images/s", 1.0),
+    "s": ("s", 1.0), "sec": ("s", 1.0), "seconds": ("s", 1.0), "ms": ("s", 1e-3), "us": ("s", 1e-6), "µs": ("s", 1e-6),
+    "w": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0), "kw": ("W", 1e3),
+    "j": ("J", 1.0), "joule": ("J", 1.0), "joules": ("J", 1.0), "uj": ("J", 1e-6), "µj": ("J", 1e-6), "kj": ("J", 1e3), "wh": ("J", 3600.0),
+    "b": ("bytes", 1.0), "bytes": ("bytes", 1.0), "kib": ("bytes", 2.0**10), "mib": ("bytes", 2.0**20), "gib": ("bytes", 2.0**30),
+    "kb": ("bytes", 1e3), "gb": ("bytes", 1e9), "share": ("share", 1.0), "%": ("share", 0.01), "percent": ("share", 0.01),
+}  # fmt: skip
+_MILLI = {"mw": ("W", 1e-3), "mj": ("J", 1e-3), "mb": ("bytes", 1e6)}  # read as milli (SI), but MB of memory
+_OF_UNIT = {
+    "images/s": "throughput",
+    "s": "latency",
+    "W": "power",
+    "J": "energy",
+    "bytes": "memory",
+    "share": "accuracy",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of the file means, and the factor to SI units."""
+
+    name: str
+    target: str
+    factor: float = 1.0
+
+
+@dataclass
+class _Found:
+    """What the rows of one cell say, by round."""
+
+    published: dict[str, float] = field(default_factory=dict)
+    loops: list[Loop] = field(default_factory=list)
+    status: str = "ok"
+    cause: str = ""
+
+
+Table = dict[str, dict[tuple[Cell, int], _Found]]  # by machine
+
+
+def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Return {target: column} of ``--map target=column`` options."""
+    mapping = {}
+    for pair in pairs:
+        target, equals, column = pair.partition("=")
+        if not equals or not column:
+            raise UsageError(f"--map {pair!r} is not TARGET=COLUMN, e.g. --map throughput=fps")
+        if target not in TARGETS:
+            raise unknown("target of --map", target, TARGETS)
+        mapping[target] = column
+    return mapping
+
+
+def recognise(columns: Sequence[str], mapping: Mapping[str, str]) -> list[Column] | None:
+    """Return what the columns mean; None unless they hold batch size, framework and a quantity."""
+    found: dict[str, Column] = {}
+    wanted = {column: target for target, column in mapping.items()}
+    for name in columns:
+        column = Column(name, wanted[name], _factor_of(name)) if name in wanted else _guess(name)
+        if column and (name in wanted or column.target not in found):
+            found[column.target] = column
+    quantities = [t for t in found if t in QUANTITIES or t == "value"]
+    if "batch_size" not in found or "framework" not in found or not quantities:
+        return None
+    return list(found.values())
+
+
+def names_machine(columns: Sequence[str], mapping: Mapping[str, str]) -> bool:
+    """Return whether the table has a column for the machine (or is no table of ours at all)."""
+    found = recognise(columns, mapping)
+    return found is None or any(column.target == "gpu" for column in found)
+
+
+def _guess(name: str) -> Column | None:
+    plain = re.sub(r"[\s\-]+", "_", re.sub(r"[()\[\]]", "", name.strip().lower())).strip("_")
+    if plain in TARGETS or plain in _ALIASES:
+        return Column(name, _ALIASES.get(plain, plain))
+    for target, si in QUANTITIES.items():
+        if plain.startswith(f"{target}_"):
+            scale = _scale(plain[len(target) + 1 :])
+            if scale and scale[0] == si:
+                return Column(name, target, scale[1])
+    return None
+
+
+def _factor_of(name: str) -> float:
+    guess = _guess(name)
+    return guess.factor if guess else 1.0
+
+
+def _scale(unit: str) -> tuple[str, float] | None:
+    lower = unit.strip().lower()
+    return _SCALES.get(lower) or _MILLI.get(lower)
+
+
+def read_table(
+    path: Path, mapping: Mapping[str, str], defaults: Mapping[str, str], table: Table, log: Log
+) -> bool:
+    """Add one long CSV's rows to ``table``; return False (nothing read) if the file is no such table."""
+    absent = sorted(set(mapping.values()) - set(header(path)))
+    columns = recognise(header(path), mapping)
+    if columns is None or absent:
+        return False
+    sheet = read(path, log)
+    seen: dict[tuple[str, Cell, int, str], int] = {}
+    for row in sheet.rows:
+        try:
+            _add(row, columns, defaults, table, seen)
+        except ValueError as error:
+            log.row(path, row.line, str(error))
+    _note_unused(sheet, columns, log)
+    return True
+
+
+def _note_unused(sheet: Sheet, columns: list[Column], log: Log) -> None:
+    used = {column.name for column in columns}
+    if unused := [
+        name for name in sheet.columns if name not in used and name not in ("low", "high", "source")
+    ]:
+        log.skip(sheet.path, f"columns not used: {', '.join(unused[:20])} (name them with --map)")
+
+
+def _add(
+    row: Row,
+    columns: list[Column],
+    defaults: Mapping[str, str],
+    table: Table,
+    seen: dict[tuple[str, Cell, int, str], int],
+) -> None:
+    texts = {column.target: row.get(column.name) for column in columns}
+    gpu, cell = _place(texts, defaults)
+    status = texts.get("status") or "ok"
+    if status not in STATUSES:
+        raise ValueError(f"status is {status[:40]!r}, none of ours")
+    values = {} if status != "ok" else _values(texts, {c.target: c.factor for c in columns})
+    round_ = whole(texts["round"], "round", at_least=0) if texts.get("round") else 0
+    _reject_second((gpu, cell, round_), values, row.line, seen)
+    found = table.setdefault(gpu, {}).setdefault((cell, round_), _Found())
+    if "elapsed" in values:
+        images = whole(texts["images"], "images") if texts.get("images") else 512
+        found.loops.append(Loop(values.pop("elapsed"), images=images))
+        values.pop("throughput", None)
+    found.published |= values
+    if status != "ok":
+        found.status, found.cause = status, texts.get("cause", "")
+
+
+def _reject_second(
+    place: tuple[str, Cell, int],
+    values: dict[str, float],
+    line: int,
+    seen: dict[tuple[str, Cell, int, str], int],
+) -> None:
+    if "elapsed" in values:  # a row a loop: many rows a cell are the point
+        return
+    for name in values:
+        first = seen.setdefault((*place, name), line)
+        if first != line:
+            raise ValueError(f"{name} of this cell was already given on line {first} (map a round column?)")
+
+
+def _place(texts: Mapping[str, str], defaults: Mapping[str, str]) -> tuple[str, Cell]:
+    known = names.framework(texts["framework"]) if texts["framework"] else None
+    if known is None:
+        raise ValueError("framework is empty")
+    exact = known.prefix == ""
+    framework = known.framework if exact else texts["framework"].lower()
+    precision = texts.get("precision") or (known.precision if exact else defaults["precision"])
+    gpu = texts.get("gpu") or defaults.get("gpu", "")
+    if not gpu:
+        raise ValueError("no machine: the table has no gpu column; give --gpu NAME")
+    return gpu, Cell(
+        texts.get("model") or defaults["model"],
+        framework,
+        precision,
+        whole(texts["batch_size"], "batch_size"),
+        "cuda:0",
+        texts.get("mode") or "host",
+    )
+
+
+def _values(texts: Mapping[str, str], factors: Mapping[str, float]) -> dict[str, float]:
+    values = {}
+    for name in QUANTITIES:
+        if texts.get(name):
+            values[name] = _bounded(texts[name], name) * factors[name]
+    if texts.get("value"):
+        scale = _scale(texts.get("unit", ""))
+        if scale is None:
+            raise ValueError(f"unit is {texts.get('unit', '')[:20]!r}: not known, so value cannot be read")
+        name = _OF_UNIT[scale[0]]
+        values[name] = _bounded(texts["value"], name) * scale[1]
+    if not values:
+        raise ValueError("no quantity in this row")
+    return values
+
+
+def _bounded(text: str, name: str) -> float:
+    return number(text, name, at_least=0) if name in ("accuracy", "memory") else number(text, name, above=0)
+
+
+def records(cells: Mapping[tuple[Cell, int], _Found]) -> list[Record]:
+    """Return a record a cell and round."""
+    return [
+        Record(
+            cell,
+            round_,
+            found.status,  # type: ignore[arg-type]  # checked against STATUSES when read
+            cause=found.cause,
+            images=found.loops[0].images if found.loops else 0,
+            loops=tuple(found.loops),
+            published=found.published,
+            actual=Actual(),
+        )
+        for (cell, round_), found in cells.items()
+    ]

@@ -1,0 +1,114 @@
+import pytest
+
+from inferometer import importing
+from inferometer.errors import UsageError
+from inferometer.importing import Request, longcsv
+from inferometer.store import read_run
+from inferometer.summary import summarise
+from seed_data import seed
+
+
+def results_of(tmp_path, *texts, **request):
+    paths = []
+    for number, text in enumerate(texts):
+        path = tmp_path / f"table{number}.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        paths.append(path)
+    found = importing.read(Request(tuple(paths), **request))
+    return found, summarise([read_run(path) for path in importing.write(found, tmp_path / "out")])
+
+
+def test_the_reports_tables_join_into_a_run_a_machine(tmp_path):
+    found = importing.read(Request((seed() / "throughput.csv", seed() / "power.csv")))
+    results = summarise([read_run(path) for path in importing.write(found, tmp_path / "out")])
+    assert list(results.machines) == ["NVIDIA A2", "Tesla V100", "TITAN X (Pascal)"]
+    assert len(results.summaries) == 165 and found.problems == ()
+    cell = next(
+        s for s in results.summaries if (s.machine, s.row, s.cell.batch_size) == ("Tesla V100", "onnxrt", 512)
+    )
+    assert cell.throughput.source == "published"
+    assert cell.energy_image.value == pytest.approx(cell.power.value / cell.throughput.value)
+
+
+def test_units_in_names_are_converted(tmp_path):
+    _, results = results_of(tmp_path, "bs,runtime,gpu,latency_ms,power_mW,precision\n8,tf,A2,2,1500,fp16\n")
+    (summary,) = results.summaries
+    assert summary.latency_image.value == pytest.approx(0.002)
+    assert summary.throughput.value == pytest.approx(500)
+    assert summary.power.value == pytest.approx(1.5)
+    assert summary.row == "tf fp16"
+
+
+def test_mapping_names_columns(tmp_path):
+    mapping = longcsv.parse_mapping(["throughput=speed", "framework=what", "batch_size=n"])
+    found, results = results_of(tmp_path, "n,what,speed,colour\n8,foo,100,red\n", gpu="A2", mapping=mapping)
+    assert (results.summaries[0].row, results.summaries[0].throughput.value) == ("foo", 100.0)
+    assert any("colour" in line for line in found.skipped)
+
+
+def test_rows_of_loops_become_loops(tmp_path):
+    text = "batch_size,framework,gpu,round,elapsed_s,images\n" + "".join(
+        f"8,tf,A2,{r},{s},100\n" for r in (0, 1) for s in (1, 2)
+    )
+    _, results = results_of(tmp_path, text)
+    assert results.summaries[0].rounds == 2
+    assert results.summaries[0].throughput.value == pytest.approx(75)
+
+
+def test_values_with_mixed_units_are_converted_or_named(tmp_path):
+    text = "batch_size,framework,gpu,value,unit\n8,tf,A2,10,W\n16,tf,A2,20000,mW\n32,tf,A2,5,furlong\n"
+    found, results = results_of(tmp_path, text)
+    assert [s.power.value for s in results.summaries] == [10.0, 20.0]
+    assert "table0.csv:4: unit is 'furlong'" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("8,tf,A2,nan", "throughput is nan, not a finite number"),
+        ("8,tf,A2,-3", "throughput is -3, must be above 0"),
+        ("8,tf,A2,fast", "throughput is 'fast', not a number"),
+        ("0,tf,A2,5", "batch_size is 0, must be at least 1"),
+        ("8.5,tf,A2,5", "batch_size is 8.5, not a whole number"),
+        ("8,,A2,5", "framework is empty"),
+        ("8,tf,,5", "no machine"),
+        ("8,tf,A2,", "no quantity"),
+        ("16,tf,A2,7", "throughput of this cell was already given on line 2"),
+    ],
+)
+def test_a_malformed_row_is_one_line_with_its_number(tmp_path, row, message):
+    found, results = results_of(tmp_path, f"batch_size,framework,gpu,throughput\n16,tf,A2,100\n{row}\n")
+    assert len(results.summaries) == 1
+    assert "table0.csv:3: " in found.problems[0] and message in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a" + ",a" * 1_000_000 + "\n", "1000001 columns, more than 1000"),
+        ("batch_size,framework\n8,tf\n".encode("utf-16"), "UTF-16"),
+        (b"batch_size,framework\n8,\xff\xfe\x00\n", "neither loops"),
+        (b"\x00\x01\x02", "NUL"),
+        (b"", "no header"),
+        ("a,b,a\n", "two columns named 'a'"),
+        ("batch_size,framework\n8,tf\n", "neither loops, EMA regions nor a long table"),
+        (b"\xe9,b\n", "not UTF-8"),
+    ],
+)
+def test_hostile_files_are_one_clear_line(tmp_path, content, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        results_of(tmp_path, content)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+def test_html_in_names_is_kept_as_text(tmp_path):
+    _, results = results_of(
+        tmp_path, "batch_size,framework,gpu,throughput\n8,<script>alert(1)</script>,<b>A2,5\n"
+    )
+    assert results.summaries[0].row == "<script>alert(1)</script>"
+    assert list(results.machines) == ["<b>A2"]
+
+
+def test_unknown_mapping_target_names_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'throughput'"):
+        longcsv.parse_mapping(["troughput=x"])
