@@ -1,0 +1,42 @@
+"""Energy of spans of time, from this machine's meters, with an interval and a source on every joule.
+
+In anyone's code:
+
+    from inferometer import energy
+    with energy.region("load"):
+        ...
+    print(energy.results().to_csv())
+
+For the runner: `open_session`.
+"""
+
+from __future__ import annotations
+
+from inferometer.energy.regions import (
+    Profile,
+    Region,
+    RegionEnergy,
+    Results,
+    begin,
+    configure,
+    end,
+    region,
+    reset,
+    results,
+)
+from inferometer.energy.session import Session, open_session
+
+__all__ = [
+    "Profile",
+    "Region",
+    "RegionEnergy",
+    "Results",
+    "Session",
+    "begin",
+    "configure",
+    "end",
+    "open_session",
+    "region",
+    "reset",
+    "results",
+]

@@ -1,0 +1,327 @@
+"""One thread that reads every meter, seldom and at the right moments.
+
+A counter that is updated every 100 ms is read twice around a predicted update, so that the update's time is known to
+a few milliseconds at two reads; its period is learned on the way. Fast counters are read at a steady pace, power at
+irregular moments (a fixed pace could fall into step with the load). The processor time of the reads is itself
+measured, and the pace is lowered where it would exceed a small share of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from inferometer.energy.readings import Meter, Reading, Track
+from inferometer.errors import MeterError
+
+PACE_S = 0.1  # between two looks at a meter, where its period and cost allow
+CPU_SHARE = 0.0012  # of the whole machine's processors, for all meters together
+SLOWEST_PACE_S = 1.0
+HUNTED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates hunted
+RETRY_S = 2.0  # after a failed read
+CONDITIONS_S = 2.0
+
+
+class Clock(Protocol):
+    """Where time comes from; tests bring their own."""
+
+    def now_ns(self) -> int:
+        """Return CLOCK_MONOTONIC."""
+
+    def cpu_ns(self) -> int:
+        """Return the processor time of the calling thread."""
+
+    def wait(self, until_ns: int, wake: threading.Event) -> bool:
+        """Sleep until ``until_ns``; True at once if ``wake`` is set."""
+
+
+class SystemClock:
+    """The host's own clock."""
+
+    def now_ns(self) -> int:
+        """Return CLOCK_MONOTONIC."""
+        return time.monotonic_ns()
+
+    def cpu_ns(self) -> int:
+        """Return the processor time of the calling thread."""
+        return time.thread_time_ns()
+
+    def wait(self, until_ns: int, wake: threading.Event) -> bool:
+        """Sleep until ``until_ns``; True at once if ``wake`` is set."""
+        return wake.wait(max(until_ns - time.monotonic_ns(), 0) / 1e9)
+
+
+@dataclass
+class Cost:
+    """What a read takes: the sums of wall and processor time over the reads so far."""
+
+    reads: int = 0
+    wall_ns: int = 0
+    cpu_ns: int = 0
+
+    def add(self, wall_ns: int, cpu_ns: int) -> None:
+        """Count one read."""
+        self.reads += 1
+        self.wall_ns += wall_ns
+        self.cpu_ns += cpu_ns
+
+    @property
+    def wall_s(self) -> float:
+        """Return mean seconds a read."""
+        return self.wall_ns / max(self.reads, 1) / 1e9
+
+    @property
+    def cpu_s(self) -> float:
+        """Return mean processor seconds a read."""
+        return self.cpu_ns / max(self.reads, 1) / 1e9
+
+
+@dataclass
+class UpdateHunt:
+    """Says when to read a slow counter: just before and just after its next update; learns period and phase.
+
+    An update is expected at ``due_ns``, give or take ``slack_ns``. Slack shrinks while the two reads enclose the updates;
+    when one comes too early or too late, the expectation moves that way and slack grows.
+    """
+
+    period_ns: float
+    slack_ns: float = 5e6
+    least_slack_ns: float = 1e6
+    locked: bool = False
+    due_ns: float = 0.0
+    _read_ns: float = 0.0  # how long a read takes
+    _ahead: int = 1  # periods from the latest update to the one expected
+    _first: tuple[float, int] = (0.0, 0)  # an early update and the number of periods since then
+    _late: bool = False
+
+    def after(self, previous: Reading | None, reading: Reading, pace_ns: float) -> float:
+        """Return when to read next, given the latest two readings."""
+        self._read_ns = max(0.9 * self._read_ns, reading.t_after_ns - reading.t_before_ns)
+        if previous is None:
+            return reading.t_after_ns + self.step_ns
+        if not self.locked:
+            return self._acquire(previous, reading, pace_ns)
+        if reading.t_before_ns < self.due_ns:
+            return self._before_due(previous, reading, pace_ns)
+        return self._past_due(previous, reading, pace_ns)
+
+    @property
+    def step_ns(self) -> float:
+        """Return the time between reads while an update is awaited."""
+        return max(2 * self.slack_ns, self._read_ns) if self.locked else 0.15 * self.period_ns
+
+    @property
+    def width_ns(self) -> float:
+        """Return how narrowly an update's time is enclosed."""
+        return 2 * self.slack_ns + 2 * self._read_ns
+
+    def _acquire(self, previous: Reading, reading: Reading, pace_ns: float) -> float:
+        if (
+            reading.value == previous.value
+            or reading.t_after_ns - previous.t_before_ns > 0.6 * self.period_ns
+        ):
+            return reading.t_after_ns + self.step_ns
+        self.locked = True
+        middle_ns = (previous.t_before_ns + reading.t_after_ns) / 2
+        self._first = (middle_ns, 0)
+        return self._expect(middle_ns, reading.t_after_ns, pace_ns)
+
+    def _before_due(self, previous: Reading, reading: Reading, pace_ns: float) -> float:
+        """The first of the two reads: the latest update but one must still be shown."""
+        skipped = self._ahead > 1 or reading.t_before_ns - previous.t_after_ns > 1.5 * self.period_ns
+        if reading.value == previous.value or skipped:
+            return self.due_ns + self.slack_ns
+        self._adapt(False)
+        at_ns = reading.t_before_ns - self.slack_ns / 2
+        self._learn(at_ns)
+        return self._expect(at_ns, reading.t_after_ns, pace_ns)
+
+    def _past_due(self, previous: Reading, reading: Reading, pace_ns: float) -> float:
+        """The second read, or a later one while the update is late."""
+        if reading.value != previous.value:
+            low_ns, high_ns = previous.t_before_ns, reading.t_after_ns
+            at_ns = (low_ns + high_ns) / 2 if self._late else min(max(self.due_ns, low_ns), high_ns)
+            self._adapt(not self._late)
+            self._learn(at_ns)
+            return self._expect(at_ns, reading.t_after_ns, pace_ns)
+        self._late = True
+        if reading.t_before_ns > self.due_ns + 0.7 * self.period_ns:
+            self.locked = False
+        return reading.t_after_ns + self.step_ns
+
+    def _expect(self, update_ns: float, now_ns: float, pace_ns: float) -> float:
+        """Plan for the update that comes a pace after the latest one; return when to read before it."""
+        self._ahead = max(round(pace_ns / self.period_ns), 1)
+        self._late = False
+        self.due_ns = update_ns + self._ahead * self.period_ns
+        return max(self.due_ns - self.slack_ns - self._read_ns, now_ns)
+
+    def _learn(self, at_ns: float) -> None:
+        start_ns, count = self._first
+        count += self._ahead
+        learned_ns = (at_ns - start_ns) / count
+        if count >= 50 and abs(learned_ns / self.period_ns - 1) > 0.02:
+            self.locked = False  # lost count of the updates: begin again
+        elif count >= 50:
+            self.period_ns = learned_ns
+        self._first = (start_ns, count) if count < 3000 else (at_ns, 0)
+
+    def _adapt(self, as_predicted: bool) -> None:
+        factor = 0.9 if as_predicted else 1.4
+        self.slack_ns = min(max(self.slack_ns * factor, self.least_slack_ns), self.period_ns / 8)
+
+
+@dataclass
+class Channel:
+    """A meter with its record, its cost and its plan of reading."""
+
+    meter: Meter
+    track: Track
+    cost: Cost = field(default_factory=Cost)
+    next_ns: int = 0
+    hunt: UpdateHunt | None = None
+    previous: Reading | None = None
+    conditions: deque[tuple[int, dict[str, Any]]] = field(default_factory=lambda: deque(maxlen=4096))
+    next_conditions_ns: int = 0
+
+    @classmethod
+    def of(cls, meter: Meter) -> Channel:
+        """Return the channel that suits the meter."""
+        traits = meter.traits
+        hunted = traits.kind == "counter" and traits.period_s >= HUNTED_PERIOD_S and not traits.push
+        return cls(meter, Track(traits), hunt=UpdateHunt(traits.period_s * 1e9) if hunted else None)
+
+    @property
+    def edge_s(self) -> float:
+        """Return how well the time of an update is known."""
+        if self.hunt is not None:
+            return min(self.hunt.width_ns / 1e9, self.meter.traits.period_s)
+        return self.meter.traits.period_s + self.cost.wall_s
+
+
+class Sampler:
+    """Reads meters in a thread of its own, from `start` until `stop`; `step` does one read and can be called by a test."""
+
+    def __init__(
+        self, meters: Sequence[Meter], clock: Clock | None = None, *, pace_s: float = PACE_S, seed: int = 0
+    ) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.pace_s = pace_s
+        self.channels = {meter.device.uid: Channel.of(meter) for meter in meters}
+        self._random = random.Random(seed)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._read_lock = threading.Lock()
+        self._processors = os.cpu_count() or 1
+        for channel in self.channels.values():
+            attach = getattr(channel.meter, "attach", None)
+            if attach is not None:
+                attach(channel.track)
+
+    def start(self) -> None:
+        """Begin to read; does nothing while it reads already or where every meter reports by itself."""
+        if self._thread is None and any(not c.meter.traits.push for c in self.channels.values()):
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._run, name="inferometer-meters", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the thread reads."""
+        return self._thread is not None
+
+    @property
+    def next_ns(self) -> int:
+        """Return when the next read is due."""
+        return min((c.next_ns for c in self.channels.values() if not c.meter.traits.push), default=1 << 62)
+
+    def step(self) -> None:
+        """Read the meter that is due first, and plan its next read."""
+        polled = [c for c in self.channels.values() if not c.meter.traits.push]
+        if not polled:
+            return
+        channel = min(polled, key=lambda c: c.next_ns)
+        with self._read_lock:
+            self._read(channel)
+            self._ride_along(channel)
+
+    def read_fast(self, limit_s: float = 2e-4) -> None:
+        """Read at once every meter that shows its present value at little cost (at the edges of regions)."""
+        with self._read_lock:
+            for channel in self.channels.values():
+                traits = channel.meter.traits
+                counter = traits.kind == "counter" and not traits.push and channel.hunt is None
+                if counter and (channel.cost.reads == 0 or channel.cost.wall_s <= limit_s):
+                    self._read(channel)
+
+    def wait_past(self, at_ns: int, limit_s: float = 1.0) -> None:
+        """Wait until every working meter has been updated after ``at_ns``, at most ``limit_s``; reads go on meanwhile."""
+        end_ns = self.clock.now_ns() + round(limit_s * 1e9)
+        while self.clock.now_ns() < end_ns and any(self._behind(c, at_ns) for c in self.channels.values()):
+            if self.running:
+                self.clock.wait(self.clock.now_ns() + 5_000_000, threading.Event())
+            elif self.next_ns < end_ns:
+                self.clock.wait(self.next_ns, threading.Event())
+                self.step()
+            else:
+                return
+
+    def _behind(self, channel: Channel, at_ns: int) -> bool:
+        if channel.track.failed:
+            return False
+        period_ns = channel.meter.traits.period_s * 1e9
+        return channel.track.last_ns < at_ns + 1.3 * period_ns + 1_000_000
+
+    def _run(self) -> None:
+        while not self.clock.wait(self.next_ns, self._stop):
+            self.step()
+
+    def _read(self, channel: Channel) -> None:
+        cpu_ns, before_ns = self.clock.cpu_ns(), self.clock.now_ns()
+        try:
+            value = channel.meter.read()
+        except MeterError as error:
+            channel.track.fail(before_ns, str(error))
+            channel.next_ns = self.clock.now_ns() + round(RETRY_S * 1e9)
+            channel.previous = None
+            return
+        reading = Reading(before_ns, self.clock.now_ns(), value)
+        channel.cost.add(reading.t_after_ns - before_ns, self.clock.cpu_ns() - cpu_ns)
+        channel.track.append(reading)
+        channel.next_ns = round(self._plan(channel, reading))
+        channel.previous = reading
+
+    def _plan(self, channel: Channel, reading: Reading) -> float:
+        pace_ns = self._pace_s(channel) * 1e9
+        if channel.hunt is not None:
+            return channel.hunt.after(channel.previous, reading, pace_ns)
+        if channel.meter.traits.kind == "power":
+            return reading.t_after_ns + pace_ns * self._random.uniform(0.5, 1.5)
+        return reading.t_before_ns + pace_ns
+
+    def _pace_s(self, channel: Channel) -> float:
+        """Return the time between two looks that keeps all meters' reads within their share of the processors."""
+        reads = 2 if channel.hunt is not None else 1
+        share = CPU_SHARE * self._processors / max(len(self.channels), 1)
+        return min(max(self.pace_s, reads * channel.cost.cpu_s / share), max(SLOWEST_PACE_S, self.pace_s))
+
+    def _ride_along(self, channel: Channel) -> None:
+        now_ns = self.clock.now_ns()
+        if now_ns >= channel.next_conditions_ns and not channel.track.failed:
+            channel.next_conditions_ns = now_ns + round(CONDITIONS_S * 1e9)
+            facts = channel.meter.conditions()
+            if facts:
+                channel.conditions.append((now_ns, facts))

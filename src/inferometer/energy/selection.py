@@ -1,0 +1,75 @@
+"""Which meters to use: terms such as 'nvml', '!rapl', 'type=gpu', 'name=*H100*', 'mqtt://lab:1883/EMA/rack1'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from inferometer.energy.readings import Device
+from inferometer.errors import UsageError, unknown
+
+FIELDS = ("meter", "name", "type", "uid")
+_SCHEMES = ("mqtt://", "mqtts://")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One condition on a device's field; `*` and `?` match any text and any letter, case is ignored."""
+
+    field: str
+    pattern: str
+
+    def matches(self, device: Device) -> bool:
+        """Tell whether the device meets the condition."""
+        return fnmatchcase(str(getattr(device, self.field)).lower(), self.pattern.lower())
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Devices to include (any one of the terms; none: all), to exclude, and network meters to add."""
+
+    include: tuple[Term, ...] = ()
+    exclude: tuple[Term, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, terms: Iterable[str]) -> Selection:
+        """Read terms: [!][field=]pattern with field meter (the default), name, type or uid; or a URL to add."""
+        include, exclude, urls = [], [], []
+        for text in terms:
+            if text.startswith(_SCHEMES):
+                urls.append(text)
+            elif text.startswith("!"):
+                exclude.append(_parse_term(text[1:]))
+            else:
+                include.append(_parse_term(text))
+        return cls(tuple(include), tuple(exclude), tuple(urls))
+
+    def accepts(self, device: Device) -> bool:
+        """Tell whether the device is wanted."""
+        if any(term.matches(device) for term in self.exclude):
+            return False
+        return not self.include or any(term.matches(device) for term in self.include)
+
+    def wants_meter(self, meter: str) -> bool:
+        """Tell whether any device of this plug-in can be wanted, so that the others are not even looked for."""
+        if any(t.field == "meter" and fnmatchcase(meter, t.pattern.lower()) for t in self.exclude):
+            return False
+        by_meter = [t for t in self.include if t.field == "meter"]
+        if len(by_meter) < len(self.include) or not self.include:
+            return True
+        return any(fnmatchcase(meter, t.pattern.lower()) for t in by_meter)
+
+
+def _parse_term(text: str) -> Term:
+    field, separator, pattern = text.partition("=")
+    if not separator:
+        field, pattern = "meter", text
+    if field == "plugin":
+        field = "meter"
+    if field not in FIELDS:
+        raise unknown("field of a meter", field, FIELDS)
+    if not pattern:
+        raise UsageError(f"'{text}' selects no meter; write for example nvml, !rapl, type=gpu or name=*H100*")
+    return Term(field, pattern)

@@ -1,0 +1,289 @@
+"""The meters of a run: found, sampled beside the work, and asked for the energy of each cell's loops."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from inferometer.energy.discover import Absence, discover
+from inferometer.energy.integrate import (
+    Joules,
+    aliases,
+    combine,
+    merge_spans,
+    needed_window_s,
+    span_energy,
+    steady_energy,
+)
+from inferometer.energy.readings import Meter
+from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
+from inferometer.energy.selection import Selection
+from inferometer.records import DeviceEnergy, Energy
+
+Span = tuple[int, int, int]  # start and end (CLOCK_MONOTONIC, ns), images inferred within
+
+SAME_LOOP_GAP_NS = 5_000_000
+SAME_LOOP_GAP_SHARE = 0.01
+SHORTEST_WINDOW_S = 1.0
+_WORKERS = {"cpu": ("cpu", "psys", "external"), "cuda": ("gpu", "external"), "rocm": ("gpu", "external")}
+
+
+class Session:
+    """Meters with their sampler. Made by `open_session`; absent meters leave `reasons`, never an exception."""
+
+    def __init__(
+        self,
+        meters: Sequence[Meter],
+        absences: Sequence[Absence] = (),
+        *,
+        device: str = "",
+        clock: Clock | None = None,
+        pace_s: float = PACE_S,
+        characterized: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self.device = device
+        self.absences = tuple(absences)
+        self.characterized = characterized or {}
+        self.sampler = Sampler(meters, clock, pace_s=pace_s)
+        self._idle: list[tuple[int, int, str]] = []
+
+    @property
+    def meters(self) -> tuple[Meter, ...]:
+        """Return the meters that are read."""
+        return tuple(channel.meter for channel in self.sampler.channels.values())
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why each absent meter is absent, with the remedy; a line each."""
+        return tuple(absence.line for absence in self.absences)
+
+    @property
+    def reason(self) -> str:
+        """Return 'no meter: ...' where none can tell the energy of this session's device; empty otherwise."""
+        if any(self._can_work(meter.device.type) for meter in self.meters):
+            return ""
+        fitting = [a for a in self.absences if self._can_work(a.type)] or list(self.absences)
+        return "no meter: " + ("; ".join(a.line for a in fitting) or "none is known for this device")
+
+    def start(self) -> None:
+        """Begin to sample."""
+        self.sampler.start()
+
+    def stop(self) -> None:
+        """End the sampling thread; energies can still be asked for."""
+        self.sampler.stop()
+
+    def close(self) -> None:
+        """Stop, and let go of the meters."""
+        self.stop()
+        for meter in self.meters:
+            meter.close()
+
+    def __enter__(self) -> Session:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def mark_idle(self, start_ns: int, end_ns: int, label: str) -> None:
+        """Say that nothing was measured between two moments: label 'before', 'loaded' (model in memory) or 'after'."""
+        if end_ns > start_ns:
+            self._idle.append((start_ns, end_ns, label))
+
+    def energy(self, spans: Sequence[Span]) -> Energy:
+        """Return the energy of one cell's loops (start, end, images; back to back) for every metered device."""
+        loops = [span for span in spans if span[1] > span[0]]
+        if not self.meters:
+            return Energy(reason=self.reason)
+        if not loops:
+            return Energy(reason="no loop was timed on this host's clock")
+        devices = tuple(self._device_energy(c, loops) for c in self.sampler.channels.values())
+        primary = self._primary(devices)
+        idle = self.idle_w(primary, before_ns=loops[0][0]) if primary else {}
+        return Energy(devices, primary, "" if primary else self.reason, idle)
+
+    def span(self, start_ns: int, end_ns: int) -> dict[str, Joules]:
+        """Return the energy of any stretch of time by device uid, waiting for the updates that enclose its end."""
+        self.sampler.wait_past(end_ns, self._enclosing_s())
+        return {uid: self._span(channel, start_ns, end_ns) for uid, channel in self.sampler.channels.items()}
+
+    def parts(self, uid: str, spans: Sequence[tuple[int, int]]) -> list[Joules]:
+        """Return one device's energy of each span, from the readings there are."""
+        return [self._span(self.sampler.channels[uid], start_ns, end_ns) for start_ns, end_ns in spans]
+
+    def idle_w(self, uid: str, before_ns: int | None = None) -> dict[str, float]:
+        """Return a device's mean power (W) by idle label: the latest span of each, 'loaded' and 'before' only if before."""
+        found: dict[str, float] = {}
+        for start_ns, end_ns, label in self._idle:
+            if before_ns is not None and start_ns > before_ns:
+                continue
+            joules = self._span(self.sampler.channels[uid], start_ns, end_ns, steady=True)
+            if joules.energy_j is not None:
+                found[label] = joules.energy_j / ((end_ns - start_ns) / 1e9)
+        return found
+
+    def window_s(self, target: float = 0.01, limit_s: float = 10.0) -> float:
+        """Return how long a cell's loops should be metered for a 95 % interval of ± ``target``; 0.0 without a meter."""
+        needs = [
+            needed_window_s(channel.meter.traits, target, channel.edge_s)
+            for channel in self.sampler.channels.values()
+            if self._can_work(channel.meter.device.type)
+        ]
+        return min(max([SHORTEST_WINDOW_S, *needs]), limit_s) if needs else 0.0
+
+    def conditions(self, spans: Sequence[Span]) -> dict[str, dict[str, Any]]:
+        """Return, per device uid, the facts that rode along: least and largest of numbers, every distinct text."""
+        start_ns, end_ns = min(s[0] for s in spans), max(s[1] for s in spans)
+        found = {}
+        for uid, channel in self.sampler.channels.items():
+            facts = [f for at_ns, f in tuple(channel.conditions) if start_ns <= at_ns <= end_ns]
+            if facts:
+                found[uid] = _summarize(facts)
+        return found
+
+    def flags(self, spans: Sequence[Span]) -> tuple[str, ...]:
+        """Return what a reader must know of these loops: throttling, and loops in step with a meter's updates."""
+        flags = []
+        for uid, facts in self.conditions(spans).items() if spans else ():
+            reasons = sorted(set(facts.get("throttle", ())) - {""})
+            flags += [f"throttled: {uid}: {reason}" for reason in reasons]
+        cautions = (_caution(channel, spans) for channel in self.sampler.channels.values())
+        return tuple(flags + [caution for caution in cautions if caution])
+
+    def describe(self) -> tuple[dict[str, Any], ...]:
+        """Return each meter and each absence as stored in run.json; read costs are as measured so far."""
+        found = [self._describe(channel) for channel in self.sampler.channels.values()]
+        absent = [msgspec.to_builtins(absence) for absence in self.absences]
+        return tuple(found + absent)
+
+    def _describe(self, channel: Channel) -> dict[str, Any]:
+        traits, device = channel.meter.traits, channel.meter.device
+        facts: dict[str, Any] = {
+            "uid": device.uid,
+            "name": device.name,
+            "type": device.type,
+            "meter": device.meter,
+            **msgspec.to_builtins(traits),
+        }
+        if channel.cost.reads:
+            facts |= {
+                "reads": channel.cost.reads,
+                "read_s": channel.cost.wall_s,
+                "read_cpu_s": channel.cost.cpu_s,
+            }
+        if device.uid in self.characterized:
+            facts["characterized"] = self.characterized[device.uid]
+        return facts
+
+    def _can_work(self, device_type: str) -> bool:
+        """Tell whether a device of this type can have done the work of this session's device."""
+        family = self.device.split(":")[0]
+        return device_type in _WORKERS.get(family, ("gpu", "cpu", "psys", "external"))
+
+    def _enclosing_s(self) -> float:
+        periods = [m.traits.period_s for m in self.meters]
+        return min(max([0.05, *(3 * p for p in periods)]), 5.0)
+
+    def _span(self, channel: Channel, start_ns: int, end_ns: int, steady: bool = False) -> Joules:
+        window = channel.track.window(start_ns, end_ns)
+        reckon = steady_energy if steady else span_energy
+        return reckon(window, channel.meter.traits, start_ns, end_ns)
+
+    def _device_energy(self, channel: Channel, loops: Sequence[Span]) -> DeviceEnergy:
+        traits, device = channel.meter.traits, channel.meter.device
+        longest_ns = max(end - start for start, end, _ in loops)
+        gap_ns = max(SAME_LOOP_GAP_NS, round(longest_ns * SAME_LOOP_GAP_SHARE))
+        groups = merge_spans([(start, end) for start, end, _ in loops], gap_ns)
+        iteration_s = sum(end - start for start, end, _ in loops) / len(loops) / 1e9
+        joules = combine(
+            [
+                steady_energy(channel.track.window(start, end), traits, start, end, iteration_s)
+                for start, end in groups
+            ]
+        )
+        seconds = sum(end - start for start, end in groups) / 1e9
+        idle = self.idle_w(device.uid, loops[0][0])
+        return DeviceEnergy(
+            device_uid=device.uid,
+            device_name=device.name,
+            device_type=device.type,
+            meter=device.meter,
+            source=joules.source,
+            seconds=seconds,
+            images=sum(images for _, _, images in loops),
+            energy_j=joules.energy_j,
+            low_j=joules.low_j,
+            high_j=joules.high_j,
+            idle_w=idle.get("loaded", idle.get("before")),
+            reason=joules.reason,
+        )
+
+    def _primary(self, devices: Iterable[DeviceEnergy]) -> str:
+        """Return the uid of the device with the most energy above idle among those that can have done the work."""
+        able = [d for d in devices if self._can_work(d.device_type)]
+        own = (
+            [d for d in able if d.device_type == "gpu"] if self.device.startswith(("cuda", "rocm")) else able
+        )
+        return max(own or able, key=self._above_idle_j, default=_NO_DEVICE).device_uid
+
+    def _above_idle_j(self, device: DeviceEnergy) -> float:
+        energy = device.energy_j if device.energy_j is not None else device.low_j or 0.0
+        idle = self.idle_w(device.device_uid).get("before", device.idle_w or 0.0)
+        return energy - idle * device.seconds
+
+
+_NO_DEVICE = DeviceEnergy("", "", "", "", "none")
+
+
+def _caution(channel: Channel, spans: Sequence[Span]) -> str:
+    """Return a warning where a meter that sees part of the time would see one part of each loop only."""
+    traits = channel.meter.traits
+    seconds = sum(end - start for start, end, _ in spans) / 1e9
+    period_s = max(traits.period_s, traits.window_s if traits.kind == "power" else 0.0)
+    if not spans or not period_s or (traits.kind == "counter" and traits.integrates):
+        return ""
+    loop_s = seconds / len(spans)
+    if not aliases(loop_s, period_s, int(seconds / period_s)):
+        return ""
+    uid = channel.meter.device.uid
+    return (
+        f"energy: {uid}: loops of {loop_s * 1e3:.4g} ms keep step with its updates ({period_s * 1e3:.4g} ms)"
+    )
+
+
+def _summarize(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    summary: dict[str, Any] = {}
+    for key in facts[0]:
+        values = [f[key] for f in facts if key in f]
+        if all(isinstance(v, (int, float)) for v in values):
+            summary[key] = [min(values), max(values)]
+        else:
+            summary[key] = sorted({str(v) for v in values})
+    return summary
+
+
+def open_session(
+    device: str = "",
+    meters: Iterable[str] | None = None,
+    *,
+    clock: Clock | None = None,
+    pace_s: float = PACE_S,
+    powercap: str | None = None,
+) -> Session:
+    """Find this machine's meters and return a session for work on ``device`` ('cpu', 'cuda:0'; '': any).
+
+    ``meters``: terms as in `Selection` ('nvml', '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent
+    or broken meter: see `Session.reasons`. UsageError only for a term that means nothing.
+    """
+    from inferometer.energy.stored import apply_stored
+
+    selection = Selection.parse(meters or ())
+    found = discover(selection, os.environ, powercap=powercap)
+    known = apply_stored(found.meters)
+    return Session(
+        found.meters, found.absences, device=device, clock=clock, pace_s=pace_s, characterized=known
+    )
