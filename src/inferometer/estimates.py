@@ -286,7 +286,7 @@ def _parity(good: Good) -> dict[str, Any]:
     found = [record.parity for _, record in good if record.parity]
     if not found:
         return {}
-    worst: Parity = min(found, key=lambda p: (p.passed, p.top1, -p.max_rel))
+    worst: Parity = min(found, key=lambda p: (p.passed, p.top1, -(p.max_rel or 0.0)))
     top1 = Estimate(worst.top1, None, None, "share", worst.reference or "reference", len(found))
     return {"parity": worst, "accuracy": top1}
 

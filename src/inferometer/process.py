@@ -25,7 +25,7 @@ _MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exha
 
 # What a child inherits: enough to find its home, locale and temporary folder, nothing that changes a framework.
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
-_INHERITED_PREFIXES = ("LC_", "INFEROMETER_TEST_")
+_INHERITED_PREFIXES = ("LC_", "INFEROMETER_")
 # An interpreter that the user names (--python) belongs to the user's set-up: its search paths come along.
 _FOREIGN = ("LD_LIBRARY_PATH", "PYTHONPATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV")
 

@@ -64,7 +64,8 @@ class Loop(msgspec.Struct, frozen=True):
 class Prepare(msgspec.Struct, frozen=True):
     """Seconds spent before any batch counts; never part of a latency."""
 
-    load_s: float = 0.0  # import the framework, read the artifact
+    load_s: float = 0.0  # import the framework, read the artifact; once a worker, told in each of its cells
+    data_s: float = 0.0  # read and stack the input data; likewise
     compile_s: float = 0.0  # build for this batch size: trace, compile, allocate
     first_run_s: float = 0.0  # the first batch, where lazy frameworks do their real work
     warmup_s: float = 0.0
@@ -80,8 +81,8 @@ class Parity(msgspec.Struct, frozen=True):
     """How far the outputs of this very cell are from the reference (Keras/TF fp32 on CPU, or as `reference` says)."""
 
     passed: bool
-    max_abs: float
-    max_rel: float  # largest absolute error over the largest absolute reference value
+    max_abs: float | None  # None: not comparable (NaN, infinity, another shape)
+    max_rel: float | None  # largest absolute error over the largest absolute reference value
     cosine: float  # smallest cosine similarity of any image's outputs
     top1: float  # share of images whose arg-max agrees; 1.0 where outputs are not class scores
     limit_rel: float
@@ -256,3 +257,4 @@ class RunInfo(msgspec.Struct, frozen=True):
     environments: dict[str, Any] = {}  # per framework as asked: environment, interpreter, pins, versions
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    request: dict[str, Any] = {}  # `request.RunRequest`, for --resume

@@ -30,6 +30,12 @@ class Requirements:
     torch_backend: str = ""
     python: str = ""
 
+    def download_text(self) -> str:
+        """Return how much will be fetched, for people."""
+        if self.download_fallback:
+            return f"{self.download or 'unknown'}, or {self.download_fallback} where torch's own index cannot be reached"
+        return self.download or "unknown size"
+
 
 def read(name: str, accelerator: str) -> Requirements:
     """Return the pins of an environment; EnvironmentBuildError if there are none for this accelerator."""

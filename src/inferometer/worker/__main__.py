@@ -32,9 +32,19 @@ def _register_package() -> None:
         sys.modules[name] = package
 
 
+def _add_foreign_backends() -> None:
+    """Let INFEROMETER_BACKENDS name a folder of backend modules that do not come with inferometer."""
+    extra = os.environ.get("INFEROMETER_BACKENDS")
+    if extra:
+        from inferometer.worker import backends
+
+        backends.__path__.append(extra)
+
+
 if __name__ == "__main__":
     _die_with_parent(int(sys.argv[3]))
     _register_package()
+    _add_foreign_backends()
     from inferometer.worker.serve import serve
 
     serve(int(sys.argv[1]), int(sys.argv[2]))

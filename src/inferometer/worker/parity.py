@@ -192,8 +192,8 @@ def _limit_cause(measures: _Measures, limit: Limit) -> str:
 def _verdict(limit: Limit, rows: int, cause: str, measures: _Measures) -> dict[str, Any]:
     return {
         "passed": not cause,
-        "max_abs": measures.max_abs,
-        "max_rel": measures.max_rel,
+        "max_abs": measures.max_abs if np.isfinite(measures.max_abs) else None,
+        "max_rel": measures.max_rel if np.isfinite(measures.max_rel) else None,
         "cosine": measures.cosine,
         "top1": measures.top1,
         "limit_rel": limit.max_rel,

@@ -31,6 +31,7 @@ class Session:
         """Load framework, artifact and input data; returns `load_s` (framework and artifact only)."""
         opening = _opening(request)
         self._opening = opening
+        begin = time.monotonic()
         self._stack = ImageStack.load(
             Path(request["inputs"]),
             Path(request["reference"]),
@@ -42,7 +43,7 @@ class Session:
         start = time.monotonic()
         module = importlib.import_module(f"inferometer.worker.backends.{request['backend']}")
         self._backend = module.Runtime(opening)
-        return {"load_s": time.monotonic() - start}
+        return {"load_s": time.monotonic() - start, "data_s": start - begin}
 
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""

@@ -1,0 +1,183 @@
+"""The Python interface: `inferometer.run(...)` and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inferometer.errors import UsageError, unknown
+from inferometer.execution import execute, resume
+from inferometer.models.contract import ModelRequest
+from inferometer.observer import Observer, SilentObserver
+from inferometer.presets import PRESETS
+from inferometer.request import RunRequest, parse_batch_sizes
+from inferometer.store import StoredRun, read_run
+
+if TYPE_CHECKING:
+    from inferometer.summary import Results
+
+
+class Result:
+    """A run: raw records, and statistics derived from them on demand."""
+
+    def __init__(self, run: StoredRun) -> None:
+        self.run = run
+
+    @property
+    def path(self) -> Path:
+        """Return the run's directory."""
+        return self.run.path
+
+    @property
+    def results(self) -> Results:
+        """Return the cells summarised (`inferometer.summary.Results`)."""
+        from inferometer.summary import summarise
+
+        return summarise([self.run])
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame, a row per cell, columns in SI units; needs pandas."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise UsageError("to_pandas needs pandas: pip install 'inferometer[pandas]'") from error
+        from inferometer.overview import flat_rows
+
+        return pandas.DataFrame(flat_rows(self.results))
+
+    def __repr__(self) -> str:
+        return f"<inferometer.Result of {len(self.run.records)} records in {self.path}>"
+
+    def _repr_html_(self) -> str:
+        from inferometer.overview import to_html
+
+        return to_html(self.results)
+
+
+def load(path: Path | str) -> Result:
+    """Return the result in a run directory."""
+    return Result(read_run(path))
+
+
+def run(
+    model: str | Path = "mobilenet_v3_large",
+    *,
+    frameworks: str | Iterable[str] = "all",
+    batch_sizes: str | Iterable[int] | None = None,
+    precisions: Iterable[str] = ("fp32",),
+    modes: Iterable[str] = ("host",),
+    device: str | Iterable[str] = "auto",
+    preset: str = "standard",
+    images: int | None = None,
+    loops: int | None = None,
+    warmup: int | None = None,
+    rounds: int | None = None,
+    threads: int | None = None,
+    timeout_s: float | None = None,
+    budget_s: float | None = None,
+    seed: int | None = None,
+    weights: str | Path = "random",
+    image: str | Path | Iterable[str | Path] | None = None,
+    inputs: str | Path | None = None,
+    shapes: Mapping[str, int] | None = None,
+    input_ranges: Mapping[str, tuple[float, float]] | None = None,
+    trust_model: bool = False,
+    python: Mapping[str, str | Path] | None = None,
+    accelerator: str = "",
+    keep_trying: bool = False,
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+) -> Result:
+    """Measure ``model`` and return the result; the arguments mean what the command line's options of those names mean.
+
+    ``observer`` is told of the progress; the default shows it in terminals and notebooks. UsageError (a subclass of
+    InferometerError) for anything that cannot be met.
+    """
+    request = make_request(
+        ModelRequest(
+            model=str(model),
+            weights=str(weights),
+            seed=seed or 0,
+            images=_paths(image),
+            inputs=Path(inputs) if inputs else None,
+            shapes=dict(shapes or {}),
+            input_ranges=dict(input_ranges or {}),
+            trust_model=trust_model,
+        ),
+        preset=preset,
+        batch_sizes=batch_sizes,
+        protocol={
+            "images": images,
+            "loops": loops,
+            "warmup": warmup,
+            "rounds": rounds,
+            "threads": threads,
+            "timeout_s": timeout_s,
+            "budget_s": budget_s,
+            "seed": seed,
+        },
+        frameworks=_names(frameworks),
+        precisions=_names(precisions),
+        modes=_names(modes),
+        devices=_names(device),
+        python={name: Path(path) for name, path in (python or {}).items()},
+        accelerator=accelerator,
+        keep_trying=keep_trying,
+    )
+    if observer is None:
+        from inferometer.progress import shown_progress
+
+        with shown_progress() as shown:
+            return Result(execute(request, Path(out) if out else default_out(request), shown))
+    return Result(execute(request, Path(out) if out else default_out(request), observer))
+
+
+def make_request(
+    model: ModelRequest,
+    *,
+    preset: str,
+    batch_sizes: str | Iterable[int] | None,
+    protocol: Mapping[str, Any],
+    **fields: Any,
+) -> RunRequest:
+    """Return the request: the preset's numbers, replaced by those of ``protocol`` that are not None."""
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    chosen = PRESETS[preset]
+    given = {name: value for name, value in protocol.items() if value is not None}
+    numbers = msgspec.structs.replace(chosen.protocol, **given)
+    if batch_sizes is None:
+        sizes = tuple(size for size in chosen.batch_sizes if size <= numbers.images)
+    else:
+        sizes = (
+            parse_batch_sizes(batch_sizes)
+            if isinstance(batch_sizes, str)
+            else tuple(sorted(set(batch_sizes)))
+        )
+    request = RunRequest(model=model, batch_sizes=sizes, protocol=numbers, **fields)
+    request.check()
+    return request
+
+
+def default_out(request: RunRequest) -> Path:
+    """Return a new directory name below ./inferometer-runs, by time and model."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return Path("inferometer-runs") / f"{stamp}-{Path(request.model.model).stem}"
+
+
+def _names(value: str | Iterable[str]) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _paths(value: str | Path | Iterable[str | Path] | None) -> tuple[Path, ...] | None:
+    if value is None:
+        return None
+    return (Path(value),) if isinstance(value, str | Path) else tuple(Path(path) for path in value)
+
+
+__all__ = ["Result", "SilentObserver", "default_out", "load", "make_request", "resume", "run"]

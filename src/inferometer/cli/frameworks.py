@@ -1,0 +1,160 @@
+"""`inferometer frameworks`, `env` and `machine`: what there is to run, and what it would run on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from inferometer import environments, requirements, units
+from inferometer.errors import EnvironmentBuildError, UsageError, unknown
+from inferometer.frameworks import FRAMEWORKS, Framework
+from inferometer.gpus import find_gpus
+from inferometer.machine import describe_machine
+from inferometer.provision import environment_names
+
+
+@click.command("frameworks")
+@click.option("--variants", is_flag=True, help="List each framework's named configurations instead.")
+def frameworks_command(variants: bool) -> None:
+    """List every framework known, and whether it can run here."""
+    console = Console()
+    console.print(_variants_table() if variants else _frameworks_table())
+
+
+def _frameworks_table() -> Table:
+    gpus, gpu_reason = find_gpus()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("name", "what it is", "devices", "version", "here"):
+        table.add_column(title, overflow="fold")
+    accelerator = (
+        "cuda12" if gpus and int(gpus[0].cuda.partition(".")[0]) < 13 else "cuda13" if gpus else "cpu"
+    )
+    for framework in FRAMEWORKS.values():
+        version, state = _state(
+            framework, accelerator if "cuda" in framework.devices else "cpu", bool(gpus), gpu_reason
+        )
+        table.add_row(framework.name, framework.title, ", ".join(framework.devices), version, state)
+    return table
+
+
+def _state(framework: Framework, accelerator: str, has_gpu: bool, gpu_reason: str) -> tuple[str, str]:
+    if "cpu" not in framework.devices and not has_gpu:
+        return "", f"no: needs an NVIDIA GPU: {gpu_reason}; run it on a machine that has one"
+    try:
+        wanted = requirements.read(framework.environment, accelerator)
+        environments.find_interpreter(wanted)
+    except EnvironmentBuildError as error:
+        return "", f"no: {error}"
+    version = next(
+        (line.partition("==")[2] for line in wanted.lines if line.startswith(framework.distribution)), ""
+    )
+    if environments.is_built(wanted):
+        return version, f"yes, environment {wanted.name} is built"
+    return version, f"yes, environment {wanted.name} will be built: {wanted.download_text()}"
+
+
+def _variants_table() -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("name", "what it is"):
+        table.add_column(title, overflow="fold")
+    for framework in FRAMEWORKS.values():
+        for name, variant in framework.variants.items():
+            table.add_row(f"{framework.name}:{name}", variant.title)
+    return table
+
+
+@click.group("env")
+def env_command() -> None:
+    """List, build or remove the frameworks' environments."""
+
+
+@env_command.command("list")
+def env_list() -> None:
+    """List the built environments and their size on disk."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("environment", "size", "pins"):
+        table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
+    for item in environments.list_installed():
+        table.add_row(item.name, units.size(item.size_bytes), ", ".join(item.requirements))
+    Console().print(table)
+    click.echo(f"in {environments.environments_folder()}")
+
+
+@env_command.command("build")
+@click.argument("names", nargs=-1)
+@click.option("--accelerator", default="cpu", show_default=True, help="cpu, cuda12 or cuda13.")
+def env_build(names: tuple[str, ...], accelerator: str) -> None:
+    """Build the environments NAMES (default: every one there is for the accelerator)."""
+    log = Path(tempfile.gettempdir()) / "inferometer-env-build.log"
+    for name in names or _available(accelerator):
+        if name not in environment_names():
+            raise unknown("environment", name, environment_names())
+        built = environments.ensure(
+            requirements.read(name, accelerator), log, lambda text: click.echo(text, err=True)
+        )
+        click.echo(f"{name}: {built.python}")
+
+
+def _available(accelerator: str) -> list[str]:
+    names = []
+    for name in environment_names():
+        try:
+            requirements.read(name, accelerator)
+        except EnvironmentBuildError:
+            continue
+        names.append(name)
+    return names
+
+
+@env_command.command("remove")
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Remove all of them.")
+def env_remove(names: tuple[str, ...], everything: bool) -> None:
+    """Remove built environments by NAME (as `env list` shows, or the part before the first dash)."""
+    installed = environments.list_installed()
+    if not (names or everything):
+        raise UsageError("name the environments to remove, or give --all")
+    for name in names:
+        if not any(_matches(item.name, name) for item in installed):
+            raise unknown("built environment", name, [item.name for item in installed])
+    for item in installed:
+        if everything or any(_matches(item.name, name) for name in names):
+            environments.remove(item.folder)
+            click.echo(f"removed {item.name}, {units.size(item.size_bytes)}")
+
+
+def _matches(folder: str, name: str) -> bool:
+    return folder == name or folder.rsplit("-", 2)[0] == name
+
+
+@click.command("machine")
+@click.option("--json", "as_json", is_flag=True, help="Print every fact as JSON.")
+def machine_command(as_json: bool) -> None:
+    """Describe this machine."""
+    machine = describe_machine()
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(machine), indent=1))
+        return
+    gpu_reason = find_gpus()[1]
+    lines = {
+        "CPU": machine.cpu,
+        "cores": f"{machine.physical_cores} physical, {machine.logical_cores} logical, {machine.usable_cores} usable",
+        "governor": machine.governor or "not told by this system",
+        "memory": units.size(machine.memory_bytes),
+        "OS": f"{machine.os}, kernel {machine.kernel}, Python {machine.python}",
+        "virtualised": machine.virtualization or "not as far as can be told",
+        "load now": f"{machine.load_1m:.2f} (mean of 1 minute)",
+        "GPUs": ", ".join(f"{gpu.name} ({units.size(gpu.memory_bytes)})" for gpu in machine.gpus)
+        or f"none: {gpu_reason}",
+    }
+    if machine.gpus:
+        lines["driver"] = f"{machine.gpus[0].driver}, CUDA {machine.gpus[0].cuda}"
+    for name, text in lines.items():
+        click.echo(f"{name + ':':13}{text}")

@@ -1,0 +1,222 @@
+"""`inferometer run` and `inferometer show`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inferometer.api import default_out, make_request
+from inferometer.errors import UsageError
+from inferometer.execution import execute, prepare_run, resume
+from inferometer.models.contract import ModelRequest
+from inferometer.presets import PRESETS
+from inferometer.progress import shown_progress
+from inferometer.request import RunRequest
+from inferometer.store import StoredRun, read_run
+
+
+def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not (name and equals and rest):
+            raise UsageError(f"{option} '{value}' is not of the form NAME=VALUE")
+        pairs[name] = rest
+    return pairs
+
+
+def _shapes(values: tuple[str, ...]) -> dict[str, int]:
+    pairs = _pairs("--shape", values)
+    for name, text in pairs.items():
+        if not text.isdigit() or int(text) < 1:
+            raise UsageError(f"--shape {name}={text}: a dimension is a whole number of at least 1")
+    return {name: int(text) for name, text in pairs.items()}
+
+
+def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    ranges = {}
+    for name, text in _pairs("--input-range", values).items():
+        try:
+            low, high = (float(part) for part in text.split(":"))
+        except ValueError:
+            raise UsageError(f"--input-range {name}={text} is not of the form NAME=LOW:HIGH") from None
+        if not low < high:
+            raise UsageError(f"--input-range {name}={text}: LOW must be below HIGH")
+        ranges[name] = (low, high)
+    return ranges
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+@click.command("run")
+@click.argument("model", default="mobilenet_v3_large")
+@click.option("--preset", default="standard", show_default=True, help=f"Protocol: {', '.join(PRESETS)}.")
+@click.option(
+    "--frameworks", default="all", show_default=True, help="tf,onnxrt@1.30.0,torch:channels_last,... or all."
+)
+@click.option("--batch-sizes", help="8,16,64 or 8..512 (powers of two).  [default: the preset's]")
+@click.option("--precisions", default="fp32", show_default=True, help="fp32,tf32,fp16,bf16.")
+@click.option("--modes", default="host", show_default=True, help="host (numpy to numpy), device (resident).")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda:N (as nvidia-smi counts), auto; several with commas.",
+)
+@click.option("--images", type=int, help="Images a loop.")
+@click.option("--loops", type=int, help="Loops a cell and round.")
+@click.option("--warmup", type=int, help="Batches before the loops.")
+@click.option("--rounds", type=int, help="Fresh processes a cell.")
+@click.option(
+    "--budget", "budget_s", type=float, help="Seconds after which a slow cell's loops end (0: never)."
+)
+@click.option("--timeout", "timeout_s", type=float, help="Seconds after which a cell is stopped.")
+@click.option("--threads", type=int, help="CPU threads of every framework.  [default: all usable cores]")
+@click.option("--seed", type=int, help="Of random weights, generated inputs and the order.")
+@click.option("--weights", default="random", show_default=True, help="random, imagenet, or a file.")
+@click.option(
+    "--image",
+    "images_from",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A photo or a folder of them.",
+)
+@click.option(
+    "--input", "inputs", type=click.Path(path_type=Path), help="FILE.npz with an array per model input."
+)
+@click.option("--shape", "shapes", multiple=True, help="NAME=N for a symbolic dimension of an ONNX file.")
+@click.option("--input-range", "input_ranges", multiple=True, help="NAME=LOW:HIGH for a generated input.")
+@click.option("--trust-model", is_flag=True, help="Let a .keras file run code of its own (Lambda layers).")
+@click.option("--python", "pythons", multiple=True, help="NAME=PATH: an interpreter that has the framework.")
+@click.option(
+    "--accelerator", default="", help="cpu, cuda12 or cuda13 requirements instead of the driver's choice."
+)
+@click.option(
+    "--keep-trying", is_flag=True, help="Go on with larger batch sizes after one ran out of memory."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run's directory.  [default: below ./inferometer-runs]"
+)
+@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and an estimate of the time, measure nothing.")
+def run_command(resumed: Path | None, dry_run: bool, out: Path | None, **options: Any) -> int:
+    """Measure MODEL (a keras.applications name, FILE.onnx or FILE.keras) on every framework this machine can run."""
+    if resumed:
+        return _finish(resumed, lambda observer: resume(resumed, observer))
+    request = _request(**options)
+    if dry_run:
+        _print_plan(request)
+        return 0
+    target = out or default_out(request)
+    _announce(request)
+    return _finish(target, lambda observer: execute(request, target, observer))
+
+
+def _request(
+    *, model: str, preset: str, batch_sizes: str | None, frameworks: str, precisions: str, modes: str, device: str,
+    weights: str, images_from: tuple[Path, ...], inputs: Path | None, shapes: tuple[str, ...],
+    input_ranges: tuple[str, ...], trust_model: bool, pythons: tuple[str, ...], accelerator: str, keep_trying: bool,
+    **protocol: Any,
+) -> RunRequest:  # fmt: skip
+    return make_request(
+        ModelRequest(
+            model=model,
+            weights=weights,
+            seed=protocol["seed"] or 0,
+            images=images_from or None,
+            inputs=inputs,
+            shapes=_shapes(shapes),
+            input_ranges=_ranges(input_ranges),
+            trust_model=trust_model,
+        ),
+        preset=preset,
+        batch_sizes=batch_sizes,
+        protocol=protocol,
+        frameworks=_names(frameworks),
+        precisions=_names(precisions),
+        modes=_names(modes),
+        devices=_names(device),
+        python={name: Path(path) for name, path in _pairs("--python", pythons).items()},
+        accelerator=accelerator,
+        keep_trying=keep_trying,
+    )
+
+
+def _announce(request: RunRequest) -> None:
+    """Say beforehand what will be built and fetched."""
+    from inferometer.environments import is_built
+
+    plan = prepare_run(request).plan
+    wanted = {row.requirements.name: row.requirements for row in plan.rows.values() if row.requirements}
+    missing = [item for item in wanted.values() if not is_built(item)]
+    if missing:
+        sizes = ", ".join(f"{item.name} {item.download_text()}" for item in missing)
+        click.echo(f"environments to build (downloads where nothing is cached): {sizes}", err=True)
+
+
+def _finish(path: Path, measure: Any) -> int:
+    """Run ``measure`` with progress shown; whatever was measured is printed, also after Ctrl-C."""
+    code = 0
+    try:
+        with shown_progress() as observer:
+            stored = measure(observer)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; go on with: inferometer run --resume {path}", err=True)
+        code = 130
+        if not (path / "run.json").exists():
+            return code
+        stored = read_run(path)
+    if stored.records:
+        _print_table(stored)
+    click.echo(f"run directory: {path}")
+    return code or _exit_code(stored)
+
+
+def _exit_code(stored: StoredRun) -> int:
+    """Return 0 if anything was measured; failed cells are data, but a run of nothing else is a failure."""
+    return 0 if any(record.status == "ok" for record in stored.records) else 1
+
+
+def _print_table(stored: StoredRun) -> None:
+    from inferometer.cli.overview_table import print_overview
+    from inferometer.summary import summarise
+
+    print_overview(summarise([stored]))
+
+
+def _print_plan(request: RunRequest) -> None:
+    from inferometer.cli.plan_table import print_plan
+
+    preparation = prepare_run(request)
+    print_plan(preparation.plan, preparation.request.protocol)
+
+
+@click.command("show")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
+)
+def show_command(directory: Path, form: str) -> None:
+    """Print the table of a run DIRECTORY again."""
+    from inferometer.overview import flat_rows
+    from inferometer.summary import summarise
+
+    stored = read_run(directory)
+    if form == "text":
+        _print_table(stored)
+        return
+    rows = flat_rows(summarise([stored]))
+    if form == "json":
+        click.echo(json.dumps(rows, indent=1))
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)

@@ -1,0 +1,149 @@
+"""From a request to a finished run directory: plan, environments, model, rounds. Also goes on with an unfinished one."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferometer import __version__
+from inferometer.cache import cache_folder
+from inferometer.errors import StoreError, UsageError
+from inferometer.gpus import find_gpus
+from inferometer.launch import launch_worker
+from inferometer.machine import describe_machine, usable_cores
+from inferometer.metering import CellMeter
+from inferometer.models.contract import PreparedModel
+from inferometer.models.prepare import prepare
+from inferometer.observer import Observer
+from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan
+from inferometer.provision import Provision
+from inferometer.records import Cell, Machine, RunInfo, Skip
+from inferometer.request import RunRequest, from_builtins, to_builtins
+from inferometer.runner import Launch, Runner
+from inferometer.store import RunWriter, StoredRun, read_run
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A request made concrete on this machine."""
+
+    request: RunRequest
+    machine: Machine
+    plan: Plan
+
+
+def prepare_run(request: RunRequest) -> Preparation:
+    """Look at the machine and plan; UsageError for what cannot be met."""
+    check_given_pythons(request)
+    machine = describe_machine()
+    plan = make_plan(request, machine, find_gpus()[1])
+    threads = request.protocol.threads or usable_cores()
+    if threads > machine.logical_cores:
+        raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
+    protocol = msgspec.structs.replace(request.protocol, threads=threads)
+    return Preparation(msgspec.structs.replace(request, protocol=protocol), machine, plan)
+
+
+def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
+    """Measure what ``request`` asks for into the new directory ``out`` and return it as stored."""
+    preparation = prepare_run(request)
+    if not preparation.plan.cells:
+        reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
+        raise UsageError(f"nothing can be measured: {reasons}")
+    writer = RunWriter.create(out, _info(preparation))
+    return _measure(preparation, writer, observer)
+
+
+def resume(path: Path, observer: Observer) -> StoredRun:
+    """Go on with an interrupted run: only cells with no ended record are measured."""
+    stored = read_run(path)
+    if not stored.info.request:
+        raise StoreError(f"{path} was not made by a run on this machine and cannot be resumed")
+    preparation = prepare_run(from_builtins(stored.info.request))
+    if preparation.machine.fingerprint != stored.info.machine.fingerprint:
+        raise StoreError(
+            f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
+        )
+    return _measure(preparation, RunWriter(path), observer)
+
+
+def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) -> StoredRun:
+    request, plan = preparation.request, preparation.plan
+    provision = Provision(request, plan, writer.path / "logs", observer.preparing)
+    provision.build_rows()
+    forms = {plan.rows[key].choice.framework.form for key in provision.rows}
+    model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
+    info = _complete(_info(preparation), provision, plan, model)
+    writer.write_info(info)
+    runner = Runner(
+        request=request,
+        plan=plan,
+        model=model,
+        launch=lambda cell: _launch(cell, preparation, provision),
+        writer=writer,
+        observer=observer,
+        meter=CellMeter(),
+    )
+    try:
+        runner.run(read_run(writer.path).missing)
+    finally:
+        shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
+    return read_run(writer.path)
+
+
+def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launch:
+    environment = provision.rows[cell.framework, cell.device]
+    gpu = gpu_of(cell.device, preparation.machine)
+    return launch_worker(environment, gpu, preparation.request.protocol.threads)
+
+
+def _info(preparation: Preparation) -> RunInfo:
+    return RunInfo(
+        tool=__version__,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=shlex.join(["inferometer", *sys.argv[1:]]),
+        protocol=preparation.request.protocol,
+        machine=preparation.machine,
+        cells=preparation.plan.cells,
+        skips=preparation.plan.skips,
+        request=to_builtins(preparation.request),
+    )
+
+
+def _complete(info: RunInfo, provision: Provision, plan: Plan, model: PreparedModel) -> RunInfo:
+    """Add model and environments; cells whose environment or artifact could not be made become skips."""
+    reasons = {cell: _unmakeable(cell, provision, plan, model) for cell in info.cells}
+    late = tuple(Skip(cell, reason) for cell, reason in reasons.items() if reason)
+    return msgspec.structs.replace(
+        info,
+        model=model.info,
+        cells=tuple(cell for cell, reason in reasons.items() if not reason),
+        skips=(*info.skips, *late),
+        environments=_environment_facts(provision),
+    )
+
+
+def _unmakeable(cell: Cell, provision: Provision, plan: Plan, model: PreparedModel) -> str:
+    key = (cell.framework, cell.device)
+    if key in provision.failures:
+        return provision.failures[key]
+    return model.missing.get(plan.row(cell).choice.framework.form, "")
+
+
+def _environment_facts(provision: Provision) -> dict[str, Any]:
+    return {
+        f"{label} on {device}": {
+            "environment": environment.name,
+            "interpreter": "given" if environment.given else "built",
+            "pins": environment.pins.splitlines(),
+            **{key: value for key, value in environment.facts.items() if key == "torch_source" and value},
+        }
+        for (label, device), environment in provision.rows.items()
+    }

@@ -1,0 +1,24 @@
+"""How a worker is started: its interpreter, and variables that pin threads and devices before any import."""
+
+from __future__ import annotations
+
+import os
+
+from inferometer.environments import Environment
+from inferometer.process import child_environment
+from inferometer.records import Gpu
+from inferometer.runner import Launch
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def launch_worker(environment: Environment, gpu: Gpu | None, threads: int) -> Launch:
+    """Return the launch of a worker that sees one GPU (or none) and uses ``threads`` CPU threads."""
+    variables = {name: str(threads) for name in _THREAD_VARIABLES}
+    variables["CUDA_VISIBLE_DEVICES"] = gpu.uuid if gpu else ""
+    if not environment.given:
+        folder = str(environment.python.parent)
+        variables["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        if gpu and environment.library_paths():
+            variables["LD_LIBRARY_PATH"] = os.pathsep.join(environment.library_paths())
+    return Launch(environment.python, child_environment(variables, foreign=environment.given))

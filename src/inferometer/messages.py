@@ -1,0 +1,52 @@
+"""The requests that workers understand (`worker/serve.py`), made from a run's request and a cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from inferometer.frameworks import FrameworkChoice
+from inferometer.models.contract import PreparedModel
+from inferometer.records import Cell
+from inferometer.request import RunRequest
+
+
+def open_message(
+    cell: Cell, choice: FrameworkChoice, request: RunRequest, model: PreparedModel, cache: Path
+) -> dict[str, Any]:
+    """Return the request that loads a cell's framework and artifact."""
+    artifact = model.artifacts[choice.framework.form]
+    return {
+        "op": "open",
+        "backend": choice.framework.backend,
+        "options": {**choice.options, "trust": request.model.trust_model},
+        "artifact": {
+            "form": artifact.form,
+            "path": str(artifact.path),
+            "layout": artifact.layout,
+            "inputs": [spec.name for spec in artifact.inputs],
+            "outputs": [spec.name for spec in artifact.outputs],
+        },
+        "precision": cell.precision,
+        "device": cell.device.partition(":")[0],
+        "threads": request.protocol.threads,
+        "inputs": str(model.inputs),
+        "reference": str(model.reference),
+        "source_layout": "NHWC",
+        "images": request.protocol.images,
+        "cache": str(cache),
+    }
+
+
+def measure_message(cell: Cell, request: RunRequest) -> dict[str, Any]:
+    """Return the request that measures a cell."""
+    protocol = request.protocol
+    return {
+        "op": "measure",
+        "batch_size": cell.batch_size,
+        "mode": cell.mode,
+        "loops": protocol.loops,
+        "warmup": protocol.warmup,
+        "window_s": protocol.energy_window_s,
+        "budget_s": protocol.budget_s,
+    }

@@ -1,0 +1,40 @@
+"""What a run tells whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from inferometer.records import Cell, Record
+
+
+class Observer(Protocol):
+    """What a run tells while it goes on; called between measurements, never during one."""
+
+    def preparing(self, text: str) -> None:
+        """Say what is being built or converted."""
+
+    def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
+        """Say what is to be measured (a cell once a round), and a rough time for each."""
+
+    def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
+        """Say that a cell entered a phase: load, prepare, check, warm-up, loops."""
+
+    def cell_ended(self, record: Record) -> None:
+        """Say how a cell ended."""
+
+
+class SilentObserver:
+    """Watches nothing; the base of observers that care for some events only."""
+
+    def preparing(self, text: str) -> None:
+        """Ignore it."""
+
+    def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
+        """Ignore it."""
+
+    def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
+        """Ignore it."""
+
+    def cell_ended(self, record: Record) -> None:
+        """Ignore it."""

@@ -1,0 +1,64 @@
+"""How a cell ended when no result came: by what the worker said, by how it died, or by the clock."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inferometer.records import STATUSES, Status
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A status and its cause, one line."""
+
+    status: Status
+    cause: str
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Ending:
+        """Return what a worker said of its failure; a status that does not exist is a broken protocol."""
+        status, cause = message.get("status"), str(message.get("cause", ""))
+        if status not in STATUSES:
+            return cls("broken-protocol", f"worker sent an unknown status {status!r}: {cause}")
+        return cls(status, cause)
+
+
+def ending_of_timeout(computing: bool, timeout_s: float, phase: str) -> Ending:
+    """Return the end of a worker that was stopped by the clock: slow if it still computed, hung if not."""
+    if computing:
+        return Ending("timed-out", f"still computing in phase '{phase}' after {timeout_s:g} s (--timeout)")
+    return Ending("hung", f"idle in phase '{phase}' until {timeout_s:g} s were over (--timeout)")
+
+
+def ending_of_death(status: int, phase: str, last_words: str, oom_killed: bool) -> Ending:
+    """Return the end of a worker that died by itself or was killed; ``status`` as `subprocess` gives it."""
+    words = f"; last words: {last_words}" if last_words else ""
+    if status >= 0:
+        return Ending("crashed", f"worker left with exit status {status} in phase '{phase}'{words}")
+    name = _signal_name(-status)
+    if status == -signal.SIGKILL and oom_killed:
+        return Ending(
+            "out-of-memory", f"the kernel killed the worker in phase '{phase}': the host's memory is full"
+        )
+    if status in (-signal.SIGKILL, -signal.SIGTERM):
+        return Ending("killed", f"worker was killed from outside ({name}) in phase '{phase}'")
+    return Ending("crashed", f"worker died of {name} in phase '{phase}'{words}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def oom_kills() -> int:
+    """Return how many processes the kernel has killed for memory since boot (0 where it does not tell)."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -1,0 +1,37 @@
+"""Named protocols: which sizes, how many images, loops, warm-ups and rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inferometer.records import Protocol
+from inferometer.request import REPORT_BATCH_SIZES
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A protocol and the batch sizes that go with it."""
+
+    title: str
+    batch_sizes: tuple[int, ...]
+    protocol: Protocol
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(
+        "minutes on two CPU cores: three sizes, cells cut at a budget of 2 s",
+        (1, 8, 32),
+        Protocol(images=64, loops=5, warmup=5, rounds=3, timeout_s=300, budget_s=2.0),
+    ),
+    "standard": Preset(
+        "the default: four sizes, cells cut at a budget of 30 s",
+        (1, 8, 32, 64),
+        Protocol(images=512, loops=10, warmup=50, rounds=3, timeout_s=900, budget_s=30.0),
+    ),
+    "report": Preset(
+        "the internship report's protocol: 7 sizes, 512 images, 50 warm-ups, 10 loops, nothing cut",
+        REPORT_BATCH_SIZES,
+        Protocol(images=512, loops=10, warmup=50, rounds=1, timeout_s=3600),
+    ),
+}

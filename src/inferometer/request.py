@@ -1,0 +1,90 @@
+"""What the user asked for, whole: the one argument of everything that plans or runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferometer.errors import UsageError
+from inferometer.models.contract import ModelRequest
+from inferometer.records import Protocol
+
+REPORT_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """A matrix to measure and how; `protocol.threads` 0 means every usable core."""
+
+    model: ModelRequest = ModelRequest()
+    frameworks: tuple[str, ...] = ("all",)
+    batch_sizes: tuple[int, ...] = REPORT_BATCH_SIZES
+    precisions: tuple[str, ...] = ("fp32",)
+    modes: tuple[str, ...] = ("host",)
+    devices: tuple[str, ...] = ("auto",)
+    protocol: Protocol = Protocol()
+    python: dict[str, Path] = {}  # framework or environment -> the user's own interpreter
+    accelerator: str = ""  # cpu, cuda12, cuda13; "": by device and driver
+    keep_trying: bool = False  # go on with larger batch sizes after one ran out of memory
+
+    def check(self) -> None:
+        """Raise UsageError for numbers that cannot be measured."""
+        protocol = self.protocol
+        _at_least("--images", protocol.images, 1)
+        _at_least("--loops", protocol.loops, 1)
+        _at_least("--warmup", protocol.warmup, 0)
+        _at_least("--rounds", protocol.rounds, 1)
+        _at_least("--threads", protocol.threads, 0)
+        if protocol.timeout_s <= 0:
+            raise UsageError(f"--timeout {protocol.timeout_s:g} is no time: give seconds above 0")
+        for size in self.batch_sizes:
+            _at_least("--batch-sizes", size, 1)
+            if size > protocol.images:
+                raise UsageError(
+                    f"batch size {size} is larger than the {protocol.images} images of a loop: "
+                    f"raise --images to {size} or leave the batch size out"
+                )
+
+
+def _at_least(option: str, value: int, least: int) -> None:
+    if value < least:
+        raise UsageError(f"{option} {value} is too small: give at least {least}")
+
+
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """Return ascending sizes from '8,16,64' or '8..512' (powers of two from the first to the last)."""
+    sizes: set[int] = set()
+    for part in (part.strip() for part in text.split(",")):
+        span = re.fullmatch(r"(\d+)\.\.(\d+)", part)
+        if span:
+            sizes |= set(_doubling(int(span[1]), int(span[2]), part))
+        elif re.fullmatch(r"-?\d+", part):
+            sizes.add(int(part))
+        else:
+            raise UsageError(f"batch size '{part}' is no whole number and no span: write 8,16,32 or 8..512")
+    return tuple(sorted(sizes))
+
+
+def _doubling(first: int, last: int, text: str) -> Iterable[int]:
+    if not 1 <= first <= last:
+        raise UsageError(
+            f"batch sizes '{text}': a span goes from at least 1 up to a larger number, as in 8..512"
+        )
+    size = first
+    while size <= last:
+        yield size
+        size *= 2
+
+
+def to_builtins(request: RunRequest) -> dict[str, Any]:
+    """Return the request as JSON data, for run.json."""
+    data: dict[str, Any] = msgspec.to_builtins(request, enc_hook=str)
+    return data
+
+
+def from_builtins(data: dict[str, Any]) -> RunRequest:
+    """Return the request that `to_builtins` stored."""
+    return msgspec.convert(data, RunRequest, dec_hook=lambda kind, value: kind(value))

@@ -1,0 +1,178 @@
+"""Rounds of fresh workers, interleaved across frameworks; one record for every cell that ends, whatever its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferometer.assignments import Assignment, assign
+from inferometer.conversation import Conversation
+from inferometer.estimate import nominal_s
+from inferometer.messages import measure_message, open_message
+from inferometer.metering import CellMeter
+from inferometer.models.contract import PreparedModel
+from inferometer.observer import Observer
+from inferometer.outcome import Ending
+from inferometer.plan import Plan
+from inferometer.process import Child
+from inferometer.records import Cell, Prepare, Record
+from inferometer.request import RunRequest
+from inferometer.store import RunWriter
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start the worker of one row: interpreter and its whole set of environment variables."""
+
+    python: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Measures missing cells of a run, one worker at a time."""
+
+    request: RunRequest
+    plan: Plan
+    model: PreparedModel
+    launch: Callable[[Cell], Launch]
+    writer: RunWriter
+    observer: Observer
+    meter: CellMeter
+
+    def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
+        """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
+        work = assign(missing, self.request.protocol.seed)
+        cells = [cell for assignment in work for cell in assignment.cells]
+        self.observer.started(cells, {cell: self._nominal_s(cell) for cell in cells})
+        for assignment in work:
+            remaining = list(assignment.cells)
+            while remaining:
+                remaining = _WorkerRun(self, assignment).measure(remaining)
+
+    def _nominal_s(self, cell: Cell) -> float:
+        return nominal_s(cell, self.plan.row(cell).choice.framework, self.request.protocol)
+
+    def store(self, record: Record) -> None:
+        """Keep a record, before anything else happens."""
+        self.writer.append(record)
+        self.observer.cell_ended(record)
+
+    def open_message(self, cell: Cell) -> dict[str, Any]:
+        """Return the request that makes a worker load what a cell needs."""
+        choice = self.plan.row(cell).choice
+        cache = self.writer.path / "compile-cache" / choice.label.replace(":", "_")
+        return open_message(cell, choice, self.request, self.model, cache)
+
+
+class _Opened(msgspec.Struct):
+    load_s: float
+    data_s: float
+
+
+class _WorkerRun:
+    """One worker process from start to end."""
+
+    def __init__(self, runner: Runner, assignment: Assignment) -> None:
+        self._runner = runner
+        self._round = assignment.round
+        self._log = Path("logs") / f"{assignment.name}.log"
+        self._clock = _CellClock()
+        self._loaded = _Opened(0.0, 0.0)
+
+    def measure(self, cells: list[Cell]) -> list[Cell]:
+        """Measure cells until done or the worker dies; return those left for a new worker."""
+        launch = self._runner.launch(cells[0])
+        try:
+            child = Child(launch.python, launch.environment, self._runner.writer.path / self._log)
+        except OSError as error:
+            return self._end_all(cells, Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
+        with child:
+            timeout_s = self._runner.request.protocol.timeout_s
+            conversation = Conversation(child, timeout_s, self._runner.observer, self._round)
+            try:
+                return self._converse(conversation, cells)
+            except KeyboardInterrupt:
+                self._end(conversation.cell or cells[0], Ending("interrupted", "stopped by the user"))
+                raise
+
+    def _converse(self, conversation: Conversation, cells: list[Cell]) -> list[Cell]:
+        opened = conversation.ask(cells[0], self._runner.open_message(cells[0]))
+        if isinstance(opened, Ending):
+            return self._end_all(cells, opened)
+        self._loaded = msgspec.convert(opened, _Opened)
+        for index, cell in enumerate(cells):
+            answer = conversation.ask(cell, measure_message(cell, self._runner.request))
+            ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
+            rest = cells[index + 1 :]
+            if ending:
+                self._end(cell, ending)
+                if ending.status == "out-of-memory" and not self._runner.request.keep_trying:
+                    reason = f"batch size {cell.batch_size} ran out of memory (--keep-trying goes on)"
+                    return self._end_all(rest, Ending("skipped", reason))
+            if conversation.is_over:
+                return rest
+            self._clock = _CellClock()
+        return []
+
+    def _end_all(self, cells: list[Cell], ending: Ending) -> list[Cell]:
+        for cell in cells:
+            self._end(cell, ending)
+        return []
+
+    def _end(self, cell: Cell, ending: Ending) -> None:
+        self._runner.store(
+            msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record)
+        )
+
+    def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
+        """Store a measured cell; return the ending instead if the worker's facts are malformed."""
+        try:
+            prepare = {"load_s": self._loaded.load_s, "data_s": self._loaded.data_s, **answer.pop("prepare")}
+            record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
+        except (msgspec.ValidationError, KeyError, TypeError) as error:
+            return Ending("broken-protocol", f"the worker's record is malformed: {error}")
+        self._runner.store(self._runner.meter.add_energy(_with_overhead(record, starts_worker)))
+        return None
+
+    def _facts(self, cell: Cell, **facts: Any) -> dict[str, Any]:
+        return {
+            "cell": cell,
+            "round": self._round,
+            "started_at": self._clock.started_at,
+            "elapsed_s": self._clock.elapsed_s(),
+            "log": str(self._log),
+            **facts,
+        }
+
+
+class _CellClock:
+    """Wall time of one cell; the first cell of a worker carries the worker's start."""
+
+    def __init__(self) -> None:
+        self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._start = time.monotonic()
+
+    def elapsed_s(self) -> float:
+        """Return seconds since the cell began."""
+        return time.monotonic() - self._start
+
+
+def _with_overhead(record: Record, starts_worker: bool) -> Record:
+    """Add the seconds that were neither load, preparation nor loops; a worker's first cell waited for the load."""
+    prepare = record.prepare or Prepare()
+    known_s = (
+        prepare.compile_s
+        + prepare.first_run_s
+        + prepare.warmup_s
+        + sum(loop.elapsed_s for loop in record.loops)
+    )
+    if starts_worker:
+        known_s += prepare.load_s + prepare.data_s
+    return msgspec.structs.replace(record, overhead_s=max(0.0, record.elapsed_s - known_s))

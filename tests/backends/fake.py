@@ -1,0 +1,73 @@
+"""A framework that misbehaves on demand; runs inside real worker processes."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from inferometer.worker.backend import Backend
+
+
+class Runtime(Backend):
+    def __init__(self, opening):
+        self.opening = opening
+        self.behaviour = opening.options.get("behaviour", "")
+        self.at = opening.options.get("at", 0)  # batch size at which it misbehaves; 0: always
+        if opening.options.get("open"):
+            self.misbehave(opening.options["open"])
+
+    def misbehave(self, what):
+        if what == "segfault":
+            ctypes.string_at(0)
+        elif what == "abort":
+            os.abort()
+        elif what == "hang":
+            time.sleep(1000)
+        elif what == "spin":
+            while True:
+                pass
+        elif what == "memory":
+            raise MemoryError("cannot allocate 12345 bytes")
+        elif what == "raise":
+            raise ValueError("the model\nis odd")
+        elif what == "unsupported":
+            raise NotImplementedError("no such operator")
+        elif what == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif what == "exit":
+            os._exit(3)
+        elif what == "garbage":
+            os.write(int(sys.argv[2]), b"\x00\xffthis is no JSON\n")
+            time.sleep(1000)
+        elif what == "object":
+            os.write(int(sys.argv[2]), b'{"event": "result", "status": "ok", "loops": "many"}\n')
+        elif what == "stdout":
+            print("x" * 200_000, flush=True)
+            print('{"event": "result"}', file=sys.stderr, flush=True)
+
+    def prepare(self, batch):
+        if not self.at or len(batch[0]) == self.at:
+            self.misbehave(self.behaviour)
+
+    def run(self, batch):
+        outputs = [array.astype(np.float32) * 2 + 1 for array in batch]
+        if self.behaviour == "nan":
+            outputs[0][0, 0] = np.nan
+        if self.behaviour == "shape":
+            outputs[0] = outputs[0][:, :-1]
+        if self.behaviour == "wrong":
+            outputs[0] = outputs[0][::-1]
+        if self.behaviour == "slow":
+            time.sleep(0.02)
+        return outputs
+
+    def actual(self):
+        return {
+            "device": self.opening.options.get("device", self.opening.device),
+            "precision": self.opening.options.get("precision", self.opening.precision),
+            "threads": self.opening.threads,
+            "version": "1.0",
+        }

@@ -1,0 +1,71 @@
+"""A fake framework and model for tests of the runner: real processes, no real framework."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from inferometer.environments import Environment
+from inferometer.frameworks import Framework, FrameworkChoice
+from inferometer.launch import launch_worker
+from inferometer.metering import CellMeter
+from inferometer.models.contract import Artifact, PreparedModel, TensorSpec
+from inferometer.observer import SilentObserver
+from inferometer.plan import Plan, Row
+from inferometer.records import Cell, ModelInfo, Protocol, RunInfo
+from inferometer.request import RunRequest
+from inferometer.runner import Runner
+from inferometer.store import RunWriter, read_run
+
+BACKENDS = Path(__file__).parent / "backends"
+
+
+def fake_framework(name="fake", **options):
+    return Framework(name, "fake", "fake", "fake", "fake", "fake", "fake", options=options)
+
+
+def fake_model(folder, rows=4):
+    x = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
+    np.savez(folder / "inputs.npz", x=x)
+    np.savez(folder / "reference.npz", y=x * 2 + 1)
+    x_spec, y_spec = TensorSpec("x", (None, 3), "float32"), TensorSpec("y", (None, 3), "float32")
+    artifact = Artifact("fake", folder / "model", (x_spec,), (y_spec,), "", "hash", {})
+    return PreparedModel(
+        ModelInfo("fake"), {"fake": artifact}, {}, folder / "inputs.npz", folder / "reference.npz"
+    )
+
+
+def fake_request(**protocol):
+    usual = {"images": 8, "loops": 3, "warmup": 1, "rounds": 1, "threads": 1, "timeout_s": 20.0}
+    return RunRequest(batch_sizes=(2, 4), protocol=Protocol(**{**usual, **protocol}))
+
+
+def fake_runner(folder, frameworks, request=None, observer=None, create=True):
+    """Return a runner of fake frameworks over a run directory below ``folder``."""
+    request = request or fake_request()
+    rows = {(f.name, "cpu"): Row(FrameworkChoice(f), "cpu", None, Path(sys.executable)) for f in frameworks}
+    cells = tuple(
+        Cell("fake", f.name, "fp32", size, "cpu") for f in frameworks for size in request.batch_sizes
+    )
+    plan = Plan(rows, cells, (), "cpu")
+    run = folder / "run"
+    info = RunInfo(protocol=request.protocol, cells=cells)
+    environment = Environment("fake", Path(sys.executable), given=True)
+    return Runner(
+        request=request,
+        plan=plan,
+        model=fake_model(folder),
+        launch=lambda cell: launch_worker(environment, None, 1),
+        writer=RunWriter.create(run, info) if create else RunWriter(run),
+        observer=observer or SilentObserver(),
+        meter=CellMeter(),
+    )
+
+
+def run_fakes(folder, *frameworks, **kwargs):
+    """Run fake frameworks and return the stored run."""
+    runner = fake_runner(folder, frameworks, **kwargs)
+    runner.run(read_run(runner.writer.path).missing)
+    return read_run(runner.writer.path)

@@ -1,0 +1,230 @@
+"""Real worker processes with a fake framework: every way a cell can end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fakes import BACKENDS, fake_framework, fake_request, fake_runner, run_fakes
+from inferometer.observer import SilentObserver
+from inferometer.store import read_run
+
+
+@pytest.fixture(autouse=True)
+def _backends(monkeypatch):
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+
+
+def statuses(run):
+    return {r.cell.batch_size: r.status for r in run.records}
+
+
+def test_a_good_cell_keeps_every_raw_number(tmp_path):
+    run = run_fakes(tmp_path, fake_framework())
+    assert statuses(run) == {2: "ok", 4: "ok"}
+    record = run.records[0]
+    assert record.images == 8
+    assert len(record.loops) == 3
+    assert all(len(loop.batch_s) == 4 and loop.start_ns > 0 for loop in record.loops)
+    assert all(abs(sum(loop.batch_s) - loop.elapsed_s) < 1e-3 for loop in record.loops)
+    assert record.parity.passed and record.parity.max_abs == 0
+    assert record.actual.version == "1.0" and record.actual.threads == 1
+    assert record.memory.rss_peak_bytes > 1 << 20
+    assert record.prepare.load_s > 0
+    assert run.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "cause"),
+    [
+        ("segfault", "crashed", "SIGSEGV"),
+        ("abort", "crashed", "SIGABRT"),
+        ("exit", "crashed", "exit status 3"),
+        ("kill", "killed", "SIGKILL"),
+        ("memory", "out-of-memory", "12345 bytes"),
+        ("raise", "failed", "ValueError: the model is odd"),
+        ("unsupported", "unsupported", "no such operator"),
+        ("garbage", "broken-protocol", "no JSON"),
+        ("object", "broken-protocol", "malformed"),
+        ("nan", "parity-failed", "NaN"),
+        ("shape", "parity-failed", "shape"),
+        ("wrong", "parity-failed", "error"),
+    ],
+)
+def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, cause):
+    run = run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2))
+    record = run.records[0]
+    assert record.status == status
+    assert cause in record.cause
+    assert "\n" not in record.cause
+    assert record.loops == ()
+
+
+@pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "raise"])
+def test_the_next_cell_is_measured_all_the_same(tmp_path, behaviour):
+    assert statuses(run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2)))[4] == "ok"
+
+
+def test_larger_batches_are_skipped_after_out_of_memory_unless_asked_for(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    run = run_fakes(tmp_path / "a", fake_framework(behaviour="memory", at=2))
+    assert statuses(run) == {2: "out-of-memory", 4: "skipped"}
+    assert "batch size 2 ran out of memory" in run.records[1].cause
+    import msgspec
+
+    insistent = msgspec.structs.replace(fake_request(), keep_trying=True)
+    run = run_fakes(tmp_path / "b", fake_framework(behaviour="memory", at=2), request=insistent)
+    assert statuses(run) == {2: "out-of-memory", 4: "ok"}
+
+
+@pytest.mark.parametrize(("behaviour", "status"), [("hang", "hung"), ("spin", "timed-out")])
+def test_a_worker_that_does_not_answer_is_stopped(tmp_path, behaviour, status):
+    request = fake_request(timeout_s=1.5)
+    run = run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2), request=request)
+    assert statuses(run) == {2: status, 4: "ok"}
+    assert "--timeout" in run.records[0].cause and "prepare" in run.records[0].cause
+
+
+def test_output_of_the_framework_goes_to_the_log(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(behaviour="stdout"))
+    assert statuses(run) == {2: "ok", 4: "ok"}
+    log = (run.path / run.records[0].log).read_text()
+    assert "xxxx" in log and '{"event": "result"}' in log
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"device": "cuda:0"}, "wrong-device"),
+        ({"precision": "bf16"}, "wrong-precision"),
+        ({"device": ""}, "wrong-device"),
+    ],
+)
+def test_work_done_elsewhere_or_otherwise_is_not_timed(tmp_path, options, status):
+    run = run_fakes(tmp_path, fake_framework(**options))
+    assert {r.status for r in run.records} == {status}
+    assert all(r.loops == () and r.actual is not None for r in run.records)
+
+
+def test_a_framework_that_dies_while_loading_ends_all_its_cells(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(open="segfault"), fake_framework("sound"))
+    assert [r.status for r in run.records if r.cell.framework == "fake"] == ["crashed", "crashed"]
+    assert [r.status for r in run.records if r.cell.framework == "sound"] == ["ok", "ok"]
+
+
+def test_an_interpreter_that_does_not_exist_is_a_failed_cell(tmp_path):
+    runner = fake_runner(tmp_path, [fake_framework()])
+    broken = type(runner)(
+        **{**vars(runner), "launch": lambda cell: _with_python(runner.launch(cell), tmp_path / "no-python")}
+    )
+    broken.run(read_run(runner.writer.path).missing)
+    records = read_run(runner.writer.path).records
+    assert {r.status for r in records} == {"failed"}
+    assert "no-python" in records[0].cause
+
+
+def _with_python(launch, python):
+    return type(launch)(python, launch.environment)
+
+
+def test_a_partial_last_batch_is_measured_and_said(tmp_path):
+    request = fake_request(images=7)
+    run = run_fakes(tmp_path, fake_framework(), request=request)
+    record = next(r for r in run.records if r.cell.batch_size == 4)
+    assert record.status == "ok"
+    assert [len(loop.batch_s) for loop in record.loops] == [2, 2, 2]
+    assert record.flags == ("last batch of each loop holds 3 of 4 images",)
+
+
+def test_a_slow_cell_is_cut_by_its_budget_and_says_so(tmp_path):
+    request = fake_request(loops=50, warmup=500, budget_s=0.3)
+    run = run_fakes(tmp_path, fake_framework(behaviour="slow"), request=request)
+    record = run.records[0]
+    assert 3 <= len(record.loops) < 50
+    assert any("warm-up cut" in flag for flag in record.flags)
+    assert any("of 50 loops" in flag for flag in record.flags)
+
+
+def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):
+    frameworks = [fake_framework(name) for name in ("a", "b", "c")]
+    run = run_fakes(tmp_path, *frameworks, request=fake_request(rounds=3))
+    assert [r.round for r in run.records] == [0] * 6 + [1] * 6 + [2] * 6
+    orders = {tuple(dict.fromkeys(r.cell.framework for r in run.records if r.round == n)) for n in range(3)}
+    assert len(orders) > 1
+    assert all(r.prepare.load_s > 0 for r in run.records)
+
+
+class _InterruptAt(SilentObserver):
+    def __init__(self, phase):
+        self.phase = phase
+
+    def cell_phase(self, cell, round_number, phase):
+        if phase == self.phase and cell.batch_size == 4:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_what_was_measured_and_the_rest_can_be_resumed(tmp_path):
+    runner = fake_runner(tmp_path, [fake_framework()], observer=_InterruptAt("loops"))
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(read_run(runner.writer.path).missing)
+    run = read_run(runner.writer.path)
+    assert [r.status for r in run.records] == ["ok", "interrupted"]
+    assert [cell.batch_size for cell, _ in run.missing] == [4]
+    again = fake_runner(tmp_path, [fake_framework()], create=False)
+    again.run(run.missing)
+    assert [r.status for r in read_run(runner.writer.path).records] == ["ok", "interrupted", "ok"]
+
+
+_PARENT = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from fakes import fake_framework, run_fakes
+print("started", flush=True)
+run_fakes(Path({folder!r}), fake_framework(behaviour="hang", at=4))
+"""
+
+
+def test_killing_the_parent_loses_at_most_the_cell_in_flight_and_leaves_no_worker(tmp_path):
+    script = _PARENT.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    cells = tmp_path / "run" / "cells.jsonl"
+    _wait(lambda: cells.exists() and cells.read_bytes().endswith(b"\n"))
+    _wait(lambda: _children(parent.pid))
+    workers = _children(parent.pid)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    _wait(lambda: not any(_alive(pid) for pid in workers))
+    run = read_run(tmp_path / "run")
+    assert [r.status for r in run.records] == ["ok"]
+    again = fake_runner(tmp_path, [fake_framework()], create=False)
+    again.run(run.missing)
+    assert read_run(tmp_path / "run").missing == ()
+
+
+def _wait(condition, timeout_s=20):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def _children(pid):
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
