@@ -275,9 +275,7 @@ def _memory(good: Good, cell: Cell) -> dict[str, Any]:
             getattr(r.memory, name) for _, r in good if r.memory and getattr(r.memory, name) is not None
         ]
         if values:
-            peak = Estimate(
-                float(max(values)), float(min(values)), float(max(values)), "bytes", source, len(values)
-            )
+            peak = Estimate(float(max(values)), None, None, "bytes", source, len(values))
             return {"memory": peak}
     return {}
 

@@ -47,6 +47,13 @@ def framework(name: str) -> Framework:
     return Framework(lower, "fp32")
 
 
+def place(known: Framework) -> int:
+    """Return where a framework stands in the report's tables; unknown ones last."""
+    rows = list(_REPORT.values())
+    row = (known.framework, known.precision)
+    return rows.index(row) if row in rows else len(rows)
+
+
 def variant(text: str | None) -> str:
     """Return "py" or "nb" (or "" where a name says neither)."""
     lower = (text or "").lower()

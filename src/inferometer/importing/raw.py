@@ -66,7 +66,7 @@ def choose(files: list[LoopFile], variant: str | None, prefix: str | None, log: 
                     "import one machine's directory at a time, or choose with --prefix"
                 )
             chosen[row] = file
-    return list(chosen.values())
+    return sorted(chosen.values(), key=lambda file: names.place(file.framework))
 
 
 def read_loops(files: list[LoopFile], model: str, log: Log) -> dict[Key, Record]:

@@ -1,0 +1,56 @@
+"""A metric in long form: one row a cell, every float exact."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from inferometer.metrics import Metric
+from inferometer.summary import CellSummary, Results
+from inferometer.tables.model import why_empty
+
+COLUMNS = ("batch_size", "framework", "precision", "gpu", "value", "unit", "low", "high", "source", "status")
+_MORE = ("model", "mode")  # only where there are several of either
+
+
+def long_rows(results: Results, metric: Metric) -> list[dict[str, Any]]:
+    """Return a dict a cell with `COLUMNS` as keys (and model and mode where there are several); None: not known."""
+    wide = len(results.sections) > 1
+    rows = [_row(summary, metric) for summary in results.summaries]
+    return [row if wide else {name: row[name] for name in COLUMNS} for row in rows]
+
+
+def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
+    estimate = metric.of(summary) if summary.status == "ok" else None
+    return {
+        "batch_size": summary.cell.batch_size,
+        "framework": summary.row.removesuffix(f" {summary.cell.precision}"),
+        "precision": summary.cell.precision,
+        "gpu": summary.machine,
+        "value": estimate.value if estimate else None,
+        "unit": metric.unit,
+        "low": estimate.low if estimate else None,
+        "high": estimate.high if estimate else None,
+        "source": estimate.source if estimate else why_empty(summary, metric)[1],
+        "status": summary.status,
+        "model": summary.model,
+        "mode": summary.cell.mode,
+    }
+
+
+def to_csv(results: Results, metric: Metric) -> str:
+    """Return the long form as CSV; a value not known is empty, floats read back to the same bits."""
+    rows = long_rows(results, metric)
+    columns = COLUMNS + (_MORE if len(results.sections) > 1 else ())
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def to_json(results: Results, metric: Metric) -> str:
+    """Return the long form as a JSON list of objects."""
+    return json.dumps(long_rows(results, metric), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

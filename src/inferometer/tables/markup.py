@@ -1,0 +1,129 @@
+"""A table as Markdown, HTML and LaTeX."""
+
+from __future__ import annotations
+
+import html
+
+from inferometer.tables.model import Table, TableCell
+from inferometer.tables.palette import colour
+from inferometer.tables.text import MARKS, legend, mark_of
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+        "±": r"$\pm$", "µ": r"\textmu{}", "≈": r"$\approx$", "▲": r"$\blacktriangle$", "★": r"$\bigstar$",
+    }
+)  # fmt: skip
+
+
+def to_markdown(table: Table, *, intervals: bool = True) -> str:
+    """Return a GitHub-flavoured Markdown table with its legend and footnotes."""
+    lines = [f"**{_md(table.title)}**", ""]
+    lines.append("| batch size | framework | " + " | ".join(_md(m) for m in table.machines) + " |")
+    lines.append("|---:|---|" + "---:|" * len(table.machines))
+    for row in table.rows:
+        cells = " | ".join(_md_cell(cell, intervals) for cell in row.cells)
+        lines.append(f"| {row.batch_size} | {_md(row.label)} | {cells} |")
+    lines += ["", *(f"{_md(line)}  " for line in legend(table, MARKS, intervals))]
+    lines += [f"[{number}] {_md(note)}  " for number, note in enumerate(table.notes, 1)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _md_cell(cell: TableCell | None, intervals: bool) -> str:
+    if cell is None:
+        return ""
+    note = f" [{cell.note}]" if cell.note else ""
+    if cell.shade is None:
+        return f"*{_md(cell.text)}*{note}"
+    number = f"**{cell.text}**" if cell.best_overall else cell.text
+    star = r"\*" if cell.beats_reference else ""
+    tail = f" {cell.spread}" if intervals and cell.spread else ""
+    return f"{star}{number}{tail}{note} {mark_of(cell, MARKS).strip()}".rstrip()
+
+
+def _md(text: str) -> str:
+    """Escape what Markdown or its HTML would act on."""
+    flat = " ".join(html.escape(text, quote=False).split())
+    for sign in "\\`*_|[]":
+        flat = flat.replace(sign, "\\" + sign)
+    return flat
+
+
+def to_html(table: Table, *, palette: str = "report", intervals: bool = True) -> str:
+    """Return a self-contained <table> fragment: colours inline, marks with words for screen readers."""
+    head = "".join(f'<th scope="col">{html.escape(machine)}</th>' for machine in table.machines)
+    body, previous = [], None
+    sizes = [row.batch_size for row in table.rows]
+    for row in table.rows:
+        start = ""
+        if row.batch_size != previous:
+            start = f'<th scope="rowgroup" rowspan="{sizes.count(row.batch_size)}">{row.batch_size}</th>'
+            previous = row.batch_size
+        cells = "".join(_html_cell(cell, palette, intervals) for cell in row.cells)
+        body.append(f'<tr>{start}<th scope="row">{html.escape(row.label)}</th>{cells}</tr>')
+    notes = [*legend(table, MARKS, intervals), *(f"[{n}] {note}" for n, note in enumerate(table.notes, 1))]
+    footer = "".join(f"<p>{html.escape(line)}</p>" for line in notes)
+    return (
+        f"<table>\n<caption>{html.escape(table.title)}</caption>\n"
+        f'<thead><tr><th scope="col">Batch size</th><th scope="col">Framework</th>{head}</tr></thead>\n'
+        "<tbody>\n" + "\n".join(body) + f"\n</tbody>\n</table>\n{footer}\n"
+    )
+
+
+def _html_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
+    if cell is None:
+        return "<td></td>"
+    note = f" <sup>[{cell.note}]</sup>" if cell.note else ""
+    if cell.shade is None:
+        return f"<td><em>{html.escape(cell.text)}</em>{note}</td>"
+    found = colour(cell.shade, palette)
+    number = html.escape(cell.text)
+    number = f"<b>{number}</b>" if cell.best_overall else number
+    star = "*" if cell.beats_reference else ""
+    tail = f" <small>{html.escape(cell.spread)}</small>" if intervals and cell.spread else ""
+    mark = mark_of(cell, MARKS).strip()
+    words = {"★": "best of the machine", "▲": "best of its batch size", "≈": "tie with the best"}
+    sign = f' <span title="{words[mark]}" aria-label="{words[mark]}">{mark}</span>' if mark else ""
+    style = f"background:{found.background_hex};color:{found.text_hex};text-align:right"
+    return f'<td style="{style}">{star}{number}{tail}{note}{sign}</td>'
+
+
+def to_latex(table: Table, *, palette: str = "report", intervals: bool = True) -> str:
+    """Return a table for LaTeX with the packages booktabs, amssymb, textcomp and xcolor (option table)."""
+    lines = [
+        "% needs \\usepackage{booktabs,amssymb,textcomp} and \\usepackage[table]{xcolor}",
+        r"\begin{table}", rf"\caption{{{_tex(table.title)}}}", r"\begin{tabular}{rl" + "r" * len(table.machines) + "}",
+        r"\toprule", " & ".join(["Batch size", "Framework", *(_tex(m) for m in table.machines)]) + r" \\",
+    ]  # fmt: skip
+    previous = None
+    for row in table.rows:
+        if row.batch_size != previous:
+            lines.append(r"\midrule")
+        size = "" if row.batch_size == previous else str(row.batch_size)
+        previous = row.batch_size
+        cells = [_tex_cell(cell, palette, intervals) for cell in row.cells]
+        lines.append(" & ".join([size, _tex(row.label), *cells]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    notes = [*legend(table, MARKS, intervals), *(f"[{n}] {note}" for n, note in enumerate(table.notes, 1))]
+    lines += [rf"\par\footnotesize {_tex(note)}" for note in notes]
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _tex_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
+    if cell is None:
+        return ""
+    note = rf"\textsuperscript{{[{cell.note}]}}" if cell.note else ""
+    if cell.shade is None:
+        return rf"\textit{{{_tex(cell.text)}}}{note}"
+    found = colour(cell.shade, palette)
+    number = rf"\textbf{{{cell.text}}}" if cell.best_overall else cell.text
+    star = "*" if cell.beats_reference else ""
+    tail = f" {_tex(cell.spread)}" if intervals and cell.spread else ""
+    fill = rf"\cellcolor[HTML]{{{found.background_hex[1:].upper()}}}"
+    ink = rf"\textcolor[HTML]{{{found.text_hex[1:].upper()}}}"
+    return f"{fill}{ink}{{{star}{number}{tail}{note} {_tex(mark_of(cell, MARKS).strip())}".rstrip() + "}"
+
+
+def _tex(text: str) -> str:
+    return " ".join(text.split()).translate(_LATEX)

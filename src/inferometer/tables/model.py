@@ -1,0 +1,238 @@
+"""A metric's table as data: rows batch size x framework, columns machines, every mark decided (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from inferometer.errors import unknown
+from inferometer.metrics import METRICS, Metric
+from inferometer.ranking import Standing, standings
+from inferometer.summary import CellSummary, Estimate, Results
+from inferometer.units import significant
+
+_PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
+    "J": ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")),
+    "J s": ((1.0, "J s"), (1e-3, "mJ s"), (1e-6, "µJ s"), (1e-9, "nJ s")),
+    "bytes": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB")),
+    "share": ((0.01, "%"),),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The one unit a table's numbers are shown in."""
+
+    factor: float
+    unit: str
+    digits: int = 4
+
+    def show(self, value: float) -> str:
+        """Return the number alone."""
+        return significant(value / self.factor, self.digits)
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """What stands in one place of a table, and how it is marked."""
+
+    summary: CellSummary
+    text: str  # the number, or why there is none
+    estimate: Estimate | None = None  # None: nothing to rank
+    shade: float | None = None  # 0 worst .. 1 best among all cells of this batch size
+    best: bool = False  # of its machine and batch size
+    tie: bool = False  # cannot be told from that best
+    best_overall: bool = False  # of its machine over all batch sizes
+    beats_reference: bool = False  # the same row on the reference machine is worse
+    note: int | None = None  # number of the footnote
+
+    @property
+    def spread(self) -> str:
+        """Return the half width of the interval as a share: "±1.2 %"; "" where it is not known."""
+        found = self.estimate
+        if found is None or found.low is None or found.high is None or found.value <= 0:
+            return ""
+        half = 100 * (found.high - found.low) / 2 / found.value
+        return f"±{significant(half, 2 if half >= 0.1 else 1)} %" if half < 1000 else "±>1000 %"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One batch size and framework; a cell a machine, None where it was not asked for."""
+
+    batch_size: int
+    label: str
+    cells: tuple[TableCell | None, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A metric of one model and mode."""
+
+    metric: Metric
+    model: str
+    mode: str
+    scale: Scale
+    machines: tuple[str, ...]
+    reference: str | None  # None with one machine
+    rows: tuple[TableRow, ...]
+    notes: tuple[str, ...]  # footnotes, numbered from 1
+
+    @property
+    def title(self) -> str:
+        """Return the heading, with the unit."""
+        return f"{self.metric.title} [{self.scale.unit}], {self.model}, {self.mode} mode"
+
+
+def build(results: Results, metric: Metric, reference: str | None = None) -> tuple[Table, ...]:
+    """Return a table for every model and mode in ``results``; UsageError if ``reference`` names none."""
+    if reference is not None:
+        reference = machine_named(reference, results)
+    return tuple(
+        _build(results.select(model=model, mode=mode), metric, model, mode, reference)
+        for model, mode in results.sections
+    )
+
+
+def machine_named(name: str, results: Results) -> str:
+    """Return the label of the machine meant by ``name``: itself, or the only one that contains it (any case)."""
+    if name in results.machines:
+        return name
+    near = [label for label in results.machines if name.lower() in label.lower()]
+    if len(near) == 1:
+        return near[0]
+    raise unknown("machine", name, results.machines)
+
+
+def metric_named(name: str) -> Metric:
+    """Return a metric by name (dashes or underscores); UsageError names the nearest."""
+    key = name.replace("-", "_")
+    if key not in METRICS:
+        raise unknown("metric", name, METRICS)
+    return METRICS[key]
+
+
+def _build(
+    summaries: Sequence[CellSummary], metric: Metric, model: str, mode: str, reference: str | None
+) -> Table:
+    places = standings(summaries, metric)
+    machines = tuple(dict.fromkeys(s.machine for s in summaries))
+    grid: dict[tuple[int, str], dict[str, CellSummary]] = defaultdict(dict)
+    labels = {row: number for number, row in enumerate(dict.fromkeys(s.row for s in summaries))}
+    for summary in summaries:
+        grid[summary.cell.batch_size, summary.row][summary.machine] = summary
+    if len(machines) < 2:
+        reference = None
+    elif reference not in machines:
+        reference = most_wins(summaries, metric, places)
+    scale = scale_of(metric, [place.value for place in places.values()])
+    marks = _Marks(metric, places, _shades(summaries, metric, places), reference, scale)
+    rows = tuple(
+        TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
+        for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
+    )
+    return Table(metric, model, mode, scale, machines, reference, rows, tuple(marks.notes))
+
+
+class _Marks:
+    """Turns summaries into marked cells and numbers the footnotes on the way."""
+
+    def __init__(
+        self,
+        metric: Metric,
+        places: dict[str, Standing],
+        shades: dict[str, float],
+        reference: str | None,
+        scale: Scale,
+    ) -> None:
+        self.metric, self.places, self.shades = metric, places, shades
+        self.reference, self.scale = reference, scale
+        self.notes: dict[str, int] = {}
+
+    def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
+        summary = found.get(machine)
+        if summary is None:
+            return None
+        place, estimate = self.places.get(summary.key), self.metric.of(summary)
+        if place is None or estimate is None:
+            word, reason = why_empty(summary, self.metric)
+            return TableCell(summary, word, note=self._note(reason))
+        flags = "; ".join(summary.flags)
+        return TableCell(
+            summary,
+            self.scale.show(place.value),
+            estimate,
+            self.shades[summary.key],
+            place.best,
+            place.tie,
+            place.best_overall,
+            self.reference is not None and beats(summary, found.get(self.reference), self.metric),
+            self._note(flags) if flags else None,
+        )
+
+    def _note(self, text: str) -> int | None:
+        return self.notes.setdefault(text, len(self.notes) + 1) if text else None
+
+
+def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
+    """Return a short word for the cell, and the whole reason."""
+    if summary.status != "ok":
+        return summary.status, summary.cause
+    if metric.unit in ("W", "J", "J s", "images/J", "images/s/W"):
+        return summary.energy_reason.partition(":")[0] or "not metered", summary.energy_reason
+    return "not known", ""
+
+
+def beats(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
+    """Return whether a cell is better than the same cell on another machine, beyond their intervals where known."""
+    if other is None or other is summary or not (other.ranked and summary.ranked):
+        return False
+    ours, theirs = metric.of(summary), metric.of(other)
+    if ours is None or theirs is None or not metric.better(ours.value, theirs.value):
+        return False
+    if None in (ours.low, ours.high, theirs.low, theirs.high):
+        return True
+    near = (ours.low, theirs.high) if metric.higher_is_better else (ours.high, theirs.low)
+    return metric.better(near[0] or 0.0, near[1] or 0.0)
+
+
+def most_wins(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Standing]) -> str | None:
+    """Return the machine that is best for most rows and batch sizes."""
+    groups: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
+    for summary in summaries:
+        if summary.key in places:
+            groups[summary.cell.batch_size, summary.row][summary.machine] = places[summary.key].value
+    pick: Callable[..., str] = max if metric.higher_is_better else min
+    wins = Counter(pick(found, key=found.__getitem__) for found in groups.values() if len(found) > 1)
+    return wins.most_common(1)[0][0] if wins else None
+
+
+def scale_of(metric: Metric, values: Sequence[float]) -> Scale:
+    """Return the unit in which the middle value reads best; the same for the whole table."""
+    prefixes = _PREFIXES.get(metric.unit)
+    if prefixes is None:
+        return Scale(1.0, metric.unit)
+    positive = sorted(v for v in values if v > 0)
+    middle = positive[len(positive) // 2] if positive else prefixes[0][0]
+    factor, unit = next(((f, u) for f, u in prefixes if middle >= f), prefixes[-1])
+    return Scale(factor, unit)
+
+
+def _shades(
+    summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Standing]
+) -> dict[str, float]:
+    """Return each cell's place between worst (0) and best (1) of its batch size, over all machines, linearly."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    for summary in summaries:
+        if summary.key in places:
+            groups[summary.cell.batch_size].append(summary.key)
+    shades: dict[str, float] = {}
+    for keys in groups.values():
+        values = [places[key].value for key in keys]
+        low, high = min(values), max(values)
+        for key, value in zip(keys, values, strict=True):
+            share = (value - low) / (high - low) if high > low else 1.0
+            shades[key] = share if metric.higher_is_better or high == low else 1 - share
+    return shades

@@ -1,0 +1,88 @@
+"""A table for the terminal; colours only where the terminal and its user want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from inferometer.tables.model import Table, TableCell
+from inferometer.tables.palette import colour
+
+MARKS = {"overall": "★", "best": "▲", "tie": "≈"}
+ASCII = {"overall": "#", "best": "^", "tie": "~"}
+
+
+def render(table: Table, console: Console, *, palette: str = "report", intervals: bool = True) -> None:
+    """Print ``table`` to ``console``."""
+    marks = MARKS if (console.encoding or "").lower().startswith("utf") else ASCII
+    grid = Grid(
+        title=Text(table.title), title_justify="left", show_edge=False, pad_edge=False, box=_box(marks)
+    )
+    grid.add_column("Batch size", justify="right", no_wrap=True)
+    grid.add_column("Framework", no_wrap=True)
+    for machine in table.machines:
+        grid.add_column(Text(machine), justify="right", overflow="fold")
+    previous: int | None = None
+    for row in table.rows:
+        if previous not in (None, row.batch_size):
+            grid.add_section()
+        size = "" if row.batch_size == previous else str(row.batch_size)
+        previous = row.batch_size
+        cells = [_cell(cell, marks, palette, intervals) for cell in row.cells]
+        grid.add_row(size, Text(row.label), *cells)
+    console.print(grid)
+    for line in legend(table, marks, intervals):
+        console.print(Text(line), style="dim")
+    for number, note in enumerate(table.notes, 1):
+        console.print(Text(f"[{number}] {note}"))
+
+
+def _box(marks: dict[str, str]) -> Any:
+    from rich import box
+
+    return box.SIMPLE_HEAD if marks is MARKS else box.ASCII
+
+
+def _cell(cell: TableCell | None, marks: dict[str, str], palette: str, intervals: bool) -> Text:
+    if cell is None:
+        return Text("")
+    star = "*" if cell.beats_reference else ""
+    note = f" [{cell.note}]" if cell.note else ""
+    if cell.shade is None:
+        return Text(f"{cell.text}{note}", style="italic")
+    tail = f" {cell.spread}" if intervals and cell.spread else ""
+    found = colour(cell.shade, palette)
+    style = f"{found.text_hex} on {found.background_hex}"
+    if cell.best_overall:
+        style += " bold"
+    return Text(f"{star}{cell.text}{tail}{note} {mark_of(cell, marks)}", style=style)
+
+
+def mark_of(cell: TableCell, marks: dict[str, str]) -> str:
+    """Return the one mark that says most about a cell, or a no-break space, which keeps numbers aligned."""
+    if cell.best_overall:
+        return marks["overall"]
+    if cell.best:
+        return marks["best"]
+    return marks["tie"] if cell.tie else "\u00a0" if marks is MARKS else " "
+
+
+def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
+    """Return what the marks mean, those that occur only."""
+    cells = [cell for row in table.rows for cell in row.cells if cell]
+    found = []
+    if any(cell.best_overall for cell in cells):
+        found.append(f"{marks['overall']} best of the machine over all batch sizes")
+    if any(cell.best and not cell.best_overall for cell in cells):
+        found.append(f"{marks['best']} best of its batch size")
+    if any(cell.tie and not cell.best for cell in cells):
+        found.append(f"{marks['tie']} cannot be told from that best")
+    lines = ["   ".join(found)] if found else []
+    if table.reference and any(cell.beats_reference for cell in cells):
+        lines.append(f"* beats {table.reference} with the same framework and batch size")
+    if intervals and any(cell.spread for cell in cells):
+        lines.append("± half width of the 95 % interval")
+    return lines

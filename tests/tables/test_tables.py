@@ -1,0 +1,175 @@
+import csv
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from inferometer import tables
+from inferometer.cli.results import table_command
+from inferometer.errors import UsageError
+from inferometer.records import Gpu, Machine, Record
+from inferometer.store import RunWriter
+from inferometer.summary import METRICS, summarise
+from inferometer.tables.palette import PALETTES, colour, contrast
+from inferometer.tables.text import render
+from sample_runs import cell, record, rounds_of, run
+
+A2 = Machine(gpus=(Gpu(0, "GPU-2", "A2"),))
+
+
+def two_machines():
+    fast = [
+        record(cell("tf"), rate=100.0, power_w=50.0),
+        record(cell("onnxrt"), rate=300.0, power_w=60.0),
+        record(cell("onnxrt", 16), rate=400.0, power_w=60.0),
+        Record(cell("jax"), 0, "out-of-memory", cause="asked for 9 GiB, 1 GiB free"),
+    ]
+    slow = [
+        record(cell("tf"), rate=120.0),
+        record(cell("onnxrt"), rate=200.0),
+        record(cell("onnxrt", 16), rate=210.0),
+    ]
+    return summarise([run(fast, "a"), run(slow, "b", machine=A2)])
+
+
+def table(metric="throughput", **more):
+    (built,) = tables.build(two_machines(), METRICS[metric], **more)
+    return built
+
+
+def at(built, size, label, machine):
+    row = next(r for r in built.rows if (r.batch_size, r.label) == (size, label))
+    return row.cells[built.machines.index(machine)]
+
+
+def test_conventions_of_the_report():
+    built = table()
+    assert built.machines == ("H100", "A2")
+    assert built.reference == "H100"  # wins 2 of 3
+    assert at(built, 8, "onnxrt", "H100").shade == 1.0
+    assert at(built, 8, "tf", "H100").shade == 0.0
+    assert at(built, 8, "onnxrt", "A2").shade == pytest.approx(0.5)
+    assert at(built, 16, "onnxrt", "A2").shade == 0.0  # other batch sizes do not count
+    assert at(built, 16, "onnxrt", "H100").best_overall and not at(built, 8, "onnxrt", "H100").best_overall
+    assert at(built, 8, "onnxrt", "H100").best and at(built, 8, "onnxrt", "A2").best
+    assert at(built, 8, "tf", "A2").beats_reference
+    assert not at(built, 8, "onnxrt", "A2").beats_reference
+    assert at(built, 8, "jax", "A2") is None
+
+
+def test_a_failed_cell_shows_status_and_cause_and_no_rank():
+    built = table()
+    failed = at(built, 8, "jax", "H100")
+    assert (failed.text, failed.shade, failed.best) == ("out-of-memory", None, False)
+    assert built.notes[failed.note - 1] == "asked for 9 GiB, 1 GiB free"
+
+
+def test_less_is_better_turns_the_colours_round():
+    built = table("latency")
+    assert at(built, 8, "onnxrt", "H100").shade == 1.0
+    assert at(built, 8, "onnxrt", "H100").best
+    assert built.scale.unit == "ms" and at(built, 8, "tf", "H100").text == "10.00"
+
+
+def test_missing_energy_says_why():
+    built = table("power")
+    assert at(built, 8, "tf", "A2").text == "not metered"
+
+
+def test_reference_by_part_of_its_name_and_unknown():
+    assert table(reference="h1").reference == "H100"
+    with pytest.raises(UsageError, match="unknown machine 'V100'"):
+        table(reference="V100")
+
+
+def test_csv_is_exact_and_has_the_columns():
+    results = two_machines()
+    text = tables.to_csv(results, METRICS["throughput"])
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert text.splitlines()[0] == "batch_size,framework,precision,gpu,value,unit,low,high,source,status"
+    for row, summary in zip(rows, results.summaries, strict=True):
+        if summary.status == "ok":
+            assert float(row["value"]) == summary.throughput.value
+        else:
+            assert (row["value"], row["status"], row["source"]) == (
+                "",
+                "out-of-memory",
+                "asked for 9 GiB, 1 GiB free",
+            )
+
+
+def test_json_reads_back():
+    rows = json.loads(tables.to_json(two_machines(), METRICS["power"]))
+    assert rows[0]["gpu"] == "H100" and rows[0]["value"] == pytest.approx(50.0)
+
+
+def test_two_modes_are_two_tables_and_named_in_csv():
+    results = summarise([run([record(cell()), record(cell(mode="device"))])])
+    assert [t.mode for t in tables.build(results, METRICS["throughput"])] == ["host", "device"]
+    assert tables.to_csv(results, METRICS["throughput"]).splitlines()[0].endswith("status,model,mode")
+
+
+def hostile():
+    evil = "<script>alert(1)</script>|_&%"
+    return summarise(
+        [run([Record(cell(evil), 0, "crashed", cause="<b>`|x\nline two"), record(cell(evil, 16))])]
+    )
+
+
+def test_markup_is_escaped_in_every_format():
+    (built,) = tables.build(hostile(), METRICS["throughput"])
+    html = tables.to_html(built)
+    assert "<script>" not in html and "<b>`" not in html
+    markdown = tables.to_markdown(built)
+    assert "<script>" not in markdown and r"\|" in markdown
+    table_lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert len({line.replace(r"\|", "").count("|") for line in table_lines}) == 1
+    assert r"\_\&\%" in tables.to_latex(built)
+
+
+def rendered(built, **console):
+    out = Console(file=io.StringIO(), width=200, **console)
+    render(built, out)
+    return out.file.getvalue()
+
+
+def test_text_without_colour_still_marks_the_best(monkeypatch):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    text = rendered(table())
+    assert "\x1b" not in text
+    assert "★" in text and "*120.0" in text and "out-of-memory [1]" in text
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "48;2" not in rendered(table(), force_terminal=True, color_system="truecolor")
+    monkeypatch.delenv("NO_COLOR")
+    assert "48;2" in rendered(table(), force_terminal=True, color_system="truecolor")
+
+
+def test_intervals_are_shown_as_shares():
+    results = summarise([run(rounds_of(cell(), [990.0, 1000.0, 1010.0]))])
+    (built,) = tables.build(results, METRICS["throughput"])
+    assert built.rows[0].cells[0].spread == "±2.5 %"
+    assert "±2.5 %" in tables.to_markdown(built)
+    assert "±" not in tables.to_markdown(built, intervals=False)
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+def test_text_reads_on_every_shade(palette):
+    for step in range(101):
+        found = colour(step / 100, palette)
+        assert contrast(found.background, found.text) >= 4.5
+
+
+@pytest.mark.parametrize("format_", ["text", "csv", "json", "md", "html", "latex"])
+def test_command_prints_every_format(tmp_path, format_):
+    stored = run([record(cell())])
+    writer = RunWriter.create(tmp_path / "runs" / "one", stored.info)
+    for item in stored.records:
+        writer.append(item)
+    result = CliRunner().invoke(
+        table_command, ["images-per-watt", str(tmp_path), "--format", format_], standalone_mode=False
+    )
+    assert result.exception is None
+    assert "onnxrt" in result.output
