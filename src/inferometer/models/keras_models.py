@@ -1,0 +1,196 @@
+"""Keras sources (architectures by name, `.keras` files) and the chain of conversions that starts from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import InferometerError
+from inferometer.models import photo_inputs
+from inferometer.models.artifacts import hash_file
+from inferometer.models.bench import Bench, Made, artifact, check_judgeable, describe, judge, read_arrays
+from inferometer.models.contract import ModelRequest, PreparedModel
+from inferometer.models.sources import Source
+from inferometer.records import ModelInfo
+
+_FILES = {"keras": "model.keras", "savedmodel": "saved", "exported": "model.pt2", "onnx": "model.onnx"}
+
+
+def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench) -> PreparedModel:
+    """Return the Keras model in ``forms``; see `prepare.prepare`."""
+    made, data = _make_source(request, source, bench)
+    entries, missing = _Chain(bench, made, request.trust_model).run(forms)
+    return PreparedModel(
+        info=ModelInfo(
+            name=source.name,
+            source=f"keras.applications.{source.application.attribute}"
+            if source.application
+            else str(source.file),
+            weights=_weights_told(request, source),
+            hash=made.answer["hash"],
+            inputs=tuple(made.answer["inputs"]),
+            data=data,
+            reference=_reference_told(made.answer["versions"]),
+            conversions={form: describe(entry) for form, entry in entries.items()},
+        ),
+        artifacts={
+            form: artifact(form, entry, _FILES[form]) for form, entry in entries.items() if form in forms
+        },
+        missing={form: cause for form, cause in missing.items() if form in forms},
+        inputs=made.folder / "inputs.npz",
+        reference=made.folder / "reference.npz",
+    )
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """The conversions from one saved Keras model."""
+
+    bench: Bench
+    source: Made
+    trust: bool
+
+    def run(self, forms: set[str]) -> tuple[dict[str, Made], dict[str, str]]:
+        """Return the entries by form, on the way to ``forms`` included, and the causes of those that failed."""
+        made, missing = {"keras": self.source}, {}
+
+        def attempt(form: str, step: str, convert: Callable[[], Made]) -> None:
+            try:
+                made[form] = convert()
+            except InferometerError as error:
+                missing[form] = f"step {step} failed: {error}"
+
+        if "savedmodel" in forms:
+            attempt("savedmodel", "Keras file to SavedModel", self._savedmodel)
+        if forms & {"exported", "onnx"}:
+            attempt("exported", "Keras file to torch exported program", self._exported)
+        if "onnx" in forms and "exported" in made:
+            attempt("onnx", "torch exported program to ONNX", lambda: self._onnx(made["exported"]))
+        elif "onnx" in forms:
+            missing["onnx"] = missing["exported"]
+        return made, missing
+
+    def _savedmodel(self) -> Made:
+        return self._convert("keras_savedmodel", "tf", "savedmodel", "converting to a SavedModel")
+
+    def _exported(self) -> Made:
+        return self._convert("torch_export", "torch", "exported", "converting to a torch exported program")
+
+    def _convert(self, step: str, environment: str, form: str, saying: str) -> Made:
+        facts = {"source_key": self.source.key, "specs": self.source.answer["inputs"], "trust": self.trust}
+        paths = {"model": self.source.folder / "model.keras", "inputs": self._inputs}
+        return self.bench.make(
+            step,
+            environment,
+            facts,
+            paths=paths,
+            saying=saying,
+            then=lambda folder, answer: self._finish(folder, form, answer),
+        )
+
+    def _onnx(self, exported: Made) -> Made:
+        answered = exported.answer
+        facts = {"program_key": exported.key, "specs": answered["inputs"], "outputs": answered["outputs"]}
+
+        def check(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
+            request = {
+                "file": str(folder / "model.onnx"),
+                "inputs": str(self._inputs),
+                "layout": answered["layout"],
+            }
+            found = self.bench.run("onnxrt", "onnx_outputs", {**request, "out": str(folder)})
+            versions = {**answer["versions"], **found["versions"]}
+            kept = {"layout": answered["layout"], "notes": answered["notes"], "versions": versions}
+            return self._finish(folder, "onnx", {**answer, **found, **kept})
+
+        program = {"program": exported.folder / "model.pt2"}
+        return self.bench.make(
+            "torch_onnx", "torch", facts, paths=program, saying="converting to ONNX", then=check
+        )
+
+    def _finish(self, folder: Path, form: str, answer: dict[str, Any]) -> dict[str, Any]:
+        reference = read_arrays(self.source.folder / "reference.npz")
+        layout = answer.get("layout", self.source.answer["layout"])
+        return {
+            **answer, "layout": layout, "parity": judge(folder, reference), "file_hash": hash_file(folder / _FILES[form]),
+        }  # fmt: skip
+
+    @property
+    def _inputs(self) -> Path:
+        return self.source.folder / "inputs.npz"
+
+
+def _make_source(request: ModelRequest, source: Source, bench: Bench) -> tuple[Made, str]:
+    images, inputs, data = _data(request, source, bench)
+    weights = _weights(request, source)
+    own = source.file
+    facts = {
+        "application": asdict(source.application) if source.application else None,
+        "file_hash": hash_file(own) if own else "",
+        "weights": "path" if _is_file(weights) else weights,
+        "weights_hash": hash_file(Path(weights)) if _is_file(weights) else "",
+        "images_hash": hash_file(images) if images else "",
+        "inputs_hash": hash_file(inputs) if inputs else "",
+        "seed": request.seed,
+        "shapes": request.shapes,
+        "ranges": {name: list(limits) for name, limits in request.input_ranges.items()},
+        "trust": request.trust_model,
+    }
+    located = Path(weights) if _is_file(weights) else None
+    paths = {"file": own, "images": images, "inputs": inputs, "weights_file": located}
+
+    def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
+        reference = read_arrays(folder / "reference.npz")
+        check_judgeable(reference)
+        layout = "NHWC" if any(len(item["shape"]) == 4 for item in answer["inputs"]) else ""
+        file_hash = hash_file(folder / "model.keras")
+        return {**answer, "layout": layout, "parity": judge(folder, reference), "file_hash": file_hash}
+
+    saying = (
+        f"building {source.name} with {_weights_told(request, source)} weights, computing reference outputs"
+    )
+    made = bench.make("keras_source", "tf", facts, paths=paths, saying=saying, then=finish)
+    return made, data
+
+
+def _data(request: ModelRequest, source: Source, bench: Bench) -> tuple[Path | None, Path | None, str]:
+    """Return the stack of photos, or the file of inputs, or neither (generated), and what to call it."""
+    if request.inputs:
+        return None, request.inputs.resolve(), str(request.inputs)
+    if source.application:
+        size = source.application.size
+        stack, told = photo_inputs.stack(bench, request.images, size, size)
+        return stack, None, told
+    if request.images:
+        assert source.file
+        facts = {"file_hash": hash_file(source.file), "shapes": request.shapes, "trust": request.trust_model}
+        found = bench.make(
+            "keras_inspect", "tf", facts, paths={"file": source.file}, saying=f"reading {source.name}"
+        )
+        ready, told = photo_inputs.as_input(bench, request.images, found.answer["inputs"])
+        return None, ready, told
+    return None, None, f"generated, seed {request.seed}"
+
+
+def _weights(request: ModelRequest, source: Source) -> str:
+    if source.file and request.weights == "random":
+        return "file"
+    return (
+        request.weights if request.weights in ("random", "imagenet") else str(Path(request.weights).resolve())
+    )
+
+
+def _is_file(weights: str) -> bool:
+    return weights not in ("random", "imagenet", "file")
+
+
+def _weights_told(request: ModelRequest, source: Source) -> str:
+    weights = _weights(request, source)
+    told = {"random": f"random (seed {request.seed})", "file": "its own"}
+    return told.get(weights, Path(weights).name if _is_file(weights) else weights)
+
+
+def _reference_told(versions: dict[str, str]) -> str:
+    return f"Keras {versions['keras']} on TensorFlow {versions['tensorflow']}, fp32, CPU"

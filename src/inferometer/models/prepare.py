@@ -1,0 +1,47 @@
+"""From what the user asked to artifacts that frameworks load, each checked against the source's outputs.
+
+keras.applications, FILE.keras   -> Keras file -> SavedModel
+                                               -> exported program -> ONNX
+FILE.onnx                        -> itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from inferometer.models import keras_models, onnx_models
+from inferometer.models.artifacts import Cache
+from inferometer.models.bench import Bench
+from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
+from inferometer.models.sources import forms_reachable, resolve
+
+__all__ = ["forms_reachable", "prepare"]
+
+
+def prepare(
+    request: ModelRequest,
+    forms: set[str],
+    run_step: StepRunner,
+    cache: Path,
+    progress: Callable[[str], None],
+    *,
+    pins: Mapping[str, str] | None = None,
+) -> PreparedModel:
+    """Return the model in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
+
+    ``pins`` says per environment what is installed in it; a change makes its artifacts anew. Raises UsageError for
+    what the request gets wrong and ModelError where the source itself cannot be loaded, run or judged; a conversion
+    that fails or differs is no error but a missing form.
+    """
+    unknown = sorted(forms.difference(FORMS))
+    if unknown:
+        raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
+    source = resolve(request)
+    bench = Bench(run_step, Cache(cache), progress, pins or {})
+    if source.kind == "onnx":
+        reasons = {
+            form: reason for form, reason in forms_reachable(request).items() if isinstance(reason, str)
+        }
+        return onnx_models.prepare(request, source, forms, bench, reasons)
+    return keras_models.prepare(request, source, forms, bench)

@@ -1,0 +1,139 @@
+"""Environment `tf`: build or load the Keras model, give it weights, save it, and compute the reference outputs.
+
+Request
+    application   {"module", "attribute", "size"} of keras.applications, or None
+    file          path of a `.keras` file, where there is no application
+    weights       "random", "imagenet", "file" (those in `file`), or "path" (those in `weights_file`)
+    weights_file  path, or None
+    seed, trust, shapes, ranges
+    images        .npz with `images`, float32 NHWC RGB 0..255 (application) or ready inputs; or None
+    inputs        .npz with one array per input; or None
+    out           directory for model.keras, inputs.npz, reference.npz, reloaded.npz
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferometer.models.steps import kerasfile, tensors
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Return specs, hash and versions of the saved model; its files lie in ``out``."""
+    keras = kerasfile.start("tensorflow")
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(int(request["seed"]))
+    model = _application(keras, request) if request["application"] else _file(request)
+    specs = kerasfile.input_specs(model, request["shapes"])
+    arrays = _data(keras, model, specs, request)
+    if request["application"] and request["weights"] == "random":
+        recalibrate(keras, model, list(arrays.values()))
+    out = Path(request["out"])
+    outputs = _outputs(model, arrays, specs)
+    model.save(out / "model.keras")
+    reloaded = _outputs(kerasfile.load(str(out / "model.keras"), request["trust"]), arrays, specs)
+    tensors.write_npz(str(out / "inputs.npz"), arrays)
+    names = [f"output_{index}" for index in range(len(outputs))]
+    tensors.write_npz(str(out / "reference.npz"), dict(zip(names, outputs, strict=True)))
+    tensors.write_npz(str(out / "check.npz"), dict(zip(names, reloaded, strict=True)))
+    return {
+        "inputs": specs,
+        "outputs": tensors.output_specs(outputs, names, tensors.batch_of(specs)),
+        "hash": kerasfile.weights_hash(model),
+        "parameters": int(model.count_params()),
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__},
+    }
+
+
+def _application(keras: Any, request: dict[str, Any]) -> Any:
+    application, weights = request["application"], request["weights"]
+    build = getattr(keras.applications, application["attribute"])
+    size = int(application["size"])
+    source = "imagenet" if weights == "imagenet" else None
+    try:
+        model = build(weights=source, classifier_activation=None, input_shape=(size, size, 3))
+    except Exception as error:
+        if source is None:
+            raise
+        raise ValueError(
+            f"cannot fetch the imagenet weights of {application['attribute']} (no network?): {_line(error)}; "
+            "download them elsewhere and give --weights FILE"
+        ) from error
+    if weights == "path":
+        _load_weights(model, request["weights_file"])
+    return model
+
+
+def _load_weights(model: Any, path: str) -> None:
+    try:
+        model.load_weights(path)
+    except Exception as error:  # h5py, zipfile, Keras: each has its own kind
+        raise ValueError(
+            f"cannot load {Path(path).name} as weights of {model.name} (with its 1000 classes on top): {_line(error)}"
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:240]}"
+
+
+def _file(request: dict[str, Any]) -> Any:
+    model = kerasfile.load(request["file"], request["trust"])
+    if request["weights"] == "path":
+        _load_weights(model, request["weights_file"])
+    return model
+
+
+def _data(keras: Any, model: Any, specs: list[tensors.Spec], request: dict[str, Any]) -> dict[str, Any]:
+    if request["inputs"]:
+        return tensors.read_npz(request["inputs"], specs)
+    if not request["images"]:
+        return tensors.generate(
+            specs, request["ranges"], request["seed"], kerasfile.table_sizes(model, specs)
+        )
+    with np.load(request["images"], allow_pickle=False) as file:
+        images = file["images"]
+    if request["application"]:
+        module = getattr(keras.applications, request["application"]["module"])
+        images = np.asarray(module.preprocess_input(images.copy()), np.float32)
+    return {specs[0]["name"]: images}
+
+
+def recalibrate(keras: Any, model: Any, arrays: list[Any]) -> None:
+    """Set every batch-norm layer's statistics to those of ``arrays``, in one pass.
+
+    Untrained weights shrink activations layer by layer, to 1e-10 in MobileNetV3-Large, where parity is blind and
+    denormals distort speed. In one training-mode pass with momentum 0 each layer normalises by, and keeps, the
+    statistics of this very batch; dropout and stochastic depth are switched off meanwhile.
+    """
+    layers = list(model._flatten_layers(include_self=False, recursive=True))
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not norms:
+        return
+    saved = [
+        (layer, name, getattr(layer, name)) for layer in layers for name in ("rate",) if hasattr(layer, name)
+    ]
+    saved += [(layer, "momentum", layer.momentum) for layer in norms]
+    for layer, name, _ in saved:
+        setattr(layer, name, 0.0)
+    model(arrays if len(arrays) > 1 else arrays[0], training=True)
+    for layer, name, value in saved:
+        setattr(layer, name, value)
+
+
+def _outputs(model: Any, arrays: dict[str, Any], specs: list[tensors.Spec]) -> list[Any]:
+    import tensorflow as tf
+
+    call = kerasfile.caller(model)
+    function = tf.function(call, autograph=False)
+    return tensors.run_in_chunks(
+        lambda batch: [output.numpy() for output in function([tf.constant(array) for array in batch])],
+        list(arrays.values()),
+        tensors.batch_of(specs),
+    )

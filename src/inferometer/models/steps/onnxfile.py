@@ -1,0 +1,127 @@
+"""ONNX files inside a step: inputs, external data, and sessions whose numbers are nobody's optimisation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from inferometer.models.steps import tensors
+
+_FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+_OTHERS = {
+    f"tensor({name})": name
+    for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+}
+DTYPES = {**_FLOATS, **_OTHERS, "tensor(bool)": "bool"}
+
+
+def read(path: str) -> Any:
+    """Return the ONNX model without its external data; ValueError (one line) if the file is none."""
+    import onnx
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf's DecodeError, OSError
+        raise ValueError(
+            f"{Path(path).name} is no ONNX model: {' '.join(str(error).split())[:200]}"
+        ) from error
+    if not model.graph.node:
+        raise ValueError(f"{Path(path).name} is no ONNX model: its graph has no nodes")
+    return model
+
+
+def external_files(model: Any, folder: Path) -> list[str]:
+    """Return the names of the files that hold weights; ValueError if one is absent or outside ``folder``."""
+    names = {
+        entry.value
+        for tensor in _all_tensors(model.graph)
+        if tensor.data_location == 1  # EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    root = folder.resolve()
+    for name in sorted(names):
+        target = (root / name).resolve()
+        if not target.is_relative_to(root):
+            raise ValueError(f"the model's weights lie outside its folder ({name}): refused")
+        if not target.is_file():
+            raise ValueError(f"the model's weights are missing: {name} should lie beside it in {folder}")
+    return sorted(names)
+
+
+def _all_tensors(graph: Any) -> Any:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            if attribute.HasField("g"):
+                yield from _all_tensors(attribute.g)
+
+
+def session(path: str) -> Any:
+    """Return an onnxruntime session on the CPU with graph optimisations off; ValueError if the model does not load."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"ONNX Runtime refuses {Path(path).name}: {text[:300]}") from error
+
+
+def input_specs(loaded: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
+    """Return the inputs with every dimension but the batch known; ValueError names open ones and odd dtypes."""
+    specs, dimensions = [], []
+    for item in loaded.get_inputs():
+        if item.type not in DTYPES:
+            raise ValueError(
+                f"input '{item.name}' has type {item.type}; inferometer feeds numeric tensors only"
+            )
+        specs.append({"name": item.name, "dtype": DTYPES[item.type]})
+        dimensions.append([size if size != -1 else None for size in item.shape])
+    if not specs:
+        raise ValueError("the model has no inputs: there is nothing to measure")
+    return tensors.bind(specs, dimensions, shapes)
+
+
+def table_sizes(model: Any) -> dict[str, int]:
+    """Return for each input that a Gather looks up in a constant table (an embedding) the number of its rows."""
+    lengths = {tensor.name: tensor.dims[0] for tensor in model.graph.initializer if tensor.dims}
+    alias = {item.name: item.name for item in model.graph.input}
+    sizes: dict[str, int] = {}
+    for node in model.graph.node:
+        if node.op_type in ("Cast", "Identity") and node.input[0] in alias:
+            alias[node.output[0]] = alias[node.input[0]]
+        if node.op_type == "Gather" and node.input[0] in lengths and node.input[1] in alias:
+            axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+            if axis == 0:
+                name = alias[node.input[1]]
+                sizes[name] = min(sizes.get(name, lengths[node.input[0]]), lengths[node.input[0]])
+    return sizes
+
+
+def outputs(loaded: Any, arrays: dict[str, Any], batch: int | None) -> list[Any]:
+    """Run the rows; ValueError (one line, with the remedy for indices out of bounds) if the model fails."""
+    names = list(arrays)
+
+    def call(rows: list[Any]) -> list[Any]:
+        return list(loaded.run(None, dict(zip(names, rows, strict=True))))
+
+    try:
+        found = tensors.run_in_chunks(call, list(arrays.values()), batch)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        integers = [name for name, array in arrays.items() if array.dtype.kind in "iu"]
+        hint = f"; give --input-range {integers[0]}=LOW:HIGH" if integers and "out of" in text else ""
+        raise ValueError(f"the model fails on its input: {text[:300]}{hint}") from error
+    rows = len(next(iter(arrays.values())))
+    for item, array in zip(loaded.get_outputs(), found, strict=True):
+        if array.ndim == 0 or len(array) != rows:
+            raise ValueError(
+                f"output '{item.name}' has shape {array.shape} for {rows} rows; outputs must have the batch first"
+            )
+    return found

@@ -1,0 +1,235 @@
+"""Names, shapes and arrays of a model's inputs and outputs, as the steps hand them over. Pure numpy.
+
+A spec is ``{"name": str, "shape": [int | None, ...], "dtype": str}``; None is the batch, always the first dimension.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Spec = dict[str, Any]
+ROWS = 4  # distinct rows of generated data
+CHUNK = 8  # rows a reference or check runs at once, to bound memory
+
+
+def safe_names(names: Iterable[str]) -> list[str]:
+    """Return unique names made of letters, digits and underscores, as TensorFlow's signatures want them."""
+    result: list[str] = []
+    for name in names:
+        base = re.sub(r"\W", "_", name.split(":")[0]) or "input"
+        base = f"_{base}" if base[0].isdigit() else base
+        count = sum(1 for known in result if re.fullmatch(rf"{base}(_\d+)?", known))
+        result.append(f"{base}_{count}" if base in result else base)
+    return result
+
+
+def bind(specs: Sequence[Spec], dimensions: Sequence[Sequence[Any]], shapes: Mapping[str, int]) -> list[Spec]:
+    """Return ``specs`` with every dimension but the batch known.
+
+    ``dimensions`` holds per input and axis an int, a symbolic name, or None for a nameless unknown, which is called
+    INPUT.AXIS. The first dimension is the batch unless it is an int or ``shapes`` fixes it. ValueError names what is
+    still unknown, and the names in ``shapes`` that no input has.
+    """
+    used: set[str] = set()
+    open_names: list[str] = []
+    bound = []
+    for spec, axes in zip(specs, dimensions, strict=True):
+        shape: list[int | None] = []
+        for axis, dimension in enumerate(axes):
+            name = dimension if isinstance(dimension, str) and dimension else f"{spec['name']}.{axis}"
+            if isinstance(dimension, int):
+                shape.append(dimension)
+            elif name in shapes:
+                used.add(name)
+                shape.append(int(shapes[name]))
+            else:
+                shape.append(None)
+                if axis:
+                    open_names.append(name)
+        bound.append({**spec, "shape": shape})
+    _complain(open_names, sorted(set(shapes) - used))
+    _check_batch(bound)
+    return bound
+
+
+def _complain(open_names: Sequence[str], unused: Sequence[str]) -> None:
+    if open_names:
+        names = list(dict.fromkeys(open_names))
+        example = " ".join(f"--shape {name}=N" for name in names)
+        raise ValueError(f"the model leaves dimensions open: {', '.join(names)}; give {example}")
+    if unused:
+        raise ValueError(f"--shape names dimensions that the model does not have: {', '.join(unused)}")
+
+
+def _check_batch(specs: Sequence[Spec]) -> None:
+    for spec in specs:
+        if not spec["shape"]:
+            raise ValueError(
+                f"input '{spec['name']}' is a scalar; every input must have the batch as first dimension"
+            )
+    first = {spec["name"]: spec["shape"][0] for spec in specs}
+    if len(set(first.values())) > 1:
+        told = ", ".join(f"{name}: {'open' if size is None else size}" for name, size in first.items())
+        raise ValueError(
+            f"the inputs' first dimensions differ ({told}); every input must have the batch first"
+        )
+
+
+def batch_of(specs: Sequence[Spec]) -> int | None:
+    """Return the fixed batch size of a model, None where it is free."""
+    size = specs[0]["shape"][0]
+    return None if size is None else int(size)
+
+
+def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
+    """Read one array per input and check names, dtypes, shapes and the number of rows; ValueError says what differs."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # zipfile, pickle, OS and value errors all mean the same to the user
+        raise ValueError(f"cannot read {path} as a .npz of arrays: {error}") from error
+    names = [spec["name"] for spec in specs]
+    absent, extra = sorted(set(names) - set(arrays)), sorted(set(arrays) - set(names))
+    if absent or extra:
+        wrong = "; ".join(
+            text
+            for text in (
+                f"lacks {', '.join(absent)}" if absent else "",
+                f"has unknown {', '.join(extra)}" if extra else "",
+            )
+            if text
+        )
+        raise ValueError(f"{path} {wrong}; the model's inputs are {', '.join(names)}")
+    for spec in specs:
+        _check_array(path, spec, arrays[spec["name"]])
+    _check_rows(path, specs, arrays)
+    return {name: arrays[name] for name in names}
+
+
+def _check_array(path: str, spec: Spec, array: Any) -> None:
+    if array.dtype.name != spec["dtype"]:
+        raise ValueError(f"{path}: '{spec['name']}' has dtype {array.dtype}, the model takes {spec['dtype']}")
+    wanted = tuple(spec["shape"])
+    if array.ndim != len(wanted) or any(
+        w is not None and w != g for w, g in zip(wanted[1:], array.shape[1:], strict=False)
+    ):
+        told = "x".join("batch" if index == 0 else str(size) for index, size in enumerate(wanted))
+        raise ValueError(f"{path}: '{spec['name']}' has shape {tuple(array.shape)}, the model takes {told}")
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ValueError(f"{path}: '{spec['name']}' contains NaN or infinity")
+
+
+def _check_rows(path: str, specs: Sequence[Spec], arrays: Mapping[str, Any]) -> None:
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        told = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise ValueError(f"{path}: all inputs need the same number of rows, at least one ({told})")
+    batch = batch_of(specs)
+    rows = next(iter(counts.values()))
+    if batch is not None and rows % batch:
+        raise ValueError(
+            f"{path} has {rows} rows; the model's batch is fixed to {batch}, give a multiple of it"
+        )
+
+
+def generate(
+    specs: Sequence[Spec], ranges: Mapping[str, Sequence[float]], seed: int, sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return seeded data of `ROWS` distinct rows (or a fixed batch's multiple) for each input.
+
+    Floats are normal(0, 1), or uniform in their range; integers are uniform in their range, else in [0, sizes[name])
+    where the model looks them up in a table of that size, else uint8 in [0, 256), other integers in [0, 2). ValueError
+    for ranges that no input has or that are empty.
+    """
+    unknown = sorted(set(ranges) - {spec["name"] for spec in specs})
+    if unknown:
+        names = ", ".join(spec["name"] for spec in specs)
+        raise ValueError(f"--input-range names unknown inputs: {', '.join(unknown)} (known: {names})")
+    batch = batch_of(specs)
+    rows = ROWS if batch is None else batch * -(-ROWS // batch)
+    random = np.random.default_rng(seed)
+    return {
+        spec["name"]: _draw(random, (rows, *spec["shape"][1:]), spec, ranges.get(spec["name"]), sizes)
+        for spec in specs
+    }
+
+
+def _draw(
+    random: Any, shape: Any, spec: Spec, limits: Sequence[float] | None, sizes: Mapping[str, int]
+) -> Any:
+    dtype = np.dtype(spec["dtype"])
+    if limits is not None and not limits[0] < limits[1]:
+        raise ValueError(
+            f"--input-range {spec['name']}={limits[0]:g}:{limits[1]:g} is empty; LOW must be below HIGH"
+        )
+    if dtype.kind == "f":
+        drawn = random.normal(size=shape) if limits is None else random.uniform(*limits, size=shape)
+        return drawn.astype(dtype)
+    if dtype.kind == "b":
+        return random.integers(0, 2, size=shape).astype(bool)
+    if dtype.kind not in "iu":
+        raise ValueError(
+            f"input '{spec['name']}' has dtype {dtype}; numbers can be generated only for numeric inputs"
+        )
+    low, high = _integer_limits(spec, limits, sizes, dtype)
+    return random.integers(low, high, size=shape).astype(dtype)
+
+
+def _integer_limits(
+    spec: Spec, limits: Sequence[float] | None, sizes: Mapping[str, int], dtype: Any
+) -> tuple[int, int]:
+    if limits is None:
+        return 0, sizes.get(spec["name"], 256 if dtype.name == "uint8" else 2)
+    low, high = int(limits[0]), int(limits[1])
+    bounds = np.iinfo(dtype)
+    if low < bounds.min or high - 1 > bounds.max:
+        raise ValueError(
+            f"--input-range {spec['name']}={low}:{high} does not fit {dtype} ({bounds.min}..{bounds.max})"
+        )
+    return low, high
+
+
+def run_in_chunks(
+    call: Callable[[list[Any]], Sequence[Any]], arrays: Sequence[Any], batch: int | None = None
+) -> list[Any]:
+    """Run ``call`` over the rows, ``batch`` (or `CHUNK`) at a time, and return each output's rows together."""
+    rows, size = len(arrays[0]), batch or CHUNK
+    parts = [
+        [np.asarray(output) for output in call([array[start : start + size] for array in arrays])]
+        for start in range(0, rows, size)
+    ]
+    return [np.concatenate([part[index] for part in parts]) for index in range(len(parts[0]))]
+
+
+def write_npz(path: str, arrays: Mapping[str, Any]) -> None:
+    """Write arrays by name, uncompressed; equal arrays give equal bytes."""
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"'{name}' has dtype {array.dtype}, which inferometer cannot compare")
+    with zipfile.ZipFile(
+        path, "w"
+    ) as archive:  # np.savez would stamp the time and refuse an input named `file`
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def to_channels_first(array: Any) -> Any:
+    """Return a 4-D NHWC array as NCHW, anything else unchanged."""
+    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if array.ndim == 4 else array
+
+
+def output_specs(
+    outputs: Sequence[Any], names: Sequence[str] | None = None, batch: int | None = None
+) -> list[Spec]:
+    """Return the specs of outputs as they came out, the first dimension being the batch."""
+    names = names or [f"output_{index}" for index in range(len(outputs))]
+    return [
+        {"name": name, "shape": [batch, *output.shape[1:]], "dtype": output.dtype.name}
+        for name, output in zip(names, outputs, strict=True)
+    ]
