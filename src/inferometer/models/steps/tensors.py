@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,7 @@ def batch_of(specs: Sequence[Spec]) -> int | None:
 def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
     """Read one array per input and check names, dtypes, shapes and the number of rows; ValueError says what differs."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _load(path)
     except Exception as error:  # zipfile, pickle, OS and value errors all mean the same to the user
         raise ValueError(f"cannot read {path} as a .npz of arrays: {error}") from error
     names = [spec["name"] for spec in specs]
@@ -109,6 +109,14 @@ def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
         _check_array(path, spec, arrays[spec["name"]])
     _check_rows(path, specs, arrays)
     return {name: arrays[name] for name in names}
+
+
+def _load(path: str) -> dict[str, Any]:
+    with Path(path).open("rb") as opened:  # np.load would leave a damaged file open
+        file = np.load(opened, allow_pickle=False)
+        if not hasattr(file, "files"):
+            raise ValueError("it holds one array without a name; save it with numpy.savez(FILE, NAME=array)")
+        return {name: file[name] for name in file.files}
 
 
 def _check_array(path: str, spec: Spec, array: Any) -> None:

@@ -1,0 +1,102 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from inferometer.errors import ModelError
+from inferometer.models.artifacts import Cache, hash_file, key_of
+
+
+def fill(folder):
+    (folder / "file").write_text("content")
+    return {"value": (1, 2)}
+
+
+def test_an_entry_is_made_once_and_read_back_equal(tmp_path):
+    calls = []
+
+    def make(folder):
+        calls.append(folder)
+        return fill(folder)
+
+    first = Cache(tmp_path).get({"a": 1}, make)
+    second = Cache(tmp_path).get({"a": 1}, make)
+    assert first == second
+    assert first[1] == {"value": [1, 2]}
+    assert (first[0] / "file").read_text() == "content"
+    assert len(calls) == 1
+
+
+def test_other_ingredients_are_another_entry(tmp_path):
+    cache = Cache(tmp_path)
+    assert cache.get({"a": 1}, fill)[0] != cache.get({"a": 2}, fill)[0]
+    assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
+
+
+def test_a_failed_make_leaves_nothing_and_can_be_repeated(tmp_path):
+    def fail(folder):
+        (folder / "half").write_text("x")
+        raise ModelError("no")
+
+    with pytest.raises(ModelError, match="no"):
+        Cache(tmp_path).get({}, fail)
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+    assert Cache(tmp_path).get({}, fill)[1] == {"value": [1, 2]}
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path):
+    key = key_of({})
+    (tmp_path / f"{key}.part-dead").mkdir()
+    (tmp_path / f"{key}.part-dead" / "half").write_text("x")
+    (tmp_path / key).mkdir()  # no entry.json: not whole
+    folder, _ = Cache(tmp_path).get({}, fill)
+    assert sorted(path.name for path in folder.iterdir()) == ["entry.json", "file"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [key]
+
+
+RACE = """
+import os, sys, time
+from pathlib import Path
+from inferometer.models.artifacts import Cache
+def make(folder):
+    with open(sys.argv[2], "a") as log: log.write("made\\n")
+    (folder / "file").write_text("x" * 100000)
+    return {"by": os.getpid()}
+folder, made = Cache(Path(sys.argv[1])).get({"race": 1}, make)
+assert len((folder / "file").read_text()) == 100000
+print(made["by"])
+"""
+
+
+def test_processes_at_once_make_one_entry(tmp_path):
+    arguments = [sys.executable, "-c", RACE, str(tmp_path / "cache"), str(tmp_path / "log")]
+    processes = [subprocess.Popen(arguments, stdout=subprocess.PIPE) for _ in range(4)]
+    makers = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0] * 4
+    assert len(makers) == 1
+    assert (tmp_path / "log").read_text() == "made\n"
+
+
+def test_an_unwritable_cache_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ModelError, match="cannot write the model cache"):
+        Cache(tmp_path / "file" / "models")
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    def full(folder):
+        raise OSError(28, os.strerror(28))
+
+    with pytest.raises(ModelError, match="No space left on device"):
+        Cache(tmp_path).get({}, full)
+
+
+def test_hash_of_a_folder_sees_names_and_content(tmp_path):
+    first, second = tmp_path / "1", tmp_path / "2"
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "a").write_text("x")
+    assert hash_file(first) == hash_file(second)
+    (second / "a").rename(second / "b")
+    assert hash_file(first) != hash_file(second)
