@@ -10,7 +10,6 @@ import numpy as np
 from inferometer.environments import Environment
 from inferometer.frameworks import Framework, FrameworkChoice
 from inferometer.launch import launch_worker
-from inferometer.metering import CellMeter
 from inferometer.models.contract import Artifact, PreparedModel, TensorSpec
 from inferometer.observer import SilentObserver
 from inferometer.plan import Plan, Row
@@ -42,7 +41,7 @@ def fake_request(**protocol):
     return RunRequest(batch_sizes=(2, 4), protocol=Protocol(**{**usual, **protocol}))
 
 
-def fake_runner(folder, frameworks, request=None, observer=None, create=True):
+def fake_runner(folder, frameworks, request=None, observer=None, create=True, watches=()):
     """Return a runner of fake frameworks over a run directory below ``folder``."""
     request = request or fake_request()
     rows = {(f.name, "cpu"): Row(FrameworkChoice(f), "cpu", None, Path(sys.executable)) for f in frameworks}
@@ -60,7 +59,7 @@ def fake_runner(folder, frameworks, request=None, observer=None, create=True):
         launch=lambda cell: launch_worker(environment, None, 1),
         writer=RunWriter.create(run, info) if create else RunWriter(run),
         observer=observer or SilentObserver(),
-        meter=CellMeter(),
+        watches=watches,
     )
 
 

@@ -26,6 +26,11 @@ class Conversation:
         self.cell: Cell | None = None
         self.is_over = False
 
+    @property
+    def pid(self) -> int:
+        """Return the worker's process number."""
+        return self._child.pid
+
     def ask(self, cell: Cell, message: dict[str, Any]) -> dict[str, Any] | Ending:
         """Send a request and sleep until its answer; phases in between go to the observer."""
         self.cell = cell

@@ -14,6 +14,7 @@ import msgspec
 
 from inferometer import __version__
 from inferometer.cache import cache_folder
+from inferometer.energy import Session, open_session
 from inferometer.errors import StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.launch import launch_worker
@@ -82,6 +83,8 @@ def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) ->
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = _complete(_info(preparation), provision, plan, model)
     writer.write_info(info)
+    session = open_session(plan.cells[0].device)
+    request = _with_window(request, session)
     runner = Runner(
         request=request,
         plan=plan,
@@ -89,13 +92,21 @@ def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) ->
         launch=lambda cell: _launch(cell, preparation, provision),
         writer=writer,
         observer=observer,
-        meter=CellMeter(),
+        watches=(CellMeter(session),),
     )
     try:
         runner.run(read_run(writer.path).missing)
     finally:
         shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
     return read_run(writer.path)
+
+
+def _with_window(request: RunRequest, session: Session) -> RunRequest:
+    """Let cells be looped long enough for the meter, unless the request says how long."""
+    if request.protocol.energy_window_s:
+        return request
+    protocol = msgspec.structs.replace(request.protocol, energy_window_s=session.window_s())
+    return msgspec.structs.replace(request, protocol=protocol)
 
 
 def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launch:

@@ -2,12 +2,59 @@
 
 from __future__ import annotations
 
-from inferometer.records import Record
+import time
+
+import msgspec
+
+from inferometer.energy import Session
+from inferometer.records import Cell, Record
+
+_IDLE_S = 3.0  # of rest before the first and after the last cell
+_LOADED_S = 1.0  # of rest with a model in memory, once a worker
 
 
 class CellMeter:
-    """Adds energy to ended cells."""
+    """Adds energy to cells; rests where idle power is wanted, but only if there is a meter to read it."""
 
-    def add_energy(self, record: Record) -> Record:
-        """Return the record with the energy of its loops."""
-        return record
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._worker = 0  # process number of the latest worker
+        self._cells = 0  # that it was asked for
+
+    def begin_run(self) -> None:
+        """Start the sampler and watch the machine at rest."""
+        self._session.start()
+        self._rest(_IDLE_S, "before")
+
+    def begin(self, cell: Cell, pid: int) -> None:
+        """Watch a worker at rest once, when it has a model loaded and a first cell behind it."""
+        self._session.device = cell.device
+        self._cells = self._cells + 1 if pid == self._worker else 1
+        self._worker = pid
+        if self._cells == 2:
+            self._rest(_LOADED_S, "loaded")
+
+    def end(self, record: Record) -> Record:
+        """Return the record with the energy of its loops, and what a reader must know of it."""
+        spans = [
+            (loop.start_ns, loop.start_ns + round(loop.elapsed_s * 1e9), record.images)
+            for loop in record.loops
+        ]
+        if not spans:
+            return record
+        energy = self._session.energy(spans)
+        return msgspec.structs.replace(
+            record, energy=energy, flags=(*record.flags, *self._session.flags(spans))
+        )
+
+    def end_run(self) -> None:
+        """Watch the machine at rest again, and let go of the meters."""
+        self._rest(_IDLE_S, "after")
+        self._session.close()
+
+    def _rest(self, seconds: float, label: str) -> None:
+        if not self._session.meters:
+            return
+        start = time.monotonic_ns()
+        time.sleep(seconds)
+        self._session.mark_idle(start, time.monotonic_ns(), label)

@@ -15,7 +15,6 @@ from inferometer.assignments import Assignment, assign
 from inferometer.conversation import Conversation
 from inferometer.estimate import nominal_s
 from inferometer.messages import measure_message, open_message
-from inferometer.metering import CellMeter
 from inferometer.models.contract import PreparedModel
 from inferometer.observer import Observer
 from inferometer.outcome import Ending
@@ -24,6 +23,7 @@ from inferometer.process import Child
 from inferometer.records import Cell, Prepare, Record
 from inferometer.request import RunRequest
 from inferometer.store import RunWriter
+from inferometer.watch import CellWatch
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,23 @@ class Runner:
     launch: Callable[[Cell], Launch]
     writer: RunWriter
     observer: Observer
-    meter: CellMeter
+    watches: tuple[CellWatch, ...] = ()
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
         """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
         work = assign(missing, self.request.protocol.seed)
         cells = [cell for assignment in work for cell in assignment.cells]
         self.observer.started(cells, {cell: self._nominal_s(cell) for cell in cells})
-        for assignment in work:
-            remaining = list(assignment.cells)
-            while remaining:
-                remaining = _WorkerRun(self, assignment).measure(remaining)
+        for watch in self.watches:
+            watch.begin_run()
+        try:
+            for assignment in work:
+                remaining = list(assignment.cells)
+                while remaining:
+                    remaining = _WorkerRun(self, assignment).measure(remaining)
+        finally:
+            for watch in self.watches:
+                watch.end_run()
 
     def _nominal_s(self, cell: Cell) -> float:
         return nominal_s(cell, self.plan.row(cell).choice.framework, self.request.protocol)
@@ -108,6 +114,8 @@ class _WorkerRun:
             return self._end_all(cells, opened)
         self._loaded = msgspec.convert(opened, _Opened)
         for index, cell in enumerate(cells):
+            for watch in self._runner.watches:
+                watch.begin(cell, conversation.pid)
             answer = conversation.ask(cell, measure_message(cell, self._runner.request))
             ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
             rest = cells[index + 1 :]
@@ -138,7 +146,10 @@ class _WorkerRun:
             record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
         except (msgspec.ValidationError, KeyError, TypeError) as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")
-        self._runner.store(self._runner.meter.add_energy(_with_overhead(record, starts_worker)))
+        record = _with_overhead(record, starts_worker)
+        for watch in self._runner.watches:
+            record = watch.end(record)
+        self._runner.store(record)
         return None
 
     def _facts(self, cell: Cell, **facts: Any) -> dict[str, Any]:

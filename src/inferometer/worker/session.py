@@ -83,7 +83,9 @@ class Session:
                 f"warm-up cut at {done} of {request['warmup']} batches by the budget of {budget_s:g} s"
             )
         self._report_phase("loops")
-        rule = StoppingRule(request["loops"], request["window_s"], budget_s)
+        rule = StoppingRule(
+            request["loops"], request["window_s"], max(budget_s, request["window_s"]) if budget_s else 0.0
+        )
         answer["loops"] = measure_loops(execution, placed, rule)
         if len(answer["loops"]) < request["loops"]:
             answer["flags"].append(
