@@ -26,6 +26,7 @@ class Pool:
     row: str
     machine: str
     model: str
+    model_hash: str
     hardware: Machine
     paths: tuple[Path, ...]
     records: tuple[tuple[Key, Record], ...]
@@ -205,6 +206,7 @@ def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
         row=row,
         machine=machine,
         model=model,
+        model_hash=raw.model_hash,
         hardware=raw.hardware,
         paths=tuple(raw.paths),
         records=tuple(raw.records),

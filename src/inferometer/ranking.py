@@ -104,16 +104,22 @@ def _priors(
 ) -> defaultdict[str, stats.Prior]:
     """Return, per machine, what all its comparisons with a best say about the variance of one."""
     found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    independent: dict[str, float] = defaultdict(
+        float
+    )  # batch sizes share processes: the largest group counts
     for group, members in groups.items():
         best = metric.series(members[0][0])
+        dofs = 0.0
         for other, _ in members[1:]:
             series = metric.series(other)
             if best is None or series is None or (delta := differences(best, series)) is None:
                 continue
             found[group[0]][0].append(float(delta.var(ddof=1)))
             found[group[0]][1].append(len(delta) - 1.0)
+            dofs += len(delta) - 1.0
+        independent[group[0]] = max(independent[group[0]], dofs)
     priors: defaultdict[str, stats.Prior] = defaultdict(lambda: stats.NO_PRIOR)
-    priors.update({machine: stats.fit_prior(*pair) for machine, pair in found.items()})
+    priors.update({m: stats.fit_prior(*pair, independent[m]) for m, pair in found.items()})
     return priors
 
 

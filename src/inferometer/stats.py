@@ -90,9 +90,10 @@ def around(value: float, reach: float | None) -> tuple[float | None, float | Non
     return value * math.exp(-reach), value * math.exp(min(reach, 700.0))
 
 
-def fit_prior(variances: Sequence[float], dofs: Sequence[float]) -> Prior:
+def fit_prior(variances: Sequence[float], dofs: Sequence[float], total_dof: float | None = None) -> Prior:
     """Fit a scaled inverse chi-squared prior to the cells' sample variances (Smyth 2004, section 6.2).
 
+    ``total_dof``: of independent processes, where several cells come from one process; default: all cells' together.
     With fewer than three cells there is nothing to borrow and the ordinary t test remains.
     """
     from scipy.special import digamma, polygamma
@@ -105,7 +106,7 @@ def fit_prior(variances: Sequence[float], dofs: Sequence[float]) -> Prior:
     s2 = np.maximum(s2, 1e-5 * np.median(s2[s2 > 0]))
     e = np.log(s2) - digamma(half) + np.log(half)
     excess = float(np.var(e, ddof=1) - np.mean(polygamma(1, half)))
-    total = float(2 * half.sum())
+    total = float(2 * half.sum()) if total_dof is None else total_dof
     if excess <= 0:
         return Prior(float(np.exp(np.mean(e))), math.inf, total)
     half_dof = _inverse_trigamma(excess)

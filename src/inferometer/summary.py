@@ -46,6 +46,7 @@ class CellSummary:
     row: str  # what a table's row is called: framework, with version and precision where needed to tell rows apart
     machine: str  # label of the machine or GPU that did the work; a key of Results.machines
     model: str  # label of the model
+    model_hash: str  # of its content; "" where unknown
     paths: tuple[Path, ...]  # run directories pooled here
     status: str  # a records.Status; only "ok" is ever ranked
     cause: str = ""
@@ -146,6 +147,7 @@ def _summarise(entry: pooling.Pool) -> CellSummary:
         row=entry.row,
         machine=entry.machine,
         model=entry.model,
+        model_hash=entry.model_hash,
         paths=entry.paths,
         status=entry.status,
         cause=entry.cause,

@@ -1,0 +1,157 @@
+"""False alarms and power of `inferometer compare` and of the ties, by simulation through the real code.
+
+    python benchmarks/compare_power.py [--trials 300] [--rounds 3,5,7,10] [--noise 0.5,1,2] [--quick]
+
+A simulated run has frameworks x batch sizes x rounds. The logarithm of a loop's rate is the sum of: the cell's own
+level; an effect of the process (framework and round), half of which every batch size of that process shares; the
+machine's drift at the time of the round, shared by all frameworks; and the loop's own noise. Two runs follow each other
+in time, so drift goes on from the first to the second.
+
+False alarm: any cell of a whole comparison of two runs of the same thing called better or worse. Power: share of the
+cells of one framework, truly 3 % slower in the second run, that are called worse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inferometer.compare import compare
+from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
+from inferometer.store import StoredRun
+from inferometer.summary import Results, summarise
+
+LOOPS = 10
+LOOP_NOISE = 0.01
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is simulated."""
+
+    frameworks: int = 8
+    batch_sizes: int = 7
+    rounds: int = 3
+    noise: float = 0.01  # standard deviation between processes
+    drift: str = "none"  # none, walk (1 % a round), ramp (2 % over a run)
+
+    @property
+    def label(self) -> str:
+        return f"{self.frameworks}x{self.batch_sizes} cells, {self.rounds} rounds, {100 * self.noise:g} % between processes, drift {self.drift}"
+
+
+def drift_of(scene: Scene, random: np.random.Generator, runs: int) -> np.ndarray:
+    """Return the machine's log speed at every round of consecutive runs, shape (runs, rounds)."""
+    count = runs * scene.rounds
+    if scene.drift == "walk":
+        return np.cumsum(0.01 * random.normal(size=count)).reshape(runs, scene.rounds)
+    if scene.drift == "ramp":
+        return (0.02 / scene.rounds * np.arange(count)).reshape(runs, scene.rounds)
+    return np.zeros((runs, scene.rounds))
+
+
+def simulate(
+    scene: Scene, random: np.random.Generator, drift: np.ndarray, levels: np.ndarray, path: str
+) -> Results:
+    """Return one simulated run; ``levels``: log rates, shape (frameworks, batch sizes)."""
+    share = scene.noise / math.sqrt(2)
+    records = []
+    for f in range(scene.frameworks):
+        process = share * random.normal(size=scene.rounds)
+        for b in range(scene.batch_sizes):
+            cell = Cell("m", f"f{f}", "fp32", 2**b, "cpu")
+            own = share * random.normal(size=scene.rounds)
+            for r in range(scene.rounds):
+                logs = levels[f, b] + process[r] + own[r] + drift[r] + LOOP_NOISE * random.normal(size=LOOPS)
+                loops = tuple(Loop(seconds, images=512) for seconds in (512 * np.exp(-logs)).tolist())
+                records.append(Record(cell, r, "ok", images=512, loops=loops))
+    info = RunInfo(
+        machine=Machine(cpu="simulated"),
+        model=ModelInfo("m", hash="x"),
+        protocol=Protocol(rounds=scene.rounds),
+    )
+    return summarise([StoredRun(Path(path), info, tuple(records))])
+
+
+def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
+    """Compare two runs; return (any unchanged cell called changed, share of changed cells called worse)."""
+    drift = drift_of(scene, random, 2)
+    levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
+    changed = levels.copy()
+    changed[0] += math.log1p(-change)
+    a = simulate(scene, random, drift[0], levels, "a")
+    b = simulate(scene, random, drift[1], changed, "b")
+    found = compare(a, b).changes
+    alarm = any(c.verdict != "tie" for c in found if change == 0 or c.first.cell.framework != "f0")
+    hits = [c.verdict == "worse" for c in found if c.first.cell.framework == "f0"]
+    return alarm, float(np.mean(hits))
+
+
+def one_run(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
+    """Compare two frameworks of one run, paired by round."""
+    drift = drift_of(scene, random, 1)[0]
+    levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
+    levels[1] = levels[0] + math.log1p(-change)
+    run = simulate(scene, random, drift, levels, "a")
+    found = compare(run, run, frameworks=("f0", "f1")).changes
+    return any(c.verdict != "tie" for c in found), float(np.mean([c.verdict == "worse" for c in found]))
+
+
+def ties(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
+    """Mark ties among frameworks that are all equal but the last, which is slower by ``change``."""
+    drift = drift_of(scene, random, 1)[0]
+    levels = np.full((scene.frameworks, scene.batch_sizes), np.log(1000.0))
+    levels += random.normal(size=scene.batch_sizes)
+    levels[-1] += math.log1p(-change)
+    run = simulate(scene, random, drift, levels, "a")
+    last = f"f{scene.frameworks - 1}"
+    equal = [s for s in run.summaries if change == 0 or s.cell.framework != last]
+    told = [not s.tie for s in run.summaries if s.cell.framework == last]
+    return any(not s.tie for s in equal), float(np.mean(told))
+
+
+METHODS = {"two runs": two_runs, "paired in one run": one_run, "ties in one run": ties}
+
+
+def measure(method: str, scene: Scene, trials: int, change: float, seed: int = 0) -> tuple[float, float]:
+    """Return the share of trials with a false alarm, and the mean power."""
+    random = np.random.default_rng(seed)
+    outcomes = [METHODS[method](scene, random, change) for _ in range(trials)]
+    return float(np.mean([alarm for alarm, _ in outcomes])), float(np.mean([power for _, power in outcomes]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--rounds", default="3,5,7,10")
+    parser.add_argument("--noise", default="0.5,1,2", help="between processes, percent")
+    parser.add_argument("--shape", default="8x7", help="frameworks x batch sizes")
+    parser.add_argument("--drift", default="none,walk,ramp")
+    parser.add_argument("--method", default=",".join(METHODS))
+    options = parser.parse_args()
+    frameworks, sizes = (int(x) for x in options.shape.split("x"))
+    print(
+        f"{options.trials} trials; change 3 %; {frameworks} frameworks x {sizes} batch sizes, {LOOPS} loops of {LOOP_NOISE:.0%} noise"
+    )
+    print(
+        "| method | between processes | drift | rounds | false alarm | power at 3 % |\n|---|---:|---|---:|---:|---:|"
+    )
+    for method in options.method.split(","):
+        for noise in options.noise.split(","):
+            for drift in options.drift.split(","):
+                for rounds in options.rounds.split(","):
+                    scene = Scene(frameworks, sizes, int(rounds), float(noise) / 100, drift)
+                    alarm, _ = measure(method, scene, options.trials, 0.0)
+                    _, power = measure(method, scene, max(options.trials // 3, 20), 0.03, seed=1)
+                    print(
+                        f"| {method} | {noise} % | {drift} | {rounds} | {alarm:.1%} | {power:.0%} |",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""A comparison for people and for other programs."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from inferometer.compare import Change, Comparison
+from inferometer.errors import UsageError
+from inferometer.metrics import Metric
+from inferometer.summary import CellSummary
+from inferometer.tables.model import scale_of
+
+_STYLES = {
+    "better": "green",
+    "repaired": "green",
+    "worse": "bold red",
+    "broken": "bold red",
+    "tie": "",
+    "not comparable": "dim",
+}
+_SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "not comparable": ""}
+
+
+def share(text: str) -> float:
+    """Return "3%", "3 %" or "0.03" as 0.03; UsageError otherwise."""
+    plain = text.strip()
+    try:
+        value = float(plain.rstrip("% ")) / (100 if plain.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise UsageError(f"{text!r} is no share: give 3% or 0.03, below 100 %")
+    return value
+
+
+def two_names(text: str) -> tuple[str, str]:
+    """Return the two frameworks of "X,Y"."""
+    first, comma, second = (part.strip() for part in text.partition(","))
+    if not comma or not first or not second or "," in second:
+        raise UsageError(f"--frameworks {text!r}: give two, X,Y")
+    return first, second
+
+
+def word(change: Change, metric: Metric) -> str:
+    """Return the verdict in the metric's own words."""
+    names = {"throughput": ("faster", "slower"), "latency": ("faster", "slower")}.get(
+        metric.name, ("better", "worse")
+    )
+    return {"better": names[0], "worse": names[1]}.get(change.verdict, change.verdict)
+
+
+def percent(change: Change) -> str:
+    """Return the change as a share with its interval: "-3.1 % (-3.9 to -2.3)"."""
+    if change.ratio is None:
+        return ""
+    text = f"{100 * (change.ratio - 1):+.1f} %"
+    if change.low is not None and change.high is not None:
+        text += f" ({100 * (change.low - 1):+.1f} to {100 * (change.high - 1):+.1f})"
+    return text
+
+
+def sentence(change: Change, metric: Metric) -> str:
+    """Return one line that says what became of a cell."""
+    if change.ratio is None:
+        return f"{change.name}: {change.verdict}: {change.reason}"
+    return f"{change.name}: {word(change, metric)}, {metric.name} {percent(change)}, {change.basis}"
+
+
+def differences(found: Comparison) -> list[str]:
+    """Return what else differs between A and B: versions as the frameworks reported them."""
+    versions: dict[str, dict[tuple[str, str], None]] = {}
+    for change in found.changes:
+        if change.first and change.second and change.first.actual and change.second.actual:
+            ours, theirs = _versions(change.first), _versions(change.second)
+            for name in sorted({*ours, *theirs}):
+                pair = (ours.get(name, "none"), theirs.get(name, "none"))
+                if pair[0] != pair[1]:
+                    versions.setdefault(name, {})[pair] = None
+    return [f"{name}: {old} -> {new}" for name, pairs in versions.items() for old, new in pairs]
+
+
+def _versions(summary: CellSummary) -> dict[str, str]:
+    assert summary.actual
+    name = summary.cell.framework.partition("@")[0]
+    return (
+        {name: summary.actual.version} | dict(summary.actual.versions)
+        if summary.actual.version
+        else dict(summary.actual.versions)
+    )
+
+
+def headline(found: Comparison) -> str:
+    """Return the counts in one line."""
+    names = [word(change, found.metric) for change in found.changes]
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    return f"{len(found.changes)} cells: " + ", ".join(f"{n} {name}" for name, n in counts.items())
+
+
+def _rows(found: Comparison) -> list[tuple[Change, str, str]]:
+    values = [e.value for c in found.changes for s in (c.first, c.second) if s and (e := found.metric.of(s))]
+    scale = scale_of(found.metric, values)
+
+    def show(summary: CellSummary | None) -> str:
+        estimate = found.metric.of(summary) if summary and summary.status == "ok" else None
+        return (
+            f"{scale.show(estimate.value)} {scale.unit}" if estimate else (summary.status if summary else "")
+        )
+
+    return [(change, show(change.first), show(change.second)) for change in found.changes]
+
+
+def render(found: Comparison, console: Console) -> None:
+    """Print the comparison to the terminal."""
+    for line in differences(found):
+        console.print(Text(line))
+    signs = (console.encoding or "").lower().startswith("utf")
+    grid = Grid(show_edge=False, pad_edge=False, title=Text(headline(found)), title_justify="left")
+    for name in ("Cell", "A", "B", f"{found.metric.name} B/A", "Verdict", "Basis"):
+        grid.add_column(name, justify="right" if name in ("A", "B") else "left")
+    for change, first, second in _rows(found):
+        verdict = word(change, found.metric) + (f" {_SIGNS[change.verdict]}" if signs else "")
+        grid.add_row(
+            Text(change.name), Text(first), Text(second), percent(change),
+            Text(verdict, style=_STYLES[change.verdict]), Text(change.reason or change.basis),
+        )  # fmt: skip
+    console.print(grid)
+
+
+def to_markdown(found: Comparison) -> str:
+    """Return the comparison for a pull request."""
+    lines = [f"**{headline(found)}**", "", *(f"- {_md(line)}" for line in differences(found))]
+    lines += [
+        "",
+        f"| cell | A | B | {found.metric.name} B/A (95 %) | verdict | basis |",
+        "|---|---:|---:|---|---|---|",
+    ]
+    for change, first, second in _rows(found):
+        verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
+        verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
+        lines.append(
+            f"| {_md(change.name)} | {_md(first)} | {_md(second)} | {percent(change)} | {verdict} | {_md(change.reason or change.basis)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _md(text: str) -> str:
+    return " ".join(html.escape(text, quote=False).split()).replace("|", r"\|").replace("_", r"\_")
+
+
+def to_json(found: Comparison) -> str:
+    """Return the comparison as JSON: a list of objects, one a cell."""
+    rows: list[dict[str, Any]] = []
+    for change in found.changes:
+        values = [
+            found.metric.of(s) if s and s.status == "ok" else None for s in (change.first, change.second)
+        ]
+        rows.append(
+            {
+                "cell": change.name,
+                "metric": found.metric.name,
+                "unit": found.metric.unit,
+                "a": values[0].value if values[0] else None,
+                "b": values[1].value if values[1] else None,
+                "ratio": change.ratio,
+                "low": change.low,
+                "high": change.high,
+                "p": change.p,
+                "verdict": change.verdict,
+                "basis": change.basis,
+                "reason": change.reason,
+            }
+        )
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"

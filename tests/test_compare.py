@@ -1,0 +1,162 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from inferometer import changes
+from inferometer.cli.results import compare_command
+from inferometer.compare import compare
+from inferometer.errors import UsageError
+from inferometer.records import Gpu, Machine, Record
+from inferometer.store import RunWriter
+from inferometer.summary import METRICS, summarise
+from sample_runs import GPU_MACHINE, cell, record, rounds_of, run
+
+QUIET = (0.999, 1.0, 1.001)
+
+
+def results(cells, path="a", **more):
+    """Return results of one run; ``cells``: {cell: rates by round}."""
+    records = [r for the_cell, rates in cells.items() for r in rounds_of(the_cell, rates)]
+    return summarise([run(records, path, **more)])
+
+
+def matrix(slow=1.0, path="a", **more):
+    rates = {}
+    for number, framework in enumerate(("tf", "onnxrt", "torch")):
+        for size in (8, 16):
+            level = 1000 * (number + 1) * (slow if framework == "torch" else 1.0)
+            rates[cell(framework, size)] = [level * q for q in QUIET]
+    return results(rates, path, **more)
+
+
+def verdicts(found):
+    return {change.name: change.verdict for change in found.changes}
+
+
+def test_slower_and_tie_with_the_ratio_and_its_interval():
+    found = compare(matrix(), matrix(slow=0.95, path="b"))
+    assert found.counts == {"tie": 4, "worse": 2}
+    change = next(c for c in found.changes if c.name == "mobilenet torch fp32 8")
+    assert change.ratio == pytest.approx(0.95)
+    assert change.low < 0.95 < change.high < 1
+    assert change.basis == "3 and 3 rounds"
+    assert [c.name for c in found.worse_by(0.03)] == ["mobilenet torch fp32 8", "mobilenet torch fp32 16"]
+    assert found.worse_by(0.06) == ()
+
+
+def test_less_latency_is_better():
+    found = compare(matrix(), matrix(slow=0.95, path="b"), METRICS["latency"])
+    assert found.counts == {"tie": 4, "worse": 2}
+    assert next(c for c in found.changes if c.verdict == "worse").ratio == pytest.approx(1 / 0.95)
+
+
+def test_other_hardware_model_and_threads_are_said():
+    other_gpu = Machine(hostname="box", cpu="CPU 9", physical_cores=8, gpus=(Gpu(0, "GPU-1", "A2"),))
+    found = compare(matrix(), matrix(path="b", machine=other_gpu))
+    assert {c.reason for c in found.changes} == {"other GPU: H100 / A2"}
+    other_cpu = Machine(cpu="CPU 7", physical_cores=8, gpus=GPU_MACHINE.gpus)
+    assert {c.reason for c in compare(matrix(), matrix(path="b", machine=other_cpu)).changes} == {
+        "other CPU: CPU 9, 8 cores / CPU 7, 8 cores"
+    }
+    assert {c.reason for c in compare(matrix(), matrix(path="b", model_hash="xyz")).changes} == {
+        "other model: abc / xyz"
+    }
+
+
+def test_other_precision_and_lone_cells_are_said():
+    ours = results({cell("tf"): [1000.0] * 3, cell("jax"): [1000.0] * 3})
+    theirs = results({cell("tf", precision="fp16"): [1000.0] * 3}, "b")
+    reasons = {c.name: c.reason for c in compare(ours, theirs).changes}
+    assert reasons == {
+        "mobilenet tf fp32 8": "only in A; other precision: fp32 / fp16",
+        "mobilenet tf fp16 8": "only in B; other precision: fp32 / fp16",
+        "mobilenet jax fp32 8": "only in A",
+    }
+
+
+def test_a_cell_that_broke_counts_as_worse():
+    theirs = summarise([run([Record(cell(), 0, "crashed", cause="SIGSEGV")], "b")])
+    found = compare(results({cell(): [1000.0] * 3}), theirs)
+    assert verdicts(found) == {"mobilenet onnxrt fp32 8": "broken"}
+    assert "SIGSEGV" in found.changes[0].reason and found.worse_by(0.5)
+    assert compare(theirs, results({cell(): [1000.0] * 3})).changes[0].verdict == "repaired"
+
+
+def test_two_versions_in_one_run_are_paired_by_round_despite_drift():
+    drift = (1.0, 0.8, 1.1, 0.9)
+    one = results(
+        {
+            cell("onnxrt@1.29"): [1000 * d * e for d, e in zip(drift, (1.001, 1, 0.999, 1), strict=True)],
+            cell("onnxrt@1.30"): [970 * d * e for d, e in zip(drift, (1, 1.001, 1, 0.999), strict=True)],
+        }
+    )
+    found = compare(one, one, frameworks=("onnxrt@1.29", "onnxrt@1.30"))
+    (change,) = found.changes
+    assert (change.verdict, change.basis) == ("worse", "4 paired rounds")
+    assert change.ratio == pytest.approx(0.97, abs=2e-3)
+
+
+def test_versions_pair_across_runs():
+    found = compare(
+        results({cell("onnxrt@1.29"): [1000.0, 1001.0, 999.0]}),
+        results({cell("onnxrt@1.30"): [990.0, 991.0, 992.0]}, "b"),
+    )
+    assert [c.name for c in found.changes] == ["mobilenet onnxrt fp32 8"]
+    assert found.changes[0].ratio is not None
+
+
+def test_without_a_second_process_small_differences_are_ties():
+    def single(rate, path):
+        return summarise([run([record(cell(), rate=rate, noise=0.001)], path)])
+
+    assert compare(single(1000.0, "a"), single(980.0, "b")).changes[0].verdict == "tie"
+    found = compare(single(1000.0, "a"), single(900.0, "b"))
+    assert found.changes[0].verdict == "worse" and "within one process" in found.changes[0].basis
+
+
+def test_drift_that_all_frameworks_share_is_no_change():
+    def drifting(start, path):
+        steps = [1 - 0.02 * (start + i) for i in range(3)]
+        noise = np.random.default_rng(start).normal(scale=1e-4, size=(4, 3))
+        cells = {
+            cell(f"f{i}"): [1000 * s * (1 + e) for s, e in zip(steps, noise[i], strict=True)]
+            for i in range(4)
+        }
+        return results(cells, path)
+
+    found = compare(drifting(0, "a"), drifting(3, "b"))
+    assert found.counts == {"tie": 4}
+
+
+def test_shares_are_read_and_refused():
+    assert changes.share("3%") == changes.share("0.03") == changes.share("3 %") == pytest.approx(0.03)
+    for text in ("", "x%", "-1%", "300%"):
+        with pytest.raises(UsageError, match="is no share"):
+            changes.share(text)
+
+
+def stored(tmp_path, found):
+    for stored_run in found.runs:
+        writer = RunWriter.create(tmp_path / str(stored_run.path), stored_run.info)
+        for item in stored_run.records:
+            writer.append(item)
+        return str(tmp_path / str(stored_run.path))
+
+
+def test_command_exits_with_3_when_slower_and_1_when_nothing_compares(tmp_path):
+    a, b = stored(tmp_path, matrix()), stored(tmp_path, matrix(slow=0.9, path="b"))
+    other = stored(tmp_path, matrix(path="c", model_hash="zzz"))
+
+    def call(*arguments):
+        return CliRunner().invoke(compare_command, list(arguments), standalone_mode=False)
+
+    assert call(a, b).return_value == 0
+    result = call(a, b, "--fail-if-slower", "3%")
+    assert result.return_value == 3 and "torch fp32 8: slower, throughput -10.0 %" in result.output
+    assert call(b, a, "--fail-if-slower", "3%").return_value == 0
+    assert call(a, other, "--fail-if-slower", "3%").return_value == 1
+    rows = json.loads(call(a, b, "--format", "json").output)
+    assert [r["verdict"] for r in rows].count("worse") == 2
+    assert "**▼ slower**" in call(a, b, "--format", "md").output
