@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint clean
+.PHONY: help run test lint clean bootstrap
 
 help:
 	@echo "make run    measure MobileNetV3-Large on every framework this machine can run (quick preset), print the table"
@@ -15,8 +15,14 @@ help:
 # A venv of our own, so that systems whose Python is externally managed are left alone.
 $(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "inferometer needs Python 3.11 or newer; give one with make PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || $(MAKE) --no-print-directory bootstrap
+
+# where the distribution has pip but left out venv
+bootstrap:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(VENV)-bootstrap uv
+	$(VENV)-bootstrap/bin/uv venv --quiet --clear --python $(PYTHON) $(VENV)
+	$(VENV)-bootstrap/bin/uv pip install --quiet --python $(BIN)/python uv
+	rm -rf $(VENV)-bootstrap
 
 $(VENV)/.run: pyproject.toml $(BIN)/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[all]'

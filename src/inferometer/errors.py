@@ -48,8 +48,9 @@ class ProtocolError(InferometerError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Return the error for a name that is not among ``known``, with the nearest one."""
+    """Return the error for a name that is not among ``known``: with the nearest one, and all unless they are many."""
     names = sorted(known)
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    return UsageError(f"unknown {kind} '{name}'{hint} (known: {', '.join(names)})")
+    listed = "" if near and len(names) > 20 else f" (known: {', '.join(names)})"
+    return UsageError(f"unknown {kind} '{name}'{hint}{listed}")

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from inferometer import units
-from inferometer.records import Record
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
 
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its title, its text for a ranked cell, and whether a narrow screen can do without."""
+
+    title: str
+    text: Callable[[CellSummary], str]
+    optional: bool = False
+
+
 COLUMNS = (
-    "batch", "framework", "images/s", "95 % interval", "ms/batch p50", "p99", "prepare", "memory", "J/image", "max rel. error", "rounds",
-)  # fmt: skip
+    Column("batch", lambda s: str(s.cell.batch_size)),
+    Column("framework", lambda s: _name(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
+    Column("images/s", lambda s: _number(s.throughput)),
+    Column("±95 %", lambda s: _half_width(s.throughput)),
+    Column("p50 ms", lambda s: _number(s.p50, 1e3)),
+    Column("p99 ms", lambda s: _number(s.p99, 1e3)),
+    Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else ""),
+    Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", optional=True),
+    Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason)),
+    Column("error", lambda s: f"{s.parity.max_rel:.0e}" if s.parity and s.parity.max_rel is not None else ""),
+    Column("rounds", lambda s: str(s.rounds), optional=True),
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One cell as text, and how to show it."""
+    """One cell, and how to show it."""
 
-    texts: tuple[str, ...]
+    summary: CellSummary
     mark: str  # "best", "tie" or ""
-    failed: bool
+
+    @property
+    def name(self) -> str:
+        """Return the framework, with precision and mode where they tell rows apart."""
+        return _name(self.summary)
 
 
 def rows(results: Results) -> list[Row]:
@@ -37,34 +60,29 @@ def _order(summary: CellSummary) -> tuple[Any, ...]:
 
 
 def _row(summary: CellSummary) -> Row:
-    name = summary.row if summary.cell.mode == "host" else f"{summary.row} ({summary.cell.mode})"
-    if not summary.ranked:
-        return Row((str(summary.cell.batch_size), name, summary.status, summary.cause), "", True)
-    mark = "best" if summary.best else "tie" if summary.tie else ""
-    texts = (
-        str(summary.cell.batch_size),
-        name + {"best": " *", "tie": " ="}.get(mark, ""),
-        _number(summary.throughput),
-        _interval(summary.throughput),
-        _number(summary.p50, 1e3),
-        _number(summary.p99, 1e3),
-        units.duration(summary.prepare.total.value) if summary.prepare else "",
-        units.size(summary.memory.value) if summary.memory else "",
-        _number(summary.energy_image) or _short_reason(summary.energy_reason),
-        f"{summary.parity.max_rel:.0e}" if summary.parity and summary.parity.max_rel is not None else "",
-        str(summary.rounds),
-    )
-    return Row(texts, mark, False)
+    return Row(summary, _mark(summary))
+
+
+def _mark(summary: CellSummary) -> str:
+    return "best" if summary.best else "tie" if summary.tie else ""
+
+
+def columns(results: Results, narrow: bool = False) -> list[Column]:
+    """Return the columns worth showing: energy only if any was metered, fewer on a narrow screen."""
+    metered = any(summary.energy_image for summary in results.summaries)
+    return [c for c in COLUMNS if not (narrow and c.optional) and (metered or c.title != "J/image")]
 
 
 def _number(estimate: Estimate | None, scale: float = 1.0) -> str:
     return units.significant(estimate.value * scale) if estimate else ""
 
 
-def _interval(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.low is None or estimate.high is None:
+def _half_width(estimate: Estimate | None) -> str:
+    """Return the larger half of the interval, in percent of the value."""
+    if estimate is None or estimate.low is None or estimate.high is None or not estimate.value:
         return ""
-    return f"{units.significant(estimate.low)} - {units.significant(estimate.high)}"
+    share = max(estimate.high - estimate.value, estimate.value - estimate.low) / estimate.value
+    return f"{100 * share:.1f} %"
 
 
 def _short_reason(reason: str) -> str:
@@ -77,9 +95,8 @@ def notes(results: Results) -> list[str]:
     lines = ["* highest throughput of its batch size; = cannot be told from it by these data"]
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
-    for flag, names in _grouped((flag, _name(s)) for s in summaries for flag in s.flags).items():
-        lines.append(f"{flag}: {', '.join(names)}")
-    return lines
+    flags = _grouped((flag, f"{_name(s)} at {s.cell.batch_size}") for s in summaries for flag in s.flags)
+    return lines + [f"{flag}: {', '.join(names)}" for flag, names in flags.items()]
 
 
 def skipped(results: Results) -> list[str]:
@@ -96,7 +113,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _name(summary: CellSummary) -> str:
-    return f"{summary.row} at {summary.cell.batch_size}"
+    return summary.row if summary.cell.mode == "host" else f"{summary.row} ({summary.cell.mode})"
 
 
 def flat_rows(results: Results) -> list[dict[str, Any]]:
@@ -132,21 +149,21 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
 
 def to_html(results: Results) -> str:
     """Return the table as HTML, for notebooks."""
-    head = "".join(f"<th>{html.escape(column)}</th>" for column in COLUMNS)
-    body = "".join(_html_row(row) for row in rows(results))
-    lines = "".join(f"<li>{html.escape(line)}</li>" for line in (*notes(results), *skipped(results)))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{lines}</ul>"
+    shown = columns(results)
+    head = "".join(f"<th>{html.escape(column.title)}</th>" for column in shown)
+    everything = rows(results)
+    body = "".join(_html_row(row, shown) for row in everything if row.summary.ranked)
+    lines = [failure_text(row) for row in everything if not row.summary.ranked]
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in (*lines, *skipped(results), *notes(results)))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{items}</ul>"
 
 
-def _html_row(row: Row) -> str:
+def _html_row(row: Row, shown: list[Column]) -> str:
     style = ' style="font-weight:bold"' if row.mark == "best" else ""
-    texts = [html.escape(text) for text in row.texts]
-    cells = [f"<td>{text}</td>" for text in texts]
-    if row.failed:
-        cells[-1] = f'<td colspan="{len(COLUMNS) - len(texts) + 1}">{texts[-1]}</td>'
-    return f"<tr{style}>{''.join(cells)}</tr>"
+    cells = "".join(f"<td>{html.escape(column.text(row.summary))}</td>" for column in shown)
+    return f"<tr{style}>{cells}</tr>"
 
 
-def failures(records: Iterable[Record]) -> list[Record]:
-    """Return the records that did not end well."""
-    return [record for record in records if record.status not in ("ok", "skipped")]
+def failure_text(row: Row) -> str:
+    """Return why a cell has no rank, in one line."""
+    return f"{row.name} at {row.summary.cell.batch_size}: {row.summary.status}: {row.summary.cause}"

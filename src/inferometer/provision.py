@@ -49,13 +49,15 @@ class Provision:
         assert row.python is not None
         environment = Environment(framework.environment, row.python, given=True)
         try:
-            found = self._call(environment, "worker.probe", {"modules": [framework.module]})
+            found = self._call(environment, "worker.probe", {"modules": ["numpy", framework.module]})
         except ModelError as error:
             raise UsageError(f"--python {row.label}={row.python} cannot be used: {error}") from error
-        if framework.module in found["missing"]:
+        if found["missing"]:
+            packages = {framework.module: framework.distribution}
+            wanted = " and ".join(packages.get(name, name) for name in found["missing"])
             raise UsageError(
-                f"--python {row.label}={row.python} has no module '{framework.module}'; "
-                f"install {framework.distribution} there, or leave the option out"
+                f"--python {row.label}={row.python} has no module {' and no module '.join(found['missing'])}; "
+                f"install {wanted} there, or leave the option out"
             )
         return environment
 

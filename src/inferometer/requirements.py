@@ -61,7 +61,9 @@ def read(name: str, accelerator: str) -> Requirements:
 def with_version(requirements: Requirements, distribution: str, version: str) -> Requirements:
     """Return the same set with another version of one package (and of what must match it to the letter)."""
     if not re.fullmatch(r"[0-9][\w.+!-]*", version):
-        raise UsageError(f"'{version}' is no version of {distribution}; write it as in {distribution}@1.2.3")
+        raise UsageError(
+            f"'{version}' is no version of {distribution}: versions begin with a number, as in 1.2.3"
+        )
     lines = tuple(_replace(line, distribution, version) for line in requirements.lines)
     if lines == requirements.lines and f"{distribution}=={version}" not in lines:
         raise EnvironmentBuildError(f"environment '{requirements.name}' does not pin {distribution}")

@@ -7,42 +7,53 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inferometer.overview import COLUMNS, Row, notes, rows, skipped
+from inferometer.overview import Column, Row, columns, failure_text, notes, rows, skipped
+from inferometer.records import RunInfo
 from inferometer.summary import Results
 
-_LEFT = ("framework", "95 % interval")
+_STYLES = {"best": "bold green", "tie": "green"}
+_WIDE = 96  # characters that all columns need
 
 
 def print_overview(results: Results, console: Console | None = None) -> None:
     """Print the rows, failures with their causes below, then what a reader must know."""
-    console = console or Console(soft_wrap=False)
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 160))  # a pipe or file has no width: cut nothing
     everything = rows(results)
     for run in results.runs:
-        machine, protocol = run.info.machine, run.info.protocol
-        console.print(
-            f"{run.info.model.name or 'model'} on {machine.cpu}, {protocol.threads} threads; "
-            f"{protocol.images} images a loop, {protocol.rounds} rounds",
-            markup=False, highlight=False,
-        )  # fmt: skip
-    console.print(_table([row for row in everything if not row.failed]))
-    lines = [
-        f"{row.texts[1]} at {row.texts[0]}: {row.texts[2]}: {row.texts[3]}"
-        for row in everything
-        if row.failed
-    ]
-    for line in (*lines, *skipped(results), *notes(results)):
-        console.print(line, markup=False, highlight=False)
+        _print(console, _headline(run.info))
+    shown = columns(results, narrow=console.width < _WIDE)
+    console.print(_table([row for row in everything if row.summary.ranked], shown))
+    failures = [failure_text(row) for row in everything if not row.summary.ranked]
+    for line in (*failures, *skipped(results), *notes(results)):
+        _print(console, line)
 
 
-def _table(shown: list[Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in _LEFT else "right", no_wrap=True)
-    previous = ""
-    for row in shown:
-        if previous and row.texts[0] != previous:
+def _headline(info: RunInfo) -> str:
+    machine, protocol = info.machine, info.protocol
+    gpus = "".join(f" and {gpu.name}" for gpu in machine.gpus)
+    return (
+        f"{info.model.name or 'model'} on {machine.cpu}{gpus}, {protocol.threads} threads; "
+        f"{protocol.images} images a loop, {protocol.rounds} rounds"
+    )
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(ranked: list[Row], shown: list[Column]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in shown:
+        table.add_column(
+            column.title, justify="left" if column.title == "framework" else "right", no_wrap=True
+        )
+    previous = 0
+    for row in ranked:
+        size = row.summary.cell.batch_size
+        if previous and size != previous:
             table.add_section()
-        previous = row.texts[0]
-        style = {"best": "bold green", "tie": "green"}.get(row.mark, "")
-        table.add_row(*(Text(text) for text in row.texts), style=style)
+        previous = size
+        table.add_row(*(Text(column.text(row.summary)) for column in shown), style=_STYLES.get(row.mark, ""))
     return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -16,30 +18,38 @@ from inferometer.records import Cell, Protocol
 def print_plan(plan: Plan, protocol: Protocol, console: Console | None = None) -> None:
     """Print every cell with its estimate or its skip reason, and the whole run's estimate."""
     console = console or Console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("framework", "precision", "device", "mode", "batch", "plan"):
-        table.add_column(title, justify="right" if title == "batch" else "left", overflow="fold")
-    for cell in plan.cells:
-        seconds = nominal_s(cell, plan.row(cell).choice.framework, protocol)
-        _add(table, cell, f"about {units.duration(seconds)} a round")
-    for skip in plan.skips:
-        _add(table, skip.cell, f"skip: {skip.reason}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in ("framework", "precision", "device", "mode", "batch sizes", "plan"):
+        table.add_column(title, overflow="fold")
+    times = {cell: nominal_s(cell, plan.row(cell).choice.framework, protocol) for cell in plan.cells}
+    for key, cells in _by_row(plan.cells).items():
+        seconds = ", ".join(units.duration(times[cell]) for cell in cells)
+        table.add_row(*key, _sizes(cells), f"about {seconds} a round")
+    reasons = {skip.cell: skip.reason for skip in plan.skips}
+    for key, cells in _by_row(reasons).items():
+        table.add_row(
+            *key, _sizes(cells), f"skip: {'; '.join(dict.fromkeys(reasons[cell] for cell in cells))}"
+        )
     console.print(table)
-    for row in {row.label: row for row in plan.rows.values()}.values():
-        console.print(f"{row.label}: {_environment(row)}", markup=False, highlight=False)
-    total = (
-        sum(nominal_s(cell, plan.row(cell).choice.framework, protocol) for cell in plan.cells)
-        * protocol.rounds
-    )
+    for name, text in {f"{row.label}": _environment(row) for row in plan.rows.values()}.items():
+        console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
+    total_s = sum(times.values()) * protocol.rounds
     text = (
-        f"{len(plan.cells)} cells x {protocol.rounds} rounds, {len(plan.skips)} skipped; about {units.duration(total)}: "
+        f"{len(plan.cells)} cells x {protocol.rounds} rounds, {len(plan.skips)} skipped; about {units.duration(total_s)}, "
         "a rough guess from MobileNetV3-Large's speed on two CPU cores"
     )
-    console.print(text, markup=False, highlight=False)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _add(table: Table, cell: Cell, text: str) -> None:
-    table.add_row(cell.framework, cell.precision, cell.device, cell.mode, str(cell.batch_size), text)
+def _by_row(cells: Iterable[Cell]) -> dict[tuple[str, str, str, str], list[Cell]]:
+    groups: dict[tuple[str, str, str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.framework, cell.precision, cell.device, cell.mode), []).append(cell)
+    return groups
+
+
+def _sizes(cells: Iterable[Cell]) -> str:
+    return ", ".join(str(cell.batch_size) for cell in cells)
 
 
 def _environment(row: Row) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from inferometer.api import default_out, make_request
 from inferometer.errors import UsageError
 from inferometer.execution import execute, prepare_run, resume
 from inferometer.models.contract import ModelRequest
+from inferometer.observer import Observer
 from inferometer.presets import PRESETS
 from inferometer.progress import shown_progress
 from inferometer.request import RunRequest
@@ -106,17 +108,18 @@ def _names(value: str) -> tuple[str, ...]:
 )
 @click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and an estimate of the time, measure nothing.")
-def run_command(resumed: Path | None, dry_run: bool, out: Path | None, **options: Any) -> int:
+@click.option("--report", is_flag=True, help="Write report.html into the run's directory at the end.")
+def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: bool, **options: Any) -> int:
     """Measure MODEL (a keras.applications name, FILE.onnx or FILE.keras) on every framework this machine can run."""
     if resumed:
-        return _finish(resumed, lambda observer: resume(resumed, observer))
+        return _finish(resumed, lambda observer: resume(resumed, observer), report)
     request = _request(**options)
     if dry_run:
         _print_plan(request)
         return 0
     target = out or default_out(request)
     _announce(request)
-    return _finish(target, lambda observer: execute(request, target, observer))
+    return _finish(target, lambda observer: execute(request, target, observer), report)
 
 
 def _request(
@@ -161,7 +164,7 @@ def _announce(request: RunRequest) -> None:
         click.echo(f"environments to build (downloads where nothing is cached): {sizes}", err=True)
 
 
-def _finish(path: Path, measure: Any) -> int:
+def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) -> int:
     """Run ``measure`` with progress shown; whatever was measured is printed, also after Ctrl-C."""
     code = 0
     try:
@@ -176,7 +179,18 @@ def _finish(path: Path, measure: Any) -> int:
     if stored.records:
         _print_table(stored)
     click.echo(f"run directory: {path}")
+    if report and stored.records:
+        click.echo(f"report: {_write_report(stored)}")
     return code or _exit_code(stored)
+
+
+def _write_report(stored: StoredRun) -> Path:
+    from inferometer.report.html import write_report
+    from inferometer.summary import summarise
+
+    path = stored.path / "report.html"
+    write_report(summarise([stored]), path)
+    return path
 
 
 def _exit_code(stored: StoredRun) -> int:

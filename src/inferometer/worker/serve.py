@@ -14,10 +14,12 @@ import json
 import os
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inferometer.worker.failures import describe, status_of
-from inferometer.worker.session import Session
+
+if TYPE_CHECKING:
+    from inferometer.worker.session import Session
 
 
 class Channel:
@@ -48,10 +50,10 @@ class Channel:
 def serve(read: int, write: int) -> None:
     """Answer requests until the parent closes its end."""
     channel = Channel(read, write)
-    session = Session(lambda name: channel.send("phase", phase=name))
+    worker = _Worker(channel)
     while (request := channel.receive()) is not None:
         try:
-            _answer(request, channel, session)
+            worker.answer(request)
         except Exception as error:
             traceback.print_exc()
             channel.send("failed", status=status_of(error), cause=describe(error), kind=type(error).__name__)
@@ -59,14 +61,28 @@ def serve(read: int, write: int) -> None:
     os._exit(0)  # frameworks' exit handlers may hang or crash; every result is already with the parent
 
 
-def _answer(request: dict[str, Any], channel: Channel, session: Session) -> None:
-    operation = request["op"]
-    if operation == "call":
-        module = importlib.import_module(f"inferometer.{request['module']}")
-        channel.send("result", value=module.run(request["request"]))
-    elif operation == "open":
-        channel.send("opened", **session.open(request))
-    elif operation == "measure":
-        channel.send("result", **session.measure(request))
-    else:
-        raise ValueError(f"unknown request {operation!r}")
+class _Worker:
+    """Answers requests; the measuring part, which needs numpy, is loaded when first asked for."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._session: Session | None = None
+
+    def answer(self, request: dict[str, Any]) -> None:
+        operation = request["op"]
+        if operation == "call":
+            module = importlib.import_module(f"inferometer.{request['module']}")
+            self._channel.send("result", value=module.run(request["request"]))
+        elif operation == "open":
+            self._channel.send("opened", **self._measuring().open(request))
+        elif operation == "measure":
+            self._channel.send("result", **self._measuring().measure(request))
+        else:
+            raise ValueError(f"unknown request {operation!r}")
+
+    def _measuring(self) -> Session:
+        if self._session is None:
+            from inferometer.worker.session import Session
+
+            self._session = Session(lambda name: self._channel.send("phase", phase=name))
+        return self._session
