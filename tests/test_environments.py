@@ -1,0 +1,164 @@
+"""Environments: pins, keys, atomic builds. uv itself is real here; the packages are tiny or local."""
+
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inferometer import environments, requirements
+from inferometer.errors import EnvironmentBuildError, UsageError
+from inferometer.frameworks import FRAMEWORKS
+from inferometer.requirements import Requirements
+
+FILES = sorted((Path(requirements.__file__).parent / "envs").glob("*/*.txt"))
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A distribution on disk, so that building an environment needs no network."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "tiny.py").write_text("VALUE = 1\n")
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    import zipfile
+
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.write(folder / "tiny.py", "tiny.py")
+        file.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        file.writestr(
+            "tiny-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    return Requirements("tiny", "cpu", (f"tiny @ file://{wheel}",))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_requirement_is_pinned_and_names_no_address(path):
+    wanted = requirements.read(path.parent.name, path.stem)
+    assert wanted.lines and wanted.download
+    assert all(re.match(r"[\w.\[\],-]+==[\w.+!-]+(\s*;.*)?$", line) for line in wanted.lines)
+    assert "://" not in path.read_text()
+
+
+def test_every_framework_that_runs_on_a_cpu_has_requirements():
+    for framework in FRAMEWORKS.values():
+        if "cpu" in framework.devices:
+            assert any(
+                line.startswith(f"{framework.distribution}==")
+                for line in requirements.read(framework.environment, "cpu").lines
+            )
+
+
+def test_unknown_accelerator_names_the_known_ones():
+    with pytest.raises(EnvironmentBuildError, match=r"known: .*cpu.*--python openvino=PATH"):
+        requirements.read("openvino", "cuda99")
+
+
+def test_a_version_replaces_the_pin_and_what_moves_with_it():
+    jax = requirements.with_version(requirements.read("jax", "cpu"), "jax", "0.9.0")
+    assert {"jax==0.9.0", "jaxlib==0.9.0"} <= set(jax.lines)
+    with pytest.raises(UsageError, match="abc"):
+        requirements.with_version(requirements.read("jax", "cpu"), "jax", "abc")
+
+
+def test_build_once_then_reuse(package, tmp_path):
+    said = []
+    built = environments.ensure(package, tmp_path / "log", said.append)
+    assert subprocess.check_output([built.python, "-c", "import tiny; print(tiny.VALUE)"]) == b"1\n"
+    environments.ensure(package, tmp_path / "log", said.append)
+    assert len(said) == 1
+    [listed] = environments.list_installed()
+    assert listed.name.startswith("tiny-cpu-") and listed.size_bytes > 0
+    environments.remove(listed.folder)
+    assert environments.list_installed() == []
+
+
+def test_other_pins_are_another_environment(package):
+    from dataclasses import replace
+
+    assert environments.locate(package) != environments.locate(replace(package, lines=("other==1",)))
+
+
+def _build(package, log, queue):
+    said = []
+    environments.ensure(package, log, said.append)
+    queue.put(len(said))
+
+
+def test_two_runs_at_once_share_one_build(package, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    processes = [
+        context.Process(target=_build, args=(package, tmp_path / f"log{n}", queue)) for n in range(2)
+    ]
+    for process in processes:
+        process.start()
+    built = sorted(queue.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join()
+    assert built == [0, 1]
+
+
+def test_a_failed_build_leaves_nothing_half_built(tmp_path):
+    wanted = Requirements("broken", "cpu", (f"nothing @ file://{tmp_path}/no.whl",))
+    with pytest.raises(EnvironmentBuildError, match="cannot build environment 'broken'") as caught:
+        environments.ensure(wanted, tmp_path / "log", lambda text: None)
+    assert "\n" not in str(caught.value)
+    assert not environments.is_built(wanted)
+    assert [p.name for p in environments.environments_folder().iterdir() if p.is_dir()] == []
+
+
+def test_no_network_says_so_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("UV_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    with pytest.raises(EnvironmentBuildError, match=r"registry cannot be reached.*--python onnxrt=PATH"):
+        environments.ensure(requirements.read("onnxrt", "cpu"), tmp_path / "log", lambda text: None)
+
+
+def test_a_python_that_is_not_there_is_a_reason(tmp_path):
+    wanted = Requirements("future", "cpu", ("x==1",), python=">=3.99")
+    with pytest.raises(EnvironmentBuildError, match=r"needs Python >=3.99.*--python future=PATH"):
+        environments.find_interpreter(wanted)
+
+
+def test_an_unwritable_cache_is_one_line(package, tmp_path, monkeypatch):
+    from inferometer.errors import StoreError
+
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    monkeypatch.setenv("INFEROMETER_CACHE", str(blocker))
+    with pytest.raises(StoreError, match="INFEROMETER_CACHE"):
+        environments.ensure(package, tmp_path / "log", lambda text: None)
+
+
+def test_a_child_inherits_nothing_that_changes_a_framework(monkeypatch):
+    from inferometer.process import child_environment
+
+    for name in (
+        "LD_LIBRARY_PATH",
+        "PYTHONPATH",
+        "OMP_NUM_THREADS",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "CUDA_VISIBLE_DEVICES",
+    ):
+        monkeypatch.setenv(name, "mine")
+    own = child_environment({"OMP_NUM_THREADS": "2"})
+    assert "mine" not in own.values() and own["OMP_NUM_THREADS"] == "2" and own["PATH"] == os.environ["PATH"]
+    assert child_environment({}, foreign=True)["LD_LIBRARY_PATH"] == "mine"
+
+
+def test_importing_inferometer_is_light():
+    code = "import sys, inferometer; print([m for m in ('numpy', 'click', 'rich', 'scipy', 'msgspec') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"
