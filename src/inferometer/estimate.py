@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from inferometer.frameworks import Framework
 from inferometer.records import Cell, Protocol, Record
-from inferometer.worker.stopping import MIN_LOOPS
 
 _GPU_SPEED = 50.0  # a GPU's images/s over those of two CPU cores, for the first guess only
 
@@ -18,7 +17,7 @@ def nominal_s(cell: Cell, framework: Framework, protocol: Protocol) -> float:
     loops_s = max(protocol.loops * loop_s, protocol.energy_window_s)
     warmup_s = protocol.warmup * cell.batch_size / speed
     if protocol.budget_s:
-        least_s = min(protocol.loops, MIN_LOOPS) * loop_s
+        least_s = min(protocol.loops, protocol.least_loops) * loop_s
         loops_s = min(loops_s, max(protocol.budget_s, least_s))
         warmup_s = min(warmup_s, protocol.budget_s / 3 + cell.batch_size / speed)
     return framework.nominal_prepare_s + warmup_s + loops_s

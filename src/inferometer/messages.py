@@ -49,4 +49,5 @@ def measure_message(cell: Cell, request: RunRequest) -> dict[str, Any]:
         "warmup": protocol.warmup,
         "window_s": protocol.energy_window_s,
         "budget_s": protocol.budget_s,
+        "least_loops": protocol.least_loops,
     }

@@ -222,9 +222,8 @@ class Protocol(msgspec.Struct, frozen=True):
     seed: int = 0
     threads: int = 0  # 0: usable cores
     timeout_s: float = 600.0
-    budget_s: float = (
-        0.0  # cuts a slow cell's warm-ups (at a third of it) and loops (never below 3); 0: never
-    )
+    budget_s: float = 0.0  # cuts a slow cell: warm-ups at a third of it, loops at the whole; 0: never
+    least_loops: int = 3  # that the budget leaves
     energy_window_s: float = 0.0
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-MIN_LOOPS = 3  # below this no spread can be told
-
 
 class StoppingRule:
     """At least ``loops`` loops and ``window_s`` seconds (for the energy meter), but no more than ``budget_s`` seconds.
 
-    The budget (0: none) never cuts below `MIN_LOOPS` loops, or below ``loops`` where fewer are asked for.
+    The budget (0: none) never cuts below ``least`` loops, or below ``loops`` where fewer are asked for.
     """
 
-    def __init__(self, loops: int, window_s: float = 0.0, budget_s: float = 0.0) -> None:
+    def __init__(self, loops: int, window_s: float = 0.0, budget_s: float = 0.0, least: int = 3) -> None:
         self._loops = loops
+        self._least = min(loops, least)
         self._window_s = window_s
         self._budget_s = budget_s
         self._count = 0
@@ -25,7 +24,7 @@ class StoppingRule:
 
     def is_finished(self) -> bool:
         """Return whether no further loop is wanted."""
-        if self._count < min(self._loops, MIN_LOOPS):
+        if self._count < self._least:
             return False
         if self._budget_s and self._elapsed_s >= self._budget_s:
             return True
