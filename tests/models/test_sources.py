@@ -111,6 +111,17 @@ def test_weights_must_fit_the_source(tmp_path):
     assert resolve(ModelRequest(weights=str(tmp_path / "w.weights.h5"))).kind == "application"
 
 
+def test_inputs_are_looked_at_before_anything_is_built(tmp_path):
+    onnx = tmp_path / "m.onnx"
+    onnx.write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"input file .*absent.npz does not exist"):
+        resolve(ModelRequest(str(onnx), inputs=tmp_path / "absent.npz"))
+    with pytest.raises(UsageError, match="is not an image"):
+        resolve(ModelRequest(images=(onnx,)))
+    with pytest.raises(UsageError, match="both give the inputs"):
+        resolve(ModelRequest(str(onnx), inputs=onnx, images=(onnx,)))
+
+
 @pytest.mark.parametrize(
     "options", [{"shapes": {"n": 1}}, {"input_ranges": {"x": (0, 1)}}, {"inputs": Path("x.npz")}]
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -59,21 +60,36 @@ def stack(files: Sequence[Path], height: int, width: int) -> Any:
 
 def read(file: Path, height: int, width: int) -> Any:
     """Return one photo as float32 (height, width, 3), RGB, 0..255; UsageError (one line) if it is no image."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
+
+    with _opened(file) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC)
+    return np.asarray(fitted, np.float32)
+
+
+def check(files: Sequence[Path]) -> None:
+    """Raise UsageError (one line) for the first file that is no image, going by its head alone."""
+    for file in files:
+        with _opened(file):
+            pass
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file) as opened:
-            if opened.width * opened.height > LARGEST_PIXELS:
+        with Image.open(file) as image:
+            if image.width * image.height > LARGEST_PIXELS:
                 raise UsageError(
-                    f"{file} has {opened.width}x{opened.height} pixels, the limit is {LARGEST_PIXELS:,}; resize it first"
+                    f"{file} has {image.width}x{image.height} pixels, the limit is {LARGEST_PIXELS:,}; resize it first"
                 )
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-        fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC)
+            yield image
     except UnidentifiedImageError as error:
         raise UsageError(f"{file} is not an image that Pillow can read") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"cannot read image {file}: {error}") from error
-    return np.asarray(fitted, np.float32)
 
 
 def standardized(pixels: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inferometer.errors import UsageError
+from inferometer.models import images
 from inferometer.models.catalogue import APPLICATIONS, Application, canonical
 from inferometer.models.contract import FORMS, ModelRequest
 
@@ -40,7 +41,6 @@ def resolve(request: ModelRequest) -> Source:
     suffix = Path(request.model).suffix.lower()
     if suffix == ".onnx":
         source = Source("onnx", Path(request.model).stem, file=_existing(request.model, "model"))
-        _refuse_foreign(request, source)
     elif suffix == ".keras":
         source = Source("keras", Path(request.model).stem, file=_existing(request.model, "model"))
         _check_keras_file(Path(request.model), request.trust_model)
@@ -49,6 +49,7 @@ def resolve(request: ModelRequest) -> Source:
         source = Source("application", name, application=APPLICATIONS[name])
         _refuse_foreign(request, source)
     _check_weights(request, source)
+    _check_inputs(request)
     return source
 
 
@@ -98,6 +99,15 @@ def _check_weights(request: ModelRequest, source: Source) -> None:
         raise UsageError(
             f"weights file {weights} must end in .weights.h5, .h5 or .keras; or give random or imagenet"
         )
+
+
+def _check_inputs(request: ModelRequest) -> None:
+    if request.inputs and request.images:
+        raise UsageError("--image and --input both give the inputs; leave one out")
+    if request.inputs:
+        _existing(str(request.inputs), "input")
+    if request.images:
+        images.check(images.find(request.images))
 
 
 def _check_keras_file(path: Path, trust: bool) -> None:
