@@ -1,61 +1,42 @@
-"""Runs steps in interpreters named by INFEROMETER_TEST_PYTHON_TF, _TORCH and _ONNXRT; for tests only."""
+"""Runs steps in real environments: the project's own, or interpreters named by INFEROMETER_TEST_PYTHON_<ENVIRONMENT>."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 
-import inferometer
-from conftest import missing
-from inferometer.errors import ModelError
-
-PACKAGE = Path(inferometer.__file__).parent
-BOOT = """
-import importlib, json, sys, types
-package = types.ModuleType("inferometer"); package.__path__ = [sys.argv[1]]; sys.modules["inferometer"] = package
-try:
-    answer = {"answer": importlib.import_module("inferometer." + sys.argv[2]).run(json.loads(sys.argv[3]))}
-except Exception as error:
-    if len(sys.argv) > 5: raise
-    answer = {"error": str(error) or type(error).__name__}
-open(sys.argv[4], "w").write(json.dumps(answer))
-"""
+from inferometer import environments, requirements
+from inferometer.errors import EnvironmentBuildError, ModelError
+from inferometer.process import Child, child_environment, log_tail
+from parts import missing
 
 
-class Interpreters:
-    """A StepRunner over ready interpreters; counts the steps it ran."""
+def interpreter(name: str, log: Path) -> Path:
+    """Return the Python of an environment; the calling test is skipped (fails in CI) where there is none."""
+    given = os.environ.get(f"INFEROMETER_TEST_PYTHON_{name.upper()}")
+    if given:
+        return Path(given)
+    try:
+        return environments.ensure(requirements.read(name, "cpu"), log, lambda text: None).python
+    except EnvironmentBuildError as error:
+        missing(str(error))
+        raise
 
-    def __init__(self, folder: Path, verbose: bool = False) -> None:
+
+class RealSteps:
+    """A StepRunner that remembers which steps it ran."""
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.verbose = verbose
-        self.calls: list[tuple[str, str]] = []
+        self.calls: list[str] = []
 
     def __call__(self, environment, module, request):
-        variable = f"INFEROMETER_TEST_PYTHON_{environment.upper()}"
-        if variable not in os.environ:
-            missing(f"{variable} names no interpreter with that environment")
-        self.calls.append((environment, module))
-        answer = self.folder / f"answer-{len(self.calls)}.json"
-        arguments = [
-            os.environ[variable],
-            "-P",
-            "-c",
-            BOOT,
-            str(PACKAGE),
-            module,
-            json.dumps(request),
-            str(answer),
-        ]
-        done = subprocess.run(
-            [*arguments, *(["v"] if self.verbose else [])], capture_output=True, text=True, check=False
-        )
-        if not answer.exists():
-            raise ModelError(
-                f"{module} died with {done.returncode}: {done.stderr[-2000 if self.verbose else -300 :]}"
-            )
-        result = json.loads(answer.read_text())
-        if "error" in result:
-            raise ModelError(result["error"])
-        return result["answer"]
+        self.calls.append(module.rpartition(".")[2])
+        python = interpreter(environment, self.folder / "environment.log")
+        log = self.folder / f"{len(self.calls)}-{self.calls[-1]}.log"
+        with Child(python, child_environment({}), log) as child:
+            child.send({"op": "call", "module": module, "request": request})
+            answer = child.receive(600)
+        if answer is None or answer["event"] == "failed":
+            raise ModelError(answer["cause"] if answer else f"{module} died: {log_tail(log, 3)}")
+        return answer["value"]

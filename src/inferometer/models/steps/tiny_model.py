@@ -1,6 +1,6 @@
 """Environment `tf`: a small Keras model, for tests and for trying an installation quickly.
 
-Request: kind ("cnn", "two_inputs", "embedding", "lambda", "dense"), seed, out (path of the `.keras` to write).
+Request: kind ("cnn", "two_inputs", "embedding", "lambda", "dense", "broad", "nested"), seed, out (path of the `.keras` to write).
 """
 
 from __future__ import annotations
@@ -69,10 +69,39 @@ def _dense(keras: Any) -> Any:
     return keras.Sequential([keras.Input((12,)), layers.Dense(16, activation="tanh"), layers.Dense(4)])
 
 
+def _broad(keras: Any) -> Any:
+    """Most kinds of layer that have a channels-first form."""
+    layers = keras.layers
+    image = keras.Input((16, 16, 3), name="image")
+    x = layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0])(
+        layers.Rescaling(0.5, offset=0.1)(image)
+    )
+    x = layers.SeparableConv2D(6, 3, padding="same")(layers.ZeroPadding2D(((0, 1), (1, 0)))(x))
+    x = layers.LeakyReLU()(layers.BatchNormalization()(x))
+    gate = layers.GlobalAveragePooling2D()(x)
+    gate = layers.Reshape((1, 1, 6))(layers.Dense(6, activation="sigmoid")(gate))
+    x = layers.Multiply()([x, gate])
+    x = layers.UpSampling2D()(layers.AveragePooling2D(3)(x)) * 2.0 + 1.0
+    x = layers.Concatenate(axis=-1)([x, layers.Conv2DTranspose(4, 3, padding="same")(x)])
+    x = layers.GlobalMaxPooling2D(keepdims=True)(layers.Cropping2D(1)(x))
+    x = layers.Reshape((10,))(layers.Conv2D(10, 1)(x))
+    return keras.Model(image, layers.Dense(7)(x), name="broad")
+
+
+def _nested(keras: Any) -> Any:
+    """A model within a model, and a layer whose weights depend on the layout: exported as built."""
+    layers = keras.layers
+    image = keras.Input((8, 8, 3), name="image")
+    inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.PReLU()])
+    return keras.Model(image, layers.Dense(5)(layers.Flatten()(inner(image))), name="nested")
+
+
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "cnn": _cnn,
     "two_inputs": _two_inputs,
     "embedding": _embedding,
     "lambda": _lambda,
     "dense": _dense,
+    "broad": _broad,
+    "nested": _nested,
 }

@@ -1,0 +1,30 @@
+"""Real environments and small models, one set for all tests of this folder."""
+
+import pytest
+from steprunner import RealSteps
+
+
+@pytest.fixture(scope="session")
+def steps(tmp_path_factory):
+    """Return the runner, one for all tests."""
+    return RealSteps(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture(scope="session")
+def tiny(steps, tmp_path_factory):
+    """Return a function from kind and seed to the path of a small `.keras` file, made once."""
+    folder = tmp_path_factory.mktemp("tiny")
+
+    def make(kind, seed=0):
+        path = folder / f"{kind}{seed}.keras"
+        if not path.exists():
+            steps("tf", "models.steps.tiny_model", {"kind": kind, "seed": seed, "out": str(path)})
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory):
+    """Return the folder of a cache of models, one for all tests."""
+    return tmp_path_factory.mktemp("models")

@@ -1,0 +1,125 @@
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from steprunner import interpreter
+
+from inferometer.errors import ModelError, UsageError
+from inferometer.models.bench import read_arrays
+from inferometer.models.contract import FORMS, ModelRequest, TensorSpec
+from inferometer.models.images import default_photos
+from inferometer.models.prepare import prepare
+
+pytestmark = pytest.mark.environment
+
+
+@pytest.fixture(scope="session")
+def onnx(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("onnx")
+    python = interpreter("onnxrt", folder / "environment.log")
+    subprocess.run([str(python), str(Path(__file__).parent / "onnx_files.py"), str(folder)], check=True)
+    (folder / "bad.onnx").write_bytes(b"no model at all")
+    return folder
+
+
+@pytest.fixture
+def made(steps, model_cache, onnx):
+    def make(name, **options):
+        return prepare(
+            ModelRequest(str(onnx / name), **options), set(FORMS), steps, model_cache, lambda text: None
+        )
+
+    return make
+
+
+def test_two_inputs_with_a_symbolic_dimension(made):
+    prepared = made("two.onnx", shapes={"seq": 5})
+    artifact = prepared.artifacts["onnx"]
+    assert artifact.inputs == (TensorSpec("x", (None, 6), "float32"), TensorSpec("ids", (None, 5), "int64"))
+    assert artifact.outputs == (TensorSpec("y", (None, 4), "float32"),)
+    assert artifact.layout == ""
+    assert artifact.parity["passed"]
+    with np.load(prepared.inputs) as inputs:
+        assert inputs["x"].shape == (4, 6)
+        assert 2 <= inputs["ids"].max() < 9  # the table's rows, read from the graph
+    assert read_arrays(prepared.reference)[0].shape == (4, 4)
+    assert set(prepared.missing) == {"keras", "savedmodel", "exported"}
+    assert "no exact conversion from ONNX" in prepared.missing["keras"]
+    assert "without graph optimisations" in prepared.info.reference
+
+
+def test_data_of_the_users(made, tmp_path):
+    arrays = {"ids": np.arange(10).reshape(2, 5) % 9, "x": np.eye(2, 6, dtype=np.float32)}
+    np.savez(tmp_path / "data.npz", **arrays)
+    prepared = made("two.onnx", shapes={"seq": 5}, inputs=tmp_path / "data.npz")
+    with np.load(prepared.inputs) as inputs:
+        assert inputs.files == ["x", "ids"]  # the model's order
+        assert np.array_equal(inputs["ids"], arrays["ids"])
+    assert prepared.info.data.endswith("data.npz")
+
+
+def test_photos_for_a_model_of_images(made):
+    prepared = made("image.onnx", images=default_photos())
+    images = read_arrays(prepared.inputs)[0]
+    assert images.shape == (4, 3, 16, 12)
+    assert np.allclose(images.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+
+
+def test_external_weights_stay_with_the_model_and_are_hashed(made, onnx):
+    before = made("external.onnx")
+    weights = before.artifacts["onnx"].path.parent / "parts" / "w.bin"
+    assert weights.read_bytes() == (onnx / "parts" / "w.bin").read_bytes()
+    original = weights.read_bytes()
+    changed = np.frombuffer(original, np.float32) * 2
+    (onnx / "parts" / "w.bin").write_bytes(changed.tobytes())
+    try:
+        after = made("external.onnx")
+    finally:
+        (onnx / "parts" / "w.bin").write_bytes(original)
+    assert after.info.hash != before.info.hash
+    assert np.allclose(read_arrays(after.reference)[0], 2 * read_arrays(before.reference)[0], rtol=1e-5)
+
+
+def test_a_fixed_batch_is_told(made):
+    prepared = made("fixed.onnx")
+    assert prepared.artifacts["onnx"].inputs[0].shape == (3, 600)
+    assert read_arrays(prepared.inputs)[0].shape == (6, 600)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "cause"),
+    [
+        ("two.onnx", {}, r"leaves dimensions open: seq; give --shape seq=N"),
+        ("two.onnx", {"shapes": {"seq": 5, "w": 1}}, "does not have: w"),
+        (
+            "two.onnx",
+            {"shapes": {"seq": 5}, "input_ranges": {"idx": (0, 5)}},
+            r"unknown inputs: idx \(known: x, ids\)",
+        ),
+        ("shifted.onnx", {}, r"out of data bounds.*give --input-range raw=LOW:HIGH"),
+        ("bad.onnx", {}, "bad.onnx is no ONNX model"),
+        ("zero.onnx", {}, "set-up: .*cannot be judged"),
+        ("noise.onnx", {}, "differ"),
+    ],
+)
+def test_bad_models_and_requests_are_one_line(made, name, options, cause):
+    with pytest.raises(ModelError, match=cause) as caught:
+        made(name, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_range_brings_the_lookup_within_bounds(made):
+    assert made("shifted.onnx", input_ranges={"raw": (-8, 1)}).artifacts["onnx"].parity["passed"]
+
+
+def test_photos_do_not_suit_every_model(made):
+    with pytest.raises(UsageError, match=r"--image needs a model with one image input.*--input FILE\.npz"):
+        made("fixed.onnx", images=default_photos())
+
+
+def test_missing_external_weights_are_named(steps, model_cache, onnx, tmp_path):
+    (tmp_path / "external.onnx").write_bytes((onnx / "external.onnx").read_bytes())
+    request = ModelRequest(str(tmp_path / "external.onnx"))
+    with pytest.raises(ModelError, match=r"weights are missing: parts/w\.bin"):
+        prepare(request, {"onnx"}, steps, model_cache, lambda text: None)
