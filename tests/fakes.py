@@ -25,8 +25,10 @@ def fake_framework(name="fake", **options):
     return Framework(name, "fake", "fake", "fake", "fake", "fake", "fake", options=options)
 
 
-def fake_model(folder, rows=4):
+def fake_model(folder, rows=4, pixels=False):
     x = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
+    if pixels:
+        x = np.round(np.abs(x) * 50).astype(np.float32)
     np.savez(folder / "inputs.npz", x=x)
     np.savez(folder / "reference.npz", y=x * 2 + 1)
     x_spec, y_spec = TensorSpec("x", (None, 3), "float32"), TensorSpec("y", (None, 3), "float32")
@@ -41,12 +43,14 @@ def fake_request(**protocol):
     return RunRequest(batch_sizes=(2, 4), protocol=Protocol(**{**usual, **protocol}))
 
 
-def fake_runner(folder, frameworks, request=None, observer=None, create=True, watches=()):
+def fake_runner(
+    folder, frameworks, request=None, observer=None, create=True, watches=(), mode="host", pixels=False
+):
     """Return a runner of fake frameworks over a run directory below ``folder``."""
     request = request or fake_request()
     rows = {(f.name, "cpu"): Row(FrameworkChoice(f), "cpu", None, Path(sys.executable)) for f in frameworks}
     cells = tuple(
-        Cell("fake", f.name, "fp32", size, "cpu") for f in frameworks for size in request.batch_sizes
+        Cell("fake", f.name, "fp32", size, "cpu", mode) for f in frameworks for size in request.batch_sizes
     )
     plan = Plan(rows, cells, (), "cpu")
     run = folder / "run"
@@ -55,7 +59,7 @@ def fake_runner(folder, frameworks, request=None, observer=None, create=True, wa
     return Runner(
         request=request,
         plan=plan,
-        model=fake_model(folder),
+        model=fake_model(folder, pixels=pixels),
         launch=lambda cell: launch_worker(environment, None, 1),
         writer=RunWriter.create(run, info) if create else RunWriter(run),
         observer=observer or SilentObserver(),

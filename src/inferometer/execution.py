@@ -79,7 +79,11 @@ def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) ->
     request, plan = preparation.request, preparation.plan
     provision = Provision(request, plan, writer.path / "logs", observer.preparing)
     provision.build_rows()
-    forms = {plan.rows[key].choice.framework.form for key in provision.rows}
+    forms = {
+        plan.row(cell).choice.framework.form_at(cell.precision)
+        for cell in plan.cells
+        if (cell.framework, cell.device) in provision.rows
+    }
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = _complete(_info(preparation), provision, plan, model)
     writer.write_info(info)
@@ -145,7 +149,7 @@ def _unmakeable(cell: Cell, provision: Provision, plan: Plan, model: PreparedMod
     key = (cell.framework, cell.device)
     if key in provision.failures:
         return provision.failures[key]
-    return model.missing.get(plan.row(cell).choice.framework.form, "")
+    return model.missing.get(plan.row(cell).choice.framework.form_at(cell.precision), "")
 
 
 def _environment_facts(provision: Provision) -> dict[str, Any]:

@@ -12,10 +12,14 @@ from inferometer.errors import UsageError, unknown
 
 @dataclass(frozen=True)
 class Variant:
-    """A named configuration of a framework: settings that replace or add to its own."""
+    """A named configuration of a framework: settings that replace or add to its own, and where they can be had."""
 
     title: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    precisions: tuple[str, ...] = ()  # (): whatever the framework has
+    modes: tuple[str, ...] = ()  # (): likewise
+    excludes: tuple[str, ...] = ()  # variants that contradict this one
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Framework:
     title: str
     backend: str  # module below worker/backends
     environment: str  # folder below envs/
-    form: str  # of the artifact it takes
+    form: str  # of the artifact it takes, unless `forms` says otherwise
     distribution: str  # the package whose version `name@version` replaces
     module: str  # what must be importable in a given interpreter
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -34,10 +38,20 @@ class Framework:
     precisions: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"cpu": ("fp32",), "cuda": ("fp32", "tf32")}
     )
+    forms: Mapping[str, str] = field(
+        default_factory=dict
+    )  # precision -> form, where `form` exists in fp32 only
+    modes: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"cpu": ("host", "device"), "cuda": ("host", "device")}
+    )
     variants: Mapping[str, Variant] = field(default_factory=dict)
     # rough figures for the estimate of a run's length only: images/s of MobileNetV3-Large on two CPU cores, seconds to prepare
     nominal_images_per_s: float = 100.0
     nominal_prepare_s: float = 3.0
+
+    def form_at(self, precision: str) -> str:
+        """Return the form of the artifact that is loaded for a precision."""
+        return self.forms.get(precision, self.form)
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,28 @@ class FrameworkChoice:
         for variant in self.variants:
             merged.update(self.framework.variants[variant].options)
         return merged
+
+    def obstacle(self, device: str, precision: str, mode: str) -> str:
+        """Return why this choice cannot run on a kind of device ("cpu", "cuda"), at a precision, in a mode; or ""."""
+        framework = self.framework
+        known = framework.precisions.get(device, ())
+        if precision not in known:
+            return f"{framework.name} on {device} computes in {', '.join(known)}, not {precision}"
+        if mode not in framework.modes.get(device, ()):
+            return f"{framework.name} on {device} has no mode '{mode}' (it has {', '.join(framework.modes.get(device, ()))})"
+        reasons = (self._variant_obstacle(name, device, precision, mode) for name in self.variants)
+        return next(filter(None, reasons), "")
+
+    def _variant_obstacle(self, name: str, device: str, precision: str, mode: str) -> str:
+        variant, title = self.framework.variants[name], f"{self.framework.name}:{name}"
+        if device not in variant.devices:
+            return f"{title} needs a device of kind {', '.join(variant.devices)}, not {device}"
+        if variant.precisions and precision not in variant.precisions:
+            return f"{title} is for {', '.join(variant.precisions)}, not {precision}"
+        if variant.modes and mode not in variant.modes:
+            return f"{title} is for mode {', '.join(variant.modes)}, not {mode}"
+        clash = next((other for other in self.variants if other in variant.excludes), "")
+        return f"variants '{name}' and '{clash}' of {self.framework.name} exclude each other" if clash else ""
 
 
 _CHOICE = re.compile(r"(?P<name>[\w-]+)(@(?P<version>[\w.+!-]+?))?(:(?P<variants>[\w+-]+))?")

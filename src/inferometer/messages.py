@@ -15,7 +15,7 @@ def open_message(
     cell: Cell, choice: FrameworkChoice, request: RunRequest, model: PreparedModel, cache: Path
 ) -> dict[str, Any]:
     """Return the request that loads a cell's framework and artifact."""
-    artifact = model.artifacts[choice.framework.form]
+    artifact = model.artifacts[choice.framework.form_at(cell.precision)]
     return {
         "op": "open",
         "backend": choice.framework.backend,
@@ -28,6 +28,7 @@ def open_message(
             "outputs": [spec.name for spec in artifact.outputs],
         },
         "precision": cell.precision,
+        "mode": cell.mode,
         "device": cell.device.partition(":")[0],
         "threads": request.protocol.threads,
         "inputs": str(model.inputs),
@@ -44,7 +45,6 @@ def measure_message(cell: Cell, request: RunRequest) -> dict[str, Any]:
     return {
         "op": "measure",
         "batch_size": cell.batch_size,
-        "mode": cell.mode,
         "loops": protocol.loops,
         "warmup": protocol.warmup,
         "window_s": protocol.energy_window_s,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inferometer import requirements
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
-from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
+from inferometer.frameworks import FRAMEWORKS, FrameworkChoice, parse_choice
 from inferometer.gpus import visible_gpus
 from inferometer.models.prepare import forms_reachable
 from inferometer.records import Cell, Gpu, Machine, Skip
@@ -17,7 +17,7 @@ from inferometer.request import RunRequest
 from inferometer.requirements import Requirements
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
-MODES = ("host", "device")
+MODES = ("host", "device", "host-pipelined")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Plan:
     @property
     def forms(self) -> tuple[str, ...]:
         """Return the artifact forms that the rows need."""
-        return tuple(sorted({row.choice.framework.form for row in self.rows.values()}))
+        return tuple(sorted({self.row(cell).choice.framework.form_at(cell.precision) for cell in self.cells}))
 
 
 def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Plan:
@@ -68,14 +68,13 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
     skips: list[Skip] = []
     for choice, device in itertools.product(choices, devices):
         row, reason = _row(choice, device, request, machine, gpu_reason)
-        route = reachable[choice.framework.form]
-        if isinstance(route, str):
-            reason = reason or route
         for precision, mode, size in itertools.product(
             request.precisions, request.modes, request.batch_sizes
         ):
             cell = Cell(_model_name(request), choice.label, precision, size, device, mode)
-            why = reason or _precision_reason(choice.framework, precision, device)
+            route = reachable[choice.framework.form_at(precision)]
+            unreachable = route if isinstance(route, str) else ""
+            why = reason or unreachable or choice.obstacle(device.partition(":")[0], precision, mode)
             if why or row is None:
                 skips.append(Skip(cell, why))
             else:
@@ -182,13 +181,6 @@ def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:
     if not choice.version:
         return wanted
     return requirements.with_version(wanted, choice.framework.distribution, choice.version)
-
-
-def _precision_reason(framework: Framework, precision: str, device: str) -> str:
-    known = framework.precisions.get(device.partition(":")[0], ())
-    if precision in known:
-        return ""
-    return f"{framework.name} on {device.partition(':')[0]} computes in {', '.join(known)}, not {precision}"
 
 
 def check_given_pythons(request: RunRequest) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.worker.failures import Unsupported
+
 Batch = tuple["np.ndarray[Any, Any]", ...]  # one array a model input, all of one batch size
 Outputs = list["np.ndarray[Any, Any]"]  # one array a model output, in the artifact's order
 
@@ -31,10 +33,25 @@ class Opening:
     threads: int
     options: dict[str, Any] = field(default_factory=dict)  # the framework's and the variant's settings
     cache: Path = Path()  # a folder of this run's own for compiled code
+    mode: str = "host"  # host, device or host-pipelined: the only one that this process will be asked for
+
+
+class Pipeline(abc.ABC):
+    """Host to host with several batches of one shape in flight, delivered in the order they came."""
+
+    @abc.abstractmethod
+    def submit(self, batch: Batch) -> list[Outputs]:
+        """Start on a batch (uint8), first waiting for a free buffer; return the outputs that this made ready."""
+
+    @abc.abstractmethod
+    def drain(self) -> list[Outputs]:
+        """Return the outputs of every batch still in flight."""
 
 
 class Backend(abc.ABC):
     """A framework with one artifact loaded, at one precision, on one device."""
+
+    memory_layout: str = ""  # order in memory of 4-D inputs, where it differs from the artifact's: NHWC, NCHW
 
     @abc.abstractmethod
     def __init__(self, opening: Opening) -> None:
@@ -64,6 +81,18 @@ class Backend(abc.ABC):
         outputs: Outputs = resident
         return outputs
 
+    def pipeline(self, batch: Batch) -> Pipeline:
+        """Mode host-pipelined: return a pipeline for uint8 batches of this shape; never timed."""
+        raise Unsupported("this framework is not driven through a pipeline here")
+
+    def phases(self, batch: Batch) -> dict[str, float]:
+        """Return the seconds of one host-mode batch by phase; {} where the framework does not let them be told apart.
+
+        copy_in ends when the input is where the model computes, enqueue when the call has returned, compute when the
+        device has finished (it begins with enqueue), copy_out when numpy has the outputs.
+        """
+        return {}
+
     @abc.abstractmethod
     def actual(self) -> dict[str, Any]:
         """Return what the framework says it did: device, precision, threads, version, versions, details."""
@@ -71,3 +100,13 @@ class Backend(abc.ABC):
     def device_peak_bytes(self) -> int | None:
         """Return the framework allocator's peak on the device since it was last reset, where there is one."""
         return None
+
+    def reset_device_peak(self) -> None:  # noqa: B027
+        """Begin a new peak of the device's allocator, where there is one."""
+
+    def release(self) -> None:  # noqa: B027
+        """Give back device memory that no longer serves anything; called before each cell, also after a failed one."""
+
+    def flags(self) -> list[str]:
+        """Return what a reader of the cell must know beyond its status, such as nodes that ran elsewhere."""
+        return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Any
 from inferometer.worker import memory
 from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.data import ImageStack
-from inferometer.worker.loop import Execution, measure_loops, warm_up
+from inferometer.worker.execution import EXECUTIONS, Execution
+from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.placement import check_actual
 from inferometer.worker.stopping import StoppingRule
 
@@ -31,27 +33,32 @@ class Session:
         """Load framework, artifact and input data; returns `load_s` (framework and artifact only)."""
         opening = _opening(request)
         self._opening = opening
-        begin = time.monotonic()
-        self._stack = ImageStack.load(
-            Path(request["inputs"]),
-            Path(request["reference"]),
-            request["source_layout"],
-            opening.layout,
-            request["images"],
-        )
         self._report_phase("load")
         start = time.monotonic()
         module = importlib.import_module(f"inferometer.worker.backends.{request['backend']}")
         self._backend = module.Runtime(opening)
-        return {"load_s": time.monotonic() - start, "data_s": start - begin}
+        loaded = time.monotonic()
+        stack = ImageStack.load(
+            Path(request["inputs"]),
+            Path(request["reference"]),
+            request["source_layout"],
+            opening.layout,
+            images=request["images"],
+            memory_layout=self._backend.memory_layout,
+        )
+        self._stack = (stack.as_pixels() if EXECUTIONS[opening.mode].wants_pixels else stack).hold()
+        return {"load_s": loaded - start, "data_s": time.monotonic() - loaded}
 
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
         backend, opening, stack = self._opened()
+        gc.collect()  # a failed cell's traceback may hold tensors
+        backend.release()
+        backend.reset_device_peak()
         memory.reset_peak()
-        batches = stack.batches(request["batch_size"])
-        execution = Execution.of(backend, request["mode"])
+        execution = EXECUTIONS[opening.mode](backend)
         self._report_phase("prepare")
+        batches = stack.batches(request["batch_size"])
         prepare, outputs = _prepare(execution, batches)
         self._report_phase("check")
         actual = backend.actual()
@@ -61,7 +68,7 @@ class Session:
             "parity": parity,
             "actual": actual,
             "images": stack.images,
-            "flags": _flags(batches),
+            "flags": [*_flags(batches), *execution.flags, *backend.flags()],
         }
         status, cause = check_actual(actual, opening)
         if status == "ok" and not parity["passed"]:
@@ -91,6 +98,8 @@ class Session:
             answer["flags"].append(
                 f"{len(answer['loops'])} of {request['loops']} loops within the budget of {budget_s:g} s"
             )
+        self._report_phase("phases")
+        answer["phases"] = execution.phases(batches[0], answer["loops"][-1]["elapsed_s"] / len(batches))
 
     def _opened(self) -> tuple[Backend, Opening, ImageStack]:
         if self._backend is None or self._opening is None or self._stack is None:
@@ -111,6 +120,7 @@ def _opening(request: dict[str, Any]) -> Opening:
         threads=request["threads"],
         options=request["options"],
         cache=Path(request["cache"]),
+        mode=request["mode"],
     )
 
 
@@ -119,7 +129,7 @@ def _prepare(execution: Execution, batches: list[Any]) -> tuple[dict[str, Any], 
     shapes = [batches[0]] if len(batches[-1][0]) == len(batches[0][0]) else [batches[0], batches[-1]]
     start = time.monotonic()
     for batch in shapes:
-        execution.backend.prepare(batch)
+        execution.prepare(batch)
     compiled = time.monotonic()
     outputs = execution.outputs(batches[0])
     first_run_s = time.monotonic() - compiled

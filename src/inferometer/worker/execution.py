@@ -1,0 +1,186 @@
+"""How a batch is run in each mode, so that the loop knows nothing of modes."""
+
+from __future__ import annotations
+
+import abc
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from inferometer.worker import phases
+from inferometer.worker.backend import Backend, Batch, Outputs, Pipeline
+
+_clock = time.monotonic_ns
+
+Times = tuple[
+    int, int, list[float]
+]  # start and end of a loop (ns), latency of each batch (s) where it can be told
+
+
+class Execution(abc.ABC):
+    """One backend in one mode."""
+
+    flags: tuple[str, ...] = ()  # what the mode does that a reader must know
+    wants_pixels = False  # batches are uint8
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def prepare(self, batch: Batch) -> None:
+        """Compile and allocate for a shape."""
+        self.backend.prepare(batch)
+
+    def place(self, batches: Sequence[Batch]) -> list[Any]:
+        """Return what `run` takes, once for all loops."""
+        return list(batches)
+
+    @abc.abstractmethod
+    def run(self, placed: Any) -> None:
+        """Run one batch, or start it."""
+
+    def finish(self) -> None:  # noqa: B027
+        """Wait for what `run` started."""
+
+    @abc.abstractmethod
+    def outputs(self, batch: Batch) -> Outputs:
+        """Return one batch's outputs as numpy by this mode's own path (never timed)."""
+
+    @abc.abstractmethod
+    def timed_loop(self, placed: Sequence[Any]) -> Times:
+        """Run all batches once and return the times."""
+
+    def phases(self, batch: Batch, batch_s: float) -> dict[str, float]:
+        """Return the mean seconds of each phase of a batch, sampled outside the loops; ``batch_s`` is about what one takes."""
+        return {}
+
+
+class HostExecution(Execution):
+    """numpy in, numpy out, one batch after the other."""
+
+    def run(self, placed: Batch) -> None:
+        """Run one batch."""
+        self.backend.run(placed)
+
+    def outputs(self, batch: Batch) -> Outputs:
+        """Run one batch."""
+        return self.backend.run(batch)
+
+    def timed_loop(self, placed: Sequence[Batch]) -> Times:
+        """Overhead a batch: one clock read and one list append."""
+        run = self.backend.run
+        stamps: list[int] = []
+        stamp = stamps.append
+        start = _clock()
+        for batch in placed:
+            run(batch)
+            stamp(_clock())
+        end = _clock()
+        edges = [start, *stamps]
+        return start, end, [(after - before) / 1e9 for before, after in zip(edges, edges[1:])]
+
+    def phases(self, batch: Batch, batch_s: float) -> dict[str, float]:
+        """Sample the backend's phases."""
+        return phases.sample(self.backend, batch, batch_s)
+
+
+class DeviceExecution(Execution):
+    """Inputs and outputs stay on the device; one synchronisation a loop."""
+
+    def place(self, batches: Sequence[Batch]) -> list[Any]:
+        """Copy the batches to the device, the same one only once."""
+        placed = {id(batch): None for batch in batches}
+        for batch in batches:
+            placed[id(batch)] = placed[id(batch)] or self.backend.place(batch)
+        return [placed[id(batch)] for batch in batches]
+
+    def run(self, placed: Any) -> None:
+        """Start one batch."""
+        self.backend.run_resident(placed)
+
+    def finish(self) -> None:
+        """Wait for the device."""
+        self.backend.synchronise()
+
+    def outputs(self, batch: Batch) -> Outputs:
+        """Place, run, synchronise and fetch one batch."""
+        resident = self.backend.run_resident(self.backend.place(batch))
+        self.backend.synchronise()
+        return self.backend.fetch(resident)
+
+    def timed_loop(self, placed: Sequence[Any]) -> Times:
+        """Only the loop is timed: a batch's end is not seen without synchronising."""
+        run = self.backend.run_resident
+        start = _clock()
+        for batch in placed:
+            run(batch)
+        self.backend.synchronise()
+        return start, _clock(), []
+
+    def phases(self, batch: Batch, batch_s: float) -> dict[str, float]:
+        """Return what of the phases there is without copies."""
+        found = phases.sample(self.backend, batch, batch_s)
+        return {name: seconds for name, seconds in found.items() if name in ("enqueue", "compute")}
+
+
+class PipelinedExecution(Execution):
+    """numpy uint8 in, numpy out, several batches in flight; throughput is from the loop, latency from submit to delivery."""
+
+    flags = (
+        "host-pipelined: input travels as uint8 and is cast on the device; latency is from submit to delivery",
+    )
+    wants_pixels = True
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._pipelines: dict[int, Pipeline] = {}
+        self._last: Pipeline | None = None
+
+    def prepare(self, batch: Batch) -> None:
+        """Make the pipeline for a shape, and send one batch through it."""
+        self._pipelines[len(batch[0])] = self.backend.pipeline(batch)
+        self.outputs(batch)
+
+    def run(self, placed: Batch) -> None:
+        """Submit one batch."""
+        self._submit(placed)
+
+    def _submit(self, batch: Batch) -> list[Outputs]:
+        """Submit a batch; another shape has its own pipeline, and the one before is emptied first, to keep the order."""
+        pipeline = self._pipelines[len(batch[0])]
+        ready = self._last.drain() if self._last not in (None, pipeline) else []
+        self._last = pipeline
+        return [*ready, *pipeline.submit(batch)]
+
+    def _drain(self) -> list[Outputs]:
+        return self._last.drain() if self._last else []
+
+    def finish(self) -> None:
+        """Empty the pipeline."""
+        self._drain()
+
+    def outputs(self, batch: Batch) -> Outputs:
+        """Send one batch through."""
+        self._drain()
+        return [*self._submit(batch), *self._drain()][0]
+
+    def timed_loop(self, placed: Sequence[Batch]) -> Times:
+        """A batch is delivered when the call that submits a later one, or the emptying at the end, returns it."""
+        submitted: list[int] = []
+        delivered: list[int] = []
+        start = _clock()
+        for batch in placed:
+            submitted.append(_clock())
+            ready = self._submit(batch)
+            if ready:
+                delivered += [_clock()] * len(ready)
+        ready = self._drain()
+        end = _clock()
+        delivered += [end] * len(ready)
+        return start, end, [(after - before) / 1e9 for before, after in zip(submitted, delivered)]
+
+
+EXECUTIONS: dict[str, type[Execution]] = {
+    "host": HostExecution,
+    "device": DeviceExecution,
+    "host-pipelined": PipelinedExecution,
+}
