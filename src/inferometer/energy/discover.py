@@ -42,22 +42,31 @@ Finder = Callable[[Mapping[str, str]], Found]
 
 
 def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str | None = None) -> Found:
-    """Return the wanted meters; a plug-in that fails becomes an absence, never an exception."""
+    """Return the wanted meters; a plug-in that fails becomes an absence, never an exception.
+
+    Network meters are those of the selection and of INFEROMETER_MQTT (addresses with spaces between).
+    """
     if powercap is not None:
         environ = {**environ, "INFEROMETER_POWERCAP": powercap}
     found = Found()
-    for name, finder in _finders():
+    for name, finder in _finders(selection, environ):
         if selection.wants_meter(name):
             found += _guarded(name, finder, environ)
     return _wanted(found, selection)
 
 
-def _finders() -> Iterable[tuple[str, Finder]]:
+def _finders(selection: Selection, environ: Mapping[str, str]) -> Iterable[tuple[str, Finder]]:
     from inferometer.energy import amd, nvml, plugins, rapl
 
     yield "nvml", nvml.find
     yield "rapl", rapl.find
     yield "amd", amd.find
+    urls = list(selection.urls)
+    urls += [url for url in environ.get("INFEROMETER_MQTT", "").split() if url not in urls]
+    if urls:
+        from inferometer.energy import mqtt
+
+        yield "mqtt", lambda environ: mqtt.find(environ, urls)
     yield from plugins.finders()
 
 

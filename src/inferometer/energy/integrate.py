@@ -86,7 +86,7 @@ def find_anchors(window: Window, traits: Traits) -> Anchors:
     changed[0] = True
     np.not_equal(window.energy_j[1:], window.energy_j[:-1], out=changed[1:])
     late = _latest_update_ns(window, traits, changed)
-    if traits.period_s == 0:
+    if traits.period_s == 0 or traits.push:
         changed[:] = True  # current at every read: an equal value is news as well
     low = window.before_ns - late
     if late:
@@ -96,7 +96,7 @@ def find_anchors(window: Window, traits: Traits) -> Anchors:
 
 def _latest_update_ns(window: Window, traits: Traits, changed: NDArray[np.bool_]) -> int:
     """Return how long before a read its update may lie: equal readings prove a longer period than the one stated."""
-    late = round(traits.period_s * LATE * 1e9)
+    late = 0 if traits.push else round(traits.period_s * LATE * 1e9)
     if late and not changed.all():
         first = np.flatnonzero(changed)
         last = np.append(first[1:], len(changed)) - 1
@@ -147,6 +147,7 @@ def _slope(
     start_ns, end_ns = span_ns
     widths = (anchors.high_ns - anchors.low_ns) / 1e9
     inner = inner & (widths <= 1.5 * np.median(widths[inner]))
+    inner &= np.append(np.diff(anchors.time_ns) > 0, True)
     times, joules, widths = anchors.time_ns[inner] / 1e9, anchors.energy_j[inner], widths[inner]
     inner_s, total_s = times[-1] - times[0], (end_ns - start_ns) / 1e9
     power = (joules[-1] - joules[0]) / inner_s
@@ -269,17 +270,18 @@ def _interruption(window: Window, traits: Traits, start_ns: int, end_ns: int) ->
 
 
 def _stall(window: Window, traits: Traits, start_ns: int, end_ns: int) -> str:
+    """Return that the counter stood still, or told nothing up to an end of the span, for many periods."""
     limit_ns = max(STALL_PERIODS * traits.period_s, STALL_S) * 1e9
-    moved = np.flatnonzero(np.diff(window.energy_j) > 0) + 1
-    marks = np.concatenate(
-        ([max(start_ns, window.before_ns[0])], window.after_ns[moved], [min(end_ns, window.after_ns[-1])])
-    )
-    marks = np.clip(marks, start_ns, end_ns)
-    waits = np.diff(marks)
-    if len(waits) and waits.max() > limit_ns:
-        at = (marks[int(waits.argmax())] - start_ns) / 1e9
-        return f"the meter stopped counting {at:.3g} s into the span"
-    return ""
+    before, after = window.before_ns, window.after_ns
+    news = np.flatnonzero(np.append(True, np.diff(window.energy_j) > 0))
+    last_of_run = np.append(news[1:], len(before)) - 1
+    stood = np.minimum(before[last_of_run], end_ns) - np.maximum(after[news], start_ns)
+    if stood.max() > limit_ns:
+        at_ns = max(int(after[news[int(stood.argmax())]]), start_ns)
+        return f"the meter stopped counting {(at_ns - start_ns) / 1e9:.3g} s into the span"
+    if end_ns - after[-1] > limit_ns:
+        return f"the meter fell silent {max(after[-1] - start_ns, 0) / 1e9:.3g} s into the span"
+    return "the meter was not read until well into the span" if before[0] - start_ns > limit_ns else ""
 
 
 def _sampled(window: Window, traits: Traits, start_ns: int, end_ns: int) -> Joules:
