@@ -6,6 +6,7 @@ MIG mode has one counter for all its instances, so it is reported as absent with
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,26 +30,46 @@ THROTTLES = {
 
 
 class NvmlMeter:
-    """One GPU's counter (joules) or, with ``kind`` 'power', its power (watts)."""
+    """One GPU's counter (joules) or, where it has none or ``kind`` says so, its power (watts)."""
 
     read: Callable[[], float]
 
     def __init__(self, library: Any, handle: Any, kind: str = "") -> None:
-        """Choose counter or power by what the GPU answers; MeterError if it answers neither."""
+        """Take what ``kind`` says: 'counter', 'instant', 'average' or, if empty, the first of these that is answered."""
         self._library, self._handle = library, handle
         uuid = _text(self._ask(library.nvmlDeviceGetUUID, handle))
         self.device = Device(uuid, _text(self._ask(library.nvmlDeviceGetName, handle)), "gpu", "nvml")
-        self.instant = False
-        if kind != "power" and self._answers(self._read_counter):
-            self.read = self._read_counter
-            self.traits = Traits("counter", COUNTER_PERIOD_S, resolution=1e-3, integrates=False)
-            return
-        self.instant = self._answers(self._read_instant)
-        if not self.instant and not self._answers(self._read_power):
+        average_s = 0.0 if self._before_ampere() else AVERAGE_S
+        ways: dict[str, tuple[Callable[[], float], Traits]] = {
+            "counter": (
+                self._read_counter,
+                Traits("counter", COUNTER_PERIOD_S, resolution=1e-3, integrates=False),
+            ),
+            "instant": (self._read_instant, Traits("power", POWER_PERIOD_S, 0.0, 1e-3, integrates=False)),
+            "average": (self._read_power, Traits("power", POWER_PERIOD_S, average_s, 1e-3, integrates=False)),
+        }
+        self.kind = next((way for way in ((kind,) if kind else ways) if self._answers(ways[way][0])), "")
+        if not self.kind:
             raise MeterError(f"{self.device.name} reports neither energy nor power")
-        self.read = self._read_instant if self.instant else self._read_power
-        window_s = 0.0 if self.instant or self._before_ampere() else AVERAGE_S
-        self.traits = Traits("power", POWER_PERIOD_S, window_s, 1e-3, integrates=False)
+        self.read, self.traits = ways[self.kind]
+
+    def powers(self) -> dict[str, Meter]:
+        """Return this GPU's power readings by name, as far as it has them, for comparison with its counter."""
+        found: dict[str, Meter] = {}
+        for way in ("instant", "average"):
+            try:
+                found[way] = NvmlMeter(self._library, self._handle, way)
+            except MeterError:
+                continue
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return what belongs to a characterization: driver and power limit (W)."""
+        lib = self._library
+        facts: dict[str, Any] = {"driver": _text(self._ask(lib.nvmlSystemGetDriverVersion))}
+        with contextlib.suppress(lib.NVMLError):
+            facts["power_limit_w"] = lib.nvmlDeviceGetEnforcedPowerLimit(self._handle) / 1e3
+        return facts
 
     def conditions(self) -> dict[str, Any]:
         """Return clocks (Hz), temperature (degrees C), utilisation (share) and why the GPU slows down; what it answers."""

@@ -115,6 +115,10 @@ class Session:
         """Return one device's energy of each span, from the readings there are."""
         return [self._span(self.sampler.channels[uid], start_ns, end_ns) for start_ns, end_ns in spans]
 
+    def steady(self, uid: str, start_ns: int, end_ns: int) -> Joules:
+        """Return one device's energy over a stretch of unchanging work, from the readings there are."""
+        return self._span(self.sampler.channels[uid], start_ns, end_ns, steady=True)
+
     def idle_w(self, uid: str, before_ns: int | None = None) -> dict[str, float]:
         """Return a device's mean power (W) by idle label: the latest span of each, 'loaded' and 'before' only if before."""
         found: dict[str, float] = {}

@@ -1,0 +1,148 @@
+"""Commands about energy: `measure` any command; list, characterize and publish meters."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from inferometer.errors import UsageError
+
+_meter_option = click.option(
+    "--meter",
+    "terms",
+    multiple=True,
+    metavar="TERM",
+    help="Meters to use: nvml, rapl, type=gpu, name=*H100*, uid=...; !TERM to leave out; mqtt://host:1883/topic to add.",
+)
+_powercap_option = click.option(
+    "--powercap",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Folder that holds intel-rapl:0 (where a container mounts the host's).",
+)
+
+
+@click.command("measure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Run it so many times.")
+@click.option("--csv", "csv_path", type=click.Path(dir_okay=False), help="Also write a row a run and device.")
+@_meter_option
+@_powercap_option
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
+def measure_command(
+    repeat: int, csv_path: str | None, terms: tuple[str, ...], powercap: str | None, command: tuple[str, ...]
+) -> int:
+    """Energy, time and mean power of any command.
+
+    The command's own output is untouched; the result goes to standard error, and its exit status is kept (the first that
+    is not 0, with --repeat).
+
+    \b
+    inferometer measure -- python train.py
+    inferometer measure --repeat 5 --meter rapl -- ./bench --size 10
+    """
+    from inferometer.energy.measure import measure
+
+    _check_writable(csv_path)
+    runs = measure(command, repeat=repeat, meters=terms, powercap=powercap)
+    for line in runs.lines():
+        click.echo(line, err=True)
+    if csv_path is not None:
+        Path(csv_path).write_text(runs.to_csv(), encoding="utf-8", newline="")
+    return runs.status
+
+
+@click.group("meters", invoke_without_command=True)
+@_meter_option
+@_powercap_option
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.pass_context
+def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | None, as_json: bool) -> None:
+    """List, characterize or publish this machine's energy meters.
+
+    Without a subcommand: every meter found with device, unit, update period and cost of a read, and why others are absent.
+    """
+    ctx.obj = (terms, powercap)
+    if ctx.invoked_subcommand is not None:
+        return
+    from inferometer.energy.listing import describe_meters, table
+
+    rows = describe_meters(terms, powercap)
+    click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+
+
+@meters_command.command("characterize")
+@click.option("--device", metavar="UID", help="Only this one (uid as listed, or cuda:N, cpu).")
+@click.option(
+    "--python", default=sys.executable, metavar="PATH", help="Interpreter that has torch, for GPUs."
+)
+@click.option("--quick", is_flag=True, help="A fifth of the time; coarser figures.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Also write the result here, as JSON.")
+@click.pass_obj
+def characterize_command(
+    choice: tuple[tuple[str, ...], str | None], device: str | None, python: str, quick: bool, out: str | None
+) -> None:
+    """Measure how a meter behaves, with a load; later runs quote the result.
+
+    Update period, averaging window, cost of a read, idle power and drift, and whether part of a load that is on half of
+    the time is missed. Takes about a minute and a half for a GPU, and needs the device for itself.
+    """
+    from inferometer.energy.listing import characterize_all
+
+    _check_writable(out)
+    terms, powercap = choice
+    results = characterize_all(terms, powercap, device=device, python=python, quick=quick, say=click.echo)
+    if out is not None:
+        Path(out).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+@meters_command.command("publish")
+@click.argument("address", metavar="mqtt://HOST[:PORT][/TOPIC]")
+@click.option(
+    "--interval", default=0.5, type=click.FloatRange(0.01, 3600), help="Seconds between readings (0.5)."
+)
+@click.option("--for", "seconds", type=click.FloatRange(0, min_open=True), help="Stop after so many seconds.")
+@click.pass_obj
+def publish_command(
+    choice: tuple[tuple[str, ...], str | None], address: str, interval: float, seconds: float | None
+) -> None:
+    """Publish this machine's meters over MQTT, in EMA's format, until interrupted.
+
+    Another host reads them with --meter mqtt://HOST[:PORT][/TOPIC]. TLS and password come from EMA_MQTT_TLS=ca[:cert:key]
+    and EMA_MQTT_CREDS=user:password.
+    """
+    from inferometer.energy.broker import Address
+    from inferometer.energy.publish import Publisher
+    from inferometer.energy.session import open_session
+
+    terms, powercap = choice
+    target = Address.parse(address)
+    with open_session(meters=terms, powercap=powercap) as session:
+        publisher = Publisher(session, target, os.environ)
+        for meter in session.meters:
+            click.echo(f"{meter.device.name} ({meter.device.type}) on {publisher.topics[meter.device.uid]}")
+        stop = _stop_on_signals(seconds)
+        publisher.run(stop, interval)
+    click.echo(f"{publisher.sent} readings sent")
+
+
+def _stop_on_signals(seconds: float | None) -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if seconds is not None:
+        timer = threading.Timer(seconds, stop.set)
+        timer.daemon = True
+        timer.start()
+    return stop
+
+
+def _check_writable(path: str | None) -> None:
+    """Refuse now what would fail after the measurement."""
+    if path is not None and not os.access(Path(path).resolve().parent, os.W_OK):
+        raise UsageError(f"cannot write {path}: no such folder, or no permission")

@@ -1,0 +1,133 @@
+"""Energy, time and mean power of a command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from inferometer.energy.integrate import Joules
+from inferometer.energy.readings import Device
+from inferometer.energy.session import Session, open_session
+from inferometer.errors import UsageError
+from inferometer.units import duration, significant
+
+COLUMNS = (
+    "run", "status", "time_s", "device_name", "device_uid", "device_type", "meter", "source", "energy_j", "low_j",
+    "high_j", "power_w", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CommandRun:
+    """One execution: exit status, seconds, and joules by device uid."""
+
+    status: int
+    seconds: float
+    joules: dict[str, Joules]
+
+
+@dataclass(frozen=True)
+class CommandRuns:
+    """All executions of a command, and the devices metered."""
+
+    runs: tuple[CommandRun, ...]
+    devices: tuple[Device, ...]
+    reason: str = ""  # "no meter: ..."
+
+    @property
+    def status(self) -> int:
+        """Return the first exit status that is not 0, else 0."""
+        return next((run.status for run in self.runs if run.status), 0)
+
+    def lines(self) -> list[str]:
+        """Return the result for people: a line for time, then one a device."""
+        seconds = [run.seconds for run in self.runs]
+        spread = (
+            f" (± {duration(statistics.stdev(seconds))}, {len(seconds)} runs)" if len(seconds) > 1 else ""
+        )
+        lines = [f"time    {duration(statistics.fmean(seconds))}{spread}"]
+        lines += [self._device_line(device) for device in self.devices]
+        return lines + ([f"energy  {self.reason}"] if not self.devices else [])
+
+    def to_csv(self) -> str:
+        """Return a row a run and device, with the columns `COLUMNS`."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for number, run in enumerate(self.runs):
+            for device in self.devices:
+                j = run.joules[device.uid]
+                power = None if j.energy_j is None else j.energy_j / run.seconds
+                head = (number, run.status, run.seconds, device.name, device.uid, device.type, device.meter)
+                writer.writerow((*head, j.source, j.energy_j, j.low_j, j.high_j, power, j.reason))
+            if not self.devices:
+                blank = [None] * 4
+                writer.writerow((number, run.status, run.seconds, *blank, "none", *blank, self.reason))
+        return text.getvalue()
+
+    def _device_line(self, device: Device) -> str:
+        parts = [run.joules[device.uid] for run in self.runs]
+        head = f"energy  {device.name} ({device.type}, {device.meter}): "
+        bad = next((j for j in parts if j.energy_j is None), None)
+        if bad is not None:
+            return head + f"{bad.source}, {_between(bad)}: {bad.reason}"
+        known = [j.energy_j for j in parts if j.energy_j is not None]
+        power = sum(known) / sum(run.seconds for run in self.runs)
+        mean = statistics.fmean(known)
+        if len(known) > 1:
+            around = f"± {significant(statistics.stdev(known))} J between {len(known)} runs"
+        else:
+            around = _between(parts[0])
+        return head + f"{significant(mean, 4)} J ({around}), {significant(power, 4)} W, {parts[0].source}"
+
+
+def measure(
+    command: Sequence[str],
+    *,
+    repeat: int = 1,
+    meters: Iterable[str] = (),
+    powercap: str | None = None,
+    session: Session | None = None,
+) -> CommandRuns:
+    """Run a command ``repeat`` times and return what it cost; UsageError if it cannot be started."""
+    with session or open_session(meters=meters, powercap=powercap) as opened:
+        for meter in opened.meters:
+            if meter.traits.push:
+                opened.sampler.wait_past(time.monotonic_ns(), 3.0)
+        runs = tuple(_run(command, opened) for _ in range(repeat))
+        devices = tuple(meter.device for meter in opened.meters)
+        return CommandRuns(runs, devices, opened.reason)
+
+
+def _run(command: Sequence[str], session: Session) -> CommandRun:
+    session.sampler.read_fast()
+    start_ns = time.monotonic_ns()
+    status = _execute(command)
+    end_ns = time.monotonic_ns()
+    session.sampler.read_fast()
+    return CommandRun(status, (end_ns - start_ns) / 1e9, session.span(start_ns, end_ns))
+
+
+def _execute(command: Sequence[str]) -> int:
+    """Run the command in the foreground and return its status as a shell would: 128 + n after signal n."""
+    try:
+        child = subprocess.Popen(command)
+    except OSError as error:
+        raise UsageError(f"cannot run '{command[0]}': {error.strerror}") from error
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal interrupts the child itself
+    try:
+        status = child.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 128 - status if status < 0 else status
+
+
+def _between(joules: Joules) -> str:
+    low = significant(joules.low_j or 0.0, 4)
+    return f"at least {low} J" if joules.high_j is None else f"{low} to {significant(joules.high_j, 4)} J"
