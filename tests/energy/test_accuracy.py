@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,6 +38,7 @@ def test_20_ms_regions_back_to_back_are_within_1_percent(seed, start_s, high_w, 
     truth = curve.span_j(spans[0][0] / S, spans[-1][1] / S)
     assert device.source == "counter"
     assert device.images == 250 * 64
+    assert msgspec.json.encode(device)  # no numpy scalar among the fields
     assert device.energy_j == pytest.approx(truth, rel=0.01)
 
 

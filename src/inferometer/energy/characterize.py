@@ -46,7 +46,7 @@ class Trace:
 class Plan:
     """How long each part takes, in seconds."""
 
-    idle_s: float = 10.0
+    idle_s: float = 15.0
     watch_s: float = WATCH_S
     duty_s: float = 3.0
     settle_s: float = 1.5
@@ -258,9 +258,18 @@ def _behaviour(meter: Meter, load: Load, clock: Clock, plan: Plan) -> dict[str, 
         facts["window_s"] = window_of(both, step_s)
         facts["load_w"] = float(np.median(busy.values[len(busy.values) // 2 :]))
     else:
-        seconds = busy.start_s[-1] - busy.start_s[len(busy.values) // 2]
-        facts["load_w"] = float(busy.values[-1] - busy.values[len(busy.values) // 2]) / max(seconds, 1e-9)
+        facts["load_w"] = _mean_between_updates(busy)
     return facts
+
+
+def _mean_between_updates(trace: Trace) -> float | None:
+    """Return a counter's mean power (W) over the second half of its updates; None where too few are seen."""
+    changed = np.flatnonzero(np.diff(trace.values) != 0) + 1
+    chosen = changed[len(changed) // 2 :]
+    if len(chosen) < 2:
+        return None
+    first, last = chosen[0], chosen[-1]
+    return float((trace.values[last] - trace.values[first]) / (trace.end_s[last] - trace.end_s[first]))
 
 
 def _behaviour_text(facts: dict[str, Any]) -> str:
@@ -270,7 +279,7 @@ def _behaviour_text(facts: dict[str, Any]) -> str:
         f"a read takes {facts['read_s'] * 1e6:,.0f} µs ({facts['read_cpu_s'] * 1e6:,.0f} µs of processor)",
     ]
     parts += [f"averages over {window * 1e3:.0f} ms"] if window is not None else []
-    return ", ".join(parts) + f", {facts['load_w']:.1f} W under load"
+    return ", ".join(parts) + f", {_watts(facts['load_w'])} under load"
 
 
 def _row_text(row: dict[str, float | None]) -> str:

@@ -132,7 +132,7 @@ def steady_energy(
     low, high = bounds(anchors, start_ns, end_ns, traits.resolution)
     energy, sigma, freedom = _slope(anchors, inner, traits, (start_ns, end_ns), iteration_s)
     half = student_t95(freedom) * sigma
-    low = max(low, min(energy - half, energy))
+    low = max(low, energy - half)
     high = energy + half if high is None else min(high, energy + half)
     return Joules("counter", energy, min(low, energy), max(high, energy))
 
@@ -165,7 +165,7 @@ def _slope(
     ]
     if not traits.integrates:
         variances.append(scatter**2 / (len(times) - 1) * inner_s**2)
-    return power * total_s, math.sqrt(sum(variances)), len(times) - 2
+    return float(power * total_s), math.sqrt(sum(variances)), len(times) - 2
 
 
 def bounds(
