@@ -249,14 +249,15 @@ class Sampler:
         return min((c.next_ns for c in self.channels.values() if not c.meter.traits.push), default=1 << 62)
 
     def step(self) -> None:
-        """Read the meter that is due first, and plan its next read."""
+        """Read the meter that is due first, and those that may as well be read now: waking up costs more than a read."""
         polled = [c for c in self.channels.values() if not c.meter.traits.push]
         if not polled:
             return
-        channel = min(polled, key=lambda c: c.next_ns)
+        due = min(polled, key=lambda c: c.next_ns)
         with self._read_lock:
-            self._read(channel)
-            self._ride_along(channel)
+            for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
+                self._read(channel)
+                self._ride_along(channel)
 
     def read_fast(self, limit_s: float = 2e-4) -> None:
         """Read at once every meter that shows its present value at little cost (at the edges of regions)."""
@@ -278,6 +279,9 @@ class Sampler:
                 self.step()
             else:
                 return
+
+    def _may_join(self, channel: Channel) -> bool:
+        return channel.hunt is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pace_s
 
     def _behind(self, channel: Channel, at_ns: int) -> bool:
         if channel.track.failed:
