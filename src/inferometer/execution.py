@@ -17,6 +17,7 @@ from inferometer.cache import cache_folder
 from inferometer.energy import Session, open_session
 from inferometer.errors import StoreError, UsageError
 from inferometer.gpus import find_gpus
+from inferometer.gpuwatch import watch_gpus
 from inferometer.launch import launch_worker
 from inferometer.machine import describe_machine, usable_cores
 from inferometer.metering import CellMeter
@@ -96,7 +97,10 @@ def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) ->
         launch=lambda cell: _launch(cell, preparation, provision),
         writer=writer,
         observer=observer,
-        watches=(CellMeter(session),),
+        watches=(
+            CellMeter(session),
+            *watch_gpus({cell.device for cell in plan.cells}, preparation.machine.gpus),
+        ),
     )
     try:
         runner.run(read_run(writer.path).missing)

@@ -1,0 +1,189 @@
+"""Whether a cell had the GPU it was meant for, and had it to itself: asked of the driver, not of the framework.
+
+A worker is known by its process number. In a container the driver may list numbers of another namespace, or none; then
+the worker is known by what came after the run's first snapshot, taken when no worker was alive: a process more, or
+memory more. Snapshots are taken before a cell is asked for and after its answer came, never while it is timed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from inferometer.gpusnapshot import NvmlReader, Snapshot
+from inferometer.records import Actual, Cell, Gpu, Memory, Record
+
+_CONTEXT_BYTES = 64 * 2**20  # a CUDA context takes more than this on every card since Maxwell
+_IDLE_BYTES = 512 * 2**20  # the driver's own memory on an idle card stays below this
+_BUSY_PERCENT = 5
+_HELD_DOWN_S = 0.05  # shorter spells of throttling are not told
+
+
+class Reader(Protocol):
+    """Where snapshots come from."""
+
+    def read(self, uuid: str) -> Snapshot:
+        """Return the GPU as it is now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the driver."""
+
+
+class GpuWatch:
+    """A `watch.CellWatch` over the GPUs that a plan names."""
+
+    def __init__(self, gpus: Mapping[str, Gpu], reader: Reader) -> None:
+        """``gpus``: by device name (cuda:0)."""
+        self._gpus = gpus
+        self._reader = reader
+        self._at_rest: dict[str, Snapshot] = {}  # per device, no worker alive
+        self._before: Snapshot | None = None
+        self._worker = 0
+
+    def begin_run(self) -> None:
+        """See who is there before any worker is."""
+        self._at_rest = {device: self._reader.read(gpu.uuid) for device, gpu in self._gpus.items()}
+
+    def begin(self, cell: Cell, pid: int) -> None:
+        """Look at the cell's GPU before it is asked for."""
+        gpu = self._gpus.get(cell.device)
+        self._before = self._reader.read(gpu.uuid) if gpu else None
+        self._worker = pid
+
+    def end(self, record: Record) -> Record:
+        """Add memory, flags and facts; an ok cell whose worker held no memory on its GPU ran elsewhere."""
+        gpu = self._gpus.get(record.cell.device)
+        if gpu is None or self._before is None:
+            return record
+        seen = _Cell(
+            self._at_rest[record.cell.device], self._before, self._reader.read(gpu.uuid), self._worker
+        )
+        record = _with_facts(record, gpu, seen)
+        if record.status == "ok" and not seen.is_placed:
+            cause = f"the driver shows no memory of this worker on {record.cell.device} ({gpu.uuid})"
+            return msgspec.structs.replace(record, status="wrong-device", cause=cause)
+        return record
+
+    def end_run(self) -> None:
+        """Let go of the driver."""
+        self._reader.close()
+
+
+class _Cell:
+    """Three snapshots around one cell, and what follows from them."""
+
+    def __init__(self, at_rest: Snapshot, before: Snapshot, after: Snapshot, worker: int) -> None:
+        self._at_rest = at_rest
+        self._before = before
+        self.after = after
+        own = {pid for pid in after.processes if _belongs(pid, worker)}
+        came = set(after.processes) - set(at_rest.processes)
+        self._numbers_match = bool(own)
+        self._own = own or came
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the worker holds memory here, by its number or by what came since the run began."""
+        return bool(self._own) or self._grown_bytes >= _CONTEXT_BYTES
+
+    @property
+    def held_bytes(self) -> int | None:
+        """Return the worker's memory by the driver; by the card's growth where no process has a figure."""
+        told = [held for pid in self._own if (held := self.after.processes[pid]) is not None]
+        if told:
+            return sum(told)
+        return self._grown_bytes if self._grown_bytes > 0 else None
+
+    @property
+    def _grown_bytes(self) -> int:
+        return self.after.used_bytes - self._at_rest.used_bytes
+
+    def flags(self) -> list[str]:
+        """Return what a reader of this cell must know."""
+        return [*self._neighbours(), *self._changes(), *self._throttling()]
+
+    def _neighbours(self) -> list[str]:
+        others = {pid: held for pid, held in self.after.processes.items() if pid not in self._own}
+        found = [_holds(pid, held) for pid, held in others.items()]
+        if not self._numbers_match and len(self._own) > 1:
+            found.append(f"{len(self._own)} processes came to this GPU since the run began, one is expected")
+        active = self.after.active - self._own - set(others)
+        found += (
+            [f"another process (pid {pid}) computed on this GPU" for pid in sorted(active)]
+            if self._numbers_match
+            else []
+        )
+        if not others and self._at_rest.used_bytes > _IDLE_BYTES:
+            found.append(f"{_gib(self._at_rest.used_bytes)} were in use on this GPU before the run")
+        if (self._at_rest.utilisation or 0) > _BUSY_PERCENT:
+            found.append(f"this GPU was {self._at_rest.utilisation} % busy before the run")
+        return found
+
+    def _changes(self) -> list[str]:
+        pairs = ((name, self._before.settings.get(name), now) for name, now in self.after.settings.items())
+        return [
+            f"{name} changed from {before} to {now} inside the cell"
+            for name, before, now in pairs
+            if before != now
+        ]
+
+    def _throttling(self) -> list[str]:
+        spells = {
+            reason: (total - self._before.held_down_ns.get(reason, total)) / 1e9
+            for reason, total in self.after.held_down_ns.items()
+        }
+        found = [f"throttled: {reason} for {s:.2g} s" for reason, s in spells.items() if s >= _HELD_DOWN_S]
+        counted = {reason for reason, s in spells.items() if s >= _HELD_DOWN_S}
+        return found + [f"throttled: {reason}" for reason in self.after.reasons if reason not in counted]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the moment after the cell, for the record."""
+        return {
+            "placed_by": "process number" if self._numbers_match else "memory",
+            "sm_clock_hz": self.after.sm_clock_hz,
+            "memory_clock_hz": self.after.memory_clock_hz,
+            "temperature_c": self.after.temperature_c,
+            "temperature_before_c": self._before.temperature_c,
+            "settings": dict(self.after.settings),
+        }
+
+
+def _with_facts(record: Record, gpu: Gpu, seen: _Cell) -> Record:
+    actual, memory = record.actual or Actual(), record.memory or Memory()
+    details = {**actual.details, "driver": seen.facts()}
+    uuid = gpu.uuid if seen.is_placed else ""
+    return msgspec.structs.replace(
+        record,
+        actual=msgspec.structs.replace(actual, device_uuid=uuid, details=details),
+        memory=msgspec.structs.replace(memory, device_used_bytes=seen.held_bytes),
+        flags=(*record.flags, *seen.flags()),
+    )
+
+
+def _belongs(pid: int, worker: int) -> bool:
+    """Whether a process is the worker or one it started: a worker leads a session of its own."""
+    if pid == worker:
+        return True
+    try:
+        return os.getsid(pid) == worker
+    except OSError:
+        return False
+
+
+def _holds(pid: int, held: int | None) -> str:
+    amount = "memory" if held is None else _gib(held)
+    return f"another process (pid {pid}) holds {amount} on this GPU"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+def watch_gpus(devices: Iterable[str], gpus: tuple[Gpu, ...]) -> tuple[GpuWatch, ...]:
+    """Return a watch over the GPUs among ``devices`` (one or none)."""
+    wanted = {name: gpus[int(name.partition(":")[2])] for name in devices if name.startswith("cuda")}
+    return (GpuWatch(wanted, NvmlReader()),) if wanted else ()
