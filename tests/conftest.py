@@ -3,3 +3,5 @@
 from parts import missing
 
 __all__ = ["missing"]
+
+pytest_plugins = ["report_fixtures"]

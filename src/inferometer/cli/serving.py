@@ -1,0 +1,44 @@
+"""`serve`: the live report of a folder of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inferometer.errors import UsageError
+
+DEFAULT_PORT = 8765
+
+
+@click.command("serve")
+@click.argument("runs_dir", default="inferometer-runs", type=click.Path(path_type=Path), metavar="[RUNS_DIR]")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to bind; the default is this machine only.",
+)
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free port."
+)
+@click.option("--title", default=None, help="Heading of the page.")
+def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) -> int:
+    """Serve the report of every run below RUNS_DIR (default: ./inferometer-runs), live, until Ctrl-C."""
+    from inferometer.report.html import TITLE
+    from inferometer.report.live import LiveFolder
+    from inferometer.report.serve import is_local, open_server
+
+    if not runs_dir.is_dir():
+        raise UsageError(f"{runs_dir} is no folder; give the folder that holds your run directories")
+    server = open_server(LiveFolder(runs_dir, title or TITLE), host, port)
+    if not is_local(host):
+        click.echo(f"inferometer: everyone who can reach {host} can read these results", err=True)
+    try:
+        click.echo(f"Serving {runs_dir} on {server.url} (Ctrl-C stops)")
+        server.serve_forever()
+    except KeyboardInterrupt:
+        click.echo("stopped")
+    finally:
+        server.server_close()
+    return 0

@@ -1,0 +1,1 @@
+"""Pages and pictures of results: the HTML report, its figures, static images, the live server."""

@@ -1,0 +1,96 @@
+"""What a figure shows, without how it is drawn: the interactive, the static and the tabular form all read this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["lines", "fit", "dots", "boxes"]
+BEST = 0  # the batch size that stands for "each framework at its best"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A quantity and how it is laid out; ``ticks`` are exact positions (batch sizes)."""
+
+    label: str
+    unit: str = ""
+    log: bool = False
+    ticks: tuple[float, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Return the axis title: label and unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell in a figure, values in the unit of their axis; an interval end is None where none is known.
+
+    ``lines``: `at` is the batch size, `value` the quantity. ``fit``: `at` the throughput, `value` the power.
+    ``dots``: `at` is the machine. ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones.
+    """
+
+    batch_size: int
+    value: float
+    low: float | None = None
+    high: float | None = None
+    at: float | str = 0.0
+    at_low: float | None = None
+    at_high: float | None = None
+    quantiles: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A regression line of a series."""
+
+    slope: float
+    intercept: float
+    r2: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """The points of one framework at one precision."""
+
+    framework: str
+    precision: str
+    points: tuple[Point, ...]
+    fit: Fit | None = None
+
+    @property
+    def name(self) -> str:
+        """Return how the series is called in a legend."""
+        return f"{self.framework} {self.precision}"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One panel. Points of "dots" and "boxes" come for every batch size and for `BEST`; one size is shown at a time."""
+
+    key: str
+    title: str
+    kind: Kind
+    x: Axis
+    y: Axis
+    series: tuple[Series, ...]
+    machines: tuple[str, ...] = ()
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Return every batch size that has a point, `BEST` left out."""
+        sizes = {point.batch_size for series in self.series for point in series.points}
+        return tuple(sorted(sizes - {BEST}))
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure: its panels (one a machine, or one in all), and a sentence for everything that it cannot show."""
+
+    key: str
+    title: str
+    lead: str
+    charts: tuple[Chart, ...]
+    omitted: tuple[str, ...] = ()

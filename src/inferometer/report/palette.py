@@ -1,0 +1,94 @@
+"""One look per framework, the same in every figure: a colour, a marker and (by precision) a dash.
+
+The eight colours of each theme were searched for the largest smallest OKLab distance under normal, protanopic and
+deuteranopic sight (simulation matrices: Machado, Oliveira and Fernandes 2009) at a contrast of at least 3:1 with the
+theme's background (WCAG 2.2, 1.4.11). `tests/report/test_palette.py` checks both. Beyond eight frameworks the marker
+tells them apart: no pair of colour and marker occurs twice among the first 128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LIGHT = ("#0569be", "#b15605", "#05a586", "#ab3a7d", "#b98d05", "#3a9ad9", "#332e33", "#754126")
+DARK = ("#4a5fe8", "#fa892a", "#2bc49a", "#c184ea", "#eadb47", "#9dd2fa", "#f3fae5", "#b8655a")
+LIGHT_GROUND = "#ffffff"
+DARK_GROUND = "#15181c"
+
+# plotly's name of a marker -> matplotlib's
+MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "cross": "P",
+    "x": "X",
+    "star": "*",
+    "hexagon": "h",
+    "pentagon": "p",
+    "triangle-left": "<",
+    "triangle-right": ">",
+    "diamond-tall": "d",
+    "octagon": "8",
+    "hexagon2": "H",
+    "square-cross": "$\\boxplus$",
+}
+SYMBOLS = tuple(MARKERS)
+
+# plotly's dash, matplotlib's, and how the marker is filled
+_DASHES = {
+    "fp32": ("solid", "-", "full"),
+    "tf32": ("longdash", (0, (8, 3)), "full"),
+    "fp16": ("dash", (0, (4, 2)), "open"),
+    "bf16": ("dashdot", (0, (4, 2, 1, 2)), "open"),
+    "int8": ("dot", (0, (1, 1.6)), "dotted"),
+}
+_OTHER_DASH = ("longdashdot", (0, (8, 2, 1, 2)), "dotted")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one framework at one precision is drawn."""
+
+    index: int  # of the framework; colours and symbols follow from it
+    symbol: str  # plotly's
+    dash: str  # plotly's
+    line: str | tuple[int, tuple[float, ...]]  # matplotlib's dash
+    fill: str  # "full", "open" or "dotted"
+
+    @property
+    def light(self) -> str:
+        """Return the colour on a light ground."""
+        return LIGHT[self.index % len(LIGHT)]
+
+    @property
+    def dark(self) -> str:
+        """Return the colour on a dark ground."""
+        return DARK[self.index % len(DARK)]
+
+    @property
+    def plotly_symbol(self) -> str:
+        """Return plotly's marker name with the precision's fill."""
+        suffix = {"full": "", "open": "-open", "dotted": "-open-dot"}[self.fill]
+        return self.symbol + suffix
+
+
+class Palette:
+    """The looks of a set of frameworks, in the order of their names."""
+
+    def __init__(self, frameworks: Iterable[str]) -> None:
+        self.frameworks = tuple(sorted(set(frameworks)))
+        self._index = {name: index for index, name in enumerate(self.frameworks)}
+
+    def index(self, framework: str) -> int:
+        """Return the framework's place, which is also its number in the page."""
+        return self._index[framework]
+
+    def style(self, framework: str, precision: str = "fp32") -> Style:
+        """Return the look of ``framework`` at ``precision``."""
+        index = self._index[framework]
+        dash, line, fill = _DASHES.get(precision, _OTHER_DASH)
+        symbol = SYMBOLS[(index + index // len(SYMBOLS)) % len(SYMBOLS)]
+        return Style(index, symbol, dash, line, fill)  # type: ignore[arg-type]

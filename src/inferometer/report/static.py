@@ -1,0 +1,226 @@
+"""The same figures as PNG and SVG files, drawn by matplotlib."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import StoreError, UsageError
+from inferometer.report.chart import BEST, Axis, Chart, Plate, Series
+from inferometer.report.draw import machine_symbols
+from inferometer.report.page import palette_of
+from inferometer.report.palette import MARKERS, Palette, Style
+from inferometer.report.plates import plates
+from inferometer.summary import Results
+
+DPI = 160
+_PANEL_INCHES = (6.4, 4.2)
+_ROW_INCHES = 0.24
+_INK, _GRID = "#3c4248", "#e3e6e9"
+
+
+def write_static(results: Results, folder: Path) -> list[Path]:
+    """Write every figure of every section into ``folder`` as PNG and SVG; return the files.
+
+    UsageError without matplotlib, StoreError if the folder cannot be written.
+    """
+    style = _matplotlib_style()
+    palette = palette_of(results)
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with style:
+            for model, mode in results.sections:
+                prefix = f"{_slug(model)}-{mode}-" if len(results.sections) > 1 else ""
+                for plate in plates(results, model, mode):
+                    if plate.charts:
+                        written += _write(plate, palette, folder / f"{prefix}{plate.key}")
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {error.strerror or error}; give another folder") from error
+    return written
+
+
+def _matplotlib_style() -> Any:
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError as error:
+        raise UsageError("static figures need matplotlib: pip install 'inferometer[static]'") from error
+    return mpl.rc_context(
+        {
+            "font.size": 9,
+            "text.parse_math": False,
+            "svg.hashsalt": "inferometer",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": _GRID,
+            "axes.labelcolor": _INK,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": _GRID,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+            "figure.facecolor": "white",
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "model"
+
+
+def _write(plate: Plate, palette: Palette, stem: Path) -> list[Path]:
+    figure = draw_plate(plate, palette)
+    files = [stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")]
+    figure.savefig(files[0], dpi=DPI)
+    figure.savefig(files[1], metadata={"Date": None})
+    return files
+
+
+def draw_plate(plate: Plate, palette: Palette) -> Any:
+    """Return a matplotlib figure of all panels of a plate, with one legend below."""
+    from matplotlib.figure import Figure
+
+    columns = 1 if len(plate.charts) == 1 else 2
+    rows = -(-len(plate.charts) // columns)
+    by_rows = plate.charts[0].kind in ("dots", "boxes")
+    tallest = max(len(chart.series) for chart in plate.charts)
+    height = max(2.2, tallest * _ROW_INCHES + 1.0) if by_rows else _PANEL_INCHES[1]
+    keys = 0 if by_rows else len({(s.framework, s.precision) for c in plate.charts for s in c.series})
+    figure = Figure(
+        figsize=(_PANEL_INCHES[0] * columns, height * rows + 0.6 + 0.2 * -(-keys // (4 * columns)))
+    )
+    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for axes, chart in zip(grid, plate.charts, strict=False):
+        _panel(axes, chart, palette)
+    for axes in grid[len(plate.charts) :]:
+        axes.set_visible(False)
+    figure.suptitle(plate.title, fontsize=12, fontweight="bold", color=_INK)
+    _legend(figure, grid[: len(plate.charts)], columns)
+    return figure
+
+
+def _legend(figure: Any, grid: Sequence[Any], columns: int) -> None:
+    handles: dict[str, Any] = {}
+    for axes in grid:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if handles:
+        figure.legend(
+            handles.values(),
+            handles.keys(),
+            loc="outside lower center",
+            ncols=4 * columns,
+            frameon=False,
+            fontsize=8,
+        )
+
+
+def _panel(axes: Any, chart: Chart, palette: Palette) -> None:
+    axes.set_title(chart.title, loc="left", fontsize=9.5, color=_INK)
+    draw = {"lines": _line, "fit": _fit, "dots": _dots, "boxes": _boxes}[chart.kind]
+    for row, series in enumerate(chart.series):
+        draw(axes, chart, series, palette.style(series.framework, series.precision), row)
+    _scale(axes, "x", chart.x)
+    if chart.kind in ("dots", "boxes"):
+        several = len({series.precision for series in chart.series}) > 1
+        names = [series.name if several else series.framework for series in chart.series]
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        _machine_legend(axes, chart)
+    else:
+        _scale(axes, "y", chart.y)
+
+
+def _scale(axes: Any, letter: str, axis: Axis) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+
+    getattr(axes, f"set_{letter}label")(axis.title)
+    part = getattr(axes, f"{letter}axis")
+    if axis.log:
+        getattr(axes, f"set_{letter}scale")("log", base=2 if axis.ticks else 10)
+    else:
+        getattr(axes, f"set_{letter}lim")(**{"left" if letter == "x" else "bottom": 0})
+    if axis.ticks:
+        part.set_ticks(axis.ticks, [f"{tick:g}" for tick in axis.ticks])
+        part.set_minor_locator(NullLocator())
+    else:
+        part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        part.set_minor_formatter(NullFormatter())
+
+
+def _looks(style: Style) -> dict[str, Any]:
+    face = style.light if style.fill == "full" else "white"
+    return {"color": style.light, "marker": MARKERS[style.symbol], "markerfacecolor": face, "markersize": 5}
+
+
+def _line(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+    points = sorted(series.points, key=lambda point: float(point.at))
+    axes.errorbar(
+        [point.at for point in points],
+        [point.value for point in points],
+        yerr=_reach([(p.value, p.low, p.high) for p in points]),
+        label=series.name,
+        linestyle=style.line,
+        linewidth=1.2,
+        elinewidth=0.8,
+        capsize=1.5,
+        **_looks(style),
+    )
+
+
+def _fit(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+    points = sorted(series.points, key=lambda point: point.batch_size)
+    xs, ys = [float(point.at) for point in points], [point.value for point in points]
+    axes.errorbar(
+        xs, ys,
+        xerr=_reach([(float(p.at), p.at_low, p.at_high) for p in points]),
+        yerr=_reach([(p.value, p.low, p.high) for p in points]),
+        label=series.name, linestyle="none", elinewidth=0.8, capsize=1.5, **_looks(style),
+    )  # fmt: skip
+    if series.fit:
+        first, last = min(xs), max(xs)
+        steps = [first + (last - first) * step / 24 for step in range(25)]
+        fit = [series.fit.intercept + series.fit.slope * x for x in steps]
+        axes.plot(steps, fit, color=style.light, linestyle=style.line, linewidth=1)
+        axes.annotate(
+            f"R² {series.fit.r2:.2f}", (xs[-1], ys[-1]), (4, -2), textcoords="offset points",
+            fontsize=6.5, color=style.light,
+        )  # fmt: skip
+
+
+def _dots(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+    symbols = machine_symbols(chart)
+    for point in series.points:
+        if point.batch_size == BEST:
+            looks = _looks(style) | {"marker": MARKERS[symbols[str(point.at)]]}
+            reach = _reach([(point.value, point.low, point.high)])
+            axes.errorbar(
+                [point.value], [row], xerr=reach, elinewidth=0.9, capsize=1.5, linestyle="none", **looks
+            )
+
+
+def _machine_legend(axes: Any, chart: Chart) -> None:
+    from matplotlib.lines import Line2D
+
+    for machine, symbol in machine_symbols(chart).items() if len(chart.machines) > 1 else ():
+        axes.add_line(Line2D([], [], linestyle="none", marker=MARKERS[symbol], color=_INK, label=machine))
+
+
+def _boxes(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+    for point in (p for p in series.points if p.batch_size == BEST):
+        p5, p25, p50, p75, _, p99 = point.quantiles
+        axes.plot([p5, p99], [row, row], color=style.light, linewidth=1, marker="|", markersize=6)
+        axes.plot([p25, p75], [row, row], color=style.light, linewidth=4, solid_capstyle="butt")
+        axes.plot([p50], [row], linestyle="none", **_looks(style))
+
+
+def _reach(values: Sequence[tuple[float, float | None, float | None]]) -> Any:
+    """Return error bar lengths below and above; None where no interval is known at all."""
+    if all(low is None or high is None for _, low, high in values):
+        return None
+    below = [0.0 if low is None else max(0.0, value - low) for value, low, _ in values]
+    above = [0.0 if high is None else max(0.0, high - value) for value, _, high in values]
+    return [below, above]

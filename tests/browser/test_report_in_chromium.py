@@ -1,0 +1,339 @@
+"""The report as a reader meets it: in a real Chromium, driven by Playwright."""
+
+import itertools
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+import synthetic_runs as synthetic
+from inferometer.report.html import write_report
+from inferometer.report.live import LiveFolder
+from inferometer.report.serve import open_server
+from inferometer.store import RunWriter
+from parts import missing
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic",
+]  # fmt: skip
+DRAWN = "html[data-drawn=yes]"
+PATIENCE_MS = 120_000  # on a machine that is busy with other things
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not executable:
+        missing("Chromium (apt-get install chromium)")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        missing("playwright (pip install 'inferometer[dev]')")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """An open page, and everything it asked for or complained of."""
+
+    def __init__(self, browser, url, **options):
+        self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        self.page = self.context.new_page()
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append("dialog"), dialog.dismiss()))
+        self.page.goto(url)
+        self.drawn()
+
+    def drawn(self):
+        self.page.wait_for_selector(DRAWN, state="attached", timeout=PATIENCE_MS)
+
+    def names(self, figure):
+        """Return the visible series of a figure as plotly drew it."""
+        return self.page.evaluate(
+            "key => document.querySelector(`[data-figure='${key}']`).data.filter(t => t.visible !== false)"
+            ".map(t => t.name)",
+            figure,
+        )
+
+
+@pytest.fixture(scope="module")
+def report(results, tmp_path_factory):
+    return write_report(results, tmp_path_factory.mktemp("report") / "report.html").as_uri()
+
+
+@pytest.fixture
+def visit(chromium):
+    visits = []
+
+    def open_page(url, **options):
+        visits.append(Visit(chromium, url, **options))
+        return visits[-1]
+
+    yield open_page
+    for one in visits:
+        one.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_request_leaves_and_nothing_complains(visit, report, scheme):
+    opened = visit(report, color_scheme=scheme)
+    opened.page.mouse.wheel(0, 20000)
+    opened.page.locator("input[name=framework]").first.uncheck()
+    opened.drawn()
+    assert opened.requests == [report]
+    assert opened.complaints == []
+
+
+def test_every_figure_is_drawn(visit, report):
+    opened = visit(report)
+    plots = opened.page.locator(".plot")
+    assert plots.count() == opened.page.locator(".plot .main-svg:first-child").count() > 10
+    empty = opened.page.evaluate(
+        "[...document.querySelectorAll('.plot')].filter(p => !p.querySelector('.trace path.point, .trace .points path')"
+        ").map(p => p.dataset.figure)"
+    )
+    assert empty == []
+
+
+def test_unticking_a_framework_hides_it_in_figures_and_tables(visit, report):
+    opened = visit(report)
+    figures = [
+        "s0-power-throughput-0",
+        "s0-throughput-by-batch-0",
+        "s0-energy-across",
+        "s0-latency-distribution-0",
+    ]
+    assert all("onnxrt" in opened.names(figure) for figure in figures)
+    rows = opened.page.locator("#s0-table-throughput tr", has_text="onnxrt")
+    assert rows.first.is_visible()
+    opened.page.get_by_role("checkbox", name="onnxrt", exact=True).uncheck()
+    opened.drawn()
+    for figure in figures:
+        assert "onnxrt" not in opened.names(figure)
+        assert "torch" in opened.names(figure)
+    assert not any(rows.nth(i).is_visible() for i in range(rows.count()))
+    labels = opened.page.locator(
+        "[data-figure=s0-energy-across] .yaxislayer-above text, [data-figure=s0-energy-across] .ytick text"
+    )
+    assert "onnxrt" not in labels.all_text_contents()
+    assert opened.page.locator("summary [data-count]").inner_text() == "6 of 7 shown"
+    opened.page.get_by_role("button", name="All").click()
+    opened.drawn()
+    assert "onnxrt" in opened.names(figures[0])
+    assert rows.first.is_visible()
+
+
+def test_the_keyboard_alone_toggles_a_framework(visit, report):
+    opened = visit(report)
+    opened.page.get_by_role("checkbox", name="keras", exact=True).focus()
+    opened.page.keyboard.press("Space")
+    opened.drawn()
+    assert "keras" not in opened.names("s0-power-throughput-0")
+    opened.page.keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.getAttribute('aria-label')") == "onnxrt"
+    outline = opened.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_log_axes_and_batch_sizes_can_be_chosen(visit, report):
+    opened = visit(report)
+    plate = opened.page.locator("#s0-power-throughput")
+    kind = "() => document.querySelector('[data-figure=s0-power-throughput-0]').layout.yaxis.type"
+    assert opened.page.evaluate(kind) == "linear"
+    plate.get_by_label("Logarithmic power").check()
+    assert opened.page.evaluate(kind) == "log"
+    values = "() => document.querySelector('[data-figure=s0-latency-across]').data.map(t => [...t.x])"
+    before = opened.page.evaluate(values)
+    opened.page.locator("#s0-latency").get_by_label("Batch size").select_option("8")
+    assert opened.page.evaluate(values) != before
+
+
+def test_everything_has_a_name_for_screen_readers(visit, report):
+    opened = visit(report)
+    nameless = opened.page.evaluate(
+        """() => [...document.querySelectorAll('input, select, button, [role=img], [role=region], nav, details > summary')]
+        .filter(e => !e.closest('.modebar') && !(e.getAttribute('aria-label') || e.innerText
+            || (e.labels && [...e.labels].some(l => l.innerText.trim()))))
+        .map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+    plot = opened.page.get_by_role(
+        "img", name=re.compile("Power against throughput on NVIDIA A2: 7 frameworks")
+    )
+    assert plot.count() == 1
+    headings = opened.page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3, h4')].map(h => +h.tagName[1])"
+    )
+    assert headings[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(headings))
+    ids = opened.page.evaluate(
+        "[...document.querySelectorAll('[id]')].map(e => e.id).filter(i => !/^(legend|clip|g[a-f0-9]{6}|[a-f0-9]{6})/.test(i))"
+    )
+    assert len(ids) == len(set(ids))
+
+
+def test_the_data_of_a_figure_open_as_a_table(visit, report, results):
+    opened = visit(report)
+    opened.page.locator("#s0-power-throughput-data summary").click()
+    table = opened.page.locator("#s0-power-throughput-data table").first
+    assert table.locator("thead th").all_inner_texts() == [
+        "Framework", "Precision", "Batch size", "Throughput (images/s)", "Power (W)", "Low", "High",
+    ]  # fmt: skip
+    metered = [s for s in results.summaries if s.machine == "NVIDIA A2" and s.power]
+    assert table.locator("tbody tr").count() == len(metered)
+    opened.page.locator("#s0-latency-distribution-data summary").click()
+    assert "Median" in opened.page.locator("#s0-latency-distribution-data thead").first.inner_text()
+
+
+def test_one_machine_at_phone_width_scrolls_down_only(visit, report):
+    opened = visit(report, viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 375
+    widths = opened.page.evaluate(
+        "[...document.querySelectorAll('.plot .main-svg')].map(s => s.getBoundingClientRect().right)"
+    )
+    assert max(widths) <= 375
+
+
+def test_colour_blind_shading_can_be_chosen(visit, report):
+    opened = visit(report)
+    colour = "getComputedStyle(document.querySelector('td.s10')).backgroundColor"
+    before = opened.page.evaluate(colour)
+    opened.page.get_by_label("Colour-blind safe").check()
+    assert opened.page.evaluate(colour) != before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_printed_page_is_complete(visit, report, results, tmp_path, scheme):
+    if not shutil.which("pdftotext"):
+        missing("pdftotext (apt-get install poppler-utils)")
+    opened = visit(report, color_scheme=scheme)
+    opened.page.pdf(path=tmp_path / "report.pdf", format="A4", print_background=False)
+    text = subprocess.run(
+        ["pdftotext", "-layout", tmp_path / "report.pdf", "-"], check=True, capture_output=True, text=True
+    ).stdout
+    for heading in ("Verdict", "Tables", "Figures", "Failed cells", "Method", "Machines", "Versions", "Runs"):
+        assert re.search(rf"^\W*{heading}$", text, re.MULTILINE), heading
+    for table in ("Throughput", "Power", "Energy per image", "Peak memory"):
+        assert re.search(rf"^\W*{table} ", text, re.MULTILINE), table
+    assert text.count("Batch size 512") == opened.page.locator("details.metric").count()
+    titles = opened.page.locator(".plate h3").all_inner_texts()
+    assert all(title in text for title in titles)
+    axes = opened.page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.layout.xaxis.title.text)")
+    for title in set(axes):
+        assert text.count(title) >= axes.count(title)
+    assert "CUDA out of memory" in text
+
+
+def test_printed_figures_fit_the_paper_and_are_drawn_in_ink(visit, report):
+    opened = visit(report, color_scheme="dark")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    opened.page.emulate_media(media="print")
+    widths = opened.page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.layout.width)")
+    inks = opened.page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.layout.font.color)")
+    assert set(widths) == {660}
+    assert set(inks) == {"#3c4248"}
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert set(
+        opened.page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.layout.font.color)")
+    ) == {"#c3c9cf"}
+    assert opened.page.locator("details.metric[open]").count() == 1
+
+
+def test_hostile_names_do_not_run(visit, hostile, tmp_path):
+    url = write_report(hostile, tmp_path / "report.html", title="<script>window.hacked=1</script>").as_uri()
+    opened = visit(url)
+    for details in opened.page.locator("details").all():
+        details.evaluate("d => { d.open = true; }")
+    opened.page.locator("[data-figure=s0-throughput-by-batch-0] .point").first.hover(force=True)
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.requests == [url]
+    assert opened.complaints == []
+    shown = opened.page.locator("#s0-table-throughput").inner_text()
+    assert "<script>window.hacked=1</script>" in shown
+    assert "{{ 7*7 }}" in shown
+    labels = opened.page.locator("[data-figure=s0-throughput-across] .yaxislayer-above text")
+    assert any("<" in label for label in labels.all_text_contents())
+
+
+def test_inserted_scripts_are_refused_by_the_policy(visit, report):
+    opened = visit(report)
+    opened.page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.hacked = 1'; document.body.append(s);"
+        " document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hacked=1\">'); }"
+    )
+    assert opened.page.evaluate("window.hacked") is None
+    assert all("Content Security Policy" in text for text in opened.complaints)
+    assert opened.complaints
+
+
+@pytest.fixture
+def served(tmp_path):
+    synthetic.write_run(
+        tmp_path / "run",
+        synthetic.BOARDS[0],
+        frameworks=("onnxrt", "torch"),
+        precisions=("fp32",),
+        rounds=2,
+        keep=20,
+    )
+    server = open_server(LiveFolder(tmp_path), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield tmp_path, server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_live_page_follows_without_losing_the_readers_place(visit, served):
+    folder, server = served
+    opened = visit(server.url)
+    page = opened.page
+    page.get_by_role("checkbox", name="torch", exact=True).uncheck()
+    page.locator("#s0-table-latency summary").click()
+    page.locator("#s0-latency").get_by_label("Batch size").select_option("64")
+    page.locator("#s0-latency").scroll_into_view_if_needed()
+    page.evaluate("document.getElementById('s0-latency').scrollIntoView({block: 'start'})")
+    place = page.evaluate("document.getElementById('s0-latency').getBoundingClientRect().top")
+    synthetic.write_run(
+        folder / "second", synthetic.BOARDS[1], frameworks=("keras", "onnxrt", "torch"), precisions=("fp32",)
+    )
+    page.locator("nav").get_by_text("Machines").wait_for()
+    page.get_by_role("heading", name="Tesla V100-PCIE-32GB").first.wait_for(
+        state="attached", timeout=PATIENCE_MS
+    )
+    opened.drawn()
+    assert not page.get_by_role("checkbox", name="torch", exact=True).is_checked()
+    assert page.get_by_role("checkbox", name="keras", exact=True).is_checked()
+    assert page.locator("#s0-table-latency").get_attribute("open") is not None
+    assert page.locator("#s0-latency").get_by_label("Batch size").input_value() == "64"
+    after = page.evaluate("document.getElementById('s0-latency').getBoundingClientRect().top")
+    assert abs(after - place) < 3
+    assert "torch" not in opened.names("s0-throughput-across")
+    assert page.get_by_role("status").inner_text().startswith("Live")
+    assert {url.removeprefix(server.url) for url in opened.requests} == {"", "body"}
+    assert opened.complaints == []
+
+
+def test_progress_moves_as_cells_end(visit, served):
+    folder, server = served
+    opened = visit(server.url)
+    assert opened.page.locator("progress").get_attribute("value") == "20"
+    whole = folder.parent / "whole"
+    synthetic.write_run(
+        whole, synthetic.BOARDS[0], frameworks=("onnxrt", "torch"), precisions=("fp32",), rounds=2
+    )
+    from inferometer.store import read_run
+
+    RunWriter(folder / "run").append(read_run(whole).records[20])
+    opened.page.locator("progress[value='21']").wait_for(timeout=PATIENCE_MS)

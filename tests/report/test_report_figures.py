@@ -1,0 +1,53 @@
+import pytest
+
+from inferometer.errors import UsageError
+from inferometer.report import figures
+from inferometer.report.draw import text
+
+
+def test_every_figure_is_valid_plotly(results):
+    from plotly.graph_objects import Figure
+
+    names = figures.keys(results)
+    assert names[:2] == ("power-throughput", "throughput-by-batch")
+    for name in names:
+        assert isinstance(figures.figure(results, name), Figure)
+
+
+def test_power_throughput_has_markers_line_and_r2_of_every_framework(results):
+    shown = figures.power_throughput(results, machine="NVIDIA A2")
+    assert len([t for t in shown.data if t.meta["k"] == "fit"]) == 7
+    points = [t for t in shown.data if t.meta["k"] == "points"]
+    assert {t.name for t in points} == {"tf", "tfxla", "keras", "onnxrt", "openvino", "torch", "tfrt"}
+    assert all(t.showlegend for t in points)
+    assert all("R² " in t.hovertemplate for t in points)
+    assert list(points[0].error_y.array)
+
+
+def test_a_framework_has_one_colour_in_all_figures(results):
+    colours = {}
+    for name in figures.keys(results):
+        for trace in figures.figure(results, name).data:
+            if trace.meta:
+                colours.setdefault(trace.name, set()).add(trace.marker.color or trace.line.color)
+    assert {name: len(found) for name, found in colours.items() if len(found) != 1} == {}
+    assert len(colours) == 7
+
+
+def test_a_figure_without_data_says_why(one_cell):
+    shown = figures.images_per_joule(one_cell)
+    assert shown.data == ()
+    assert "has no energy counter" in shown.layout.annotations[0].text
+
+
+def test_unknown_figure_and_machine_are_one_line(results):
+    with pytest.raises(UsageError, match="unknown figure 'power-troughput'; did you mean 'power-throughput'"):
+        figures.figure(results, "power-troughput")
+    with pytest.raises(UsageError, match="unknown machine 'NVIDIA A3'"):
+        figures.power_throughput(results, machine="NVIDIA A3")
+    with pytest.raises(UsageError, match="there are: mobilenet_v3_large in host mode"):
+        figures.power_throughput(results, mode="device")
+
+
+def test_names_cannot_be_markup_or_templates():
+    assert text("<b>&%{x}") == "&lt;b&gt;&amp;%&#8203;{x}"

@@ -1,0 +1,121 @@
+import pytest
+
+from inferometer.report.chart import BEST
+from inferometer.report.plates import plates
+from inferometer.report.verdict import verdicts
+from inferometer.stats import regress
+
+
+def plate(results, key):
+    return next(p for p in plates(results, *results.sections[0]) if p.key == key)
+
+
+def cell(results, machine, framework, size):
+    return next(
+        s
+        for s in results.summaries
+        if (s.machine, s.cell.framework, s.cell.batch_size) == (machine, framework, size)
+    )
+
+
+def test_power_against_throughput_shows_the_summaries_and_their_line(results):
+    chart = plate(results, "power-throughput").charts[0]
+    series = next(s for s in chart.series if s.framework == "onnxrt")
+    assert [p.batch_size for p in series.points] == [8, 16, 32, 64, 128, 256, 512]
+    summary = cell(results, chart.title, "onnxrt", 64)
+    point = series.points[3]
+    assert (point.at, point.value) == (summary.throughput.value, summary.power.value)
+    assert (point.at_low, point.high) == (summary.throughput.low, summary.power.high)
+    line = regress([p.at for p in series.points], [p.value for p in series.points])
+    assert series.fit.r2 == line.r2
+    assert series.fit.slope == line.slope
+
+
+def test_what_energy_cannot_show_is_said(results):
+    shown = plate(results, "power-throughput")
+    assert [chart.title for chart in shown.charts] == ["NVIDIA A2", "Tesla V100-PCIE-32GB"]
+    openvino = next(s for s in shown.charts[0].series if s.framework == "openvino")
+    assert 8 not in [p.batch_size for p in openvino.points]
+    assert shown.omitted == (
+        "Not shown: 1 cell on NVIDIA A2, 1 cell on Tesla V100-PCIE-32GB: unresolved: window of 0.3 s is shorter than "
+        "10 counter steps (100 ms each); raise --energy-window",
+        "Not shown: 46 cells on NVIDIA TITAN X (Pascal): no meter: NVIDIA TITAN X (Pascal) has no energy counter",
+    )
+
+
+def test_failed_cells_are_in_no_figure(results):
+    for one in plates(results, *results.sections[0]):
+        for chart in one.charts:
+            torch = [s for s in chart.series if s.framework == "torch"]
+            assert all(point.batch_size != 512 for series in torch for point in series.points)
+
+
+def test_each_at_its_fastest_takes_the_batch_size_of_highest_throughput(results):
+    chart = plate(results, "latency").charts[0]
+    series = next(s for s in chart.series if s.framework == "torch")
+    for point in (p for p in series.points if p.batch_size == BEST):
+        speeds = {
+            s.throughput.value: s
+            for s in results.summaries
+            if s.machine == point.at and s.cell.framework == "torch" and s.ranked
+        }
+        assert point.value == pytest.approx(1e3 * speeds[max(speeds)].latency_image.value)
+
+
+def test_latency_quantiles_come_from_the_raw_batches(results):
+    import numpy as np
+
+    chart = plate(results, "latency-distribution").charts[0]
+    series = next(s for s in chart.series if s.framework == "tf")
+    point = next(p for p in series.points if p.batch_size == 16)
+    samples = cell(results, chart.title, "tf", 16).batch_latencies_s()
+    assert len(samples) == 3 * 4 * 32
+    assert point.quantiles == pytest.approx(1e3 * np.percentile(samples, (5, 25, 50, 75, 95, 99)))
+
+
+def test_figures_without_any_data_say_why(one_cell):
+    shown = plate(one_cell, "energy")
+    assert shown.charts == ()
+    assert shown.omitted == (
+        "Not shown: 1 cell on NVIDIA TITAN X (Pascal): no meter: NVIDIA TITAN X (Pascal) has no energy counter",
+    )
+
+
+def test_verdict_names_the_winner_and_its_margin_or_tie(results):
+    first = verdicts(results, *results.sections[0])[0]
+    assert first.machine == "NVIDIA A2"
+    best = max(
+        (s for s in results.summaries if s.machine == "NVIDIA A2" and s.ranked),
+        key=lambda s: s.throughput.value,
+    )
+    assert first.fastest.summary is best
+    assert first.fastest.head == f"{best.cell.framework} fp32 at batch size {best.cell.batch_size}"
+    assert "images/s (" in first.fastest.value
+    assert "tie with" in first.fastest.why or "faster than the next framework" in first.fastest.why
+
+
+def test_verdict_without_a_meter_says_so(results):
+    last = next(v for v in verdicts(results, *results.sections[0]) if "TITAN" in v.machine)
+    assert last.efficient is None
+    assert last.no_efficient == "Not known: no meter: NVIDIA TITAN X (Pascal) has no energy counter"
+
+
+def test_verdict_where_all_failed(all_failed):
+    (verdict,) = verdicts(all_failed, *all_failed.sections[0])
+    assert verdict.fastest is None
+    assert verdict.no_fastest == "None of 2 cells ended well; see Failed cells."
+
+
+def test_deployment_is_nearly_the_fastest_with_the_least_energy(results):
+    for verdict in verdicts(results, *results.sections[0]):
+        cells = [s for s in results.summaries if s.machine == verdict.machine and s.ranked]
+        top = max(s.throughput.value for s in cells)
+        near = [s for s in cells if s.throughput.value >= 0.95 * top]
+        chosen = verdict.deploy.summary
+        assert chosen in near
+        if "TITAN" in verdict.machine:
+            assert chosen.p99.value == min(s.p99.value for s in near)
+            assert "mJ" not in verdict.deploy.value
+        else:
+            assert chosen.energy_image.value == min(s.energy_image.value for s in near)
+            assert "mJ an image" in verdict.deploy.value

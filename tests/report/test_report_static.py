@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from inferometer.errors import StoreError
+from inferometer.report.static import write_static
+
+
+@pytest.fixture
+def drawing():
+    from parts import missing
+
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError:
+        missing("matplotlib")
+    return mpl
+
+
+def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
+    from PIL import Image
+
+    files = write_static(one_cell, tmp_path / "figures")
+    assert sorted({file.stem for file in files}) == [
+        "latency", "latency-distribution", "memory", "prepare_time", "throughput", "throughput-by-batch",
+    ]  # fmt: skip
+    assert {file.suffix for file in files} == {".png", ".svg"}
+    for file in files:
+        if file.suffix == ".png":
+            with Image.open(file) as image:
+                assert min(image.size) > 300
+                assert np.asarray(image.convert("L")).min() < 100
+        else:
+            assert file.read_text().rstrip().endswith("</svg>")
+
+
+def test_hostile_names_are_drawn_as_text(hostile, tmp_path, drawing):
+    from inferometer.report.page import palette_of
+    from inferometer.report.plates import plates
+    from inferometer.report.static import draw_plate
+
+    plate = plates(hostile, *hostile.sections[0])[0]
+    drawn = draw_plate(plate, palette_of(hostile))
+    drawn.savefig(tmp_path / "x.svg")
+    assert "<script" not in (tmp_path / "x.svg").read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(one_cell, tmp_path, drawing):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="give another folder"):
+        write_static(one_cell, tmp_path / "file" / "figures")
