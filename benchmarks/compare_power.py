@@ -37,7 +37,7 @@ class Scene:
     batch_sizes: int = 7
     rounds: int = 3
     noise: float = 0.01  # standard deviation between processes
-    drift: str = "none"  # none, walk (1 % a round), ramp (2 % over a run)
+    drift: str = "none"  # or walk:PERCENT_A_ROUND, ramp:PERCENT_A_RUN
 
     @property
     def label(self) -> str:
@@ -47,10 +47,11 @@ class Scene:
 def drift_of(scene: Scene, random: np.random.Generator, runs: int) -> np.ndarray:
     """Return the machine's log speed at every round of consecutive runs, shape (runs, rounds)."""
     count = runs * scene.rounds
-    if scene.drift == "walk":
-        return np.cumsum(0.01 * random.normal(size=count)).reshape(runs, scene.rounds)
-    if scene.drift == "ramp":
-        return (0.02 / scene.rounds * np.arange(count)).reshape(runs, scene.rounds)
+    kind, _, size = scene.drift.partition(":")
+    if kind == "walk":
+        return np.cumsum(float(size) / 100 * random.normal(size=count)).reshape(runs, scene.rounds)
+    if kind == "ramp":
+        return (float(size) / 100 / scene.rounds * np.arange(count)).reshape(runs, scene.rounds)
     return np.zeros((runs, scene.rounds))
 
 
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--rounds", default="3,5,7,10")
     parser.add_argument("--noise", default="0.5,1,2", help="between processes, percent")
     parser.add_argument("--shape", default="8x7", help="frameworks x batch sizes")
-    parser.add_argument("--drift", default="none,walk,ramp")
+    parser.add_argument("--drift", default="none,walk:0.5,walk:2,ramp:0.5,ramp:2,ramp:5")
     parser.add_argument("--method", default=",".join(METHODS))
     options = parser.parse_args()
     frameworks, sizes = (int(x) for x in options.shape.split("x"))

@@ -27,15 +27,15 @@ _STYLES = {
 _SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "not comparable": ""}
 
 
-def share(text: str) -> float:
-    """Return "3%", "3 %" or "0.03" as 0.03; UsageError otherwise."""
+def share(text: str, *, whole: bool = False) -> float:
+    """Return "3%", "3 %" or "0.03" as 0.03; UsageError if it is none or not below 1 (``whole``: 1 is allowed)."""
     plain = text.strip()
     try:
         value = float(plain.rstrip("% ")) / (100 if plain.endswith("%") else 1)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1:
-        raise UsageError(f"{text!r} is no share: give 3% or 0.03, below 100 %")
+    if not (0 <= value < 1 or (whole and value == 1)):
+        raise UsageError(f"{text!r} is no share: give 3% or 0.03, at least 0 and below 100 %")
     return value
 
 

@@ -78,7 +78,7 @@ def compare(
     if frameworks:
         ours, theirs = _unframed(ours), _unframed(theirs)
     pairs = [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])]
-    judge = _Judge(metric, pairs, shared_run=_share_runs(first, second))
+    judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else ())
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
     return Comparison(metric, tuple(_adjust(_match_precisions(changes), metric)))
 
@@ -119,28 +119,18 @@ class _Judge:
         self,
         metric: Metric,
         pairs: Sequence[tuple[_Name, CellSummary | None, CellSummary | None]],
-        shared_run: bool,
+        shared_run: Sequence[CellSummary],  # everything in the one run that both sides are; empty: two runs
     ) -> None:
         self.metric, self.shared_run = metric, shared_run
         firsts, seconds = [a for _, a, _ in pairs if a], [b for _, _, b in pairs if b]
         self.first, self.second = self._noise(firsts), self._noise(seconds)
         self.prior = drift.prior(self.first, self.second)
-        self.paired_prior = self._paired_prior(pairs) if shared_run else stats.NO_PRIOR
+        # a difference of two cells has twice the variance; every framework of the run tells about it
+        self.paired_prior = drift.prior(self._noise(shared_run), factor=2.0) if shared_run else stats.NO_PRIOR
 
-    def _noise(self, summaries: list[CellSummary]) -> drift.Noise:
+    def _noise(self, summaries: Sequence[CellSummary]) -> drift.Noise:
         series = {s.key: found for s in summaries if s.ranked and (found := self.metric.series(s))}
         return drift.estimate(series, {s.key: f"{s.cell.framework}/{s.cell.precision}" for s in summaries})
-
-    def _paired_prior(
-        self, pairs: Sequence[tuple[_Name, CellSummary | None, CellSummary | None]]
-    ) -> stats.Prior:
-        deltas = []
-        for _, a, b in pairs:
-            series = (a and self.metric.series(a), b and self.metric.series(b))
-            if series[0] and series[1] and (delta := differences(series[0], series[1])) is not None:
-                deltas.append(delta)
-        dofs = [len(d) - 1.0 for d in deltas]
-        return stats.fit_prior([float(d.var(ddof=1)) for d in deltas], dofs, max(dofs, default=0.0))
 
     def change(
         self,

@@ -16,6 +16,10 @@ import numpy as np
 from inferometer import stats
 from inferometer.estimates import Key, Series
 
+# Drift counts as far as it exceeds so many times what independent noise alone would show on average: with 1, chance
+# alone would often be taken for drift and hide real changes; chosen by benchmarks/compare_power.py.
+_CLEARLY = 1.5
+
 
 @dataclass(frozen=True)
 class Noise:
@@ -86,11 +90,11 @@ def _drift(
     if effects:  # enough frameworks to know what independent processes alone would show
         rest = [found[key] - effects[key] for found in centred.values() for key in found]
         noise = float(np.sum(np.square(rest))) / ((len(centred) - 1) * (count - 1)) / len(centred)
-        step = max(0.0, float(np.mean(np.diff(values) ** 2)) - 2 * noise)
+        step = max(0.0, float(np.mean(np.diff(values) ** 2)) - _CLEARLY * 2 * noise)
     else:
         noise = float(np.sum((values - values.mean() - slope * times) ** 2)) / (count - 2)
         step = 0.0
-    trend = max(0.0, slope**2 - noise / float(times @ times))
+    trend = max(0.0, slope**2 - _CLEARLY * noise / float(times @ times))
     return step, count - 1.0, trend, 1.0
 
 
@@ -112,9 +116,8 @@ def _weighted(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return (sum(value * dof for value, dof in parts) / total if total else 0.0), total
 
 
-def prior(first: Noise, second: Noise) -> stats.Prior:
-    """Return what all cells of both runs say about the variance of one round."""
-    found = [*first.variances.values(), *second.variances.values()]
-    return stats.fit_prior(
-        [v for v, _ in found], [d for _, d in found], first.independent_dof + second.independent_dof
-    )
+def prior(*sides: Noise, factor: float = 1.0) -> stats.Prior:
+    """Return what all cells say about the variance of one round, times ``factor`` (2: of a difference of two cells)."""
+    found = [pair for side in sides for pair in side.variances.values()]
+    total = sum(side.independent_dof for side in sides)
+    return stats.fit_prior([factor * v for v, _ in found], [d for _, d in found], total)

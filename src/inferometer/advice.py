@@ -1,0 +1,141 @@
+"""Recommendations for people and for other programs."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from inferometer.metrics import METRICS
+from inferometer.recommend import Advice, Option, Prices
+from inferometer.units import duration, significant
+
+
+def figures(found: Option) -> str:
+    """Return an option's figures in one line."""
+    parts = [
+        f"{significant(found.throughput, 4)} images/s",
+        f"{duration(found.latency_s)} ({found.latency_kind})",
+    ]
+    if found.power_w is not None:
+        parts.append(f"{significant(found.power_w, 3)} W")
+    if found.energy_j is not None:
+        parts.append(f"{METRICS['energy'].show(found.energy_j)} an image")
+    if found.cost is not None:
+        parts.append(f"{significant(found.cost, 3)} per million images")
+    return ", ".join(parts)
+
+
+def price(choice: Option, other: Option) -> str:
+    """Return what taking ``other`` instead of ``choice`` would change."""
+    parts = [
+        f"{_change(choice.throughput, other.throughput)} throughput",
+        f"{_change(choice.latency_s, other.latency_s)} batch latency",
+    ]
+    if choice.energy_j is not None and other.energy_j is not None:
+        parts.append(f"{_change(choice.energy_j, other.energy_j)} energy an image")
+    if choice.cost is not None and other.cost is not None:
+        parts.append(f"{_change(choice.cost, other.cost)} cost")
+    return ", ".join(parts)
+
+
+def _change(first: float, second: float) -> str:
+    return f"{100 * (second / first - 1):+.1f} %"
+
+
+def lines(advice: Advice, prices: Prices) -> list[tuple[str, str]]:
+    """Return (kind, sentence) of everything to say about one machine."""
+    found = [("head", f"{advice.machine}: {advice.model}, {advice.mode} mode, objective {advice.objective}")]
+    if advice.choice is None:
+        found.append(
+            (
+                "none",
+                "nothing meets the constraints" + (f"; nearest: {advice.nearest}" if advice.nearest else ""),
+            )
+        )
+    else:
+        found.append(("choice", f"use {advice.choice.name}: {figures(advice.choice)}"))
+        if advice.runner_up:
+            word = "cannot be told apart from it" if advice.tie else "runner-up"
+            found.append(
+                ("runner-up", f"{word}: {advice.runner_up.name}: {price(advice.choice, advice.runner_up)}")
+            )
+    if len(advice.front) > 1:
+        found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
+        found += [("option", f"{o.name}: {figures(o)}") for o in advice.front]
+    if advice.refused:
+        found.append(
+            ("refused", "left out: " + ", ".join(f"{count} x {why}" for why, count in advice.refused))
+        )
+    return found
+
+
+def cost_note(prices: Prices) -> str:
+    """Return what the cost of a million images is made of."""
+    rent = f" and {prices.per_hour:g} an hour for the machine" if prices.per_hour else ""
+    return f"cost: energy of the metered device at {prices.per_kwh:g} a kWh{rent}"
+
+
+_STYLES = {"head": "bold", "choice": "green", "none": "red", "refused": "dim"}
+_INDENTS = {"head": "", "option": "    "}
+
+
+def render(found: Sequence[Advice], prices: Prices, console: Console) -> None:
+    """Print the advice for every machine."""
+    for advice in found:
+        for kind, text in lines(advice, prices):
+            console.print(Text(_INDENTS.get(kind, "  ") + text, style=_STYLES.get(kind, "")))
+    if any(a.choice and a.choice.cost is not None for a in found):
+        console.print(Text(cost_note(prices), style="dim"))
+
+
+def to_markdown(found: Sequence[Advice], prices: Prices) -> str:
+    """Return the advice as Markdown."""
+    out = []
+    for advice in found:
+        for kind, text in lines(advice, prices):
+            flat = html.escape(text, quote=False).replace("_", r"\_").replace("|", r"\|").replace("*", r"\*")
+            out.append(f"\n**{flat}**\n" if kind == "head" else f"{'  ' if kind == 'option' else ''}- {flat}")
+    return "\n".join([*out, "", cost_note(prices)]).lstrip() + "\n"
+
+
+def to_json(found: Sequence[Advice], prices: Prices) -> str:
+    """Return the advice as JSON: a list of objects, one a machine, model and mode."""
+    rows = [
+        {
+            "machine": a.machine,
+            "model": a.model,
+            "mode": a.mode,
+            "objective": a.objective,
+            "choice": a.choice and _object(a.choice),
+            "runner_up": a.runner_up and _object(a.runner_up),
+            "tie": a.tie,
+            "pareto": [_object(o) for o in a.front],
+            "left_out": dict(a.refused),
+            "nearest": a.nearest,
+            "price_per_kwh": prices.per_kwh,
+            "price_per_hour": prices.per_hour,
+        }
+        for a in found
+    ]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+
+
+def _object(found: Option) -> dict[str, Any]:
+    cell = found.summary.cell
+    return {
+        "framework": cell.framework,
+        "precision": cell.precision,
+        "batch_size": cell.batch_size,
+        "device": cell.device,
+        "throughput_images_per_s": found.throughput,
+        "latency_s": found.latency_s,
+        "latency_kind": found.latency_kind,
+        "power_w": found.power_w,
+        "energy_j": found.energy_j,
+        "cost_per_million_images": found.cost,
+    }

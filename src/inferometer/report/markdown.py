@@ -1,0 +1,61 @@
+"""The report as Markdown, for a pull request: verdict, throughput and energy tables, findings, failed cells."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from inferometer import advice
+from inferometer.errors import StoreError
+from inferometer.findings import findings
+from inferometer.metrics import METRICS
+from inferometer.recommend import Prices, recommend
+from inferometer.summary import Results
+from inferometer.tables import build, to_markdown
+
+METRICS_SHOWN = ("throughput", "power", "energy")
+
+
+def render_markdown(results: Results, *, title: str) -> str:
+    """Return the whole report."""
+    parts = [f"## {_md(title)}", "### Verdict", advice.to_markdown(recommend(results), Prices())]
+    found = [f"- {_md(finding.text)}" for finding in findings(results)]
+    if found:
+        parts += ["### Findings", "\n".join(found)]
+    for name in METRICS_SHOWN:
+        for table in build(results, METRICS[name]):
+            if any(cell and cell.estimate for row in table.rows for cell in row.cells):
+                parts.append(to_markdown(table))
+    parts += ["### Runs", "\n".join(_runs(results))]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _runs(results: Results) -> list[str]:
+    lines = []
+    for run in results.runs:
+        info = run.info
+        protocol = info.protocol
+        gpus = ", ".join(gpu.name for gpu in info.machine.gpus)
+        machine = ", ".join(
+            part for part in (info.machine.name, info.machine.cpu, gpus, info.machine.os) if part
+        )
+        lines.append(
+            f"- {_md(run.path.name)} ({info.source}, {info.created_at[:10]}): {_md(machine)}; "
+            f"{protocol.images} images, {protocol.loops} loops, {protocol.rounds} rounds"
+        )
+    return lines
+
+
+def _md(text: str) -> str:
+    flat = " ".join(html.escape(text, quote=False).split())
+    for sign in "\\`*_|[]":
+        flat = flat.replace(sign, "\\" + sign)
+    return flat
+
+
+def write_markdown(results: Results, path: Path, *, title: str) -> None:
+    """Write the report; StoreError if ``path`` cannot be written."""
+    try:
+        path.write_text(render_markdown(results, title=title), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,116 @@
+"""The tables as a workbook with the colours of the report's own: a sheet a metric, and one with the findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import StoreError, UsageError
+from inferometer.findings import findings
+from inferometer.metrics import METRICS
+from inferometer.summary import Results
+from inferometer.tables import Table, TableCell, build, colour
+from inferometer.tables.text import MARKS, legend, mark_of
+
+METRICS_SHOWN = ("throughput", "latency", "p99", "power", "energy", "energy_time", "images_per_joule", "memory", "prepare_time", "accuracy")  # fmt: skip
+
+
+def write_workbook(
+    results: Results, path: Path, *, metrics: Sequence[str] = METRICS_SHOWN, palette: str = "report"
+) -> None:
+    """Write ``path``; metrics that no cell has get no sheet. Numbers are numbers, unrounded, in the shown unit."""
+    try:
+        from openpyxl import Workbook
+    except ImportError:
+        raise UsageError("--xlsx needs openpyxl: pip install 'inferometer[xlsx]'") from None
+    book = Workbook()
+    book.remove(book.active)
+    for name in metrics:
+        for table in build(results, METRICS[name]):
+            if any(cell and cell.estimate for row in table.rows for cell in row.cells):
+                _sheet(book, table, palette)
+    _findings(book, results)
+    try:
+        book.save(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _sheet(book: Any, table: Table, palette: str) -> None:
+    from openpyxl.styles import Alignment, Font
+    from openpyxl.utils import get_column_letter
+
+    sheet = book.create_sheet(_name(table, book.sheetnames))
+    sheet.append([_safe(table.title)])
+    sheet.append(["Batch size", "Framework", *(_safe(m) for m in table.machines)])
+    for cell in (*sheet[1], *sheet[2]):
+        cell.font = Font(bold=True)
+    for row in table.rows:
+        sheet.append([row.batch_size, _safe(row.label)])
+        for column, found in enumerate(row.cells, 3):
+            if found is not None:
+                _fill(sheet.cell(sheet.max_row, column), found, table, palette)
+    notes = [*legend(table, MARKS, False), *(f"[{n}] {note}" for n, note in enumerate(table.notes, 1))]
+    for line in ["", *notes]:
+        sheet.append([_safe(line)])
+    sheet.freeze_panes = "C3"
+    widths = [12, 18, *(max(14, len(machine) + 2) for machine in table.machines)]
+    for number, width in enumerate(widths, 1):
+        sheet.column_dimensions[get_column_letter(number)].width = width
+    sheet["A1"].alignment = Alignment(wrap_text=False)
+
+
+def _fill(target: Any, found: TableCell, table: Table, palette: str) -> None:
+    """Put a number with its colour, weight and marks; the marks are in the number's format, so it stays a number."""
+    from openpyxl.styles import Alignment, Font, PatternFill
+
+    note = f" [{found.note}]" if found.note else ""
+    target.alignment = Alignment(horizontal="right")
+    if found.shade is None or found.estimate is None:
+        target.value = _safe(found.text + note)
+        target.font = Font(italic=True)
+        return
+    shade = colour(found.shade, palette)
+    target.value = found.estimate.value / table.scale.factor
+    decimals = len(found.text.partition(".")[2])
+    number = "#,##0" + ("." + "0" * decimals if decimals else "")
+    star = '"*"' if found.beats_reference else ""
+    tail = f"{note} {mark_of(found, MARKS)}".rstrip("\u00a0 ")
+    target.number_format = star + number + (f'"{tail}"' if tail else "")
+    target.fill = PatternFill("solid", fgColor=shade.background_hex[1:].upper())
+    target.font = Font(bold=found.best_overall, color=shade.text_hex[1:].upper())
+
+
+def _findings(book: Any, results: Results) -> None:
+    from openpyxl.styles import Alignment
+
+    sheet = book.create_sheet("Findings")
+    sheet.column_dimensions["A"].width = 16
+    sheet.column_dimensions["B"].width = 120
+    for finding in findings(results):
+        sheet.append([finding.kind, _safe(finding.text)])
+        sheet.cell(sheet.max_row, 2).alignment = Alignment(wrap_text=True, vertical="top")
+
+
+def _name(table: Table, taken: Sequence[str]) -> str:
+    """Return a sheet name: at most 31 characters, none of Excel's forbidden ones, unique."""
+    text = (
+        table.metric.name
+        if not taken or table.metric.name not in taken
+        else f"{table.metric.name} {table.mode}"
+    )
+    text = re.sub(r"[\[\]:*?/\\']", " ", text)[:31]
+    number = 2
+    unique = text
+    while unique in taken:
+        unique = f"{text[:27]} {number}"
+        number += 1
+    return unique
+
+
+def _safe(text: str) -> str:
+    """Return text that a spreadsheet takes as text: no formula, no control characters."""
+    clean = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+    return f"'{clean}" if clean.startswith("=") else clean

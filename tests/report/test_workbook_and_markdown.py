@@ -1,0 +1,51 @@
+import openpyxl
+import pytest
+
+from inferometer.errors import StoreError
+from inferometer.records import Gpu, Machine, Record
+from inferometer.report.markdown import render_markdown, write_markdown
+from inferometer.report.xlsx import write_workbook
+from inferometer.summary import summarise
+from sample_runs import cell, record, run
+
+
+def sample():
+    evil = cell("=HYPERLINK(1)|<script>")
+    fast = [
+        record(cell("tf"), rate=100.0, power_w=50.0),
+        record(cell("onnxrt"), rate=300.0, power_w=60.0),
+        Record(evil, 0, "crashed", cause="<b>x</b>"),
+    ]
+    slow = [record(cell("tf"), rate=120.0), record(cell("onnxrt"), rate=200.0)]
+    return summarise([run(fast, "a"), run(slow, "b", machine=Machine(gpus=(Gpu(0, "x", "A2"),)))])
+
+
+def test_workbook_keeps_numbers_colours_and_marks(tmp_path):
+    write_workbook(sample(), tmp_path / "x.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "x.xlsx")
+    assert book.sheetnames[0] == "throughput" and "Findings" in book.sheetnames
+    sheet = book["throughput"]
+    rows = {row[1].value: row for row in sheet.iter_rows(min_row=3, max_row=5)}
+    best = rows["onnxrt"][2]
+    assert best.value == pytest.approx(300.0) and best.font.bold
+    assert best.fill.fgColor.rgb == "0046A055" and rows["tf"][2].fill.fgColor.rgb == "00F0963C"
+    assert best.number_format == '"*"#,##0.0" ★"'  # beats A2, the reference with as many wins
+    assert rows["tf"][3].value == pytest.approx(120.0) and not rows["tf"][3].font.bold
+    assert rows["'=HYPERLINK(1)|<script>"][2].value == "crashed [1]"
+    assert all(c.data_type != "f" for row in sheet.iter_rows() for c in row)
+
+
+def test_workbook_that_cannot_be_written_is_one_line(tmp_path):
+    with pytest.raises(StoreError, match="cannot write"):
+        write_workbook(sample(), tmp_path / "no" / "x.xlsx")
+
+
+def test_markdown_report_has_its_parts_escaped(tmp_path):
+    text = render_markdown(sample(), title="a | b <i>")
+    for part in ("### Verdict", "### Findings", "### Runs", "Throughput \\[images/s\\]", "Power \\[W\\]"):
+        assert part in text
+    assert "<script>" not in text and "<b>" not in text and "<i>" not in text
+    write_markdown(sample(), tmp_path / "r.md", title="t")
+    assert (tmp_path / "r.md").read_text().startswith("## t")
+    with pytest.raises(StoreError):
+        write_markdown(sample(), tmp_path / "no" / "r.md", title="t")

@@ -1,0 +1,67 @@
+import pytest
+from click.testing import CliRunner
+
+from inferometer.cli.results import merge_command
+from inferometer.errors import StoreError
+from inferometer.merge import merge, write
+from inferometer.records import Actual, Machine
+from inferometer.runs import find_runs, read_runs
+from inferometer.store import RunWriter, read_run
+from inferometer.summary import summarise
+from sample_runs import cell, record, rounds_of, run
+
+
+def test_rounds_of_the_same_machine_count_on(tmp_path):
+    first, second = run(rounds_of(cell(), [1.0, 2.0]), "a"), run(rounds_of(cell(), [3.0]), "b")
+    merged = merge([first, second])
+    ((path, info, count),) = write(merged, tmp_path / "out")
+    stored = read_run(path)
+    assert [r.round for r in stored.records] == [0, 1, 2] and count == 3
+    assert info.protocol.rounds == 3 and stored.missing == ()
+    together, apart = summarise([stored]).summaries, summarise([first, second]).summaries
+    assert together[0].throughput == apart[0].throughput
+
+
+def test_a_run_given_twice_counts_once():
+    records = rounds_of(cell(), [1.0, 2.0])
+    ((info, merged),) = merge([run(records, "a"), run(records, "b")])
+    assert len(merged) == 2 and info.protocol.rounds == 2
+    (summary,) = summarise([run(records, "a"), run(records, "b")]).summaries
+    assert summary.rounds == 2
+
+
+def test_other_machines_models_and_versions_stay_apart():
+    runs = [
+        run([record(cell())], "a"),
+        run([record(cell(), rate=2.0)], "b", machine=Machine(cpu="other")),
+        run([record(cell(), rate=3.0)], "c", model_hash="zzz"),
+        run([record(cell(), rate=4.0, actual=Actual(version="2.0"))], "d"),
+    ]
+    assert len(merge(runs)) == 4
+
+
+def written(path):
+    stored = run([record(cell())])
+    writer = RunWriter.create(path, stored.info)
+    for item in stored.records:
+        writer.append(item)
+
+
+def test_folders_of_runs_are_found_once(tmp_path):
+    written(tmp_path / "x" / "one")
+    written(tmp_path / "two")
+    assert [p.name for p in find_runs(tmp_path)] == ["two", "one"]
+    assert len(read_runs([tmp_path, tmp_path / "two", tmp_path / "two" / "run.json"])) == 2
+    for path in (tmp_path / "nowhere", tmp_path / "x" / "one" / "logs"):
+        with pytest.raises(StoreError) as caught:
+            read_runs([path])
+        assert "\n" not in str(caught.value)
+
+
+def test_command_writes_one_directory_a_machine(tmp_path):
+    written(tmp_path / "a")
+    written(tmp_path / "b")
+    result = CliRunner().invoke(
+        merge_command, [str(tmp_path), "--out", str(tmp_path / "m")], standalone_mode=False
+    )
+    assert result.exception is None and "1 rounds, 1 cells, 1 records" in result.output
