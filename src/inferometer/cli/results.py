@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
 from typing import cast
@@ -285,12 +284,14 @@ def report_command(
     if out is None and not (static or xlsx or md):
         out = Path("report.html")
     if out is not None:
-        importlib.import_module("inferometer.report.html").write_report(
-            results, out, title=title, reference=reference
-        )
+        from inferometer.report.html import write_report
+
+        write_report(results, out, title=title, reference=reference)
         click.echo(str(out))
     if static is not None:
-        importlib.import_module("inferometer.report.figures").write_static(results, static)
+        from inferometer.report.static import write_static
+
+        write_static(results, static)
         click.echo(str(static))
     if xlsx is not None:
         from inferometer.report.xlsx import write_workbook
