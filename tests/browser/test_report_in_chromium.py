@@ -221,7 +221,17 @@ def test_the_printed_page_is_complete(visit, report, results, tmp_path, scheme):
     text = subprocess.run(
         ["pdftotext", "-layout", tmp_path / "report.pdf", "-"], check=True, capture_output=True, text=True
     ).stdout
-    for heading in ("Verdict", "Tables", "Figures", "Failed cells", "Method", "Machines", "Versions", "Runs"):
+    for heading in (
+        "Verdict",
+        "Tables",
+        "Figures",
+        "Findings",
+        "Failed cells",
+        "Method",
+        "Machines",
+        "Versions",
+        "Runs",
+    ):
         assert re.search(rf"^\W*{heading}$", text, re.MULTILINE), heading
     for table in ("Throughput", "Power", "Energy per image", "Peak memory"):
         assert re.search(rf"^\W*{table} ", text, re.MULTILINE), table
@@ -337,3 +347,42 @@ def test_progress_moves_as_cells_end(visit, served):
 
     RunWriter(folder / "run").append(read_run(whole).records[20])
     opened.page.locator("progress[value='21']").wait_for(timeout=PATIENCE_MS)
+
+
+CONTRASTS = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const luminance = (colour) => {
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const part = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2];
+  };
+  return [...Array(11).keys()].map((shade) => {
+    const cell = document.querySelector('.values td').cloneNode();
+    cell.className = `s${shade}`;
+    document.querySelector('.values tbody tr:nth-child(2)').append(cell);
+    const style = getComputedStyle(cell);
+    const [a, b] = [luminance(style.color), luminance(style.backgroundColor)].sort((x, y) => y - x);
+    cell.remove();
+    return (a + 0.05) / (b + 0.05);
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("safe", [False, True])
+def test_numbers_read_well_on_every_shade(visit, report, scheme, safe):
+    opened = visit(report, color_scheme=scheme)
+    opened.page.get_by_label("Colour-blind safe").set_checked(safe)
+    assert min(opened.page.evaluate(CONTRASTS)) >= 4.5
+
+
+def test_links_lead_to_headings_that_the_bar_does_not_cover(visit, report):
+    opened = visit(report)
+    opened.page.get_by_role("navigation").get_by_role("link", name="Figures").click()
+    place = "Math.round(document.getElementById('figures').getBoundingClientRect().top"
+    assert (
+        opened.page.evaluate(f"{place} - document.querySelector('.filters').getBoundingClientRect().bottom)")
+        >= 0
+    )

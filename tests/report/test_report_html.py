@@ -7,7 +7,17 @@ from inferometer.errors import StoreError
 from inferometer.report.html import plotly_source, render, write_report
 from inferometer.summary import summarise
 
-SECTIONS = ("Verdict", "Tables", "Figures", "Failed cells", "Method", "Machines", "Versions", "Runs")
+SECTIONS = (
+    "Verdict",
+    "Tables",
+    "Figures",
+    "Findings",
+    "Failed cells",
+    "Method",
+    "Machines",
+    "Versions",
+    "Runs",
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +115,31 @@ def test_unwritable_place_is_one_line(results, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot write .*; give another --out"):
         write_report(results, tmp_path / "file" / "report.html")
+
+
+def test_every_finding_is_on_the_page(page, results):
+    import html
+
+    from inferometer.findings import findings
+
+    found = findings(results)
+    assert {finding.kind for finding in found} >= {"winner", "efficient", "slope", "batch-size", "machines"}
+    text = html.unescape(page)
+    assert [finding.text for finding in found if finding.text not in text] == []
+
+
+def test_published_means_without_intervals_make_a_whole_report(tmp_path):
+    from inferometer.records import Cell, Machine, Record, RunInfo
+    from inferometer.store import RunWriter, read_run
+
+    cells = [Cell("m", name, "fp32", size, "cuda:0") for name in ("tf", "onnxrt") for size in (8, 16, 32)]
+    writer = RunWriter.create(
+        tmp_path / "run", RunInfo(source="imported", machine=Machine(name="A2"), cells=tuple(cells))
+    )
+    for number, cell in enumerate(cells):
+        published = {"throughput": 100.0 + 10 * number, "power": 30.0 + number}
+        writer.append(Record(cell, 0, "ok", published=published))
+    page = render(summarise([read_run(tmp_path / "run")])).replace(plotly_source(), "")
+    assert "no single batches were recorded, only whole loops or means" in page
+    assert "imported, measured by others." in page
+    assert "customdata[0]" not in re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1)

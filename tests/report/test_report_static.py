@@ -48,3 +48,17 @@ def test_a_folder_that_cannot_be_made_is_one_line(one_cell, tmp_path, drawing):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="give another folder"):
         write_static(one_cell, tmp_path / "file" / "figures")
+
+
+def test_many_series_become_a_picture_a_precision(tmp_path, drawing):
+    import synthetic_runs as synthetic
+    from inferometer.report.plates import plates
+    from inferometer.report.static import _legible
+    from report_fixtures import summarised
+
+    synthetic.write_run(tmp_path / "run", synthetic.BOARDS[0], batch_sizes=(8,), rounds=1, loops=1)
+    found = summarised(tmp_path)
+    plate = next(p for p in plates(found, *found.sections[0]) if p.key == "throughput")
+    parts = _legible(plate)
+    assert sorted(name for name, _ in parts) == ["throughput-fp16", "throughput-fp32", "throughput-int8"]
+    assert sum(len(part.charts[0].series) for _, part in parts) == len(plate.charts[0].series) > 24

@@ -131,7 +131,7 @@ def _lines(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
         "marker": _marker(style),
         "line": {"color": style.light, "width": 1.6, "dash": style.dash},
         "error_y": _errors(points, style.light),
-        "hovertemplate": f"<b>{name}</b><br>batch size %{{x}}<br>{_reading('y', chart.y)}<extra></extra>",
+        "hovertemplate": f"<b>{name}</b><br>batch size %{{x}}<br>{_reading('y', chart.y, points)}<extra></extra>",
     }
     return [trace]
 
@@ -150,7 +150,7 @@ def _fit(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
         "error_y": _errors(points, style.light),
         "error_x": _errors_at(points, style.light),
         "hovertemplate": f"<b>{name}</b><br>batch size %{{customdata[2]}}<br>"
-        f"%{{x:,.4~r}} {text(chart.x.unit)}<br>{_reading('y', chart.y)}{fit}<extra></extra>",
+        f"%{{x:,.4~r}} {text(chart.x.unit)}<br>{_reading('y', chart.y, points)}{fit}<extra></extra>",
     }
     return [_fit_line(series, style, name, points), trace] if series.fit else [trace]
 
@@ -189,7 +189,7 @@ def _dots(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
         ],
         "marker": _marker(style, size=9, symbol=[symbols[str(point.at)] for point in best]),
         "error_x": _errors(best, style.light),
-        "hovertemplate": f"<b>{name}</b> on %{{customdata[2]}}<br>{_reading('x', chart.x)}<extra></extra>",
+        "hovertemplate": f"<b>{name}</b> on %{{customdata[2]}}<br>{_reading('x', chart.x, series.points)}<extra></extra>",
     }
     by = {}
     for size in (BEST, *chart.batch_sizes):
@@ -265,10 +265,12 @@ def compact(chart: Chart, palette: Palette) -> Spec:
     }
 
 
-def _reading(letter: str, axis: Axis) -> str:
-    return (
-        f"%{{{letter}:,.4~r}} {text(axis.unit)} <i>[%{{customdata[0]:,.4~r}}, %{{customdata[1]:,.4~r}}]</i>"
-    )
+def _reading(letter: str, axis: Axis, points: Sequence[Point]) -> str:
+    """Return the hover text of a value, with its interval where every point has one."""
+    value = f"%{{{letter}:,.4~r}} {text(axis.unit)}"
+    if any(point.low is None or point.high is None for point in points):
+        return value
+    return value + " <i>[%{customdata[0]:,.4~r}, %{customdata[1]:,.4~r}]</i>"
 
 
 def _intervals(points: Sequence[Point]) -> list[list[float | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.findings import findings
 from inferometer.records import Machine, RunInfo
 from inferometer.report.chart import Chart, Plate
 from inferometer.report.grid import TableView, absent, grids
@@ -109,6 +110,7 @@ class Page:
     frameworks: tuple[Choice, ...]
     precisions: tuple[Choice, ...]
     restricted: str
+    findings: tuple[tuple[str, tuple[str, ...]], ...]  # heading, sentences
     failures: tuple[Failure, ...]
     flags: tuple[tuple[str, str], ...]
     machines: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -138,6 +140,7 @@ def build(
         frameworks=tuple(Choice(str(palette.index(f)), f, palette.style(f)) for f in palette.frameworks),
         precisions=precisions,
         restricted=_restricted(precisions, len(palette.frameworks)),
+        findings=_findings(results),
         failures=_failures(results, palette),
         flags=_flags(results.summaries),
         machines=tuple((label, machine_facts(machine)) for label, machine in results.machines.items()),
@@ -167,6 +170,13 @@ def _references(sections: Sequence[Section]) -> str:
     return next(iter(names), "")
 
 
+_MODES = {
+    "host": "host to host",
+    "device": "resident on the device",
+    "host-pipelined": "host to host, pipelined",
+}
+
+
 def _section(
     results: Results,
     number: int,
@@ -177,8 +187,7 @@ def _section(
     model, mode = results.sections[number]
     anchor = f"s{number}"
     views = tuple(_plate(plate, anchor, palette, charts) for plate in plates(results, model, mode))
-    words = {"host": "host to host", "device": "resident on the device"}
-    title = f"{model}, {words.get(mode, mode)}" if len(results.sections) > 1 else ""
+    title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
     return Section(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
 
 
@@ -300,6 +309,25 @@ def _facts(results: Results) -> tuple[str, ...]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+_FINDING_HEADINGS = {
+    "winner": "Fastest at each batch size",
+    "efficient": "Least energy",
+    "contradiction": "Where the fastest is not the most frugal",
+    "slope": "What more speed costs in power",
+    "batch-size": "Where a larger batch stops paying",
+    "machines": "Newer against older machines",
+    "failures": "Cells without a figure",
+}
+
+
+def _findings(results: Results) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the findings' sentences by kind."""
+    kinds: dict[str, list[str]] = {}
+    for finding in findings(results):
+        kinds.setdefault(finding.kind, []).append(finding.text)
+    return tuple((_FINDING_HEADINGS.get(kind, kind), tuple(texts)) for kind, texts in kinds.items())
 
 
 def _failures(results: Results, palette: Palette) -> tuple[Failure, ...]:

@@ -84,8 +84,7 @@ def power_throughput(section: _Section) -> Plate:
         series = tuple(_fitted(key, cells) for key, cells in section.rows(machine).items())
         series = tuple(s for s in series if s.points)
         if series:
-            xs = [float(point.at) for s in series for point in s.points]
-            x, y = Axis("Throughput", "images/s", _wide(xs)), Axis("Power", "W")
+            x, y = Axis("Throughput", "images/s"), Axis("Power", "W")
             charts.append(Chart(f"power-throughput-{number}", machine, "fit", x, y, series))
     lead = (
         "Power of the device that did the work while it did it. Larger markers are larger batches; the line is the "

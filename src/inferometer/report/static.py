@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from inferometer.errors import StoreError, UsageError
 from inferometer.report.chart import BEST, Axis, Chart, Plate, Series
 from inferometer.report.draw import machine_symbols
-from inferometer.report.page import palette_of
+from inferometer.report.page import LEGIBLE_SERIES, palette_of
 from inferometer.report.palette import MARKERS, Palette, Style
 from inferometer.report.plates import plates
 from inferometer.summary import Results
@@ -18,6 +20,7 @@ from inferometer.summary import Results
 DPI = 160
 _PANEL_INCHES = (6.4, 4.2)
 _ROW_INCHES = 0.24
+_FIT_LEGEND_COLUMNS = 3
 _INK, _GRID = "#3c4248", "#e3e6e9"
 
 
@@ -35,8 +38,8 @@ def write_static(results: Results, folder: Path) -> list[Path]:
             for model, mode in results.sections:
                 prefix = f"{_slug(model)}-{mode}-" if len(results.sections) > 1 else ""
                 for plate in plates(results, model, mode):
-                    if plate.charts:
-                        written += _write(plate, palette, folder / f"{prefix}{plate.key}")
+                    for name, part in _legible(plate):
+                        written += _write(part, palette, folder / f"{prefix}{name}")
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}; give another folder") from error
     return written
@@ -67,6 +70,25 @@ def _matplotlib_style() -> Any:
     )
 
 
+def _legible(plate: Plate) -> list[tuple[str, Plate]]:
+    """Return the plate with its file's name; a plate a precision where one picture would hold too many series."""
+    if not plate.charts:
+        return []
+    precisions = tuple(dict.fromkeys(s.precision for chart in plate.charts for s in chart.series))
+    if max(len(chart.series) for chart in plate.charts) <= LEGIBLE_SERIES or len(precisions) < 2:
+        return [(plate.key, plate)]
+    return [(f"{plate.key}-{_slug(name)}", _only(plate, name)) for name in precisions]
+
+
+def _only(plate: Plate, precision: str) -> Plate:
+    charts = tuple(
+        replace(chart, series=kept)
+        for chart in plate.charts
+        if (kept := tuple(s for s in chart.series if s.precision == precision))
+    )
+    return replace(plate, title=f"{plate.title}, {precision}", charts=charts)
+
+
 def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "model"
 
@@ -74,6 +96,8 @@ def _slug(name: str) -> str:
 def _write(plate: Plate, palette: Palette, stem: Path) -> list[Path]:
     figure = draw_plate(plate, palette)
     files = [stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")]
+    figure.draw_without_rendering()  # lays it out
+    figure.set_layout_engine("none")  # which is the slow part, and need not be done again for every file
     figure.savefig(files[0], dpi=DPI)
     figure.savefig(files[1], metadata={"Date": None})
     return files
@@ -84,22 +108,32 @@ def draw_plate(plate: Plate, palette: Palette) -> Any:
     from matplotlib.figure import Figure
 
     columns = 1 if len(plate.charts) == 1 else 2
-    rows = -(-len(plate.charts) // columns)
-    by_rows = plate.charts[0].kind in ("dots", "boxes")
-    tallest = max(len(chart.series) for chart in plate.charts)
-    height = max(2.2, tallest * _ROW_INCHES + 1.0) if by_rows else _PANEL_INCHES[1]
-    keys = 0 if by_rows else len({(s.framework, s.precision) for c in plate.charts for s in c.series})
-    figure = Figure(
-        figsize=(_PANEL_INCHES[0] * columns, height * rows + 0.6 + 0.2 * -(-keys // (4 * columns)))
-    )
+    rows = math.ceil(len(plate.charts) / columns)
+    figure = Figure(figsize=_inches(plate, rows, columns))
     grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for axes, chart in zip(grid, plate.charts, strict=False):
         _panel(axes, chart, palette)
     for axes in grid[len(plate.charts) :]:
         axes.set_visible(False)
     figure.suptitle(plate.title, fontsize=12, fontweight="bold", color=_INK)
-    _legend(figure, grid[: len(plate.charts)], columns)
+    if plate.charts[0].kind != "fit":
+        _legend(figure, grid[: len(plate.charts)], columns)
     return figure
+
+
+def _inches(plate: Plate, rows: int, columns: int) -> tuple[float, float]:
+    """Return the width and height of a plate's picture, its legends included."""
+    width, height = _PANEL_INCHES
+    kind, most = plate.charts[0].kind, max(len(chart.series) for chart in plate.charts)
+    below = 0.0
+    if kind in ("dots", "boxes"):
+        height = max(2.2, most * _ROW_INCHES + 1.0)
+    elif kind == "fit":
+        height += 0.17 * math.ceil(most / _FIT_LEGEND_COLUMNS)
+    else:
+        keys = len({series.name for chart in plate.charts for series in chart.series})
+        below = 0.2 * math.ceil(keys / (4 * columns))
+    return width * columns, height * rows + 0.6 + below
 
 
 def _legend(figure: Any, grid: Sequence[Any], columns: int) -> None:
@@ -132,10 +166,12 @@ def _panel(axes: Any, chart: Chart, palette: Palette) -> None:
         _machine_legend(axes, chart)
     else:
         _scale(axes, "y", chart.y)
+        if chart.kind == "fit":
+            _panel_legend(axes)
 
 
 def _scale(axes: Any, letter: str, axis: Axis) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     getattr(axes, f"set_{letter}label")(axis.title)
     part = getattr(axes, f"{letter}axis")
@@ -147,6 +183,8 @@ def _scale(axes: Any, letter: str, axis: Axis) -> None:
         part.set_ticks(axis.ticks, [f"{tick:g}" for tick in axis.ticks])
         part.set_minor_locator(NullLocator())
     else:
+        if axis.log:
+            part.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
         part.set_minor_formatter(NullFormatter())
 
@@ -178,17 +216,22 @@ def _fit(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> Non
         xs, ys,
         xerr=_reach([(float(p.at), p.at_low, p.at_high) for p in points]),
         yerr=_reach([(p.value, p.low, p.high) for p in points]),
-        label=series.name, linestyle="none", elinewidth=0.8, capsize=1.5, **_looks(style),
+        label=f"{series.name}  R² {series.fit.r2:.2f}" if series.fit else series.name, linestyle="none", elinewidth=0.8, capsize=1.5, **_looks(style),
     )  # fmt: skip
     if series.fit:
         first, last = min(xs), max(xs)
         steps = [first + (last - first) * step / 24 for step in range(25)]
         fit = [series.fit.intercept + series.fit.slope * x for x in steps]
         axes.plot(steps, fit, color=style.light, linestyle=style.line, linewidth=1)
-        axes.annotate(
-            f"R² {series.fit.r2:.2f}", (xs[-1], ys[-1]), (4, -2), textcoords="offset points",
-            fontsize=6.5, color=style.light,
-        )  # fmt: skip
+
+
+def _panel_legend(axes: Any) -> None:
+    """Put a legend of its own below a "fit" panel: R² is another on every machine."""
+    entries = len(axes.get_legend_handles_labels()[1])
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=min(_FIT_LEGEND_COLUMNS, entries), frameon=False, fontsize=7,
+        columnspacing=1.2, handletextpad=0.4,
+    )  # fmt: skip
 
 
 def _dots(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:

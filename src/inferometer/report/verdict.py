@@ -80,7 +80,9 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
     best = min(
         near, key=lambda cell: energies[cell.key] if metered else _batch_latency(cell, speeds[cell.key])
     )
-    share = f"{100 * speeds[best.key] / top:.0f} % of the highest throughput"
+    share = "the highest throughput"
+    if speeds[best.key] < top:
+        share = f"{100 * speeds[best.key] / top:.1f} % of {share}"
     parts = [
         share,
         f"{duration(_batch_latency(best, speeds[best.key]))} a batch ({'p99' if best.p99 else 'mean'})",

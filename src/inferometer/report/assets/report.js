@@ -286,7 +286,15 @@ const inferometer = (() => {
     all(".plot").forEach(draw);
   }
 
+  // Jumps to a heading stop below the bar of choices, however tall it is.
+  const bar = new ResizeObserver(([entry]) => {
+    const sticky = getComputedStyle(entry.target).position === "sticky";
+    document.documentElement.style.scrollPaddingTop = sticky ? `${entry.target.offsetHeight + 24}px` : "";
+  });
+
   function mount() {
+    bar.disconnect();
+    all(".filters").forEach((filters) => bar.observe(filters));
     page = JSON.parse(document.getElementById("page-data").textContent);
     document.documentElement.classList.toggle("safe", Boolean(document.querySelector("input[name=safe]:checked")));
     hideRows();
