@@ -120,7 +120,7 @@ def render(found: Comparison, console: Console) -> None:
     for line in differences(found):
         console.print(Text(line))
     signs = (console.encoding or "").lower().startswith("utf")
-    grid = Grid(show_edge=False, pad_edge=False, title=Text(headline(found)), title_justify="left")
+    grid = Grid(show_edge=False, pad_edge=False)
     for name in ("Cell", "A", "B", f"{found.metric.name} B/A", "Verdict", "Basis"):
         grid.add_column(name, justify="right" if name in ("A", "B") else "left")
     for change, first, second in _rows(found):
@@ -129,6 +129,7 @@ def render(found: Comparison, console: Console) -> None:
             Text(change.name), Text(first), Text(second), percent(change),
             Text(verdict, style=_STYLES[change.verdict]), Text(change.reason or change.basis),
         )  # fmt: skip
+    console.print(Text(headline(found), style="bold"))
     console.print(grid)
 
 

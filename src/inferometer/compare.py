@@ -188,7 +188,13 @@ class _Judge:
         """Judge where nothing is known of the noise between processes: only a difference beyond it counts."""
         p = 1.0 if abs(math.log(ratio)) < math.log1p(UNKNOWN_NOISE) and not self.metric.exact else 0.0
         return Change(
-            label, a, b, "tie", ratio, p=p, basis=f"{basis}: differences below {UNKNOWN_NOISE:.0%} are ties"
+            label,
+            a,
+            b,
+            "tie",
+            ratio,
+            p=p,
+            basis=f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % are ties",
         )
 
 

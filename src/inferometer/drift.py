@@ -50,7 +50,7 @@ def estimate(series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Noi
     processes: dict[str, float] = {}
     for cell, (_, freedom) in variances.items():
         processes[frameworks[cell]] = max(processes.get(frameworks[cell], 0.0), freedom)
-    return Noise(variances, sum(processes.values()), *drift)
+    return Noise(variances, share * sum(processes.values()), *drift)
 
 
 def _centred(whole: Mapping[str, Series], frameworks: Mapping[str, str]) -> dict[str, dict[Key, float]]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from inferometer.errors import StoreError
 from inferometer.records import Record, RunInfo
-from inferometer.store import RunWriter, StoredRun
+from inferometer.store import RUN_FILE, RunWriter, StoredRun
 
 Merged = tuple[RunInfo, list[Record]]
 
@@ -104,6 +105,8 @@ def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]
     written = []
     for number, (info, records) in enumerate(merged, 1):
         path = out if len(merged) == 1 else out / f"run-{number}"
+        if (path / RUN_FILE).exists():
+            raise StoreError(f"{path} already holds a run; give another --out")
         writer = RunWriter.create(path, info)
         for record in records:
             writer.append(record)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inferometer import stats
+from inferometer import drift, stats
 from inferometer.estimates import Series
 from inferometer.metrics import Metric
 
@@ -102,24 +102,19 @@ def differences(first: Series, second: Series) -> stats.Floats | None:
 def _priors(
     groups: dict[Group, list[tuple[CellSummary, float]]], metric: Metric
 ) -> defaultdict[str, stats.Prior]:
-    """Return, per machine, what all its comparisons with a best say about the variance of one."""
-    found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
-    independent: dict[str, float] = defaultdict(
-        float
-    )  # batch sizes share processes: the largest group counts
+    """Return, per machine, what all its cells say about the variance of a difference of two of them in one round."""
+    cells: dict[str, dict[str, Series]] = defaultdict(dict)
+    processes: dict[str, str] = {}
     for group, members in groups.items():
-        best = metric.series(members[0][0])
-        dofs = 0.0
-        for other, _ in members[1:]:
-            series = metric.series(other)
-            if best is None or series is None or (delta := differences(best, series)) is None:
-                continue
-            found[group[0]][0].append(float(delta.var(ddof=1)))
-            found[group[0]][1].append(len(delta) - 1.0)
-            dofs += len(delta) - 1.0
-        independent[group[0]] = max(independent[group[0]], dofs)
+        for summary, _ in members:
+            series = metric.series(summary)
+            if series is not None:
+                cells[group[0]][summary.key] = series
+                processes[summary.key] = f"{summary.cell.framework}/{summary.cell.precision}"
     priors: defaultdict[str, stats.Prior] = defaultdict(lambda: stats.NO_PRIOR)
-    priors.update({m: stats.fit_prior(*pair, independent[m]) for m, pair in found.items()})
+    priors.update(
+        {m: drift.prior(drift.estimate(found, processes), factor=2.0) for m, found in cells.items()}
+    )
     return priors
 
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import inferometer
-from inferometer.errors import UsageError
+from inferometer.errors import StoreError, UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
 from inferometer.records import Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.store import RunWriter
+from inferometer.store import RUN_FILE, RunWriter
 
 MAX_DEPTH = 4
 
@@ -66,6 +66,8 @@ def write(imported: Imported, out: Path) -> tuple[Path, ...]:
     paths = []
     for info, found in imported.runs:
         path = out if len(imported.runs) == 1 else out / slug(info.machine.name)
+        if (path / RUN_FILE).exists():
+            raise StoreError(f"{path} already holds a run; give another --out")
         writer = RunWriter.create(path, info)
         for record in found:
             writer.append(record)

@@ -18,9 +18,7 @@ ASCII = {"overall": "#", "best": "^", "tie": "~"}
 def render(table: Table, console: Console, *, palette: str = "report", intervals: bool = True) -> None:
     """Print ``table`` to ``console``."""
     marks = MARKS if (console.encoding or "").lower().startswith("utf") else ASCII
-    grid = Grid(
-        title=Text(table.title), title_justify="left", show_edge=False, pad_edge=False, box=_box(marks)
-    )
+    grid = Grid(show_edge=False, pad_edge=False, box=_box(marks))
     grid.add_column("Batch size", justify="right", no_wrap=True)
     grid.add_column("Framework", no_wrap=True)
     for machine in table.machines:
@@ -33,6 +31,7 @@ def render(table: Table, console: Console, *, palette: str = "report", intervals
         previous = row.batch_size
         cells = [_cell(cell, marks, palette, intervals) for cell in row.cells]
         grid.add_row(size, Text(row.label), *cells)
+    console.print(Text(table.title, style="italic"))
     console.print(grid)
     for line in legend(table, marks, intervals):
         console.print(Text(line), style="dim")
