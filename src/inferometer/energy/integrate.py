@@ -110,7 +110,7 @@ def span_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -> J
         return _sampled(window, traits, start_ns, end_ns)
     trouble = _interruption(window, traits, start_ns, end_ns)
     anchors = find_anchors(window, traits)
-    low, high = bounds(anchors, start_ns, end_ns, traits.resolution)
+    low, high = bounds(anchors, traits, start_ns, end_ns)
     if trouble or high is None:
         return Joules("unresolved", None, low, None, trouble or "no reading encloses the span")
     times = anchors.time_ns
@@ -129,7 +129,7 @@ def steady_energy(
     inner = (anchors.low_ns >= start_ns) & (anchors.high_ns <= end_ns)
     if trouble or np.count_nonzero(inner) <= MIN_INTERVALS:
         return span_energy(window, traits, start_ns, end_ns)
-    low, high = bounds(anchors, start_ns, end_ns, traits.resolution)
+    low, high = bounds(anchors, traits, start_ns, end_ns)
     energy, sigma, freedom = _slope(anchors, inner, traits, (start_ns, end_ns), iteration_s)
     half = student_t95(freedom) * sigma
     low = max(low, energy - half)
@@ -168,19 +168,31 @@ def _slope(
     return float(power * total_s), math.sqrt(sum(variances)), len(times) - 2
 
 
-def bounds(
-    anchors: Anchors, start_ns: int, end_ns: int, resolution_j: float = 0.0
-) -> tuple[float, float | None]:
-    """Return the least and the most that a monotonic counter allows for the span; None: no update encloses it."""
-    joules = anchors.energy_j
-    inner_first = int(np.searchsorted(anchors.low_ns, start_ns, "left"))
-    inner_last = int(np.searchsorted(anchors.high_ns, end_ns, "right")) - 1
-    low = float(joules[inner_last] - joules[inner_first]) if inner_last > inner_first else 0.0
-    outer_first = int(np.searchsorted(anchors.high_ns, start_ns, "right")) - 1
-    outer_last = int(np.searchsorted(anchors.low_ns, end_ns, "left"))
-    if outer_first < 0 or outer_last >= len(joules):
-        return max(low - resolution_j, 0.0), None
-    return max(low - resolution_j, 0.0), float(joules[outer_last] - joules[outer_first]) + resolution_j
+def bounds(anchors: Anchors, traits: Traits, start_ns: int, end_ns: int) -> tuple[float, float | None]:
+    """Return the least and the most that the span can have taken; None: no update encloses it.
+
+    Joules at a moment lie between those of the latest update before it and those of the first after it, and cannot have
+    risen faster than the device's largest power since the former.
+    """
+    at_start, at_end = (_joules_at(anchors, traits, moment) for moment in (start_ns, end_ns))
+    if at_start[0] is None or at_end[1] is None:
+        first = anchors.energy_j[0] if len(anchors) else 0.0
+        known = (at_end[0] or first) - (at_start[1] if at_start[1] is not None else first)
+        return max(float(known) - traits.resolution, 0.0), None
+    low = (at_end[0] or 0.0) - (at_start[1] if at_start[1] is not None else math.inf)
+    return max(low - traits.resolution, 0.0), at_end[1] - at_start[0] + traits.resolution
+
+
+def _joules_at(anchors: Anchors, traits: Traits, moment_ns: int) -> tuple[float | None, float | None]:
+    """Return the least and the most joules counted by a moment; None where no update is before or after it."""
+    before = int(np.searchsorted(anchors.high_ns, moment_ns, "right")) - 1
+    after = int(np.searchsorted(anchors.low_ns, moment_ns, "left"))
+    low = float(anchors.energy_j[before]) if before >= 0 else None
+    high = float(anchors.energy_j[after]) if after < len(anchors) else None
+    if low is not None and high is not None:
+        elapsed_s = (moment_ns - int(anchors.low_ns[before])) / 1e9
+        high = min(high, low + traits.max_power_w * elapsed_s)
+    return low, high
 
 
 def combine(parts: Sequence[Joules]) -> Joules:

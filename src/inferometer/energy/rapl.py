@@ -7,6 +7,7 @@ die of a multi-die package whose dies show one counter) is metered once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -49,7 +50,9 @@ class RaplMeter:
         label = f"{zone.parent} {zone.name}".strip()
         self.device = Device(zone.uid, label, kind, "rapl")
         largest_j = int((zone.path / "max_energy_range_uj").read_text()) / 1e6
-        self.traits = Traits("counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=MAX_POWER_W)
+        self.traits = Traits(
+            "counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=_largest_power_w(zone.path)
+        )
         self._path = zone.path / "energy_uj"
         self._file: int | None = os.open(self._path, os.O_RDONLY)
         try:
@@ -78,6 +81,15 @@ class RaplMeter:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _largest_power_w(folder: Path) -> float:
+    """Return more than the zone can draw: three times its largest power limit, where it tells one."""
+    limits = []
+    for path in folder.glob("constraint_*_power_limit_uw"):
+        with contextlib.suppress(OSError, ValueError):
+            limits.append(int(path.read_text()) / 1e6)
+    return min(3 * max(limits, default=0.0) or MAX_POWER_W, MAX_POWER_W)
 
 
 def find(environ: Mapping[str, str]) -> Found:

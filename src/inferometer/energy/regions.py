@@ -123,7 +123,8 @@ class Profile:
         self.session.start()
         self._lock = threading.Lock()
         self._totals: dict[tuple[int, Any], Total] = {}
-        self._threads: dict[int, int] = {}
+        self._thread = threading.local()
+        self._numbers = itertools.count()
 
     def region(self, name: str) -> Region:
         """Return a region: use it with `with`, or as a decorator."""
@@ -131,7 +132,10 @@ class Profile:
 
     def begin(self, name: str, key: Any = None) -> Visit:
         """Enter a region; ``key`` tells regions of one name apart."""
-        total = self.define(name, key)
+        return self.enter(self.define(name, key))
+
+    def enter(self, total: Total) -> Visit:
+        """Enter a region that was defined, possibly by another thread."""
         with self._lock:
             total.visits += 1
         self.session.sampler.read_fast()
@@ -139,9 +143,10 @@ class Profile:
 
     def define(self, name: str, key: Any = None) -> Total:
         """Return this thread's total of a region, made on first use."""
-        ident = threading.get_ident()
         with self._lock:
-            thread = self._threads.setdefault(ident, len(self._threads))
+            if not hasattr(self._thread, "number"):  # a thread's ident is used again after its end
+                self._thread.number = next(self._numbers)
+            thread = int(self._thread.number)
             return self._totals.setdefault((thread, name if key is None else key), Total(name, thread))
 
     def end(self, visit: Visit) -> None:
@@ -156,13 +161,21 @@ class Profile:
             self._settle(visit.total)
 
     def results(self) -> Results:
-        """Return the energy of every region visited so far."""
+        """Return the energy of every region so far, by thread and then by first use."""
+        totals = self.totals()
+        self.wait()
+        return Results(tuple(self.energy_of(total) for total in totals))
+
+    def totals(self) -> list[Total]:
+        """Return every region so far, by thread and then by first use."""
         with self._lock:
-            totals = list(self._totals.values())
-        ends = [end for total in totals for _, end in total.pending]
+            return sorted(self._totals.values(), key=lambda total: total.thread)
+
+    def wait(self) -> None:
+        """Wait for the meters' updates that enclose the last visit."""
+        ends = [end for total in self.totals() for _, end in total.pending]
         if ends and self.session.meters:
-            self.session.span(max(ends), max(ends))  # waits for the updates that enclose the last visit
-        return Results(tuple(self._reckon(total) for total in totals))
+            self.session.span(max(ends), max(ends))
 
     def close(self) -> None:
         """Stop sampling and let go of the meters."""
@@ -182,7 +195,8 @@ class Profile:
             meter.device.uid: self.session.parts(meter.device.uid, merged) for meter in self.session.meters
         }
 
-    def _reckon(self, total: Total) -> RegionEnergy:
+    def energy_of(self, total: Total) -> RegionEnergy:
+        """Return one region's energy, from the readings there are."""
         with self._lock:
             spans, visits, time_ns = list(total.pending), total.visits, total.time_ns
         energies = self._energies(spans)

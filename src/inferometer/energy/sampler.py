@@ -274,6 +274,7 @@ class Sampler:
         while self.clock.now_ns() < end_ns and any(self._behind(c, at_ns) for c in self.channels.values()):
             if self.running:
                 self.clock.wait(self.clock.now_ns() + 5_000_000, threading.Event())
+                self.read_fast()
             elif self.next_ns < end_ns:
                 self.clock.wait(self.next_ns, threading.Event())
                 self.step()

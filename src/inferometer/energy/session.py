@@ -49,6 +49,7 @@ class Session:
         self.characterized = characterized or {}
         self.sampler = Sampler(meters, clock, pace_s=pace_s)
         self._idle: list[tuple[int, int, str]] = []
+        self._idle_known: dict[tuple[str, int, int], float] = {}
 
     @property
     def meters(self) -> tuple[Meter, ...]:
@@ -125,10 +126,20 @@ class Session:
         for start_ns, end_ns, label in self._idle:
             if before_ns is not None and start_ns > before_ns:
                 continue
-            joules = self._span(self.sampler.channels[uid], start_ns, end_ns, steady=True)
-            if joules.energy_j is not None:
-                found[label] = joules.energy_j / ((end_ns - start_ns) / 1e9)
+            watts = self._idle_power(uid, start_ns, end_ns)
+            if watts is not None:
+                found[label] = watts
         return found
+
+    def _idle_power(self, uid: str, start_ns: int, end_ns: int) -> float | None:
+        """Return mean power, reckoned once a stretch: a run asks for it at every cell."""
+        key = (uid, start_ns, end_ns)
+        if key not in self._idle_known:
+            joules = self.steady(uid, start_ns, end_ns)
+            if joules.energy_j is None:
+                return None
+            self._idle_known[key] = joules.energy_j / ((end_ns - start_ns) / 1e9)
+        return self._idle_known[key]
 
     def window_s(self, target: float = 0.01, limit_s: float = 10.0) -> float:
         """Return how long a cell's loops should be metered for a 95 % interval of ± ``target``; 0.0 without a meter."""
@@ -190,7 +201,7 @@ class Session:
 
     def _enclosing_s(self) -> float:
         periods = [m.traits.period_s for m in self.meters]
-        return min(max([0.05, *(3 * p for p in periods)]), 5.0)
+        return min(max([0.25, *(3 * p for p in periods)]), 5.0)
 
     def _span(self, channel: Channel, start_ns: int, end_ns: int, steady: bool = False) -> Joules:
         window = channel.track.window(start_ns, end_ns)
