@@ -15,8 +15,6 @@ from __future__ import annotations
 from inferometer.energy.regions import (
     Profile,
     Region,
-    RegionEnergy,
-    Results,
     begin,
     configure,
     end,
@@ -24,6 +22,7 @@ from inferometer.energy.regions import (
     reset,
     results,
 )
+from inferometer.energy.results import RegionEnergy, Results
 from inferometer.energy.session import Session, open_session
 
 __all__ = [

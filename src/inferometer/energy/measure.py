@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inferometer.energy.integrate import Joules
+from inferometer.energy.joules import Joules
 from inferometer.energy.readings import Device
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 
 from inferometer.energy.broker import Address, Connection
-from inferometer.energy.integrate import find_anchors
 from inferometer.energy.sampler import Channel
 from inferometer.energy.session import Session
 from inferometer.energy.wire import Registered, encode_reading, encode_registration
@@ -58,6 +57,8 @@ class Publisher:
 
 def latest(channel: Channel) -> tuple[int, int] | None:
     """Return a meter's latest update as microjoules since sampling began and microseconds of this host's clock."""
+    from inferometer.energy.integrate import find_anchors
+
     last_ns = channel.track.last_ns
     if not last_ns:
         return None

@@ -10,10 +10,12 @@ import threading
 from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 Kind = Literal["counter", "power"]
 
@@ -159,6 +161,8 @@ class Track:
 
     def window(self, start_ns: int, end_ns: int, margin: int = 4) -> Window:
         """Return the readings from ``margin`` before ``start_ns`` to ``margin`` after ``end_ns``."""
+        import numpy as np  # not at the top: importing the package stays cheap
+
         with self._lock:
             low = max(bisect_left(self._after, start_ns) - margin, 0)
             high = min(bisect_right(self._before, end_ns) + margin, len(self._before))

@@ -7,19 +7,17 @@ to back have an energy where a single one would be too short for the meter.
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from inferometer.energy.integrate import Joules, combine, merge_spans
+from inferometer.energy.joules import Joules, combine
+from inferometer.energy.results import RegionEnergy, Results
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
 from inferometer.records import DeviceEnergy
@@ -29,69 +27,9 @@ R = TypeVar("R")
 
 JOINED_GAP_NS = 1_000_000
 SETTLE_AT = 4096  # visits kept before they are summed up
-COLUMNS = (
-    "thread", "region", "visits", "time_s", "device_name", "device_uid", "device_type", "meter", "source",
-    "energy_j", "low_j", "high_j", "power_w", "reason",
-)  # fmt: skip
+SETTLED_AFTER_NS = 10_000_000_000  # by then every meter's updates have enclosed a visit
 
-
-@dataclass(frozen=True)
-class RegionEnergy:
-    """One region as visited by one thread: seconds are always known, joules where a meter could tell."""
-
-    name: str
-    thread: int  # 0, 1, ... by first appearance
-    visits: int
-    seconds: float
-    devices: tuple[DeviceEnergy, ...]
-    reason: str = ""  # "no meter: ..." where no device is metered
-
-    @property
-    def energy_j(self) -> float | None:
-        """Return the joules of the one metered device, or of all together; None if any is unknown or none is metered."""
-        known = [d.energy_j for d in self.devices]
-        if not known or any(v is None for v in known):
-            return None
-        return sum(v for v in known if v is not None)
-
-
-@dataclass(frozen=True)
-class Results:
-    """Every region's energy; a row a region, thread and device in `rows`, `to_pandas` and `to_csv`."""
-
-    regions: tuple[RegionEnergy, ...]
-
-    def __iter__(self) -> Iterator[RegionEnergy]:
-        return iter(self.regions)
-
-    def __getitem__(self, name: str) -> RegionEnergy:
-        """Return the first region of that name; KeyError if there is none."""
-        for region in self.regions:
-            if region.name == name:
-                return region
-        raise KeyError(name)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one mapping a row with the keys `COLUMNS`; None where a value is not known."""
-        return [row for region in self.regions for row in _rows(region)]
-
-    def to_pandas(self) -> Any:
-        """Return a pandas DataFrame; UsageError if pandas is not installed."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise UsageError("pandas is not installed; install inferometer[pandas]") from error
-        return pandas.DataFrame(self.rows(), columns=list(COLUMNS))
-
-    def to_csv(self, path: str | Path | None = None) -> str:
-        """Return the rows as CSV, and write them to ``path`` if one is given."""
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows())
-        if path is not None:
-            Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
-        return text.getvalue()
+Stretch = tuple[int, int, int]  # start, end, and how much of it visits cover (ns)
 
 
 @dataclass
@@ -102,7 +40,8 @@ class Total:
     thread: int
     visits: int = 0
     time_ns: int = 0
-    pending: list[tuple[int, int]] = field(default_factory=list)
+    limit: int = SETTLE_AT
+    pending: list[Stretch] = field(default_factory=list)
     settled: dict[str, list[Joules]] = field(default_factory=dict)
 
 
@@ -155,8 +94,8 @@ class Profile:
         self.session.sampler.read_fast()
         with self._lock:
             visit.total.time_ns += end_ns - visit.start_ns
-            visit.total.pending.append((visit.start_ns, end_ns))
-            full = len(visit.total.pending) >= SETTLE_AT
+            visit.total.pending.append((visit.start_ns, end_ns, end_ns - visit.start_ns))
+            full = len(visit.total.pending) >= visit.total.limit
         if full:
             self._settle(visit.total)
 
@@ -173,7 +112,7 @@ class Profile:
 
     def wait(self) -> None:
         """Wait for the meters' updates that enclose the last visit."""
-        ends = [end for total in self.totals() for _, end in total.pending]
+        ends = [end for total in self.totals() for _, end, _ in total.pending]
         if ends and self.session.meters:
             self.session.span(max(ends), max(ends))
 
@@ -182,17 +121,30 @@ class Profile:
         self.session.close()
 
     def _settle(self, total: Total) -> None:
+        """Join visits that follow one another, and sum up those that the meters have gone past."""
+        enclosed_ns = self.session.sampler.clock.now_ns() - SETTLED_AFTER_NS
         with self._lock:
-            spans, total.pending = total.pending, []
-        for uid, parts in self._energies(spans).items():
+            total.pending = join_visits(total.pending)
+            total.limit = max(2 * len(total.pending), SETTLE_AT)
+            old = [visit for visit in total.pending if visit[1] < enclosed_ns]
+            if len(old) < SETTLE_AT // 2:
+                return
+            total.pending = [visit for visit in total.pending if visit[1] >= enclosed_ns]
+        for uid, parts in self._energies(old).items():
             total.settled.setdefault(uid, []).append(combine(parts))
 
-    def _energies(self, spans: list[tuple[int, int]]) -> dict[str, list[Joules]]:
-        if not spans:
+    def _energies(self, visits: list[Stretch]) -> dict[str, list[Joules]]:
+        joined = join_visits(visits)
+        if not joined:
             return {}
-        merged = merge_spans(spans, JOINED_GAP_NS)
+        spans = [(start, end) for start, end, _ in joined]
+        shares = [covered / max(end - start, 1) for start, end, covered in joined]
         return {
-            meter.device.uid: self.session.parts(meter.device.uid, merged) for meter in self.session.meters
+            meter.device.uid: [
+                _share(joules, share)
+                for joules, share in zip(self.session.parts(meter.device.uid, spans), shares, strict=True)
+            ]
+            for meter in self.session.meters
         }
 
     def energy_of(self, total: Total) -> RegionEnergy:
@@ -214,6 +166,26 @@ class Profile:
         return RegionEnergy(
             total.name, total.thread, visits, time_ns / 1e9, tuple(devices), self.session.reason
         )
+
+
+def join_visits(visits: Iterable[Stretch]) -> list[Stretch]:
+    """Return the visits in order, those joined that lie at most `JOINED_GAP_NS` apart or overlap (recursion)."""
+    joined: list[Stretch] = []
+    for start, end, covered in sorted(visits):
+        if joined and start - joined[-1][1] <= JOINED_GAP_NS:
+            first, last, before = joined[-1]
+            overlap = max(last - start, 0)
+            joined[-1] = (first, max(end, last), before + max(covered - overlap, 0))
+        else:
+            joined.append((start, end, covered))
+    return joined
+
+
+def _share(joules: Joules, share: float) -> Joules:
+    """Return the part of a stretch's energy that its visits have: what lies between them draws the same power or less."""
+    energy = None if joules.energy_j is None else joules.energy_j * share
+    low = None if joules.low_j is None else joules.low_j * share
+    return Joules(joules.source, energy, low, joules.high_j, joules.reason)
 
 
 class Region(AbstractContextManager["Region"]):
@@ -247,27 +219,6 @@ class Region(AbstractContextManager["Region"]):
             self._visits.stack = []
         stack: list[Visit] = self._visits.stack
         return stack
-
-
-def _rows(region: RegionEnergy) -> Iterable[dict[str, Any]]:
-    head = {"thread": region.thread, "region": region.name, "visits": region.visits, "time_s": region.seconds}
-    blank = dict.fromkeys(itertools.islice(COLUMNS, 4, None))
-    if not region.devices:
-        yield head | blank | {"source": "none", "reason": region.reason}
-    for device in region.devices:
-        power = device.energy_j / region.seconds if device.energy_j is not None and region.seconds else None
-        yield head | {
-            "device_name": device.device_name,
-            "device_uid": device.device_uid,
-            "device_type": device.device_type,
-            "meter": device.meter,
-            "source": device.source,
-            "energy_j": device.energy_j,
-            "low_j": device.low_j,
-            "high_j": device.high_j,
-            "power_w": power,
-            "reason": device.reason,
-        }
 
 
 _default: dict[

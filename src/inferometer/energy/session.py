@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,15 +10,7 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.discover import Absence, discover
-from inferometer.energy.integrate import (
-    Joules,
-    aliases,
-    combine,
-    merge_spans,
-    needed_window_s,
-    span_energy,
-    steady_energy,
-)
+from inferometer.energy.joules import Joules, aliases, combine, merge_spans, needed_window_s
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.energy.selection import Selection
@@ -71,6 +64,7 @@ class Session:
 
     def start(self) -> None:
         """Begin to sample."""
+        importlib.import_module("inferometer.energy.integrate")  # now, not between two cells
         self.sampler.start()
 
     def stop(self) -> None:
@@ -204,11 +198,15 @@ class Session:
         return min(max([0.25, *(3 * p for p in periods)]), 5.0)
 
     def _span(self, channel: Channel, start_ns: int, end_ns: int, steady: bool = False) -> Joules:
+        from inferometer.energy.integrate import span_energy, steady_energy
+
         window = channel.track.window(start_ns, end_ns)
         reckon = steady_energy if steady else span_energy
         return reckon(window, channel.meter.traits, start_ns, end_ns)
 
     def _device_energy(self, channel: Channel, loops: Sequence[Span]) -> DeviceEnergy:
+        from inferometer.energy.integrate import steady_energy
+
         traits, device = channel.meter.traits, channel.meter.device
         longest_ns = max(end - start for start, end, _ in loops)
         gap_ns = max(SAME_LOOP_GAP_NS, round(longest_ns * SAME_LOOP_GAP_SHARE))

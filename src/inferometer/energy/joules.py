@@ -1,0 +1,98 @@
+"""Energy of a span with its interval, sums of such, and how long to measure: arithmetic that needs no readings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inferometer.energy.readings import Traits
+from inferometer.records import EnergySource
+
+Z95 = 1.959964
+SWING = 0.5  # how far power may deviate from its mean within an iteration, as a share of the mean
+
+
+@dataclass(frozen=True)
+class Joules:
+    """Energy of a span: estimate, 95 % interval and where it comes from; None where nothing is known."""
+
+    source: EnergySource
+    energy_j: float | None = None
+    low_j: float | None = None
+    high_j: float | None = None
+    reason: str = ""
+
+    def scaled(self, factor: float) -> Joules:
+        """Return this energy times ``factor``."""
+        low, mid, high = (None if v is None else v * factor for v in (self.low_j, self.energy_j, self.high_j))
+        return Joules(self.source, mid, low, high, self.reason)
+
+
+def student_t95(freedom: float) -> float:
+    """Return the two-sided 95 % quantile of Student's t (Cornish-Fisher expansion; within 1 % from 4 degrees on)."""
+    z, v = Z95, max(freedom, 1.0)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / v + second / v**2 + third / v**3
+
+
+def combine(parts: Sequence[Joules]) -> Joules:
+    """Return the energy of several spans together: bounds add up, and one unknown part makes the sum unresolved."""
+    if len(parts) == 1:
+        return parts[0]
+    lows = [p.low_j for p in parts]
+    highs = [p.high_j for p in parts]
+    low = sum(v for v in lows if v is not None)
+    high = None if any(v is None for v in highs) else sum(v for v in highs if v is not None)
+    bad = next((p for p in parts if p.energy_j is None), None)
+    if bad is not None:
+        return Joules("unresolved", None, low, high, bad.reason)
+    source: EnergySource = "sampled" if any(p.source == "sampled" for p in parts) else "counter"
+    return Joules(source, sum(p.energy_j or 0.0 for p in parts), low, high)
+
+
+def merge_spans(spans: Sequence[tuple[int, int]], gap_ns: int) -> list[tuple[int, int]]:
+    """Return the spans in order, those joined that overlap or lie at most ``gap_ns`` apart."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start - merged[-1][1] <= gap_ns:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def aliases(iteration_s: float, period_s: float, updates: int) -> bool:
+    """Tell whether iterations so long keep nearly one phase to a meter's updates over so many of them.
+
+    The phase moves by the part of ``period_s`` that is no whole number of iterations (or the reverse); unless it goes
+    round at least once over the span, a meter that looks at part of the time sees one part of the iteration only.
+    """
+    if not iteration_s or not period_s:
+        return False
+    ratio = max(iteration_s, period_s) / min(iteration_s, period_s)
+    return ratio < 50 and abs(ratio - round(ratio)) * updates < 1
+
+
+def phase_shifts(iteration_s: float, period_s: float, trials: int) -> list[float]:
+    """Return the pauses (s) before each of several trials that spread their phases evenly over the shorter of the two."""
+    step = min(iteration_s, period_s) / trials
+    return [0.0] + [step] * (trials - 1)
+
+
+def needed_window_s(traits: Traits, target: float, edge_s: float) -> float:
+    """Return how long back-to-back loops must be metered for a 95 % interval of ± ``target``, by the same terms as above.
+
+    ``edge_s``: how well an update's time is known. Where the counter is not known to integrate, a scatter of 3 % between
+    updates is taken; for sampled power 10 % between readings.
+    """
+    if traits.kind == "power":
+        spacing = max(traits.period_s, traits.window_s, 0.05)
+        return float((student_t95(100) * 0.10 / target) ** 2 * spacing)
+    ends = math.sqrt(2 * edge_s**2 / 12 + 2 * (SWING * traits.period_s / 2) ** 2 / 3)
+    window = student_t95(20) * ends / target
+    if not traits.integrates:
+        window = math.hypot(window, (Z95 * 0.03 / target) ** 2 * traits.period_s)
+    return window

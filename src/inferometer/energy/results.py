@@ -1,0 +1,99 @@
+"""What regions took: rows for people, CSV and pandas."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import UsageError
+from inferometer.records import DeviceEnergy
+
+COLUMNS = (
+    "thread", "region", "visits", "time_s", "device_name", "device_uid", "device_type", "meter", "source",
+    "energy_j", "low_j", "high_j", "power_w", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RegionEnergy:
+    """One region as visited by one thread: seconds are always known, joules where a meter could tell."""
+
+    name: str
+    thread: int  # 0, 1, ... by first appearance
+    visits: int
+    seconds: float
+    devices: tuple[DeviceEnergy, ...]
+    reason: str = ""  # "no meter: ..." where no device is metered
+
+    @property
+    def energy_j(self) -> float | None:
+        """Return the joules of the one metered device, or of all together; None if any is unknown or none is metered."""
+        known = [d.energy_j for d in self.devices]
+        if not known or any(v is None for v in known):
+            return None
+        return sum(v for v in known if v is not None)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every region's energy; a row a region, thread and device in `rows`, `to_pandas` and `to_csv`."""
+
+    regions: tuple[RegionEnergy, ...]
+
+    def __iter__(self) -> Iterator[RegionEnergy]:
+        return iter(self.regions)
+
+    def __getitem__(self, name: str) -> RegionEnergy:
+        """Return the first region of that name; KeyError if there is none."""
+        for region in self.regions:
+            if region.name == name:
+                return region
+        raise KeyError(name)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one mapping a row with the keys `COLUMNS`; None where a value is not known."""
+        return [row for region in self.regions for row in _rows(region)]
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame; UsageError if pandas is not installed."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise UsageError("pandas is not installed; install inferometer[pandas]") from error
+        return pandas.DataFrame(self.rows(), columns=list(COLUMNS))
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the rows as CSV, and write them to ``path`` if one is given."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows())
+        if path is not None:
+            Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
+        return text.getvalue()
+
+
+def _rows(region: RegionEnergy) -> Iterable[dict[str, Any]]:
+    head = {"thread": region.thread, "region": region.name, "visits": region.visits, "time_s": region.seconds}
+    blank = dict.fromkeys(itertools.islice(COLUMNS, 4, None))
+    if not region.devices:
+        yield head | blank | {"source": "none", "reason": region.reason}
+    for device in region.devices:
+        power = device.energy_j / region.seconds if device.energy_j is not None and region.seconds else None
+        yield head | {
+            "device_name": device.device_name,
+            "device_uid": device.device_uid,
+            "device_type": device.device_type,
+            "meter": device.meter,
+            "source": device.source,
+            "energy_j": device.energy_j,
+            "low_j": device.low_j,
+            "high_j": device.high_j,
+            "power_w": power,
+            "reason": device.reason,
+        }

@@ -1,0 +1,246 @@
+"""The runner's side: idle power, the device that worked, windows, reasons, what is stored."""
+
+import dataclasses
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
+
+from inferometer.energy import open_session, stored
+from inferometer.energy.discover import Absence, discover
+from inferometer.energy.joules import aliases, phase_shifts
+from inferometer.energy.readings import Device, Reading, Track, Traits
+from inferometer.energy.sampler import Sampler
+from inferometer.energy.selection import Selection
+from inferometer.energy.session import Session
+from inferometer.energy.simulated import PowerCurve, SimulatedClock, SimulatedMeter
+from inferometer.errors import MeterError, UsageError
+
+IDLE_THEN_WORK = PowerCurve((0, 4, 8, 20, 40), (60, 90, 300, 61))  # idle, model loaded, work, idle
+
+
+def machine(device, *parts):
+    clock = SimulatedClock()
+    meters = [
+        SimulatedMeter(curve, clock, traits, faults, Device(uid, uid, type_, "sim"))
+        for uid, type_, curve, traits, faults in parts
+    ]
+    session = Session(meters, device=device, clock=clock)
+    run(session, clock, 30)
+    session.mark_idle(1 * S, 4 * S, "before")
+    session.mark_idle(5 * S, 8 * S, "loaded")
+    session.mark_idle(25 * S, 29 * S, "after")
+    return session
+
+
+def gpu(uid, curve=IDLE_THEN_WORK):
+    return (uid, "gpu", curve, GPU_COUNTER, GPU_FAULTS)
+
+
+def cpu(uid, curve=IDLE_THEN_WORK, type_="cpu"):
+    return (uid, type_, curve, RAPL_COUNTER, RAPL_FAULTS)
+
+
+def test_idle_power_by_label_and_net_of_the_loaded_model():
+    energy = machine("cuda:0", gpu("g0")).energy(loops(9, 0.5, 20))
+    assert energy.primary == "g0"
+    assert energy.idle_w["before"] == pytest.approx(60, rel=0.02)
+    assert energy.idle_w["loaded"] == pytest.approx(90, rel=0.02)
+    assert "after" not in energy.idle_w  # it lies after these loops
+    (device,) = energy.devices
+    assert device.idle_w == pytest.approx(90, rel=0.02)
+    assert device.energy_j == pytest.approx(3000, rel=0.01)
+    assert (device.seconds, device.images) == (pytest.approx(10), 20 * 64)
+
+
+def test_the_gpu_that_worked_is_found_by_its_energy_above_idle():
+    busy_but_steady = PowerCurve.steady(350, 40)  # another user's: more joules, none above idle
+    session = machine("cuda:1", gpu("g0", busy_but_steady), gpu("g1"), cpu("package-0"))
+    energy = session.energy(loops(9, 0.5, 20))
+    assert energy.primary == "g1"
+    assert len(energy.devices) == 3
+
+
+def test_for_a_cpu_cell_the_package_not_the_gpu_nor_the_memory():
+    session = machine("cpu", gpu("g0"), cpu("package-0"), cpu("dram", type_="dram"))
+    assert session.energy(loops(9, 0.5, 20)).primary == "package-0"
+
+
+def test_a_gpu_cell_without_a_gpu_meter_names_the_reason():
+    clock = SimulatedClock()
+    meter = SimulatedMeter(
+        IDLE_THEN_WORK, clock, RAPL_COUNTER, device=Device("package-0", "p", "cpu", "rapl")
+    )
+    absence = Absence("nvml", "gpu", "no driver", "install it")
+    session = Session([meter], [absence], device="cuda:0", clock=clock)
+    run(session, clock, 20)
+    energy = session.energy(loops(9, 0.5, 20))
+    assert energy.primary == ""
+    assert energy.reason == "no meter: nvml: no driver (install it)"
+    assert energy.devices[0].energy_j is not None  # the package's energy is kept all the same
+    assert session.window_s() == 0.0
+
+
+def test_loops_with_pauses_between_them_leave_the_pauses_out():
+    curve = PowerCurve.cycles(300, 60, 4.0, 0.5, 40)  # 2 s of work, 2 s of pause
+    session = machine("cuda:0", gpu("g0", curve))
+    spans = [(i * 4 * S, i * 4 * S + 2 * S, 8) for i in range(1, 6)]
+    (device,) = session.energy(spans).devices
+    assert device.seconds == 10
+    assert device.low_j <= 3000 <= device.high_j
+    assert device.energy_j == pytest.approx(3000, rel=0.05)
+
+
+def test_no_meter_at_all():
+    session = Session([], [Absence("nvml", "gpu", "no driver"), Absence("rapl", "cpu", "none", "modprobe")])
+    assert session.energy([(1, 2, 3)]).reason == "no meter: nvml: no driver; rapl: none (modprobe)"
+    assert session.window_s() == 0.0
+    assert session.flags([(1, 2, 3)]) == ()
+    assert len(session.describe()) == 2
+    session.start()
+    session.stop()
+
+
+def test_windows_follow_the_meter():
+    def window(traits, type_="gpu", device="cuda:0", **options):
+        meter = SimulatedMeter(
+            PowerCurve.steady(1, 1), SimulatedClock(), traits, device=Device("u", "n", type_, "m")
+        )
+        return Session([meter], device=device).window_s(**options)
+
+    assert 3 < window(GPU_COUNTER) < 8
+    assert window(GPU_COUNTER, target=0.001) == 10.0
+    assert window(GPU_COUNTER, target=0.001, limit_s=60) > 30
+    assert window(RAPL_COUNTER, "cpu", "cpu") == 1.0
+    assert window(Traits("power", 0.1, 1.0)) == 10.0
+    assert window(GPU_COUNTER, "gpu", "cpu") == 0.0
+
+
+def test_what_is_stored_survives_json():
+    session = machine("cuda:0", gpu("g0"))
+    energy = session.energy(loops(9, 0.5, 20))
+    assert msgspec.json.decode(msgspec.json.encode(energy), type=type(energy)) == energy
+    (facts,) = msgspec.json.decode(msgspec.json.encode(session.describe()))
+    assert facts["uid"] == "g0" and facts["kind"] == "counter" and facts["reads"] > 100
+
+
+def test_conditions_are_summarized_over_the_loops_and_throttling_is_flagged():
+    clock = SimulatedClock()
+    meter = SimulatedMeter(IDLE_THEN_WORK, clock)
+    meter.conditions = lambda: {
+        "temperature_c": clock.time_ns // S,
+        "throttle": "power cap" if clock.time_ns > 9 * S else "",
+    }
+    session = Session([meter], device="cuda:0", clock=clock)
+    run(session, clock, 20)
+    assert session.flags(loops(2, 0.5, 4)) == ()
+    assert session.flags(loops(5, 0.5, 20)) == ("throttled: sim:0: power cap",)
+    low, high = session.conditions(loops(5, 0.5, 20))["sim:0"]["temperature_c"]
+    assert 5 <= low <= 7 and 13 <= high <= 15
+
+
+def test_the_sampler_encloses_updates_at_two_reads_each():
+    clock = SimulatedClock()
+    meter = SimulatedMeter(
+        PowerCurve.steady(200, 70), clock, GPU_COUNTER, dataclasses.replace(GPU_FAULTS, jitter_s=0)
+    )
+    sampler = Sampler([meter], clock)
+    while sampler.next_ns < 60 * S:
+        clock.time_ns = max(clock.time_ns, sampler.next_ns)
+        sampler.step()
+    (channel,) = sampler.channels.values()
+    assert channel.hunt.locked
+    assert channel.hunt.period_ns == pytest.approx(1e8, rel=1e-3)
+    assert channel.edge_s < 0.02
+    assert channel.cost.reads < 2.4 * 600  # two reads an update, and few more
+
+
+def test_costly_reads_slow_the_pace():
+    class CostlyClock(SimulatedClock):
+        def cpu_ns(self):
+            return self.time_ns  # every read burns processor time
+
+    clock = CostlyClock()
+    meter = SimulatedMeter(PowerCurve.steady(200, 70), clock, GPU_COUNTER, GPU_FAULTS)
+    sampler = Sampler([meter], clock)
+    sampler._processors = 2
+    while sampler.next_ns < 60 * S:
+        clock.time_ns = max(clock.time_ns, sampler.next_ns)
+        sampler.step()
+    (channel,) = sampler.channels.values()
+    assert channel.cost.cpu_s * channel.cost.reads / 60 < 0.02
+    assert channel.cost.reads > 60  # but never slower than the pace that energies need
+
+
+def test_memory_is_bounded_and_the_joules_stay_exact():
+    track = Track(RAPL_COUNTER, limit=1000)
+    for i in range(50_000):
+        track.append(Reading(i * 1000, i * 1000 + 10, i * 0.001))
+    assert len(track) <= 1000
+    window = track.window(0, 50_000_000)
+    assert window.energy_j[-1] == pytest.approx(49.999)
+    assert window.energy_j[0] == 0
+
+
+def test_iterations_in_step_with_updates_are_recognized_and_phases_spread():
+    assert aliases(0.1, 0.1, 50)
+    assert aliases(0.05, 0.1, 50)
+    assert aliases(0.2001, 0.1, 50)
+    assert not aliases(0.043, 0.1, 50)
+    assert not aliases(0.0, 0.1, 50)
+    assert phase_shifts(0.1, 0.1, 4) == pytest.approx([0, 0.025, 0.025, 0.025])
+
+
+def test_a_plug_in_that_fails_is_an_absence(monkeypatch):
+    class Point:
+        name, value = "broken", "somebody.meters:find"
+
+        @staticmethod
+        def load():
+            raise ImportError("no such module")
+
+    monkeypatch.setattr("inferometer.energy.plugins.entry_points", lambda group: [Point])
+    found = discover(Selection.parse(["broken"]), {})
+    assert found.meters == ()
+    assert found.absences[-1].line == "broken: failed with ImportError: no such module"
+
+
+def test_terms_that_mean_nothing():
+    for terms in (["colour=red"], ["!"], ["type="]):
+        with pytest.raises(UsageError):
+            open_session("cpu", terms)
+
+
+def test_characterizations_are_kept_and_quoted(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
+    facts = {"uid": "sim:0", "counter": {"period_s": 0.02, "integrates": True}, "measured_at": "2026"}
+    stored.save("sim:0", facts)
+    meter = SimulatedMeter(
+        IDLE_THEN_WORK, SimulatedClock(), dataclasses.replace(GPU_COUNTER, integrates=False)
+    )
+    assert stored.apply_stored([meter]) == {"sim:0": facts}
+    assert (meter.traits.period_s, meter.traits.integrates) == (0.02, True)
+    stored.path_of("sim:0").write_text("garbage")
+    assert stored.load("sim:0") is None
+    monkeypatch.setenv("INFEROMETER_METERS", "/proc/nowhere")
+    with pytest.raises(MeterError, match="INFEROMETER_METERS"):
+        stored.save("sim:0", facts)
+
+
+IMPORT = """
+import sys, time
+begin = time.process_time()
+import inferometer.energy, inferometer.ema
+spent = time.process_time() - begin
+heavy = {"torch", "tensorflow", "jax", "onnxruntime", "pandas", "scipy", "numpy", "paho", "pynvml", "plotly", "click", "rich"}
+print(spent, sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_importing_the_energy_part_pulls_in_no_framework():
+    out = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout
+    spent, loaded = out.split(" ", 1)
+    assert loaded.strip() == "[]"
+    print(f"import: {float(spent) * 1e3:.0f} ms of processor time")
