@@ -151,7 +151,7 @@ def duty_of(
     for period_s in DUTY_PERIODS_S:
         for phase in DUTY_PHASES:
             load.set(f"duty {period_s} {phase}")
-            watch(session, None, 0.5)
+            watch(session, None, min(plan.settle_s, 0.5))
             start_s, end_s, watts = watch(session, power, plan.duty_s)
             row = {
                 "period_s": period_s,

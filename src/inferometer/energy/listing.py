@@ -16,6 +16,7 @@ from inferometer.units import duration, significant
 
 READS = 10
 PAUSE_S = 0.02
+QUICK = Plan(idle_s=3.0, watch_s=1.5, duty_s=1.2, settle_s=0.5)
 
 
 def describe_meters(terms: Iterable[str] = (), powercap: str | None = None) -> list[dict[str, Any]]:
@@ -51,7 +52,7 @@ def characterize_all(
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """Characterize the chosen meters one by one and store each result; MeterError if there is none to characterize."""
-    plan = Plan(2.0, 1.5, 1.2, 0.5) if quick else Plan()
+    plan = QUICK if quick else Plan()
     results = []
     with open_session(meters=terms, powercap=powercap) as session:
         session.stop()  # each meter gets a session of its own
