@@ -167,6 +167,10 @@ _ALL = (
         nominal_images_per_s=250, nominal_prepare_s=1.5,
     ),
     Framework(
+        "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=100, nominal_prepare_s=1,
+    ),
+    Framework(
         "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
         nominal_images_per_s=20, nominal_prepare_s=8,
     ),

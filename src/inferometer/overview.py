@@ -92,7 +92,11 @@ def _short_reason(reason: str) -> str:
 def notes(results: Results) -> list[str]:
     """Return what a reader of the table must know: marks, flags, energy's absence, failures' full causes."""
     summaries = results.summaries
-    lines = ["* highest throughput of its batch size; = cannot be told from it by these data"]
+    lines = (
+        ["* highest throughput of its batch size; = cannot be told from it by these data"]
+        if summaries
+        else []
+    )
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
     flags = _grouped((flag, f"{_name(s)} at {s.cell.batch_size}") for s in summaries for flag in s.flags)

@@ -24,7 +24,9 @@ def print_overview(results: Results, console: Console | None = None) -> None:
     for run in results.runs:
         _print(console, _headline(run.info))
     shown = columns(results, narrow=console.width < _WIDE)
-    console.print(_table([row for row in everything if row.summary.ranked], shown))
+    ranked = [row for row in everything if row.summary.ranked]
+    if ranked:
+        console.print(_table(ranked, shown))
     failures = [failure_text(row) for row in everything if not row.summary.ranked]
     for line in (*failures, *skipped(results), *notes(results)):
         _print(console, line)

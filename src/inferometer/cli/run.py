@@ -176,7 +176,7 @@ def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) 
         if not (path / "run.json").exists():
             return code
         stored = read_run(path)
-    if stored.records:
+    if stored.records or stored.info.skips:
         _print_table(stored)
     click.echo(f"run directory: {path}")
     if report and stored.records:

@@ -5,6 +5,7 @@ Forms: the shapes in which a framework takes a model.
     savedmodel  TensorFlow SavedModel directory             (tf, tfxla, tftrt)
     exported    torch exported program, `.pt2`              (torch, torch-compile)
     onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, tensorrt)
+    tflite      LiteRT flatbuffer                           (litert)
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any, Literal, Protocol
 
 from inferometer.records import ModelInfo
 
-Form = Literal["keras", "savedmodel", "exported", "onnx"]
-FORMS: tuple[Form, ...] = ("keras", "savedmodel", "exported", "onnx")
+Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite"]
+FORMS: tuple[Form, ...] = ("keras", "savedmodel", "exported", "onnx", "tflite")
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images
 
 

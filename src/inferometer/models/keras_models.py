@@ -15,7 +15,13 @@ from inferometer.models.contract import ModelRequest, PreparedModel
 from inferometer.models.sources import Source
 from inferometer.records import ModelInfo
 
-_FILES = {"keras": "model.keras", "savedmodel": "saved", "exported": "model.pt2", "onnx": "model.onnx"}
+_FILES = {
+    "keras": "model.keras",
+    "savedmodel": "saved",
+    "exported": "model.pt2",
+    "onnx": "model.onnx",
+    "tflite": "model.tflite",
+}
 
 
 def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench) -> PreparedModel:
@@ -62,8 +68,12 @@ class _Chain:
             except InferometerError as error:
                 missing[form] = f"step {step} failed: {error}"
 
-        if "savedmodel" in forms:
+        if forms & {"savedmodel", "tflite"}:
             attempt("savedmodel", "Keras file to SavedModel", self._savedmodel)
+        if "tflite" in forms and "savedmodel" in made:
+            attempt("tflite", "SavedModel to LiteRT", lambda: self._tflite(made["savedmodel"]))
+        elif "tflite" in forms:
+            missing["tflite"] = missing["savedmodel"]
         if forms & {"exported", "onnx"}:
             attempt("exported", "Keras file to torch exported program", self._exported)
         if "onnx" in forms and "exported" in made:
@@ -108,6 +118,30 @@ class _Chain:
         program = {"program": exported.folder / "model.pt2"}
         return self.bench.make(
             "torch_onnx", "torch", facts, paths=program, saying="converting to ONNX", then=check
+        )
+
+    def _tflite(self, saved: Made) -> Made:
+        kept = {name: saved.answer[name] for name in ("inputs", "outputs")}
+
+        def check(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
+            request = {
+                "file": str(folder / "model.tflite"),
+                "inputs": str(self._inputs),
+                "specs": kept["inputs"],
+                "outputs": [item["name"] for item in kept["outputs"]],
+                "out": str(folder),
+            }
+            found = self.bench.run("litert", "litert_outputs", request)
+            versions = {**answer["versions"], **found["versions"]}
+            return self._finish(folder, "tflite", {**kept, "versions": versions})
+
+        return self.bench.make(
+            "litert_convert",
+            "tf",
+            {"saved_key": saved.key},
+            paths={"saved": saved.folder / "saved"},
+            saying="converting to a LiteRT flatbuffer",
+            then=check,
         )
 
     def _finish(self, folder: Path, form: str, answer: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _ENVIRONMENTS = {
     "savedmodel": ["tf"],
     "exported": ["tf", "torch"],
     "onnx": ["tf", "torch", "onnxrt"],
+    "tflite": ["tf", "litert"],
 }
 
 
@@ -67,7 +68,12 @@ def forms_reachable(request: ModelRequest) -> dict[str, list[str] | str]:
     return {**reasons, "onnx": ["onnxrt"]}
 
 
-_TITLES = {"keras": "a Keras file", "savedmodel": "a SavedModel", "exported": "a torch exported program"}
+_TITLES = {
+    "keras": "a Keras file",
+    "savedmodel": "a SavedModel",
+    "exported": "a torch exported program",
+    "tflite": "a LiteRT flatbuffer",
+}
 
 
 def _existing(path: str, kind: str) -> Path:

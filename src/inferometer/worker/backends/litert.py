@@ -1,0 +1,61 @@
+"""LiteRT (formerly TensorFlow Lite): a flatbuffer on the CPU, through the XNNPACK delegate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.failures import Unsupported
+
+
+class Runtime(Backend):
+    """One interpreter a shape: resizing an interpreter back and forth would allocate inside the timed loop."""
+
+    def __init__(self, opening: Opening) -> None:
+        import ai_edge_litert
+        from ai_edge_litert.interpreter import Interpreter
+
+        if opening.device != "cpu":
+            raise Unsupported("LiteRT is driven on the CPU here")
+        if opening.precision != "fp32":
+            raise Unsupported(f"LiteRT runs the flatbuffer as it is, in fp32, not {opening.precision}")
+        self._version = ai_edge_litert.__version__
+        self._interpreter = Interpreter
+        self._opening = opening
+        # a signature runner keeps views of its interpreter's tensors, which then cannot be resized: ask another one
+        runner = Interpreter(model_path=str(opening.path)).get_signature_runner("serving_default")
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        self._inputs = [inputs[name]["index"] for name in opening.input_names]
+        self._outputs = [outputs[name]["index"] for name in opening.output_names]
+        self._ready: dict[int, Any] = {}
+
+    def prepare(self, batch: Batch) -> None:
+        """Size an interpreter for this batch, allocate, and run once: XNNPACK packs the weights then."""
+        interpreter = self._interpreter(model_path=str(self._opening.path), num_threads=self._opening.threads)
+        for index, array in zip(self._inputs, batch):
+            interpreter.resize_tensor_input(index, array.shape, strict=True)
+        interpreter.allocate_tensors()
+        self._ready[len(batch[0])] = interpreter
+        self.run(batch)
+
+    def run(self, batch: Batch) -> Outputs:
+        """Copy in, invoke, copy out."""
+        interpreter = self._ready[len(batch[0])]
+        for index, array in zip(self._inputs, batch):
+            interpreter.set_tensor(index, array)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in self._outputs]
+
+    def actual(self) -> dict[str, Any]:
+        """Read back the outputs' type; threads as given, since the interpreter does not tell them."""
+        interpreter = next(reversed(self._ready.values()))
+        kinds = {interpreter.get_tensor(index).dtype for index in self._outputs}
+        return {
+            "device": "cpu",
+            "precision": "fp32" if np.dtype(np.float16) not in kinds else "fp16",
+            "threads": self._opening.threads,
+            "version": self._version,
+            "versions": {"ai-edge-litert": self._version, "numpy": np.__version__},
+        }
