@@ -204,6 +204,15 @@ def test_one_machine_at_phone_width_scrolls_down_only(visit, report):
     assert max(widths) <= 375
 
 
+def test_no_button_sends_a_figure_away(visit, report):
+    opened = visit(report)
+    buttons = opened.page.locator("[data-figure=s0-power-throughput-0] .modebar-btn")
+    titles = [buttons.nth(i).get_attribute("data-title") for i in range(buttons.count())]
+    assert len(titles) == 4
+    assert titles[0] == "Zoom"
+    assert not re.search("cloud|share|send|link", " ".join(titles), re.IGNORECASE)
+
+
 def test_colour_blind_shading_can_be_chosen(visit, report):
     opened = visit(report)
     colour = "getComputedStyle(document.querySelector('td.s10')).backgroundColor"

@@ -142,6 +142,7 @@ def _common(plate: Plate, height: int) -> Spec:
         "legend": {"groupclick": "togglegroup"},
         "showlegend": True,
         "annotations": [],
+        "modebar": {"remove": ["sendChartToCloud"]},  # nobody should send results away by a slip of the mouse
     }
 
 

@@ -82,6 +82,7 @@ const inferometer = (() => {
     layout.font.color = ink;
     layout.hoverlabel = { ...layout.hoverlabel, bgcolor: hover, bordercolor: grid };
     layout.hoverlabel.font.color = ink;
+    layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: "#8a929a", activecolor: ink };
     layout.dragmode = coarse.matches ? false : "zoom";
     for (const name of ["xaxis", "yaxis"]) {
       const axis = layout[name];
@@ -142,7 +143,8 @@ const inferometer = (() => {
     return Plotly.react(plot, data, layout, {
       responsive: !printing,
       displaylogo: false,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+      // named one by one: plotly's own choice holds a button that sends the figure to its makers
+      modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
       toImageButtonOptions: { format: "svg", filename: plot.dataset.figure },
     });
   }
