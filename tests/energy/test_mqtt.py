@@ -1,7 +1,10 @@
 """Network meters over a real broker: what one side publishes the other reads; trouble is one line."""
 
 import gc
+import signal
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -9,6 +12,7 @@ import pytest
 from broker import HOST, Broker, free_port, wait_until
 from powercap import make_zone, set_counter
 
+from inferometer.cli import invoke
 from inferometer.energy import open_session
 from inferometer.energy.broker import Address, Connection
 from inferometer.energy.mqtt import ArrivalClock, find
@@ -105,10 +109,10 @@ def test_a_broker_restart_costs_no_energy(tmp_path):
             wait_until(lambda: track.last_ns > silent + 500_000_000, "readings come again", 20)
             wait_until(lambda: track.last_ns > start + 1_000_000_000, "a second has passed", 20)
             end = track.last_ns - 100_000_000
-            joules = session.span(start, end)[uid]
-            assert joules.high_j is not None
-            assert joules.low_j <= WATTS * (end - start) / 1e9 * 1.05
-            assert joules.high_j >= WATTS * (end - start) / 1e9 * 0.95
+            read, published = session.span(start, end)[uid], host.session.span(start, end)["rapl:package-0"]
+            assert read.high_j is not None
+            assert read.low_j <= published.high_j
+            assert read.high_j >= published.low_j > 0
     finally:
         broker.stop()
 
@@ -230,3 +234,58 @@ class TestArrivalClock:
         for i in range(100):
             low, high = clock.place(i * 100_000_000, 5)
         assert high - low >= 99_000_000
+
+
+def test_publish_on_one_side_and_measure_on_the_other(tmp_path, secured, environ, capfd, monkeypatch):
+    """The commands themselves: this machine's powercap files are published; `measure` reads them from the broker."""
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0")
+    url = secured.url("lab/cli")
+    command = [
+        sys.executable,
+        "-m",
+        "inferometer",
+        "meters",
+        "--powercap",
+        str(tmp_path),
+        "--meter",
+        "rapl",
+        "publish",
+        url,
+    ]
+    publisher = subprocess.Popen([*command, "--interval", "0.05"], stdout=subprocess.PIPE, text=True)
+    begin, done = time.monotonic(), threading.Event()
+
+    def consume():
+        while not done.wait(0.001):
+            set_counter(zone, round((time.monotonic() - begin) * WATTS * 1e6))
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    try:
+        assert publisher.stdout.readline() == "package-0 (cpu) on lab/cli/rapl-package-0\n"
+        arguments = [
+            "measure",
+            "--meter",
+            "mqtt",
+            "--meter",
+            url,
+            "--",
+            sys.executable,
+            "-c",
+            "import time; time.sleep(1.5)",
+        ]
+        assert invoke(arguments) == 0
+        err = capfd.readouterr().err
+        assert "energy  package-0 rapl:package-0 (cpu, mqtt): " in err and " W, counter" in err, err
+        monkeypatch.setenv("EMA_MQTT_CREDS", "meter:wrong")
+        assert invoke(arguments) == 0  # the command runs all the same
+        assert "refuses the connection: Not authorized" in capfd.readouterr().err
+        publisher.send_signal(signal.SIGTERM)
+        assert publisher.wait(10) == 0
+        assert "readings sent" in publisher.stdout.read()
+    finally:
+        done.set()
+        thread.join()
+        publisher.kill()
+        publisher.wait()
+        publisher.stdout.close()

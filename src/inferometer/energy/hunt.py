@@ -76,6 +76,10 @@ class UpdateHunt:
             self._learn(at_ns)
             return self._expect(at_ns, reading.t_after_ns, pace_ns)
         self._late = True
+        if self._ahead > 1 and reading.t_before_ns > self.due_ns + 3 * self.slack_ns:
+            # too early rather than too late, which nothing but the next update can tell
+            self._adapt(False)
+            return self._expect(self.due_ns - 2 * self.slack_ns, reading.t_after_ns, self.period_ns)
         if reading.t_before_ns > self.due_ns + 0.7 * self.period_ns:
             self.locked = False
         return reading.t_after_ns + self.step_ns

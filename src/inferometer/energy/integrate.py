@@ -114,11 +114,11 @@ def _slope(
 ) -> tuple[float, float, float]:
     """Return the energy of the span (J), its standard deviation (J) and the degrees of freedom behind it.
 
-    The ends of the slope are updates whose time is known well: at most 1.5 times the median uncertainty.
+    The ends of the slope are updates whose time is known well: at most 1.5 times the uncertainty of the best quarter.
     """
     start_ns, end_ns = span_ns
     widths = (anchors.high_ns - anchors.low_ns) / 1e9
-    inner = inner & (widths <= 1.5 * np.median(widths[inner]))
+    inner = inner & (widths <= 1.5 * np.quantile(widths[inner], 0.25))
     inner &= np.append(np.diff(anchors.time_ns) > 0, True)
     times, joules, widths = anchors.time_ns[inner] / 1e9, anchors.energy_j[inner], widths[inner]
     inner_s, total_s = times[-1] - times[0], (end_ns - start_ns) / 1e9

@@ -27,6 +27,7 @@ SLOWEST_PACE_S = 1.0
 HUNTED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates hunted
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
+NEVER_NS = 1 << 62
 
 
 class Clock(Protocol):
@@ -152,7 +153,7 @@ class Sampler:
     @property
     def next_ns(self) -> int:
         """Return when the next read is due."""
-        return min((c.next_ns for c in self.channels.values() if not c.meter.traits.push), default=1 << 62)
+        return min((c.next_ns for c in self.channels.values() if not c.meter.traits.push), default=NEVER_NS)
 
     def step(self) -> None:
         """Read the meter that is due first, and those that may as well be read now: waking up costs more than a read."""
@@ -178,10 +179,10 @@ class Sampler:
         """Wait until every working meter has been updated after ``at_ns``, at most ``limit_s``; reads go on meanwhile."""
         end_ns = self.clock.now_ns() + round(limit_s * 1e9)
         while self.clock.now_ns() < end_ns and any(self._behind(c, at_ns) for c in self.channels.values()):
-            if self.running:
+            if self.running or self.next_ns == NEVER_NS:
                 self.clock.wait(self.clock.now_ns() + 5_000_000, threading.Event())
                 self.read_fast()
-            elif self.next_ns < end_ns:
+            elif self.next_ns < end_ns:  # without the thread, as in tests
                 self.clock.wait(self.next_ns, threading.Event())
                 self.step()
             else:
