@@ -96,7 +96,7 @@ def test_a_broker_restart_costs_no_energy(tmp_path):
     broker = Broker(tmp_path, tls=False, password=False).start()
     try:
         with (
-            Host(tmp_path / "tree", broker.url(), {}),
+            Host(tmp_path / "tree", broker.url(), {}) as host,
             open_session("cpu", ["mqtt", broker.url()]) as session,
         ):
             (uid,) = session.sampler.channels
