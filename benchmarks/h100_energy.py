@@ -24,7 +24,7 @@ from pathlib import Path
 import metering
 
 from inferometer.energy import stored
-from inferometer.energy.characterize import Plan, characterize
+from inferometer.energy.characterize import Plan, characterize, idle_text
 from inferometer.energy.loading import LoadProcess
 from inferometer.energy.nvml import find
 from inferometer.energy.session import Session
@@ -122,11 +122,8 @@ def report(facts: dict) -> str:
         rows += behaviour_rows(f"{name} power", power)
     idle, loaded = known["idle"], known["idle_with_load_process"]
     rows += [
-        ("idle, no process", f"{number(idle['power_w'])} W, drift {number(idle['drift_w_per_min'])} W/min"),
-        (
-            "idle, with a CUDA process",
-            f"{number(loaded['power_w'])} W, drift {number(loaded['drift_w_per_min'])} W/min",
-        ),
+        ("idle, no process", idle_text(idle)),
+        ("idle, with a CUDA process", idle_text(loaded)),
     ]
     for key in ("counter_w", "polled_w"):
         values = [row[key] for row in known["duty"] if row[key] is not None]

@@ -7,6 +7,7 @@ power whatever the phase. A meter that says otherwise sees a part of the time on
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inferometer.energy.joules import Joules
 from inferometer.energy.loading import Load
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampler import Clock, SystemClock
@@ -123,24 +125,48 @@ def watch(
     return start_ns / 1e9, clock.now_ns() / 1e9, watts
 
 
+def energy_between(session: Session, start_s: float, end_s: float) -> Joules:
+    """Return what the session's one meter tells of a span."""
+    (uid,) = session.sampler.channels
+    return session.steady(uid, round(start_s * 1e9), round(end_s * 1e9))
+
+
 def mean_power(session: Session, start_s: float, end_s: float) -> float | None:
     """Return the mean power (W) that the session's one meter tells of a span."""
-    (uid,) = session.sampler.channels
-    joules = session.steady(uid, round(start_s * 1e9), round(end_s * 1e9))
+    joules = energy_between(session, start_s, end_s)
     return None if joules.energy_j is None else joules.energy_j / (end_s - start_s)
 
 
 def idle_of(session: Session, seconds: float) -> dict[str, float | None]:
-    """Return idle power (W) and its drift (W a minute) between the two halves of a stretch without load."""
+    """Return idle power (W) and its drift (W a minute, give or take) between the halves of a stretch without load."""
     start_s, end_s, _ = watch(session, None, seconds)
-    middle_s = (start_s + end_s) / 2
-    first, last = mean_power(session, start_s, middle_s), mean_power(session, middle_s, end_s)
-    drift = None if first is None or last is None else (last - first) / ((end_s - start_s) / 2) * 60
+    half_s = (end_s - start_s) / 2
+    halves = [
+        energy_between(session, start_s, start_s + half_s),
+        energy_between(session, start_s + half_s, end_s),
+    ]
+    drift = error = None
+    if all(j.energy_j is not None and j.high_j is not None for j in halves):
+        first, last = (float(j.energy_j or 0) for j in halves)
+        widths = [((j.high_j or 0) - (j.low_j or 0)) / 2 for j in halves]
+        drift, error = (last - first) / half_s**2 * 60, math.hypot(*widths) / half_s**2 * 60
     return {
         "power_w": mean_power(session, start_s, end_s),
         "drift_w_per_min": drift,
+        "drift_error_w_per_min": error,
         "seconds": end_s - start_s,
     }
+
+
+def idle_text(idle: dict[str, float | None]) -> str:
+    """Return idle power and drift for people."""
+    drift, error = idle["drift_w_per_min"], idle["drift_error_w_per_min"]
+    if drift is None or error is None:
+        return f"{_watts(idle['power_w'])}, drift unresolved"
+    sure = abs(drift) > error
+    return f"{_watts(idle['power_w'])}, drift " + (
+        f"{drift:.1f} ± {error:.1f} W a minute" if sure else f"within ± {error:.1f} W a minute"
+    )
 
 
 def duty_of(
@@ -202,9 +228,7 @@ def characterize(
         **getattr(meter, "facts", dict)(),
         "idle": idle_of(session, plan.idle_s),
     }
-    say(
-        f"idle: {_watts(facts['idle']['power_w'])}, drift {_watts(facts['idle']['drift_w_per_min'])} a minute"
-    )
+    say("idle: " + idle_text(facts["idle"]))
     with open_load() as load:
         facts["load"] = load.name
         load.set("idle")
