@@ -20,8 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from inferometer import drift
 from inferometer.compare import compare
 from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
+from inferometer.runs import read_runs
 from inferometer.store import StoredRun
 from inferometer.summary import Results, summarise
 
@@ -56,7 +58,7 @@ def drift_of(scene: Scene, random: np.random.Generator, runs: int) -> np.ndarray
 
 
 def simulate(
-    scene: Scene, random: np.random.Generator, drift: np.ndarray, levels: np.ndarray, path: str
+    scene: Scene, random: np.random.Generator, course: np.ndarray, levels: np.ndarray, path: str
 ) -> Results:
     """Return one simulated run; ``levels``: log rates, shape (frameworks, batch sizes)."""
     share = scene.noise / math.sqrt(2)
@@ -67,7 +69,7 @@ def simulate(
             cell = Cell("m", f"f{f}", "fp32", 2**b, "cpu")
             own = share * random.normal(size=scene.rounds)
             for r in range(scene.rounds):
-                logs = levels[f, b] + process[r] + own[r] + drift[r] + LOOP_NOISE * random.normal(size=LOOPS)
+                logs = levels[f, b] + process[r] + own[r] + course[r] + LOOP_NOISE * random.normal(size=LOOPS)
                 loops = tuple(Loop(seconds, images=512) for seconds in (512 * np.exp(-logs)).tolist())
                 records.append(Record(cell, r, "ok", images=512, loops=loops))
     info = RunInfo(
@@ -80,12 +82,12 @@ def simulate(
 
 def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
     """Compare two runs; return (any unchanged cell called changed, share of changed cells called worse)."""
-    drift = drift_of(scene, random, 2)
+    course = drift_of(scene, random, 2)
     levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
     changed = levels.copy()
     changed[0] += math.log1p(-change)
-    a = simulate(scene, random, drift[0], levels, "a")
-    b = simulate(scene, random, drift[1], changed, "b")
+    a = simulate(scene, random, course[0], levels, "a")
+    b = simulate(scene, random, course[1], changed, "b")
     found = compare(a, b).changes
     alarm = any(c.verdict != "tie" for c in found if change == 0 or c.first.cell.framework != "f0")
     hits = [c.verdict == "worse" for c in found if c.first.cell.framework == "f0"]
@@ -94,21 +96,21 @@ def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[
 
 def one_run(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
     """Compare two frameworks of one run, paired by round."""
-    drift = drift_of(scene, random, 1)[0]
+    course = drift_of(scene, random, 1)[0]
     levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
     levels[1] = levels[0] + math.log1p(-change)
-    run = simulate(scene, random, drift, levels, "a")
+    run = simulate(scene, random, course, levels, "a")
     found = compare(run, run, frameworks=("f0", "f1")).changes
     return any(c.verdict != "tie" for c in found), float(np.mean([c.verdict == "worse" for c in found]))
 
 
 def ties(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
     """Mark ties among frameworks that are all equal but the last, which is slower by ``change``."""
-    drift = drift_of(scene, random, 1)[0]
+    course = drift_of(scene, random, 1)[0]
     levels = np.full((scene.frameworks, scene.batch_sizes), np.log(1000.0))
     levels += random.normal(size=scene.batch_sizes)
     levels[-1] += math.log1p(-change)
-    run = simulate(scene, random, drift, levels, "a")
+    run = simulate(scene, random, course, levels, "a")
     last = f"f{scene.frameworks - 1}"
     equal = [s for s in run.summaries if change == 0 or s.cell.framework != last]
     told = [not s.tie for s in run.summaries if s.cell.framework == last]
@@ -125,6 +127,22 @@ def measure(method: str, scene: Scene, trials: int, change: float, seed: int = 0
     return float(np.mean([alarm for alarm, _ in outcomes])), float(np.mean([power for _, power in outcomes]))
 
 
+def noise_of(paths: list[str]) -> float:
+    """Return the standard deviation between processes that real runs show, in percent (common drift taken out)."""
+    results = summarise(read_runs(paths))
+    cells = {
+        s.key: s.series["throughput"] for s in results.summaries if s.ranked and "throughput" in s.series
+    }
+    names = {s.key: f"{s.machine}/{s.cell.framework}/{s.cell.precision}" for s in results.summaries}
+    variances = [variance for variance, _ in drift.estimate(cells, names).variances.values()]
+    deviations = 100 * np.sqrt(variances)
+    low, middle, high = np.percentile(deviations, [10, 50, 90])
+    print(
+        f"{len(deviations)} cells: {middle:.2f} % between processes (median; 10th to 90th percentile {low:.2f} to {high:.2f} %)"
+    )
+    return float(np.sqrt(np.mean(variances)) * 100)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=300)
@@ -133,7 +151,10 @@ def main() -> None:
     parser.add_argument("--shape", default="8x7", help="frameworks x batch sizes")
     parser.add_argument("--drift", default="none,walk:0.5,walk:2,ramp:0.5,ramp:2,ramp:5")
     parser.add_argument("--method", default=",".join(METHODS))
+    parser.add_argument("--from-run", nargs="+", metavar="RUN", help="take the noise from these runs instead")
     options = parser.parse_args()
+    if options.from_run:
+        options.noise = f"{noise_of(options.from_run):.3g}"
     frameworks, sizes = (int(x) for x in options.shape.split("x"))
     print(
         f"{options.trials} trials; change 3 %; {frameworks} frameworks x {sizes} batch sizes, {LOOPS} loops of {LOOP_NOISE:.0%} noise"
@@ -143,13 +164,13 @@ def main() -> None:
     )
     for method in options.method.split(","):
         for noise in options.noise.split(","):
-            for drift in options.drift.split(","):
+            for kind in options.drift.split(","):
                 for rounds in options.rounds.split(","):
-                    scene = Scene(frameworks, sizes, int(rounds), float(noise) / 100, drift)
+                    scene = Scene(frameworks, sizes, int(rounds), float(noise) / 100, kind)
                     alarm, _ = measure(method, scene, options.trials, 0.0)
                     _, power = measure(method, scene, max(options.trials // 3, 20), 0.03, seed=1)
                     print(
-                        f"| {method} | {noise} % | {drift} | {rounds} | {alarm:.1%} | {power:.0%} |",
+                        f"| {method} | {noise} % | {kind} | {rounds} | {alarm:.1%} | {power:.0%} |",
                         flush=True,
                     )
 

@@ -16,21 +16,29 @@ import numpy as np
 from inferometer import stats
 from inferometer.estimates import Key, Series
 
-# Drift counts as far as it exceeds so many times what independent noise alone would show on average: with 1, chance
-# alone would often be taken for drift and hide real changes; chosen by benchmarks/compare_power.py.
-_CLEARLY = 1.5
+
+@dataclass(frozen=True)
+class Walk:
+    """What the rounds' common effects of one run look like."""
+
+    steps: float  # mean square of a round's difference from the one before
+    slope: float  # least squares, a round
+    noise: float  # variance of a round's effect that independent processes alone explain
+    rounds: int
+
+    @property
+    def slope_noise(self) -> float:
+        """Return the variance of the slope that ``noise`` alone explains."""
+        return self.noise * 12 / (self.rounds * (self.rounds**2 - 1))
 
 
 @dataclass(frozen=True)
 class Noise:
-    """One side's noise: a variance a cell, and the common drift a round."""
+    """One side's noise: a variance a cell, and the common drift."""
 
     variances: Mapping[str, tuple[float, float]]  # by cell: of one round, and its degrees of freedom
     independent_dof: float = 0.0  # of processes: cells of one framework and round share a process
-    step: float = 0.0  # variance of one step of the random walk
-    step_dof: float = 0.0
-    trend: float = 0.0  # square of the trend a round
-    trend_dof: float = 0.0
+    walk: Walk | None = None  # None: fewer than three rounds
 
 
 NOTHING = Noise({})
@@ -46,11 +54,11 @@ def estimate(series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Noi
     for cell, found in whole.items():
         rest = np.array([x - effects.get(k, 0.0) for k, x in zip(found.keys, found.logs, strict=True)])
         variances[cell] = (float(rest.var(ddof=1)) / share, len(rest) - 1.0)
-    drift = _drift(_centred(whole, frameworks), effects)
+    walk = _walk(_centred(whole, frameworks), effects)
     processes: dict[str, float] = {}
     for cell, (_, freedom) in variances.items():
         processes[frameworks[cell]] = max(processes.get(frameworks[cell], 0.0), freedom)
-    return Noise(variances, share * sum(processes.values()), *drift)
+    return Noise(variances, share * sum(processes.values()), walk)
 
 
 def _centred(whole: Mapping[str, Series], frameworks: Mapping[str, str]) -> dict[str, dict[Key, float]]:
@@ -76,44 +84,38 @@ def _round_effects(
     return effects, 1 - 1 / len(centred)
 
 
-def _drift(
-    centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, float]
-) -> tuple[float, float, float, float]:
-    """Return the walk's step variance and the squared trend a round, each with its degrees of freedom."""
+def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, float]) -> Walk | None:
     rounds = sorted({key for found in centred.values() for key in found})
     count = len(rounds)
     if count < 3:
-        return 0.0, 0.0, 0.0, 0.0
+        return None
     values = np.array([np.mean([f[key] for f in centred.values() if key in f]) for key in rounds])
     times = np.arange(count) - (count - 1) / 2
     slope = float(times @ values / (times @ times))
     if effects:  # enough frameworks to know what independent processes alone would show
         rest = [found[key] - effects[key] for found in centred.values() for key in found]
         noise = float(np.sum(np.square(rest))) / ((len(centred) - 1) * (count - 1)) / len(centred)
-        step = max(0.0, float(np.mean(np.diff(values) ** 2)) - _CLEARLY * 2 * noise)
-    else:
-        noise = float(np.sum((values - values.mean() - slope * times) ** 2)) / (count - 2)
-        step = 0.0
-    trend = max(0.0, slope**2 - _CLEARLY * noise / float(times @ times))
-    return step, count - 1.0, trend, 1.0
+        return Walk(float(np.mean(np.diff(values) ** 2)), slope, noise, count)
+    noise = float(np.sum((values - values.mean() - slope * times) ** 2)) / (count - 2)
+    return Walk(0.0, slope, noise, count)
 
 
 def between(first: Noise, second: Noise, rounds: Sequence[int]) -> list[tuple[float, float]]:
     """Return the variances that drift adds to a difference of two runs' means, each with its degrees of freedom.
 
     Over two runs of n rounds, one after the other: q (2 n^2 + 1) / (3 n) of a random walk with step variance q, and
-    (b n)^2 of a trend of b a round.
+    (b n)^2 of a trend of b a round that both runs show.
     """
-    count = float(np.mean(rounds))
-    sides = (first, second)
-    step, step_dof = _weighted([(side.step, side.step_dof) for side in sides])
-    trend, trend_dof = _weighted([(side.trend, side.trend_dof) for side in sides])
-    return [(step * (2 * count**2 + 1) / (3 * count), step_dof), (trend * count**2, trend_dof)]
-
-
-def _weighted(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    total = sum(dof for _, dof in parts)
-    return (sum(value * dof for value, dof in parts) / total if total else 0.0), total
+    walks = [side.walk for side in (first, second) if side.walk]
+    if not walks:
+        return []
+    count, sides = float(np.mean(rounds)), len(walks)
+    noise = 2 * float(np.mean([w.noise for w in walks]))
+    step = max(0.0, float(np.mean([w.steps for w in walks])) - noise)
+    slope_noise = sum(w.slope_noise for w in walks) / sides**2
+    trend = max(0.0, float(np.mean([w.slope for w in walks])) ** 2 - slope_noise)
+    step_dof = float(sum(w.rounds - 1 for w in walks))
+    return [(step * (2 * count**2 + 1) / (3 * count), step_dof), (trend * count**2, float(sides))]
 
 
 def prior(*sides: Noise, factor: float = 1.0) -> stats.Prior:

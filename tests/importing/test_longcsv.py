@@ -9,6 +9,7 @@ from seed_data import seed
 
 
 def results_of(tmp_path, *texts, **request):
+    tmp_path.mkdir(exist_ok=True)
     paths = []
     for number, text in enumerate(texts):
         path = tmp_path / f"table{number}.csv"
@@ -112,3 +113,13 @@ def test_html_in_names_is_kept_as_text(tmp_path):
 def test_unknown_mapping_target_names_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'throughput'"):
         longcsv.parse_mapping(["troughput=x"])
+
+
+def test_what_the_table_command_writes_reads_back(tmp_path):
+    from inferometer import tables
+    from inferometer.summary import METRICS
+
+    text = "batch_size,framework,gpu,throughput,precision\n8,tf,A2,100.125,fp32\n8,torch,A2,33.1,fp16\n"
+    _, first = results_of(tmp_path / "a", text)
+    _, second = results_of(tmp_path / "b", tables.to_csv(first, METRICS["throughput"]))
+    assert [(s.row, s.throughput.value) for s in second.summaries] == [("tf", 100.125), ("torch fp16", 33.1)]
