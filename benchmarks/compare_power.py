@@ -135,6 +135,10 @@ def noise_of(paths: list[str]) -> float:
     }
     names = {s.key: f"{s.machine}/{s.cell.framework}/{s.cell.precision}" for s in results.summaries}
     variances = [variance for variance, _ in drift.estimate(cells, names).variances.values()]
+    if not variances:
+        raise SystemExit(
+            "these runs have no cell with two rounds: their noise between processes is not known"
+        )
     deviations = 100 * np.sqrt(variances)
     low, middle, high = np.percentile(deviations, [10, 50, 90])
     print(
