@@ -1,5 +1,6 @@
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,23 @@ def test_channels_first_knows_most_layers(made):
     artifact = made("broad", forms={"exported"}).artifacts["exported"]
     assert artifact.layout == "NCHW"
     assert artifact.parity["passed"]
+
+
+def test_the_exported_program_has_the_operators_of_a_torch_model(made, tmp_path):
+    artifact = made("cnn").artifacts["exported"]
+    python = interpreter("torch", tmp_path / "environment.log")
+    script = str(Path(__file__).parent / "graph_script.py")
+    done = subprocess.run(
+        [str(python), script, str(artifact.path)], check=True, capture_output=True, text=True
+    )
+    found = json.loads(done.stdout)
+    operators = found["operators"]
+    assert operators["conv2d"] == 2
+    assert operators["batch_norm"] == 2
+    assert operators["linear"] == 1
+    assert not operators.keys() & {"to", "_to_copy", "_assert_tensor_metadata", "matmul", "lift_fresh_copy"}
+    assert operators.get("permute", 0) <= 1  # Flatten's; none for kernels
+    assert (found["dtype"], found["rows"]) == ("torch.bfloat16", 3)
 
 
 def test_a_model_without_channels_first_form_is_exported_as_built(made):

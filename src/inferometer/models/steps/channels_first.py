@@ -12,7 +12,7 @@ from typing import Any
 
 # layers that treat every element alike, or never see an image
 _ELEMENTWISE = {
-    "Activation", "Add", "Average", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU",
+    "Activation", "Add", "Average", "CustomScaleLayer", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU",
     "Maximum", "Minimum", "Multiply", "ReLU", "SpatialDropout2D", "Subtract",
 }  # fmt: skip
 _OPERATIONS = {"Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import channels_first, kerasfile, tensors
+from inferometer.models.steps import channels_first, kerasfile, tensors, torch_graph
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -25,13 +25,14 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     if layout == "NCHW":
         arrays = [tensors.to_channels_first(array) for array in arrays]
         specs = [_channels_first_spec(spec) for spec in specs]
-    program, batch = _export(torch, _module(torch, model), arrays, tensors.batch_of(specs), notes)
+    batch = tensors.batch_of(specs)
+    program = _export(torch, _module(torch, model), arrays, batch)
     torch.export.save(program, out / "model.pt2")
     outputs = _run(torch, torch.export.load(out / "model.pt2"), arrays, batch)
     names = [f"output_{index}" for index in range(len(outputs))]
     tensors.write_npz(str(out / "check.npz"), dict(zip(names, outputs, strict=True)))
     return {
-        "inputs": [{**spec, "shape": [batch, *spec["shape"][1:]]} for spec in specs],
+        "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, batch),
         "layout": layout,
         "notes": notes,
@@ -69,23 +70,22 @@ def _module(torch: Any, model: Any) -> Any:
     return Inference().eval()
 
 
-def _export(
-    torch: Any, module: Any, arrays: list[Any], fixed: int | None, notes: list[str]
-) -> tuple[Any, int | None]:
-    """Return the program and its fixed batch size: None where the batch is free, which is tried first."""
-    with torch.no_grad():
-        if fixed is None:
-            sample = tuple(torch.from_numpy(_rows(array, 2)) for array in arrays)
-            free = ({0: torch.export.Dim("batch", min=1)},) * len(sample)
-            try:
-                return torch.export.export(module, sample, dynamic_shapes=(free,)), None
-            except Exception as error:
-                raise ValueError(
-                    f"torch.export refuses a free batch size: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-                ) from error
-        sample = tuple(torch.from_numpy(_rows(array, fixed)) for array in arrays)
-        notes.append(f"batch fixed to {fixed}, as in the source")
-        return torch.export.export(module, sample), fixed
+def _export(torch: Any, module: Any, arrays: list[Any], fixed: int | None) -> Any:
+    """Return the tidied program, its batch free unless the source fixes it."""
+    sample = tuple(torch.from_numpy(_rows(array, fixed or 2)) for array in arrays)
+    free = None if fixed else {0: torch.export.Dim("batch", min=1)}
+
+    def export(traced: Any, argument: str) -> Any:
+        shapes = {argument: (free,) * len(sample)} if argument else (free,) * len(sample)
+        return torch.export.export(traced, sample, dynamic_shapes=shapes if free else None)
+
+    try:
+        with torch.no_grad(), torch_graph.native_batch_norm(torch):
+            traced = export(module, "inputs")
+        return export(torch_graph.tidy(torch, traced), "")
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"torch.export refuses the model: {type(error).__name__}: {text[:300]}") from error
 
 
 def _rows(array: Any, count: int) -> Any:
