@@ -68,20 +68,29 @@ def test_channels_first_knows_most_layers(made):
     assert artifact.parity["passed"]
 
 
-def test_the_exported_program_has_the_operators_of_a_torch_model(made, tmp_path):
-    artifact = made("cnn").artifacts["exported"]
-    python = interpreter("torch", tmp_path / "environment.log")
-    script = str(Path(__file__).parent / "graph_script.py")
-    done = subprocess.run(
-        [str(python), script, str(artifact.path)], check=True, capture_output=True, text=True
-    )
-    found = json.loads(done.stdout)
-    operators = found["operators"]
-    assert operators["conv2d"] == 2
-    assert operators["batch_norm"] == 2
-    assert operators["linear"] == 1
-    assert not operators.keys() & {"to", "_to_copy", "_assert_tensor_metadata", "matmul", "lift_fresh_copy"}
-    assert operators.get("permute", 0) <= 1  # Flatten's; none for kernels
+@pytest.fixture
+def operators(made, tmp_path):
+    """Return a function from kind to what `graph_script.py` finds in its exported program."""
+
+    def find(kind):
+        path = made(kind, forms={"exported"}).artifacts["exported"].path
+        python = interpreter("torch", tmp_path / "environment.log")
+        command = [str(python), str(Path(__file__).parent / "graph_script.py"), str(path)]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    return find
+
+
+def test_the_exported_program_has_the_operators_of_a_torch_model(operators):
+    found = operators("cnn")["operators"]
+    assert (found["conv2d"], found["batch_norm"], found["linear"]) == (2, 2, 1)
+    assert not found.keys() & {"to", "_to_copy", "_assert_tensor_metadata", "matmul", "lift_fresh_copy"}
+    assert found.get("permute", 0) <= 1  # Flatten's; none for kernels
+
+
+@pytest.mark.parametrize("kind", ["cnn", "broad"])
+def test_the_exported_program_follows_to_another_precision(operators, kind):
+    found = operators(kind)
     assert (found["dtype"], found["rows"]) == ("torch.bfloat16", 3)
 
 

@@ -50,6 +50,7 @@ def tidy(torch: Any, program: Any) -> Any:
     _remove_checks_and_casts(graph)
     _fold(torch, module)
     _fuse_bias(torch, module)
+    _own_constants(torch, module)
     graph.eliminate_dead_code()
     graph.lint()
     module.recompile()
@@ -159,6 +160,18 @@ def _fuse_matmul(aten: Any, module: Any, node: Any, product: Any, bias: Any) -> 
     node.replace_all_uses_with(dense)
     module.graph.erase_node(node)
     module.graph.erase_node(product)
+
+
+def _own_constants(torch: Any, module: Any) -> None:
+    """Make buffers of bare tensors: only parameters and buffers follow the module to another device or precision."""
+    owned = {name for name, _ in (*module.named_parameters(), *module.named_buffers())}
+    for node in list(module.graph.nodes):
+        if node.op == "get_attr" and node.target not in owned:
+            value = _attribute(module, node.target)
+            if isinstance(value, torch.Tensor):
+                _replace_by_constant(
+                    module, node, f"constant_{node.name}", value.detach().clone().contiguous()
+                )
 
 
 def _constant_before(module: Any, node: Any, name: str, value: Any) -> Any:
