@@ -160,13 +160,18 @@ def test_the_sampler_encloses_updates_at_two_reads_each():
 @pytest.mark.parametrize(("processors", "most_reads_s"), [(2, 4), (16, 8), (64, 30)])
 @pytest.mark.parametrize("jitter_s", [0.0, 0.0005, 0.002])
 def test_costly_reads_slow_the_pace_but_energies_stay_within_1_percent(processors, most_reads_s, jitter_s):
-    class CostlyClock(SimulatedClock):
-        def cpu_ns(self):
-            return self.time_ns  # every read burns processor time
+    class CostlyMeter(SimulatedMeter):
+        def read(self):
+            begin = self.clock.time_ns
+            value = super().read()
+            burnt[0] += self.clock.time_ns - begin  # the whole read is processor time
+            return value
 
-    clock, curve = CostlyClock(), PowerCurve.cycles(600, 100, 0.023, 0.5, 130)
+    burnt = [0]
+    clock, curve = SimulatedClock(), PowerCurve.cycles(600, 100, 0.023, 0.5, 130)
+    clock.cpu_ns = lambda: burnt[0]
     faults = dataclasses.replace(GPU_FAULTS, jitter_s=jitter_s)
-    session = Session([SimulatedMeter(curve, clock, GPU_COUNTER, faults)], device="cuda:0", clock=clock)
+    session = Session([CostlyMeter(curve, clock, GPU_COUNTER, faults)], device="cuda:0", clock=clock)
     session.sampler._processors = processors
     run(session, clock, 120)
     (channel,) = session.sampler.channels.values()

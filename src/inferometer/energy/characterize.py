@@ -29,6 +29,7 @@ DUTY_PERIODS_S = (0.090, 0.100, 0.110)
 DUTY_PHASES = (0.0, 0.25, 0.5, 0.75)
 SPREAD_LIMIT = 0.10  # largest part by which the counter's mean power may depend on the load's phase
 WATCH_S = 3.0
+IDLE_ITERATION_S = 0.001
 _NEVER = threading.Event()
 
 Say = Callable[[str], None]
@@ -126,9 +127,9 @@ def watch(
 
 
 def energy_between(session: Session, start_s: float, end_s: float) -> Joules:
-    """Return what the session's one meter tells of a span."""
+    """Return what the session's one meter tells of a span with no iterations to speak of."""
     (uid,) = session.sampler.channels
-    return session.steady(uid, round(start_s * 1e9), round(end_s * 1e9))
+    return session.steady(uid, round(start_s * 1e9), round(end_s * 1e9), IDLE_ITERATION_S)
 
 
 def mean_power(session: Session, start_s: float, end_s: float) -> float | None:

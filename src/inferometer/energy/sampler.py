@@ -126,6 +126,8 @@ class Sampler:
         self._thread: threading.Thread | None = None
         self._read_lock = threading.Lock()
         self._processors = os.cpu_count() or 1
+        self._cpu_mark_ns = 0
+        self._step_cpu_ns = 0.0
         for channel in self.channels.values():
             attach = getattr(channel.meter, "attach", None)
             if attach is not None:
@@ -161,6 +163,9 @@ class Sampler:
         if not polled:
             return
         due = min(polled, key=lambda c: c.next_ns)
+        mark_ns, self._cpu_mark_ns = self._cpu_mark_ns, self.clock.cpu_ns()
+        if mark_ns:  # all that the thread used since the step before: waking, reading, planning
+            self._step_cpu_ns += 0.1 * (self._cpu_mark_ns - mark_ns - self._step_cpu_ns)
         with self._read_lock:
             for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
                 self._read(channel)
@@ -198,6 +203,7 @@ class Sampler:
         return channel.track.last_ns < at_ns + 2.4 * period_ns + 1_000_000
 
     def _run(self) -> None:
+        self._cpu_mark_ns = 0
         while not self.clock.wait(self.next_ns, self._stop):
             self.step()
 
@@ -228,7 +234,8 @@ class Sampler:
         """Return the time between two looks that keeps all meters' reads within their share of the processors."""
         reads = 2 if channel.hunt is not None else 1
         share = CPU_SHARE * self._processors / max(len(self.channels), 1)
-        return min(max(self.pace_s, reads * channel.cost.cpu_s / share), max(SLOWEST_PACE_S, self.pace_s))
+        cost_s = max(channel.cost.cpu_s, self._step_cpu_ns / 1e9)
+        return min(max(self.pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, self.pace_s))
 
     def _ride_along(self, channel: Channel) -> None:
         now_ns = self.clock.now_ns()

@@ -110,9 +110,16 @@ class Session:
         """Return one device's energy of each span, from the readings there are."""
         return [self._span(self.sampler.channels[uid], start_ns, end_ns) for start_ns, end_ns in spans]
 
-    def steady(self, uid: str, start_ns: int, end_ns: int) -> Joules:
-        """Return one device's energy over a stretch of unchanging work, from the readings there are."""
-        return self._span(self.sampler.channels[uid], start_ns, end_ns, steady=True)
+    def steady(self, uid: str, start_ns: int, end_ns: int, iteration_s: float = 0.0) -> Joules:
+        """Return one device's energy over a stretch of unchanging work, from the readings there are.
+
+        ``iteration_s``: how long a piece of the work takes within which power may vary; 0: not known.
+        """
+        from inferometer.energy.integrate import steady_energy
+
+        channel = self.sampler.channels[uid]
+        window = channel.track.window(start_ns, end_ns)
+        return steady_energy(window, channel.meter.traits, start_ns, end_ns, iteration_s)
 
     def idle_w(self, uid: str, before_ns: int | None = None) -> dict[str, float]:
         """Return a device's mean power (W) by idle label: the latest span of each, 'loaded' and 'before' only if before."""
@@ -197,27 +204,19 @@ class Session:
         periods = [m.traits.period_s for m in self.meters]
         return min(max([0.25, *(3 * p for p in periods)]), 5.0)
 
-    def _span(self, channel: Channel, start_ns: int, end_ns: int, steady: bool = False) -> Joules:
-        from inferometer.energy.integrate import span_energy, steady_energy
+    def _span(self, channel: Channel, start_ns: int, end_ns: int) -> Joules:
+        from inferometer.energy.integrate import span_energy
 
         window = channel.track.window(start_ns, end_ns)
-        reckon = steady_energy if steady else span_energy
-        return reckon(window, channel.meter.traits, start_ns, end_ns)
+        return span_energy(window, channel.meter.traits, start_ns, end_ns)
 
     def _device_energy(self, channel: Channel, loops: Sequence[Span]) -> DeviceEnergy:
-        from inferometer.energy.integrate import steady_energy
-
-        traits, device = channel.meter.traits, channel.meter.device
+        device = channel.meter.device
         longest_ns = max(end - start for start, end, _ in loops)
         gap_ns = max(SAME_LOOP_GAP_NS, round(longest_ns * SAME_LOOP_GAP_SHARE))
         groups = merge_spans([(start, end) for start, end, _ in loops], gap_ns)
         iteration_s = sum(end - start for start, end, _ in loops) / len(loops) / 1e9
-        joules = combine(
-            [
-                steady_energy(channel.track.window(start, end), traits, start, end, iteration_s)
-                for start, end in groups
-            ]
-        )
+        joules = combine([self.steady(device.uid, start, end, iteration_s) for start, end in groups])
         seconds = sum(end - start for start, end in groups) / 1e9
         idle = self.idle_w(device.uid, loops[0][0])
         return DeviceEnergy(
