@@ -126,3 +126,38 @@ def test_a_given_interpreter_serves_every_framework_of_its_environment():
     plan = make_plan(request("tf", "tfxla", python={"tf": Path("python")}), HERE)
     assert {row.python for row in plan.rows.values()} == {Path("python")}
     assert all(row.requirements is None for row in plan.rows.values())
+
+
+def test_the_reports_names_mean_a_framework_at_one_precision():
+    plan = make_plan(
+        request("tftrtfp16", "TFTRTFP32", devices=("cuda:0",), python={"tftrt": Path("/bin/sh")}), WITH_GPUS
+    )
+    assert {(c.framework, c.precision) for c in plan.cells} == {("tftrt", "fp16"), ("tftrt", "fp32")}
+    assert len(plan.cells) == 4
+    assert len(plan.rows) == 1
+
+
+def test_a_gpu_that_a_framework_has_no_code_for_is_named():
+    given = {"tensorrt-rtx": Path("/bin/sh")}
+    plan = make_plan(request("tensorrt-rtx", devices=("cuda:0", "cuda:1"), python=given), WITH_GPUS)
+    assert {c.device for c in plan.cells} == {"cuda:0"}
+    assert plan.skips[0].reason == (
+        "tensorrt-rtx runs on compute capability 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, not 9.0 (NVIDIA H100)"
+    )
+
+
+def test_a_version_replaces_the_package_of_that_accelerator():
+    both = ("onnxrt@1.30.0", "tf@2.20.0")
+    plan = make_plan(request(*both, devices=("cpu", "cuda:1")), WITH_GPUS)
+    lines = {key: row.requirements.lines for key, row in plan.rows.items()}
+    assert lines[both[0], "cpu"][0] == "onnxruntime==1.30.0"
+    assert lines[both[0], "cuda:1"][0] == "onnxruntime-gpu[cuda,cudnn]==1.30.0"
+    assert lines[both[1], "cpu"][0] == "tensorflow-cpu==2.20.0"
+    assert lines[both[1], "cuda:1"][0] == "tensorflow[and-cuda]==2.20.0"
+    parts = make_plan(request("tensorrt@11.3.0.99", devices=("cuda:1",)), WITH_GPUS)
+    assert parts.rows["tensorrt@11.3.0.99", "cuda:1"].requirements.lines[:4] == (
+        "tensorrt-cu13==11.3.0.99",
+        "tensorrt-cu13-libs==11.3.0.99",
+        "tensorrt-cu13-bindings==11.3.0.99",
+        "cuda-bindings==13.5.0",
+    )

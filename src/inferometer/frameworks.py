@@ -45,6 +45,9 @@ class Framework:
         default_factory=lambda: {"cpu": ("host", "device"), "cuda": ("host", "device")}
     )
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    capabilities: tuple[
+        str, ...
+    ] = ()  # compute capabilities that it has code for, as in 8.6; (): does not say
     # rough figures for the estimate of a run's length only: images/s of MobileNetV3-Large on two CPU cores, seconds to prepare
     nominal_images_per_s: float = 100.0
     nominal_prepare_s: float = 3.0
@@ -61,6 +64,7 @@ class FrameworkChoice:
     framework: Framework
     version: str = ""
     variants: tuple[str, ...] = ()
+    precision: str = ""  # that its name fixes (`tftrtfp16`); "": those of the request
 
     @property
     def label(self) -> str:
@@ -108,14 +112,15 @@ def parse_choice(text: str) -> FrameworkChoice:
     match = _CHOICE.fullmatch(text.strip())
     if not match:
         raise UsageError(f"framework '{text}' is not of the form name[@version][:variant+variant]")
-    framework = find_framework(match["name"])
+    name, precision = _ALIASES.get(match["name"].lower(), (match["name"], ""))
+    framework = find_framework(name)
     variants = tuple(match["variants"].split("+")) if match["variants"] else ()
     for variant in variants:
         if variant not in framework.variants:
             if not framework.variants:
                 raise UsageError(f"framework '{framework.name}' has no variants, so '{text}' cannot be had")
             raise unknown(f"variant of {framework.name}", variant, framework.variants)
-    return FrameworkChoice(framework, match["version"] or "", variants)
+    return FrameworkChoice(framework, match["version"] or "", variants, precision)
 
 
 def find_framework(name: str) -> Framework:
@@ -124,6 +129,9 @@ def find_framework(name: str) -> Framework:
         raise unknown("framework", name, FRAMEWORKS)
     return FRAMEWORKS[name.lower()]
 
+
+# the report's names for a framework at one precision
+_ALIASES = {"tftrtfp16": ("tftrt", "fp16"), "tftrtfp32": ("tftrt", "fp32")}
 
 _GPU_ONLY = {"cuda": ("fp32", "tf32", "fp16", "bf16")}
 
@@ -185,6 +193,7 @@ _ALL = (
     Framework(
         "tensorrt-rtx", "TensorRT for RTX", "tensorrt", "tensorrt-rtx", "onnx", "tensorrt-rtx", "tensorrt_rtx",
         options={"rtx": True}, devices=("cuda",), precisions=_GPU_ONLY,
+        capabilities=("7.5", "8.0", "8.6", "8.9", "12.0", "12.1"),
     ),
     Framework(
         "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",

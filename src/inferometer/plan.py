@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inferometer import requirements
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
-from inferometer.frameworks import FRAMEWORKS, FrameworkChoice, parse_choice
+from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
 from inferometer.gpus import visible_gpus
 from inferometer.models.prepare import forms_reachable
 from inferometer.records import Cell, Gpu, Machine, Skip
@@ -68,9 +68,8 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
     skips: list[Skip] = []
     for choice, device in itertools.product(choices, devices):
         row, reason = _row(choice, device, request, machine, gpu_reason)
-        for precision, mode, size in itertools.product(
-            request.precisions, request.modes, request.batch_sizes
-        ):
+        precisions = (choice.precision,) if choice.precision else request.precisions
+        for precision, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
             cell = Cell(_model_name(request), choice.label, precision, size, device, mode)
             route = reachable[choice.framework.form_at(precision)]
             unreachable = route if isinstance(route, str) else ""
@@ -92,7 +91,7 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
     names = list(
         itertools.chain.from_iterable(FRAMEWORKS if name == "all" else [name] for name in request.frameworks)
     )
-    choices = {choice.label: choice for choice in map(parse_choice, names)}
+    choices = {(choice.label, choice.precision): choice for choice in map(parse_choice, names)}
     for precision in request.precisions:
         if precision not in PRECISIONS:
             raise UsageError(f"unknown precision '{precision}' (known: {', '.join(PRECISIONS)})")
@@ -156,6 +155,8 @@ def _row(
                 f"{framework.name} needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
             )
         return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"
+    if refusal := _capability_reason(framework, gpu_of(device, machine)):
+        return None, refusal
     python = (
         request.python.get(choice.label)
         or request.python.get(framework.name)
@@ -168,6 +169,13 @@ def _row(
     except EnvironmentBuildError as error:
         return None, str(error)
     return Row(choice, device, wanted), ""
+
+
+def _capability_reason(framework: Framework, gpu: Gpu | None) -> str:
+    known = framework.capabilities
+    if not gpu or not gpu.compute_capability or not known or gpu.compute_capability in known:
+        return ""
+    return f"{framework.name} runs on compute capability {', '.join(known)}, not {gpu.compute_capability} ({gpu.name})"
 
 
 def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:

@@ -4,6 +4,7 @@ Header lines (`# key: value`):
     download           size of what uv fetches where nothing is cached
     download-fallback  the same where torch's CPU index cannot be reached
     torch-backend      value for uv's --torch-backend, tried first
+    versioned          the package that `name@version` replaces, where it is not the framework's usual one
     python             which Python the packages need, where not any will do
 """
 
@@ -29,6 +30,7 @@ class Requirements:
     download_fallback: str = ""
     torch_backend: str = ""
     python: str = ""
+    versioned: str = ""
 
     def download_text(self) -> str:
         """Return how much will be fetched, for people."""
@@ -55,6 +57,7 @@ def read(name: str, accelerator: str) -> Requirements:
         download_fallback=header.get("download-fallback", ""),
         torch_backend=header.get("torch-backend", ""),
         python=header.get("python", ""),
+        versioned=header.get("versioned", ""),
     )  # fmt: skip
 
 
@@ -64,13 +67,21 @@ def with_version(requirements: Requirements, distribution: str, version: str) ->
         raise UsageError(
             f"'{version}' is no version of {distribution}: versions begin with a number, as in 1.2.3"
         )
-    lines = tuple(_replace(line, distribution, version) for line in requirements.lines)
-    if lines == requirements.lines and f"{distribution}=={version}" not in lines:
-        raise EnvironmentBuildError(f"environment '{requirements.name}' does not pin {distribution}")
+    distribution = requirements.versioned or distribution
+    pinned = next((match[1] for line in requirements.lines if (match := _pin(line, distribution))), "")
+    if not pinned:
+        raise EnvironmentBuildError(
+            f"environment '{requirements.name}' does not pin {distribution} on {requirements.accelerator}"
+        )
+    lines = tuple(_replace(line, distribution, pinned, version) for line in requirements.lines)
     return replace(requirements, lines=lines)
 
 
-def _replace(line: str, distribution: str, version: str) -> str:
-    name = re.split(r"[=<>~!\[; ]", line)[0]
-    matching = {distribution, f"{distribution}lib"}  # jax and jaxlib move together
-    return re.sub(r"==[^;\s]+", f"=={version}", line) if name in matching else line
+def _pin(line: str, distribution: str) -> re.Match[str] | None:
+    return re.match(rf"{re.escape(distribution)}(?:\[.*\])?==([^;\s]+)", line)
+
+
+def _replace(line: str, distribution: str, pinned: str, version: str) -> str:
+    """Replace the version of the distribution and of its parts: jaxlib, tensorrt-cu13-libs, ... at the same version."""
+    is_part = line.startswith(distribution) and re.search(rf"=={re.escape(pinned)}(?=[;\s]|$)", line)
+    return line.replace(f"=={pinned}", f"=={version}") if is_part else line
