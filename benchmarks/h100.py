@@ -1,0 +1,332 @@
+"""Everything that issue 5 shows on a GPU, in steps that each fit ten minutes and go on where they stopped.
+
+    python3 benchmarks/h100.py [STEP...] [--root /opt/inferometer] [--work /tmp/h100] [--out $OUT] [--limit 540]
+                               [--background] [--device cuda:0] [--tiny]
+
+Steps, in their usual order (several may be named; `--list` prints them with their rough length):
+    smoke      every framework once, batch size 8: does each run, and where?
+    best       device mode, batch sizes 64 and 512: the fastest ways in fp32, tf32, fp16 and bf16
+    pipelined  host-pipelined, batch size 512
+    report     the report's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
+    faults     out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
+    overhead   benchmarks/gpu_overhead.py: our loop against hand-written ones
+    energy     benchmarks/h100_energy.py
+    collect    pack what there is into OUT (done after every step too)
+
+A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again.
+`--background` returns at once and works on in a session of its own (parts can be received meanwhile); a later call
+waits for it, since two measurements at once would disturb each other. `--tiny` runs every step on the CPU, briefly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+MODEL = "mobilenet_v3_large"
+FRAMEWORKS = ("tf", "onnxrt", "torch", "jax")  # environments that may have an interpreter below ROOT/bin
+GRACE_S = 20  # from an interrupt to the end of a run that has to write its records
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where things are on the machine that measures."""
+
+    root: Path
+    work: Path
+    device: str
+    tiny: bool
+
+    def pythons(self, **replaced: str) -> list[str]:
+        """Return the --python options of the interpreters that are there."""
+        options = []
+        for name in FRAMEWORKS:
+            program = self.root / "bin" / replaced.get(name, name)
+            if program.exists():
+                options += ["--python", f"{name}={program}"]
+        return options
+
+    def has(self, *environments: str) -> bool:
+        """Return whether these environments have an interpreter."""
+        return all((self.root / "bin" / name).exists() for name in environments)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that every child of ours gets."""
+        kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
+        return {**kept, "INFEROMETER_CACHE": str(self.root / "cache"), "PYTHONUNBUFFERED": "1"}
+
+    def inferometer(self, *arguments: str) -> list[str]:
+        """Return a command line of inferometer's."""
+        return [str(self.root / "bin" / "core"), "-m", "inferometer", *arguments]
+
+
+class Deadline:
+    """What is left of this call."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._end = time.monotonic() + limit_s
+
+    def left_s(self) -> float:
+        return self._end - time.monotonic()
+
+
+def call(machine: Machine, command: list[str], deadline: Deadline, log: Path) -> int | None:
+    """Run a command, its output into ``log`` and its end shown; None if the deadline interrupted it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        output.write(f"$ {' '.join(command)}\n".encode())
+        output.flush()
+        child = subprocess.Popen(
+            command, stdout=output, stderr=output, env=machine.environment(), start_new_session=True
+        )
+        try:
+            return child.wait(max(1.0, deadline.left_s()))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            return None
+
+
+def run(machine: Machine, name: str, deadline: Deadline, *options: str) -> bool:
+    """Measure into WORK/results/NAME, or go on with it; True once every cell has ended."""
+    out = machine.work / "results" / name
+    log = machine.work / "logs" / f"{name}.log"
+    if (out / "run.json").exists():
+        command = machine.inferometer("run", "--resume", str(out))
+    else:
+        command = machine.inferometer(
+            "run", MODEL, *machine.pythons(), "--device", machine.device, "--out", str(out), *options
+        )
+    begin = time.monotonic()
+    code = call(machine, command, deadline, log)
+    print(
+        f"{name}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
+    )
+    show(log)
+    return code is not None
+
+
+def show(log: Path, lines: int = 45) -> None:
+    """Print the end of a log."""
+    text = log.read_text(errors="replace").splitlines() if log.exists() else []
+    print("\n".join(line[:220] for line in text[-lines:]), flush=True)
+
+
+def names(machine: Machine, **rows: str) -> str:
+    """Return the frameworks whose environment is here: environment -> rows."""
+    return ",".join(row for environment, row in rows.items() if machine.has(environment))
+
+
+def small(machine: Machine, *options: str) -> list[str]:
+    """Return ``options``, cut down for a trial on a CPU."""
+    cut = ["--batch-sizes", "2,8", "--images", "8", "--loops", "2", "--warmup", "1", "--budget", "1"]
+    return [*options, *(cut if machine.tiny else [])]
+
+
+def smoke(machine: Machine, deadline: Deadline) -> bool:
+    rows = names(
+        machine, tf="tf,tfxla,keras,kerasxla", torch="torch,torch-compile", onnxrt="onnxrt", jax="jax"
+    )
+    label = "smoke-tf" if machine.has("tf") else "smoke"
+    protocol = ["--batch-sizes", "8", "--images", "64", "--loops", "3", "--warmup", "5", "--rounds", "1"]
+    return run(machine, label, deadline, "--frameworks", rows, "--budget", "3", *small(machine, *protocol))
+
+
+def best(machine: Machine, deadline: Deadline) -> bool:
+    torch = "torch,torch-compile" if machine.tiny else "torch:channels_last,torch-compile:channels_last"
+    onnx = "onnxrt" if machine.tiny else "onnxrt:io-binding"
+    rows = names(machine, torch=torch, onnxrt=onnx, jax="jax")
+    precisions = "fp32" if machine.tiny else "fp32,tf32,fp16,bf16"
+    protocol = [
+        "--batch-sizes",
+        "64,512",
+        "--images",
+        "2048",
+        "--loops",
+        "10",
+        "--warmup",
+        "20",
+        "--rounds",
+        "1",
+    ]
+    options = ["--modes", "device", "--precisions", precisions, "--budget", "8"]
+    done = run(machine, "best", deadline, "--frameworks", rows, *options, *small(machine, *protocol))
+    if not done or not machine.has("tf"):
+        return done
+    return run(
+        machine,
+        "best-tf",
+        deadline,
+        "--frameworks",
+        "tf,tfxla,kerasxla",
+        *options,
+        *small(machine, *protocol),
+    )
+
+
+def pipelined(machine: Machine, deadline: Deadline) -> bool:
+    torch = "torch" if machine.tiny else "torch-compile:channels_last,torch:channels_last"
+    protocol = [
+        "--batch-sizes",
+        "512",
+        "--images",
+        "8192",
+        "--loops",
+        "10",
+        "--warmup",
+        "20",
+        "--rounds",
+        "3",
+    ]
+    modes = "host" if machine.tiny else "host,device,host-pipelined"
+    options = ["--modes", modes, "--precisions", "fp32" if machine.tiny else "fp16", "--budget", "10"]
+    return run(machine, "pipelined", deadline, "--frameworks", torch, *options, *small(machine, *protocol))
+
+
+def report(machine: Machine, deadline: Deadline) -> bool:
+    rows = names(
+        machine, tf="tf,tfxla,keras,kerasxla", onnxrt="onnxrt", torch="torch,torch-compile", jax="jax"
+    )
+    refused = "tensorrt-rtx,tftrtfp16,tftrtfp32"  # their rows say why
+    options = ["--preset", "report", "--frameworks", f"{rows},{refused}", "--budget", "6", "--rounds", "1"]
+    return run(machine, "report", deadline, *small(machine, *options))
+
+
+def faults(machine: Machine, deadline: Deadline) -> bool:
+    command = [str(machine.root / "bin" / "core"), str(HERE / "device" / "faults.py")]
+    command += ["--root", str(machine.root), "--work", str(machine.work / "results" / "faults")]
+    command += ["--device", machine.device]
+    return script(machine, "faults", command, deadline)
+
+
+def overhead(machine: Machine, deadline: Deadline) -> bool:
+    command = [str(machine.root / "bin" / "core"), str(HERE / "gpu_overhead.py"), *machine.pythons()]
+    command += ["--device", machine.device, "--out", str(machine.work / "results" / "overhead")]
+    return script(machine, "overhead", command, deadline)
+
+
+def energy(machine: Machine, deadline: Deadline) -> bool:
+    command = [str(machine.root / "bin" / "core"), str(HERE / "h100_energy.py")]
+    command += [str(machine.work / "results" / "energy"), "--device", machine.device]
+    return script(machine, "energy", command, deadline)
+
+
+def script(machine: Machine, name: str, command: list[str], deadline: Deadline) -> bool:
+    """Run one of the other benchmarks, from the start each time it is called."""
+    program = Path(next(word for word in command if word.endswith(".py")))
+    log = machine.work / "logs" / f"{name}.log"
+    if not program.exists():
+        print(f"{name}: {program} does not exist")
+        return True
+    begin = time.monotonic()
+    code = call(machine, command, deadline, log)
+    print(
+        f"{name}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
+    )
+    show(log)
+    return code is not None
+
+
+STEPS = {
+    "smoke": (smoke, 120), "best": (best, 300), "pipelined": (pipelined, 120), "report": (report, 900),
+    "faults": (faults, 150), "overhead": (overhead, 180), "energy": (energy, 260),
+}  # fmt: skip
+
+
+def collect(machine: Machine, out: Path) -> None:
+    """Pack results and logs into OUT/h100.tar.gz, workers' logs and figures included."""
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / "h100.tar.gz.partial"
+    with tarfile.open(partial, "w:gz") as archive:
+        for folder in ("results", "logs", "done"):
+            if (machine.work / folder).exists():
+                archive.add(machine.work / folder, folder)
+    partial.rename(out / "h100.tar.gz")
+    print(f"{out / 'h100.tar.gz'}: {(out / 'h100.tar.gz').stat().st_size / 1e6:.2f} MB")
+
+
+def detach(arguments: list[str], work: Path) -> None:
+    """Start this script again in a session of its own, its output into WORK/background.log."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "background.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, __file__, *arguments],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    print(f"working on in the background as process {child.pid}")
+
+
+def measure(machine: Machine, steps: list[str], limit_s: float, again: bool) -> None:
+    """Run steps in order until the limit; a finished one is left out unless ``again``."""
+    deadline = Deadline(limit_s)
+    for name in steps:
+        done = machine.work / "done" / name
+        if done.exists() and not again:
+            print(f"{name}: is done")
+            continue
+        if deadline.left_s() < 30:
+            print(f"{name}: not begun, {deadline.left_s():.0f} s are left of this call")
+            break
+        if STEPS[name][0](machine, deadline):
+            done.parent.mkdir(parents=True, exist_ok=True)
+            done.touch()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("steps", nargs="*", metavar="STEP")
+    parser.add_argument("--root", type=Path, default=Path("/opt/inferometer"))
+    parser.add_argument("--work", type=Path, default=Path("/tmp/h100"))
+    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "out")))
+    parser.add_argument("--limit", type=float, default=540.0)
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--background", action="store_true")
+    parser.add_argument("--again", action="store_true", help="also steps that are done")
+    parser.add_argument("--fresh", action="store_true", help="forget what these steps have measured")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(f"{name:10} about {seconds} s" for name, (_, seconds) in STEPS.items()))
+        return
+    if arguments.background:
+        detach([word for word in sys.argv[1:] if word != "--background"], arguments.work)
+        return
+    steps = [name for name in arguments.steps or [*STEPS] if name != "collect"]
+    if unknown := [name for name in steps if name not in STEPS]:
+        raise SystemExit(f"unknown steps: {', '.join(unknown)} (known: {', '.join(STEPS)}, collect)")
+    machine = Machine(
+        arguments.root, arguments.work, "cpu" if arguments.tiny else arguments.device, arguments.tiny
+    )
+    machine.work.mkdir(parents=True, exist_ok=True)
+    with (machine.work / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a background call ends first
+        if arguments.fresh:
+            forget(machine, steps)
+        measure(machine, steps, arguments.limit, arguments.again or arguments.fresh)
+        collect(machine, arguments.out)
+
+
+def forget(machine: Machine, steps: list[str]) -> None:
+    """Remove what steps have measured."""
+    for name in steps:
+        for folder in (machine.work / "results").glob(f"{name}*"):
+            shutil.rmtree(folder)
+        (machine.work / "done" / name).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
