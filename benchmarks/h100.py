@@ -130,6 +130,18 @@ def names(machine: Machine, **rows: str) -> str:
     return ",".join(row for environment, row in rows.items() if machine.has(environment))
 
 
+def named(machine: Machine, *candidates: str) -> str:
+    """Return the first of these frameworks with variants that this version of inferometer knows."""
+    code = "import sys; from inferometer.frameworks import parse_choice; parse_choice(sys.argv[1])"
+    for candidate in candidates:
+        command = [str(machine.root / "bin" / "core"), "-c", code, candidate]
+        if not subprocess.run(
+            command, env=machine.environment(), capture_output=True, check=False
+        ).returncode:
+            return candidate
+    raise SystemExit(f"none of {', '.join(candidates)} is known")
+
+
 def small(machine: Machine, *options: str) -> list[str]:
     """Return ``options``, cut down for a trial on a CPU."""
     cut = ["--batch-sizes", "2,8", "--images", "8", "--loops", "2", "--warmup", "1", "--budget", "1"]
@@ -146,9 +158,9 @@ def smoke(machine: Machine, deadline: Deadline) -> bool:
 
 
 def best(machine: Machine, deadline: Deadline) -> bool:
-    torch = "torch,torch-compile" if machine.tiny else "torch:channels_last,torch-compile:channels_last"
-    onnx = "onnxrt" if machine.tiny else "onnxrt:io-binding"
-    rows = names(machine, torch=torch, onnxrt=onnx, jax="jax")
+    compiled = named(machine, "torch-compile:channels_last", "torch-compile")
+    eager = named(machine, "torch:channels_last", "torch")
+    rows = names(machine, torch=f"{eager},{compiled}", onnxrt="onnxrt", jax="jax")
     precisions = "fp32" if machine.tiny else "fp32,tf32,fp16,bf16"
     protocol = [
         "--batch-sizes",
@@ -178,7 +190,7 @@ def best(machine: Machine, deadline: Deadline) -> bool:
 
 
 def pipelined(machine: Machine, deadline: Deadline) -> bool:
-    torch = "torch" if machine.tiny else "torch-compile:channels_last,torch:channels_last"
+    rows = named(machine, "torch-compile:channels_last", "torch-compile")
     protocol = [
         "--batch-sizes",
         "512",
@@ -193,7 +205,7 @@ def pipelined(machine: Machine, deadline: Deadline) -> bool:
     ]
     modes = "host" if machine.tiny else "host,device,host-pipelined"
     options = ["--modes", modes, "--precisions", "fp32" if machine.tiny else "fp16", "--budget", "10"]
-    return run(machine, "pipelined", deadline, "--frameworks", torch, *options, *small(machine, *protocol))
+    return run(machine, "pipelined", deadline, "--frameworks", rows, *options, *small(machine, *protocol))
 
 
 def report(machine: Machine, deadline: Deadline) -> bool:
