@@ -4,7 +4,8 @@
 
 Archives that are unpacked already, or not whole yet, are left alone, so this may be called after any part.
 ROOT/bin holds one interpreter a framework, which sets its library paths before it starts Python; ROOT/bin/core runs
-inferometer itself from this checkout. `*-broken` lack their CUDA libraries on purpose (see h100.py, faults).
+inferometer itself from ROOT/checkout, a copy of this checkout, so that a run in the background is not disturbed when
+the next transfer replaces files. `*-broken` lack their CUDA libraries on purpose (see h100.py, faults).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main() -> None:
     manifest = json.loads(next(arguments.parts.glob("*/manifest.json")).read_text())
     for entry in manifest["archives"]:
         print(entry["name"], _unpack(entry, manifest["parts"], arguments.parts, root), flush=True)
-    _interpreters(root, arguments.base)
+    _interpreters(root, arguments.base, _copy_checkout(root))
     print("interpreters:", " ".join(sorted(path.name for path in (root / "bin").iterdir())))
 
 
@@ -84,7 +85,18 @@ def _zstd(parts: Path) -> list[str]:
     return ["env", f"LD_LIBRARY_PATH={own}", str(own / "zstd")]
 
 
-def _interpreters(root: Path, base: str) -> None:
+def _copy_checkout(root: Path) -> Path:
+    """Return a new copy of the code, which ROOT/checkout points to from now on."""
+    copy = root / time.strftime("checkout-%H%M%S")
+    for name in ("src", "benchmarks"):
+        shutil.copytree(_CHECKOUT / name, copy / name, dirs_exist_ok=True)
+    link = root / "checkout"
+    link.unlink(missing_ok=True)
+    link.symlink_to(copy.name)
+    return copy
+
+
+def _interpreters(root: Path, base: str, checkout: Path) -> None:
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     found = subprocess.run([base, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     host = Path(found)
@@ -94,7 +106,7 @@ def _interpreters(root: Path, base: str) -> None:
     cuda12 = [*sorted(map(str, root.glob("tf*/nvidia/*/lib"))), str(root / "stubs")]
     compiler = tf / "nvidia" / "cuda_nvcc"
     tools = {"PATH": f"{compiler}/bin:$PATH", "XLA_FLAGS": f"--xla_gpu_cuda_data_dir={compiler}"}
-    _make(root, base, "core", [_CHECKOUT / "src", host, root / "core"], [])
+    _make(root, base, "core", [checkout / "src", host, root / "core"], [])
     _make(root, base, "torch", [host, root / "keras"], [])
     _make(root, base, "jax", [host, root / "keras"], [])
     if (root / "ort").exists():
