@@ -16,4 +16,5 @@ inputs = [
 ]
 with torch.inference_mode():
     output = half(*inputs)
-print(json.dumps({"operators": names, "dtype": str(output.dtype), "rows": len(output)}))
+devices = sorted({str(node.kwargs["device"]) for node in calls if "device" in node.kwargs})
+print(json.dumps({"devices": devices, "operators": names, "dtype": str(output.dtype), "rows": len(output)}))

@@ -92,6 +92,7 @@ def test_the_exported_program_has_the_operators_of_a_torch_model(operators):
 def test_the_exported_program_follows_to_another_precision(operators, kind):
     found = operators(kind)
     assert (found["dtype"], found["rows"]) == ("torch.bfloat16", 3)
+    assert found["devices"] == []  # an operator that names the CPU could not follow to a GPU
 
 
 def test_a_model_without_channels_first_form_is_exported_as_built(made):

@@ -13,6 +13,7 @@ from inferometer.errors import UsageError
 from inferometer.models import images
 from inferometer.models.artifacts import hash_file, key_of
 from inferometer.models.bench import Bench
+from inferometer.models.steps.tensors import write_npz
 
 
 def stack(bench: Bench, paths: Sequence[Path] | None, height: int, width: int) -> tuple[Path, str]:
@@ -76,7 +77,9 @@ def _keep(bench: Bench, files: Sequence[Path], size: tuple[int, int], *, name: s
 
     def make(folder: Path) -> dict[str, Any]:
         array = _convert(images.stack(files, *size), how)
-        np.savez(folder / "photos.npz", **{name: array})
+        write_npz(
+            str(folder / "photos.npz"), {name: array}
+        )  # equal photos, equal bytes: they name what follows
         return {"shape": list(array.shape)}
 
     return bench.cache.get(parts, make)[0] / "photos.npz"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from inferometer import requirements
 from inferometer.models import keras_models, onnx_models
 from inferometer.models.artifacts import Cache
 from inferometer.models.bench import Bench
@@ -30,7 +31,8 @@ def prepare(
 ) -> PreparedModel:
     """Return the model in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
 
-    ``pins`` says per environment what is installed in it; a change makes its artifacts anew. Raises UsageError for
+    ``pins`` says per environment what is installed in it (default: its requirement file for the CPU, where conversions
+    run); a change makes its artifacts anew. Raises UsageError for
     what the request gets wrong and ModelError where the source itself cannot be loaded, run or judged; a conversion
     that fails or differs is no error but a missing form.
     """
@@ -38,10 +40,14 @@ def prepare(
     if unknown:
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
     source = resolve(request)
-    bench = Bench(run_step, Cache(cache), progress, pins or {})
+    bench = Bench(run_step, Cache(cache), progress, _default_pins() if pins is None else pins)
     if source.kind == "onnx":
         reasons = {
             form: reason for form, reason in forms_reachable(request).items() if isinstance(reason, str)
         }
         return onnx_models.prepare(request, source, forms, bench, reasons)
     return keras_models.prepare(request, source, forms, bench)
+
+
+def _default_pins() -> dict[str, str]:
+    return {name: "\n".join(requirements.read(name, "cpu").lines) for name in ("tf", "torch", "onnxrt")}
