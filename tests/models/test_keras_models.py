@@ -9,12 +9,13 @@ from steprunner import interpreter
 from inferometer.errors import EnvironmentBuildError, ModelError
 from inferometer.models.bench import read_arrays
 from inferometer.models.catalogue import APPLICATIONS
-from inferometer.models.contract import FORMS, ModelRequest, TensorSpec
+from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
 from inferometer.worker.parity import LIMITS
 
 pytestmark = pytest.mark.environment
+FORMS = ("keras", "savedmodel", "exported", "onnx")
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from steprunner import interpreter
 
 from inferometer.errors import ModelError, UsageError
 from inferometer.models.bench import read_arrays
-from inferometer.models.contract import FORMS, ModelRequest, TensorSpec
+from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
 
 pytestmark = pytest.mark.environment
+FORMS = ("keras", "savedmodel", "exported", "onnx")
 
 
 @pytest.fixture(scope="session")

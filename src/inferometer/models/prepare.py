@@ -15,7 +15,7 @@ from inferometer.models import keras_models, onnx_models
 from inferometer.models.artifacts import Cache
 from inferometer.models.bench import Bench
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
-from inferometer.models.sources import forms_reachable, resolve
+from inferometer.models.sources import conversion_environments, forms_reachable, resolve
 
 __all__ = ["forms_reachable", "prepare"]
 
@@ -50,4 +50,4 @@ def prepare(
 
 
 def _default_pins() -> dict[str, str]:
-    return {name: "\n".join(requirements.read(name, "cpu").lines) for name in ("tf", "torch", "onnxrt")}
+    return {name: "\n".join(requirements.read(name, "cpu").lines) for name in conversion_environments()}

@@ -68,6 +68,11 @@ def forms_reachable(request: ModelRequest) -> dict[str, list[str] | str]:
     return {**reasons, "onnx": ["onnxrt"]}
 
 
+def conversion_environments() -> tuple[str, ...]:
+    """Return every environment that some step runs in."""
+    return tuple(sorted({name for names in _ENVIRONMENTS.values() for name in names}))
+
+
 _TITLES = {
     "keras": "a Keras file",
     "savedmodel": "a SavedModel",
