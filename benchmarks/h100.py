@@ -5,6 +5,7 @@
 
 Steps, in their usual order (several may be named; `--list` prints them with their rough length):
     smoke      every framework once, batch size 8: does each run, and where?
+    memory     the TensorRT backend's page-locked and device memory, without TensorRT
     best       device mode, batch sizes 64 and 512: the fastest ways in fp32, tf32, fp16 and bf16
     pipelined  host-pipelined, batch size 512
     report     the report's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
@@ -157,6 +158,12 @@ def smoke(machine: Machine, deadline: Deadline) -> bool:
     return run(machine, label, deadline, "--frameworks", rows, "--budget", "3", *small(machine, *protocol))
 
 
+def memory(machine: Machine, deadline: Deadline) -> bool:
+    """The CUDA half of the TensorRT backend, by the bindings that torch brings."""
+    command = [str(machine.root / "bin" / "torch"), str(HERE / "device" / "cuda_memory.py")]
+    return script(machine, "memory", command, deadline)
+
+
 def best(machine: Machine, deadline: Deadline) -> bool:
     compiled = named(machine, "torch-compile:channels_last", "torch-compile")
     eager = named(machine, "torch:channels_last", "torch")
@@ -253,7 +260,7 @@ def script(machine: Machine, name: str, command: list[str], deadline: Deadline) 
 
 
 STEPS = {
-    "smoke": (smoke, 120), "best": (best, 300), "pipelined": (pipelined, 120), "report": (report, 900),
+    "smoke": (smoke, 120), "memory": (memory, 5), "best": (best, 300), "pipelined": (pipelined, 120), "report": (report, 900),
     "faults": (faults, 150), "overhead": (overhead, 180), "energy": (energy, 260),
 }  # fmt: skip
 
