@@ -1,7 +1,7 @@
 """Everything that issue 5 shows on a GPU, in steps that each fit ten minutes and go on where they stopped.
 
     python3 benchmarks/h100.py [STEP...] [--root /opt/inferometer] [--work /tmp/h100] [--out $OUT] [--limit 540]
-                               [--background] [--device cuda:0] [--tiny]
+                               [--sizes 8,64,512] [--background] [--device cuda:0] [--tiny]
 
 Steps, in their usual order (several may be named; `--list` prints them with their rough length):
     smoke      every framework once, batch size 8: does each run, and where?
@@ -9,6 +9,7 @@ Steps, in their usual order (several may be named; `--list` prints them with the
     best       device mode, batch sizes 64 and 512: the fastest ways in fp32, tf32, fp16 and bf16
     pipelined  host-pipelined, batch size 512
     report     the report's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
+    more       the same for torch-compile and jax, which the report did not have
     faults     out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
     overhead   benchmarks/gpu_overhead.py: our loop against hand-written ones
     energy     benchmarks/h100_energy.py
@@ -47,6 +48,7 @@ class Machine:
     work: Path
     device: str
     tiny: bool
+    sizes: str = ""  # batch sizes of report and more; "": the report's
 
     def pythons(self, **replaced: str) -> list[str]:
         """Return the --python options of the interpreters that are there."""
@@ -216,12 +218,20 @@ def pipelined(machine: Machine, deadline: Deadline) -> bool:
 
 
 def report(machine: Machine, deadline: Deadline) -> bool:
-    rows = names(
-        machine, tf="tf,tfxla,keras,kerasxla", onnxrt="onnxrt", torch="torch,torch-compile", jax="jax"
+    rows = names(machine, tf="tf,tfxla,keras,kerasxla", onnxrt="onnxrt", torch="torch")
+    return run(
+        machine, "report", deadline, *_report_options(machine, f"{rows},tensorrt-rtx,tftrtfp16,tftrtfp32")
     )
-    refused = "tensorrt-rtx,tftrtfp16,tftrtfp32"  # their rows say why
-    options = ["--preset", "report", "--frameworks", f"{rows},{refused}", "--budget", "6", "--rounds", "1"]
-    return run(machine, "report", deadline, *small(machine, *options))
+
+
+def more(machine: Machine, deadline: Deadline) -> bool:
+    rows = names(machine, torch="torch-compile", jax="jax")
+    return run(machine, "more", deadline, *_report_options(machine, rows))
+
+
+def _report_options(machine: Machine, rows: str) -> list[str]:
+    options = ["--preset", "report", "--frameworks", rows, "--budget", "6", "--rounds", "1"]
+    return small(machine, *options, *(["--batch-sizes", machine.sizes] if machine.sizes else []))
 
 
 def faults(machine: Machine, deadline: Deadline) -> bool:
@@ -260,7 +270,7 @@ def script(machine: Machine, name: str, command: list[str], deadline: Deadline) 
 
 
 STEPS = {
-    "smoke": (smoke, 120), "memory": (memory, 5), "best": (best, 300), "pipelined": (pipelined, 120), "report": (report, 900),
+    "smoke": (smoke, 120), "memory": (memory, 5), "best": (best, 300), "pipelined": (pipelined, 120), "report": (report, 600), "more": (more, 350),
     "faults": (faults, 150), "overhead": (overhead, 180), "energy": (energy, 260),
 }  # fmt: skip
 
@@ -312,6 +322,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "out")))
     parser.add_argument("--limit", type=float, default=540.0)
     parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--sizes", default="", help="batch sizes of report and more, if not all seven")
     parser.add_argument("--background", action="store_true")
     parser.add_argument("--again", action="store_true", help="also steps that are done")
     parser.add_argument("--fresh", action="store_true", help="forget what these steps have measured")

@@ -57,4 +57,4 @@ def _environment(row: Row) -> str:
         return f"given interpreter {row.python}"
     pins = ", ".join(row.requirements.lines)
     state = "built" if is_built(row.requirements) else f"to build, {row.requirements.download_text()}"
-    return f"environment {row.requirements.name} ({pins}): {state}"
+    return f"environment {row.requirements.name} for {row.requirements.accelerator} ({pins}): {state}"
