@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from inferometer.gpusnapshot import NvmlReader, Snapshot
+from inferometer.gpusnapshot import NoAnswerError, NvmlReader, Snapshot
 from inferometer.gpuwatch import GpuWatch, watch_gpus
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 
@@ -30,7 +30,10 @@ class Script:
 
     def read(self, uuid):
         self.asked.append(uuid)
-        return self.snapshots.pop(0)
+        found = self.snapshots.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def close(self):
         self.closed = True
@@ -108,6 +111,18 @@ def test_container_whose_process_numbers_are_the_hosts():
     )
 
 
+def test_a_newcomer_is_no_worker_where_numbers_are_known_to_match():
+    """A second worker falls back to the CPU while a neighbour comes: its memory proves nothing."""
+    newcomer = Snapshot(used_bytes=3000 * MIB, processes={7_000_001: 2999 * MIB}, settings=SETTINGS)
+    watch = GpuWatch({"cuda:0": GPU}, Script(IDLE, LOADED, LOADED, IDLE, newcomer))
+    watch.begin_run()
+    ended = []
+    for pid in (WORKER, WORKER + 1):
+        watch.begin(CELL, pid)
+        ended.append(watch.end(Record(CELL, 1, "ok")).status)
+    assert ended == ["ok", "wrong-device"]
+
+
 def test_container_that_lists_no_processes():
     silent = replace(LOADED, processes={})
     record = watched(IDLE, silent, silent)
@@ -142,6 +157,15 @@ def test_settings_changed_inside_a_cell():
     assert watched(IDLE, LOADED, after).flags == (
         "power limit changed from 350000 to 300000 inside the cell",
     )
+
+
+@pytest.mark.parametrize("silent", range(3))
+def test_a_gpu_that_is_lost_is_told_not_raised(silent):
+    snapshots = [IDLE, LOADED, LOADED]
+    snapshots[silent] = NoAnswerError("GPU is lost")
+    record = watched(*snapshots)
+    assert record.status == "ok"
+    assert record.flags == ("placement not checked: the driver did not answer (GPU is lost)",)
 
 
 def test_cpu_cells_are_left_alone():
@@ -199,6 +223,15 @@ def test_reader_takes_what_the_card_tells(nvml):
     assert found.settings["ECC"] == 1
     assert found.settings["MIG"] is None
     assert (found.utilisation, found.temperature_c, found.reasons, found.held_down_ns) == (None, None, (), {})
+
+
+def test_reader_says_that_a_gpu_is_gone(nvml):
+    reader = NvmlReader()
+    nvml.nvmlDeviceGetMemoryInfo = (
+        nvml.nvmlDeviceGetFanSpeed
+    )  # refused, as every unknown call of this stand-in
+    with pytest.raises(NoAnswerError, match="Not Supported"):
+        reader.read("GPU-abc")
 
 
 def test_reader_names_reasons_counters_and_who_was_active(nvml):

@@ -42,6 +42,10 @@ class Snapshot:
     temperature_c: int | None = None
 
 
+class NoAnswerError(Exception):
+    """The driver does not answer about this GPU (any more)."""
+
+
 class NvmlReader:
     """Takes snapshots through NVML, by UUID."""
 
@@ -53,7 +57,13 @@ class NvmlReader:
         self._seen_us: dict[str, int] = {}  # per GPU: the latest process sample told
 
     def read(self, uuid: str) -> Snapshot:
-        """Return the GPU as it is now; takes about a millisecond."""
+        """Return the GPU as it is now; takes about a millisecond. NoAnswerError if the GPU is gone."""
+        try:
+            return self._read(uuid)
+        except self._nvml.NVMLError as error:
+            raise NoAnswerError(str(error)) from error
+
+    def _read(self, uuid: str) -> Snapshot:
         nvml = self._nvml
         handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
         utilisation = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from inferometer.gpusnapshot import NvmlReader, Snapshot
+from inferometer.gpusnapshot import NoAnswerError, NvmlReader, Snapshot
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 
 _CONTEXT_BYTES = 64 * 2**20  # a CUDA context takes more than this on every card since Maxwell
@@ -43,30 +43,43 @@ class GpuWatch:
         self._at_rest: dict[str, Snapshot] = {}  # per device, no worker alive
         self._before: Snapshot | None = None
         self._worker = 0
+        self._numbers_match = False  # a worker was once found by its number, so newcomers are no workers
+        self._silence = ""  # why the driver could not be asked
 
     def begin_run(self) -> None:
         """See who is there before any worker is."""
-        self._at_rest = {device: self._reader.read(gpu.uuid) for device, gpu in self._gpus.items()}
+        found = {device: self._look(gpu) for device, gpu in self._gpus.items()}
+        self._at_rest = {device: snapshot for device, snapshot in found.items() if snapshot}
 
     def begin(self, cell: Cell, pid: int) -> None:
         """Look at the cell's GPU before it is asked for."""
         gpu = self._gpus.get(cell.device)
-        self._before = self._reader.read(gpu.uuid) if gpu else None
+        self._before = self._look(gpu) if gpu else None
         self._worker = pid
 
     def end(self, record: Record) -> Record:
         """Add memory, flags and facts; an ok cell whose worker held no memory on its GPU ran elsewhere."""
         gpu = self._gpus.get(record.cell.device)
-        if gpu is None or self._before is None:
+        if gpu is None:
             return record
-        seen = _Cell(
-            self._at_rest[record.cell.device], self._before, self._reader.read(gpu.uuid), self._worker
-        )
+        after, at_rest = self._look(gpu), self._at_rest.get(record.cell.device)
+        if not (at_rest and self._before and after):
+            flag = f"placement not checked: the driver did not answer ({self._silence})"
+            return msgspec.structs.replace(record, flags=(*record.flags, flag))
+        seen = _Cell(at_rest, self._before, after, self._worker, self._numbers_match)
+        self._numbers_match = self._numbers_match or seen.numbers_match
         record = _with_facts(record, gpu, seen)
         if record.status == "ok" and not seen.is_placed:
             cause = f"the driver shows no memory of this worker on {record.cell.device} ({gpu.uuid})"
             return msgspec.structs.replace(record, status="wrong-device", cause=cause)
         return record
+
+    def _look(self, gpu: Gpu) -> Snapshot | None:
+        try:
+            return self._reader.read(gpu.uuid)
+        except NoAnswerError as error:
+            self._silence = str(error)
+            return None
 
     def end_run(self) -> None:
         """Let go of the driver."""
@@ -76,19 +89,23 @@ class GpuWatch:
 class _Cell:
     """Three snapshots around one cell, and what follows from them."""
 
-    def __init__(self, at_rest: Snapshot, before: Snapshot, after: Snapshot, worker: int) -> None:
+    def __init__(
+        self, at_rest: Snapshot, before: Snapshot, after: Snapshot, worker: int, numbers_match: bool
+    ) -> None:
         self._at_rest = at_rest
         self._before = before
         self.after = after
         own = {pid for pid in after.processes if _belongs(pid, worker)}
         came = set(after.processes) - set(at_rest.processes)
-        self._numbers_match = bool(own)
-        self._own = own or came
+        self.numbers_match = bool(own) or numbers_match
+        self._own = own if self.numbers_match else came
 
     @property
     def is_placed(self) -> bool:
         """Whether the worker holds memory here, by its number or by what came since the run began."""
-        return bool(self._own) or self._grown_bytes >= _CONTEXT_BYTES
+        if self._own or self.numbers_match:
+            return bool(self._own)
+        return self._grown_bytes >= _CONTEXT_BYTES
 
     @property
     def held_bytes(self) -> int | None:
@@ -109,12 +126,12 @@ class _Cell:
     def _neighbours(self) -> list[str]:
         others = {pid: held for pid, held in self.after.processes.items() if pid not in self._own}
         found = [_holds(pid, held) for pid, held in others.items()]
-        if not self._numbers_match and len(self._own) > 1:
+        if not self.numbers_match and len(self._own) > 1:
             found.append(f"{len(self._own)} processes came to this GPU since the run began, one is expected")
         active = self.after.active - self._own - set(others)
         found += (
             [f"another process (pid {pid}) computed on this GPU" for pid in sorted(active)]
-            if self._numbers_match
+            if self.numbers_match
             else []
         )
         if not others and self._at_rest.used_bytes > _IDLE_BYTES:
@@ -143,7 +160,7 @@ class _Cell:
     def facts(self) -> dict[str, Any]:
         """Return the moment after the cell, for the record."""
         return {
-            "placed_by": "process number" if self._numbers_match else "memory",
+            "placed_by": "process number" if self.numbers_match else "memory",
             "sm_clock_hz": self.after.sm_clock_hz,
             "memory_clock_hz": self.after.memory_clock_hz,
             "temperature_c": self.after.temperature_c,
