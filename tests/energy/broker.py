@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import missing
+from parts import missing
 
 HOST = "127.0.0.1"
 

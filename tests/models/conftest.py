@@ -3,6 +3,8 @@
 import pytest
 from steprunner import RealSteps
 
+from parts import missing  # noqa: F401  (`from conftest import missing` may find this conftest)
+
 
 @pytest.fixture(scope="session")
 def steps(tmp_path_factory):

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import missing
 from inferometer import environments, requirements
 from inferometer.errors import EnvironmentBuildError
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends import tensorrt, tftrt, trt_build
 from inferometer.worker.failures import Unsupported
+from parts import missing
 
 TRIAL = Path(__file__).with_name("tensorrt_trial.py")
 
