@@ -74,7 +74,12 @@ class Bench:
 
     def run(self, name: str, frameworks: str, *options: str, **pythons: str):
         """Return the stored run."""
-        self.start(name, frameworks, *options, **pythons).wait(240)
+        child = self.start(name, frameworks, *options, **pythons)
+        try:
+            child.wait(240)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)  # what it has measured is kept
+            child.wait(30)
         return read_run(self.work / name)
 
     def used_bytes(self) -> int:
