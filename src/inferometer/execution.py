@@ -21,7 +21,7 @@ from inferometer.gpuwatch import watch_gpus
 from inferometer.launch import launch_worker
 from inferometer.machine import describe_machine, usable_cores
 from inferometer.metering import CellMeter
-from inferometer.models.contract import PreparedModel
+from inferometer.models.contract import Artifact, PreparedModel
 from inferometer.models.prepare import prepare
 from inferometer.observer import Observer
 from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan
@@ -153,7 +153,14 @@ def _unmakeable(cell: Cell, provision: Provision, plan: Plan, model: PreparedMod
     key = (cell.framework, cell.device)
     if key in provision.failures:
         return provision.failures[key]
-    return model.missing.get(plan.row(cell).choice.framework.form_at(cell.precision), "")
+    form = plan.row(cell).choice.framework.form_at(cell.precision)
+    return model.missing.get(form, "") or _fixed_batch(cell, model.artifacts[form])
+
+
+def _fixed_batch(cell: Cell, artifact: Artifact) -> str:
+    """Return why a model whose batch dimension is a number cannot take this batch size."""
+    fixed = {spec.shape[0] for spec in artifact.inputs if spec.shape} - {None, cell.batch_size}
+    return f"the model's batch size is fixed at {', '.join(map(str, fixed))}; give that one" if fixed else ""
 
 
 def _environment_facts(provision: Provision) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from inferometer import requirements
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
 from inferometer.gpus import visible_gpus
-from inferometer.models.prepare import forms_reachable
+from inferometer.models.sources import forms_reachable, resolve
 from inferometer.records import Cell, Gpu, Machine, Skip
 from inferometer.request import RunRequest
 from inferometer.requirements import Requirements
@@ -63,6 +63,7 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
     choices = _choices(request)
     devices = _devices(request, machine, gpu_reason)
     reachable = forms_reachable(request.model)
+    name = resolve(request.model).name
     rows: dict[tuple[str, str], Row] = {}
     cells: list[Cell] = []
     skips: list[Skip] = []
@@ -70,7 +71,7 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
         row, reason = _row(choice, device, request, machine, gpu_reason)
         precisions = (choice.precision,) if choice.precision else request.precisions
         for precision, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
-            cell = Cell(_model_name(request), choice.label, precision, size, device, mode)
+            cell = Cell(name, choice.label, precision, size, device, mode)
             route = reachable[choice.framework.form_at(precision)]
             unreachable = route if isinstance(route, str) else ""
             why = reason or unreachable or choice.obstacle(device.partition(":")[0], precision, mode)
@@ -80,11 +81,6 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
                 cells.append(cell)
                 rows[row.label, device] = row
     return Plan(rows, tuple(cells), tuple(skips), accelerator_for(devices[0], request, machine))
-
-
-def _model_name(request: RunRequest) -> str:
-    model = request.model.model
-    return Path(model).stem if Path(model).suffix else model
 
 
 def _choices(request: RunRequest) -> list[FrameworkChoice]:
