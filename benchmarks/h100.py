@@ -155,9 +155,11 @@ def smoke(machine: Machine, deadline: Deadline) -> bool:
     rows = names(
         machine, tf="tf,tfxla,keras,kerasxla", torch="torch,torch-compile", onnxrt="onnxrt", jax="jax"
     )
-    label = "smoke-tf" if machine.has("tf") else "smoke"
+    whole = machine.has("tf")
+    label = "smoke-tf" if whole else "smoke"
     protocol = ["--batch-sizes", "8", "--images", "64", "--loops", "3", "--warmup", "5", "--rounds", "1"]
-    return run(machine, label, deadline, "--frameworks", rows, "--budget", "3", *small(machine, *protocol))
+    options = ["--frameworks", rows, "--budget", "3", *small(machine, *protocol)]
+    return run(machine, label, deadline, *options) and whole
 
 
 def memory(machine: Machine, deadline: Deadline) -> bool:
@@ -186,7 +188,7 @@ def best(machine: Machine, deadline: Deadline) -> bool:
     options = ["--modes", "device", "--precisions", precisions, "--budget", "8"]
     done = run(machine, "best", deadline, "--frameworks", rows, *options, *small(machine, *protocol))
     if not done or not machine.has("tf"):
-        return done
+        return False  # goes on with TensorFlow's rows once it has arrived
     return run(
         machine,
         "best-tf",
@@ -298,9 +300,8 @@ def detach(arguments: list[str], work: Path) -> None:
     print(f"working on in the background as process {child.pid}")
 
 
-def measure(machine: Machine, steps: list[str], limit_s: float, again: bool) -> None:
-    """Run steps in order until the limit; a finished one is left out unless ``again``."""
-    deadline = Deadline(limit_s)
+def measure(machine: Machine, steps: list[str], deadline: Deadline, again: bool) -> None:
+    """Run steps in order until the deadline; a finished one is left out unless ``again``."""
     for name in steps:
         done = machine.work / "done" / name
         if done.exists() and not again:
@@ -342,11 +343,14 @@ def main() -> None:
         arguments.root, arguments.work, "cpu" if arguments.tiny else arguments.device, arguments.tiny
     )
     machine.work.mkdir(parents=True, exist_ok=True)
+    deadline = Deadline(
+        arguments.limit
+    )  # from here, since waiting for a background call takes of the same ten minutes
     with (machine.work / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a background call ends first
         if arguments.fresh:
             forget(machine, steps)
-        measure(machine, steps, arguments.limit, arguments.again or arguments.fresh)
+        measure(machine, steps, deadline, arguments.again or arguments.fresh)
         collect(machine, arguments.out)
 
 
