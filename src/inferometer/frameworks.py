@@ -134,39 +134,83 @@ def find_framework(name: str) -> Framework:
 _ALIASES = {"tftrtfp16": ("tftrt", "fp16"), "tftrtfp32": ("tftrt", "fp32")}
 
 _GPU_ONLY = {"cuda": ("fp32", "tf32", "fp16", "bf16")}
+_EVERYWHERE = {"cpu": ("fp32", "fp16", "bf16"), **_GPU_ONLY}
+_HALVES_FROM_KERAS = {"fp16": "keras", "bf16": "keras"}  # a SavedModel computes in float32
+_PIPELINED = {"cpu": ("host", "device"), "cuda": ("host", "device", "host-pipelined")}
+_UNPIPELINED = ("host", "device")
+_CHANNELS_LAST = Variant("images and kernels NHWC in memory", {"channels_last": True})
+_NAIVE_TORCH = Variant(
+    "the report's own way: torch.tensor(batch).to(device), .cpu().numpy(), nothing pinned",
+    {"naive": True}, modes=("host",), excludes=("cudagraph", "reduce-overhead"),
+)  # fmt: skip
 
 _ALL = (
     Framework(
         "tf", "TensorFlow, tf.function", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
+        options={"function": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
         nominal_images_per_s=160, nominal_prepare_s=8,
     ),
     Framework(
         "tfxla", "TensorFlow, XLA", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
-        options={"xla": True}, nominal_images_per_s=20, nominal_prepare_s=12,
+        options={"function": True, "xla": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
+        nominal_images_per_s=20, nominal_prepare_s=12,
     ),
     Framework(
         "keras", "Keras on TensorFlow, called eagerly", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
-        variants={"predict": Variant("model.predict_on_batch instead of calling the model", {"predict": True})},
+        precisions=_EVERYWHERE,
+        variants={
+            "predict": Variant(
+                "model.predict_on_batch instead of calling the model", {"predict": True}, modes=("host",)
+            )
+        },
         nominal_images_per_s=50, nominal_prepare_s=8,
     ),
     Framework(
         "kerasxla", "Keras on TensorFlow, XLA", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
-        options={"xla": True}, nominal_images_per_s=20, nominal_prepare_s=14,
+        options={"xla": True}, precisions=_EVERYWHERE, nominal_images_per_s=20, nominal_prepare_s=14,
     ),
     Framework(
         "torch", "PyTorch, eager", "torch", "torch", "exported", "torch", "torch",
+        precisions=_EVERYWHERE, modes=_PIPELINED,
+        variants={
+            "channels_last": _CHANNELS_LAST,
+            "autocast": Variant(
+                "weights in float32, lower precision where torch.autocast says", {"autocast": True},
+                precisions=("fp16", "bf16"), modes=_UNPIPELINED,
+            ),
+            "cudagraph": Variant(
+                "eager calls captured as a CUDA graph", {"cudagraph": True}, devices=("cuda",), modes=_UNPIPELINED
+            ),
+            "naive": _NAIVE_TORCH,
+        },
         nominal_images_per_s=100, nominal_prepare_s=5,
     ),
     Framework(
         "torch-compile", "PyTorch, Inductor", "torch", "torch", "exported", "torch", "torch",
-        options={"compile": True},
+        options={"compile": True}, precisions=_EVERYWHERE, modes=_PIPELINED,
         variants={
-            "max-autotune": Variant("Inductor tries every kernel", {"mode": "max-autotune-no-cudagraphs"}),
+            "channels_last": _CHANNELS_LAST,
+            "max-autotune": Variant("Inductor tries every kernel", {"max_autotune": True}),
+            "reduce-overhead": Variant(
+                "compiled calls captured as CUDA graphs", {"cudagraphs": True}, devices=("cuda",), modes=_UNPIPELINED
+            ),
+            "naive": _NAIVE_TORCH,
         },
         nominal_images_per_s=150, nominal_prepare_s=40,
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
+        precisions={"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16")},
+        variants={
+            "io-binding": Variant(
+                "inputs and outputs bound to buffers of their own; on a GPU this is the default", {"binding": True}
+            ),
+            "cudagraph": Variant("runs captured as a CUDA graph", {"cudagraph": True}, devices=("cuda",)),
+            "naive": Variant(
+                "the report's own way: numpy to session.run, nothing bound", {"naive": True},
+                devices=("cuda",), modes=("host",), excludes=("io-binding", "cudagraph"),
+            ),
+        },
         nominal_images_per_s=250, nominal_prepare_s=1,
     ),
     Framework(
@@ -175,16 +219,16 @@ _ALL = (
         nominal_images_per_s=250, nominal_prepare_s=1.5,
     ),
     Framework(
+        "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
+        precisions=_EVERYWHERE, nominal_images_per_s=20, nominal_prepare_s=8,
+    ),
+    Framework(
         "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",
         devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=100, nominal_prepare_s=1,
     ),
     Framework(
-        "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
-        nominal_images_per_s=20, nominal_prepare_s=8,
-    ),
-    Framework(
         "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
-        options={"provider": "tensorrt"}, devices=("cuda",), precisions=_GPU_ONLY,
+        options={"provider": "tensorrt"}, devices=("cuda",), precisions={"cuda": ("fp32", "tf32", "fp16")},
     ),
     Framework(
         "tensorrt", "TensorRT", "tensorrt", "tensorrt", "onnx", "tensorrt", "tensorrt",

@@ -13,6 +13,7 @@ _OUT_OF_MEMORY = (
     "defaultcpuallocator: can't allocate",
     "not enough memory",
     "unable to allocate",
+    "dst tensor is not initialized",  # TensorFlow, when a copy to the GPU finds no room
 )
 _UNSUPPORTED = (
     "not implemented",

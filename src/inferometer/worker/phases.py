@@ -9,7 +9,7 @@ from typing import Any
 from inferometer.worker.backend import Backend, Batch
 
 MOST = 10  # samples
-_BUDGET_S = 0.2
+_BUDGET_S = 0.05
 
 
 def timed(
@@ -38,7 +38,7 @@ def timed(
 
 
 def sample(backend: Backend, batch: Batch, batch_s: float) -> dict[str, float]:
-    """Return mean phases over as many batches as fit 0.2 s, at most `MOST`; {} where not even one fits."""
+    """Return mean phases over as many batches as fit 0.05 s, at most `MOST`; {} where not even one fits."""
     count = min(MOST, int(_BUDGET_S / batch_s)) if batch_s > 0 else 1
     samples = [backend.phases(batch) for _ in range(count)]
     names = samples[0] if samples else {}

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends import keras_precision
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.threads import limit_affinity
 
@@ -16,15 +18,14 @@ class Runtime(Backend):
     """`jit` of the model's stateless call; weights are arguments, so that they are not folded into the executable."""
 
     def __init__(self, opening: Opening) -> None:
-        if opening.precision not in ("fp32", "tf32"):
+        if opening.precision not in keras_precision.POLICIES:
             raise Unsupported(
-                f"keras on jax runs the artifact as it is, in fp32; {opening.precision} needs an artifact of its own"
+                f"keras on jax is driven in {', '.join(keras_precision.POLICIES)}, not {opening.precision}"
             )
         if opening.precision == "tf32" and opening.device == "cpu":
             raise Unsupported("tf32 exists on NVIDIA GPUs only")
-        self._threads = limit_affinity(
-            opening.threads
-        )  # XLA's CPU client sizes its pool by the CPUs it may use
+        # XLA's CPU client sizes its pool by the CPUs it may use
+        self._threads = limit_affinity(opening.threads) if opening.device == "cpu" else opening.threads
         os.environ["KERAS_BACKEND"] = "jax"
         os.environ["JAX_PLATFORMS"] = "cuda" if opening.device == "cuda" else "cpu"
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -33,11 +34,11 @@ class Runtime(Backend):
 
         self._jax, self._keras = jax, keras
         self._opening = opening
-        jax.config.update(
-            "jax_default_matmul_precision", "tensorfloat32" if opening.precision == "tf32" else "highest"
-        )
-        model = keras.models.load_model(
-            opening.path, compile=False, safe_mode=not opening.options.get("trust")
+        # the default precision of dot products and of convolutions alike
+        jax.config.update("jax_default_matmul_precision", _MATMUL[opening.precision])
+        self._device = _device_of(jax, opening)
+        self._model = model = keras_precision.load(
+            keras, opening.path, opening.precision, bool(opening.options.get("trust"))
         )
         single = len(model.inputs) == 1
         self._weights = (
@@ -56,17 +57,29 @@ class Runtime(Backend):
         self._last: Any = None
 
     def prepare(self, batch: Batch) -> None:
-        """Lower and compile for this shape, then run once."""
-        self._compiled[len(batch[0])] = self._infer.lower(*self._weights, *batch).compile()
-        self.run(batch)
+        """Lower and compile for this shape and the type that this mode feeds, then run once."""
+        feed = self.place(batch) if self._opening.mode == "device" else batch
+        self._compiled[len(batch[0])] = self._infer.lower(*self._weights, *feed).compile()
+        if self._opening.mode == "device":
+            self.run_resident(feed)
+            self.synchronise()
+        else:
+            self.run(batch)
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
-        return self.fetch(self.run_resident(batch))
+        return self.fetch(self.run_resident(self._put(batch)))
+
+    def _put(self, batch: Batch) -> Any:
+        return self._jax.device_put(batch, self._device)
 
     def place(self, batch: Batch) -> Any:
-        """Return the batch as arrays on the device."""
-        return [self._jax.device_put(array).block_until_ready() for array in batch]
+        """Return the batch as arrays on the device, in the type that the model takes."""
+        arrays = [
+            array.astype(wanted.dtype) if array.dtype.kind == "f" else array
+            for array, wanted in zip(self._put(batch), self._model.inputs)
+        ]
+        return self._jax.block_until_ready(arrays)
 
     def run_resident(self, placed: Any) -> Any:
         """Return output arrays, not yet awaited."""
@@ -78,8 +91,19 @@ class Runtime(Backend):
         self._jax.block_until_ready(self._last)
 
     def fetch(self, resident: Any) -> Outputs:
-        """Return outputs as numpy."""
-        return [np.asarray(value) for value in self._jax.tree_util.tree_leaves(resident)]
+        """Return outputs as numpy; half precisions become float32 where they lie."""
+        leaves = self._jax.tree_util.tree_leaves(resident)
+        return [
+            np.asarray(value.astype("float32") if value.dtype.name in ("float16", "bfloat16") else value)
+            for value in leaves
+        ]
+
+    def phases(self, batch: Batch) -> dict[str, float]:
+        """Return phases by host timers."""
+        put = self.place if self._opening.mode == "device" else self._put
+        return phases.timed(
+            lambda: self._jax.block_until_ready(put(batch)), self.run_resident, self.synchronise, self.fetch
+        )
 
     def actual(self) -> dict[str, Any]:
         """Read back the output's device and type, and the matmul precision."""
@@ -88,9 +112,7 @@ class Runtime(Backend):
         tf32 = platform == "gpu" and self._jax.config.jax_default_matmul_precision == "tensorfloat32"
         return {
             "device": "cuda" if platform == "gpu" else platform,
-            "precision": "tf32"
-            if tf32
-            else {"float16": "fp16", "bfloat16": "bf16"}.get(array.dtype.name, "fp32"),
+            "precision": keras_precision.precision_of(self._model, tf32),
             "threads": self._threads,
             "version": self._jax.__version__,
             "versions": {
@@ -98,13 +120,53 @@ class Runtime(Backend):
                 "keras": self._keras.__version__,
                 "numpy": np.__version__,
             },
-            "details": {"output_device": str(next(iter(array.devices())))},
+            "details": {
+                "output_device": str(next(iter(array.devices()))),
+                "output_type": array.dtype.name,
+                "weights_on": self._weights_on(),
+                "computes_in": keras_precision.computed_in(self._model),
+                "matmul_precision": str(self._jax.config.jax_default_matmul_precision),
+            },
         }
+
+    def _weights_on(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for weight in (*self._weights[0], *self._weights[1]):
+            name = str(next(iter(weight.devices())))
+            counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def flags(self) -> list[str]:
+        """Say which weights lie elsewhere than on the device."""
+        away = [
+            f"{count} weights lie on {name}"
+            for name, count in self._weights_on().items()
+            if name != str(self._device)
+        ]
+        return away
+
+    def release(self) -> None:
+        """Drop the last outputs and the executables of other shapes."""
+        self._last = None
+        self._compiled.clear()
 
     def device_peak_bytes(self) -> int | None:
         """Return the allocator's peak."""
         if self._opening.device != "cuda":
             return None
-        statistics = self._jax.devices()[0].memory_stats() or {}
+        statistics = (
+            self._device.memory_stats() or {}
+        )  # the peak cannot be reset: it covers smaller batches too
         peak = statistics.get("peak_bytes_in_use")
         return int(peak) if peak is not None else None
+
+
+_MATMUL = {"fp32": "highest", "tf32": "tensorfloat32", "fp16": "default", "bf16": "default"}
+
+
+def _device_of(jax: Any, opening: Opening) -> Any:
+    try:
+        return jax.devices()[0]
+    except RuntimeError as error:
+        text = " ".join(str(error).split())[:200]
+        raise Unsupported(f"jax {jax.__version__} has no device for {opening.device}: {text}") from error

@@ -1,39 +1,60 @@
-"""ONNX Runtime: an ONNX file on the CPU or the CUDA execution provider."""
+"""ONNX Runtime: an ONNX file on the CPU, CUDA or TensorRT execution provider."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
+from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends.onnx_binding import Binding
 from inferometer.worker.failures import Misplaced, Unsupported
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+_PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16"), "tensorrt": ("fp32", "tf32", "fp16")}
 
 
 class Runtime(Backend):
-    """An `InferenceSession` with one provider asked for by name; the CPU provider only where the device is the CPU."""
+    """An `InferenceSession` with its providers asked for by name.
+
+    On a GPU inputs and outputs are bound to buffers that are allocated once a shape; `naive` hands numpy to
+    `session.run` instead, as the report did. On the CPU `session.run` copies nothing, and `io-binding` is a variant.
+    `cudagraph` captures each shape as a CUDA graph. Lower precision is made here from the float32 file.
+    """
 
     def __init__(self, opening: Opening) -> None:
         import onnxruntime
 
-        if opening.precision not in ("fp32", "tf32"):
-            raise Unsupported(
-                f"onnxruntime runs the artifact as it is, in fp32; {opening.precision} needs an artifact of its own"
-            )
-        if opening.precision == "tf32" and opening.device == "cpu":
-            raise Unsupported("tf32 exists on NVIDIA GPUs only")
         self._runtime = onnxruntime
         self._opening = opening
+        self._kind = opening.options.get("provider", opening.device)
+        _refuse(opening, self._kind)
         self._session = onnxruntime.InferenceSession(
-            str(opening.path), sess_options=self._options(), providers=[self._provider()]
+            self._model(), sess_options=self._options(), providers=self._providers()
         )
         self._names = [value.name for value in self._session.get_inputs()]
-        if self._session.get_providers()[0] != _PROVIDERS[opening.device]:
+        if self._session.get_providers()[0] != _PROVIDERS[self._kind]:
             raise Misplaced(
-                f"onnxruntime fell back to {self._session.get_providers()[0]}: the CUDA provider did not load"
+                f"onnxruntime {onnxruntime.__version__} fell back to {self._session.get_providers()[0]}: "
+                f"{_PROVIDERS[self._kind]} did not load (it has {', '.join(onnxruntime.get_available_providers())})"
             )
+        self._nodes = self._assignment()
+        self._bound = not opening.options.get("naive") and (
+            opening.device == "cuda" or bool(opening.options.get("binding")) or opening.mode == "device"
+        )
+        self._bindings: dict[int, Binding] = {}
+        self._last: Binding | None = None
+
+    def _model(self) -> Any:
+        if self._opening.precision != "fp16" or self._kind == "tensorrt":
+            return str(self._opening.path)
+        return _halved(self._opening)
 
     def _options(self) -> Any:
         options = self._runtime.SessionOptions()
@@ -42,38 +63,178 @@ class Runtime(Backend):
         options.graph_optimization_level = self._runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         return options
 
-    def _provider(self) -> Any:
-        if self._opening.device == "cpu":
-            return _PROVIDERS["cpu"]
-        return (_PROVIDERS["cuda"], {"device_id": 0, "use_tf32": int(self._opening.precision == "tf32")})
+    def _providers(self) -> list[Any]:
+        if self._kind == "cpu":
+            return [_PROVIDERS["cpu"]]
+        cuda = {
+            "device_id": 0,
+            "use_tf32": int(self._opening.precision == "tf32"),
+            "cudnn_conv_algo_search": "EXHAUSTIVE",
+            "enable_cuda_graph": int(bool(self._opening.options.get("cudagraph"))),
+        }
+        if self._kind == "cuda":
+            return [(_PROVIDERS["cuda"], cuda)]
+        folder = self._opening.cache / "tensorrt"
+        folder.mkdir(parents=True, exist_ok=True)
+        tensorrt = {
+            "device_id": 0,
+            "trt_fp16_enable": self._opening.precision == "fp16",
+            "trt_engine_cache_enable": True,
+            "trt_engine_cache_path": str(folder),
+            "trt_timing_cache_enable": True,
+            "trt_timing_cache_path": str(folder),
+        }
+        return [(_PROVIDERS["tensorrt"], tensorrt), (_PROVIDERS["cuda"], cuda)]
+
+    def _assignment(self) -> dict[str, list[str]]:
+        """Return the nodes of each provider, as the session assigned them; {} where this version does not tell."""
+        tell = getattr(self._session, "get_provider_graph_assignment_info", None)
+        nodes: dict[str, list[str]] = {}
+        for part in tell() if tell else ():
+            nodes.setdefault(part.ep_name, []).extend(
+                f"{node.name} ({node.op_type})" for node in part.get_nodes()
+            )
+        return nodes
 
     def prepare(self, batch: Batch) -> None:
-        """Run once: arenas are allocated, and CUDA kernels chosen, at the first run of a shape."""
+        """Run a shape twice: arenas are allocated and CUDA kernels chosen at the first run, a CUDA graph captured by the second."""
+        if self._bound:
+            self._bindings[len(batch[0])] = Binding(self._runtime, self._session, self._opening, batch)
+            self.run(batch)
         self.run(batch)
 
     def run(self, batch: Batch) -> Outputs:
         """Feed numpy arrays, get numpy arrays."""
-        outputs: Outputs = self._session.run(None, dict(zip(self._names, batch)))
-        return outputs
+        if not self._bound:
+            outputs: Outputs = self._session.run(None, dict(zip(self._names, batch)))
+            return outputs
+        binding = self._bindings[len(batch[0])]
+        binding.fill(batch)
+        self._last = binding
+        binding.run()
+        return binding.read()
+
+    def place(self, batch: Batch) -> Any:
+        """Return the batch's size and its values on the device; a CUDA graph's inputs cannot be exchanged, so they are copied."""
+        return self._bindings[len(batch[0])].place(batch)
+
+    def run_resident(self, placed: Any) -> Any:
+        """Run on a placed batch; ONNX Runtime itself waits for its stream at the end of every run."""
+        binding, values = placed
+        self._last = binding
+        binding.run_on(values)
+        return binding
+
+    def synchronise(self) -> None:
+        """Wait for the outputs of the last run."""
+        if self._last is not None:
+            self._last.synchronise()
+
+    def fetch(self, resident: Any) -> Outputs:
+        """Copy the outputs to numpy."""
+        return _widened(resident.read())
+
+    def phases(self, batch: Batch) -> dict[str, float]:
+        """Return phases by host timers where inputs are bound; `session.run` does not let them be told apart."""
+        if not self._bound:
+            return {}
+        binding = self._bindings[len(batch[0])]
+        return phases.timed(
+            lambda: binding.fill(batch),
+            lambda _: binding.run(),
+            binding.synchronise,
+            lambda _: binding.read(),
+        )
 
     def actual(self) -> dict[str, Any]:
-        """Read back provider, threads and the element type that the session computes in."""
+        """Read back providers and their nodes, threads, and the precision that the session computes in."""
+        counts = {name: len(nodes) for name, nodes in self._nodes.items()}
+        busiest = max(counts, key=lambda name: counts[name]) if counts else self._session.get_providers()[0]
+        devices = {name: "cpu" if kind == "cpu" else "cuda" for kind, name in _PROVIDERS.items()}
         return {
-            "device": {name: device for device, name in _PROVIDERS.items()}.get(
-                self._session.get_providers()[0], ""
-            ),
+            "device": devices.get(busiest, busiest),
             "precision": self._precision(),
             "threads": self._session.get_session_options().intra_op_num_threads,
             "version": self._runtime.__version__,
             "versions": {"onnxruntime": self._runtime.__version__, "numpy": np.__version__},
-            "details": {"providers": self._session.get_providers()},
+            "details": {
+                "providers": self._session.get_providers(),
+                "nodes": counts,
+                "nodes_elsewhere": self._strays()[:20],
+                "bound": self._bound,
+                "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
+            },
         }
 
+    def _strays(self) -> list[str]:
+        wanted = {_PROVIDERS[self._kind]} | ({_PROVIDERS["cuda"]} if self._kind == "tensorrt" else set())
+        return [node for name, nodes in self._nodes.items() if name not in wanted for node in nodes]
+
+    def flags(self) -> list[str]:
+        """Say how many nodes run elsewhere than asked, and of which kinds."""
+        strays = self._strays()
+        if not strays:
+            return []
+        kinds = Counter(node.rpartition("(")[2].rstrip(")") for node in strays)
+        total = sum(len(nodes) for nodes in self._nodes.values())
+        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
+        return [f"{len(strays)} of {total} nodes run on the CPU: {told}"]
+
     def _precision(self) -> str:
-        kinds = {value.type for value in (*self._session.get_inputs(), *self._session.get_outputs())}
-        if "tensor(float16)" in kinds:
+        options = self._session.get_provider_options()
+        if self._kind == "tensorrt" and options[_PROVIDERS["tensorrt"]].get("trt_fp16_enable") == "1":
             return "fp16"
-        options = self._session.get_provider_options().get(_PROVIDERS["cuda"], {})
-        return "tf32" if options.get("use_tf32") == "1" else "fp32"
+        if self._opening.precision == "fp16" and _is_half(self._session):
+            return "fp16"
+        return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
+
+    def release(self) -> None:
+        """Drop the buffers of other shapes."""
+        self._last = None
+        self._bindings.clear()
+
+
+def _refuse(opening: Opening, kind: str) -> None:
+    """Raise Unsupported for what a provider cannot do."""
+    known = _PRECISIONS[kind]
+    if opening.precision == "tf32" and kind == "cpu":
+        raise Unsupported("tf32 exists on NVIDIA GPUs only")
+    if opening.precision not in known:
+        told = {
+            "cpu": "its CPU provider computes half-precision graphs in float32",
+            "cuda": "its own conversion tool makes float16 only",
+        }.get(kind, "")
+        raise Unsupported(
+            f"onnxruntime's {_PROVIDERS[kind]} runs this in {', '.join(known)}, not {opening.precision}: {told}"
+        )
+    if opening.options.get("cudagraph") and kind != "cuda":
+        raise Unsupported("CUDA graphs need the CUDA provider")
+
+
+def _halved(opening: Opening) -> bytes:
+    """Return the file with float16 weights and arithmetic; inputs and outputs stay float32 in host mode."""
+    try:
+        import onnx
+        from onnxruntime.transformers import float16
+    except ImportError as error:
+        raise Unsupported(f"converting to fp16 needs the package onnx beside onnxruntime: {error}") from error
+    model = onnx.load(opening.path)
+    halved = float16.convert_float_to_float16(
+        model, keep_io_types=opening.mode != "device", disable_shape_infer=False
+    )
+    halved.metadata_props.add(key="inferometer.precision", value="fp16")
+    data: bytes = halved.SerializeToString()
+    return data
+
+
+def _is_half(session: Any) -> bool:
+    """Return whether a session was made from a file that `_halved` converted."""
+    kept: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return kept.get("inferometer.precision") == "fp16"
+
+
+def _widened(arrays: Outputs) -> Outputs:
+    return [array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays]

@@ -25,6 +25,7 @@ class Runtime(Backend):
         self._openvino = openvino
         self._opening = opening
         self._core = openvino.Core()
+        _refuse(self._core, opening)
         self._model = self._core.read_model(opening.path)
         self._requests: dict[int, Any] = {}
         self._compiled: Any = None
@@ -44,13 +45,33 @@ class Runtime(Backend):
                 "NUM_STREAMS": 1,
             },
         )
-        self._requests = {size: request for size, request in self._requests.items() if size != len(batch[0])}
         self._requests[len(batch[0])] = self._compiled.create_infer_request()
 
     def run(self, batch: Batch) -> Outputs:
         """Infer without copying the input; copy the outputs, since the request owns them."""
         results = self._requests[len(batch[0])].infer(list(batch), share_inputs=True, share_outputs=True)
         return [np.array(value) for value in results.values()]
+
+    def place(self, batch: Batch) -> Any:
+        """Return the size, and tensors that share the batch's memory."""
+        return len(batch[0]), [self._openvino.Tensor(array, shared_memory=True) for array in batch]
+
+    def run_resident(self, placed: Any) -> Any:
+        """Infer; the outputs stay in the request's tensors."""
+        size, tensors = placed
+        request = self._requests[size]
+        for index, tensor in enumerate(tensors):
+            request.set_input_tensor(index, tensor)
+        request.infer()
+        return request
+
+    def fetch(self, resident: Any) -> Outputs:
+        """Copy the outputs to numpy."""
+        return [np.array(tensor.data) for tensor in resident.output_tensors]
+
+    def release(self) -> None:
+        """Drop compiled models of other shapes."""
+        self._requests.clear()
 
     def actual(self) -> dict[str, Any]:
         """Read back device, precision and threads from the compiled model."""
@@ -65,3 +86,13 @@ class Runtime(Backend):
             "versions": {"openvino": version, "numpy": np.__version__},
             "details": {"streams": int(self._compiled.get_property("NUM_STREAMS"))},
         }
+
+
+def _refuse(core: Any, opening: Opening) -> None:
+    """Raise Unsupported for half precisions that this CPU has no instructions for: the plugin would use float32."""
+    name = {"bf16": "BF16", "fp16": "FP16"}.get(opening.precision)
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if name and name not in able:
+        raise Unsupported(
+            f"this CPU has no {opening.precision} arithmetic for openvino (it has {', '.join(map(str, able))})"
+        )

@@ -1,4 +1,4 @@
-"""TensorFlow: a SavedModel under tf.function, or a Keras model as its users call it; both with or without XLA."""
+"""TensorFlow: a SavedModel or a Keras model under tf.function, or the Keras model as its users call it; with or without XLA."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends import keras_precision
 from inferometer.worker.failures import Unsupported
 
 
 class Runtime(Backend):
-    """Options: `xla` compiles with jit_compile=True; the artifact's form says whether Keras is in the call."""
+    """Options: `xla` compiles with jit_compile=True; `function` puts a Keras model under tf.function, as a SavedModel is.
+
+    A SavedModel exists in float32; lower precisions come from the Keras model with its dtype policies rewritten.
+    """
 
     def __init__(self, opening: Opening) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -21,14 +26,10 @@ class Runtime(Backend):
 
         self._tf = tensorflow
         self._opening = opening
-        if opening.precision not in ("fp32", "tf32"):
-            raise Unsupported(
-                f"tensorflow runs the artifact as it is, in fp32; {opening.precision} needs an artifact of its own"
-            )
-        if opening.precision == "tf32" and opening.device == "cpu":
-            raise Unsupported("tf32 exists on NVIDIA GPUs only")
+        _refuse(opening)
         self._configure()
         self._xla = bool(opening.options.get("xla"))
+        self._model: Any = None
         self._call = self._load_keras() if opening.form == "keras" else self._load_saved_model()
         self._last: Any = None
 
@@ -37,6 +38,7 @@ class Runtime(Backend):
         config.threading.set_intra_op_parallelism_threads(self._opening.threads)
         config.threading.set_inter_op_parallelism_threads(1)
         config.experimental.enable_tensor_float_32_execution(self._opening.precision == "tf32")
+        config.set_soft_device_placement(True)  # string and shape operations have no GPU kernel
         gpus = config.list_physical_devices("GPU")
         if self._opening.device == "cuda" and not gpus:
             raise Unsupported(
@@ -46,7 +48,8 @@ class Runtime(Backend):
             config.experimental.set_memory_growth(gpu, True)
 
     def _load_saved_model(self) -> Any:
-        loaded = self._tf.saved_model.load(str(self._opening.path))
+        with self._device():
+            loaded = self._tf.saved_model.load(str(self._opening.path))
         signature = loaded.signatures["serving_default"]
         keys = list(self._opening.output_names) or list(signature.structured_outputs)
         names = list(self._opening.input_names)
@@ -56,23 +59,28 @@ class Runtime(Backend):
             return [results[key] for key in keys]
 
         self._loaded = loaded  # the signature holds no reference to its variables
-        return self._tf.function(infer, jit_compile=self._xla or None)
+        return self._tf.function(infer, jit_compile=self._xla or None, autograph=False)
 
     def _load_keras(self) -> Any:
         import keras
 
-        model = keras.models.load_model(
-            self._opening.path, compile=False, safe_mode=not self._opening.options.get("trust")
-        )
-        single = len(model.inputs) == 1
-        if self._xla:
-            # what Keras' own predict step does under jit_compile=True, without its per-call callbacks
-            return self._tf.function(
-                lambda *x: model(x[0] if single else list(x), training=False), jit_compile=True
+        options = self._opening.options
+        with self._device():
+            model = keras_precision.load(
+                keras, self._opening.path, self._opening.precision, bool(options.get("trust"))
             )
-        if self._opening.options.get("predict"):
-            return lambda *x: model.predict_on_batch(x[0] if single else list(x))
-        return lambda *x: model(x[0] if single else list(x), training=False)
+        self._model = model
+        single = len(model.inputs) == 1
+
+        def infer(*tensors: Any) -> Any:
+            return model(tensors[0] if single else list(tensors), training=False)
+
+        if self._xla or options.get("function"):
+            # what Keras' own predict step does under jit_compile, without its per-call callbacks
+            return self._tf.function(infer, jit_compile=self._xla or None, autograph=False)
+        if options.get("predict"):
+            return lambda *tensors: model.predict_on_batch(tensors[0] if single else list(tensors))
+        return infer
 
     def prepare(self, batch: Batch) -> None:
         """Trace, compile and allocate for this shape."""
@@ -80,54 +88,131 @@ class Runtime(Backend):
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
-        return self.fetch(self.run_resident(self.place(batch)))
+        return self.fetch(self.run_resident(self._tensors(batch)))
+
+    def _tensors(self, batch: Batch) -> Any:
+        with self._device():
+            return [self._tf.convert_to_tensor(array) for array in batch]
 
     def place(self, batch: Batch) -> Any:
-        """Return the batch as tensors on the device."""
-        with self._tf.device(self._device_name()):
-            return [self._tf.constant(array) for array in batch]
+        """Return the batch as tensors on the device, in the type that the model takes."""
+        wanted = [value.dtype for value in self._model.inputs] if self._model else [None] * len(batch)
+        with self._device():
+            tensors = [self._tf.identity(self._tf.convert_to_tensor(array)) for array in batch]
+            return [self._tf.cast(tensor, kind) if kind else tensor for tensor, kind in zip(tensors, wanted)]
 
     def run_resident(self, placed: Any) -> Any:
         """Return output tensors."""
-        with self._tf.device(self._device_name()):
+        with self._device():
             self._last = self._call(*placed)
         return self._last
 
     def synchronise(self) -> None:
-        """Wait for the device: TensorFlow runs GPU work in order, so the last output's arrival is the end."""
-        if self._opening.device == "cuda":
+        """Wait for the device: TensorFlow runs GPU work in order on one stream."""
+        if self._opening.device != "cuda":
+            return
+        synchronise = getattr(getattr(self._tf.test, "experimental", None), "sync_devices", None)
+        if synchronise:
+            synchronise()
+        else:
             for tensor in _flat(self._last):
-                tensor.numpy()
+                np.asarray(tensor)
 
     def fetch(self, resident: Any) -> Outputs:
-        """Return outputs as numpy."""
-        return [np.asarray(value) for value in _flat(resident)]
+        """Return outputs as numpy; half precisions become float32 where they lie."""
+        return [np.asarray(self._widened(value)) for value in _flat(resident)]
 
-    def _device_name(self) -> str:
-        return "/GPU:0" if self._opening.device == "cuda" else "/CPU:0"
+    def _widened(self, value: Any) -> Any:
+        half = _type_name(value) in ("float16", "bfloat16")
+        return self._tf.cast(value, self._tf.float32) if half else value
+
+    def phases(self, batch: Batch) -> dict[str, float]:
+        """Return phases by host timers."""
+        return phases.timed(lambda: self._tensors(batch), self.run_resident, self.synchronise, self.fetch)
+
+    def _device(self) -> Any:
+        return self._tf.device("/GPU:0" if self._opening.device == "cuda" else "/CPU:0")
 
     def actual(self) -> dict[str, Any]:
-        """Read back the output's device, the TF32 switch and the threads."""
-        tensor = _flat(self._last)[0]
-        device = "cuda" if "GPU" in getattr(tensor, "device", "") else "cpu"
-        tf32 = device == "cuda" and self._tf.config.experimental.tensor_float_32_execution_enabled()
-        version = self._tf.__version__
+        """Read back where output and variables lie, the layers' types, the TF32 switch and the threads."""
+        tf, tensor = self._tf, _flat(self._last)[0]
+        # predict_on_batch gives numpy: then the variables tell where the work was done
+        device = "" if isinstance(tensor, np.ndarray) else str(tensor.device)
+        kind = "cuda" if "GPU" in (device or str(self._variables_on())) else "cpu"
+        tf32 = kind == "cuda" and tf.config.experimental.tensor_float_32_execution_enabled()
         return {
-            "device": device,
-            "precision": "tf32"
-            if tf32
-            else {"float16": "fp16", "bfloat16": "bf16"}.get(_type_name(tensor), "fp32"),
-            "threads": self._tf.config.threading.get_intra_op_parallelism_threads(),
-            "version": version,
-            "versions": {"tensorflow": version, "keras": _keras_version(), "numpy": np.__version__},
-            "details": {"xla": self._xla, "output_device": str(getattr(tensor, "device", ""))},
+            "device": kind,
+            "precision": keras_precision.precision_of(self._model, tf32)
+            if self._model
+            else ("tf32" if tf32 else "fp32"),
+            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "version": tf.__version__,
+            "versions": {
+                "tensorflow": tf.__version__,
+                "keras": _keras_version(),
+                "numpy": np.__version__,
+                **self._build(),
+            },
+            "details": {
+                "xla": self._xla,
+                "output_device": device,
+                "variables_on": self._variables_on(),
+                **({"computes_in": keras_precision.computed_in(self._model)} if self._model else {}),
+            },
         }
+
+    def _build(self) -> dict[str, str]:
+        build = self._tf.sysconfig.get_build_info()
+        return {
+            name: str(build[key])
+            for name, key in (("cuda", "cuda_version"), ("cudnn", "cudnn_version"))
+            if key in build
+        }
+
+    def _variables_on(self) -> dict[str, int]:
+        owner = self._model if self._model is not None else self._loaded
+        variables = (
+            owner.weights if self._model is not None else owner.signatures["serving_default"].variables
+        )
+        counts: dict[str, int] = {}
+        for variable in variables:
+            place = str(getattr(getattr(variable, "value", variable), "device", "")) or str(
+                getattr(variable, "device", "")
+            )
+            name = place.rpartition("device:")[2] or place
+            counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def flags(self) -> list[str]:
+        """Say which variables lie on the CPU though the device is a GPU."""
+        away = self._variables_on().get("CPU:0", 0) if self._opening.device == "cuda" else 0
+        return [f"{away} variables lie on the CPU"] if away else []
 
     def device_peak_bytes(self) -> int | None:
         """Return the BFC allocator's peak."""
         if self._opening.device != "cuda":
             return None
         return int(self._tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+    def reset_device_peak(self) -> None:
+        """Begin a new peak."""
+        if self._opening.device == "cuda":
+            self._tf.config.experimental.reset_memory_stats("GPU:0")
+
+    def release(self) -> None:
+        """Drop the last outputs."""
+        self._last = None
+
+
+def _refuse(opening: Opening) -> None:
+    if opening.precision not in keras_precision.POLICIES:
+        raise Unsupported(
+            f"tensorflow is driven in {', '.join(keras_precision.POLICIES)}, not {opening.precision}"
+        )
+    if opening.precision == "tf32" and opening.device == "cpu":
+        raise Unsupported("tf32 exists on NVIDIA GPUs only")
+    if opening.form == "savedmodel" and opening.precision in ("fp16", "bf16"):
+        raise Unsupported(f"a SavedModel computes in float32; {opening.precision} needs the Keras file")
 
 
 def _flat(value: Any) -> list[Any]:

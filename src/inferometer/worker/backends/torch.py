@@ -1,18 +1,28 @@
-"""PyTorch: an exported program, run eagerly or compiled by Inductor."""
+"""PyTorch: an exported program, run eagerly, compiled by Inductor, or captured as a CUDA graph."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker import phases
+from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
+from inferometer.worker.backends import torch_program, torch_transfer
 from inferometer.worker.failures import Unsupported
 
 
 class Runtime(Backend):
-    """The module of an exported program under `inference_mode`, with TF32 and reduced-precision sums set explicitly."""
+    """The program under `inference_mode`, with TF32 and reduced-precision sums set explicitly.
+
+    Options: `compile`; with it `max_autotune` and `cudagraphs`; without it `cudagraph` captures the eager calls.
+    `channels_last` keeps images and kernels NHWC in memory. `autocast` leaves the weights in float32 and lets torch
+    choose the operations of lower precision. `naive` copies as the report did: `torch.tensor(batch).to(device)` and
+    `.cpu().numpy()`, nothing pinned, and cuDNN's own choice of kernels.
+    """
 
     def __init__(self, opening: Opening) -> None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(opening.cache / "inductor"))
@@ -20,46 +30,79 @@ class Runtime(Backend):
 
         self._torch = torch
         self._opening = opening
-        self._dtype = _dtype(torch, opening)
+        self._options = opening.options
+        _refuse(torch, opening)
+        self._dtype = getattr(torch, _TYPES[opening.precision])
         self._device = torch.device("cuda", 0) if opening.device == "cuda" else torch.device("cpu")
-        if opening.device == "cuda" and not torch.cuda.is_available():
-            raise Unsupported(
-                f"torch {torch.__version__} sees no CUDA device (built for CUDA {torch.version.cuda})"
-            )
         torch.set_num_threads(opening.threads)
         _set_precision(torch, opening)
-        module = torch.export.load(opening.path).module()
-        self._module = (
-            module.to(self._device, self._dtype) if self._dtype != torch.float32 else module.to(self._device)
-        )
-        self._call = self._module
-        if opening.options.get("compile"):
-            # one graph a batch size: a dynamic batch costs Inductor speed, and every size is prepared beforehand
-            torch._dynamo.config.recompile_limit = 64
-            self._call = torch.compile(self._module, dynamic=False, mode=opening.options.get("mode"))
+        weights = torch.float32 if self._options.get("autocast") else self._dtype
+        program = torch.export.load(opening.path)
+        self._module = torch_program.module_of(torch, program, self._device, weights)
+        if self._options.get("channels_last"):
+            self.memory_layout = "NHWC"
+            self._module.to(memory_format=torch.channels_last)
+        self._call = self._compiled(self._module)
+        self._host = self._host_path()
+        self._graphs: dict[int, torch_transfer.Graph] = {}
         self._last: Any = None
 
+    def _compiled(self, function: Any) -> Any:
+        if not self._options.get("compile"):
+            return function
+        torch = self._torch
+        # one graph a batch size: a dynamic batch costs Inductor speed, and every size is prepared beforehand
+        torch._dynamo.config.recompile_limit = 64
+        tuned, graphs = self._options.get("max_autotune"), self._options.get("cudagraphs")
+        mode = {
+            (True, True): "max-autotune",
+            (True, False): "max-autotune-no-cudagraphs",
+            (False, True): "reduce-overhead",
+        }.get((bool(tuned), bool(graphs)))
+        return torch.compile(function, dynamic=False, mode=mode)
+
+    def _host_path(self) -> torch_transfer.HostPath:
+        if self._device.type == "cpu" and not self._options.get("naive"):
+            return torch_transfer.ZeroCopy(self._torch, self._dtype)
+        if self._options.get("naive"):
+            return torch_transfer.Naive(self._torch, self._device, self._dtype)
+        return torch_transfer.Pinned(self._torch, self._device, self._dtype)
+
     def prepare(self, batch: Batch) -> None:
-        """Run once: compiles where asked to, and allocates."""
-        self.run(batch)
+        """Compile or capture for this shape, device first: what does not fit must fail before host memory is pinned."""
+        empty = [self._host.empty(array) for array in batch]
+        if self._options.get("cudagraph"):
+            self._graphs[len(batch[0])] = torch_transfer.Graph(self._torch, self._infer, empty)
+        self.run_resident(empty)
+        self.synchronise()
+        del empty
+        if self._opening.mode == "host":
+            self.run(batch)
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
-        return self.fetch(self.run_resident(self.place(batch)))
+        return self._host.receive(self.run_resident(self._host.send(batch)))
 
     def place(self, batch: Batch) -> Any:
-        """Return the batch as tensors on the device in the precision asked for."""
-        return [self._tensor(array) for array in batch]
-
-    def _tensor(self, array: np.ndarray[Any, Any]) -> Any:
-        tensor = self._torch.from_numpy(array).to(self._device)
-        return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
+        """Return the batch as tensors on the device, in the type that the model computes in."""
+        return [self._host.place(array) for array in batch]
 
     def run_resident(self, placed: Any) -> Any:
         """Return output tensors on the device."""
-        with self._torch.inference_mode():
-            self._last = self._call(*placed)
+        graph = self._graphs.get(len(placed[0]))
+        self._last = graph.replay(placed) if graph else self._infer(placed)
         return self._last
+
+    def _infer(self, tensors: Any) -> Any:
+        torch = self._torch
+        if self._options.get("cudagraphs"):
+            self._last = None  # outputs of the step before share the graph's memory
+            torch.compiler.cudagraph_mark_step_begin()
+        with torch.inference_mode():
+            if self._options.get("autocast"):
+                with torch.autocast(self._device.type, self._dtype):
+                    return self._call(*tensors)
+            return self._call(*tensors)
 
     def synchronise(self) -> None:
         """Wait for the device."""
@@ -68,16 +111,50 @@ class Runtime(Backend):
 
     def fetch(self, resident: Any) -> Outputs:
         """Return outputs as numpy; half precisions become float32."""
-        tensors = resident if isinstance(resident, (list, tuple)) else [resident]
-        return [(t.float() if t.is_floating_point() else t).cpu().numpy() for t in tensors]
+        return torch_transfer.to_numpy(resident)
+
+    def pipeline(self, batch: Batch) -> Pipeline:
+        """Return a pipeline over pinned buffers; the cast from uint8 is compiled into the model where there is a compiler."""
+        if self._device.type != "cuda":
+            raise Unsupported(
+                "torch has a pipeline on NVIDIA GPUs only: on the CPU there is nothing to overlap"
+            )
+        from inferometer.worker.backends.torch_pipeline import PinnedPipeline
+
+        return PinnedPipeline(self._torch, self._device, self._pixel_function(), batch, self._opening.threads)
+
+    def _pixel_function(self) -> Callable[[list[Any]], Any]:
+        dtype, module = self._dtype, self._module
+        call = self._compiled(lambda *pixels: module(*(tensor.to(dtype) for tensor in pixels)))
+
+        def infer(tensors: list[Any]) -> Any:
+            with self._torch.inference_mode():
+                self._last = call(*tensors)
+            return self._last
+
+        return infer
+
+    def phases(self, batch: Batch) -> dict[str, float]:
+        """Return phases by CUDA events, or by host timers on the CPU."""
+        send = self._host.send if self._opening.mode == "host" else self.place
+        if self._device.type == "cpu":
+            return phases.timed(lambda: send(batch), self.run_resident, self.synchronise, self._host.receive)
+        return torch_transfer.event_phases(
+            self._torch,
+            lambda: send(batch),
+            self.run_resident,
+            self.fetch if send == self.place else self._host.receive,
+        )
 
     def actual(self) -> dict[str, Any]:
-        """Read back device and type of the output, precision flags and threads."""
+        """Read back device and type of outputs and weights, precision flags and threads."""
         torch = self._torch
-        tensor = self._last[0] if isinstance(self._last, (list, tuple)) else self._last
+        output = self._last[0]
+        places = Counter(str(tensor.device) for tensor in self._module.buffers())
+        cuda = self._device.type == "cuda"
         return {
-            "device": str(tensor.device),
-            "precision": _read_precision(torch, tensor),
+            "device": str(output.device),
+            "precision": _read_precision(torch, output),
             "threads": torch.get_num_threads(),
             "version": torch.__version__,
             "versions": {
@@ -85,21 +162,61 @@ class Runtime(Backend):
                 "numpy": np.__version__,
                 "cuda": torch.version.cuda or "",
             },
-            "details": {"cudnn": torch.backends.cudnn.version() if self._device.type == "cuda" else None},
+            "details": {
+                "weights_on": dict(places),
+                "weight_types": dict(Counter(_short(t.dtype) for t in self._module.buffers())),
+                "output_type": _short(output.dtype),
+                "cudnn": torch.backends.cudnn.version() if cuda else None,
+                "cudnn_benchmark": torch.backends.cudnn.benchmark if cuda else None,
+            },
         }
+
+    def flags(self) -> list[str]:
+        """Say which weights lie elsewhere than on the device."""
+        away = [str(t.device) for t in self._module.buffers() if t.device.type != self._device.type]
+        return [f"{len(away)} weights lie on {away[0]}, not on {self._device}"] if away else []
 
     def device_peak_bytes(self) -> int | None:
         """Return the caching allocator's peak."""
         return int(self._torch.cuda.max_memory_allocated()) if self._device.type == "cuda" else None
 
+    def reset_device_peak(self) -> None:
+        """Begin a new peak."""
+        if self._device.type == "cuda":
+            self._torch.cuda.reset_peak_memory_stats()
 
-def _dtype(torch: Any, opening: Opening) -> Any:
-    types = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    if opening.precision not in types:
-        raise Unsupported(f"torch runs the exported program in {', '.join(types)}, not {opening.precision}")
+    def release(self) -> None:
+        """Drop captured graphs, staging buffers and cached blocks."""
+        self._last = None
+        self._graphs.clear()
+        self._host.release()
+        if self._device.type == "cuda":
+            self._torch.cuda.empty_cache()
+
+
+_TYPES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+def _refuse(torch: Any, opening: Opening) -> None:
+    """Raise Unsupported for what this build, device or precision cannot do."""
+    if opening.precision not in _TYPES:
+        raise Unsupported(f"torch runs the exported program in {', '.join(_TYPES)}, not {opening.precision}")
     if opening.precision == "tf32" and opening.device == "cpu":
         raise Unsupported("tf32 exists on NVIDIA GPUs only")
-    return types[opening.precision]
+    if opening.device == "cuda" and not torch.cuda.is_available():
+        raise Unsupported(
+            f"torch {torch.__version__} sees no CUDA device (built for CUDA {torch.version.cuda})"
+        )
+    if opening.options.get("autocast") and opening.precision not in ("fp16", "bf16"):
+        raise Unsupported(f"autocast lowers the precision to fp16 or bf16; {opening.precision} needs none")
+    if opening.device == "cpu" and (opening.options.get("cudagraph") or opening.options.get("cudagraphs")):
+        raise Unsupported("CUDA graphs need an NVIDIA GPU")
+    if (
+        opening.precision == "bf16"
+        and opening.device == "cuda"
+        and torch.cuda.get_device_capability() < (8, 0)
+    ):
+        raise Unsupported("this GPU has no bf16 arithmetic (compute capability below 8.0)")
 
 
 def _set_precision(torch: Any, opening: Opening) -> None:
@@ -108,15 +225,18 @@ def _set_precision(torch: Any, opening: Opening) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cudnn.benchmark = not opening.options.get(
+        "naive"
+    )  # each shape's first run tries the kernels
 
 
 def _read_precision(torch: Any, tensor: Any) -> str:
     names = {torch.float16: "fp16", torch.bfloat16: "bf16"}
     if tensor.dtype in names:
         return names[tensor.dtype]
-    on_gpu = tensor.device.type == "cuda"
-    return (
-        "tf32"
-        if on_gpu and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
-        else "fp32"
-    )
+    lowered = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+    return "tf32" if tensor.device.type == "cuda" and lowered else "fp32"
+
+
+def _short(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
