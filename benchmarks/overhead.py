@@ -1,0 +1,47 @@
+"""Throughput through inferometer over a hand-written loop of the same framework on the CPU, and the fixed cost a cell.
+
+    python benchmarks/overhead.py [--frameworks onnxrt,torch] [--batch-sizes 1,8,64] [--images 256] [--pairs 6] [--out DIR]
+
+Ours and the hand-written loop (benchmarks/handloops.py) take turns, each in a fresh process under the same
+interpreter. Run it on a quiet machine. Writes overhead.md, overhead.json and our run directories into DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from interleaved import Arena, Contest, report
+
+from inferometer.records import Protocol
+
+CONTESTS = {"onnxrt": Contest("onnxrt", "onnxrt-cpu"), "torch": Contest("torch", "torch-cpu")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frameworks", default="onnxrt,torch")
+    parser.add_argument("--batch-sizes", default="1,8,64")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--warmup", type=int, default=10)
+    parser.add_argument("--loops", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    folder = arguments.out or Path(tempfile.mkdtemp(prefix="overhead-"))
+    contests = [CONTESTS[name] for name in arguments.frameworks.split(",")]
+    sizes = [int(size) for size in arguments.batch_sizes.split(",")]
+    protocol = Protocol(
+        images=arguments.images, warmup=arguments.warmup, loops=arguments.loops, threads=arguments.threads
+    )
+    arena = Arena(contests, sizes, protocol, folder)
+    print(report([arena.hold(contest, arguments.pairs) for contest in contests], arena, folder, "overhead"))
+    print(f"in {folder}")
+
+
+if __name__ == "__main__":
+    main()
