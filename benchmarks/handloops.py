@@ -148,7 +148,7 @@ def tfxla_host(arguments):
     infer = tf.function(lambda images: signature(**{name: images}), jit_compile=True)
     images = stack(arguments, "NHWC")
 
-    def measure(size):
+    def measure(size, owner=loaded):  # the signature alone does not keep its variables
         def run(batch):
             (output,) = infer(tf.constant(batch)).values()
             return output.numpy()
