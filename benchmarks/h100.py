@@ -206,13 +206,13 @@ def pipelined(machine: Machine, deadline: Deadline) -> bool:
         "--batch-sizes",
         "512",
         "--images",
-        "8192",
+        "32768",
         "--loops",
-        "10",
+        "4",
         "--warmup",
         "20",
         "--rounds",
-        "3",
+        "2",
     ]
     modes = "host" if machine.tiny else "host,device,host-pipelined"
     options = ["--modes", modes, "--precisions", "fp32" if machine.tiny else "fp16", "--budget", "10"]

@@ -21,8 +21,8 @@ class Preset:
 PRESETS: Mapping[str, Preset] = {
     "quick": Preset(
         "minutes on two CPU cores: two sizes, slow cells cut at a budget of 1 s",
-        (1, 16),
-        Protocol(images=16, loops=5, warmup=4, rounds=3, timeout_s=300, budget_s=1.0, least_loops=1),
+        (1, 8),
+        Protocol(images=8, loops=5, warmup=4, rounds=3, timeout_s=300, budget_s=1.0, least_loops=1),
     ),
     "standard": Preset(
         "the default: four sizes, cells cut at a budget of 30 s",
