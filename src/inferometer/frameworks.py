@@ -148,12 +148,12 @@ _ALL = (
     Framework(
         "tf", "TensorFlow, tf.function", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
         options={"function": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
-        nominal_images_per_s=160, nominal_prepare_s=8,
+        nominal_images_per_s=200, nominal_prepare_s=4.5,
     ),
     Framework(
         "tfxla", "TensorFlow, XLA", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
         options={"function": True, "xla": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
-        nominal_images_per_s=20, nominal_prepare_s=12,
+        nominal_images_per_s=22, nominal_prepare_s=5.5,
     ),
     Framework(
         "keras", "Keras on TensorFlow, called eagerly", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
@@ -167,7 +167,7 @@ _ALL = (
     ),
     Framework(
         "kerasxla", "Keras on TensorFlow, XLA", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
-        options={"xla": True}, precisions=_EVERYWHERE, nominal_images_per_s=20, nominal_prepare_s=14,
+        options={"xla": True}, precisions=_EVERYWHERE, nominal_images_per_s=22, nominal_prepare_s=6,
     ),
     Framework(
         "torch", "PyTorch, eager", "torch", "torch", "exported", "torch", "torch",
@@ -183,7 +183,7 @@ _ALL = (
             ),
             "naive": _NAIVE_TORCH,
         },
-        nominal_images_per_s=100, nominal_prepare_s=5,
+        nominal_images_per_s=130, nominal_prepare_s=5,
     ),
     Framework(
         "torch-compile", "PyTorch, Inductor", "torch", "torch", "exported", "torch", "torch",
@@ -196,7 +196,7 @@ _ALL = (
             ),
             "naive": _NAIVE_TORCH,
         },
-        nominal_images_per_s=150, nominal_prepare_s=40,
+        nominal_images_per_s=250, nominal_prepare_s=14,
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
@@ -211,20 +211,20 @@ _ALL = (
                 devices=("cuda",), modes=("host",), excludes=("io-binding", "cudagraph"),
             ),
         },
-        nominal_images_per_s=250, nominal_prepare_s=1,
+        nominal_images_per_s=500, nominal_prepare_s=0.5,
     ),
     Framework(
         "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino",
         devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16")},
-        nominal_images_per_s=250, nominal_prepare_s=1.5,
+        nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),
     Framework(
         "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
-        precisions=_EVERYWHERE, nominal_images_per_s=20, nominal_prepare_s=8,
+        precisions=_EVERYWHERE, nominal_images_per_s=25, nominal_prepare_s=12,
     ),
     Framework(
         "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=100, nominal_prepare_s=1,
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=580, nominal_prepare_s=0.3,
     ),
     Framework(
         "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",

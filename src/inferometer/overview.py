@@ -104,9 +104,18 @@ def notes(results: Results) -> list[str]:
 
 
 def skipped(results: Results) -> list[str]:
-    """Return a line for each reason why planned cells were not run, with the frameworks it holds for."""
-    pairs = ((skip.reason, skip.cell.framework) for run in results.runs for skip in run.info.skips)
+    """Return a line for each reason why cells were not run, with the frameworks it holds for."""
+    pairs = ((s.cause, _name(s)) for s in results.summaries if s.status == "skipped")
     return [f"skipped {', '.join(names)}: {reason}" for reason, names in _grouped(pairs).items()]
+
+
+def failures(results: Results) -> list[str]:
+    """Return a line for each cell that was run and has no rank, with its status and cause."""
+    return [
+        failure_text(row)
+        for row in rows(results)
+        if not (row.summary.ranked or row.summary.status == "skipped")
+    ]
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -157,8 +166,8 @@ def to_html(results: Results) -> str:
     head = "".join(f"<th>{html.escape(column.title)}</th>" for column in shown)
     everything = rows(results)
     body = "".join(_html_row(row, shown) for row in everything if row.summary.ranked)
-    lines = [failure_text(row) for row in everything if not row.summary.ranked]
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in (*lines, *skipped(results), *notes(results)))
+    lines = (*failures(results), *skipped(results), *notes(results))
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{items}</ul>"
 
 

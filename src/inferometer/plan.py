@@ -148,7 +148,7 @@ def _row(
         if kind == "cpu":
             return (
                 None,
-                f"{framework.name} needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
+                f"needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
             )
         return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"
     if refusal := _capability_reason(framework, gpu_of(device, machine)):

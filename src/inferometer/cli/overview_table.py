@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inferometer.overview import Column, Row, columns, failure_text, notes, rows, skipped
+from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
 from inferometer.records import RunInfo
 from inferometer.summary import Results
 
@@ -27,8 +27,7 @@ def print_overview(results: Results, console: Console | None = None) -> None:
     ranked = [row for row in everything if row.summary.ranked]
     if ranked:
         console.print(_table(ranked, shown))
-    failures = [failure_text(row) for row in everything if not row.summary.ranked]
-    for line in (*failures, *skipped(results), *notes(results)):
+    for line in (*failures(results), *skipped(results), *notes(results)):
         _print(console, line)
 
 
