@@ -150,6 +150,14 @@ def test_a_slow_cell_is_cut_by_its_budget_and_says_so(tmp_path):
     assert any("of 50 loops" in flag for flag in record.flags)
 
 
+def test_the_protocol_says_how_few_loops_the_budget_leaves(tmp_path):
+    for least in (1, 2):
+        folder = tmp_path / str(least)
+        folder.mkdir()
+        request = fake_request(loops=50, warmup=0, budget_s=1e-9, least_loops=least)
+        assert {len(r.loops) for r in run_fakes(folder, fake_framework(), request=request).records} == {least}
+
+
 def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):
     frameworks = [fake_framework(name) for name in ("a", "b", "c")]
     run = run_fakes(tmp_path, *frameworks, request=fake_request(rounds=3))

@@ -92,7 +92,10 @@ class Session:
             )
         self._report_phase("loops")
         rule = StoppingRule(
-            request["loops"], request["window_s"], max(budget_s, request["window_s"]) if budget_s else 0.0
+            request["loops"],
+            request["window_s"],
+            max(budget_s, request["window_s"]) if budget_s else 0.0,
+            request["least_loops"],
         )
         answer["loops"] = measure_loops(execution, placed, rule)
         if len(answer["loops"]) < request["loops"]:
