@@ -167,6 +167,12 @@ def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):
     assert all(r.prepare.load_s > 0 for r in run.records)
 
 
+@pytest.mark.parametrize("compiles", [True, False])
+def test_only_the_first_round_of_a_framework_that_keeps_its_code_is_cold(tmp_path, compiles):
+    run = run_fakes(tmp_path, fake_framework(compiles=compiles), request=fake_request(rounds=2))
+    assert [r.prepare.cached for r in run.records] == [False, False, compiles, compiles]
+
+
 class _InterruptAt(SilentObserver):
     def __init__(self, phase):
         self.phase = phase

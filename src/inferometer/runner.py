@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from inferometer.assignments import Assignment, assign
+from inferometer.compilecache import CompileCache
 from inferometer.conversation import Conversation
 from inferometer.estimate import nominal_s
 from inferometer.messages import measure_message, open_message
@@ -45,6 +46,7 @@ class Runner:
     writer: RunWriter
     observer: Observer
     watches: tuple[CellWatch, ...] = ()
+    compiled: CompileCache = field(default_factory=CompileCache)
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
         """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
@@ -70,11 +72,14 @@ class Runner:
         self.writer.append(record)
         self.observer.cell_ended(record)
 
+    def compile_folder(self, cell: Cell) -> Path:
+        """Return where a cell's worker keeps compiled code for later rounds of this run."""
+        return self.writer.path / "compile-cache" / cell.framework.replace(":", "_")
+
     def open_message(self, cell: Cell) -> dict[str, Any]:
         """Return the request that makes a worker load what a cell needs."""
         choice = self.plan.row(cell).choice
-        cache = self.writer.path / "compile-cache" / choice.label.replace(":", "_")
-        return open_message(cell, choice, self.request, self.model, cache)
+        return open_message(cell, choice, self.request, self.model, self.compile_folder(cell))
 
 
 class _Opened(msgspec.Struct):
@@ -91,10 +96,13 @@ class _WorkerRun:
         self._log = Path("logs") / f"{assignment.name}.log"
         self._clock = _CellClock()
         self._loaded = _Opened(0.0, 0.0)
+        self._finds_code = False  # compiled by an earlier worker
+        self._cached = False  # and the current cell's is among it
 
     def measure(self, cells: list[Cell]) -> list[Cell]:
         """Measure cells until done or the worker dies; return those left for a new worker."""
         launch = self._runner.launch(cells[0])
+        self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
         try:
             child = Child(launch.python, launch.environment, self._runner.writer.path / self._log)
         except OSError as error:
@@ -116,6 +124,7 @@ class _WorkerRun:
         for index, cell in enumerate(cells):
             for watch in self._runner.watches:
                 watch.begin(cell, conversation.pid)
+            self._cached = self._runner.compiled.was_asked(cell) and self._finds_code
             answer = conversation.ask(cell, measure_message(cell, self._runner.request))
             ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
             rest = cells[index + 1 :]
@@ -142,7 +151,7 @@ class _WorkerRun:
     def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
         """Store a measured cell; return the ending instead if the worker's facts are malformed."""
         try:
-            prepare = {"load_s": self._loaded.load_s, "data_s": self._loaded.data_s, **answer.pop("prepare")}
+            prepare = {**msgspec.structs.asdict(self._loaded), "cached": self._cached, **answer.pop("prepare")}
             record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
         except (msgspec.ValidationError, KeyError, TypeError) as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")

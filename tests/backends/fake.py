@@ -64,6 +64,9 @@ class Runtime(Backend):
             print('{"event": "result"}', file=sys.stderr, flush=True)
 
     def prepare(self, batch):
+        if self.opening.options.get("compiles"):
+            self.opening.cache.mkdir(parents=True, exist_ok=True)
+            (self.opening.cache / f"{len(batch[0])}.bin").write_bytes(b"code")
         if not self.at or len(batch[0]) == self.at:
             self.misbehave(self.behaviour)
 
