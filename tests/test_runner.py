@@ -64,6 +64,12 @@ def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, caus
     assert record.loops == ()
 
 
+def test_what_fails_after_the_loops_does_not_lose_them(tmp_path):
+    record = run_fakes(tmp_path, fake_framework(behaviour="phases")).records[0]
+    assert record.status == "ok" and len(record.loops) == 3
+    assert record.flags == ("phases not sampled: MemoryError: no room to sample",)
+
+
 @pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "raise"])
 def test_the_next_cell_is_measured_all_the_same(tmp_path, behaviour):
     assert statuses(run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2)))[4] == "ok"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from inferometer.worker import memory
 from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.data import ImageStack
 from inferometer.worker.execution import EXECUTIONS, Execution
+from inferometer.worker.failures import describe
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.placement import check_actual
 from inferometer.worker.stopping import StoppingRule
@@ -103,7 +105,11 @@ class Session:
                 f"{len(answer['loops'])} of {request['loops']} loops within the budget of {budget_s:g} s"
             )
         self._report_phase("phases")
-        answer["phases"] = execution.phases(batches[0], answer["loops"][-1]["elapsed_s"] / len(batches))
+        try:
+            answer["phases"] = execution.phases(batches[0], answer["loops"][-1]["elapsed_s"] / len(batches))
+        except Exception as error:  # the loops are measured: what comes after them must not lose them
+            traceback.print_exc()
+            answer["flags"].append(f"phases not sampled: {describe(error)}")
 
     def _opened(self) -> tuple[Backend, Opening, ImageStack]:
         if self._backend is None or self._opening is None or self._stack is None:
