@@ -95,6 +95,11 @@ def test_a_precision_that_a_framework_has_not_is_skipped():
         ({"modes": ("hots",)}, "unknown mode 'hots'"),
         ({"frameworks": ("onxrt",)}, "did you mean 'onnxrt'"),
         ({"frameworks": ()}, "at least one framework"),
+        ({"batch_sizes": ()}, "at least one batch size"),
+        ({"devices": ()}, "at least one device"),
+        ({"precisions": ()}, "at least one precision"),
+        ({"modes": ()}, "at least one mode"),
+        ({"accelerator": "cuda11"}, "unknown accelerator 'cuda11'"),
         ({"model": ModelRequest("mobilenet_v3_lage")}, "did you mean 'mobilenet_v3_large'"),
     ],
 )

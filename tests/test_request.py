@@ -36,6 +36,11 @@ def test_bad_batch_sizes_are_quoted(text):
         ("rounds", 0, "--rounds"),
         ("threads", -2, "--threads"),
         ("timeout_s", 0, "--timeout"),
+        ("timeout_s", float("inf"), "--timeout"),
+        ("timeout_s", float("nan"), "--timeout"),
+        ("budget_s", -1.0, "--budget"),
+        ("budget_s", float("nan"), "--budget"),
+        ("seed", -1, "--seed"),
     ],
 )
 def test_numbers_that_cannot_be_measured(field, value, option):

@@ -94,8 +94,16 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
     for mode in request.modes:
         if mode not in MODES:
             raise UsageError(f"unknown mode '{mode}' (known: {', '.join(MODES)})")
-    if not choices or not request.batch_sizes:
-        raise UsageError("nothing to measure: give at least one framework and one batch size")
+    wanted = {
+        "framework": choices,
+        "batch size": request.batch_sizes,
+        "precision": request.precisions,
+        "mode": request.modes,
+        "device": request.devices,
+    }
+    for name, given in wanted.items():
+        if not given:
+            raise UsageError(f"nothing to measure: give at least one {name}")
     return list(choices.values())
 
 

@@ -13,6 +13,8 @@ from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
 from inferometer.records import Protocol
 
+ACCELERATORS = ("", "cpu", "cuda12", "cuda13")
+LONGEST_S = 1e8  # three years; `select` takes no infinity
 REPORT_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -38,8 +40,19 @@ class RunRequest(msgspec.Struct, frozen=True):
         _at_least("--warmup", protocol.warmup, 0)
         _at_least("--rounds", protocol.rounds, 1)
         _at_least("--threads", protocol.threads, 0)
-        if protocol.timeout_s <= 0:
-            raise UsageError(f"--timeout {protocol.timeout_s:g} is no time: give seconds above 0")
+        _at_least("--seed", protocol.seed, 0)
+        if not 0 < protocol.timeout_s <= LONGEST_S:
+            raise UsageError(
+                f"--timeout {protocol.timeout_s:g} is no time: give seconds above 0, {LONGEST_S:g} at most"
+            )
+        if not 0 <= protocol.budget_s <= LONGEST_S:
+            raise UsageError(
+                f"--budget {protocol.budget_s:g} is no time: give seconds, {LONGEST_S:g} at most, or 0 for none"
+            )
+        if self.accelerator not in ACCELERATORS:
+            raise UsageError(
+                f"unknown accelerator '{self.accelerator}' (known: {', '.join(filter(None, ACCELERATORS))})"
+            )
         for size in self.batch_sizes:
             _at_least("--batch-sizes", size, 1)
             if size > protocol.images:
