@@ -121,9 +121,12 @@ def test_the_python_api_gives_the_same(finished):
 
 
 def test_a_finished_run_is_not_measured_again(finished, capsys):
-    before = (finished / "cells.jsonl").read_bytes()
+    before, begun = (finished / "cells.jsonl").read_bytes(), read_run(finished).info
     assert invoke(["run", "--resume", str(finished)]) == 0
     assert (finished / "cells.jsonl").read_bytes() == before
+    info = read_run(finished).info
+    assert (info.created_at, info.command) == (begun.created_at, begun.command)
+    assert any(meter.get("reason") or meter.get("uid") for meter in info.meters)
 
 
 def test_ctrl_c_leaves_a_table_and_resume_finishes(tiny_model, tmp_path):
@@ -206,3 +209,16 @@ def test_resume_on_other_hardware_is_refused(finished, tmp_path, capsys):
     (copy / "run.json").write_bytes(msgspec.json.encode(other))
     assert invoke(["run", "--resume", str(copy)]) == 1
     assert "other hardware" in capsys.readouterr().err
+
+
+def test_resume_with_another_model_is_refused(finished, tmp_path, capsys):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    info = read_run(copy).info
+    other = msgspec.structs.replace(info, model=msgspec.structs.replace(info.model, hash="another"))
+    (copy / "run.json").write_bytes(msgspec.json.encode(other))
+    assert invoke(["run", "--resume", str(copy)]) == 1
+    assert "another content" in capsys.readouterr().err
+    assert read_run(copy).info == other

@@ -73,10 +73,12 @@ def resume(path: Path, observer: Observer) -> StoredRun:
         raise StoreError(
             f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
         )
-    return _measure(preparation, RunWriter(path), observer)
+    return _measure(preparation, RunWriter(path), observer, stored.info)
 
 
-def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) -> StoredRun:
+def _measure(
+    preparation: Preparation, writer: RunWriter, observer: Observer, begun: RunInfo | None = None
+) -> StoredRun:
     request, plan = preparation.request, preparation.plan
     provision = Provision(request, plan, writer.path / "logs", observer.preparing)
     provision.build_rows()
@@ -87,9 +89,10 @@ def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) ->
     }
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = _complete(_info(preparation), provision, plan, model)
-    writer.write_info(info)
     session = open_session(plan.cells[0].device)
     request = _with_window(request, session)
+    info = msgspec.structs.replace(info, protocol=request.protocol, meters=session.describe())
+    writer.write_info(_as_begun(info, begun, writer.path) if begun else info)
     runner = Runner(
         request=request,
         plan=plan,
@@ -107,6 +110,15 @@ def _measure(preparation: Preparation, writer: RunWriter, observer: Observer) ->
     finally:
         shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
     return read_run(writer.path)
+
+
+def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
+    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model."""
+    if begun.model.hash and begun.model.hash != info.model.hash:
+        raise StoreError(
+            f"{path} was begun with another content of {info.model.name}, so its records cannot be added to; start a new run"
+        )
+    return msgspec.structs.replace(info, created_at=begun.created_at, command=begun.command)
 
 
 def _with_window(request: RunRequest, session: Session) -> RunRequest:

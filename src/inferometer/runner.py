@@ -151,7 +151,11 @@ class _WorkerRun:
     def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
         """Store a measured cell; return the ending instead if the worker's facts are malformed."""
         try:
-            prepare = {**msgspec.structs.asdict(self._loaded), "cached": self._cached, **answer.pop("prepare")}
+            prepare = {
+                **msgspec.structs.asdict(self._loaded),
+                "cached": self._cached,
+                **answer.pop("prepare"),
+            }
             record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
         except (msgspec.ValidationError, KeyError, TypeError) as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")
