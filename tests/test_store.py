@@ -3,7 +3,7 @@ import pytest
 
 from inferometer.errors import StoreError
 from inferometer.records import SCHEMA, Cell, Loop, Protocol, Record, RunInfo
-from inferometer.store import RunWriter, read_run
+from inferometer.store import RunWriter, alone_in, read_run
 
 CELL = Cell("m", "onnxrt", "fp32", 8, "cpu")
 
@@ -57,6 +57,22 @@ def test_existing_run_is_not_overwritten(tmp_path):
 def test_no_run_directory_is_one_line(tmp_path):
     with pytest.raises(StoreError, match="no run directory"):
         read_run(tmp_path)
+
+
+def test_a_second_process_may_not_measure_into_the_same_directory(tmp_path):
+    import subprocess
+    import sys
+
+    other = (
+        "import sys; from pathlib import Path; from inferometer.store import alone_in\n"
+        "try:\n with alone_in(Path(sys.argv[1])): print('held')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    command = [sys.executable, "-c", other, str(tmp_path)]
+    with alone_in(tmp_path):
+        refused = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert refused.startswith("StoreError another process is measuring into")
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "held\n"
 
 
 def test_interrupted_cells_are_missing(tmp_path):

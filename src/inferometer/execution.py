@@ -29,7 +29,7 @@ from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, from_builtins, to_builtins
 from inferometer.runner import Launch, Runner
-from inferometer.store import RunWriter, StoredRun, read_run
+from inferometer.store import RunWriter, StoredRun, alone_in, read_run
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
         raise UsageError(f"nothing can be measured: {reasons}")
     writer = RunWriter.create(out, _info(preparation))
-    return _measure(preparation, writer, observer)
+    with alone_in(out):
+        return _measure(preparation, writer, observer)
 
 
 def resume(path: Path, observer: Observer) -> StoredRun:
@@ -73,7 +74,8 @@ def resume(path: Path, observer: Observer) -> StoredRun:
         raise StoreError(
             f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
         )
-    return _measure(preparation, RunWriter(path), observer, stored.info)
+    with alone_in(path):
+        return _measure(preparation, RunWriter(path), observer, stored.info)
 
 
 def _measure(

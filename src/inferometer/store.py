@@ -4,13 +4,15 @@ Layout
     run.json      `records.RunInfo`, written once, replaced atomically
     cells.jsonl   a `records.Record` a line, appended and flushed to disk as each cell ends
     logs/         stdout and stderr of every worker
+    .lock         held while a process measures into the directory
 A torn last line (the writer was killed) is ignored; a damaged line elsewhere is an error with its number.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from inferometer.records import SCHEMA, Cell, Record, RunInfo
 
 RUN_FILE = "run.json"
 CELLS_FILE = "cells.jsonl"
+LOCK_FILE = ".lock"
 
 _decode_record = msgspec.json.Decoder(Record)
 _decode_info = msgspec.json.Decoder(RunInfo)
@@ -95,6 +98,24 @@ class RunWriter:
                 os.close(descriptor)
         except OSError as error:
             raise _cannot_write(self._cells, error) from error
+
+
+@contextlib.contextmanager
+def alone_in(path: Path) -> Iterator[None]:
+    """Hold a run directory for one process that measures into it; StoreError if another does. Ends with the process."""
+    import filelock
+
+    lock = filelock.FileLock(path / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise StoreError(f"another process is measuring into {path}; wait for it or stop it") from error
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _end_torn_line(descriptor: int) -> None:
