@@ -59,6 +59,27 @@ def test_every_framework_that_runs_on_a_cpu_has_requirements():
             )
 
 
+@pytest.mark.parametrize("accelerator", ["cpu", "cuda12", "cuda13"])
+def test_every_framework_that_can_be_had_shows_its_version(accelerator):
+    from inferometer.cli.frameworks import _state
+
+    for framework in FRAMEWORKS.values():
+        kind = "cpu" if accelerator == "cpu" else "cuda"
+        if kind in framework.devices:
+            version, state = _state(framework, accelerator, True, "")
+            assert version or framework.environment == "tftrt" or "needs Python" in state, (
+                framework.name,
+                state,
+            )
+
+
+def test_an_accelerator_that_is_none_builds_nothing(capsys):
+    from inferometer.cli import invoke
+
+    assert invoke(["env", "build", "--accelerator", "cuda11"]) == 2
+    assert "unknown accelerator 'cuda11'" in capsys.readouterr().err
+
+
 def test_unknown_accelerator_names_the_known_ones():
     with pytest.raises(EnvironmentBuildError, match=r"known: .*cpu.*--python openvino=PATH"):
         requirements.read("openvino", "cuda99")

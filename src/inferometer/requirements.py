@@ -67,14 +67,20 @@ def with_version(requirements: Requirements, distribution: str, version: str) ->
         raise UsageError(
             f"'{version}' is no version of {distribution}: versions begin with a number, as in 1.2.3"
         )
+    pinned = version_of(requirements, distribution)
     distribution = requirements.versioned or distribution
-    pinned = next((match[1] for line in requirements.lines if (match := _pin(line, distribution))), "")
     if not pinned:
         raise EnvironmentBuildError(
             f"environment '{requirements.name}' does not pin {distribution} on {requirements.accelerator}"
         )
     lines = tuple(_replace(line, distribution, pinned, version) for line in requirements.lines)
     return replace(requirements, lines=lines)
+
+
+def version_of(requirements: Requirements, distribution: str) -> str:
+    """Return the version pinned of a framework's package, or of what stands for it on this accelerator; "" if none."""
+    distribution = requirements.versioned or distribution
+    return next((match[1] for line in requirements.lines if (match := _pin(line, distribution))), "")
 
 
 def _pin(line: str, distribution: str) -> re.Match[str] | None:

@@ -14,10 +14,12 @@ from rich.table import Table
 
 from inferometer import environments, requirements, units
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
-from inferometer.frameworks import FRAMEWORKS, Framework
+from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice
 from inferometer.gpus import find_gpus
 from inferometer.machine import describe_machine
+from inferometer.plan import requirements_for
 from inferometer.provision import environment_names
+from inferometer.request import ACCELERATORS
 
 
 @click.command("frameworks")
@@ -48,13 +50,11 @@ def _state(framework: Framework, accelerator: str, has_gpu: bool, gpu_reason: st
     if "cpu" not in framework.devices and not has_gpu:
         return "", f"no: needs an NVIDIA GPU: {gpu_reason}; run it on a machine that has one"
     try:
-        wanted = requirements.read(framework.environment, accelerator)
+        wanted = requirements_for(FrameworkChoice(framework), accelerator)
         environments.find_interpreter(wanted)
     except EnvironmentBuildError as error:
         return "", f"no: {error}"
-    version = next(
-        (line.partition("==")[2] for line in wanted.lines if line.startswith(framework.distribution)), ""
-    )
+    version = requirements.version_of(wanted, framework.distribution)
     if environments.is_built(wanted):
         return version, f"yes, environment {wanted.name} is built"
     return version, f"yes, environment {wanted.name} will be built: {wanted.download_text()}"
@@ -92,6 +92,8 @@ def env_list() -> None:
 @click.option("--accelerator", default="cpu", show_default=True, help="cpu, cuda12 or cuda13.")
 def env_build(names: tuple[str, ...], accelerator: str) -> None:
     """Build the environments NAMES (default: every one there is for the accelerator)."""
+    if accelerator not in ACCELERATORS[1:]:
+        raise unknown("accelerator", accelerator, ACCELERATORS[1:])
     log = Path(tempfile.gettempdir()) / "inferometer-env-build.log"
     for name in names or _available(accelerator):
         if name not in environment_names():
@@ -117,7 +119,7 @@ def _available(accelerator: str) -> list[str]:
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Remove all of them.")
 def env_remove(names: tuple[str, ...], everything: bool) -> None:
-    """Remove built environments by NAME (as `env list` shows, or the part before the first dash)."""
+    """Remove built environments by NAME (as `env list` shows, or its framework's part: tf, tensorrt-rtx)."""
     installed = environments.list_installed()
     if not (names or everything):
         raise UsageError("name the environments to remove, or give --all")

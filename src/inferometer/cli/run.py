@@ -65,7 +65,12 @@ def _names(value: str) -> tuple[str, ...]:
 )
 @click.option("--batch-sizes", help="8,16,64 or 8..512 (powers of two).  [default: the preset's]")
 @click.option("--precisions", default="fp32", show_default=True, help="fp32,tf32,fp16,bf16.")
-@click.option("--modes", default="host", show_default=True, help="host (numpy to numpy), device (resident).")
+@click.option(
+    "--modes",
+    default="host",
+    show_default=True,
+    help="host (numpy to numpy), device (resident), host-pipelined.",
+)
 @click.option(
     "--device",
     default="auto",
