@@ -200,6 +200,43 @@ def test_ctrl_c_keeps_what_was_measured_and_the_rest_can_be_resumed(tmp_path):
     assert [r.status for r in read_run(runner.writer.path).records] == ["ok", "interrupted", "ok"]
 
 
+class _InterruptWatch:
+    def __init__(self, at):
+        self.at = at
+        self.ended = False
+
+    def begin_run(self):
+        if self.at == "begin_run":
+            raise KeyboardInterrupt
+
+    def begin(self, cell, pid):
+        if cell.batch_size == self.at:
+            raise KeyboardInterrupt
+
+    def end(self, record):
+        return record
+
+    def end_run(self):
+        self.ended = True
+
+
+@pytest.mark.parametrize(("at", "left"), [("begin_run", []), (4, [(2, "ok"), (4, "interrupted")])])
+def test_ctrl_c_while_the_machine_rests_names_the_next_cell_and_lets_go_of_the_meters(tmp_path, at, left):
+    first, second = _InterruptWatch(at), _InterruptWatch("never")
+    with pytest.raises(KeyboardInterrupt):
+        run_fakes(tmp_path, fake_framework(), watches=(second, first))
+    records = read_run(tmp_path / "run").records
+    assert [(r.cell.batch_size, r.status) for r in records] == left
+    assert first.ended and second.ended
+
+
+def test_time_spent_on_one_cell_is_not_told_of_those_that_fall_with_it(tmp_path):
+    request = fake_request(timeout_s=1.0)
+    run = run_fakes(tmp_path, fake_framework(open="hang"), request=request)
+    assert [r.status for r in run.records] == ["hung", "hung"]
+    assert run.records[0].elapsed_s >= 1.0 > run.records[1].elapsed_s
+
+
 _PARENT = """
 import sys
 sys.path.insert(0, {tests!r})

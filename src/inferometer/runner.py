@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,16 +54,14 @@ class Runner:
         work = assign(missing, self.request.protocol.seed)
         cells = [cell for assignment in work for cell in assignment.cells]
         self.observer.started(cells, {cell: self._nominal_s(cell) for cell in cells})
-        for watch in self.watches:
-            watch.begin_run()
-        try:
+        with contextlib.ExitStack() as stack:
+            for watch in self.watches:
+                stack.callback(watch.end_run)
+                watch.begin_run()
             for assignment in work:
                 remaining = list(assignment.cells)
                 while remaining:
                     remaining = _WorkerRun(self, assignment).measure(remaining)
-        finally:
-            for watch in self.watches:
-                watch.end_run()
 
     def _nominal_s(self, cell: Cell) -> float:
         return nominal_s(cell, self.plan.row(cell).choice.framework, self.request.protocol)
@@ -122,6 +121,7 @@ class _WorkerRun:
             return self._end_all(cells, opened)
         self._loaded = msgspec.convert(opened, _Opened)
         for index, cell in enumerate(cells):
+            conversation.cell = cell  # the one to call interrupted, also before it is asked for
             for watch in self._runner.watches:
                 watch.begin(cell, conversation.pid)
             self._cached = self._runner.compiled.was_asked(cell) and self._finds_code
@@ -131,6 +131,7 @@ class _WorkerRun:
             if ending:
                 self._end(cell, ending)
                 if ending.status == "out-of-memory" and not self._runner.request.keep_trying:
+                    self._clock = _CellClock()
                     reason = f"batch size {cell.batch_size} ran out of memory (--keep-trying goes on)"
                     return self._end_all(rest, Ending("skipped", reason))
             if conversation.is_over:
@@ -141,6 +142,7 @@ class _WorkerRun:
     def _end_all(self, cells: list[Cell], ending: Ending) -> list[Cell]:
         for cell in cells:
             self._end(cell, ending)
+            self._clock = _CellClock()  # the time was the first one's
         return []
 
     def _end(self, cell: Cell, ending: Ending) -> None:
