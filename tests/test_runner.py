@@ -123,6 +123,11 @@ def test_a_framework_that_dies_while_loading_ends_all_its_cells(tmp_path):
     assert [r.status for r in run.records if r.cell.framework == "sound"] == ["ok", "ok"]
 
 
+def test_a_malformed_answer_to_open_ends_its_cells(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(open="opened"))
+    assert [r.status for r in run.records] == ["broken-protocol", "broken-protocol"]
+
+
 def test_an_interpreter_that_does_not_exist_is_a_failed_cell(tmp_path):
     runner = fake_runner(tmp_path, [fake_framework()])
     broken = type(runner)(

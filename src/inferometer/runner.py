@@ -119,7 +119,12 @@ class _WorkerRun:
         opened = conversation.ask(cells[0], self._runner.open_message(cells[0]))
         if isinstance(opened, Ending):
             return self._end_all(cells, opened)
-        self._loaded = msgspec.convert(opened, _Opened)
+        try:
+            self._loaded = msgspec.convert(opened, _Opened)
+        except msgspec.ValidationError as error:
+            return self._end_all(
+                cells, Ending("broken-protocol", f"the worker's answer is malformed: {error}")
+            )
         for index, cell in enumerate(cells):
             conversation.cell = cell  # the one to call interrupted, also before it is asked for
             for watch in self._runner.watches:

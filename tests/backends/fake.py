@@ -59,6 +59,8 @@ class Runtime(Backend):
             time.sleep(1000)
         elif what == "object":
             os.write(int(sys.argv[2]), b'{"event": "result", "status": "ok", "loops": "many"}\n')
+        elif what == "opened":
+            os.write(int(sys.argv[2]), b'{"event": "opened", "load_s": "long"}\n')
         elif what == "stdout":
             print("x" * 200_000, flush=True)
             print('{"event": "result"}', file=sys.stderr, flush=True)
