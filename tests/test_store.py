@@ -79,3 +79,12 @@ def test_interrupted_cells_are_missing(tmp_path):
     writer = RunWriter.create(tmp_path, info(rounds=1))
     writer.append(Record(CELL, 0, "interrupted"))
     assert read_run(tmp_path).missing == ((CELL, 0),)
+
+
+def test_a_record_without_its_newline_is_not_ended_since_the_next_append_cuts_it(tmp_path):
+    writer = RunWriter.create(tmp_path / "run", info())
+    cell = info().cells[0]
+    writer.append(Record(cell, 0, "ok"))
+    cells = tmp_path / "run" / "cells.jsonl"
+    cells.write_bytes(cells.read_bytes().rstrip(b"\n"))
+    assert read_run(tmp_path / "run").records == ()

@@ -84,7 +84,10 @@ def _built(name: str, folder: Path) -> Environment:
 
 def _build(wanted: Requirements, folder: Path, log: Path) -> None:
     partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
+    for left in folder.parent.glob(
+        f"{folder.name}.partial-*"
+    ):  # by killed builds: the lock says nobody is at it
+        shutil.rmtree(left, ignore_errors=True)
     try:
         interpreter = find_interpreter(wanted)
         _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(partial)], wanted, log)

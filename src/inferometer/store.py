@@ -169,13 +169,11 @@ def _read_info(path: Path) -> RunInfo:
 
 def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
     records = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn: the next append cuts it
         if not line.strip():
             continue
         try:
             records.append(_decode_record.decode(line))
         except msgspec.MsgspecError as error:
-            if number == len(lines):  # no newline after it: the writer was killed within this line
-                break
             raise StoreError(f"{path}:{number}: damaged record: {error}") from error
     return records
