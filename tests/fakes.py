@@ -52,7 +52,7 @@ def fake_runner(
     cells = tuple(
         Cell("fake", f.name, "fp32", size, "cpu", mode) for f in frameworks for size in request.batch_sizes
     )
-    plan = Plan(rows, cells, (), "cpu")
+    plan = Plan(rows, cells, ())
     run = folder / "run"
     info = RunInfo(protocol=request.protocol, cells=cells)
     environment = Environment("fake", Path(sys.executable), given=True)

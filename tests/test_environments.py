@@ -132,6 +132,8 @@ def test_two_runs_at_once_share_one_build(package, tmp_path):
 
 def test_a_failed_build_leaves_nothing_half_built(tmp_path):
     wanted = Requirements("broken", "cpu", (f"nothing @ file://{tmp_path}/no.whl",))
+    killed = environments.locate(wanted)
+    killed.with_name(f"{killed.name}.partial-1").mkdir()
     with pytest.raises(EnvironmentBuildError, match="cannot build environment 'broken'") as caught:
         environments.ensure(wanted, tmp_path / "log", lambda text: None)
     assert "\n" not in str(caught.value)

@@ -28,7 +28,7 @@ def main() -> None:
     pythons = {name: Path(path) for name, _, path in (item.partition("=") for item in arguments.python)}
     request = RunRequest(python=pythons, protocol=Protocol(threads=2))
     cache = arguments.folder / "cache" / "models"
-    provision = Provision(request, Plan({}, (), (), "cpu"), arguments.folder / "logs", print)
+    provision = Provision(request, Plan({}, (), ()), arguments.folder / "logs", print)
     made = prepare(ModelRequest(), set(FORMS), provision.run_step, cache, print)
     for form, cause in made.missing.items():
         print(f"missing: {form}: {cause}")

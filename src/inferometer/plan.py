@@ -42,16 +42,10 @@ class Plan:
     rows: Mapping[tuple[str, str], Row]  # (label, device) -> row; only those with cells
     cells: tuple[Cell, ...]
     skips: tuple[Skip, ...]
-    accelerator: str
 
     def row(self, cell: Cell) -> Row:
         """Return the row that a cell belongs to."""
         return self.rows[cell.framework, cell.device]
-
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """Return the artifact forms that the rows need."""
-        return tuple(sorted({self.row(cell).choice.framework.form_at(cell.precision) for cell in self.cells}))
 
 
 def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Plan:
@@ -80,7 +74,7 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
             else:
                 cells.append(cell)
                 rows[row.label, device] = row
-    return Plan(rows, tuple(cells), tuple(skips), accelerator_for(devices[0], request, machine))
+    return Plan(rows, tuple(cells), tuple(skips))
 
 
 def _choices(request: RunRequest) -> list[FrameworkChoice]:
