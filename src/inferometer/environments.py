@@ -20,7 +20,6 @@ from typing import Any
 
 import filelock
 
-from inferometer import requirements
 from inferometer.cache import cache_folder
 from inferometer.errors import EnvironmentBuildError
 from inferometer.requirements import Requirements
@@ -210,5 +209,4 @@ __all__ = [
     "list_installed",
     "locate",
     "remove",
-    "requirements",
 ]
