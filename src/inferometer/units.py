@@ -19,6 +19,12 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: '1 cell', '1,200 cells', '2 batches'."""
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{ending}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds as a short text in the unit that suits: '12.3 ms', '4 min 05 s'."""
     if seconds >= 3600:

@@ -2,7 +2,7 @@ import pytest
 
 from inferometer.errors import UsageError
 from inferometer.report import figures
-from inferometer.report.draw import text
+from inferometer.report.layout import text
 
 
 def test_every_figure_is_valid_plotly(results):

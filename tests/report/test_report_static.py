@@ -34,9 +34,9 @@ def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
 
 
 def test_hostile_names_are_drawn_as_text(hostile, tmp_path, drawing):
-    from inferometer.report.page import palette_of
     from inferometer.report.plates import plates
     from inferometer.report.static import draw_plate
+    from inferometer.report.tracks import palette_of
 
     plate = plates(hostile, *hostile.sections[0])[0]
     drawn = draw_plate(plate, palette_of(hostile))
@@ -51,12 +51,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(one_cell, tmp_path, drawing):
 
 
 def test_many_series_become_a_picture_a_precision(tmp_path, drawing):
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
     from inferometer.report.plates import plates
     from inferometer.report.static import _legible
     from report_fixtures import summarised
 
-    synthetic.write_run(tmp_path / "run", synthetic.BOARDS[0], batch_sizes=(8,), rounds=1, loops=1)
+    simulated.write_run(tmp_path / "run", simulated.BOARDS[0], batch_sizes=(8,), rounds=1, loops=1)
     found = summarised(tmp_path)
     plate = next(p for p in plates(found, *found.sections[0]) if p.key == "throughput")
     parts = _legible(plate)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from inferometer.errors import UsageError, unknown
 from inferometer.report.chart import Plate
-from inferometer.report.draw import FONT, GRID, INK, Spec, layout, machine_symbols, panel, text
-from inferometer.report.page import palette_of
-from inferometer.report.palette import Palette
+from inferometer.report.draw import panel
+from inferometer.report.layout import FONT, GRID, INK, Spec, layout, text
+from inferometer.report.palette import Palette, machine_symbols
 from inferometer.report.plates import plates
+from inferometer.report.tracks import palette_of
 from inferometer.summary import Results
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def figure(
     mode: str | None = None,
 ) -> Figure:
     """Return the figure called ``key`` (see `keys`), of one ``machine`` or a panel each; UsageError if there is none."""
-    found = {plate.key: plate for plate in plates(results, *_section(results, model, mode))}
+    found = {plate.key: plate for plate in plates_of(results, model, mode)}
     if key not in found:
         raise unknown("figure", key, found)
     plate = found[key]
@@ -49,7 +50,12 @@ def figure(
 
 def keys(results: Results) -> tuple[str, ...]:
     """Return the names of all figures, in the report's order."""
-    return tuple(plate.key for plate in plates(results, *_section(results, None, None)))
+    return tuple(plate.key for plate in plates_of(results))
+
+
+def plates_of(results: Results, model: str | None = None, mode: str | None = None) -> tuple[Plate, ...]:
+    """Return every figure, not drawn yet, of one section; UsageError if there is no such section."""
+    return plates(results, *_section(results, model, mode))
 
 
 def power_throughput(results: Results, **which: Any) -> Figure:
@@ -180,7 +186,7 @@ def _machine_entries(chart: Any) -> list[Spec]:
             "name": text(machine),
             "marker": {"symbol": symbol, "color": INK, "size": 9},
         }
-        for machine, symbol in machine_symbols(chart).items()
+        for machine, symbol in machine_symbols(chart.machines).items()
     ]
 
 

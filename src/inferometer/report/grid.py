@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inferometer import tables
 from inferometer.metrics import METRICS, Metric
 from inferometer.report.palette import Palette
-from inferometer.report.plates import track
+from inferometer.report.tracks import track
 from inferometer.summary import Results
 from inferometer.tables import Table, TableCell
 

@@ -19,9 +19,10 @@ from inferometer import __version__
 from inferometer.errors import StoreError
 from inferometer.report.chart import Chart
 from inferometer.report.draw import compact
-from inferometer.report.page import Page, build, palette_of
+from inferometer.report.page import Page, build
 from inferometer.report.palette import DARK, LIGHT, Palette
 from inferometer.report.swatch import dash_array, sprite
+from inferometer.report.tracks import palette_of
 from inferometer.summary import Results
 
 ASSETS = Path(__file__).with_name("assets")

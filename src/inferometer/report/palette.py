@@ -8,7 +8,7 @@ tells them apart: no pair of colour and marker occurs twice among the first 128.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LIGHT = ("#0569be", "#b15605", "#05a586", "#ab3a7d", "#b98d05", "#3a9ad9", "#332e33", "#754126")
@@ -73,6 +73,11 @@ class Style:
         """Return plotly's marker name with the precision's fill."""
         suffix = {"full": "", "open": "-open", "dotted": "-open-dot"}[self.fill]
         return self.symbol + suffix
+
+
+def machine_symbols(machines: Sequence[str]) -> dict[str, str]:
+    """Return the marker of each machine where one figure shows several."""
+    return {machine: SYMBOLS[index % len(SYMBOLS)] for index, machine in enumerate(machines)}
 
 
 class Palette:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from inferometer.report.chart import BEST, Axis, Chart, Fit, Plate, Point, Series
+from inferometer.report.tracks import track
 from inferometer.stats import regress
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
+from inferometer.units import counted
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
 LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis
@@ -37,11 +39,6 @@ _ACROSS_LEAD = (
     "One row a framework, one marker a machine. Choose a batch size, or leave each framework at the batch size "
     "where it is fastest on that machine."
 )
-
-
-def track(summary: CellSummary) -> str:
-    """Return the framework (with its version where two are compared) that gives a series its colour."""
-    return summary.row.removesuffix(f" {summary.cell.precision}")
 
 
 @dataclass(frozen=True)
@@ -256,10 +253,10 @@ def _counted(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     for machine, reason in pairs:
         reasons.setdefault(reason, Counter())[machine] += 1
     return tuple(
-        f"Not shown: {', '.join(f'{_cells(number)} on {machine}' for machine, number in counts.items())}: {reason}"
+        f"Not shown: {', '.join(_cells_on(machine, number) for machine, number in counts.items())}: {reason}"
         for reason, counts in reasons.items()
     )
 
 
-def _cells(number: int) -> str:
-    return f"{number:,} cell{'' if number == 1 else 's'}"
+def _cells_on(machine: str, number: int) -> str:
+    return f"{counted(number, 'cell')} on {machine}"

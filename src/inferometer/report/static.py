@@ -11,10 +11,9 @@ from typing import Any
 
 from inferometer.errors import StoreError, UsageError
 from inferometer.report.chart import BEST, Axis, Chart, Plate, Series
-from inferometer.report.draw import machine_symbols
-from inferometer.report.page import LEGIBLE_SERIES, palette_of
-from inferometer.report.palette import MARKERS, Palette, Style
+from inferometer.report.palette import MARKERS, Palette, Style, machine_symbols
 from inferometer.report.plates import plates
+from inferometer.report.tracks import LEGIBLE_SERIES, palette_of
 from inferometer.summary import Results
 
 DPI = 160
@@ -235,7 +234,7 @@ def _panel_legend(axes: Any) -> None:
 
 
 def _dots(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
-    symbols = machine_symbols(chart)
+    symbols = machine_symbols(chart.machines)
     for point in series.points:
         if point.batch_size == BEST:
             looks = _looks(style) | {"marker": MARKERS[symbols[str(point.at)]]}
@@ -248,7 +247,7 @@ def _dots(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> No
 def _machine_legend(axes: Any, chart: Chart) -> None:
     from matplotlib.lines import Line2D
 
-    for machine, symbol in machine_symbols(chart).items() if len(chart.machines) > 1 else ():
+    for machine, symbol in machine_symbols(chart.machines).items() if len(chart.machines) > 1 else ():
         axes.add_line(Line2D([], [], linestyle="none", marker=MARKERS[symbol], color=_INK, label=machine))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer.ranking import chance
-from inferometer.report.plates import track
+from inferometer.report.tracks import track
 from inferometer.stats import ALPHA
 from inferometer.summary import METRICS, CellSummary, Estimate, Metric, Results
 from inferometer.units import duration, significant

@@ -1,0 +1,82 @@
+"""The frame of one panel as a plotly layout: axes, rows, fonts, and names that plotly shows literally."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inferometer.report.chart import Axis, Chart, Series
+
+Spec = dict[str, Any]
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+INK, GRID = "#3c4248", "#e3e6e9"
+ROW_PX, ROWS_MARGIN_PX = 24, 64
+
+
+def layout(chart: Chart) -> Spec:
+    """Return the layout of one panel."""
+    by_rows = chart.kind in ("dots", "boxes")
+    spec: Spec = {
+        "margin": {"l": 74, "r": 14, "t": 8, "b": 48},
+        "hovermode": "closest",
+        "showlegend": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 12.5, "color": INK},
+        "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12.5}},
+        "xaxis": _axis(chart.x),
+        "yaxis": _rows_axis(chart) if by_rows else _axis(chart.y),
+        "dragmode": False,
+        "height": len(chart.series) * ROW_PX + ROWS_MARGIN_PX if by_rows else 380,
+    }
+    return spec
+
+
+def _axis(axis: Axis) -> Spec:
+    spec: Spec = {
+        "title": {"text": text(axis.title), "standoff": 10},
+        "type": "log" if axis.log else "linear",
+        "gridcolor": GRID,
+        "zeroline": False,
+        "automargin": True,
+        "linecolor": GRID,
+        "tickformat": ",~r",
+        "exponentformat": "none",
+    }
+    if axis.ticks:
+        spec |= {
+            "tickvals": list(axis.ticks),
+            "ticktext": [f"{tick:g}" for tick in axis.ticks],
+            "tickangle": 0,
+        }
+    elif axis.log:
+        spec |= {"dtick": "D2"}
+    else:
+        spec |= {"rangemode": "tozero"}
+    return spec
+
+
+def _rows_axis(chart: Chart) -> Spec:
+    names = list(row_names(chart).values())
+    return {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": names[::-1],
+        "automargin": True,  # the page sets a margin of its own instead
+        "gridcolor": GRID,
+        "zeroline": False,
+        "tickmode": "linear",
+        "dtick": 1,
+        "ticklabelstandoff": 6,
+    }
+
+
+def row_names(chart: Chart) -> dict[Series, str]:
+    """Return how each series is called in this panel: the precision is left out where there is but one."""
+    several = len({series.precision for series in chart.series}) > 1
+    return {series: text(series.name if several else series.framework) for series in chart.series}
+
+
+def text(name: str) -> str:
+    """Return ``name`` so that plotly, which renders a subset of HTML, shows it literally."""
+    escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("%{", "%&#8203;{")

@@ -1,0 +1,39 @@
+"""How a report's numbers came about, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inferometer.records import RunInfo
+from inferometer.units import counted, duration
+
+
+def method(infos: Sequence[RunInfo]) -> tuple[str, ...]:
+    """Return how the numbers came about, in sentences."""
+    sentences = [*dict.fromkeys(_protocol(info) for info in infos)]
+    if any(info.source == "measured" for info in infos):
+        sentences.append(
+            "Every round is a fresh worker process with the framework in an environment of its own; rounds are "
+            "interleaved across frameworks. Loading, compiling and the first run are recorded apart and never timed "
+            "as inference."
+        )
+    sentences += [
+        "Throughput is the mean over loops of images over elapsed time; latency per image is its inverse. "
+        "Intervals are 95 % t intervals of the rounds' logarithms, so they hold the variation between processes. "
+        "Where there was but one process the interval is of its loops and says nothing of the next process.",
+        "A tie means that the data cannot tell two cells apart at the 5 % level after correction for the number of "
+        "comparisons; nothing is claimed inside the noise. Host and device mode are never ranked against each other.",
+        "Energy is of the device that did the work, over the timed loops, with the wider of the meter's own interval "
+        "and the rounds' spread. Where the meter could not resolve it, or there was none, no number is given.",
+    ]
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _protocol(info: RunInfo) -> str:
+    if info.source != "measured":
+        return f"{info.model.name or 'Results'}: imported, measured by others."
+    p = info.protocol
+    return (
+        f"{info.model.name}: {counted(p.rounds, 'round')} of {counted(p.loops, 'loop')} over {p.images} images after "
+        f"{counted(p.warmup, 'warm-up batch')}; at most {duration(p.timeout_s)} a cell."
+    )

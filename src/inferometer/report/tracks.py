@@ -1,0 +1,18 @@
+"""Which framework gives a series its colour, and how many series are legible in one figure."""
+
+from __future__ import annotations
+
+from inferometer.report.palette import Palette
+from inferometer.summary import CellSummary, Results
+
+LEGIBLE_SERIES = 24  # figures start with one precision where there would be more lines than this
+
+
+def track(summary: CellSummary) -> str:
+    """Return the framework (with its version where two are compared) that gives a series its colour."""
+    return summary.row.removesuffix(f" {summary.cell.precision}")
+
+
+def palette_of(results: Results) -> Palette:
+    """Return one look per framework of these results."""
+    return Palette(track(summary) for summary in results.summaries)
