@@ -1,0 +1,70 @@
+"""Energy and power of the device that did the work, over the timed loops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from inferometer import stats
+from inferometer.estimates.quantity import Estimate, Good, Series, round_series
+from inferometer.records import DeviceEnergy, Record
+
+
+def _primary(record: Record) -> DeviceEnergy | None:
+    """Return the energy of the device that did the work; None if nothing was metered."""
+    metered = record.energy
+    if metered is None or not metered.devices:
+        return None
+    return next((d for d in metered.devices if d.device_uid == metered.primary), metered.devices[0])
+
+
+def energy(good: Good) -> dict[str, Any]:
+    """Return power [W], idle power [W] and energy an image [J] of the primary device, or the reason why there is none."""
+    metered = [(key, device) for key, record in good if (device := _primary(record))]
+    resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
+    if not resolved:
+        return {"energy_reason": _energy_reason([record for _, record in good], [d for _, d in metered])}
+    joules = sum(d.energy_j or 0.0 for _, d in resolved)
+    seconds = sum(d.seconds for _, d in resolved)
+    images = sum(d.images for _, d in resolved)
+    meter = _meter_reach([d for _, d in resolved])
+    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
+    power = round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)
+    idle = [d.idle_w for _, d in resolved if d.idle_w is not None]
+    fields: dict[str, Any] = {
+        "power": _metered(joules / seconds, "W", power, meter, source),
+        "idle_w": float(np.mean(idle)) if idle else None,
+        "_series": {"power": power},
+    }
+    if images and all(d.images for _, d in resolved):
+        each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
+        fields["energy_image"] = _metered(joules / images, "J", each, meter, source)
+        fields["_series"]["energy_image"] = each
+    return fields
+
+
+def _metered(value: float, unit: str, series: Series, meter: float | None, source: str) -> Estimate:
+    """Return an estimate whose interval is the wider of the rounds' spread and the meter's own."""
+    reaches = [r for r in (stats.reach_of_mean(series.logs), meter) if r is not None]
+    low, high = stats.around(value, max(reaches, default=None))
+    return Estimate(value, low, high, unit, source, len(series.keys))
+
+
+def _meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:
+    """Return the largest half width (log) that the meter itself claims."""
+    reaches = [
+        max(math.log(d.high_j / d.energy_j), math.log(d.energy_j / d.low_j))
+        for d in devices
+        if d.energy_j and d.low_j and d.high_j and d.low_j > 0 and d.high_j > 0
+    ]
+    return max(reaches, default=None)
+
+
+def _energy_reason(records: Sequence[Record], metered: Sequence[DeviceEnergy]) -> str:
+    for device in metered:
+        return f"{device.source}: {device.reason}" if device.reason else device.source
+    reasons = [r.energy.reason for r in records if r.energy and r.energy.reason]
+    return reasons[0] if reasons else "not metered"
