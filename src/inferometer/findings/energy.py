@@ -1,0 +1,75 @@
+"""Findings about energy: the most frugal cell, and where the fastest is not it."""
+
+from __future__ import annotations
+
+from inferometer.findings.finding import Finding, by_size, listed, margin, percent, scopes, where
+from inferometer.metrics import METRICS
+from inferometer.ranking import UNKNOWN_NOISE, standings
+from inferometer.summary import CellSummary, Results
+
+
+def efficient(results: Results) -> list[Finding]:
+    """Say which cell needs the least energy an image on each machine, and what the fastest needs."""
+    metric = METRICS["energy"]
+    places = standings(results.summaries, metric)
+    found = []
+    for scope, summaries in scopes(results).items():
+        ranked = sorted((s for s in summaries if s.key in places), key=lambda s: places[s.key].value)
+        if len({s.row for s in ranked}) < 2:
+            continue
+        best = ranked[0]
+        rival = next(s for s in ranked if s.row != best.row)
+        ours, theirs = places[best.key].value, places[rival.key].value
+        if _near(best, rival):
+            lead = f"no clear lead over {_cell(rival)} ({metric.show(theirs)})"
+        else:
+            lead = f"{percent(1 - ours / theirs)} less than {_cell(rival)} ({metric.show(theirs)})"
+        text = f"On {where(results, scope)} {_cell(best)} needs the least energy: {metric.show(ours)} an image, {lead}."
+        found.append(Finding("efficient", text, *scope))
+    return found
+
+
+def _near(best: CellSummary, rival: CellSummary) -> bool:
+    """Return whether two cells' energies cannot be told apart: intervals overlap, or too close with none known."""
+    ours, theirs = best.energy_image, rival.energy_image
+    assert ours and theirs
+    if ours.high is not None and theirs.low is not None:
+        return ours.high >= theirs.low
+    return margin(ours.value, theirs.value) < UNKNOWN_NOISE
+
+
+def _cell(summary: CellSummary) -> str:
+    return f"{summary.row} at batch size {summary.cell.batch_size}"
+
+
+def contradictions(results: Results) -> list[Finding]:
+    """Say where the fastest is not the one with the least energy an image, neither of them by a tie."""
+    fast = standings(results.summaries, METRICS["throughput"])
+    frugal = standings(results.summaries, METRICS["energy"])
+    found = []
+    for scope, summaries in scopes(results).items():
+        by_energy = by_size(summaries, frugal)
+        cases = []
+        for size, ranked in by_size(summaries, fast).items():
+            quick, thrifty = ranked[0], by_energy.get(size, [None])[0]
+            if thrifty is None or quick.row == thrifty.row or quick.key not in frugal:
+                continue
+            if frugal[quick.key].tie or fast[thrifty.key].tie:
+                continue
+            saving = 1 - frugal[thrifty.key].value / frugal[quick.key].value
+            loss = 1 - fast[thrifty.key].value / fast[quick.key].value
+            cases.append((saving, loss, size, quick, thrifty))
+        if cases:
+            saving, loss, size, quick, thrifty = max(cases, key=lambda c: c[0])
+            sizes = listed([str(c[2]) for c in sorted(cases, key=lambda c: c[2])])
+            show = METRICS["energy"].show
+            found.append(
+                Finding(
+                    "contradiction",
+                    f"On {where(results, scope)} the fastest is not the most frugal at batch size {sizes}; the widest gap is at {size}: "
+                    f"{quick.row} is fastest, {thrifty.row} needs {percent(saving)} less energy an image "
+                    f"({show(frugal[thrifty.key].value)} against {show(frugal[quick.key].value)}) at {percent(loss)} less throughput.",
+                    *scope,
+                )
+            )
+    return found

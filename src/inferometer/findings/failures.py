@@ -1,0 +1,29 @@
+"""Findings about cells without a figure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from inferometer.findings.finding import Finding, listed, scopes, where
+from inferometer.summary import CellSummary, Results
+
+
+def failures(results: Results) -> list[Finding]:
+    """Count the cells without a figure, by what became of them."""
+    found = []
+    for scope, summaries in scopes(results).items():
+        bad: dict[str, list[CellSummary]] = defaultdict(list)
+        for summary in summaries:
+            if summary.status != "ok":
+                bad[summary.status].append(summary)
+        if bad:
+            counts = listed([f"{len(cells)} {status}" for status, cells in bad.items()])
+            total = sum(map(len, bad.values()))
+            found.append(
+                Finding(
+                    "failures",
+                    f"On {where(results, scope)} {total} of {len(summaries)} cells have no figure: {counts}.",
+                    *scope,
+                )
+            )
+    return found

@@ -1,0 +1,63 @@
+"""What a finding is, where it holds, and the words that all findings share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from inferometer.ranking import Standing
+from inferometer.summary import CellSummary, Results
+
+Scope = tuple[str, str, str]  # machine, model, mode
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence, what kind it is, and where it holds."""
+
+    kind: str  # winner, efficient, slope, machines, batch-size, contradiction, failures
+    text: str
+    machine: str = ""  # "": about several
+    model: str = ""
+    mode: str = ""
+
+
+def scopes(results: Results) -> dict[Scope, list[CellSummary]]:
+    """Return the cells of every machine, model and mode: figures of two of them are not compared."""
+    found: dict[Scope, list[CellSummary]] = defaultdict(list)
+    for summary in results.summaries:
+        found[summary.machine, summary.model, summary.cell.mode].append(summary)
+    return found
+
+
+def where(results: Results, scope: Scope) -> str:
+    """Return a scope in words; model and mode only where there are several."""
+    machine, model, mode = scope
+    more = [model] if len({s.model for s in results.summaries}) > 1 else []
+    more += [f"{mode} mode"] if len({s.cell.mode for s in results.summaries}) > 1 else []
+    return f"{machine} ({', '.join(more)})" if more else machine
+
+
+def by_size(summaries: Iterable[CellSummary], places: dict[str, Standing]) -> dict[int, list[CellSummary]]:
+    """Return the ranked cells of every batch size, best first."""
+    sizes: dict[int, list[CellSummary]] = defaultdict(list)
+    for summary in summaries:
+        if summary.key in places:
+            sizes[summary.cell.batch_size].append(summary)
+    return {size: sorted(found, key=lambda s: places[s.key].place) for size, found in sorted(sizes.items())}
+
+
+def margin(first: float, second: float) -> float:
+    """Return by what share the better of two positive values is ahead of the other."""
+    return max(first, second) / min(first, second) - 1
+
+
+def percent(share: float) -> str:
+    """Return a share as "12.3 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)

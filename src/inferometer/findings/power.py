@@ -1,0 +1,52 @@
+"""Findings about power against throughput: the report's criterion of a good framework."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from inferometer import stats
+from inferometer.findings.finding import Finding, Scope, listed, where
+from inferometer.stats import Line
+from inferometer.summary import CellSummary, Results
+
+
+def regressions(summaries: Sequence[CellSummary]) -> dict[tuple[Scope, str], Line]:
+    """Return power [W] on throughput [images/s] over the batch sizes, by scope and row, where there are three or more."""
+    points: dict[tuple[Scope, str], list[tuple[float, float]]] = defaultdict(list)
+    for summary in summaries:
+        if summary.ranked and summary.power and summary.throughput:
+            key = ((summary.machine, summary.model, summary.cell.mode), summary.row)
+            points[key].append((summary.throughput.value, summary.power.value))
+    lines = {}
+    for key, found in points.items():
+        line = stats.regress([x for x, _ in found], [y for _, y in found]) if len(found) >= 3 else None
+        if line:
+            lines[key] = line
+    return lines
+
+
+def slopes(results: Results) -> list[Finding]:
+    """Rank the frameworks of a machine by how much power another image/s takes: the report's criterion."""
+    fitted: dict[Scope, list[tuple[str, Line]]] = defaultdict(list)
+    for (scope, row), line in regressions(results.summaries).items():
+        fitted[scope].append((row, line))
+    found = []
+    for scope, lines in fitted.items():
+        if len(lines) < 2:
+            continue
+        lines.sort(key=lambda pair: pair[1].slope)
+        words = [f"{row} {1e3 * line.slope:+.3g} (R2 {line.r2:.2f})" for row, line in lines]
+        weak = [row for row, line in lines if line.r2 < 0.5]
+        caution = (
+            f" R2 is below 0.5 for {listed(weak)}: there throughput says little about power." if weak else ""
+        )
+        found.append(
+            Finding(
+                "slope",
+                f"On {where(results, scope)} power rises with throughput over the batch sizes by, in mW per image/s: "
+                f"{', '.join(words)}; less is better by the report's criterion.{caution}",
+                *scope,
+            )
+        )
+    return found

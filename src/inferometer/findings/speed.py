@@ -1,0 +1,85 @@
+"""Findings about throughput: who is fastest at each batch size, and from which size on a larger one stops paying."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from inferometer.findings.finding import Finding, by_size, listed, margin, percent, scopes, where
+from inferometer.metrics import METRICS
+from inferometer.ranking import standings
+from inferometer.summary import Results
+
+_NEAR_BEST = 0.95  # a batch size that reaches this share of the best throughput is large enough
+
+
+def winners(results: Results) -> list[Finding]:
+    """Say who is fastest at each batch size, by how much, and where that is a tie."""
+    places = standings(results.summaries, METRICS["throughput"])
+    found = []
+    for scope, summaries in scopes(results).items():
+        clear: dict[str, list[tuple[int, float, str]]] = defaultdict(list)
+        tied: list[str] = []
+        for size, ranked in by_size(summaries, places).items():
+            if len(ranked) < 2:
+                continue
+            lead = margin(places[ranked[0].key].value, places[ranked[1].key].value)
+            if places[ranked[0].key].tie:
+                rivals = [s.row for s in ranked[1:] if places[s.key].tie]
+                tied.append(f"{size} ({ranked[0].row} and {listed(rivals)})")
+            else:
+                clear[ranked[0].row].append((size, lead, ranked[1].row))
+        parts = [_won(row, wins) for row, wins in clear.items()]
+        if tied:
+            parts.append(f"no single winner at batch size {listed(tied)}")
+        if parts:
+            found.append(Finding("winner", f"On {where(results, scope)} {'; '.join(parts)}.", *scope))
+    return found
+
+
+def _won(row: str, wins: list[tuple[int, float, str]]) -> str:
+    sizes = listed([str(size) for size, _, _ in wins])
+    least, most = min(wins, key=lambda w: w[1]), max(wins, key=lambda w: w[1])
+    if len(wins) == 1:
+        return f"{row} is fastest at batch size {sizes}, {percent(least[1])} ahead of {least[2]}"
+    return (
+        f"{row} is fastest at batch sizes {sizes}, {percent(least[1])} (over {least[2]} at {least[0]}) "
+        f"to {percent(most[1])} (over {most[2]} at {most[0]}) ahead"
+    )
+
+
+def batch_sizes(results: Results) -> list[Finding]:
+    """Say from which batch size on a larger one gains no more than 5 %, and where it loses."""
+    found = []
+    for scope, summaries in scopes(results).items():
+        rows: dict[str, dict[int, float]] = defaultdict(dict)
+        for s in summaries:
+            if s.ranked and s.throughput:
+                rows[s.row][s.cell.batch_size] = s.throughput.value
+        rows = {row: values for row, values in rows.items() if len(values) > 2}
+        if not rows:
+            continue
+        enough = {
+            row: min(b for b, v in values.items() if v >= _NEAR_BEST * max(values.values()))
+            for row, values in rows.items()
+        }
+        text = (
+            f"On {where(results, scope)} {100 * _NEAR_BEST:.0f} % of a framework's best throughput is reached at batch size "
+            + ", ".join(
+                f"{size} ({listed([r for r in enough if enough[r] == size])})"
+                for size in sorted(set(enough.values()))
+            )
+        )
+        falls = [f for row, values in rows.items() if (f := _fall(row, values))]
+        text += f"; larger batches lose with {listed(falls)}." if falls else "."
+        found.append(Finding("batch-size", text, *scope))
+    return found
+
+
+def _fall(row: str, values: dict[int, float]) -> str:
+    """Return how a row falls from its best to its largest batch size, if by more than 5 %."""
+    best = max(values, key=values.__getitem__)
+    last = max(values)
+    fall = 1 - values[last] / values[best]
+    return (
+        f"{row} (-{100 * fall:.0f} % from {best} to {last})" if best != last and fall > 1 - _NEAR_BEST else ""
+    )
