@@ -5,13 +5,13 @@ import pytest
 from click.testing import CliRunner
 
 from inferometer import changes
-from inferometer.cli.results import compare_command
+from inferometer.cli.compare import compare_command
 from inferometer.compare import compare
 from inferometer.errors import UsageError
 from inferometer.records import Gpu, Machine, Record
 from inferometer.store import RunWriter
 from inferometer.summary import METRICS, summarise
-from sample_runs import GPU_MACHINE, cell, record, rounds_of, run
+from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
 
 QUIET = (0.999, 1.0, 1.001)
 

@@ -1,14 +1,14 @@
 import pytest
 from click.testing import CliRunner
 
-from inferometer.cli.results import merge_command
+from inferometer.cli.merge import merge_command
 from inferometer.errors import StoreError
 from inferometer.merge import merge, write
 from inferometer.records import Actual, Machine
 from inferometer.runs import find_runs, read_runs
 from inferometer.store import RunWriter, read_run
 from inferometer.summary import summarise
-from sample_runs import cell, record, rounds_of, run
+from simulated_runs import cell, record, rounds_of, run
 
 
 def test_rounds_of_the_same_machine_count_on(tmp_path):

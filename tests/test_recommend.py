@@ -3,13 +3,13 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from inferometer.cli.results import recommend_command
+from inferometer.cli.recommend import recommend_command
 from inferometer.errors import UsageError
 from inferometer.recommend import Constraints, Prices, cost_per_million, option, pareto, recommend
 from inferometer.records import Parity, Record
 from inferometer.store import RunWriter
 from inferometer.summary import summarise
-from sample_runs import cell, rounds_of, run
+from simulated_runs import cell, rounds_of, run
 
 
 def sample():

@@ -7,14 +7,14 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from inferometer import tables
-from inferometer.cli.results import table_command
+from inferometer.cli.table import table_command
 from inferometer.errors import UsageError
 from inferometer.records import Gpu, Machine, Record
 from inferometer.store import RunWriter
 from inferometer.summary import METRICS, summarise
 from inferometer.tables.palette import PALETTES, colour, contrast
 from inferometer.tables.text import render
-from sample_runs import cell, record, rounds_of, run
+from simulated_runs import cell, record, rounds_of, run
 
 A2 = Machine(gpus=(Gpu(0, "GPU-2", "A2"),))
 

@@ -1,0 +1,66 @@
+"""`compare`: two runs cell by cell, with an exit status for CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inferometer.cli.given import console, results_of
+
+
+@click.command("compare")
+@click.argument("first", type=click.Path(path_type=Path), metavar="A")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B")
+@click.option("--metric", default="throughput", show_default=True, help="What to compare.")
+@click.option(
+    "--frameworks",
+    metavar="X,Y",
+    help="X of A against Y of B, e.g. two versions measured in one run (then A = B).",
+)
+@click.option(
+    "--fail-if-slower",
+    metavar="SHARE",
+    help="Exit with 3 if a cell is surely slower, and by SHARE or more (3% or 0.03), or broke.",
+)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
+)
+def compare_command(
+    *,
+    first: Path,
+    second: Path,
+    metric: str,
+    frameworks: str | None,
+    fail_if_slower: str | None,
+    format_: str,
+) -> int:
+    """Compare two runs (framework versions, drivers, commits) cell by cell.
+
+    A and B are run directories or folders of them. Each cell that both have gets the ratio B/A with its 95 % interval
+    and a verdict. Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
+    """
+    from inferometer import changes, tables
+    from inferometer.compare import compare
+
+    limit = changes.share(fail_if_slower) if fail_if_slower is not None else None
+    pair = changes.two_names(frameworks) if frameworks else None
+    found = compare(results_of((first,)), results_of((second,)), tables.metric_named(metric), pair)
+    if format_ == "json":
+        click.echo(changes.to_json(found), nl=False)
+    elif format_ == "md":
+        click.echo(changes.to_markdown(found), nl=False)
+    else:
+        changes.render(found, console())
+    if limit is None:
+        return 0
+    if all(change.verdict == "not comparable" for change in found.changes):
+        click.echo(
+            "inferometer: --fail-if-slower: no cell of A and B can be compared (see the reasons above)",
+            err=True,
+        )
+        return 1
+    worse = found.worse_by(limit)
+    for change in worse:
+        click.echo(f"inferometer: {changes.sentence(change, found.metric)}", err=True)
+    return 3 if worse else 0

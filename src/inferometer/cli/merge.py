@@ -1,0 +1,27 @@
+"""`merge`: runs of the same hardware and model as one run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inferometer.cli.given import RUNS
+from inferometer.runs import read_runs
+
+
+@click.command("merge")
+@RUNS
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Run directory to write (several machines: one below it for each).",
+)
+def merge_command(*, runs: tuple[Path, ...], out: Path) -> int:
+    """Pool runs of the same hardware and model into one run directory; their rounds count on."""
+    from inferometer.merge import merge, write
+
+    for path, info, count in write(merge(read_runs(runs)), out):
+        click.echo(f"{path}: {info.protocol.rounds} rounds, {len(info.cells)} cells, {count} records")
+    return 0

@@ -1,0 +1,92 @@
+"""`recommend`: the choice of framework, precision and batch size under constraints."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import cast
+
+import click
+
+from inferometer.cli.given import RUNS, console, results_of
+from inferometer.errors import UsageError
+from inferometer.recommend import Objective
+from inferometer.request import parse_batch_sizes
+
+
+@click.command("recommend")
+@RUNS
+@click.option("--max-latency-ms", type=float, help="Of a batch: p99 where batches were timed one by one.")
+@click.option("--max-power-w", type=float, help="Mean power of the device that does the work.")
+@click.option("--max-energy-mj", type=float, help="Energy an image, millijoules.")
+@click.option("--max-memory-gb", type=float, help="Peak memory, 10^9 bytes.")
+@click.option(
+    "--min-agreement", metavar="SHARE", help="Images with the reference's top-1 class: 99% or 0.99."
+)
+@click.option("--batch-sizes", metavar="LIST", help="Only these: 8,16 or 8..64.")
+@click.option(
+    "--objective",
+    type=click.Choice(["throughput", "latency", "energy", "cost"]),
+    default="throughput",
+    show_default=True,
+)
+@click.option("--price-per-kwh", type=float, default=0.30, show_default=True)
+@click.option("--price-per-hour", type=float, default=0.0, show_default=True, help="Of the machine itself.")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
+)
+def recommend_command(
+    *,
+    runs: tuple[Path, ...],
+    max_latency_ms: float | None,
+    max_power_w: float | None,
+    max_energy_mj: float | None,
+    max_memory_gb: float | None,
+    min_agreement: str | None,
+    batch_sizes: str | None,
+    objective: str,
+    price_per_kwh: float,
+    price_per_hour: float,
+    format_: str,
+) -> int:
+    """Choose framework, precision and batch size for each machine under constraints.
+
+    A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has any choice.
+    """
+    from inferometer import advice
+    from inferometer.changes import share
+    from inferometer.recommend import Constraints, Prices, recommend
+
+    latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
+    energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")
+    if min(price_per_kwh, price_per_hour) < 0 or not math.isfinite(price_per_kwh + price_per_hour):
+        raise UsageError("a price must not be negative")
+    constraints = Constraints(
+        max_latency_s=None if latency is None else latency / 1e3,
+        max_power_w=power,
+        max_energy_j=None if energy is None else energy / 1e3,
+        max_memory_bytes=None if memory is None else memory * 1e9,
+        min_agreement=None if min_agreement is None else share(min_agreement, whole=True),
+        batch_sizes=_sizes(batch_sizes),
+    )
+    prices = Prices(price_per_kwh, price_per_hour)
+    found = recommend(results_of(runs), constraints, cast(Objective, objective), prices)
+    if format_ == "text":
+        advice.render(found, prices, console())
+    else:
+        click.echo((advice.to_markdown if format_ == "md" else advice.to_json)(found, prices), nl=False)
+    return 0 if any(a.choice for a in found) else 1
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    """Return the batch sizes of "8,16" or "8..64" (powers of two); none for no limit."""
+    sizes = () if text is None else parse_batch_sizes(text)
+    if sizes and sizes[0] < 1:
+        raise UsageError(f"--batch-sizes {text}: {sizes[0]} is too small: give at least 1")
+    return sizes
+
+
+def _positive(value: float | None, name: str) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise UsageError(f"{name} is {value}, must be above 0")
+    return value

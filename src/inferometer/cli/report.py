@@ -1,0 +1,76 @@
+"""`report`: the HTML report of any set of runs, and its other forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inferometer import tables
+from inferometer.cli.given import RUNS, results_of
+
+
+@click.command("report")
+@RUNS
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="HTML file to write; default report.html unless another output is asked for.",
+)
+@click.option(
+    "--static",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also every figure as PNG and SVG into DIR (matplotlib).",
+)
+@click.option(
+    "--xlsx", type=click.Path(path_type=Path), metavar="FILE", help="Also the tables as a coloured workbook."
+)
+@click.option(
+    "--md", type=click.Path(path_type=Path), metavar="FILE", help="Also a Markdown report for a pull request."
+)
+@click.option("--title", default="inferometer report", show_default=True)
+@click.option("--reference", metavar="GPU", help="Machine that an asterisk means beating.")
+@click.option(
+    "--palette",
+    type=click.Choice(list(tables.PALETTES)),
+    default="report",
+    show_default=True,
+    help="Of the workbook.",
+)
+def report_command(
+    *,
+    runs: tuple[Path, ...],
+    out: Path | None,
+    static: Path | None,
+    xlsx: Path | None,
+    md: Path | None,
+    title: str,
+    reference: str | None,
+    palette: str,
+) -> int:
+    """Write one self-contained HTML report of any set of runs; --static, --xlsx and --md write other forms."""
+    results = results_of(runs)
+    if out is None and not (static or xlsx or md):
+        out = Path("report.html")
+    if out is not None:
+        from inferometer.report.html import write_report
+
+        write_report(results, out, title=title, reference=reference)
+        click.echo(str(out))
+    if static is not None:
+        from inferometer.report.static import write_static
+
+        write_static(results, static)
+        click.echo(str(static))
+    if xlsx is not None:
+        from inferometer.report.xlsx import write_workbook
+
+        write_workbook(results, xlsx, palette=palette)
+        click.echo(str(xlsx))
+    if md is not None:
+        from inferometer.report.markdown import write_markdown
+
+        write_markdown(results, md, title=title)
+        click.echo(str(md))
+    return 0

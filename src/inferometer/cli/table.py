@@ -1,0 +1,58 @@
+"""`table`: one metric of any set of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from inferometer import tables
+from inferometer.cli.given import RUNS, console, results_of
+from inferometer.tables.text import render
+
+
+@click.command("table")
+@click.argument("metric")
+@RUNS
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "csv", "json", "md", "html", "latex"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--reference",
+    metavar="GPU",
+    help="Machine that an asterisk means beating; default: the one with most wins.",
+)
+@click.option("--palette", type=click.Choice(list(tables.PALETTES)), default="report", show_default=True)
+@click.option(
+    "--intervals/--no-intervals", default=True, show_default=True, help="Show the 95 % interval's half width."
+)
+def table_command(
+    *, metric: str, runs: tuple[Path, ...], format_: str, reference: str | None, palette: str, intervals: bool
+) -> int:
+    """Print METRIC of any set of runs: rows batch size and framework, columns machines.
+
+    METRIC is one of throughput, latency, power, energy, energy_time, images_per_joule, images_per_watt, memory,
+    prepare_time, accuracy (also throughput_total, latency_batch, p50, p90, p99). RUN is a run directory or a folder of them.
+    """
+    chosen = tables.metric_named(metric)
+    results = results_of(runs)
+    if format_ in ("csv", "json"):
+        click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)
+        return 0
+    built = tables.build(results, chosen, reference)
+    if format_ == "text":
+        screen = console()
+        for table in built:
+            render(table, screen, palette=palette, intervals=intervals)
+    for table in built:
+        if format_ == "md":
+            click.echo(tables.to_markdown(table, intervals=intervals))
+        elif format_ == "html":
+            click.echo(tables.to_html(table, palette=palette, intervals=intervals))
+        elif format_ == "latex":
+            click.echo(tables.to_latex(table, palette=palette, intervals=intervals))
+    return 0
