@@ -2,7 +2,7 @@
 
     python benchmarks/report_scale.py [--keep FOLDER]
 
-The runs are simulated (tests/synthetic_runs.py) and written first; then a fresh process reads, summarises and renders
+The runs are simulated (tests/simulated_runs.py) and written first; then a fresh process reads, summarises and renders
 them. Printed: its wall time, its peak resident memory, the size of the file; exit status 1 if one is over its limit.
 """
 
@@ -26,14 +26,14 @@ ROUNDS, LOOPS, BATCHES = 2, 5, 50  # 500 samples a cell
 
 def write_runs(folder: Path) -> tuple[int, int]:
     """Write a run a machine and return (cells, samples)."""
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
 
-    for number, board in enumerate(synthetic.BOARDS):
-        synthetic.write_run(
+    for number, board in enumerate(simulated.BOARDS):
+        simulated.write_run(
             folder / f"run-{number}", board, frameworks=FRAMEWORKS, rounds=ROUNDS, loops=LOOPS, batches=BATCHES,
             failures=False,
         )  # fmt: skip
-    cells = len(synthetic.BOARDS) * len(FRAMEWORKS) * len(synthetic.PRECISIONS) * len(synthetic.BATCH_SIZES)
+    cells = len(simulated.BOARDS) * len(FRAMEWORKS) * len(simulated.PRECISIONS) * len(simulated.BATCH_SIZES)
     return cells, cells * ROUNDS * LOOPS * BATCHES
 
 

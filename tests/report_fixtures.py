@@ -15,12 +15,12 @@ def summarised(folder):
 @pytest.fixture(scope="session")
 def results(tmp_path_factory):
     """Three machines (one without a meter), seven frameworks, one of them without an energy at batch size 8."""
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
 
     folder = tmp_path_factory.mktemp("runs")
     names = ("tf", "tfxla", "keras", "onnxrt", "openvino", "torch", "tfrt")
-    for board in (synthetic.BOARDS[0], synthetic.BOARDS[1], synthetic.BOARDS[3]):
-        synthetic.write_run(
+    for board in (simulated.BOARDS[0], simulated.BOARDS[1], simulated.BOARDS[3]):
+        simulated.write_run(
             folder / board.gpu[:9].replace(" ", "-"), board, frameworks=names, precisions=("fp32",)
         )
     return summarised(folder)
@@ -29,12 +29,12 @@ def results(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory):
     """Frameworks, GPU and model whose names are HTML and scripts."""
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
 
     folder = tmp_path_factory.mktemp("hostile")
-    board = synthetic.Board("<b>GPU</b><script>window.hacked=1</script>", 900.0, 10.0, 60.0)
-    synthetic.write_run(
-        folder / "run", board, frameworks=synthetic.HOSTILE, precisions=("fp32", "fp16"), batch_sizes=(8, 64, 512),
+    board = simulated.Board("<b>GPU</b><script>window.hacked=1</script>", 900.0, 10.0, 60.0)
+    simulated.write_run(
+        folder / "run", board, frameworks=simulated.HOSTILE, precisions=("fp32", "fp16"), batch_sizes=(8, 64, 512),
         model="<img src=x onerror=window.hacked=1>",
     )  # fmt: skip
     return summarised(folder)
@@ -43,11 +43,11 @@ def hostile(tmp_path_factory):
 @pytest.fixture(scope="session")
 def one_cell(tmp_path_factory):
     """A single framework at one batch size, without a meter."""
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
 
     folder = tmp_path_factory.mktemp("one")
-    synthetic.write_run(
-        folder / "run", synthetic.BOARDS[3], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,)
+    simulated.write_run(
+        folder / "run", simulated.BOARDS[3], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,)
     )
     return summarised(folder)
 
@@ -55,12 +55,12 @@ def one_cell(tmp_path_factory):
 @pytest.fixture(scope="session")
 def all_failed(tmp_path_factory):
     """A run in which no cell ended well."""
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
 
     folder = tmp_path_factory.mktemp("failed")
-    synthetic.write_run(
+    simulated.write_run(
         folder / "run",
-        synthetic.BOARDS[3],
+        simulated.BOARDS[3],
         frameworks=("tfrt",),
         precisions=("fp32",),
         batch_sizes=(256, 512),

@@ -3,7 +3,7 @@ import pytest
 from inferometer.findings import findings, regressions
 from inferometer.records import Gpu, Machine, Record
 from inferometer.summary import summarise
-from sample_runs import cell, record, rounds_of, run
+from simulated_runs import cell, record, rounds_of, run
 
 
 def texts(results, kind):

@@ -4,7 +4,7 @@ import pytest
 
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.summary import METRICS, summarise
-from sample_runs import GPU_MACHINE, cell, record, rounds_of, run
+from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
 
 
 def only(records, **more):

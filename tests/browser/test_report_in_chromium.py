@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-import synthetic_runs as synthetic
+import simulated_runs as simulated
 from inferometer.report.html import write_report
 from inferometer.report.live import LiveFolder
 from inferometer.report.serve import open_server
@@ -297,9 +297,9 @@ def test_inserted_scripts_are_refused_by_the_policy(visit, report):
 
 @pytest.fixture
 def served(tmp_path):
-    synthetic.write_run(
+    simulated.write_run(
         tmp_path / "run",
-        synthetic.BOARDS[0],
+        simulated.BOARDS[0],
         frameworks=("onnxrt", "torch"),
         precisions=("fp32",),
         rounds=2,
@@ -324,8 +324,8 @@ def test_the_live_page_follows_without_losing_the_readers_place(visit, served):
     page.locator("#s0-latency").scroll_into_view_if_needed()
     page.evaluate("document.getElementById('s0-latency').scrollIntoView({block: 'start'})")
     place = page.evaluate("document.getElementById('s0-latency').getBoundingClientRect().top")
-    synthetic.write_run(
-        folder / "second", synthetic.BOARDS[1], frameworks=("keras", "onnxrt", "torch"), precisions=("fp32",)
+    simulated.write_run(
+        folder / "second", simulated.BOARDS[1], frameworks=("keras", "onnxrt", "torch"), precisions=("fp32",)
     )
     page.locator("nav").get_by_text("Machines").wait_for()
     page.get_by_role("heading", name="Tesla V100-PCIE-32GB").first.wait_for(
@@ -349,8 +349,8 @@ def test_progress_moves_as_cells_end(visit, served):
     opened = visit(server.url)
     assert opened.page.locator("progress").get_attribute("value") == "20"
     whole = folder.parent / "whole"
-    synthetic.write_run(
-        whole, synthetic.BOARDS[0], frameworks=("onnxrt", "torch"), precisions=("fp32",), rounds=2
+    simulated.write_run(
+        whole, simulated.BOARDS[0], frameworks=("onnxrt", "torch"), precisions=("fp32",), rounds=2
     )
     from inferometer.store import read_run
 

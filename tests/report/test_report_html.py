@@ -95,12 +95,12 @@ def test_all_cells_failed(all_failed):
 
 
 def test_modes_are_never_mixed(tmp_path):
-    import synthetic_runs as synthetic
+    import simulated_runs as simulated
     from inferometer.store import read_run
 
-    synthetic.write_run(
+    simulated.write_run(
         tmp_path,
-        synthetic.BOARDS[0],
+        simulated.BOARDS[0],
         frameworks=("tf", "onnxrt"),
         precisions=("fp32",),
         modes=("host", "device"),

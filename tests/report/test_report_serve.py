@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-import synthetic_runs as synthetic
+import simulated_runs as simulated
 from inferometer.cli import invoke
 from inferometer.errors import UsageError
 from inferometer.report import live as live_module
@@ -21,7 +21,7 @@ SMALL = {"frameworks": ("tf", "onnxrt"), "precisions": ("fp32",), "batch_sizes":
 
 @pytest.fixture
 def folder(tmp_path):
-    synthetic.write_run(tmp_path / "a", synthetic.BOARDS[0], **SMALL, keep=5)
+    simulated.write_run(tmp_path / "a", simulated.BOARDS[0], **SMALL, keep=5)
     return tmp_path
 
 
@@ -49,7 +49,7 @@ def test_tag_changes_with_the_folder_only(folder):
     live = LiveFolder(folder)
     first = live.snapshot()
     assert live.snapshot() is first
-    synthetic.write_run(folder / "b", synthetic.BOARDS[1], **SMALL)
+    simulated.write_run(folder / "b", simulated.BOARDS[1], **SMALL)
     second = live.snapshot()
     assert second.tag != first.tag
     assert b"Tesla V100" in second.body
@@ -57,7 +57,7 @@ def test_tag_changes_with_the_folder_only(folder):
 
 
 def test_only_the_run_that_changed_is_read_again(folder, monkeypatch):
-    synthetic.write_run(folder / "b", synthetic.BOARDS[1], **SMALL)
+    simulated.write_run(folder / "b", simulated.BOARDS[1], **SMALL)
     read = []
     monkeypatch.setattr(live_module, "read_run", lambda path: (read.append(path.name), read_run(path))[1])
     live = LiveFolder(folder)

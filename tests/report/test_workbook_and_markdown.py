@@ -6,7 +6,7 @@ from inferometer.records import Gpu, Machine, Record
 from inferometer.report.markdown import render_markdown, write_markdown
 from inferometer.report.xlsx import write_workbook
 from inferometer.summary import summarise
-from sample_runs import cell, record, run
+from simulated_runs import cell, record, run
 
 
 def sample():

@@ -1,15 +1,20 @@
-"""Run directories with simulated measurements: any number of frameworks, precisions, machines and batch sizes.
+"""Made-up records and runs for tests of everything that reads runs.
 
-Throughput saturates with the batch size, power rises with the load, rounds differ by a little and batches have a tail;
-some cells fail, some machines have no meter, some energies are unresolved, and names may be hostile. Written through
-`RunWriter`, so that everything downstream reads what a real run would have left.
+`record`, `rounds_of` and `run` make small ones in memory, at a rate the test chooses. `write_run` writes run directories of
+any number of frameworks, precisions and batch sizes on simulated boards: throughput saturates with the batch size, power rises with the
+load, rounds differ by a little and batches have a tail; some cells fail, some machines have no meter, some energies are
+unresolved, and names may be hostile. Written through `RunWriter`, so that everything downstream reads what a real run
+would have left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from inferometer.records import (
@@ -29,7 +34,67 @@ from inferometer.records import (
     RunInfo,
     Skip,
 )
-from inferometer.store import RunWriter
+from inferometer.store import RunWriter, StoredRun
+
+GPU_MACHINE = Machine(
+    hostname="box", cpu="CPU 9", physical_cores=8, memory_bytes=2**34, gpus=(Gpu(0, "GPU-1", "H100"),)
+)
+
+
+def cell(framework="onnxrt", batch_size=8, precision="fp32", device="cuda:0", mode="host", model="mobilenet"):
+    return Cell(model, framework, precision, batch_size, device, mode)
+
+
+def ended(the_cell, round_, loops, images, **more):
+    """Return an ok record of these loops; ``more`` replaces its other fields."""
+    defaults = {
+        "status": "ok",
+        "images": images,
+        "loops": tuple(loops),
+        "prepare": Prepare(1.0, 0.5, 0.25),
+        "parity": Parity(True, 1e-6, 1e-6, 1.0, 1.0, 1e-3, images),
+        "actual": Actual(the_cell.device, "GPU-1", the_cell.precision, 4, "1.0"),
+        "memory": Memory(10**9, 2 * 10**9, None),
+    }
+    return Record(the_cell, round_, **(defaults | more))
+
+
+def metered(joules, seconds, images, gpu="H100", share=0.01, idle_w=None):
+    """Return a counter's reading of the GPU whose interval is ``share`` of it to either side."""
+    low, high = joules * (1 - share), joules * (1 + share)
+    device = DeviceEnergy("GPU-1", gpu, "gpu", "nvml", "counter", seconds, images, joules, low, high, idle_w)
+    return Energy((device,), "GPU-1")
+
+
+def record(the_cell, round_=0, rate=1000.0, images=64, loops=4, power_w=None, noise=0.0, seed=0, **more):
+    """Return an ok record whose loops run at ``rate`` images/s, with relative noise between loops."""
+    generator = np.random.default_rng(seed)
+    each = []
+    for number in range(loops):
+        seconds = images / rate * float(np.exp(noise * generator.normal()))
+        batches = images // the_cell.batch_size
+        each.append(Loop(seconds, (seconds / batches,) * batches, 1000 + number, images))
+    total = sum(loop.elapsed_s for loop in each)
+    energy = None if power_w is None else metered(power_w * total, total, images * loops)
+    return ended(the_cell, round_, each, images, **({"energy": energy} | more))
+
+
+def rounds_of(the_cell, rates, **more):
+    """Return one record a round at the given rates (images/s)."""
+    return [record(the_cell, number, rate, **more) for number, rate in enumerate(rates)]
+
+
+def run(records, path="run", machine=GPU_MACHINE, rounds=None, model_hash="abc", skips=()):
+    """Return a stored run holding ``records``."""
+    info = RunInfo(
+        machine=machine,
+        model=ModelInfo("mobilenet", hash=model_hash),
+        protocol=Protocol(rounds=rounds or 1 + max((r.round for r in records), default=0)),
+        cells=tuple(dict.fromkeys(r.cell for r in records)),
+        skips=tuple(skips),
+    )
+    return StoredRun(Path(path), info, tuple(records))
+
 
 FRAMEWORKS = (
     "jax", "keras", "kerasxla", "litert", "mnn", "ncnn", "onnxrt", "openvino", "tensorrt",
@@ -124,19 +189,12 @@ def write_run(
         for number in range(rounds)
         for cell in planned
     )
-    lines = []
-    for count, record in enumerate(records):
-        if keep is not None and count >= keep:
-            break
-        lines.append(record)
-    append_all(writer, lines)
+    append_all(writer, islice(records, keep))
     return path
 
 
-def append_all(writer: RunWriter, records: list[Record]) -> None:
+def append_all(writer: RunWriter, records: Iterable[Record]) -> None:
     """Append many records with one flush (a flush a record would make big fixtures slow)."""
-    import msgspec
-
     writer._append(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
 
 
@@ -202,12 +260,11 @@ def _record(cell, number, board, doomed, loops, batches, rng) -> Record:
         for i, row in enumerate(times)
     )
     seconds = float(times.sum())
-    return Record(
+    return ended(
         cell,
         number,
-        "ok",
-        images=images,
-        loops=passes,
+        passes,
+        images,
         prepare=Prepare(
             load_s=2.0, compile_s=0.4 + 6 * ("xla" in cell.framework), first_run_s=0.2, warmup_s=1.0
         ),
@@ -241,14 +298,8 @@ def _energy(cell, board, watts, seconds, images, rng) -> Energy:
     if not board.metered:
         return Energy(reason=f"no meter: {board.gpu} has no energy counter")
     if cell.framework == "openvino" and cell.batch_size == 8:
-        device = DeviceEnergy(
-            "gpu0", board.gpu, "gpu", "nvml", "unresolved", seconds, images,
-            reason="window of 0.3 s is shorter than 10 counter steps (100 ms each); raise --energy-window",
-        )  # fmt: skip
-    else:
-        joules = watts * seconds * rng.lognormal(0.0, 0.01)
-        device = DeviceEnergy(
-            "gpu0", board.gpu, "gpu", "nvml", "counter", seconds, images,
-            joules, joules * 0.985, joules * 1.015, board.idle_w,
-        )  # fmt: skip
-    return Energy((device,), "gpu0", idle_w={"gpu0": board.idle_w})
+        reason = "window of 0.3 s is shorter than 10 counter steps (100 ms each); raise --energy-window"
+        device = DeviceEnergy("GPU-1", board.gpu, "gpu", "nvml", "unresolved", seconds, images, reason=reason)
+        return Energy((device,), "GPU-1")
+    joules = watts * seconds * rng.lognormal(0.0, 0.01)
+    return metered(joules, seconds, images, board.gpu, 0.015, board.idle_w)
