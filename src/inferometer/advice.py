@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from inferometer.metrics import METRICS
 from inferometer.recommend import Advice, Option, Prices
+from inferometer.tables.markup import markdown_text
 from inferometer.units import duration, significant
 
 
@@ -98,7 +98,7 @@ def to_markdown(found: Sequence[Advice], prices: Prices) -> str:
     out = []
     for advice in found:
         for kind, text in lines(advice, prices):
-            flat = html.escape(text, quote=False).replace("_", r"\_").replace("|", r"\|").replace("*", r"\*")
+            flat = markdown_text(text)
             out.append(f"\n**{flat}**\n" if kind == "head" else f"{'  ' if kind == 'option' else ''}- {flat}")
     return "\n".join([*out, "", cost_note(prices)]).lstrip() + "\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import Any
 
@@ -14,6 +13,7 @@ from inferometer.compare import Change, Comparison
 from inferometer.errors import UsageError
 from inferometer.metrics import Metric
 from inferometer.summary import CellSummary
+from inferometer.tables.markup import markdown_text
 from inferometer.tables.model import scale_of
 
 _STYLES = {
@@ -135,7 +135,7 @@ def render(found: Comparison, console: Console) -> None:
 
 def to_markdown(found: Comparison) -> str:
     """Return the comparison for a pull request."""
-    lines = [f"**{headline(found)}**", "", *(f"- {_md(line)}" for line in differences(found))]
+    lines = [f"**{headline(found)}**", "", *(f"- {markdown_text(line)}" for line in differences(found))]
     lines += [
         "",
         f"| cell | A | B | {found.metric.name} B/A (95 %) | verdict | basis |",
@@ -145,13 +145,9 @@ def to_markdown(found: Comparison) -> str:
         verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
         verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
         lines.append(
-            f"| {_md(change.name)} | {_md(first)} | {_md(second)} | {percent(change)} | {verdict} | {_md(change.reason or change.basis)} |"
+            f"| {markdown_text(change.name)} | {markdown_text(first)} | {markdown_text(second)} | {percent(change)} | {verdict} | {markdown_text(change.reason or change.basis)} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _md(text: str) -> str:
-    return " ".join(html.escape(text, quote=False).split()).replace("|", r"\|").replace("_", r"\_")
 
 
 def to_json(found: Comparison) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 from inferometer import advice
@@ -12,14 +11,15 @@ from inferometer.metrics import METRICS
 from inferometer.recommend import Prices, recommend
 from inferometer.summary import Results
 from inferometer.tables import build, to_markdown
+from inferometer.tables.markup import markdown_text
 
 METRICS_SHOWN = ("throughput", "power", "energy")
 
 
 def render_markdown(results: Results, *, title: str) -> str:
     """Return the whole report."""
-    parts = [f"## {_md(title)}", "### Verdict", advice.to_markdown(recommend(results), Prices())]
-    found = [f"- {_md(finding.text)}" for finding in findings(results)]
+    parts = [f"## {markdown_text(title)}", "### Verdict", advice.to_markdown(recommend(results), Prices())]
+    found = [f"- {markdown_text(finding.text)}" for finding in findings(results)]
     if found:
         parts += ["### Findings", "\n".join(found)]
     for name in METRICS_SHOWN:
@@ -40,17 +40,10 @@ def _runs(results: Results) -> list[str]:
             part for part in (info.machine.name, info.machine.cpu, gpus, info.machine.os) if part
         )
         lines.append(
-            f"- {_md(run.path.name)} ({info.source}, {info.created_at[:10]}): {_md(machine)}; "
+            f"- {markdown_text(run.path.name)} ({info.source}, {info.created_at[:10]}): {markdown_text(machine)}; "
             f"{protocol.images} images, {protocol.loops} loops, {protocol.rounds} rounds"
         )
     return lines
-
-
-def _md(text: str) -> str:
-    flat = " ".join(html.escape(text, quote=False).split())
-    for sign in "\\`*_|[]":
-        flat = flat.replace(sign, "\\" + sign)
-    return flat
 
 
 def write_markdown(results: Results, path: Path, *, title: str) -> None:

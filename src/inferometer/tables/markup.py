@@ -19,14 +19,14 @@ _LATEX = str.maketrans(
 
 def to_markdown(table: Table, *, intervals: bool = True) -> str:
     """Return a GitHub-flavoured Markdown table with its legend and footnotes."""
-    lines = [f"**{_md(table.title)}**", ""]
-    lines.append("| batch size | framework | " + " | ".join(_md(m) for m in table.machines) + " |")
+    lines = [f"**{markdown_text(table.title)}**", ""]
+    lines.append("| batch size | framework | " + " | ".join(markdown_text(m) for m in table.machines) + " |")
     lines.append("|---:|---|" + "---:|" * len(table.machines))
     for row in table.rows:
         cells = " | ".join(_md_cell(cell, intervals) for cell in row.cells)
-        lines.append(f"| {row.batch_size} | {_md(row.label)} | {cells} |")
-    lines += ["", *(f"{_md(line)}  " for line in legend(table, MARKS, intervals))]
-    lines += [f"[{number}] {_md(note)}  " for number, note in enumerate(table.notes, 1)]
+        lines.append(f"| {row.batch_size} | {markdown_text(row.label)} | {cells} |")
+    lines += ["", *(f"{markdown_text(line)}  " for line in legend(table, MARKS, intervals))]
+    lines += [f"[{number}] {markdown_text(note)}  " for number, note in enumerate(table.notes, 1)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -35,15 +35,15 @@ def _md_cell(cell: TableCell | None, intervals: bool) -> str:
         return ""
     note = f" [{cell.note}]" if cell.note else ""
     if cell.shade is None:
-        return f"*{_md(cell.text)}*{note}"
+        return f"*{markdown_text(cell.text)}*{note}"
     number = f"**{cell.text}**" if cell.best_overall else cell.text
     star = r"\*" if cell.beats_reference else ""
     tail = f" {cell.spread}" if intervals and cell.spread else ""
     return f"{star}{number}{tail}{note} {mark_of(cell, MARKS).strip()}".rstrip()
 
 
-def _md(text: str) -> str:
-    """Escape what Markdown or its HTML would act on."""
+def markdown_text(text: str) -> str:
+    """Return ``text`` in one line so that Markdown, and the HTML in it, shows it literally."""
     flat = " ".join(html.escape(text, quote=False).split())
     for sign in "\\`*_|[]":
         flat = flat.replace(sign, "\\" + sign)
