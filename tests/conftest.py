@@ -4,4 +4,4 @@ from parts import missing
 
 __all__ = ["missing"]
 
-pytest_plugins = ["report_fixtures"]
+pytest_plugins = ["report_fixtures", "tiny_model"]

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inferometer.api import Result, load, run
+    from inferometer.api import Result, load, resume, run
     from inferometer.errors import InferometerError
 
 __version__ = "0.1.0"
@@ -18,10 +18,11 @@ _LOCATIONS = {
     "InferometerError": "inferometer.errors",
     "Result": "inferometer.api",
     "load": "inferometer.api",
+    "resume": "inferometer.api",
     "run": "inferometer.api",
 }
 
-__all__ = ["InferometerError", "Result", "__version__", "load", "run"]
+__all__ = ["InferometerError", "Result", "__version__", "load", "resume", "run"]
 
 
 def __getattr__(name: str) -> Any:

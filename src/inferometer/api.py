@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
+from inferometer import execution
 from inferometer.errors import UsageError, unknown
-from inferometer.execution import execute, resume
+from inferometer.execution import execute
 from inferometer.models.contract import ModelRequest
 from inferometer.observer import Observer, SilentObserver
 from inferometer.presets import PRESETS
 from inferometer.request import RunRequest, parse_batch_sizes
-from inferometer.store import StoredRun, read_run
+from inferometer.store import RUN_FILE, StoredRun, read_run
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from inferometer.report.gallery import Gallery
     from inferometer.summary import Results
 
 
@@ -48,6 +53,26 @@ class Result:
         from inferometer.overview import flat_rows
 
         return pandas.DataFrame(flat_rows(self.results))
+
+    @overload
+    def plot(self, name: str, *, machine: str | None = None, **which: str) -> Figure: ...
+
+    @overload
+    def plot(self, name: None = None, **which: str) -> Gallery: ...
+
+    def plot(self, name: str | None = None, *, machine: str | None = None, **which: str) -> Figure | Gallery:
+        """Return the plotly figure called ``name``, or all of them by name, which a notebook shows one below the other.
+
+        Names: power-throughput, throughput-by-batch, throughput, latency, power, energy, energy_time, memory,
+        prepare_time, images_per_joule-by-batch, images_per_watt-by-batch, latency-distribution. ``model`` and ``mode``
+        choose where there are several; UsageError for a name that is not among these.
+        """
+        from inferometer.report.figures import figure
+        from inferometer.report.gallery import Gallery
+
+        if name is None:
+            return Gallery(self.results, **which)
+        return figure(self.results, name, machine=machine, **which)
 
     def __repr__(self) -> str:
         return f"<inferometer.Result of {len(self.run.records)} records in {self.path}>"
@@ -97,29 +122,19 @@ def run(
     ``observer`` is told of the progress; the default shows it in terminals and notebooks. UsageError (a subclass of
     InferometerError) for anything that cannot be met.
     """
+    asked = _model_request(
+        model, weights=weights, seed=seed, image=image, inputs=inputs, shapes=shapes, input_ranges=input_ranges,
+        trust_model=trust_model,
+    )  # fmt: skip
+    protocol = {
+        "images": images, "loops": loops, "warmup": warmup, "rounds": rounds, "threads": threads,
+        "timeout_s": timeout_s, "budget_s": budget_s, "seed": seed,
+    }  # fmt: skip
     request = make_request(
-        ModelRequest(
-            model=str(model),
-            weights=str(weights),
-            seed=seed or 0,
-            images=_paths(image),
-            inputs=Path(inputs) if inputs else None,
-            shapes=dict(shapes or {}),
-            input_ranges=dict(input_ranges or {}),
-            trust_model=trust_model,
-        ),
+        asked,
         preset=preset,
         batch_sizes=batch_sizes,
-        protocol={
-            "images": images,
-            "loops": loops,
-            "warmup": warmup,
-            "rounds": rounds,
-            "threads": threads,
-            "timeout_s": timeout_s,
-            "budget_s": budget_s,
-            "seed": seed,
-        },
+        protocol=protocol,
         frameworks=_names(frameworks),
         precisions=_names(precisions),
         modes=_names(modes),
@@ -128,12 +143,52 @@ def run(
         accelerator=accelerator,
         keep_trying=keep_trying,
     )
-    if observer is None:
-        from inferometer.progress import shown_progress
+    path = Path(out) if out else default_out(request)
+    with _watching(observer, path) as watching:
+        return Result(execute(request, path, watching))
 
-        with shown_progress() as shown:
-            return Result(execute(request, Path(out) if out else default_out(request), shown))
-    return Result(execute(request, Path(out) if out else default_out(request), observer))
+
+def resume(path: Path | str, *, observer: Observer | None = None) -> Result:
+    """Go on with an interrupted run: only cells with no ended record are measured."""
+    with _watching(observer, Path(path)) as watching:
+        return Result(execution.resume(Path(path), watching))
+
+
+@contextlib.contextmanager
+def _watching(observer: Observer | None, path: Path) -> Iterator[Observer]:
+    """Yield the observer, or one that shows the progress; an interruption says how to go on."""
+    from inferometer.progress import shown_progress
+
+    try:
+        with shown_progress() if observer is None else contextlib.nullcontext(observer) as watching:
+            yield watching
+    except KeyboardInterrupt as interruption:
+        if (path / RUN_FILE).exists():
+            interruption.add_note(f"go on with inferometer.resume({str(path)!r})")
+        raise
+
+
+def _model_request(
+    model: str | Path,
+    *,
+    weights: str | Path,
+    seed: int | None,
+    image: str | Path | Iterable[str | Path] | None,
+    inputs: str | Path | None,
+    shapes: Mapping[str, int] | None,
+    input_ranges: Mapping[str, tuple[float, float]] | None,
+    trust_model: bool,
+) -> ModelRequest:
+    return ModelRequest(
+        model=str(model),
+        weights=str(weights),
+        seed=seed or 0,
+        images=_paths(image),
+        inputs=Path(inputs) if inputs else None,
+        shapes=dict(shapes or {}),
+        input_ranges=dict(input_ranges or {}),
+        trust_model=trust_model,
+    )
 
 
 def make_request(
