@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, from_builtins, to_builtins
 from inferometer.runner import Launch, Runner
 from inferometer.store import RunWriter, StoredRun, alone_in, read_run
+from inferometer.watch import MeterNeeds
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,10 @@ def _measure(
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = _complete(_info(preparation), provision, plan, model)
     session = open_session(plan.cells[0].device)
-    request = _with_window(request, session)
+    needs = _meter_needs(request, {cell.device for cell in plan.cells}, session)
+    window_s = max(need.window_s for need in needs.values())
+    protocol = msgspec.structs.replace(request.protocol, energy_window_s=window_s)
+    request = msgspec.structs.replace(request, protocol=protocol)
     info = msgspec.structs.replace(info, protocol=request.protocol, meters=session.describe())
     writer.write_info(_as_begun(info, begun, writer.path) if begun else info)
     runner = Runner(
@@ -106,6 +111,7 @@ def _measure(
             CellMeter(session),
             *watch_gpus({cell.device for cell in plan.cells}, preparation.machine.gpus),
         ),
+        needs=needs.__getitem__,
     )
     try:
         runner.run(read_run(writer.path).missing)
@@ -123,12 +129,13 @@ def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
     return msgspec.structs.replace(info, created_at=begun.created_at, command=begun.command)
 
 
-def _with_window(request: RunRequest, session: Session) -> RunRequest:
-    """Let cells be looped long enough for the meter, unless the request says how long."""
-    if request.protocol.energy_window_s:
-        return request
-    protocol = msgspec.structs.replace(request.protocol, energy_window_s=session.window_s())
-    return msgspec.structs.replace(request, protocol=protocol)
+def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) -> dict[str, MeterNeeds]:
+    """Return what each device's meters need; a window that the request names itself is kept."""
+    needs = {device: session.needs(device) for device in devices}
+    given_s = request.protocol.energy_window_s
+    return {
+        device: replace(need, window_s=given_s) if given_s else need for device, need in needs.items()
+    }
 
 
 def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launch:

@@ -9,6 +9,7 @@ from inferometer.frameworks import FrameworkChoice
 from inferometer.models.contract import PreparedModel
 from inferometer.records import Cell
 from inferometer.request import RunRequest
+from inferometer.watch import MeterNeeds
 
 
 def open_message(
@@ -39,7 +40,7 @@ def open_message(
     }
 
 
-def measure_message(cell: Cell, request: RunRequest) -> dict[str, Any]:
+def measure_message(cell: Cell, request: RunRequest, needs: MeterNeeds) -> dict[str, Any]:
     """Return the request that measures a cell."""
     protocol = request.protocol
     return {
@@ -47,7 +48,8 @@ def measure_message(cell: Cell, request: RunRequest) -> dict[str, Any]:
         "batch_size": cell.batch_size,
         "loops": protocol.loops,
         "warmup": protocol.warmup,
-        "window_s": protocol.energy_window_s,
+        "window_s": needs.window_s,
+        "updates_s": list(needs.updates_s),
         "budget_s": protocol.budget_s,
         "least_loops": protocol.least_loops,
     }

@@ -43,9 +43,8 @@ class CellMeter:
         if not spans:
             return record
         energy = self._session.energy(spans)
-        return msgspec.structs.replace(
-            record, energy=energy, flags=(*record.flags, *self._session.flags(spans))
-        )
+        flags = self._session.flags(spans, record.images / record.cell.batch_size)
+        return msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
 
     def end_run(self) -> None:
         """Watch the machine at rest again, and let go of the meters."""

@@ -25,7 +25,7 @@ from inferometer.process import Child
 from inferometer.records import Cell, Prepare, Record
 from inferometer.request import RunRequest
 from inferometer.store import RunWriter
-from inferometer.watch import CellWatch
+from inferometer.watch import CellWatch, MeterNeeds
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Runner:
     writer: RunWriter
     observer: Observer
     watches: tuple[CellWatch, ...] = ()
+    needs: Callable[[str], MeterNeeds] = lambda device: MeterNeeds()  # of the meters, by device
     compiled: CompileCache = field(default_factory=CompileCache)
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
@@ -79,6 +80,10 @@ class Runner:
         """Return the request that makes a worker load what a cell needs."""
         choice = self.plan.row(cell).choice
         return open_message(cell, choice, self.request, self.model, self.compile_folder(cell))
+
+    def measure_message(self, cell: Cell) -> dict[str, Any]:
+        """Return the request that makes a worker measure a cell."""
+        return measure_message(cell, self.request, self.needs(cell.device))
 
 
 class _Opened(msgspec.Struct):
@@ -130,7 +135,7 @@ class _WorkerRun:
             for watch in self._runner.watches:
                 watch.begin(cell, conversation.pid)
             self._cached = self._runner.compiled.was_asked(cell) and self._finds_code
-            answer = conversation.ask(cell, measure_message(cell, self._runner.request))
+            answer = conversation.ask(cell, self._runner.measure_message(cell))
             ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
             rest = cells[index + 1 :]
             if ending:

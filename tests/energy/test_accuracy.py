@@ -281,5 +281,8 @@ class TestTrouble:
     def test_loops_in_step_with_a_partial_counter_are_told(self):
         curve = PowerCurve.cycles(300, 100, 0.05, 0.5, 14)
         session, _ = simulate(curve, dataclasses.replace(GPU_COUNTER, integrates=False))
-        assert "keep step" in session.flags(loops(3, 0.05, 100))[0]
+        assert "loops of 50 ms keep step" in session.flags(loops(3, 0.05, 100))[0]
+        assert "batches of 50 ms keep step" in session.flags(loops(3, 0.25, 20), 5)[0]
         assert session.flags(loops(3, 0.043, 100)) == ()
+        session.device = "cpu"  # this meter cannot tell the energy of the work
+        assert session.flags(loops(3, 0.05, 100)) == ()

@@ -10,7 +10,8 @@ from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, lo
 
 from inferometer.energy import open_session, stored
 from inferometer.energy.discover import Absence, discover
-from inferometer.energy.joules import aliases, phase_shifts
+from inferometer.energy.instep import partial_period_s
+from inferometer.energy.joules import Joules, without_pauses
 from inferometer.energy.readings import Device, Reading, Track, Traits
 from inferometer.energy.sampler import Sampler
 from inferometer.energy.selection import Selection
@@ -193,13 +194,51 @@ def test_memory_is_bounded_and_the_joules_stay_exact():
     assert window.energy_j[0] == 0
 
 
-def test_iterations_in_step_with_updates_are_recognized_and_phases_spread():
-    assert aliases(0.1, 0.1, 50)
-    assert aliases(0.05, 0.1, 50)
-    assert aliases(0.2001, 0.1, 50)
-    assert not aliases(0.043, 0.1, 50)
-    assert not aliases(0.0, 0.1, 50)
-    assert phase_shifts(0.1, 0.1, 4) == pytest.approx([0, 0.025, 0.025, 0.025])
+def test_pauses_are_left_out_between_idle_power_and_that_of_the_work():
+    whole = Joules("counter", 1000.0, 990.0, 1010.0)  # 10 s
+    work = without_pauses(whole, 10.0, 0.2, 20.0)
+    assert work.energy_j == pytest.approx((1000 - 0.2 * 20 + 1000 - 0.2 * 100) / 2)
+    assert work.low_j == pytest.approx(988 - (10**2 + 8**2) ** 0.5)
+    assert work.high_j == pytest.approx(988 + (10**2 + 8**2) ** 0.5)
+    assert without_pauses(whole, 10.0, 0.0, 20.0) == whole
+    unknown = without_pauses(Joules("unresolved", None, 990.0, None, "gone"), 10.0, 0.2, 20.0)
+    assert (unknown.energy_j, unknown.low_j, unknown.high_j, unknown.reason) == (None, 970.2, None, "gone")
+
+
+def test_pauses_shorter_than_the_meter_can_tell_lie_within_one_stretch():
+    edges = [9.0 + 0.55 * i for i in range(11)]  # 0.5 s of work, 0.05 s of pause
+    watts = [v for _ in range(10) for v in (300.0, 90.0)]
+    times = [t for start in edges[:-1] for t in (start, start + 0.5)]
+    curve = PowerCurve((0, 4, *times, edges[-1], 40), (60, 90, *watts, 60))
+    (device,) = machine("cuda:0", gpu("g0", curve)).energy([(round(s * S), round((s + 0.5) * S), 1) for s in edges[:-1]]).devices
+    assert device.seconds == pytest.approx(5)
+    assert device.low_j <= 1500 <= device.high_j
+    assert device.energy_j == pytest.approx(1500, rel=0.05)
+    assert device.high_j - device.low_j < 0.15 * 1500  # apart, each stretch would be known to a fifth only
+
+
+def test_meters_needs_are_told_for_each_device():
+    partial = dataclasses.replace(GPU_COUNTER, integrates=False)
+    session = machine(
+        "cpu", ("g0", "gpu", IDLE_THEN_WORK, partial, GPU_FAULTS), cpu("package-0"), cpu("dram", type_="dram")
+    )
+    gpu_needs, cpu_needs = session.needs("cuda:0"), session.needs("cpu")
+    assert gpu_needs.updates_s == (0.1,) and gpu_needs.window_s > 3
+    assert cpu_needs.updates_s == () and cpu_needs.window_s == 1.0
+
+
+@pytest.mark.parametrize(
+    ("traits", "period_s"),
+    [
+        (GPU_COUNTER, 0.0),
+        (dataclasses.replace(GPU_COUNTER, integrates=False), 0.1),
+        (Traits("power", 0.1), 0.1),
+        (Traits("power", 0.1, window_s=1.0), 0.0),  # averages over all of the time
+        (Traits("power"), 0.0),
+    ],
+)
+def test_which_meters_see_a_part_of_the_time(traits, period_s):
+    assert partial_period_s(traits) == period_s
 
 
 def test_a_plug_in_that_fails_is_an_absence(monkeypatch):

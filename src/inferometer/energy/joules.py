@@ -64,22 +64,25 @@ def merge_spans(spans: Sequence[tuple[int, int]], gap_ns: int) -> list[tuple[int
     return merged
 
 
-def aliases(iteration_s: float, period_s: float, updates: int) -> bool:
-    """Tell whether iterations so long keep nearly one phase to a meter's updates over so many of them.
+def without_pauses(whole: Joules, seconds: float, pause_s: float, idle_w: float) -> Joules:
+    """Return the energy of the work in a stretch of ``seconds``, of which ``pause_s`` were pauses.
 
-    The phase moves by the part of ``period_s`` that is no whole number of iterations (or the reverse); unless it goes
-    round at least once over the span, a meter that looks at part of the time sees one part of the iteration only.
+    A pause draws at least the device's idle power and at most what the work draws; the middle is taken, and the interval
+    holds both ends.
     """
-    if not iteration_s or not period_s:
-        return False
-    ratio = max(iteration_s, period_s) / min(iteration_s, period_s)
-    return ratio < 50 and abs(ratio - round(ratio)) * updates < 1
-
-
-def phase_shifts(iteration_s: float, period_s: float, trials: int) -> list[float]:
-    """Return the pauses (s) before each of several trials that spread their phases evenly over the shorter of the two."""
-    step = min(iteration_s, period_s) / trials
-    return [0.0] + [step] * (trials - 1)
+    if not 0 < pause_s < seconds:
+        return whole
+    share = pause_s / seconds
+    if whole.energy_j is None or whole.low_j is None or whole.high_j is None:
+        low = None if whole.low_j is None else whole.low_j * (1 - share)
+        return Joules(whole.source, None, low, whole.high_j, whole.reason)
+    most = whole.energy_j - min(idle_w * pause_s, whole.energy_j * share)
+    least = whole.energy_j * (1 - share)
+    energy, half = (most + least) / 2, (most - least) / 2
+    below, above = whole.energy_j - whole.low_j, whole.high_j - whole.energy_j
+    return Joules(
+        whole.source, energy, max(energy - math.hypot(below, half), 0.0), energy + math.hypot(above, half)
+    )
 
 
 def needed_window_s(traits: Traits, target: float, edge_s: float) -> float:

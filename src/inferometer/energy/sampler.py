@@ -105,6 +105,13 @@ class Channel:
         return cls(meter, Track(traits), hunt=UpdateHunt(traits.period_s * 1e9) if hunted else None)
 
     @property
+    def period_s(self) -> float:
+        """Return the meter's update period, as learned where its updates are hunted."""
+        if self.hunt is not None and self.hunt.locked:
+            return self.hunt.period_ns / 1e9
+        return self.meter.traits.period_s
+
+    @property
     def edge_s(self) -> float:
         """Return how well the time of an update is known."""
         if self.hunt is not None:

@@ -10,16 +10,19 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.discover import Absence, discover
-from inferometer.energy.joules import Joules, aliases, combine, merge_spans, needed_window_s
+from inferometer.energy.instep import partial_period_s, step_flag
+from inferometer.energy.joules import Joules, combine, merge_spans, needed_window_s, without_pauses
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.energy.selection import Selection
 from inferometer.records import DeviceEnergy, Energy
+from inferometer.watch import MeterNeeds
 
 Span = tuple[int, int, int]  # start and end (CLOCK_MONOTONIC, ns), images inferred within
 
 SAME_LOOP_GAP_NS = 5_000_000
 SAME_LOOP_GAP_SHARE = 0.01
+UNTOLD_PERIODS = 1.5  # of a meter: a pause so long is not told apart from the work around it
 SHORTEST_WINDOW_S = 1.0
 _WORKERS = {"cpu": ("cpu", "psys", "external"), "cuda": ("gpu", "external"), "rocm": ("gpu", "external")}
 
@@ -142,14 +145,18 @@ class Session:
             self._idle_known[key] = joules.energy_j / ((end_ns - start_ns) / 1e9)
         return self._idle_known[key]
 
-    def window_s(self, target: float = 0.01, limit_s: float = 10.0) -> float:
+    def window_s(self, target: float = 0.01, limit_s: float = 10.0, device: str | None = None) -> float:
         """Return how long a cell's loops should be metered for a 95 % interval of ± ``target``; 0.0 without a meter."""
         needs = [
             needed_window_s(channel.meter.traits, target, channel.edge_s)
-            for channel in self.sampler.channels.values()
-            if self._can_work(channel.meter.device.type)
+            for channel in self._working_channels(self.device if device is None else device)
         ]
         return min(max([SHORTEST_WINDOW_S, *needs]), limit_s) if needs else 0.0
+
+    def needs(self, device: str) -> MeterNeeds:
+        """Return what the meters that can tell the energy of work on ``device`` need of its loops."""
+        periods = {partial_period_s(channel.meter.traits) for channel in self._working_channels(device)}
+        return MeterNeeds(self.window_s(device=device), tuple(sorted(periods - {0.0})))
 
     def conditions(self, spans: Sequence[Span]) -> dict[str, dict[str, Any]]:
         """Return, per device uid, the facts that rode along: least and largest of numbers, every distinct text."""
@@ -161,13 +168,14 @@ class Session:
                 found[uid] = _summarize(facts)
         return found
 
-    def flags(self, spans: Sequence[Span]) -> tuple[str, ...]:
-        """Return what a reader must know of these loops: throttling, and loops in step with a meter's updates."""
+    def flags(self, spans: Sequence[Span], batches: float = 1.0) -> tuple[str, ...]:
+        """Return what a reader must know of these loops of so many batches: throttling, work in step with a meter."""
         flags = []
         for uid, facts in self.conditions(spans).items() if spans else ():
             reasons = sorted(set(facts.get("throttle", ())) - {""})
             flags += [f"throttled: {uid}: {reason}" for reason in reasons]
-        cautions = (_caution(channel, spans) for channel in self.sampler.channels.values())
+        loops = [(start, end) for start, end, _ in spans]
+        cautions = (step_flag(channel, loops, batches) for channel in self._working_channels(self.device))
         return tuple(flags + [caution for caution in cautions if caution])
 
     def describe(self) -> tuple[dict[str, Any], ...]:
@@ -195,10 +203,14 @@ class Session:
             facts["characterized"] = self.characterized[device.uid]
         return facts
 
-    def _can_work(self, device_type: str) -> bool:
-        """Tell whether a device of this type can have done the work of this session's device."""
-        family = self.device.split(":")[0]
+    def _can_work(self, device_type: str, device: str | None = None) -> bool:
+        """Tell whether a device of this type can have done the work of ``device``, by default this session's."""
+        family = (self.device if device is None else device).split(":")[0]
         return device_type in _WORKERS.get(family, ("gpu", "cpu", "psys", "external"))
+
+    def _working_channels(self, device: str) -> list[Channel]:
+        channels = self.sampler.channels.values()
+        return [channel for channel in channels if self._can_work(channel.meter.device.type, device)]
 
     def _enclosing_s(self) -> float:
         periods = [m.traits.period_s for m in self.meters]
@@ -212,27 +224,37 @@ class Session:
 
     def _device_energy(self, channel: Channel, loops: Sequence[Span]) -> DeviceEnergy:
         device = channel.meter.device
-        longest_ns = max(end - start for start, end, _ in loops)
-        gap_ns = max(SAME_LOOP_GAP_NS, round(longest_ns * SAME_LOOP_GAP_SHARE))
-        groups = merge_spans([(start, end) for start, end, _ in loops], gap_ns)
-        iteration_s = sum(end - start for start, end, _ in loops) / len(loops) / 1e9
-        joules = combine([self.steady(device.uid, start, end, iteration_s) for start, end in groups])
-        seconds = sum(end - start for start, end in groups) / 1e9
         idle = self.idle_w(device.uid, loops[0][0])
+        idle_w = idle.get("loaded", idle.get("before"))
+        joules = combine(self._stretches(channel, loops, idle_w or 0.0))
         return DeviceEnergy(
             device_uid=device.uid,
             device_name=device.name,
             device_type=device.type,
             meter=device.meter,
             source=joules.source,
-            seconds=seconds,
+            seconds=sum(end - start for start, end, _ in loops) / 1e9,
             images=sum(images for _, _, images in loops),
             energy_j=joules.energy_j,
             low_j=joules.low_j,
             high_j=joules.high_j,
-            idle_w=idle.get("loaded", idle.get("before")),
+            idle_w=idle_w,
             reason=joules.reason,
         )
+
+    def _stretches(self, channel: Channel, loops: Sequence[Span], idle_w: float) -> list[Joules]:
+        """Return the energy of the loops, stretch by stretch; pauses too short for the meter to tell lie within one."""
+        traits = channel.meter.traits
+        longest_ns = max(end - start for start, end, _ in loops)
+        untold_ns = round(UNTOLD_PERIODS * max(traits.period_s, traits.window_s) * 1e9)
+        gap_ns = max(SAME_LOOP_GAP_NS, round(longest_ns * SAME_LOOP_GAP_SHARE), untold_ns)
+        loop_s = sum(end - start for start, end, _ in loops) / len(loops) / 1e9
+        parts = []
+        for start, end in merge_spans([(start, end) for start, end, _ in loops], gap_ns):
+            work_ns = sum(b - a for a, b, _ in loops if start <= a < end)
+            whole = self.steady(channel.meter.device.uid, start, end, loop_s)
+            parts.append(without_pauses(whole, (end - start) / 1e9, (end - start - work_ns) / 1e9, idle_w))
+        return parts
 
     def _primary(self, devices: Iterable[DeviceEnergy]) -> str:
         """Return the uid of the device with the most energy above idle among those that can have done the work."""
@@ -249,22 +271,6 @@ class Session:
 
 
 _NO_DEVICE = DeviceEnergy("", "", "", "", "none")
-
-
-def _caution(channel: Channel, spans: Sequence[Span]) -> str:
-    """Return a warning where a meter that sees part of the time would see one part of each loop only."""
-    traits = channel.meter.traits
-    seconds = sum(end - start for start, end, _ in spans) / 1e9
-    period_s = max(traits.period_s, traits.window_s if traits.kind == "power" else 0.0)
-    if not spans or not period_s or (traits.kind == "counter" and traits.integrates):
-        return ""
-    loop_s = seconds / len(spans)
-    if not aliases(loop_s, period_s, int(seconds / period_s)):
-        return ""
-    uid = channel.meter.device.uid
-    return (
-        f"energy: {uid}: loops of {loop_s * 1e3:.4g} ms keep step with its updates ({period_s * 1e3:.4g} ms)"
-    )
 
 
 def _summarize(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from inferometer.worker.beat import PhaseShift
 from inferometer.worker.execution import Execution
 from inferometer.worker.stopping import StoppingRule
 
@@ -22,13 +23,22 @@ def warm_up(execution: Execution, placed: Sequence[Any], count: int, budget_s: f
     return done, time.monotonic() - start
 
 
-def measure_loops(execution: Execution, placed: Sequence[Any], rule: StoppingRule) -> list[dict[str, Any]]:
-    """Run loops over all batches until the rule is satisfied; return raw times (`records.Loop`)."""
+def measure_loops(
+    execution: Execution, placed: Sequence[Any], rule: StoppingRule, shift: PhaseShift
+) -> list[dict[str, Any]]:
+    """Run loops over all batches until the rule is satisfied, with the pauses that ``shift`` asks for between them.
+
+    Returns raw times (`records.Loop`).
+    """
     gc.collect()  # rubbish of the preparation must not be collected on the clock
     loops = []
-    while not rule.is_finished():
+    while True:
         start_ns, end_ns, batch_s = execution.timed_loop(placed)
         elapsed_s = (end_ns - start_ns) / 1e9
         rule.add_loop(elapsed_s)
         loops.append({"elapsed_s": elapsed_s, "start_ns": start_ns, "batch_s": batch_s})
-    return loops
+        if rule.is_finished():
+            return loops
+        pause_s = shift.pause_s(start_ns, end_ns)
+        if pause_s:
+            time.sleep(pause_s)

@@ -12,6 +12,7 @@ from typing import Any
 
 from inferometer.worker import memory
 from inferometer.worker.backend import Backend, Opening
+from inferometer.worker.beat import PhaseShift
 from inferometer.worker.data import ImageStack
 from inferometer.worker.execution import EXECUTIONS, Execution
 from inferometer.worker.failures import describe
@@ -99,7 +100,10 @@ class Session:
             max(budget_s, request["window_s"]) if budget_s else 0.0,
             request["least_loops"],
         )
-        answer["loops"] = measure_loops(execution, placed, rule)
+        batches_a_loop = answer["images"] / request["batch_size"]
+        shift = PhaseShift(request["updates_s"], batches_a_loop, rule.expected_loops)
+        answer["loops"] = measure_loops(execution, placed, rule, shift)
+        answer["flags"] += shift.flags()
         if len(answer["loops"]) < request["loops"]:
             answer["flags"].append(
                 f"{len(answer['loops'])} of {request['loops']} loops within the budget of {budget_s:g} s"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class StoppingRule:
     """At least ``loops`` loops and ``window_s`` seconds (for the energy meter), but no more than ``budget_s`` seconds.
@@ -21,6 +23,13 @@ class StoppingRule:
         """Count a loop that took ``elapsed_s`` seconds."""
         self._count += 1
         self._elapsed_s += elapsed_s
+
+    def expected_loops(self, loop_s: float) -> int:
+        """Return how many loops there will be if each takes so long."""
+        loops = max(self._loops, math.ceil(self._window_s / loop_s)) if loop_s else self._loops
+        if self._budget_s and loop_s:
+            loops = min(loops, max(math.ceil(self._budget_s / loop_s), self._least))
+        return loops
 
     def is_finished(self) -> bool:
         """Return whether no further loop is wanted."""
