@@ -17,6 +17,7 @@ from inferometer.records import Cell, ModelInfo, Protocol, RunInfo
 from inferometer.request import RunRequest
 from inferometer.runner import Runner
 from inferometer.store import RunWriter, read_run
+from inferometer.watch import MeterNeeds
 
 BACKENDS = Path(__file__).parent / "backends"
 
@@ -44,7 +45,15 @@ def fake_request(**protocol):
 
 
 def fake_runner(
-    folder, frameworks, request=None, observer=None, create=True, watches=(), mode="host", pixels=False
+    folder,
+    frameworks,
+    request=None,
+    observer=None,
+    create=True,
+    watches=(),
+    mode="host",
+    pixels=False,
+    needs=None,
 ):
     """Return a runner of fake frameworks over a run directory below ``folder``."""
     request = request or fake_request()
@@ -64,6 +73,7 @@ def fake_runner(
         writer=RunWriter.create(run, info) if create else RunWriter(run),
         observer=observer or SilentObserver(),
         watches=watches,
+        needs=lambda device: needs or MeterNeeds(),
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, run_fakes
 from inferometer.observer import SilentObserver
 from inferometer.store import read_run
+from inferometer.watch import MeterNeeds
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +168,25 @@ def test_the_protocol_says_how_few_loops_the_budget_leaves(tmp_path):
         folder.mkdir()
         request = fake_request(loops=50, warmup=0, budget_s=1e-9, least_loops=least)
         assert {len(r.loops) for r in run_fakes(folder, fake_framework(), request=request).records} == {least}
+
+
+def test_loops_go_on_for_the_meters_and_are_shifted_where_they_keep_step(tmp_path):
+    every_period = tuple(
+        0.005 * 1.01**i for i in range(350)
+    )  # 5 to 160 ms: one of them fits, however fast this machine
+    request = fake_request(loops=12, images=4)
+    framework = fake_framework(behaviour="slow")
+    run = run_fakes(tmp_path, framework, request=request, needs=MeterNeeds(0.5, every_period))
+    for record in run.records:
+        assert sum(loop.elapsed_s for loop in record.loops) >= 0.5
+        starts = [loop.start_ns for loop in record.loops]
+        gaps = [
+            b - a - loop.elapsed_s * 1e9 for a, b, loop in zip(starts, starts[1:], record.loops, strict=False)
+        ]
+        (flag,) = record.flags
+        assert "shifted in phase" in flag
+        assert max(gaps) > 50_000  # a pause, beside which two loops follow one another within microseconds
+    assert run_fakes(tmp_path / "run", framework, request=request).records[0].flags == ()
 
 
 def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):

@@ -19,7 +19,10 @@ IDLE_W, HIGH_W, LOW_W, DUTY = 60.0, 300.0, 100.0, 0.4
 BEGIN_S, TAIL_S = 4.0, 1.5
 SEEDS = range(8)
 
-PARTIAL_COUNTER = (Traits("counter", 0.1, resolution=1e-3, integrates=False), Faults(duty=0.25, latency_s=1e-3))
+PARTIAL_COUNTER = (
+    Traits("counter", 0.1, resolution=1e-3, integrates=False),
+    Faults(duty=0.25, latency_s=1e-3),
+)
 INSTANT_POWER = (Traits("power", 0.1, resolution=1e-3, integrates=False), Faults(latency_s=1e-5))
 
 
@@ -77,14 +80,21 @@ def metered(spans, curve, batches, meter, seed):
 
 
 @pytest.mark.parametrize(("batch_s", "batches"), [(0.1, 1), (0.1, 5), (0.05, 4), (0.0999, 3), (0.2, 2)])
-@pytest.mark.parametrize("meter", [PARTIAL_COUNTER, INSTANT_POWER], ids=["partial counter", "instant power"])
-def test_shifting_the_phases_takes_the_bias_away(monkeypatch, meter, batch_s, batches):
+@pytest.mark.parametrize(
+    ("meter", "limit"),
+    [
+        (PARTIAL_COUNTER, 0.03),
+        (INSTANT_POWER, 0.12),
+    ],  # of a power reading each 100 ms, 45 points are all there is
+    ids=["partial counter", "instant power"],
+)
+def test_shifting_the_phases_takes_the_bias_away(monkeypatch, meter, limit, batch_s, batches):
     as_they_are = looped(monkeypatch, batch_s, batches, [])
     shifted = looped(monkeypatch, batch_s, batches, [0.1])
     before = [metered(*as_they_are, batches, meter, seed) for seed in SEEDS]
     after = [metered(*shifted, batches, meter, seed) for seed in SEEDS]
-    assert max(abs(ratio - 1) for ratio, _, _ in before) > 0.10
-    assert max(abs(ratio - 1) for ratio, _, _ in after) < 0.05
+    assert max(abs(ratio - 1) for ratio, _, _ in before) > 2 * limit
+    assert max(abs(ratio - 1) for ratio, _, _ in after) < limit
     assert not all(held for _, held, _ in before)
     assert all(held for _, held, _ in after)
     assert all("keep step" in flags[0] for _, _, flags in before)

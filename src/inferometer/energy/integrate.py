@@ -101,12 +101,12 @@ def steady_energy(
     inner = (anchors.low_ns >= start_ns) & (anchors.high_ns <= end_ns)
     if trouble or np.count_nonzero(inner) <= MIN_INTERVALS:
         return span_energy(window, traits, start_ns, end_ns)
-    low, high = bounds(anchors, traits, start_ns, end_ns)
     energy, sigma, freedom = _slope(anchors, inner, traits, (start_ns, end_ns), iteration_s)
-    half = student_t95(freedom) * sigma
-    low = max(low, energy - half)
-    high = energy + half if high is None else min(high, energy + half)
-    return Joules("counter", energy, min(low, energy), max(high, energy))
+    low, high = energy - student_t95(freedom) * sigma, energy + student_t95(freedom) * sigma
+    if traits.integrates:  # else what it counted bounds nothing
+        least, most = bounds(anchors, traits, start_ns, end_ns)
+        low, high = max(low, least), high if most is None else min(high, most)
+    return Joules("counter", energy, max(min(low, energy), 0.0), max(high, energy))
 
 
 def _slope(

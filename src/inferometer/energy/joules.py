@@ -72,17 +72,18 @@ def without_pauses(whole: Joules, seconds: float, pause_s: float, idle_w: float)
     """
     if not 0 < pause_s < seconds:
         return whole
-    share = pause_s / seconds
-    if whole.energy_j is None or whole.low_j is None or whole.high_j is None:
-        low = None if whole.low_j is None else whole.low_j * (1 - share)
-        return Joules(whole.source, None, low, whole.high_j, whole.reason)
-    most = whole.energy_j - min(idle_w * pause_s, whole.energy_j * share)
-    least = whole.energy_j * (1 - share)
-    energy, half = (most + least) / 2, (most - least) / 2
-    below, above = whole.energy_j - whole.low_j, whole.high_j - whole.energy_j
-    return Joules(
-        whole.source, energy, max(energy - math.hypot(below, half), 0.0), energy + math.hypot(above, half)
-    )
+    idle_j, share = idle_w * pause_s, pause_s / seconds
+
+    def least(joules: float | None) -> float | None:
+        return None if joules is None else joules * (1 - share)
+
+    def most(joules: float | None) -> float | None:
+        return None if joules is None else joules - min(idle_j, joules * share)
+
+    energy = None
+    if whole.energy_j is not None:
+        energy = whole.energy_j - (min(idle_j, whole.energy_j * share) + whole.energy_j * share) / 2
+    return Joules(whole.source, energy, least(whole.low_j), most(whole.high_j), whole.reason)
 
 
 def needed_window_s(traits: Traits, target: float, edge_s: float) -> float:
