@@ -95,11 +95,10 @@ def _measure(
     info = _complete(_info(preparation), provision, plan, model)
     session = open_session(plan.cells[0].device)
     needs = _meter_needs(request, {cell.device for cell in plan.cells}, session)
-    window_s = max(need.window_s for need in needs.values())
-    protocol = msgspec.structs.replace(request.protocol, energy_window_s=window_s)
-    request = msgspec.structs.replace(request, protocol=protocol)
+    request = _with_window(request, max(need.window_s for need in needs.values()))
     info = msgspec.structs.replace(info, protocol=request.protocol, meters=session.describe())
-    writer.write_info(_as_begun(info, begun, writer.path) if begun else info)
+    info = _as_begun(info, begun, writer.path) if begun else info
+    writer.write_info(info)
     runner = Runner(
         request=request,
         plan=plan,
@@ -115,7 +114,8 @@ def _measure(
     )
     try:
         runner.run(read_run(writer.path).missing)
-    finally:
+    finally:  # what is known of the meters only now: idle power, cost of reads
+        writer.write_info(msgspec.structs.replace(info, meters=session.describe()))
         shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
     return read_run(writer.path)
 
@@ -133,9 +133,12 @@ def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) 
     """Return what each device's meters need; a window that the request names itself is kept."""
     needs = {device: session.needs(device) for device in devices}
     given_s = request.protocol.energy_window_s
-    return {
-        device: replace(need, window_s=given_s) if given_s else need for device, need in needs.items()
-    }
+    return {device: replace(need, window_s=given_s) if given_s else need for device, need in needs.items()}
+
+
+def _with_window(request: RunRequest, window_s: float) -> RunRequest:
+    protocol = msgspec.structs.replace(request.protocol, energy_window_s=window_s)
+    return msgspec.structs.replace(request, protocol=protocol)
 
 
 def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 
 import msgspec
 
@@ -19,7 +19,7 @@ class CellMeter:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._worker = 0  # process number of the latest worker
-        self._cells = 0  # that it was asked for
+        self._rested = 0  # and of the latest that was watched at rest
 
     def begin_run(self) -> None:
         """Start the sampler and watch the machine at rest."""
@@ -27,33 +27,40 @@ class CellMeter:
         self._rest(_IDLE_S, "before")
 
     def begin(self, cell: Cell, pid: int) -> None:
-        """Watch a worker at rest once, when it has a model loaded and a first cell behind it."""
+        """Note whose work is metered next."""
         self._session.device = cell.device
-        self._cells = self._cells + 1 if pid == self._worker else 1
         self._worker = pid
-        if self._cells == 2:
-            self._rest(_LOADED_S, "loaded")
 
     def end(self, record: Record) -> Record:
-        """Return the record with the energy of its loops, and what a reader must know of it."""
+        """Return the record with the energy of its loops, and what a reader must know of it.
+
+        A worker is watched at rest once, after its first cell: the model is loaded, and its first run behind it.
+        """
         spans = [
             (loop.start_ns, loop.start_ns + round(loop.elapsed_s * 1e9), record.images)
             for loop in record.loops
         ]
         if not spans:
             return record
+        if self._rested != self._worker:
+            self._rested = self._worker
+            self._rest(_LOADED_S, "loaded")
         energy = self._session.energy(spans)
         flags = self._session.flags(spans, record.images / record.cell.batch_size)
         return msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
 
     def end_run(self) -> None:
-        """Watch the machine at rest again, and let go of the meters."""
-        self._rest(_IDLE_S, "after")
-        self._session.close()
+        """Watch the machine at rest again if anything was metered, and let go of the meters."""
+        try:
+            if self._rested:
+                self._rest(_IDLE_S, "after")
+        finally:
+            self._session.close()
 
     def _rest(self, seconds: float, label: str) -> None:
         if not self._session.meters:
             return
-        start = time.monotonic_ns()
-        time.sleep(seconds)
-        self._session.mark_idle(start, time.monotonic_ns(), label)
+        clock = self._session.sampler.clock
+        start_ns = clock.now_ns()
+        clock.wait(start_ns + round(seconds * 1e9), threading.Event())
+        self._session.mark_idle(start_ns, clock.now_ns(), label)

@@ -49,7 +49,7 @@ def test_idle_power_by_label_and_net_of_the_loaded_model():
     assert energy.primary == "g0"
     assert energy.idle_w["before"] == pytest.approx(60, rel=0.02)
     assert energy.idle_w["loaded"] == pytest.approx(90, rel=0.02)
-    assert "after" not in energy.idle_w  # it lies after these loops
+    assert energy.idle_w["after"] == pytest.approx(61, rel=0.02)
     (device,) = energy.devices
     assert device.idle_w == pytest.approx(90, rel=0.02)
     assert device.energy_j == pytest.approx(3000, rel=0.01)
@@ -198,11 +198,12 @@ def test_pauses_are_left_out_between_idle_power_and_that_of_the_work():
     whole = Joules("counter", 1000.0, 990.0, 1010.0)  # 10 s
     work = without_pauses(whole, 10.0, 0.2, 20.0)
     assert work.energy_j == pytest.approx((1000 - 0.2 * 20 + 1000 - 0.2 * 100) / 2)
-    assert work.low_j == pytest.approx(988 - (10**2 + 8**2) ** 0.5)
-    assert work.high_j == pytest.approx(988 + (10**2 + 8**2) ** 0.5)
+    assert work.low_j == pytest.approx(990 * 0.98)
+    assert work.high_j == pytest.approx(1010 - 0.2 * 20)
     assert without_pauses(whole, 10.0, 0.0, 20.0) == whole
     unknown = without_pauses(Joules("unresolved", None, 990.0, None, "gone"), 10.0, 0.2, 20.0)
-    assert (unknown.energy_j, unknown.low_j, unknown.high_j, unknown.reason) == (None, 970.2, None, "gone")
+    assert (unknown.energy_j, unknown.high_j, unknown.reason) == (None, None, "gone")
+    assert unknown.low_j == pytest.approx(970.2)
 
 
 def test_pauses_shorter_than_the_meter_can_tell_lie_within_one_stretch():
@@ -210,7 +211,11 @@ def test_pauses_shorter_than_the_meter_can_tell_lie_within_one_stretch():
     watts = [v for _ in range(10) for v in (300.0, 90.0)]
     times = [t for start in edges[:-1] for t in (start, start + 0.5)]
     curve = PowerCurve((0, 4, *times, edges[-1], 40), (60, 90, *watts, 60))
-    (device,) = machine("cuda:0", gpu("g0", curve)).energy([(round(s * S), round((s + 0.5) * S), 1) for s in edges[:-1]]).devices
+    (device,) = (
+        machine("cuda:0", gpu("g0", curve))
+        .energy([(round(s * S), round((s + 0.5) * S), 1) for s in edges[:-1]])
+        .devices
+    )
     assert device.seconds == pytest.approx(5)
     assert device.low_j <= 1500 <= device.high_j
     assert device.energy_j == pytest.approx(1500, rel=0.05)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.discover import Absence, discover
+from inferometer.energy.idle import IdleStretches
 from inferometer.energy.instep import partial_period_s, step_flag
 from inferometer.energy.joules import Joules, combine, merge_spans, needed_window_s, without_pauses
 from inferometer.energy.readings import Meter
@@ -44,8 +45,7 @@ class Session:
         self.absences = tuple(absences)
         self.characterized = characterized or {}
         self.sampler = Sampler(meters, clock, pace_s=pace_s)
-        self._idle: list[tuple[int, int, str]] = []
-        self._idle_known: dict[tuple[str, int, int], float] = {}
+        self._idle = IdleStretches(self.steady)
 
     @property
     def meters(self) -> tuple[Meter, ...]:
@@ -88,9 +88,8 @@ class Session:
         self.close()
 
     def mark_idle(self, start_ns: int, end_ns: int, label: str) -> None:
-        """Say that nothing was measured between two moments: label 'before', 'loaded' (model in memory) or 'after'."""
-        if end_ns > start_ns:
-            self._idle.append((start_ns, end_ns, label))
+        """Say that nothing ran between two moments: label 'before' and 'after' all work, or 'loaded' (model in memory)."""
+        self._idle.mark(start_ns, end_ns, label)
 
     def energy(self, spans: Sequence[Span]) -> Energy:
         """Return the energy of one cell's loops (start, end, images; back to back) for every metered device."""
@@ -101,7 +100,7 @@ class Session:
             return Energy(reason="no loop was timed on this host's clock")
         devices = tuple(self._device_energy(c, loops) for c in self.sampler.channels.values())
         primary = self._primary(devices)
-        idle = self.idle_w(primary, before_ns=loops[0][0]) if primary else {}
+        idle = self.idle_w(primary) if primary else {}
         return Energy(devices, primary, "" if primary else self.reason, idle)
 
     def span(self, start_ns: int, end_ns: int) -> dict[str, Joules]:
@@ -124,26 +123,9 @@ class Session:
         window = channel.track.window(start_ns, end_ns)
         return steady_energy(window, channel.meter.traits, start_ns, end_ns, iteration_s)
 
-    def idle_w(self, uid: str, before_ns: int | None = None) -> dict[str, float]:
-        """Return a device's mean power (W) by idle label: the latest span of each, 'loaded' and 'before' only if before."""
-        found: dict[str, float] = {}
-        for start_ns, end_ns, label in self._idle:
-            if before_ns is not None and start_ns > before_ns:
-                continue
-            watts = self._idle_power(uid, start_ns, end_ns)
-            if watts is not None:
-                found[label] = watts
-        return found
-
-    def _idle_power(self, uid: str, start_ns: int, end_ns: int) -> float | None:
-        """Return mean power, reckoned once a stretch: a run asks for it at every cell."""
-        key = (uid, start_ns, end_ns)
-        if key not in self._idle_known:
-            joules = self.steady(uid, start_ns, end_ns)
-            if joules.energy_j is None:
-                return None
-            self._idle_known[key] = joules.energy_j / ((end_ns - start_ns) / 1e9)
-        return self._idle_known[key]
+    def idle_w(self, uid: str) -> dict[str, float]:
+        """Return a device's mean power (W) at rest, of the latest stretch of each label."""
+        return self._idle.power_w(uid)
 
     def window_s(self, target: float = 0.01, limit_s: float = 10.0, device: str | None = None) -> float:
         """Return how long a cell's loops should be metered for a 95 % interval of ± ``target``; 0.0 without a meter."""
@@ -179,7 +161,7 @@ class Session:
         return tuple(flags + [caution for caution in cautions if caution])
 
     def describe(self) -> tuple[dict[str, Any], ...]:
-        """Return each meter and each absence as stored in run.json; read costs are as measured so far."""
+        """Return each meter and each absence as stored in run.json; read costs and idle power are those so far."""
         found = [self._describe(channel) for channel in self.sampler.channels.values()]
         absent = [msgspec.to_builtins(absence) for absence in self.absences]
         return tuple(found + absent)
@@ -199,6 +181,9 @@ class Session:
                 "read_s": channel.cost.wall_s,
                 "read_cpu_s": channel.cost.cpu_s,
             }
+        idle_w = self.idle_w(device.uid)
+        if idle_w:
+            facts["idle_w"] = idle_w
         if device.uid in self.characterized:
             facts["characterized"] = self.characterized[device.uid]
         return facts
@@ -224,7 +209,7 @@ class Session:
 
     def _device_energy(self, channel: Channel, loops: Sequence[Span]) -> DeviceEnergy:
         device = channel.meter.device
-        idle = self.idle_w(device.uid, loops[0][0])
+        idle = self.idle_w(device.uid)
         idle_w = idle.get("loaded", idle.get("before"))
         joules = combine(self._stretches(channel, loops, idle_w or 0.0))
         return DeviceEnergy(
