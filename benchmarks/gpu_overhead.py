@@ -4,8 +4,8 @@
                                       [--only torch,jax] [--batch-sizes 64,512] [--pairs 3]
 
 torch-compile in fp16 channels_last and jax and onnxrt (io-binding) in fp32 in device mode, tfxla in host mode. Both
-sides take turns (benchmarks/interleaved.py). A table is written after every framework, so an interrupted call keeps
-what it has. A framework without environment or interpreter is said and left out.
+sides take turns (benchmarks/interleaved.py). A table is written after every pair, so an interrupted call keeps what it
+has. A framework without environment or interpreter is said and left out.
 """
 
 from __future__ import annotations
@@ -55,8 +55,12 @@ def main() -> None:
         except InferometerError as error:
             print(f"{name}: left out: {error}")
             continue
-        results.append(arena.hold(CONTESTS[name], arguments.pairs))
-        print(report(results, arena, folder, "gpu-overhead"), flush=True)
+        results.append(Result(CONTESTS[name]))
+        try:
+            for results[-1] in arena.turns(CONTESTS[name], arguments.pairs):
+                print(report(results, arena, folder, "gpu-overhead"), flush=True)
+        except KeyboardInterrupt:
+            raise SystemExit(f"interrupted; what there was lies in {folder}") from None
     print(f"in {folder}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,21 +95,23 @@ class Arena:
             modes=tuple(dict.fromkeys(contest.mode for contest in contests)),
         )
 
-    def hold(self, contest: Contest, pairs: int) -> Result:
-        """Return what ``pairs`` turns gave; a side that fails ends the contest with its words."""
+    def turns(self, contest: Contest, pairs: int) -> Iterator[Result]:
+        """Yield what there is after each of ``pairs`` turns; a side that fails ends the contest with its words."""
         result = Result(contest)
         reason = self.skips.get((contest.framework, contest.precision, contest.mode))
         if reason:
             result.problem = f"skipped: {reason}"
-            return result
+            yield result
+            return
         for pair in range(pairs):
             try:
                 self._ours(contest, result, pair)
                 self._hand(contest, result)
             except RuntimeError as error:
                 result.problem = str(error)
-                break
-        return result
+                yield result
+                return
+            yield result
 
     def _ours(self, contest: Contest, result: Result, pair: int) -> None:
         name = f"{contest.framework}-{contest.precision}-{contest.mode}".replace(":", "_")
@@ -186,4 +188,15 @@ def report(results: Sequence[Result], arena: Arena, folder: Path, name: str) -> 
     )
     text = "\n".join(lines)
     (folder / f"{name}.md").write_text(text + "\n")
+    return text
+
+
+def compete(arena: Arena, contests: Sequence[Contest], pairs: int, folder: Path, name: str) -> str:
+    """Hold contests one after another; NAME.json and NAME.md are up to date after every pair. Return the table."""
+    results: list[Result] = []
+    text = ""
+    for contest in contests:
+        results.append(Result(contest))
+        for results[-1] in arena.turns(contest, pairs):
+            text = report(results, arena, folder, name)
     return text

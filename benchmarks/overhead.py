@@ -3,7 +3,8 @@
     python benchmarks/overhead.py [--frameworks onnxrt,torch] [--batch-sizes 1,8,64] [--images 256] [--pairs 6] [--out DIR]
 
 Ours and the hand-written loop (benchmarks/handloops.py) take turns, each in a fresh process under the same
-interpreter. Run it on a quiet machine. Writes overhead.md, overhead.json and our run directories into DIR.
+interpreter. Run it on a quiet machine. Writes overhead.md and overhead.json (after each pair) and our run directories
+into DIR.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from interleaved import Arena, Contest, report
+from interleaved import Arena, Contest, compete
 
 from inferometer.records import Protocol
 
@@ -39,7 +40,10 @@ def main() -> None:
         images=arguments.images, warmup=arguments.warmup, loops=arguments.loops, threads=arguments.threads
     )
     arena = Arena(contests, sizes, protocol, folder)
-    print(report([arena.hold(contest, arguments.pairs) for contest in contests], arena, folder, "overhead"))
+    try:
+        print(compete(arena, contests, arguments.pairs, folder, "overhead"))
+    except KeyboardInterrupt:
+        raise SystemExit(f"interrupted; what there was lies in {folder}") from None
     print(f"in {folder}")
 
 

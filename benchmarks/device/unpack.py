@@ -5,7 +5,7 @@
 Archives that are unpacked already, or not whole yet, are left alone, so this may be called after any part.
 ROOT/bin holds one interpreter a framework, which sets its library paths before it starts Python; ROOT/bin/core runs
 inferometer itself from ROOT/checkout, a copy of this checkout, so that a run in the background is not disturbed when
-the next transfer replaces files. `*-broken` lack their CUDA libraries on purpose (see h100.py, faults).
+the next transfer replaces files. `*-broken` lack their CUDA libraries or provider on purpose (see h100.py, faults).
 """
 
 from __future__ import annotations
@@ -111,10 +111,19 @@ def _interpreters(root: Path, base: str, checkout: Path) -> None:
     _make(root, base, "jax", [host, root / "keras"], [])
     if (root / "ort").exists():
         _make(root, base, "onnxrt", [root / "ort", host], cuda13)
-        _make(root, base, "onnxrt-broken", [root / "ort", host], [])
+        _make(root, base, "onnxrt-broken", [_without_cuda(root / "ort"), host], [])
     if tf.exists():
         _make(root, base, "tf", [tf], cuda12, tools)
         _make(root, base, "tf-broken", [tf], [], {})
+
+
+def _without_cuda(site: Path) -> Path:
+    """Return a copy of ONNX Runtime without its CUDA provider, which it then does without in silence."""
+    copy = site.with_name(f"{site.name}-broken")
+    if not copy.exists():
+        shutil.copytree(site, copy, copy_function=os.link)
+        (copy / "onnxruntime" / "capi" / "libonnxruntime_providers_cuda.so").unlink()
+    return copy
 
 
 def _make(
