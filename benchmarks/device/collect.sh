@@ -26,7 +26,7 @@ fetch tf tensorflow==2.21.0 keras==3.15.1 numpy==2.4.6 h5py==3.14.0 ml_dtypes==0
   setuptools==80.9.0 absl-py astunparse flatbuffers gast google_pasta opt_einsum packaging six termcolor \
   typing_extensions grpcio requests charset-normalizer idna urllib3 certifi namex optree rich markdown-it-py mdurl \
   pygments nvidia-cublas-cu12==12.5.3.2 nvidia-cuda-cupti-cu12==12.5.82 nvidia-cuda-nvcc-cu12==12.6.85 \
-  nvidia-cuda-nvrtc-cu12==12.5.82 nvidia-cuda-runtime-cu12==12.5.82 nvidia-cudnn-cu12==9.3.0.75 \
+  nvidia-cuda-nvrtc-cu12==12.5.82 nvidia-cuda-runtime-cu12==12.5.82 nvidia-cudnn-cu12==9.28.0.42 \
   nvidia-nvjitlink-cu12==12.5.82
 # TensorFlow asks that these three can be opened, and a convolutional network calls none of them: see below
 fetch tfrest nvidia-cufft-cu12==11.2.3.61 nvidia-cusolver-cu12==11.6.3.83 nvidia-cusparse-cu12==12.5.1.3
