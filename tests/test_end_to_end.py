@@ -169,6 +169,7 @@ def test_a_given_interpreter_without_the_framework_is_one_line(tiny_model, tmp_p
     assert invoke([*arguments, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "has no module openvino" in error and "install openvino" in error
+    assert not (tmp_path / "run").exists()  # nothing was measured, so the name is free again
 
 
 def test_what_a_cell_costs_beyond_its_parts(finished):

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from inferometer.cli import invoke
 from inferometer.errors import StoreError
-from inferometer.execution import _as_begun
-from inferometer.records import ModelInfo, RunInfo
+from inferometer.execution import _as_begun, prepare_run, resume
+from inferometer.machine import describe_machine
+from inferometer.observer import SilentObserver
+from inferometer.records import Gpu, Machine, ModelInfo, Protocol, RunInfo
+from inferometer.request import RunRequest, to_builtins
+from inferometer.store import RunWriter
 
 BEGUN = RunInfo(created_at="then", command="inferometer run m.onnx", model=ModelInfo("m", hash="a"))
 
@@ -23,3 +29,44 @@ def test_records_of_two_models_are_not_mixed():
     with pytest.raises(StoreError, match="another content of m"):
         _as_begun(RunInfo(model=ModelInfo("m", hash="b")), BEGUN, Path("d"))
     assert _as_begun(RunInfo(model=ModelInfo("m", hash="b")), RunInfo(), Path("d")).model.hash == "b"
+
+
+def test_records_of_two_versions_are_not_mixed():
+    rows = {"torch on cpu": {"pins": ["torch==1"]}, "onnxrt on cpu": {"pins": []}}
+    begun = msgspec.structs.replace(BEGUN, environments=rows)
+    now = msgspec.structs.replace(BEGUN, environments={**rows, "torch on cpu": {"pins": ["torch==2"]}})
+    with pytest.raises(StoreError, match=r"other versions for torch on cpu \(torch==1\), now torch==2"):
+        _as_begun(now, begun, Path("d"))
+    assert _as_begun(begun, begun, Path("d")).environments == rows
+
+
+def test_a_run_of_another_inferometer_is_not_continued(tmp_path):
+    info = RunInfo(
+        tool="0.0.9", machine=describe_machine(), request=to_builtins(RunRequest(devices=("cpu",)))
+    )
+    RunWriter.create(tmp_path / "run", info)
+    with pytest.raises(StoreError, match=r"begun by inferometer 0\.0\.9"):
+        resume(tmp_path / "run", SilentObserver())
+
+
+def test_the_devices_of_the_beginning_stay(monkeypatch):
+    gpus = tuple(Gpu(index=index, uuid=f"GPU-{index}", name="a GPU", cuda="13.0") for index in (0, 1))
+    monkeypatch.setattr("inferometer.execution.describe_machine", lambda: Machine(gpus=gpus, logical_cores=8))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    request = prepare_run(RunRequest(frameworks=("torch",), protocol=Protocol(threads=1))).request
+    assert request.devices == ("cuda:1",)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert prepare_run(request).request.devices == ("cuda:1",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--dry-run"], "--dry-run"),
+        (["--rounds", "5", "--frameworks", "torch"], "--frameworks, --rounds"),
+        (["resnet50"], "MODEL"),
+    ],
+)
+def test_other_options_beside_resume_are_refused_not_ignored(arguments, named, capsys):
+    assert invoke(["run", "--resume", "there", *arguments]) == 2
+    assert f"leave out {named}, or start a new run" in capsys.readouterr().err

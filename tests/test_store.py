@@ -88,3 +88,17 @@ def test_a_record_without_its_newline_is_not_ended_since_the_next_append_cuts_it
     cells = tmp_path / "run" / "cells.jsonl"
     cells.write_bytes(cells.read_bytes().rstrip(b"\n"))
     assert read_run(tmp_path / "run").records == ()
+
+
+def test_a_run_without_records_can_be_withdrawn_and_leaves_what_is_not_its_own(tmp_path):
+    RunWriter.create(tmp_path / "run", RunInfo()).withdraw()
+    assert not (tmp_path / "run").exists()
+    writer = RunWriter.create(tmp_path / "run", RunInfo())
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    writer.withdraw()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+    writer = RunWriter.create(tmp_path / "run", RunInfo())
+    record = Record(CELL, 0, "ok")
+    writer.append(record)
+    writer.withdraw()
+    assert read_run(tmp_path / "run").records == (record,)

@@ -25,7 +25,7 @@ from inferometer.metering import CellMeter
 from inferometer.models.contract import Artifact, PreparedModel
 from inferometer.models.prepare import prepare
 from inferometer.observer import Observer
-from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan
+from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan, resolve_devices
 from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, from_builtins, to_builtins
@@ -47,7 +47,10 @@ def prepare_run(request: RunRequest) -> Preparation:
     """Look at the machine and plan; UsageError for what cannot be met."""
     check_given_pythons(request)
     machine = describe_machine()
-    plan = make_plan(request, machine, find_gpus()[1])
+    gpu_reason = find_gpus()[1]
+    devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew
+    request = msgspec.structs.replace(request, devices=devices)
+    plan = make_plan(request, machine, gpu_reason)
     threads = request.protocol.threads or usable_cores()
     if threads > machine.logical_cores:
         raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
@@ -62,8 +65,12 @@ def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
         raise UsageError(f"nothing can be measured: {reasons}")
     writer = RunWriter.create(out, _info(preparation))
-    with alone_in(out):
-        return _measure(preparation, writer, observer)
+    try:
+        with alone_in(out):
+            return _measure(preparation, writer, observer)
+    except UsageError:  # found late, such as an interpreter without the framework: nothing was measured
+        writer.withdraw()
+        raise
 
 
 def resume(path: Path, observer: Observer) -> StoredRun:
@@ -75,6 +82,11 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     if preparation.machine.fingerprint != stored.info.machine.fingerprint:
         raise StoreError(
             f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
+        )
+    if stored.info.tool != __version__:
+        raise StoreError(
+            f"{path} was begun by inferometer {stored.info.tool}, this is {__version__}: its measurements do not mix; "
+            "go on with that version, or start a new run"
         )
     with alone_in(path):
         return _measure(preparation, RunWriter(path), observer, stored.info)
@@ -121,11 +133,18 @@ def _measure(
 
 
 def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
-    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model."""
+    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model or pins."""
     if begun.model.hash and begun.model.hash != info.model.hash:
         raise StoreError(
             f"{path} was begun with another content of {info.model.name}, so its records cannot be added to; start a new run"
         )
+    for row, facts in begun.environments.items():
+        now = info.environments.get(row, facts)
+        if facts.get("pins") != now.get("pins"):
+            raise StoreError(
+                f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
+                f"{', '.join(now.get('pins', []))}; start a new run"
+            )
     return msgspec.structs.replace(info, created_at=begun.created_at, command=begun.command)
 
 

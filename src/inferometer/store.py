@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,16 @@ class RunWriter:
     def append(self, record: Record) -> None:
         """Add one ended cell and flush it to disk."""
         self._append(msgspec.json.encode(record) + b"\n")
+
+    def withdraw(self) -> None:
+        """Remove a run directory that holds no record, so that its name is free again."""
+        if self._cells.stat().st_size:
+            return
+        for name in (RUN_FILE, CELLS_FILE, LOCK_FILE):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / "logs", ignore_errors=True)
+        with contextlib.suppress(OSError):  # it holds files that are not ours
+            self.path.rmdir()
 
     def _append(self, data: bytes) -> None:
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from inferometer.api import default_out, make_request
 from inferometer.errors import UsageError
@@ -117,6 +118,7 @@ def _names(value: str) -> tuple[str, ...]:
 def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: bool, **options: Any) -> int:
     """Measure MODEL (a keras.applications name, FILE.onnx or FILE.keras) on every framework this machine can run."""
     if resumed:
+        _refuse_other_options()
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
     request = _request(**options)
     if dry_run:
@@ -125,6 +127,21 @@ def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: b
     target = out or default_out(request)
     _announce(request)
     return _finish(target, lambda observer: execute(request, target, observer), report)
+
+
+def _refuse_other_options() -> None:
+    """Raise UsageError for options beside --resume: the run goes on as it was begun."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0] if isinstance(parameter, click.Option) else "MODEL"
+        for parameter in context.command.params
+        if parameter.name not in ("resumed", "report")
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(
+            f"--resume goes on with the run as it was begun: leave out {', '.join(given)}, or start a new run"
+        )
 
 
 def _request(
