@@ -201,12 +201,12 @@ def best(machine: Machine, deadline: Deadline) -> bool:
 
 
 def pipelined(machine: Machine, deadline: Deadline) -> bool:
-    rows = named(machine, "torch-compile:channels_last", "torch-compile")
+    rows = names(machine, torch="torch-compile:channels_last", jax="jax")
     protocol = [
         "--batch-sizes",
         "512",
         "--images",
-        "32768",
+        "65536",
         "--loops",
         "4",
         "--warmup",
@@ -214,7 +214,7 @@ def pipelined(machine: Machine, deadline: Deadline) -> bool:
         "--rounds",
         "2",
     ]
-    modes = "host" if machine.tiny else "host,device,host-pipelined"
+    modes = "host" if machine.tiny else "device,host-pipelined"
     options = ["--modes", modes, "--precisions", "fp32" if machine.tiny else "fp16", "--budget", "10"]
     return run(machine, "pipelined", deadline, "--frameworks", rows, *options, *small(machine, *protocol))
 

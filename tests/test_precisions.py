@@ -1,9 +1,11 @@
 """Precisions, modes and variants with real frameworks on the CPU, on a model small enough for seconds."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
+import inferometer
 from inferometer import environments, requirements
 from inferometer.cli import invoke
 from inferometer.store import read_run
@@ -115,3 +117,63 @@ def test_what_cannot_run_here_is_skipped_with_its_reason(tmp_path, capsys):
     assert invoke([*arguments, "--precisions", "fp32,fp16", "--modes", "host,host-pipelined"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "kind cuda" in text.replace("- ", "")
+
+
+SEES_ORDER = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+keras.utils.set_random_seed(5)
+y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3, strides=4)(x := keras.Input((224, 224, 3))))
+keras.Model(x, keras.layers.Rescaling(0.1)(y)).save(sys.argv[1])
+"""
+TWO_NAMED = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+keras.utils.set_random_seed(5)
+zebra, apple = keras.Input((4,), name="zebra"), keras.Input((4,), name="apple")
+y = keras.layers.Dense(5)(keras.layers.Subtract()([zebra, keras.layers.Rescaling(3.0)(apple)]))
+keras.Model({"zebra": zebra, "apple": apple}, {"late": y, "early": keras.layers.Dense(2)(y)}).save(sys.argv[1])
+"""
+
+
+def saved(script, folder):
+    tf = environments.ensure(requirements.read("tf", "cpu"), folder / "log", lambda text: None)
+    path = folder / "model.keras"
+    subprocess.run([tf.python, "-c", script, path], check=True, capture_output=True)
+    return path
+
+
+def test_jax_delivers_pipelined_batches_in_their_order(tmp_path):
+    jax = environments.ensure(requirements.read("jax", "cpu"), tmp_path / "log", lambda text: None)
+    trial = Path(__file__).parent / "worker" / "jax_pipeline_trial.py"
+    source = Path(inferometer.__file__).parents[1]
+    command = [jax.python, trial, source, saved(SEES_ORDER, tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "delivered 11" in done.stdout
+
+
+def test_inputs_with_names_reach_the_right_places_in_every_framework(tmp_path):
+    options = [
+        "--batch-sizes",
+        "2",
+        "--images",
+        "4",
+        "--loops",
+        "2",
+        "--warmup",
+        "1",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+    ]
+    names = ["--frameworks", "tf,keras,keras:predict,kerasxla,jax,torch,onnxrt"]
+    model = str(saved(TWO_NAMED, tmp_path))
+    assert invoke(["run", model, *names, *options, "--out", str(tmp_path / "run")]) == 0
+    run = read_run(tmp_path / "run")
+    assert not [(r.cell.key, r.status, r.cause) for r in run.records if r.status != "ok"]
+    assert len(run.records) + len(run.info.skips) == 7
+    assert {"tf", "keras", "keras:predict", "kerasxla", "jax"} <= {r.cell.framework for r in run.records}

@@ -220,7 +220,7 @@ _ALL = (
     ),
     Framework(
         "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
-        precisions=_EVERYWHERE, nominal_images_per_s=25, nominal_prepare_s=12,
+        precisions=_EVERYWHERE, modes=_PIPELINED, nominal_images_per_s=25, nominal_prepare_s=12,
     ),
     Framework(
         "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",

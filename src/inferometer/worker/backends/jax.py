@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker import phases
-from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
 from inferometer.worker.backends import keras_precision
+from inferometer.worker.backends.jax_pipeline import Pieces, PiecewisePipeline
+from inferometer.worker.backends.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.threads import limit_affinity
 
@@ -40,16 +42,14 @@ class Runtime(Backend):
         self._model = model = keras_precision.load(
             keras, opening.path, opening.precision, bool(opening.options.get("trust"))
         )
-        single = len(model.inputs) == 1
+        pack = packer(keras, model)
         self._weights = (
             [variable.value for variable in model.trainable_variables],
             [variable.value for variable in model.non_trainable_variables],
         )
 
         def infer(trainable: Any, frozen: Any, *inputs: Any) -> Any:
-            outputs, _ = model.stateless_call(
-                trainable, frozen, inputs[0] if single else list(inputs), training=False
-            )
+            outputs, _ = model.stateless_call(trainable, frozen, pack(inputs), training=False)
             return outputs
 
         self._infer = jax.jit(infer)
@@ -86,17 +86,33 @@ class Runtime(Backend):
         self._last = self._compiled[len(placed[0])](*self._weights, *placed)
         return self._last
 
+    def pipeline(self, batch: Batch) -> Pipeline:
+        """Return a pipeline of uint8 pieces, which are joined and cast on the device."""
+        jax, kinds = self._jax, [value.dtype for value in self._model.inputs]
+
+        def joined(trainable: Any, frozen: Any, pieces: Pieces) -> list[Any]:
+            inputs = [jax.numpy.concatenate(rows).astype(kind) for rows, kind in zip(pieces, kinds)]
+            return [
+                _widened(leaf) for leaf in jax.tree_util.tree_leaves(self._infer(trainable, frozen, *inputs))
+            ]
+
+        compiled: Any = None
+
+        def infer(pieces: Pieces) -> list[Any]:
+            nonlocal compiled
+            compiled = compiled or jax.jit(joined).lower(*self._weights, pieces).compile()
+            self._last = compiled(*self._weights, pieces)
+            return list(self._last)
+
+        return PiecewisePipeline(jax, self._device, infer, self._threads)
+
     def synchronise(self) -> None:
         """Wait for the last output: one stream runs everything in order."""
         self._jax.block_until_ready(self._last)
 
     def fetch(self, resident: Any) -> Outputs:
         """Return outputs as numpy; half precisions become float32 where they lie."""
-        leaves = self._jax.tree_util.tree_leaves(resident)
-        return [
-            np.asarray(value.astype("float32") if value.dtype.name in ("float16", "bfloat16") else value)
-            for value in leaves
-        ]
+        return [np.asarray(_widened(value)) for value in self._jax.tree_util.tree_leaves(resident)]
 
     def phases(self, batch: Batch) -> dict[str, float]:
         """Return phases by host timers."""
@@ -162,6 +178,10 @@ class Runtime(Backend):
 
 
 _MATMUL = {"fp32": "highest", "tf32": "tensorfloat32", "fp16": "default", "bf16": "default"}
+
+
+def _widened(value: Any) -> Any:
+    return value.astype("float32") if value.dtype.name in ("float16", "bfloat16") else value
 
 
 def _device_of(jax: Any, opening: Opening) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends import keras_precision
+from inferometer.worker.backends.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 
 
@@ -70,16 +71,16 @@ class Runtime(Backend):
                 keras, self._opening.path, self._opening.precision, bool(options.get("trust"))
             )
         self._model = model
-        single = len(model.inputs) == 1
+        pack = packer(keras, model)
 
         def infer(*tensors: Any) -> Any:
-            return model(tensors[0] if single else list(tensors), training=False)
+            return model(pack(tensors), training=False)
 
         if self._xla or options.get("function"):
             # what Keras' own predict step does under jit_compile, without its per-call callbacks
             return self._tf.function(infer, jit_compile=self._xla or None, autograph=False)
         if options.get("predict"):
-            return lambda *tensors: model.predict_on_batch(tensors[0] if single else list(tensors))
+            return lambda *tensors: model.predict_on_batch(pack(tensors))
         return infer
 
     def prepare(self, batch: Batch) -> None:
@@ -216,8 +217,8 @@ def _refuse(opening: Opening) -> None:
 
 
 def _flat(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
+    if isinstance(value, dict):  # by key, as every flattening of Keras', TensorFlow's and JAX's has it
+        return [leaf for key in sorted(value) for leaf in _flat(value[key])]
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
