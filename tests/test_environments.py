@@ -12,6 +12,7 @@ import pytest
 from inferometer import environments, requirements
 from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks import FRAMEWORKS
+from inferometer.records import Gpu
 from inferometer.requirements import Requirements
 
 FILES = sorted((Path(requirements.__file__).parent / "envs").glob("*/*.txt"))
@@ -59,14 +60,15 @@ def test_every_framework_that_runs_on_a_cpu_has_requirements():
             )
 
 
-@pytest.mark.parametrize("accelerator", ["cpu", "cuda12", "cuda13"])
-def test_every_framework_that_can_be_had_shows_its_version(accelerator):
+@pytest.mark.parametrize("cuda", ["", "12.4", "13.0"])
+def test_every_framework_that_can_be_had_shows_its_version(cuda):
     from inferometer.cli.frameworks import _state
 
+    gpu = Gpu(0, "GPU-0", "a GPU", cuda=cuda, compute_capability="8.6") if cuda else None
     for framework in FRAMEWORKS.values():
-        kind = "cpu" if accelerator == "cpu" else "cuda"
+        kind = "cuda" if gpu else "cpu"
         if kind in framework.devices:
-            version, state = _state(framework, accelerator, True, "")
+            version, state = _state(framework, gpu, "")
             assert version or framework.environment == "tftrt" or "needs Python" in state, (
                 framework.name,
                 state,
@@ -185,3 +187,15 @@ def test_a_child_inherits_nothing_that_changes_a_framework(monkeypatch):
 def test_importing_inferometer_is_light():
     code = "import sys, inferometer; print([m for m in ('numpy', 'click', 'rich', 'scipy', 'msgspec') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"
+
+
+def test_an_environment_in_use_is_not_removed(tmp_path):
+    folder = tmp_path / "torch-cpu-0123456789ab"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    with subprocess.Popen([folder / "bin" / "python", "-c", "input()"], stdin=subprocess.PIPE) as user:
+        with pytest.raises(UsageError, match=f"in use by process {user.pid}"):
+            environments.remove(folder)
+        user.stdin.close()
+    environments.remove(folder)
+    assert not folder.exists()

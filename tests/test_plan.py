@@ -3,6 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from inferometer.cli.frameworks import _state
 from inferometer.errors import UsageError
 from inferometer.frameworks import FRAMEWORKS, parse_choice
 from inferometer.models.contract import ModelRequest
@@ -166,3 +167,10 @@ def test_a_version_replaces_the_package_of_that_accelerator():
         "tensorrt-cu13-bindings==11.3.0.99",
         "cuda-bindings==13.5.0",
     )
+
+
+def test_the_list_of_frameworks_names_a_gpu_that_one_has_no_code_for():
+    version, state = _state(FRAMEWORKS["tensorrt-rtx"], H100, "")
+    assert version == "" and state.startswith("no: tensorrt-rtx runs on compute capability 7.5,")
+    assert state.endswith("not 9.0 (NVIDIA H100)")
+    assert _state(FRAMEWORKS["tensorrt-rtx"], A2, "")[1].startswith("yes")

@@ -1,5 +1,6 @@
 """Real worker processes with a fake framework: every way a cell can end."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, run_fakes
 from inferometer.observer import SilentObserver
+from inferometer.process import Child
 from inferometer.store import read_run
 from inferometer.watch import MeterNeeds
 
@@ -310,3 +312,12 @@ def _alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_worker_that_closes_its_answers_and_stays_is_hung_not_killed_from_outside(tmp_path, monkeypatch):
+    impatient = functools.partialmethod(Child.wait, timeout_s=0.2)
+    monkeypatch.setattr(Child, "wait", impatient)
+    run = run_fakes(tmp_path, fake_framework(behaviour="silent", at=2))
+    by_size = {record.cell.batch_size: record for record in run.records}
+    assert (by_size[2].status, by_size[4].status) == ("hung", "ok")
+    assert "closed its answers" in by_size[2].cause

@@ -68,4 +68,6 @@ class Conversation:
     def _died(self, phase: str) -> Ending:
         self.is_over = True
         status = self._child.wait()
+        if status is None:
+            return Ending("hung", f"the worker closed its answers in phase '{phase}' and did not leave")
         return ending_of_death(status, phase, log_tail(self._child.log), oom_kills() > self._oom_kills)

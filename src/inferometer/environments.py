@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import psutil
 
 from inferometer.cache import cache_folder
-from inferometer.errors import EnvironmentBuildError
+from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.requirements import Requirements
 
 _FACTS = "inferometer.json"
@@ -194,9 +195,20 @@ def _size(folder: Path) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Delete a built environment; waits for a build of it to end."""
+    """Delete a built environment; waits for a build of it to end. UsageError while a process runs in it."""
+    if user := _user_of(folder):
+        raise UsageError(f"environment {folder.name} is in use by process {user}; wait for it or stop it")
     with filelock.FileLock(f"{folder}.lock"):
         shutil.rmtree(folder)
+
+
+def _user_of(folder: Path) -> int | None:
+    """Return a process that was started from an environment's interpreter, if there is one."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"]
+        if command and command[0].startswith(f"{folder}{os.sep}"):
+            return int(process.pid)
+    return None
 
 
 __all__ = [

@@ -33,8 +33,10 @@ class TimeLeft:
         self._expected_s = 0.0
 
     def add(self, record: Record) -> None:
-        """Learn from an ended cell."""
+        """Learn from an ended cell; only a measured one says how fast this machine is."""
         self._seen[record.cell] = record.elapsed_s
+        if record.status != "ok":
+            return
         self._measured_s += record.elapsed_s
         self._expected_s += self._nominal.get(record.cell, record.elapsed_s)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
     """
     request.check()
     choices = _choices(request)
-    devices = _devices(request, machine, gpu_reason)
+    devices = resolve_devices(request.devices, machine, gpu_reason)
     reachable = forms_reachable(request.model)
     name = resolve(request.model).name
     rows: dict[tuple[str, str], Row] = {}
@@ -101,8 +101,9 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
     return list(choices.values())
 
 
-def _devices(request: RunRequest, machine: Machine, gpu_reason: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_device(name, machine, gpu_reason) for name in request.devices))
+def resolve_devices(names: Iterable[str], machine: Machine, gpu_reason: str = "") -> tuple[str, ...]:
+    """Return the devices that ``names`` mean on this machine (`auto` by what is visible now); UsageError for none."""
+    return tuple(dict.fromkeys(_device(name, machine, gpu_reason) for name in names))
 
 
 def _device(name: str, machine: Machine, gpu_reason: str) -> str:
@@ -137,7 +138,11 @@ def accelerator_for(device: str, request: RunRequest, machine: Machine) -> str:
         return "cpu"
     if request.accelerator:
         return request.accelerator
-    gpu = gpu_of(device, machine)
+    return driver_accelerator(gpu_of(device, machine))
+
+
+def driver_accelerator(gpu: Gpu | None) -> str:
+    """Return the newest set of CUDA requirements that a GPU's driver runs."""
     return "cuda13" if gpu and gpu.cuda and int(gpu.cuda.partition(".")[0]) >= 13 else "cuda12"
 
 
@@ -153,7 +158,7 @@ def _row(
                 f"needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
             )
         return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"
-    if refusal := _capability_reason(framework, gpu_of(device, machine)):
+    if refusal := capability_reason(framework, gpu_of(device, machine)):
         return None, refusal
     python = (
         request.python.get(choice.label)
@@ -169,7 +174,8 @@ def _row(
     return Row(choice, device, wanted), ""
 
 
-def _capability_reason(framework: Framework, gpu: Gpu | None) -> str:
+def capability_reason(framework: Framework, gpu: Gpu | None) -> str:
+    """Return why a framework has no code for a GPU, or "" if it has or does not say."""
     known = framework.capabilities
     if not gpu or not gpu.compute_capability or not known or gpu.compute_capability in known:
         return ""

@@ -111,23 +111,28 @@ class Child:
         """Return whether the child's process tree uses the CPU now (tells a slow child from a hung one)."""
         before = self._cpu_seconds()
         time.sleep(window_s)
-        return self._cpu_seconds() - before > 0.05 * window_s
+        after = self._cpu_seconds()
+        used_s = sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
+        return used_s > 0.05 * window_s
 
-    def _cpu_seconds(self) -> float:
-        try:
+    def _cpu_seconds(self) -> dict[int, float]:
+        """Return the processor time of each process of the tree; one that vanishes meanwhile is left out."""
+        times: dict[int, float] = {}
+        with contextlib.suppress(psutil.Error):
             parent = psutil.Process(self.pid)
-            times = [process.cpu_times() for process in (parent, *parent.children(recursive=True))]
-        except psutil.Error:
-            return 0.0
-        return float(sum(t.user + t.system for t in times))
+            for process in (parent, *parent.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    spent = process.cpu_times()
+                    times[process.pid] = float(spent.user + spent.system)
+        return times
 
-    def wait(self, timeout_s: float = 10.0) -> int:
-        """Return the exit status (negative: the signal that ended it), killing a child that does not end by itself."""
+    def wait(self, timeout_s: float = 10.0) -> int | None:
+        """Return the exit status (negative: the signal that ended it); None for a child that had to be killed."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            return self._process.wait()
+            return None
 
     def kill(self) -> None:
         """Kill the child and everything it started."""

@@ -57,6 +57,9 @@ class Runtime(Backend):
         elif what == "garbage":
             os.write(int(sys.argv[2]), b"\x00\xffthis is no JSON\n")
             time.sleep(1000)
+        elif what == "silent":
+            os.close(int(sys.argv[2]))
+            time.sleep(1000)
         elif what == "object":
             os.write(int(sys.argv[2]), b'{"event": "result", "status": "ok", "loops": "many"}\n')
         elif what == "opened":

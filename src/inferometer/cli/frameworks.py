@@ -15,10 +15,11 @@ from rich.table import Table
 from inferometer import environments, requirements, units
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice
-from inferometer.gpus import find_gpus
+from inferometer.gpus import find_gpus, visible_gpus
 from inferometer.machine import describe_machine
-from inferometer.plan import requirements_for
+from inferometer.plan import capability_reason, driver_accelerator, requirements_for
 from inferometer.provision import environment_names
+from inferometer.records import Gpu
 from inferometer.request import ACCELERATORS
 
 
@@ -35,20 +36,21 @@ def _frameworks_table() -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("name", "what it is", "devices", "version", "here"):
         table.add_column(title, overflow="fold")
-    accelerator = (
-        "cuda12" if gpus and int(gpus[0].cuda.partition(".")[0]) < 13 else "cuda13" if gpus else "cpu"
-    )
+    visible = visible_gpus(gpus)
+    gpu = visible[0] if visible else None
     for framework in FRAMEWORKS.values():
-        version, state = _state(
-            framework, accelerator if "cuda" in framework.devices else "cpu", bool(gpus), gpu_reason
-        )
+        version, state = _state(framework, gpu, gpu_reason or "CUDA_VISIBLE_DEVICES hides it")
         table.add_row(framework.name, framework.title, ", ".join(framework.devices), version, state)
     return table
 
 
-def _state(framework: Framework, accelerator: str, has_gpu: bool, gpu_reason: str) -> tuple[str, str]:
-    if "cpu" not in framework.devices and not has_gpu:
+def _state(framework: Framework, gpu: Gpu | None, gpu_reason: str) -> tuple[str, str]:
+    """Return the version and whether it can run on ``gpu`` (None: on the CPU)."""
+    if "cpu" not in framework.devices and gpu is None:
         return "", f"no: needs an NVIDIA GPU: {gpu_reason}; run it on a machine that has one"
+    if refusal := capability_reason(framework, gpu):
+        return "", f"no: {refusal}"
+    accelerator = driver_accelerator(gpu) if gpu and "cuda" in framework.devices else "cpu"
     try:
         wanted = requirements_for(FrameworkChoice(framework), accelerator)
         environments.find_interpreter(wanted)

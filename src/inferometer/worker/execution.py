@@ -88,9 +88,10 @@ class DeviceExecution(Execution):
 
     def place(self, batches: Sequence[Batch]) -> list[Any]:
         """Copy the batches to the device, the same one only once."""
-        placed = {id(batch): None for batch in batches}
+        placed: dict[int, Any] = {}
         for batch in batches:
-            placed[id(batch)] = placed[id(batch)] or self.backend.place(batch)
+            if id(batch) not in placed:
+                placed[id(batch)] = self.backend.place(batch)
         return [placed[id(batch)] for batch in batches]
 
     def run(self, placed: Any) -> None:

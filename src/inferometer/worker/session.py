@@ -94,19 +94,17 @@ class Session:
                 f"warm-up cut at {done} of {request['warmup']} batches by the budget of {budget_s:g} s"
             )
         self._report_phase("loops")
-        rule = StoppingRule(
-            request["loops"],
-            request["window_s"],
-            max(budget_s, request["window_s"]) if budget_s else 0.0,
-            request["least_loops"],
-        )
+        window_s = request["window_s"]
+        limit_s = max(budget_s, window_s) if budget_s else 0.0
+        rule = StoppingRule(request["loops"], window_s, limit_s, request["least_loops"])
         batches_a_loop = answer["images"] / request["batch_size"]
         shift = PhaseShift(request["updates_s"], batches_a_loop, rule.expected_loops)
         answer["loops"] = measure_loops(execution, placed, rule, shift)
         answer["flags"] += shift.flags()
         if len(answer["loops"]) < request["loops"]:
+            limit = "the budget" if limit_s == budget_s else "the energy window"
             answer["flags"].append(
-                f"{len(answer['loops'])} of {request['loops']} loops within the budget of {budget_s:g} s"
+                f"{len(answer['loops'])} of {request['loops']} loops within {limit} of {limit_s:g} s"
             )
         self._report_phase("phases")
         try:
