@@ -114,10 +114,13 @@ def run(
     python: Mapping[str, str | Path] | None = None,
     accelerator: str = "",
     keep_trying: bool = False,
+    meters: Iterable[str] = (),
+    powercap: str | Path = "",
     out: str | Path | None = None,
     observer: Observer | None = None,
 ) -> Result:
-    """Measure ``model`` and return the result; the arguments mean what the command line's options of those names mean.
+    """Measure ``model`` and return the result; the arguments mean what the command line's options of those names mean
+    (``meters``: the terms of --meter).
 
     ``observer`` is told of the progress; the default shows it in terminals and notebooks. UsageError (a subclass of
     InferometerError) for anything that cannot be met.
@@ -142,6 +145,8 @@ def run(
         python={name: Path(path) for name, path in (python or {}).items()},
         accelerator=accelerator,
         keep_trying=keep_trying,
+        meters=tuple(meters),
+        powercap=str(powercap),
     )
     path = Path(out) if out else default_out(request)
     with _watching(observer, path) as watching:

@@ -16,6 +16,7 @@ import msgspec
 from inferometer import __version__
 from inferometer.cache import cache_folder
 from inferometer.energy import Session, open_session
+from inferometer.energy.selection import Selection
 from inferometer.errors import StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
@@ -105,7 +106,7 @@ def _measure(
     }
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = _complete(_info(preparation), provision, plan, model)
-    session = open_session(plan.cells[0].device)
+    session = _open_meters(request, plan.cells[0].device, observer)
     needs = _meter_needs(request, {cell.device for cell in plan.cells}, session)
     request = _with_window(request, max(need.window_s for need in needs.values()))
     info = msgspec.structs.replace(info, protocol=request.protocol, meters=session.describe())
@@ -146,6 +147,17 @@ def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
                 f"{', '.join(now.get('pins', []))}; start a new run"
             )
     return msgspec.structs.replace(info, created_at=begun.created_at, command=begun.command)
+
+
+def _open_meters(request: RunRequest, device: str, observer: Observer) -> Session:
+    """Find the meters; those asked for that cannot be had are told at once, a line each."""
+    session = open_session(device, request.meters, powercap=request.powercap or None)
+    chosen = bool(Selection.parse(request.meters).include)
+    for absence in session.absences:
+        if chosen or absence.meter == "mqtt" or (absence.meter == "rapl" and request.powercap):
+            observer.preparing(f"no meter: {absence.line}")
+    session.await_reports()
+    return session
 
 
 def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) -> dict[str, MeterNeeds]:

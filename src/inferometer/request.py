@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from inferometer.energy.broker import Address
+from inferometer.energy.discover import check_names
+from inferometer.energy.selection import Selection
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
 from inferometer.records import Protocol
@@ -31,6 +35,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     python: dict[str, Path] = {}  # framework or environment -> the user's own interpreter
     accelerator: str = ""  # cpu, cuda12, cuda13; "": by device and driver
     keep_trying: bool = False  # go on with larger batch sizes after one ran out of memory
+    meters: tuple[str, ...] = ()  # terms of `energy.selection`; none: every meter of this machine
+    powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one
 
     def check(self) -> None:
         """Raise UsageError for numbers that cannot be measured."""
@@ -53,6 +59,7 @@ class RunRequest(msgspec.Struct, frozen=True):
             raise UsageError(
                 f"unknown accelerator '{self.accelerator}' (known: {', '.join(filter(None, ACCELERATORS))})"
             )
+        check_meters(self.meters)
         for size in self.batch_sizes:
             _at_least("--batch-sizes", size, 1)
             if size > protocol.images:
@@ -60,6 +67,15 @@ class RunRequest(msgspec.Struct, frozen=True):
                     f"batch size {size} is larger than the {protocol.images} images of a loop: "
                     f"raise --images to {size} or leave the batch size out"
                 )
+
+
+def check_meters(terms: Iterable[str]) -> None:
+    """Raise UsageError for terms that name no meter, before anything is built or measured."""
+    selection = Selection.parse(terms)
+    addresses = [*selection.urls, *os.environ.get("INFEROMETER_MQTT", "").split()]
+    check_names(selection, addresses)
+    for url in selection.urls:
+        Address.parse(url)
 
 
 def _at_least(option: str, value: int, least: int) -> None:

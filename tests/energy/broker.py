@@ -1,10 +1,14 @@
 """A real mosquitto on a free loopback port, with TLS and a password."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+from powercap import drawing, make_zone
 
 from parts import missing
 
@@ -87,6 +91,21 @@ class Broker:
             "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", f"subjectAltName=IP:{HOST}",
             "-addext", "basicConstraints=critical,CA:FALSE",
         )  # fmt: skip
+
+
+@contextlib.contextmanager
+def publishing(folder, url, watts=50):
+    """Run `inferometer meters publish` over a powercap tree in ``folder`` whose one package draws so much."""
+    zone = make_zone(folder / "intel-rapl:0", "package-0")
+    options = ["--powercap", str(folder), "--meter", "rapl"]
+    command = [sys.executable, "-m", "inferometer", "meters", *options, "publish", url, "--interval", "0.05"]
+    with drawing(zone, watts), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as publisher:
+        try:
+            topic = url.partition("://")[2].partition("/")[2]
+            assert publisher.stdout.readline() == f"package-0 (cpu) on {topic}/rapl-package-0\n"
+            yield publisher
+        finally:
+            publisher.kill()
 
 
 def wait_until(condition, what, limit_s=10.0):

@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
-from powercap import make_zone, set_counter
+from powercap import drawing, make_zone
 
 from inferometer.cli import invoke
 from inferometer.energy import listing
@@ -22,17 +21,8 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path / "characterizations"))
     monkeypatch.delenv("INFEROMETER_MQTT", raising=False)
     zone = make_zone(tmp_path / "tree" / "intel-rapl:0", "package-0")
-    begin, done = time.monotonic(), threading.Event()
-
-    def draw_50_w():
-        while not done.wait(0.001):
-            set_counter(zone, round((time.monotonic() - begin) * 50e6))
-
-    thread = threading.Thread(target=draw_50_w)
-    thread.start()
-    yield str(tmp_path / "tree")
-    done.set()
-    thread.join()
+    with drawing(zone):
+        yield str(tmp_path / "tree")
 
 
 def python(code):
@@ -96,13 +86,22 @@ def test_without_a_meter_time_is_told_and_why(tmp_path, capfd):
         (["measure", "--repeat", "0", "--", "true"], "0 is not in the range"),
         (["measure", "--csv", "/nowhere/x.csv", "--", "true"], "cannot write /nowhere/x.csv"),
         (["measure", "--meter", "colour=red", "--", "true"], "unknown field of a meter 'colour'"),
-        (["meters", "--meter", "nothing", "characterize"], "no meter"),
+        (
+            ["meters", "--meter", "nothing", "characterize"],
+            "unknown meter 'nothing' (known: amd, mqtt, nvml, rapl",
+        ),
+        (["measure", "--meter", "!nvlm", "--", "true"], "did you mean 'nvml'?"),
+        (["meters", "--meter", "mqtt"], "mqtt needs an address"),
+        (["meters", "--meter", "uid=nobody", "characterize"], "no meter"),
+        (["run", "--meter", "nvlm"], "did you mean 'nvml'?"),
+        (["run", "--meter", "mqtt://h:99999/x"], "no broker address"),
         (["meters", "publish", "http://x"], "no broker address"),
         (["meters", "publish", "mqtt://127.0.0.1:1/x", "--interval", "0"], "range"),
         (["meters", "no-such"], "No such command"),
     ],
 )
-def test_mistakes_are_one_line_and_an_exit_status(arguments, said, capfd):
+def test_mistakes_are_one_line_and_an_exit_status(arguments, said, capfd, monkeypatch):
+    monkeypatch.delenv("INFEROMETER_MQTT", raising=False)
     assert invoke(arguments) in (1, 2)
     out, err = capfd.readouterr()
     assert said in err and err.count("\n") == 1 and out == ""

@@ -3,13 +3,12 @@
 import gc
 import signal
 import struct
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
-from broker import HOST, Broker, free_port, wait_until
+from broker import HOST, Broker, free_port, publishing, wait_until
 from powercap import make_zone, set_counter
 
 from inferometer.cli import invoke
@@ -238,54 +237,16 @@ class TestArrivalClock:
 
 def test_publish_on_one_side_and_measure_on_the_other(tmp_path, secured, environ, capfd, monkeypatch):
     """The commands themselves: this machine's powercap files are published; `measure` reads them from the broker."""
-    zone = make_zone(tmp_path / "intel-rapl:0", "package-0")
     url = secured.url("lab/cli")
-    command = [
-        sys.executable,
-        "-m",
-        "inferometer",
-        "meters",
-        "--powercap",
-        str(tmp_path),
-        "--meter",
-        "rapl",
-        "publish",
-        url,
-    ]
-    publisher = subprocess.Popen([*command, "--interval", "0.05"], stdout=subprocess.PIPE, text=True)
-    begin, done = time.monotonic(), threading.Event()
-
-    def consume():
-        while not done.wait(0.001):
-            set_counter(zone, round((time.monotonic() - begin) * WATTS * 1e6))
-
-    thread = threading.Thread(target=consume)
-    thread.start()
-    try:
-        assert publisher.stdout.readline() == "package-0 (cpu) on lab/cli/rapl-package-0\n"
-        arguments = [
-            "measure",
-            "--meter",
-            "mqtt",
-            "--meter",
-            url,
-            "--",
-            sys.executable,
-            "-c",
-            "import time; time.sleep(1.5)",
-        ]
-        assert invoke(arguments) == 0
+    measure = ["measure", "--meter", "mqtt", "--meter", url]
+    sleeping = [sys.executable, "-c", "import time; time.sleep(1.5)"]
+    with publishing(tmp_path, url) as publisher:
+        assert invoke([*measure, "--", *sleeping]) == 0
         err = capfd.readouterr().err
         assert "energy  package-0 rapl:package-0 (cpu, mqtt): " in err and " W, counter" in err, err
         monkeypatch.setenv("EMA_MQTT_CREDS", "meter:wrong")
-        assert invoke(arguments) == 0  # the command runs all the same
+        assert invoke([*measure, "--", *sleeping]) == 0  # the command runs all the same
         assert "refuses the connection: Not authorized" in capfd.readouterr().err
         publisher.send_signal(signal.SIGTERM)
         assert publisher.wait(10) == 0
         assert "readings sent" in publisher.stdout.read()
-    finally:
-        done.set()
-        thread.join()
-        publisher.kill()
-        publisher.wait()
-        publisher.stdout.close()

@@ -13,14 +13,14 @@ import click
 
 from inferometer.errors import UsageError
 
-_meter_option = click.option(
+meter_option = click.option(
     "--meter",
     "terms",
     multiple=True,
     metavar="TERM",
     help="Meters to use: nvml, rapl, type=gpu, name=*H100*, uid=...; !TERM to leave out; mqtt://host:1883/topic to add.",
 )
-_powercap_option = click.option(
+powercap_option = click.option(
     "--powercap",
     type=click.Path(file_okay=False),
     metavar="DIR",
@@ -31,8 +31,8 @@ _powercap_option = click.option(
 @click.command("measure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Run it so many times.")
 @click.option("--csv", "csv_path", type=click.Path(dir_okay=False), help="Also write a row a run and device.")
-@_meter_option
-@_powercap_option
+@meter_option
+@powercap_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def measure_command(
     repeat: int, csv_path: str | None, terms: tuple[str, ...], powercap: str | None, command: tuple[str, ...]
@@ -58,8 +58,8 @@ def measure_command(
 
 
 @click.group("meters", invoke_without_command=True)
-@_meter_option
-@_powercap_option
+@meter_option
+@powercap_option
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | None, as_json: bool) -> None:

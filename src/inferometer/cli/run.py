@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from inferometer.api import default_out, make_request
+from inferometer.cli.energy import meter_option, powercap_option
 from inferometer.errors import UsageError
 from inferometer.execution import execute, prepare_run, resume
 from inferometer.models.contract import ModelRequest
@@ -109,6 +110,8 @@ def _names(value: str) -> tuple[str, ...]:
 @click.option(
     "--keep-trying", is_flag=True, help="Go on with larger batch sizes after one ran out of memory."
 )
+@meter_option
+@powercap_option
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The run's directory.  [default: below ./inferometer-runs]"
 )
@@ -148,7 +151,7 @@ def _request(
     *, model: str, preset: str, batch_sizes: str | None, frameworks: str, precisions: str, modes: str, device: str,
     weights: str, images_from: tuple[Path, ...], inputs: Path | None, shapes: tuple[str, ...],
     input_ranges: tuple[str, ...], trust_model: bool, pythons: tuple[str, ...], accelerator: str, keep_trying: bool,
-    **protocol: Any,
+    terms: tuple[str, ...], powercap: str | None, **protocol: Any,
 ) -> RunRequest:  # fmt: skip
     return make_request(
         ModelRequest(
@@ -171,6 +174,8 @@ def _request(
         python={name: Path(path) for name, path in _pairs("--python", pythons).items()},
         accelerator=accelerator,
         keep_trying=keep_trying,
+        meters=terms,
+        powercap=powercap or "",
     )
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from inferometer.energy.joules import Joules
 from inferometer.energy.loading import Load
 from inferometer.energy.readings import Meter
-from inferometer.energy.sampler import Clock, SystemClock
+from inferometer.energy.sampler import Clock, SystemClock, read_value
 from inferometer.energy.session import Session
 
 DUTY_PERIODS_S = (0.090, 0.100, 0.110)
@@ -62,7 +62,7 @@ def poll(meter: Meter, clock: Clock, seconds: float, pause_s: float = 0.001) -> 
     end_ns = clock.now_ns() + round(seconds * 1e9)
     while (now_ns := clock.now_ns()) < end_ns:
         cpu_before = clock.cpu_ns()
-        values.append(meter.read())
+        values.append(read_value(meter))
         cpu_ns += clock.cpu_ns() - cpu_before
         starts.append(now_ns)
         ends.append(clock.now_ns())
@@ -121,7 +121,7 @@ def watch(
         if session.sampler.next_ns <= clock.now_ns():
             session.sampler.step()
         if power is not None and poll_ns <= clock.now_ns():
-            watts.append(power.read())
+            watts.append(read_value(power))
             poll_ns += round(pace_s * 1e9)
     return start_ns / 1e9, clock.now_ns() / 1e9, watts
 

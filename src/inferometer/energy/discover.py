@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inferometer.energy.readings import Meter
 from inferometer.energy.selection import Selection
-from inferometer.errors import InferometerError
+from inferometer.errors import InferometerError, UsageError, unknown
+from inferometer.worker.failures import describe
 
 
 @dataclass(frozen=True)
@@ -38,31 +39,45 @@ class Found:
         return Found(self.meters + other.meters, self.absences + other.absences)
 
 
+BUILT_IN = ("amd", "mqtt", "nvml", "rapl")
 Finder = Callable[[Mapping[str, str]], Found]
 
 
 def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str | None = None) -> Found:
     """Return the wanted meters; a plug-in that fails becomes an absence, never an exception.
 
-    Network meters are those of the selection and of INFEROMETER_MQTT (addresses with spaces between).
+    Network meters are those of the selection and of INFEROMETER_MQTT (addresses with spaces between). UsageError for the
+    name of a meter that does not exist.
     """
     if powercap is not None:
         environ = {**environ, "INFEROMETER_POWERCAP": powercap}
+    urls = list(dict.fromkeys((*selection.urls, *environ.get("INFEROMETER_MQTT", "").split())))
+    check_names(selection, urls)
     found = Found()
-    for name, finder in _finders(selection, environ):
+    for name, finder in _finders(urls):
         if selection.wants_meter(name):
             found += _guarded(name, finder, environ)
     return _wanted(found, selection)
 
 
-def _finders(selection: Selection, environ: Mapping[str, str]) -> Iterable[tuple[str, Finder]]:
+def check_names(selection: Selection, urls: Sequence[str]) -> None:
+    """Raise UsageError if a meter is named that does not exist, or network meters without an address in ``urls``."""
+    from inferometer.energy import plugins
+
+    known = [*BUILT_IN, *(name for name, _ in plugins.finders())]
+    for name in selection.named("meter"):
+        if name not in [one.lower() for one in known]:
+            raise unknown("meter", name, known)
+    if not urls and "mqtt" in [term.pattern.lower() for term in selection.include if term.field == "meter"]:
+        raise UsageError("mqtt needs an address: add --meter mqtt://host:1883/topic, or set INFEROMETER_MQTT")
+
+
+def _finders(urls: Sequence[str]) -> Iterable[tuple[str, Finder]]:
     from inferometer.energy import amd, nvml, plugins, rapl
 
     yield "nvml", nvml.find
     yield "rapl", rapl.find
     yield "amd", amd.find
-    urls = list(selection.urls)
-    urls += [url for url in environ.get("INFEROMETER_MQTT", "").split() if url not in urls]
     if urls:
         from inferometer.energy import mqtt
 
@@ -76,7 +91,7 @@ def _guarded(name: str, finder: Finder, environ: Mapping[str, str]) -> Found:
     except InferometerError as error:
         return Found(absences=(Absence(name, "", str(error)),))
     except Exception as error:  # a plug-in of others, or a vendor's library: the run goes on without it
-        return Found(absences=(Absence(name, "", f"failed with {type(error).__name__}: {error}"),))
+        return Found(absences=(Absence(name, "", f"failed with {describe(error)}"),))
 
 
 def _wanted(found: Found, selection: Selection) -> Found:

@@ -107,6 +107,8 @@ def _meter_lines(row: dict[str, Any]) -> Iterable[str]:
     if row["range_j"]:
         facts.append(f"wraps at {significant(row['range_j'])} J")
     yield "  " + "; ".join(facts)
+    if "failed" in row:
+        yield f"  cannot be read now: {row['failed']}"
     if known and known.get("idle", {}).get("power_w"):
         yield f"  idle {significant(known['idle']['power_w'])} W on {known['measured_at']}"
 

@@ -97,9 +97,7 @@ def measure(
 ) -> CommandRuns:
     """Run a command ``repeat`` times and return what it cost; UsageError if it cannot be started."""
     with session or open_session(meters=meters, powercap=powercap) as opened:
-        for meter in opened.meters:
-            if meter.traits.push:
-                opened.sampler.wait_past(time.monotonic_ns(), 3.0)
+        opened.await_reports()
         runs = tuple(_run(command, opened) for _ in range(repeat))
         devices = tuple(meter.device for meter in opened.meters)
         return CommandRuns(runs, devices, opened.reason)

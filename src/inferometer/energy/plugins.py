@@ -1,12 +1,12 @@
 """Others' meters: entry points of the group `inferometer.meters`.
 
 An entry point names a function that takes the environment (a mapping) and returns `discover.Found`: meters that satisfy
-`readings.Meter`, and absences with reason and remedy.
+`readings.Meter`, whose devices name the entry point as their meter, and absences with reason and remedy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from inferometer.energy.discover import Finder, Found
@@ -21,12 +21,17 @@ def finders() -> Iterator[tuple[str, Finder]]:
 
 
 def _loader(point: EntryPoint) -> Finder:
-    def find(environ: object) -> Found:
+    def find(environ: Mapping[str, str]) -> Found:
         found = point.load()(environ)
         if not isinstance(found, Found):
             raise TypeError(
                 f"{point.value} returned {type(found).__name__}, not inferometer.energy.discover.Found"
             )
+        for meter in found.meters:
+            if meter.device.meter != point.name:
+                raise ValueError(
+                    f"the device {meter.device.uid} says that its meter is '{meter.device.meter}', not '{point.name}'"
+                )
         return found
 
     return find

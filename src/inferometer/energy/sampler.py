@@ -8,6 +8,7 @@ measured, and the pace is lowered where it would exceed a small share of the mac
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from inferometer.energy.hunt import UpdateHunt
 from inferometer.energy.readings import Meter, Reading, Track
 from inferometer.errors import MeterError
+from inferometer.worker.failures import describe
 
 PACE_S = 0.1  # between two looks at a meter, where its period and cost allow
 CPU_SHARE = 0.0012  # of the whole machine's processors, for all meters together
@@ -217,7 +219,7 @@ class Sampler:
     def _read(self, channel: Channel) -> None:
         cpu_ns, before_ns = self.clock.cpu_ns(), self.clock.now_ns()
         try:
-            value = channel.meter.read()
+            value = read_value(channel.meter)
         except MeterError as error:
             channel.track.fail(before_ns, str(error))
             channel.next_ns = self.clock.now_ns() + round(RETRY_S * 1e9)
@@ -248,6 +250,26 @@ class Sampler:
         now_ns = self.clock.now_ns()
         if now_ns >= channel.next_conditions_ns and not channel.track.failed:
             channel.next_conditions_ns = now_ns + round(CONDITIONS_S * 1e9)
-            facts = channel.meter.conditions()
+            facts = _read_conditions(channel.meter)
             if facts:
                 channel.conditions.append((now_ns, facts))
+
+
+def read_value(meter: Meter) -> float:
+    """Return a meter's value; MeterError whatever goes wrong, since others' code must not end the sampling."""
+    try:
+        value = float(meter.read())
+    except MeterError:
+        raise
+    except Exception as error:
+        raise MeterError(f"reading failed with {describe(error)}") from error
+    if not math.isfinite(value):
+        raise MeterError(f"it gave {value}")
+    return value
+
+
+def _read_conditions(meter: Meter) -> dict[str, Any]:
+    try:
+        return meter.conditions()
+    except Exception:  # they ride along: without them the readings stand all the same
+        return {}

@@ -52,14 +52,20 @@ class Selection:
             return False
         return not self.include or any(term.matches(device) for term in self.include)
 
+    def named(self, field: str) -> list[str]:
+        """Return the whole names, in small letters, that terms give for a field; patterns are none."""
+        patterns = (term.pattern.lower() for term in (*self.include, *self.exclude) if term.field == field)
+        return [pattern for pattern in patterns if not set("*?[") & set(pattern)]
+
     def wants_meter(self, meter: str) -> bool:
         """Tell whether any device of this plug-in can be wanted, so that the others are not even looked for."""
-        if any(t.field == "meter" and fnmatchcase(meter, t.pattern.lower()) for t in self.exclude):
+        name = meter.lower()
+        if any(t.field == "meter" and fnmatchcase(name, t.pattern.lower()) for t in self.exclude):
             return False
         by_meter = [t for t in self.include if t.field == "meter"]
         if len(by_meter) < len(self.include) or not self.include:
             return True
-        return any(fnmatchcase(meter, t.pattern.lower()) for t in by_meter)
+        return any(fnmatchcase(name, t.pattern.lower()) for t in by_meter)
 
 
 def _parse_term(text: str) -> Term:

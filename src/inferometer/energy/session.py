@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 from collections.abc import Iterable, Sequence
@@ -78,7 +79,8 @@ class Session:
         """Stop, and let go of the meters."""
         self.stop()
         for meter in self.meters:
-            meter.close()
+            with contextlib.suppress(Exception):  # others' code: every other meter is let go of all the same
+                meter.close()
 
     def __enter__(self) -> Session:
         self.start()
@@ -102,6 +104,11 @@ class Session:
         primary = self._primary(devices)
         idle = self.idle_w(primary) if primary else {}
         return Energy(devices, primary, "" if primary else self.reason, idle)
+
+    def await_reports(self, limit_s: float = 3.0) -> None:
+        """Wait until the meters that report by themselves have done so, and their pace is known."""
+        if any(meter.traits.push for meter in self.meters):
+            self.sampler.wait_past(self.sampler.clock.now_ns(), limit_s)
 
     def span(self, start_ns: int, end_ns: int) -> dict[str, Joules]:
         """Return the energy of any stretch of time by device uid, waiting for the updates that enclose its end."""
@@ -175,6 +182,8 @@ class Session:
             "meter": device.meter,
             **msgspec.to_builtins(traits),
         }
+        if channel.track.failed:
+            facts["failed"] = channel.track.failed
         if channel.cost.reads:
             facts |= {
                 "reads": channel.cost.reads,
