@@ -9,7 +9,6 @@ import time
 
 import pytest
 from powercap import drawing, make_zone
-
 from test_docs import EXAMPLES
 
 (EXAMPLE,) = [code for code in EXAMPLES if "class WallPlug" in code]
