@@ -16,6 +16,7 @@ import msgspec
 from inferometer import __version__
 from inferometer.cache import cache_folder
 from inferometer.energy import Session, open_session
+from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.selection import Selection
 from inferometer.errors import StoreError, UsageError
 from inferometer.gpus import find_gpus
@@ -151,7 +152,9 @@ def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
 
 def _open_meters(request: RunRequest, device: str, observer: Observer) -> Session:
     """Find the meters; those asked for that cannot be had are told at once, a line each."""
-    session = open_session(device, request.meters, powercap=request.powercap or None)
+    session = open_session(
+        device, request.meters, hunt_pace_s=STEADY_PACE_S, powercap=request.powercap or None
+    )
     chosen = bool(Selection.parse(request.meters).include)
     for absence in session.absences:
         if chosen or absence.meter == "mqtt" or (absence.meter == "rapl" and request.powercap):

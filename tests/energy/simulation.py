@@ -15,12 +15,19 @@ RAPL_FAULTS = Faults(latency_s=2e-5, jitter_s=5e-5)
 
 
 def simulate(
-    curve, traits=GPU_COUNTER, faults=GPU_FAULTS, until_s=None, device="cuda:0", uid="sim:0", **options
+    curve,
+    traits=GPU_COUNTER,
+    faults=GPU_FAULTS,
+    until_s=None,
+    device="cuda:0",
+    uid="sim:0",
+    hunt_pace_s=None,
+    **options,
 ):
     clock = SimulatedClock()
     type_ = {"cuda:0": "gpu"}.get(device, "cpu")
     meter = SimulatedMeter(curve, clock, traits, faults, Device(uid, "simulated", type_, "sim"), **options)
-    session = Session([meter], device=device, clock=clock)
+    session = Session([meter], device=device, clock=clock, hunt_pace_s=hunt_pace_s)
     run(session, clock, until_s or float(curve.times_s[-1]) - 0.5)
     return session, clock
 

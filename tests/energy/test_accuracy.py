@@ -11,6 +11,7 @@ from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, lo
 
 from inferometer.energy.integrate import span_energy, steady_energy
 from inferometer.energy.readings import Device, Reading, Track, Traits
+from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from inferometer.energy.simulated import (
     Faults,
@@ -165,6 +166,33 @@ def test_intervals_of_steady_loops_hold_the_truth_though_the_counter_sees_a_quar
     )
     assert held >= 0.93
     assert width < 0.15
+
+
+def test_a_run_reads_seldom_and_its_intervals_hold_the_truth():
+    held, widths, reads, seeds = 0, [], [], 200
+    for seed in range(seeds):
+        random = np.random.default_rng(seed)
+        period_s = random.uniform(0.011, 0.06)
+        curve, count = noisy_cycles(random, period_s), int(4.5 / period_s)
+        own = dataclasses.replace(GPU_FAULTS, seed=seed)
+        session, _ = simulate(curve, GPU_COUNTER, own, 8.0, hunt_pace_s=STEADY_PACE_S)
+        reads.append(next(iter(session.sampler.channels.values())).cost.reads / 8)
+        spans = loops(3.0, period_s, count)
+        device, truth = session.energy(spans).devices[0], curve.span_j(3.0, spans[-1][1] / S)
+        held += device.low_j <= truth <= device.high_j
+        widths.append((device.high_j - device.low_j) / 2 / truth)
+    assert held / seeds >= 0.93
+    assert np.mean(widths) < 0.007
+    assert np.mean(reads) < 9  # a second; each update twice would be 20
+
+
+def noisy_cycles(random, period_s):
+    """9 s of batches whose power, 10 % more or less each, falls within a batch."""
+    count = int(9 / period_s)
+    starts = np.arange(count + 1) * period_s
+    times = np.stack((starts, starts + random.uniform(0.3, 0.8) * period_s), axis=1).ravel()[:-1]
+    high = random.uniform(300, 600) * (1 + 0.1 * random.normal(size=count))
+    return PowerCurve(times, np.stack((high, np.full(count, random.uniform(80, 250))), axis=1).ravel())
 
 
 def test_intervals_from_rapl_hold_the_truth():

@@ -5,6 +5,7 @@ import pytest
 from simulation import GPU_COUNTER, GPU_FAULTS, S, run
 
 from inferometer.energy.readings import Device
+from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from inferometer.energy.simulated import PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.metering import CellMeter
@@ -41,7 +42,7 @@ class Bench:
         meter = SimulatedMeter(
             self.curve, self.clock, GPU_COUNTER, GPU_FAULTS, Device("g0", "g0", "gpu", "sim")
         )
-        self.session = Session([meter], device="cuda:0", clock=self.clock)
+        self.session = Session([meter], device="cuda:0", clock=self.clock, hunt_pace_s=STEADY_PACE_S)
         self.clock.session = self.session
         monkeypatch.setattr(self.session.sampler, "start", lambda: None)  # waiting reads
         self.meter = CellMeter(self.session)

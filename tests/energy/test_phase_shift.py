@@ -8,6 +8,7 @@ import pytest
 from simulation import S, run
 
 from inferometer.energy.readings import Device, Traits
+from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from inferometer.energy.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.worker import loop as worker_loop
@@ -71,7 +72,7 @@ def metered(spans, curve, batches, meter, seed):
     clock = SimulatedClock()
     device = Device("sim:0", "simulated", "gpu", "sim")
     shown = SimulatedMeter(curve, clock, traits, dataclasses.replace(faults, seed=seed), device)
-    session = Session([shown], device="cuda:0", clock=clock)
+    session = Session([shown], device="cuda:0", clock=clock, hunt_pace_s=STEADY_PACE_S)
     run(session, clock, float(curve.times_s[-1]) - 0.3)
     session.mark_idle(1 * S, round((BEGIN_S - 0.5) * S), "loaded")
     (found,) = session.energy(spans).devices

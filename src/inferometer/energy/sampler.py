@@ -24,6 +24,9 @@ from inferometer.errors import MeterError
 from inferometer.worker.failures import describe
 
 PACE_S = 0.1  # between two looks at a meter, where its period and cost allow
+STEADY_PACE_S = (
+    0.3  # at a counter that is updated seldom, where only long stretches of steady work are of interest
+)
 CPU_SHARE = 0.0012  # of the whole machine's processors, for all meters together
 SLOWEST_PACE_S = 1.0
 HUNTED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates hunted
@@ -125,10 +128,18 @@ class Sampler:
     """Reads meters in a thread of its own, from `start` until `stop`; `step` does one read and can be called by a test."""
 
     def __init__(
-        self, meters: Sequence[Meter], clock: Clock | None = None, *, pace_s: float = PACE_S, seed: int = 0
+        self,
+        meters: Sequence[Meter],
+        clock: Clock | None = None,
+        *,
+        pace_s: float = PACE_S,
+        hunt_pace_s: float | None = None,
+        seed: int = 0,
     ) -> None:
+        """``hunt_pace_s``: between two updates that are hunted, of a counter that integrates; by default ``pace_s``."""
         self.clock: Clock = clock or SystemClock()
         self.pace_s = pace_s
+        self.hunt_pace_s = pace_s if hunt_pace_s is None else hunt_pace_s
         self.channels = {meter.device.uid: Channel.of(meter) for meter in meters}
         self._random = random.Random(seed)
         self._stop = threading.Event()
@@ -242,9 +253,11 @@ class Sampler:
     def _pace_s(self, channel: Channel) -> float:
         """Return the time between two looks that keeps all meters' reads within their share of the processors."""
         reads = 2 if channel.hunt is not None else 1
+        whole = channel.hunt is not None and channel.meter.traits.integrates
+        pace_s = self.hunt_pace_s if whole else self.pace_s  # what sees a part must be seen often
         share = CPU_SHARE * self._processors / max(len(self.channels), 1)
         cost_s = max(channel.cost.cpu_s, self._step_cpu_ns / 1e9)
-        return min(max(self.pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, self.pace_s))
+        return min(max(pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, pace_s))
 
     def _ride_along(self, channel: Channel) -> None:
         now_ns = self.clock.now_ns()

@@ -40,12 +40,13 @@ class Session:
         device: str = "",
         clock: Clock | None = None,
         pace_s: float = PACE_S,
+        hunt_pace_s: float | None = None,
         characterized: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         self.device = device
         self.absences = tuple(absences)
         self.characterized = characterized or {}
-        self.sampler = Sampler(meters, clock, pace_s=pace_s)
+        self.sampler = Sampler(meters, clock, pace_s=pace_s, hunt_pace_s=hunt_pace_s)
         self._idle = IdleStretches(self.steady)
 
     @property
@@ -284,12 +285,14 @@ def open_session(
     *,
     clock: Clock | None = None,
     pace_s: float = PACE_S,
+    hunt_pace_s: float | None = None,
     powercap: str | None = None,
 ) -> Session:
     """Find this machine's meters and return a session for work on ``device`` ('cpu', 'cuda:0'; '': any).
 
     ``meters``: terms as in `Selection` ('nvml', '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent
-    or broken meter: see `Session.reasons`. UsageError only for a term that means nothing.
+    or broken meter: see `Session.reasons`. ``hunt_pace_s``: how often to look at an integrating counter that is
+    updated seldom (`STEADY_PACE_S` is enough for loops of seconds). UsageError only for a term that means nothing.
     """
     from inferometer.energy.stored import apply_stored
 
@@ -297,5 +300,11 @@ def open_session(
     found = discover(selection, os.environ, powercap=powercap)
     known = apply_stored(found.meters)
     return Session(
-        found.meters, found.absences, device=device, clock=clock, pace_s=pace_s, characterized=known
+        found.meters,
+        found.absences,
+        device=device,
+        clock=clock,
+        pace_s=pace_s,
+        hunt_pace_s=hunt_pace_s,
+        characterized=known,
     )
