@@ -10,21 +10,14 @@ import pytest
 from broker import wait_until
 from simulation import GPU_COUNTER, GPU_FAULTS, S
 
-from inferometer.energy.characterize import (
-    Plan,
-    characterize,
-    idle_of,
-    poll,
-    spread_of,
-    updates_of,
-    verdict,
-    window_of,
-)
+from inferometer.energy.characterize import Plan, characterize, idle_of
+from inferometer.energy.halftime import spread_of, verdict
 from inferometer.energy.load import Switch
 from inferometer.energy.loading import LoadProcess
 from inferometer.energy.readings import Traits
 from inferometer.energy.session import Session
 from inferometer.energy.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
+from inferometer.energy.trace import poll, updates_of, window_of
 from inferometer.errors import MeterError
 
 HIGH_W, LOW_W = 400.0, 80.0

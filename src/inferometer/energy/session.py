@@ -5,26 +5,23 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from inferometer.energy.cellenergy import Span, above_idle_j, device_energy, steady
 from inferometer.energy.discover import Absence, discover
 from inferometer.energy.idle import IdleStretches
 from inferometer.energy.instep import partial_period_s, step_flag
-from inferometer.energy.joules import Joules, combine, merge_spans, needed_window_s, without_pauses
+from inferometer.energy.joules import Joules, needed_window_s
+from inferometer.energy.meterfacts import conditions, describe
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.energy.selection import Selection
 from inferometer.records import DeviceEnergy, Energy
 from inferometer.watch import MeterNeeds
 
-Span = tuple[int, int, int]  # start and end (CLOCK_MONOTONIC, ns), images inferred within
-
-SAME_LOOP_GAP_NS = 5_000_000
-SAME_LOOP_GAP_SHARE = 0.01
-UNTOLD_PERIODS = 1.5  # of a meter: a pause so long is not told apart from the work around it
 SHORTEST_WINDOW_S = 1.0
 _WORKERS = {"cpu": ("cpu", "psys", "external"), "cuda": ("gpu", "external"), "rocm": ("gpu", "external")}
 
@@ -101,10 +98,10 @@ class Session:
             return Energy(reason=self.reason)
         if not loops:
             return Energy(reason="no loop was timed on this host's clock")
-        devices = tuple(self._device_energy(c, loops) for c in self.sampler.channels.values())
-        primary = self._primary(devices)
-        idle = self.idle_w(primary) if primary else {}
-        return Energy(devices, primary, "" if primary else self.reason, idle)
+        idle = {uid: self.idle_w(uid) for uid in self.sampler.channels}
+        devices = tuple(device_energy(c, loops, idle[uid]) for uid, c in self.sampler.channels.items())
+        primary = self._primary(devices, idle)
+        return Energy(devices, primary, "" if primary else self.reason, idle.get(primary, {}))
 
     def await_reports(self, limit_s: float = 3.0) -> None:
         """Wait until the meters that report by themselves have done so, and their pace is known."""
@@ -125,11 +122,7 @@ class Session:
 
         ``iteration_s``: how long a piece of the work takes within which power may vary; 0: not known.
         """
-        from inferometer.energy.integrate import steady_energy
-
-        channel = self.sampler.channels[uid]
-        window = channel.track.window(start_ns, end_ns)
-        return steady_energy(window, channel.meter.traits, start_ns, end_ns, iteration_s)
+        return steady(self.sampler.channels[uid], start_ns, end_ns, iteration_s)
 
     def idle_w(self, uid: str) -> dict[str, float]:
         """Return a device's mean power (W) at rest, of the latest stretch of each label."""
@@ -151,12 +144,8 @@ class Session:
     def conditions(self, spans: Sequence[Span]) -> dict[str, dict[str, Any]]:
         """Return, per device uid, the facts that rode along: least and largest of numbers, every distinct text."""
         start_ns, end_ns = min(s[0] for s in spans), max(s[1] for s in spans)
-        found = {}
-        for uid, channel in self.sampler.channels.items():
-            facts = [f for at_ns, f in tuple(channel.conditions) if start_ns <= at_ns <= end_ns]
-            if facts:
-                found[uid] = _summarize(facts)
-        return found
+        found = {uid: conditions(c, start_ns, end_ns) for uid, c in self.sampler.channels.items()}
+        return {uid: facts for uid, facts in found.items() if facts}
 
     def flags(self, spans: Sequence[Span], batches: float = 1.0) -> tuple[str, ...]:
         """Return what a reader must know of these loops of so many batches: throttling, work in step with a meter."""
@@ -170,33 +159,12 @@ class Session:
 
     def describe(self) -> tuple[dict[str, Any], ...]:
         """Return each meter and each absence as stored in run.json; read costs and idle power are those so far."""
-        found = [self._describe(channel) for channel in self.sampler.channels.values()]
+        found = []
+        for uid, channel in self.sampler.channels.items():
+            extra = {"idle_w": self.idle_w(uid), "characterized": self.characterized.get(uid)}
+            found.append(describe(channel) | {key: value for key, value in extra.items() if value})
         absent = [msgspec.to_builtins(absence) for absence in self.absences]
         return tuple(found + absent)
-
-    def _describe(self, channel: Channel) -> dict[str, Any]:
-        traits, device = channel.meter.traits, channel.meter.device
-        facts: dict[str, Any] = {
-            "uid": device.uid,
-            "name": device.name,
-            "type": device.type,
-            "meter": device.meter,
-            **msgspec.to_builtins(traits),
-        }
-        if channel.track.failed:
-            facts["failed"] = channel.track.failed
-        if channel.cost.reads:
-            facts |= {
-                "reads": channel.cost.reads,
-                "read_s": channel.cost.wall_s,
-                "read_cpu_s": channel.cost.cpu_s,
-            }
-        idle_w = self.idle_w(device.uid)
-        if idle_w:
-            facts["idle_w"] = idle_w
-        if device.uid in self.characterized:
-            facts["characterized"] = self.characterized[device.uid]
-        return facts
 
     def _can_work(self, device_type: str, device: str | None = None) -> bool:
         """Tell whether a device of this type can have done the work of ``device``, by default this session's."""
@@ -217,66 +185,14 @@ class Session:
         window = channel.track.window(start_ns, end_ns)
         return span_energy(window, channel.meter.traits, start_ns, end_ns)
 
-    def _device_energy(self, channel: Channel, loops: Sequence[Span]) -> DeviceEnergy:
-        device = channel.meter.device
-        idle = self.idle_w(device.uid)
-        idle_w = idle.get("loaded", idle.get("before"))
-        joules = combine(self._stretches(channel, loops, idle_w or 0.0))
-        return DeviceEnergy(
-            device_uid=device.uid,
-            device_name=device.name,
-            device_type=device.type,
-            meter=device.meter,
-            source=joules.source,
-            seconds=sum(end - start for start, end, _ in loops) / 1e9,
-            images=sum(images for _, _, images in loops),
-            energy_j=joules.energy_j,
-            low_j=joules.low_j,
-            high_j=joules.high_j,
-            idle_w=idle_w,
-            reason=joules.reason,
-        )
-
-    def _stretches(self, channel: Channel, loops: Sequence[Span], idle_w: float) -> list[Joules]:
-        """Return the energy of the loops, stretch by stretch; pauses too short for the meter to tell lie within one."""
-        traits = channel.meter.traits
-        longest_ns = max(end - start for start, end, _ in loops)
-        untold_ns = round(UNTOLD_PERIODS * max(traits.period_s, traits.window_s) * 1e9)
-        gap_ns = max(SAME_LOOP_GAP_NS, round(longest_ns * SAME_LOOP_GAP_SHARE), untold_ns)
-        loop_s = sum(end - start for start, end, _ in loops) / len(loops) / 1e9
-        parts = []
-        for start, end in merge_spans([(start, end) for start, end, _ in loops], gap_ns):
-            work_ns = sum(b - a for a, b, _ in loops if start <= a < end)
-            whole = self.steady(channel.meter.device.uid, start, end, loop_s)
-            parts.append(without_pauses(whole, (end - start) / 1e9, (end - start - work_ns) / 1e9, idle_w))
-        return parts
-
-    def _primary(self, devices: Iterable[DeviceEnergy]) -> str:
+    def _primary(self, devices: Iterable[DeviceEnergy], idle: Mapping[str, dict[str, float]]) -> str:
         """Return the uid of the device with the most energy above idle among those that can have done the work."""
         able = [d for d in devices if self._can_work(d.device_type)]
         own = (
             [d for d in able if d.device_type == "gpu"] if self.device.startswith(("cuda", "rocm")) else able
         )
-        return max(own or able, key=self._above_idle_j, default=_NO_DEVICE).device_uid
-
-    def _above_idle_j(self, device: DeviceEnergy) -> float:
-        energy = device.energy_j if device.energy_j is not None else device.low_j or 0.0
-        idle = self.idle_w(device.device_uid).get("before", device.idle_w or 0.0)
-        return energy - idle * device.seconds
-
-
-_NO_DEVICE = DeviceEnergy("", "", "", "", "none")
-
-
-def _summarize(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    summary: dict[str, Any] = {}
-    for key in facts[0]:
-        values = [f[key] for f in facts if key in f]
-        if all(isinstance(v, (int, float)) for v in values):
-            summary[key] = [min(values), max(values)]
-        else:
-            summary[key] = sorted({str(v) for v in values})
-    return summary
+        best = max(own or able, key=lambda d: above_idle_j(d, idle[d.device_uid]), default=None)
+        return best.device_uid if best else ""
 
 
 def open_session(
