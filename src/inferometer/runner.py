@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,17 +52,32 @@ class Runner:
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
         """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
+        work = self.assign(missing)
+        with self.watched():
+            for assignment in work:
+                self.measure(assignment)
+
+    def assign(self, missing: Sequence[tuple[Cell, int]]) -> list[Assignment]:
+        """Return the workers' assignments in their order, and tell the observer what is to come."""
         work = assign(missing, self.request.protocol.seed)
         cells = [cell for assignment in work for cell in assignment.cells]
         self.observer.started(cells, {cell: self._nominal_s(cell) for cell in cells})
+        return work
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let the watches begin, and end whatever happens."""
         with contextlib.ExitStack() as stack:
             for watch in self.watches:
                 stack.callback(watch.end_run)
                 watch.begin_run()
-            for assignment in work:
-                remaining = list(assignment.cells)
-                while remaining:
-                    remaining = _WorkerRun(self, assignment).measure(remaining)
+            yield
+
+    def measure(self, assignment: Assignment) -> None:
+        """Measure an assignment's cells, in a new worker as often as one dies."""
+        remaining = list(assignment.cells)
+        while remaining:
+            remaining = _WorkerRun(self, assignment).measure(remaining)
 
     def _nominal_s(self, cell: Cell) -> float:
         return nominal_s(cell, self.plan.row(cell).choice.framework, self.request.protocol)
