@@ -14,7 +14,7 @@ class CompileCache:
         self._asked: set[tuple[str, str, str, int]] = set()
 
     def is_filled(self, folder: Path) -> bool:
-        """Return whether earlier workers left any file in a framework's folder."""
+        """Return whether earlier workers left any file in a framework's folder for one device."""
         return any(path.is_file() for path in folder.rglob("*"))
 
     def was_asked(self, cell: Cell) -> bool:

@@ -89,7 +89,8 @@ class Runner:
 
     def compile_folder(self, cell: Cell) -> Path:
         """Return where a cell's worker keeps compiled code for later rounds of this run."""
-        return self.writer.path / "compile-cache" / cell.framework.replace(":", "_")
+        name = f"{cell.framework}-{cell.device}".replace(":", "_")  # code of one device says nothing of another
+        return self.writer.path / "compile-cache" / name
 
     def open_message(self, cell: Cell) -> dict[str, Any]:
         """Return the request that makes a worker load what a cell needs."""
