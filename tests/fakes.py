@@ -54,12 +54,17 @@ def fake_runner(
     mode="host",
     pixels=False,
     needs=None,
+    devices=("cpu",),
+    only=None,
 ):
-    """Return a runner of fake frameworks over a run directory below ``folder``."""
+    """Return a runner of fake frameworks over a run directory below ``folder``; ``only``: name -> its sole device."""
     request = request or fake_request()
-    rows = {(f.name, "cpu"): Row(FrameworkChoice(f), "cpu", None, Path(sys.executable)) for f in frameworks}
+    pairs = [
+        (f, device) for f in frameworks for device in devices if (only or {}).get(f.name, device) == device
+    ]
+    rows = {(f.name, d): Row(FrameworkChoice(f), d, None, Path(sys.executable)) for f, d in pairs}
     cells = tuple(
-        Cell("fake", f.name, "fp32", size, "cpu", mode) for f in frameworks for size in request.batch_sizes
+        Cell("fake", f.name, "fp32", size, d, mode) for f, d in pairs for size in request.batch_sizes
     )
     plan = Plan(rows, cells, ())
     run = folder / "run"

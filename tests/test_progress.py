@@ -1,6 +1,13 @@
 """What watchers of a run are shown."""
 
+import io
+
+from rich.console import Console
+from rich.progress import Progress
+
+from inferometer.countdown import Countdown
 from inferometer.notebook import NotebookObserver
+from inferometer.progress import BarObserver, LineObserver
 from inferometer.records import Record
 from simulated_runs import cell, record
 
@@ -46,3 +53,74 @@ def test_a_run_that_never_began_shows_nothing():
     page, observer = watched()
     observer.close()
     assert page.shown == []
+
+
+GPUS = ("cuda:0", "cuda:1")
+CELLS = [cell(batch_size=size, device=device) for device in GPUS for size in (8, 16)]
+NOMINAL = dict(zip(CELLS, (10.0, 20.0, 100.0, 200.0), strict=True))
+
+
+def seconds(a_cell, elapsed_s):
+    return record(a_cell, elapsed_s=elapsed_s)
+
+
+def test_the_time_left_is_that_of_the_slower_device_where_they_are_measured_at_once():
+    assert Countdown(CELLS, NOMINAL).text() == "about 5 min 30 s left"
+    at_once = Countdown(CELLS, NOMINAL, at_once=True)
+    assert at_once.text() == "about 5 min 00 s left"
+    at_once.end(seconds(CELLS[2], 100.0))
+    assert at_once.text() == "about 3 min 20 s left"
+    at_once.end(seconds(CELLS[3], 200.0))
+    assert at_once.text() == "about 30.0 s left"
+
+
+def test_lines_count_down_both_devices():
+    text = io.StringIO()
+    observer = LineObserver(Console(file=text, width=200))
+    observer.at_once(GPUS)
+    observer.started(CELLS, NOMINAL)
+    observer.cell_ended(seconds(CELLS[2], 100.0))
+    lines = text.getvalue().splitlines()
+    assert lines[0] == "cuda:0, cuda:1: measured at once"
+    assert lines[1] == "measuring 4 cells, about 5 min 00 s left"
+    assert lines[2].startswith("[1/4] round 1, onnxrt on cuda:1, batch size 8:")
+    assert lines[2].endswith("; about 3 min 20 s left")
+
+
+def test_each_device_has_a_bar_that_says_what_runs_there():
+    console = Console(file=io.StringIO(), width=200, force_terminal=True)
+    progress = Progress(console=console, auto_refresh=False)
+    observer = BarObserver(progress)
+    observer.at_once(GPUS)
+    observer.started(CELLS, NOMINAL)
+    observer.cell_phase(CELLS[0], 0, "loops")
+    observer.cell_phase(CELLS[2], 1, "load")
+    first, second = progress.tasks
+    assert first.description == "round 1, onnxrt on cuda:0, batch size 8: loops"
+    assert second.description == "round 2, onnxrt on cuda:1, batch size 8: load"
+    assert (first.total, first.fields["left"]) == (2, "about 30.0 s left")
+    assert (second.total, second.fields["left"]) == (2, "about 5 min 00 s left")
+    observer.cell_ended(seconds(CELLS[0], 10.0))
+    assert (first.completed, first.fields["left"], second.completed) == (1, "about 20.0 s left", 0)
+
+
+def test_in_turn_there_is_one_bar():
+    progress = Progress(console=Console(file=io.StringIO(), force_terminal=True), auto_refresh=False)
+    observer = BarObserver(progress)
+    observer.started(CELLS, NOMINAL)
+    observer.cell_phase(CELLS[2], 0, "loops")
+    (bar,) = progress.tasks
+    assert bar.description == "round 1, onnxrt on cuda:1, batch size 8: loops"
+    assert (bar.total, bar.fields["left"]) == (4, "about 5 min 30 s left")
+
+
+def test_a_notebook_says_what_each_device_is_at():
+    page, observer = watched()
+    observer.at_once(GPUS)
+    observer.started(CELLS, NOMINAL)
+    observer.cell_phase(CELLS[0], 0, "loops")
+    observer.cell_phase(CELLS[2], 0, "load")
+    assert page.shown[-1].text == (
+        "0/4, about 5 min 00 s left; round 1, onnxrt on cuda:0, batch size 8: loops; "
+        "round 1, onnxrt on cuda:1, batch size 8: load"
+    )

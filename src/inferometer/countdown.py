@@ -11,12 +11,18 @@ from inferometer.records import Cell, Record
 
 
 class Countdown:
-    """Which cells are still to come, and how long they will take."""
+    """Which cells are still to come, and how long they will take: in turn, or device beside device."""
 
-    def __init__(self, cells: Sequence[Cell] = (), nominal_s: Mapping[Cell, float] | None = None) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell] = (),
+        nominal_s: Mapping[Cell, float] | None = None,
+        at_once: bool = False,
+    ) -> None:
         self.total = len(cells)
         self._left = TimeLeft(nominal_s or {})
         self._remaining = Counter(cells)
+        self._at_once = at_once
 
     @property
     def done(self) -> int:
@@ -30,7 +36,13 @@ class Countdown:
 
     def text(self) -> str:
         """Return the time left."""
-        return f"about {units.duration(self._left.of(self._remaining.elements()))} left"
+        return f"about {units.duration(self._left_s())} left"
+
+    def _left_s(self) -> float:
+        lanes: dict[str, list[Cell]] = {}
+        for cell in self._remaining.elements():
+            lanes.setdefault(cell.device if self._at_once else "", []).append(cell)
+        return max((self._left.of(cells) for cells in lanes.values()), default=0.0)
 
 
 def describe(cell: Cell, round_number: int) -> str:

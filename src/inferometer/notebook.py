@@ -47,26 +47,38 @@ class NotebookObserver:
         self._create = create
         self._output: Output | None = None
         self._countdown = Countdown()
+        self._devices: tuple[str, ...] = ()  # measured at once
+        self._now: dict[str, str] = {}  # what each of them is at
         self._failures: list[str] = []
 
     def preparing(self, text: str) -> None:
         """Say it until something else is to be said."""
         self._say(text)
 
+    def at_once(self, devices: Sequence[str]) -> None:
+        """Show from now on what each device is at."""
+        self._devices = tuple(devices)
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Begin the bar."""
-        self._countdown = Countdown(cells, nominal_s)
+        self._countdown = Countdown(cells, nominal_s, bool(self._devices))
         self._say("measuring")
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
         """Say it, before the phase begins to count."""
-        self._say(f"{describe(cell, round_number)}: {phase}")
+        text = f"{describe(cell, round_number)}: {phase}"
+        if self._devices:
+            self._now[cell.device] = text
+            text = "; ".join(self._now[device] for device in self._devices if device in self._now)
+        self._say(text)
 
     def cell_ended(self, record: Record) -> None:
         """Advance, and keep a failure."""
         self._countdown.end(record)
+        text = f"{describe(record.cell, record.round)}: {ending(record)}"
+        self._now[record.cell.device] = text
         if record.status != "ok":
-            self._failures.append(f"{describe(record.cell, record.round)}: {ending(record)}")
+            self._failures.append(text)
 
     def close(self) -> None:
         """Replace the bar by what has been done."""

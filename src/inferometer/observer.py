@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -13,6 +14,9 @@ class Observer(Protocol):
 
     def preparing(self, text: str) -> None:
         """Say what is being built or converted."""
+
+    def at_once(self, devices: Sequence[str]) -> None:
+        """Say, before `started`, that these devices are measured at once; never told where they take turns."""
 
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Say what is to be measured (a cell once a round), and a rough time for each."""
@@ -30,6 +34,9 @@ class SilentObserver:
     def preparing(self, text: str) -> None:
         """Ignore it."""
 
+    def at_once(self, devices: Sequence[str]) -> None:
+        """Ignore it."""
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Ignore it."""
 
@@ -38,3 +45,36 @@ class SilentObserver:
 
     def cell_ended(self, record: Record) -> None:
         """Ignore it."""
+
+
+class OneAtATime:
+    """Passes on to one observer what several threads tell."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._lock = threading.Lock()
+
+    def preparing(self, text: str) -> None:
+        """Pass it on."""
+        with self._lock:
+            self._observer.preparing(text)
+
+    def at_once(self, devices: Sequence[str]) -> None:
+        """Pass it on."""
+        with self._lock:
+            self._observer.at_once(devices)
+
+    def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
+        """Pass it on."""
+        with self._lock:
+            self._observer.started(cells, nominal_s)
+
+    def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
+        """Pass it on."""
+        with self._lock:
+            self._observer.cell_phase(cell, round_number, phase)
+
+    def cell_ended(self, record: Record) -> None:
+        """Pass it on."""
+        with self._lock:
+            self._observer.cell_ended(record)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inferometer.attendance import in_short
 from inferometer.estimates import Key
 from inferometer.records import Cell, Machine, Record
 from inferometer.store import StoredRun
@@ -224,7 +225,7 @@ def _verdict(raw: _Raw) -> tuple[str, str, tuple[str, ...]]:
     if not ended:
         return "skipped", raw.skips[0] if raw.skips else "", ()
     bad = [r for r in ended if r.status != "ok"]
-    flags = dict.fromkeys(flag for r in ended for flag in r.flags)
+    flags = dict.fromkeys(in_short(flag) for r in ended for flag in r.flags)
     condemned = next((r for r in bad if r.status in _NEVER_RANKED), None)
     if condemned or len(bad) * 2 > len(ended):
         worst = condemned or bad[-1]

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from inferometer.errors import ProtocolError
+from inferometer.interruption import Interruption
 
 _ENTRY = Path(__file__).parent / "worker" / "__main__.py"
 _MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exhaust the parent's memory
@@ -46,8 +47,18 @@ def child_environment(extra: Mapping[str, str], foreign: bool = False) -> dict[s
 class Child:
     """A process that answers JSON lines; use as a context manager, which ends it."""
 
-    def __init__(self, python: Path, environment: Mapping[str, str], log: Path) -> None:
-        """Start the worker entry under ``python``; OSError if the interpreter cannot be started."""
+    def __init__(
+        self,
+        python: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        interruption: Interruption | None = None,
+    ) -> None:
+        """Start the worker entry under ``python``; OSError if the interpreter cannot be started.
+
+        ``interruption`` ends `receive` in a thread that Ctrl-C does not reach.
+        """
+        self._interruption = interruption
         request_read, self._requests = os.pipe()
         self._answers, answer_write = os.pipe()
         self.log = log
@@ -91,13 +102,11 @@ class Child:
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """Return the next message, or None once the child has closed its end.
 
-        TimeoutError after ``timeout_s``; ProtocolError on a line that is no JSON object.
+        TimeoutError after ``timeout_s``; ProtocolError on a line that is no JSON object; KeyboardInterrupt if interrupted.
         """
         deadline = time.monotonic() + timeout_s
         while b"\n" not in self._pending:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or not select.select([self._answers], [], [], remaining)[0]:
-                raise TimeoutError
+            self._sleep(deadline - time.monotonic())
             chunk = os.read(self._answers, 1 << 20)
             if not chunk:
                 return None
@@ -106,6 +115,17 @@ class Child:
                 raise ProtocolError(f"worker wrote a line of over {_MESSAGE_LIMIT} bytes")
         line, _, self._pending = self._pending.partition(b"\n")
         return _parse(line)
+
+    def _sleep(self, timeout_s: float) -> None:
+        """Wait until there is something to read; TimeoutError if nothing comes, KeyboardInterrupt if interrupted."""
+        awaited = [self._answers]
+        if self._interruption:
+            awaited.append(self._interruption.fileno())
+        ready = select.select(awaited, [], [], timeout_s)[0] if timeout_s > 0 else []
+        if self._interruption:
+            self._interruption.check()
+        if not ready:
+            raise TimeoutError
 
     def is_computing(self, window_s: float = 0.5) -> bool:
         """Return whether the child's process tree uses the CPU now (tells a slow child from a hung one)."""

@@ -44,14 +44,20 @@ class LineObserver:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._countdown = Countdown()
+        self._at_once = False
 
     def preparing(self, text: str) -> None:
         """Print it."""
         self._print(text)
 
+    def at_once(self, devices: Sequence[str]) -> None:
+        """Print which devices."""
+        self._at_once = True
+        self._print(f"{', '.join(devices)}: measured at once")
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Print how many cells there are."""
-        self._countdown = Countdown(cells, nominal_s)
+        self._countdown = Countdown(cells, nominal_s, self._at_once)
         self._print(f"measuring {len(cells)} cells, {self._countdown.text()}")
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
@@ -70,40 +76,69 @@ class LineObserver:
 
 
 class BarObserver:
-    """A bar with the round, framework, batch size, phase and the time left."""
+    """A bar with the round, framework, batch size, phase and the time left; a bar a device where they are measured at once."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars = {"": _Bar(progress)}
+        self._progress.refresh()
+
+    def preparing(self, text: str) -> None:
+        """Print it above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
+    def at_once(self, devices: Sequence[str]) -> None:
+        """Make a bar for each device."""
+        self._bars.pop("").remove()
+        self._bars = {device: _Bar(self._progress) for device in devices}
+
+    def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
+        """Begin the bars."""
+        for device, bar in self._bars.items():
+            bar.begin(Countdown([cell for cell in cells if device in ("", cell.device)], nominal_s))
+        self._progress.refresh()
+
+    def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
+        """Redraw, before the phase begins to count."""
+        self._bar(cell).draw(f"{describe(cell, round_number)}: {phase}")
+        self._progress.refresh()
+
+    def cell_ended(self, record: Record) -> None:
+        """Advance; say a failure above the bars, so that it stays."""
+        text = f"{describe(record.cell, record.round)}: {ending(record)}"
+        bar = self._bar(record.cell)
+        bar.countdown.end(record)
+        bar.draw(text)
+        if record.status != "ok":
+            self.preparing(text)
+
+    def _bar(self, cell: Cell) -> _Bar:
+        return self._bars[cell.device if cell.device in self._bars else ""]
+
+
+class _Bar:
+    """One line of the display."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("preparing", total=None, left="")
-        self._countdown = Countdown()
-        self._progress.refresh()
+        self.countdown = Countdown()
 
-    def preparing(self, text: str) -> None:
-        """Print it above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False)
+    def begin(self, countdown: Countdown) -> None:
+        """Start to count."""
+        self.countdown = countdown
+        self.draw("measuring")
 
-    def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
-        """Begin the bar."""
-        self._countdown = Countdown(cells, nominal_s)
-        self._draw("measuring")
-
-    def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
-        """Redraw, before the phase begins to count."""
-        self._draw(f"{describe(cell, round_number)}: {phase}")
-
-    def cell_ended(self, record: Record) -> None:
-        """Advance; say a failure above the bar, so that it stays."""
-        self._countdown.end(record)
-        if record.status != "ok":
-            self.preparing(f"{describe(record.cell, record.round)}: {ending(record)}")
-
-    def _draw(self, text: str) -> None:
-        countdown = self._countdown
+    def draw(self, text: str) -> None:
+        """Say what goes on, how far it is and how long it will take; shown at the next refresh."""
         self._progress.update(
             self._task,
             description=text,
-            total=countdown.total,
-            completed=countdown.done,
-            left=countdown.text(),
+            total=self.countdown.total,
+            completed=self.countdown.done,
+            left=self.countdown.text(),
         )
-        self._progress.refresh()
+
+    def remove(self) -> None:
+        """Take the line away."""
+        self._progress.remove_task(self._task)

@@ -34,6 +34,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     protocol: Protocol = Protocol()
     python: dict[str, Path] = {}  # framework or environment -> the user's own interpreter
     accelerator: str = ""  # cpu, cuda12, cuda13; "": by device and driver
+    at_once: bool = False  # all devices at the same time; else in turn
     keep_trying: bool = False  # go on with larger batch sizes after one ran out of memory
     meters: tuple[str, ...] = ()  # terms of `energy.selection`; none: every meter of this machine
     powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one

@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from inferometer.assignments import Assignment, assign
+from inferometer.attendance import Attendance
 from inferometer.compilecache import CompileCache
 from inferometer.conversation import Conversation
 from inferometer.estimate import nominal_s
+from inferometer.interruption import Interruption
 from inferometer.messages import measure_message, open_message
 from inferometer.models.contract import PreparedModel
 from inferometer.observer import Observer
@@ -49,6 +51,8 @@ class Runner:
     watches: tuple[CellWatch, ...] = ()
     needs: Callable[[str], MeterNeeds] = lambda device: MeterNeeds()  # of the meters, by device
     compiled: CompileCache = field(default_factory=CompileCache)
+    attendance: Attendance = field(default_factory=Attendance)
+    interruption: Interruption | None = None  # what else than an exception may stop it
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
         """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
@@ -77,6 +81,8 @@ class Runner:
         """Measure an assignment's cells, in a new worker as often as one dies."""
         remaining = list(assignment.cells)
         while remaining:
+            if self.interruption:
+                self.interruption.check()
             remaining = _WorkerRun(self, assignment).measure(remaining)
 
     def _nominal_s(self, cell: Cell) -> float:
@@ -89,7 +95,9 @@ class Runner:
 
     def compile_folder(self, cell: Cell) -> Path:
         """Return where a cell's worker keeps compiled code for later rounds of this run."""
-        name = f"{cell.framework}-{cell.device}".replace(":", "_")  # code of one device says nothing of another
+        name = f"{cell.framework}-{cell.device}".replace(
+            ":", "_"
+        )  # code of one device says nothing of another
         return self.writer.path / "compile-cache" / name
 
     def open_message(self, cell: Cell) -> dict[str, Any]:
@@ -123,17 +131,19 @@ class _WorkerRun:
         """Measure cells until done or the worker dies; return those left for a new worker."""
         launch = self._runner.launch(cells[0])
         self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
+        log = self._runner.writer.path / self._log
         try:
-            child = Child(launch.python, launch.environment, self._runner.writer.path / self._log)
+            child = Child(launch.python, launch.environment, log, self._runner.interruption)
         except OSError as error:
             return self._end_all(cells, Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
-        with child:
+        with self._runner.attendance.worker(cells[0]), child:
             timeout_s = self._runner.request.protocol.timeout_s
             conversation = Conversation(child, timeout_s, self._runner.observer, self._round)
             try:
                 return self._converse(conversation, cells)
-            except KeyboardInterrupt:
-                self._end(conversation.cell or cells[0], Ending("interrupted", "stopped by the user"))
+            except KeyboardInterrupt as stop:
+                cause = str(stop) or "stopped by the user"
+                self._end(conversation.cell or cells[0], Ending("interrupted", cause))
                 raise
 
     def _converse(self, conversation: Conversation, cells: list[Cell]) -> list[Cell]:
@@ -172,9 +182,10 @@ class _WorkerRun:
         return []
 
     def _end(self, cell: Cell, ending: Ending) -> None:
-        self._runner.store(
-            msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record)
-        )
+        self._store(msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record))
+
+    def _store(self, record: Record) -> None:
+        self._runner.store(self._runner.attendance.told(record, self._clock.start_ns))
 
     def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
         """Store a measured cell; return the ending instead if the worker's facts are malformed."""
@@ -190,7 +201,7 @@ class _WorkerRun:
         record = _with_overhead(record, starts_worker)
         for watch in self._runner.watches:
             record = watch.end(record)
-        self._runner.store(record)
+        self._store(record)
         return None
 
     def _facts(self, cell: Cell, **facts: Any) -> dict[str, Any]:
@@ -209,11 +220,11 @@ class _CellClock:
 
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._start = time.monotonic()
+        self.start_ns = time.monotonic_ns()
 
     def elapsed_s(self) -> float:
         """Return seconds since the cell began."""
-        return time.monotonic() - self._start
+        return (time.monotonic_ns() - self.start_ns) / 1e9
 
 
 def _with_overhead(record: Record, starts_worker: bool) -> Record:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ class RunWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._cells = path / CELLS_FILE
+        self._lock = threading.Lock()  # a record half written by one thread looks torn to another
 
     @classmethod
     def create(cls, path: Path, info: RunInfo) -> RunWriter:
@@ -85,8 +87,10 @@ class RunWriter:
             raise _cannot_write(target, error) from error
 
     def append(self, record: Record) -> None:
-        """Add one ended cell and flush it to disk."""
-        self._append(msgspec.json.encode(record) + b"\n")
+        """Add one ended cell and flush it to disk; threads take turns."""
+        data = msgspec.json.encode(record) + b"\n"
+        with self._lock:
+            self._append(data)
 
     def withdraw(self) -> None:
         """Remove a run directory that holds no record, so that its name is free again."""
