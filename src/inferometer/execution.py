@@ -21,6 +21,7 @@ from inferometer.energy.selection import Selection
 from inferometer.errors import StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
+from inferometer.lanes import Lanes, at_once_text, devices_at_once
 from inferometer.launch import launch_worker
 from inferometer.machine import describe_machine, usable_cores
 from inferometer.metering import CellMeter
@@ -32,8 +33,9 @@ from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, from_builtins, to_builtins
 from inferometer.runner import Launch, Runner
+from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RunWriter, StoredRun, alone_in, read_run
-from inferometer.watch import MeterNeeds
+from inferometer.watch import CellWatch, MeterNeeds
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def prepare_run(request: RunRequest) -> Preparation:
     devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew
     request = msgspec.structs.replace(request, devices=devices)
     plan = make_plan(request, machine, gpu_reason)
-    threads = request.protocol.threads or usable_cores()
+    lanes = len(devices_at_once(request, plan)) or 1
+    threads = request.protocol.threads or max(usable_cores() // lanes, 1)
     if threads > machine.logical_cores:
         raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
     protocol = msgspec.structs.replace(request.protocol, threads=threads)
@@ -113,6 +116,7 @@ def _measure(
     info = msgspec.structs.replace(info, protocol=request.protocol, meters=session.describe())
     info = _as_begun(info, begun, writer.path) if begun else info
     writer.write_info(info)
+    meter = CellMeter(session)
     runner = Runner(
         request=request,
         plan=plan,
@@ -120,18 +124,29 @@ def _measure(
         launch=lambda cell: _launch(cell, preparation, provision),
         writer=writer,
         observer=observer,
-        watches=(
-            CellMeter(session),
-            *watch_gpus({cell.device for cell in plan.cells}, preparation.machine.gpus),
-        ),
+        watches=(meter,),
         needs=needs.__getitem__,
     )
     try:
-        runner.run(read_run(writer.path).missing)
+        _watching(runner, meter, preparation).run(read_run(writer.path).missing)
     finally:  # what is known of the meters only now: idle power, cost of reads
         writer.write_info(msgspec.structs.replace(info, meters=session.describe()))
         shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
     return read_run(writer.path)
+
+
+def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Runner | Lanes:
+    """Return what measures, the devices in turn or all at once, with the watches that it needs."""
+    machine, devices = preparation.machine, {cell.device for cell in preparation.plan.cells}
+    if not preparation.request.at_once:
+        return replace(runner, watches=(meter, *watch_gpus(devices, machine.gpus)))
+
+    def watches(device: str) -> tuple[CellWatch, ...]:
+        gpu = gpu_of(device, machine)
+        own = LaneMeter(meter, device, gpu.uuid if gpu else "", runner.attendance)
+        return (own, *watch_gpus({device}, machine.gpus))
+
+    return Lanes(runner=runner, watches=watches)
 
 
 def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
@@ -190,8 +205,14 @@ def _info(preparation: Preparation) -> RunInfo:
         machine=preparation.machine,
         cells=preparation.plan.cells,
         skips=preparation.plan.skips,
+        notes=_notes(preparation),
         request=to_builtins(preparation.request),
     )
+
+
+def _notes(preparation: Preparation) -> tuple[str, ...]:
+    devices = devices_at_once(preparation.request, preparation.plan)
+    return (at_once_text(devices, preparation.request.protocol.threads),) if devices else ()
 
 
 def _complete(info: RunInfo, provision: Provision, plan: Plan, model: PreparedModel) -> RunInfo:

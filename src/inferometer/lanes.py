@@ -16,6 +16,7 @@ from inferometer.plan import Plan
 from inferometer.records import Cell
 from inferometer.request import RunRequest
 from inferometer.runner import Runner
+from inferometer.units import counted
 from inferometer.watch import CellWatch
 
 
@@ -32,9 +33,12 @@ def devices_at_once(request: RunRequest, plan: Plan) -> tuple[str, ...]:
     return devices
 
 
-def described(devices: Sequence[str], threads: int) -> str:
-    """Return in one line what is measured at once, for the plan and the run's notes."""
-    return f"{' and '.join(devices)} are measured at once, with {threads} CPU threads each; host and bus are shared"
+def at_once_text(devices: Sequence[str], threads: int) -> str:
+    """Return what is measured at once in one line, for the plan and the run's notes."""
+    return (
+        f"{', '.join(devices)} are measured at once, {counted(threads, 'CPU thread')} for each worker; "
+        "they share processors, memory and bus"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

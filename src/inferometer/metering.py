@@ -20,6 +20,18 @@ class CellMeter:
         self._session = session
         self._worker = 0  # process number of the latest worker
         self._rested = 0  # and of the latest that was watched at rest
+        self._whole = self  # the run's, which rests at its end if anything was metered
+        self._metered = False
+
+    def part(self, device: str, uid: str) -> CellMeter:
+        """Return a meter of cells on ``device`` beside others (`Session.part`); this one begins and ends the run."""
+        part = CellMeter(self._session.part(device, uid))
+        part._whole = self
+        return part
+
+    def now_ns(self) -> int:
+        """Return the time on the meters' clock (CLOCK_MONOTONIC)."""
+        return self._session.sampler.clock.now_ns()
 
     def begin_run(self) -> None:
         """Start the sampler and watch the machine at rest."""
@@ -42,6 +54,7 @@ class CellMeter:
         ]
         if not spans:
             return record
+        self._whole._metered = True
         if self._rested != self._worker:
             self._rested = self._worker
             self._rest(_LOADED_S, "loaded")
@@ -52,7 +65,7 @@ class CellMeter:
     def end_run(self) -> None:
         """Watch the machine at rest again if anything was metered, and let go of the meters."""
         try:
-            if self._rested:
+            if self._metered:
                 self._rest(_IDLE_S, "after")
         finally:
             self._session.close()

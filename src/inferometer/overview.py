@@ -22,6 +22,7 @@ class Column:
 
 COLUMNS = (
     Column("batch", lambda s: str(s.cell.batch_size)),
+    Column("device", lambda s: s.cell.device),
     Column("framework", lambda s: _name(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
     Column("images/s", lambda s: _number(s.throughput)),
     Column("±95 %", lambda s: _half_width(s.throughput)),
@@ -68,9 +69,12 @@ def _mark(summary: CellSummary) -> str:
 
 
 def columns(results: Results, narrow: bool = False) -> list[Column]:
-    """Return the columns worth showing: energy only if any was metered, fewer on a narrow screen."""
-    metered = any(summary.energy_image for summary in results.summaries)
-    return [c for c in COLUMNS if not (narrow and c.optional) and (metered or c.title != "J/image")]
+    """Return the columns worth showing: energy if any was metered, devices if several, fewer on a narrow screen."""
+    worth = {
+        "J/image": any(summary.energy_image for summary in results.summaries),
+        "device": len({summary.cell.device for summary in results.summaries if summary.ranked}) > 1,
+    }
+    return [c for c in COLUMNS if not (narrow and c.optional) and worth.get(c.title, True)]
 
 
 def _number(estimate: Estimate | None, scale: float = 1.0) -> str:

@@ -42,3 +42,18 @@ def run(session, clock, until_s):
 def loops(start_s, length_s, count, images=64):
     edges = [round((start_s + i * length_s) * S) for i in range(count + 1)]
     return [(a, b, images) for a, b in itertools.pairwise(edges)]
+
+
+class LivingClock(SimulatedClock):
+    """Waiting reads the meters meanwhile, as the sampler's thread would."""
+
+    session = None
+
+    def wait(self, until_ns, wake):
+        if self.session is not None and not self.stepping:
+            self.stepping = True
+            run(self.session, self, until_ns / S)
+            self.stepping = False
+        return super().wait(until_ns, wake)
+
+    stepping = False

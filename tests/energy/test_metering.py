@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from simulation import GPU_COUNTER, GPU_FAULTS, S, run
+from simulation import GPU_COUNTER, GPU_FAULTS, LivingClock, S, run
 
 from inferometer.energy.readings import Device
 from inferometer.energy.sampler import STEADY_PACE_S
@@ -12,21 +12,6 @@ from inferometer.metering import CellMeter
 from inferometer.records import Cell, Loop, Record
 
 IDLE_W, LOADED_W, WORK_W, AFTER_W = 60.0, 90.0, 300.0, 64.0
-
-
-class LivingClock(SimulatedClock):
-    """Waiting reads the meters meanwhile, as the sampler's thread would."""
-
-    session = None
-
-    def wait(self, until_ns, wake):
-        if self.session is not None and not self.stepping:
-            self.stepping = True
-            run(self.session, self, until_ns / S)
-            self.stepping = False
-        return super().wait(until_ns, wake)
-
-    stepping = False
 
 
 class Bench:

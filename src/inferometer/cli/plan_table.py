@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich import box
 from rich.console import Console
@@ -11,12 +11,15 @@ from rich.table import Table
 from inferometer import units
 from inferometer.environments import is_built
 from inferometer.estimate import nominal_s
+from inferometer.lanes import at_once_text
 from inferometer.plan import Plan, Row
 from inferometer.records import Cell, Protocol
 
 
-def print_plan(plan: Plan, protocol: Protocol, console: Console | None = None) -> None:
-    """Print every cell with its estimate or its skip reason, and the whole run's estimate."""
+def print_plan(
+    plan: Plan, protocol: Protocol, console: Console | None = None, at_once: tuple[str, ...] = ()
+) -> None:
+    """Print every cell with its estimate or its skip reason, and the whole run's estimate; ``at_once``: which devices."""
     console = console or Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("framework", "precision", "device", "mode", "batch sizes", "plan"):
@@ -33,12 +36,21 @@ def print_plan(plan: Plan, protocol: Protocol, console: Console | None = None) -
     console.print(table)
     for name, text in {f"{row.label}": _environment(row) for row in plan.rows.values()}.items():
         console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
-    total_s = sum(times.values()) * protocol.rounds
+    if at_once:
+        console.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
+    total_s = _whole_s(times, at_once) * protocol.rounds
     text = (
         f"{len(plan.cells)} cells x {protocol.rounds} rounds, {len(plan.skips)} skipped; about {units.duration(total_s)}, "
         "a rough guess from MobileNetV3-Large's speed on two CPU cores"
     )
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _whole_s(times: Mapping[Cell, float], at_once: tuple[str, ...]) -> float:
+    """Return the seconds of a round: of the slowest device where they are measured at once."""
+    if not at_once:
+        return sum(times.values())
+    return max(sum(s for cell, s in times.items() if cell.device == device) for device in at_once)
 
 
 def _by_row(cells: Iterable[Cell]) -> dict[tuple[str, str, str, str], list[Cell]]:

@@ -16,6 +16,7 @@ from inferometer.api import default_out, make_request
 from inferometer.cli.energy import meter_option, powercap_option
 from inferometer.errors import UsageError
 from inferometer.execution import execute, prepare_run, resume
+from inferometer.lanes import devices_at_once
 from inferometer.models.contract import ModelRequest
 from inferometer.observer import Observer
 from inferometer.presets import PRESETS
@@ -79,6 +80,11 @@ def _names(value: str) -> tuple[str, ...]:
     show_default=True,
     help="cpu, cuda:N (as nvidia-smi counts), auto; several with commas.",
 )
+@click.option(
+    "--at-once",
+    is_flag=True,
+    help="Measure several devices at the same time, not in turn; every row says so.",
+)
 @click.option("--images", type=int, help="Images a loop.")
 @click.option("--loops", type=int, help="Loops a cell and round.")
 @click.option("--warmup", type=int, help="Batches before the loops.")
@@ -87,7 +93,11 @@ def _names(value: str) -> tuple[str, ...]:
     "--budget", "budget_s", type=float, help="Seconds after which a slow cell's loops end (0: never)."
 )
 @click.option("--timeout", "timeout_s", type=float, help="Seconds after which a cell is stopped.")
-@click.option("--threads", type=int, help="CPU threads of every framework.  [default: all usable cores]")
+@click.option(
+    "--threads",
+    type=int,
+    help="CPU threads of every framework.  [default: all usable cores; with --at-once shared evenly]",
+)
 @click.option("--seed", type=int, help="Of random weights, generated inputs and the order.")
 @click.option("--weights", default="random", show_default=True, help="random, imagenet, or a file.")
 @click.option(
@@ -149,7 +159,7 @@ def _refuse_other_options() -> None:
 
 def _request(
     *, model: str, preset: str, batch_sizes: str | None, frameworks: str, precisions: str, modes: str, device: str,
-    weights: str, images_from: tuple[Path, ...], inputs: Path | None, shapes: tuple[str, ...],
+    at_once: bool, weights: str, images_from: tuple[Path, ...], inputs: Path | None, shapes: tuple[str, ...],
     input_ranges: tuple[str, ...], trust_model: bool, pythons: tuple[str, ...], accelerator: str, keep_trying: bool,
     terms: tuple[str, ...], powercap: str | None, **protocol: Any,
 ) -> RunRequest:  # fmt: skip
@@ -171,6 +181,7 @@ def _request(
         precisions=_names(precisions),
         modes=_names(modes),
         devices=_names(device),
+        at_once=at_once,
         python={name: Path(path) for name, path in _pairs("--python", pythons).items()},
         accelerator=accelerator,
         keep_trying=keep_trying,
@@ -236,7 +247,8 @@ def _print_plan(request: RunRequest) -> None:
     from inferometer.cli.plan_table import print_plan
 
     preparation = prepare_run(request)
-    print_plan(preparation.plan, preparation.request.protocol)
+    at_once = devices_at_once(preparation.request, preparation.plan)
+    print_plan(preparation.plan, preparation.request.protocol, at_once=at_once)
 
 
 @click.command("show")

@@ -16,6 +16,12 @@ class IdleStretches:
         self._marked: dict[str, tuple[int, int]] = {}
         self._known: dict[tuple[str, int, int], float] = {}
 
+    def part(self, steady: Callable[[str, int, int], Joules]) -> IdleStretches:
+        """Return the stretches so far, to which others are added than to these."""
+        part = IdleStretches(steady)
+        part._marked = dict(self._marked)
+        return part
+
     def mark(self, start_ns: int, end_ns: int, label: str) -> None:
         """Add a stretch; a later one of the same label takes its place."""
         if end_ns > start_ns:

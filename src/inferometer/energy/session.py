@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,18 @@ class Session:
             return ""
         fitting = [a for a in self.absences if self._can_work(a.type)] or list(self.absences)
         return "no meter: " + ("; ".join(a.line for a in fitting) or "none is known for this device")
+
+    def part(self, device: str, uid: str) -> Session:
+        """Return a session for work on ``device`` beside work on others: the host's meters and, of the GPUs', only ``uid``.
+
+        This session, which must have been started, goes on reading them; the part's idle stretches are its own from now on.
+        """
+        own = {m.device.uid for m in self.meters if m.device.type != "gpu" or m.device.uid == uid}
+        part = copy.copy(self)
+        part.device = device
+        part.sampler = self.sampler.part(own)
+        part._idle = self._idle.part(part.steady)
+        return part
 
     def start(self) -> None:
         """Begin to sample."""
