@@ -27,6 +27,18 @@ def _backends(monkeypatch):
     monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left():
+    """Whatever happens, no worker and no lane outlives a run."""
+    before = set(_children(os.getpid()))
+    yield
+    assert set(_children(os.getpid())) <= before
+    for thread in threading.enumerate():
+        if thread.name.startswith("inferometer-cuda"):
+            thread.join(5)  # it has said its end, and returns
+            assert not thread.is_alive()
+
+
 def run_at_once(folder, *frameworks, watches=lambda device: (), of_run=(), writer=None, **kwargs):
     runner = fake_runner(folder, frameworks, devices=GPUS, watches=of_run, **kwargs)
     if writer:
@@ -108,21 +120,9 @@ def test_an_interrupt_in_one_lane_ends_both_and_the_rest_can_be_resumed(tmp_path
     assert ended["cuda:1"] == ["ok", "interrupted"]
     assert ended["cuda:0"] in (["ok", "interrupted"], ["interrupted"])
     assert {r.cause for r in run.records if r.status == "interrupted"} == {"stopped by the user"}
-    assert not _children(os.getpid())
     sound = [fake_framework("waiting"), fake_framework("stopped")]
     again = run_at_once(tmp_path, *sound, only=only, create=False)
     assert again.missing == ()
-    assert _lanes_alive() == []
-
-
-def _lanes_alive():
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        alive = [t.name for t in threading.enumerate() if t.name.startswith("inferometer-cuda")]
-        if not alive:
-            break
-        time.sleep(0.01)
-    return alive
 
 
 class FullDisk(RunWriter):
@@ -142,7 +142,6 @@ def test_a_disk_error_in_one_lane_ends_the_other_with_a_record(tmp_path):
     (record,) = read_run(tmp_path / "run").records
     assert (record.cell.device, record.status) == ("cuda:1", "interrupted")
     assert record.cause.startswith("stopped, since cuda:0 could not go on: cannot write")
-    assert not _children(os.getpid())
 
 
 class Watch:
