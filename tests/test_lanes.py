@@ -1,5 +1,6 @@
 """Several devices at once: real worker processes of a fake framework on two devices that this machine need not have."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -287,7 +288,8 @@ def _children(pid):
     """Return the children of every thread: a lane's thread is its workers' parent."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(p) for p in (task / "children").read_text().split()]
+        with contextlib.suppress(OSError):  # the thread ended meanwhile
+            found += [int(p) for p in (task / "children").read_text().split()]
     return found
 
 
