@@ -1,5 +1,6 @@
 import math
 
+import msgspec
 import pytest
 
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
@@ -49,6 +50,32 @@ def test_energy_by_hand():
     assert summary.power.source == "nvml counter"
     assert summary.power.high == pytest.approx(50.5, rel=1e-3)  # the meter's own 1 %
     assert summary.energy_time.high == pytest.approx(0.05 / 1000 * 1.01, rel=1e-3)
+
+
+def at_rest(energy, idle_w):
+    """Return the energy with its devices' power at rest known."""
+    devices = tuple(msgspec.structs.replace(device, idle_w=idle_w) for device in energy.devices)
+    return msgspec.structs.replace(energy, devices=devices)
+
+
+def test_energy_net_of_what_the_device_takes_at_rest():
+    (gross,) = rounds_of(cell(), [1000.0], power_w=50.0)
+    summary = only([msgspec.structs.replace(gross, energy=at_rest(gross.energy, 20.0))])
+    assert METRICS["idle_power"].of(summary).value == 20.0
+    assert summary.energy_net.value == pytest.approx(0.03)
+    width = summary.energy_image.high - summary.energy_image.value
+    assert summary.energy_net.high == pytest.approx(0.03 + width)
+    assert only([gross]).energy_net is None  # at rest: not known
+    all_of_it = msgspec.structs.replace(gross, energy=at_rest(gross.energy, 50.0))
+    assert only([all_of_it]).energy_net is None
+
+
+def test_energy_of_another_device_is_not_that_of_the_work():
+    (other,) = rounds_of(cell(), [1000.0], power_w=50.0)
+    absent = msgspec.structs.replace(other.energy, primary="", reason="no meter: nvml: no driver")
+    summary = only([msgspec.structs.replace(other, energy=absent)])
+    assert (summary.power, summary.energy_image) == (None, None)
+    assert summary.energy_reason == "no meter: nvml: no driver"
 
 
 def test_no_energy_says_why():
@@ -155,7 +182,8 @@ def test_modes_are_never_ranked_against_each_other():
 
 
 def test_every_metric_reads_a_full_summary():
-    summary = only(rounds_of(cell(), [1000.0, 1001.0], power_w=50.0))
+    records = rounds_of(cell(), [1000.0, 1001.0], power_w=50.0)
+    summary = only([msgspec.structs.replace(r, energy=at_rest(r.energy, 20.0)) for r in records])
     for metric in METRICS.values():
         estimate = metric.of(summary)
         assert estimate is not None and estimate.unit == metric.unit, metric.name

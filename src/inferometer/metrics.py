@@ -50,6 +50,12 @@ def _none(summary: CellSummary) -> Series | None:
     return None
 
 
+def _idle_power(summary: CellSummary) -> Estimate | None:
+    if summary.idle_w is None:
+        return None
+    return Estimate(summary.idle_w, None, None, "W", "rounds", summary.rounds)
+
+
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
@@ -89,6 +95,11 @@ _ALL = (
     Metric("p99", "Latency per batch, 99th percentile", "s", False, lambda s: s.p99, _series(("p99", 1)), duration),
     Metric("power", "Power", "W", False, lambda s: s.power, _series(("power", 1)), _watts),
     Metric("energy", "Energy per image", "J", False, lambda s: s.energy_image, _series(("energy_image", 1)), _joules),
+    Metric("idle_power", "Power at rest", "W", False, _idle_power, _none, _watts),
+    Metric(
+        "energy_net", "Energy per image, net of rest", "J", False,
+        lambda s: s.energy_net, _series(("energy_net", 1)), _joules,
+    ),
     Metric(
         "energy_time", "Energy x time per image", "J s", False,
         lambda s: s.energy_time, _series(("energy_image", 1), ("throughput", -1)), _joule_seconds,

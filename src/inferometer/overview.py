@@ -159,6 +159,9 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
         row[name] = estimate.value if estimate else None
         row[f"{name}_low"] = estimate.low if estimate else None
         row[f"{name}_high"] = estimate.high if estimate else None
+    energy = summary.energy_image or summary.power
+    row["energy_source"] = energy.source if energy else ""
+    row["energy_reason"] = summary.energy_reason
     if summary.parity:
         row["max_rel_error"] = summary.parity.max_rel
     return row

@@ -35,8 +35,8 @@ def table_command(
 ) -> int:
     """Print METRIC of any set of runs: rows batch size and framework, columns machines.
 
-    METRIC is one of throughput, latency, power, energy, energy_time, images_per_joule, images_per_watt, memory,
-    prepare_time, accuracy (also throughput_total, latency_batch, p50, p90, p99). RUN is a run directory or a folder of them.
+    METRIC is one of throughput, latency, power, energy, energy_net, energy_time, images_per_joule, images_per_watt, memory,
+    prepare_time, accuracy (also idle_power, throughput_total, latency_batch, p50, p90, p99). RUN is a run directory or a folder of them.
     """
     chosen = tables.metric_named(metric)
     results = results_of(runs)

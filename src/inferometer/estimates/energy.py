@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 
 from inferometer import stats
-from inferometer.estimates.quantity import Estimate, Good, Series, round_series
+from inferometer.estimates.quantity import Estimate, Good, Key, Series, round_series
 from inferometer.records import DeviceEnergy, Record
 
 
 def _primary(record: Record) -> DeviceEnergy | None:
-    """Return the energy of the device that did the work; None if nothing was metered."""
+    """Return the energy of the device that did the work; None if it was not metered, whatever others took meanwhile."""
     metered = record.energy
-    if metered is None or not metered.devices:
+    if metered is None or not metered.devices or (metered.reason and not metered.primary):
         return None
     return next((d for d in metered.devices if d.device_uid == metered.primary), metered.devices[0])
 
 
 def energy(good: Good) -> dict[str, Any]:
-    """Return power [W], idle power [W] and energy an image [J] of the primary device, or the reason why there is none."""
+    """Return power and idle power [W], and energy an image, gross and net of idle [J], of the primary device.
+
+    Or the reason why there is none.
+    """
     metered = [(key, device) for key, record in good if (device := _primary(record))]
     resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
     if not resolved:
@@ -43,7 +46,26 @@ def energy(good: Good) -> dict[str, Any]:
         each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
         fields["energy_image"] = _metered(joules / images, "J", each, meter, source)
         fields["_series"]["energy_image"] = each
+        fields |= _net(fields, resolved)
     return fields
+
+
+def _net(fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Any]:
+    """Return the energy an image [J] beyond what the device takes at rest; nothing if that is unknown or all of it.
+
+    Its interval is that of the gross energy: what is unsure of the power at rest is not in it.
+    """
+    if any(d.idle_w is None for _, d in resolved):
+        return {}
+    gross: Estimate = fields["energy_image"]
+    rest = sum((d.idle_w or 0.0) * d.seconds for _, d in resolved) / sum(d.images for _, d in resolved)
+    if gross.value <= rest:
+        return {}
+    low, high = (None if edge is None else edge - rest for edge in (gross.low, gross.high))
+    fields["_series"]["energy_net"] = round_series(
+        (key, ((d.energy_j or 0.0) - (d.idle_w or 0.0) * d.seconds) / d.images) for key, d in resolved
+    )
+    return {"energy_net": Estimate(gross.value - rest, low, high, "J", gross.source, gross.n)}
 
 
 def _metered(value: float, unit: str, series: Series, meter: float | None, source: str) -> Estimate:
