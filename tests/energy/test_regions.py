@@ -13,6 +13,7 @@ from inferometer.energy.regions import SETTLE_AT, Profile
 from inferometer.energy.results import COLUMNS
 from inferometer.energy.session import Session
 from inferometer.energy.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
+from inferometer.errors import UsageError
 
 
 class Bench:
@@ -91,6 +92,27 @@ def test_a_single_short_visit_is_unresolved_with_bounds(bench):
     assert gpu.low_j <= 2 <= gpu.high_j
     assert "too short" in gpu.reason
     assert bench.profile.results()["blink"].energy_j is None
+
+
+def test_a_visit_is_ended_once_and_by_what_begin_returned(bench):
+    visit = bench.profile.begin("once")
+    bench.pass_time(1)
+    bench.profile.end(visit)
+    with pytest.raises(UsageError, match="'once' has ended already"):
+        bench.profile.end(visit)
+    with pytest.raises(UsageError, match="end takes what begin returned, not 'once'"):
+        bench.profile.end("once")
+    assert bench.profile.results()["once"].seconds == pytest.approx(1, abs=0.1)
+
+
+def test_results_print_as_a_line_a_region(bench):
+    with bench.profile.region("whole"):
+        bench.pass_time(2)
+        with bench.profile.region("blink"):
+            bench.pass_time(0.02)
+    whole, blink = str(bench.profile.results()).splitlines()
+    assert whole.startswith("whole  1 visit, 2.0") and " J (" in whole and "; cpu" in whole
+    assert blink.startswith("blink  1 visit, 2") and "unresolved (" in blink and "too short" in blink
 
 
 @pytest.mark.parametrize("pause_s", [0, 0.0003, 0.005])

@@ -45,12 +45,13 @@ class Total:
     settled: dict[str, list[Joules]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Visit:
-    """A region being visited: give it to `Profile.end`."""
+    """A region being visited: give it to `Profile.end`, once."""
 
     total: Total
     start_ns: int
+    ended: bool = False
 
 
 class Profile:
@@ -89,10 +90,15 @@ class Profile:
             return self._totals.setdefault((thread, name if key is None else key), Total(name, thread))
 
     def end(self, visit: Visit) -> None:
-        """Leave a region."""
+        """Leave a region; UsageError if that was done, or if ``visit`` is not what `begin` returned."""
         end_ns = self.session.sampler.clock.now_ns()
         self.session.sampler.read_fast()
+        if not isinstance(visit, Visit):
+            raise UsageError(f"end takes what begin returned, not {visit!r}")
         with self._lock:
+            if visit.ended:
+                raise UsageError(f"this visit of region '{visit.total.name}' has ended already")
+            visit.ended = True
             visit.total.time_ns += end_ns - visit.start_ns
             visit.total.pending.append((visit.start_ns, end_ns, end_ns - visit.start_ns))
             full = len(visit.total.pending) >= visit.total.limit

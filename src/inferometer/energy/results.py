@@ -12,6 +12,7 @@ from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.records import DeviceEnergy
+from inferometer.units import duration, significant
 
 COLUMNS = (
     "thread", "region", "visits", "time_s", "device_name", "device_uid", "device_type", "meter", "source",
@@ -55,6 +56,11 @@ class Results:
                 return region
         raise KeyError(name)
 
+    def __str__(self) -> str:
+        """Return a line a region, with its devices' energy after it."""
+        width = max((len(region.name) for region in self.regions), default=0)
+        return "\n".join(_line(region, width) for region in self.regions)
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping a row with the keys `COLUMNS`; None where a value is not known."""
         return [row for region in self.regions for row in _rows(region)]
@@ -76,6 +82,20 @@ class Results:
         if path is not None:
             Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
         return text.getvalue()
+
+
+def _line(region: RegionEnergy, width: int) -> str:
+    visits = "1 visit" if region.visits == 1 else f"{region.visits} visits"
+    head = f"{region.name:{width}}  {visits}, {duration(region.seconds)}"
+    told = [f"{d.device_name}: {_energy_text(d)}" for d in region.devices] or [region.reason]
+    return f"{head}; {'; '.join(told)}"
+
+
+def _energy_text(device: DeviceEnergy) -> str:
+    if device.energy_j is None:
+        return f"{device.source} ({device.reason})"
+    low, high = (significant(edge or 0.0, 4) for edge in (device.low_j, device.high_j))
+    return f"{significant(device.energy_j, 4)} J ({low} to {high})"
 
 
 def _rows(region: RegionEnergy) -> Iterable[dict[str, Any]]:

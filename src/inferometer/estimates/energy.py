@@ -59,7 +59,7 @@ def _net(fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]]) -
         return {}
     gross: Estimate = fields["energy_image"]
     rest = sum((d.idle_w or 0.0) * d.seconds for _, d in resolved) / sum(d.images for _, d in resolved)
-    if gross.value <= rest:
+    if gross.value <= rest or (gross.low is not None and gross.low <= rest):  # cannot be told from rest
         return {}
     low, high = (None if edge is None else edge - rest for edge in (gross.low, gross.high))
     fields["_series"]["energy_net"] = round_series(

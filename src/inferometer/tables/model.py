@@ -181,6 +181,11 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
     if summary.status != "ok":
         return summary.status, summary.cause
     if metric.unit in ("W", "J", "J s", "images/J", "images/s/W"):
+        if summary.energy_image:  # net of the power at rest only is missing
+            return (
+                "unresolved",
+                "the energy cannot be told from that at rest, or the power at rest is not known",
+            )
         return summary.energy_reason.partition(":")[0] or "not metered", summary.energy_reason
     return "not known", ""
 
