@@ -122,8 +122,41 @@ def test_an_interrupt_in_one_lane_ends_both_and_the_rest_can_be_resumed(tmp_path
     assert ended["cuda:0"] in (["ok", "interrupted"], ["interrupted"])
     assert {r.cause for r in run.records if r.status == "interrupted"} == {"stopped by the user"}
     sound = [fake_framework("waiting"), fake_framework("stopped")]
-    again = run_at_once(tmp_path, *sound, only=only, create=False)
-    assert again.missing == ()
+    told = Told()
+    again = run_at_once(tmp_path, *sound, only=only, create=False, observer=told)
+    assert again.missing == () and told.devices == GPUS
+
+
+class SignalAt(SilentObserver):
+    """Sends this process a signal once both devices hang."""
+
+    def __init__(self):
+        self.waiting = set()
+
+    def cell_phase(self, cell, round_number, phase):
+        if (phase, cell.batch_size) == ("prepare", 4):
+            self.waiting.add(cell.device)
+            if self.waiting == set(GPUS):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("raised", "cause"), [(SystemExit, "stopped, since the run"), (KeyboardInterrupt, "stopped by")]
+)
+def test_a_programs_own_signal_handler_ends_the_lanes_before_it_is_heard(tmp_path, raised, cause):
+    def handler(*_):
+        raise raised
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(raised):
+            run_at_once(tmp_path, fake_framework(behaviour="hang", at=4), observer=SignalAt())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    ended = {(r.cell.device, r.status) for r in read_run(tmp_path / "run").records}
+    assert ended == {(device, status) for device in GPUS for status in ("ok", "interrupted")}
+    causes = [r.cause for r in read_run(tmp_path / "run").records if r.status == "interrupted"]
+    assert all(each.startswith(cause) for each in causes)
 
 
 class FullDisk(RunWriter):
@@ -208,6 +241,23 @@ def test_the_observer_is_told_one_thing_at_a_time(tmp_path):
     assert observer.devices == GPUS
     assert observer.ended == len(run.records) == 8
     assert {r.status for r in run.records} == {"ok"}
+
+
+def test_the_last_device_to_be_resumed_is_not_told_to_run_beside_others(tmp_path):
+    runner = fake_runner(tmp_path, [fake_framework()], devices=GPUS)
+    alone = [pair for pair in read_run(runner.writer.path).missing if pair[0].device == "cuda:0"]
+    runner.run(alone)
+    told = Told()
+    run = run_at_once(tmp_path, fake_framework(), create=False, observer=told)
+    assert told.devices == () and told.ended == 2
+    assert [(r.cell.device, r.flags) for r in run.records] == [(device, ()) for device in GPUS for _ in "ab"]
+
+
+def test_code_that_one_device_compiled_is_not_found_by_the_other(tmp_path):
+    run = run_at_once(tmp_path, fake_framework(compiles=True), request=fake_request(rounds=2))
+    assert {path.name for path in (run.path / "compile-cache").iterdir()} == {"fake-cuda_0", "fake-cuda_1"}
+    for records in by_device(run).values():
+        assert [r.prepare.cached for r in records] == [False, False, True, True]
 
 
 def test_records_of_many_threads_are_whole_lines(tmp_path):

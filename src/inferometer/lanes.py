@@ -57,7 +57,8 @@ class Lanes:
         KeyboardInterrupt after Ctrl-C; what made a lane fail, such as a StoreError, is raised once all lanes have ended.
         """
         devices = tuple(dict.fromkeys(cell.device for cell, _ in missing))
-        self.runner.observer.at_once(devices)
+        if len(devices) > 1:
+            self.runner.observer.at_once(devices)
         work = self.runner.assign(missing)
         with contextlib.ExitStack() as stack:
             interruption = stack.enter_context(Interruption())
@@ -117,9 +118,16 @@ def _run_all(lanes: Sequence[_Lane], interruption: Interruption) -> None:
     ended: SimpleQueue[_End] = SimpleQueue()
     for lane in lanes:
         _start(lane, ended)
-    ends = []
-    for _ in lanes:
-        ends.append(_next(ended, interruption))
+    ends: list[_End] = []
+    running = len(lanes)
+    while running:
+        try:
+            ends.append(ended.get())
+            running -= 1
+        except (
+            BaseException
+        ) as error:  # raised by a signal handler that is not ours: the lanes must end first
+            ends.append(_End("the run", error))
         if ends[-1].error is not None:
             interruption.ask(ends[-1].reason)
     failures = [end.error for end in ends if end.error is not None and end.is_failure]
@@ -133,11 +141,3 @@ def _start(lane: _Lane, ended: SimpleQueue[_End]) -> None:
         threading.Thread(target=lane.run, args=(ended,), name=f"inferometer-{lane.device}").start()
     except RuntimeError as error:  # the system gives no more threads
         ended.put(_End(lane.device, error))
-
-
-def _next(ended: SimpleQueue[_End], interruption: Interruption) -> _End:
-    while True:
-        try:
-            return ended.get()
-        except KeyboardInterrupt:  # of a handler that is not ours
-            interruption.ask("stopped by the user")
