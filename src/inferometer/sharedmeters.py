@@ -55,7 +55,7 @@ def undivided(energy: Energy, uid: str, others: Iterable[str]) -> Energy:
     if any(device.device_uid == uid for device in devices):
         return msgspec.structs.replace(energy, devices=devices)
     meters = ", ".join(dict.fromkeys(device.meter for device in devices))
-    return Energy(reason=energy.reason or f"no meter: {meters}: {reason}")
+    return Energy(devices, reason=energy.reason or f"no meter: {meters}: {reason}")
 
 
 def _shared(device: DeviceEnergy, reason: str) -> DeviceEnergy:
