@@ -184,6 +184,16 @@ def test_costly_reads_slow_the_pace_but_energies_stay_within_1_percent(processor
         assert device.low_j <= truth <= device.high_j
 
 
+def test_only_the_sampling_threads_own_time_slows_its_pace():
+    clock = SimulatedClock()
+    clock.cpu_ns = lambda: clock.time_ns // 2  # whoever reads without the thread is busy with other things
+    session = Session([SimulatedMeter(IDLE_THEN_WORK, clock, RAPL_COUNTER, RAPL_FAULTS)], clock=clock)
+    session.sampler._processors = 2
+    run(session, clock, 10)
+    (channel,) = session.sampler.channels.values()
+    assert channel.cost.reads == pytest.approx(100, rel=0.1)
+
+
 def test_memory_is_bounded_and_the_joules_stay_exact():
     track = Track(RAPL_COUNTER, limit=1000)
     for i in range(50_000):

@@ -143,8 +143,8 @@ def _slope(
 def bounds(anchors: Anchors, traits: Traits, start_ns: int, end_ns: int) -> tuple[float, float | None]:
     """Return the least and the most that the span can have taken; None: no update encloses it.
 
-    Joules at a moment lie between those of the latest update before it and those of the first after it, and cannot have
-    risen faster than the device's largest power since the former.
+    By a moment at least what any update showed must have been counted, and at most that; an update on the other side of the
+    moment is off by no more than the device's largest power over the time between.
     """
     at_start, at_end = (_joules_at(anchors, traits, moment) for moment in (start_ns, end_ns))
     if at_start[0] is None or at_end[1] is None:
@@ -157,13 +157,15 @@ def bounds(anchors: Anchors, traits: Traits, start_ns: int, end_ns: int) -> tupl
 
 def _joules_at(anchors: Anchors, traits: Traits, moment_ns: int) -> tuple[float | None, float | None]:
     """Return the least and the most joules counted by a moment; None where no update is before or after it."""
-    before = int(np.searchsorted(anchors.high_ns, moment_ns, "right")) - 1
-    after = int(np.searchsorted(anchors.low_ns, moment_ns, "left"))
-    low = float(anchors.energy_j[before]) if before >= 0 else None
-    high = float(anchors.energy_j[after]) if after < len(anchors) else None
-    if low is not None and high is not None:
-        elapsed_s = (moment_ns - int(anchors.low_ns[before])) / 1e9
-        high = min(high, low + traits.max_power_w * elapsed_s)
+    late_s = (
+        np.maximum(anchors.high_ns - moment_ns, 0) / 1e9
+    )  # an update may have come so long after the moment
+    early_s = np.maximum(moment_ns - anchors.low_ns, 0) / 1e9
+    low = high = None
+    if (late_s == 0).any():
+        low = float(np.max(anchors.energy_j - traits.max_power_w * late_s))
+    if (early_s == 0).any():
+        high = float(np.min(anchors.energy_j + traits.max_power_w * early_s))
     return low, high
 
 

@@ -173,7 +173,8 @@ def _unreadable(zone: Zone, error: OSError) -> Absence:
     if isinstance(error, PermissionError):
         remedy = f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last)"
         return Absence("rapl", kind, f"{path} cannot be read: {_CVE}", remedy, zone.uid)
-    return Absence("rapl", kind, f"{path} cannot be read: {error.strerror or error}", "", zone.uid)
+    reason = f"{path} cannot be read: {error.strerror}" if error.strerror else str(error)
+    return Absence("rapl", kind, reason, "", zone.uid)
 
 
 def _no_tree(root: Path) -> Absence:

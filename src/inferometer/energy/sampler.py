@@ -191,7 +191,8 @@ class Sampler:
             return
         due = min(polled, key=lambda c: c.next_ns)
         mark_ns, self._cpu_mark_ns = self._cpu_mark_ns, self.clock.cpu_ns()
-        if mark_ns:  # all that the thread used since the step before: waking, reading, planning
+        if mark_ns and threading.current_thread() is self._thread:
+            # all that the thread used since the step before: waking, reading, planning
             self._step_cpu_ns += 0.1 * (self._cpu_mark_ns - mark_ns - self._step_cpu_ns)
         with self._read_lock:
             for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
