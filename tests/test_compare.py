@@ -65,6 +65,28 @@ def test_other_hardware_model_and_threads_are_said():
     }
 
 
+def test_two_gpus_of_one_name_are_compared_each_with_itself():
+    def both(path, second):
+        return results(
+            {
+                cell(device="cuda:0"): [1000 * q for q in QUIET],
+                cell(device="cuda:1"): [second * q for q in QUIET],
+            },
+            path,
+            machine=pair,
+        )
+
+    pair = Machine(cpu="CPU 9", gpus=(Gpu(0, "GPU-0", "H100"), Gpu(1, "GPU-1", "H100")))
+    found = compare(both("a", 1000), both("b", 900))
+    assert verdicts(found) == {
+        "mobilenet onnxrt fp32 8 on cuda:0": "tie",
+        "mobilenet onnxrt fp32 8 on cuda:1": "worse",
+    }
+    alone = results({cell(device="cuda:1"): [900 * q for q in QUIET]}, "c", machine=pair)
+    reasons = {c.name: c.reason for c in compare(both("a", 1000), alone).changes}
+    assert reasons["mobilenet onnxrt fp32 8 on cuda:0"] == "only in A"
+
+
 def test_other_precision_and_lone_cells_are_said():
     ours = results({cell("tf"): [1000.0] * 3, cell("jax"): [1000.0] * 3})
     theirs = results({cell("tf", precision="fp16"): [1000.0] * 3}, "b")

@@ -17,7 +17,9 @@ from inferometer.summary import CellSummary, Results
 
 Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
 
-_Name = tuple[str, str, str, int, str]  # model, framework, precision, batch size, mode
+_Name = tuple[
+    str, str, str, int, str, str
+]  # model, framework, precision, batch size, mode, device ("": the only one)
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,12 @@ def compare(
     """Compare the cells of two results by name.
 
     ``frameworks``: compare this framework of A with that one of B (two rows of one run, then paired by round).
-    A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique.
+    A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique, and the device
+    where each side has one.
     """
-    ours, theirs = _named(first, frameworks and frameworks[0]), _named(second, frameworks and frameworks[1])
+    apart = max(len({s.cell.device for s in side.summaries}) for side in (first, second)) > 1
+    ours = _named(first, frameworks and frameworks[0], apart)
+    theirs = _named(second, frameworks and frameworks[1], apart)
     if frameworks:
         ours, theirs = _unframed(ours), _unframed(theirs)
     pairs = [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])]
@@ -83,18 +88,18 @@ def compare(
     return Comparison(metric, tuple(_adjust(_match_precisions(changes), metric)))
 
 
-def _named(results: Results, framework: str | None) -> dict[_Name, CellSummary]:
+def _named(results: Results, framework: str | None, apart: bool) -> dict[_Name, CellSummary]:
     chosen = [s for s in results.summaries if framework is None or s.cell.framework == framework]
-    plain = Counter(_name(s, short=True) for s in chosen)
-    return {_name(s, short=plain[_name(s, short=True)] == 1): s for s in chosen}
+    plain = Counter(_name(s, short=True, apart=apart) for s in chosen)
+    return {_name(s, short=plain[_name(s, short=True, apart=apart)] == 1, apart=apart): s for s in chosen}
 
 
-def _name(summary: CellSummary, *, short: bool) -> _Name:
+def _name(summary: CellSummary, *, short: bool, apart: bool) -> _Name:
     cell = summary.cell
     name, _, rest = cell.framework.partition("@")
     variant = rest.partition(":")[2]
     framework = (f"{name}:{variant}" if variant else name) if short else cell.framework
-    return cell.model, framework, cell.precision, cell.batch_size, cell.mode
+    return cell.model, framework, cell.precision, cell.batch_size, cell.mode, cell.device if apart else ""
 
 
 def _unframed(found: dict[_Name, CellSummary]) -> dict[_Name, CellSummary]:
@@ -199,10 +204,10 @@ class _Judge:
 
 
 def _label(name: _Name) -> str:
-    model, framework, precision, size, mode = name
-    return " ".join(
-        part for part in (model, framework, precision, str(size), "" if mode == "host" else mode) if part
-    )
+    model, framework, precision, size, mode, device = name
+    where = f"on {device}" if device else ""
+    parts = (model, framework, precision, str(size), "" if mode == "host" else mode, where)
+    return " ".join(part for part in parts if part)
 
 
 def other(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:
