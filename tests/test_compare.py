@@ -6,9 +6,10 @@ from click.testing import CliRunner
 
 from inferometer import changes
 from inferometer.cli.compare import compare_command
+from inferometer.cli.given import share
 from inferometer.compare import compare
 from inferometer.errors import UsageError
-from inferometer.records import Gpu, Machine, Record
+from inferometer.records import Actual, Gpu, Machine, Record
 from inferometer.store import RunWriter
 from inferometer.summary import METRICS, summarise
 from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
@@ -153,10 +154,55 @@ def test_drift_that_all_frameworks_share_is_no_change():
 
 
 def test_shares_are_read_and_refused():
-    assert changes.share("3%") == changes.share("0.03") == changes.share("3 %") == pytest.approx(0.03)
-    for text in ("", "x%", "-1%", "300%"):
-        with pytest.raises(UsageError, match="is no share"):
-            changes.share(text)
+    assert [share(text, "--x") for text in ("3%", "0.03", "3 %")] == pytest.approx([0.03] * 3)
+    for text in ("", "x%", "-1%", "300%", "100%"):
+        with pytest.raises(UsageError, match=r"--x .* is no share"):
+            share(text, "--x")
+    assert share("100%", "--x", whole=True) == 1.0
+
+
+def two_machines(path, slow=1.0):
+    boxes = [Machine(name=name, gpus=(Gpu(0, f"GPU-{name}", name),)) for name in ("A2", "V100")]
+    runs = [
+        run(rounds_of(cell(), [level * q for q in QUIET]), f"{path}{number}", machine=box)
+        for number, (box, level) in enumerate(zip(boxes, (1000.0, 2000.0 * slow), strict=True))
+    ]
+    return summarise(runs)
+
+
+def test_several_machines_pair_by_machine():
+    found = compare(two_machines("a"), two_machines("b", slow=0.9))
+    assert verdicts(found) == {"A2: mobilenet onnxrt fp32 8": "tie", "V100: mobilenet onnxrt fp32 8": "worse"}
+    lone = compare(two_machines("a"), matrix(path="b"))
+    assert set(verdicts(lone).values()) == {"not comparable"}
+
+
+def test_a_cell_held_twice_is_refused():
+    twice = summarise(
+        [
+            run([record(cell(), actual=Actual("cuda:0", "GPU-1", "fp32", 4, version))], version)
+            for version in ("1.0", "1.1")
+        ]
+    )
+    with pytest.raises(
+        UsageError, match=r"B holds .* twice, as 'mobilenet, onnxrt 1.0' and 'mobilenet, onnxrt 1.1'"
+    ):
+        compare(matrix(), twice)
+
+
+def test_an_unknown_framework_is_refused():
+    with pytest.raises(UsageError, match="unknown framework in B 'torsh'; did you mean 'torch'"):
+        compare(matrix(), matrix(), frameworks=("tf", "torsh"))
+
+
+def test_what_was_not_compared_is_told_by_reason():
+    found = compare(matrix(), results({cell("tf"): [1000.0, 1001.0, 999.0]}, "b"))
+    assert changes.incomparable(found) == [
+        "not comparable, only in A: mobilenet tf fp32 16, mobilenet onnxrt fp32 8, mobilenet onnxrt fp32 16, "
+        "mobilenet torch fp32 8, mobilenet torch fp32 16"
+    ]
+    text = changes.to_markdown(found)
+    assert text.count("| mobilenet") == 1 and "- not comparable, only in A" in text
 
 
 def stored(tmp_path, found):

@@ -10,7 +10,6 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.compare import Change, Comparison
-from inferometer.errors import UsageError
 from inferometer.metrics import Metric
 from inferometer.summary import CellSummary
 from inferometer.tables.markup import markdown_text
@@ -24,27 +23,8 @@ _STYLES = {
     "tie": "",
     "not comparable": "dim",
 }
+_NAMED_CELLS = 8  # so many are named in one line
 _SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "not comparable": ""}
-
-
-def share(text: str, *, whole: bool = False) -> float:
-    """Return "3%", "3 %" or "0.03" as 0.03; UsageError if it is none or not below 1 (``whole``: 1 is allowed)."""
-    plain = text.strip()
-    try:
-        value = float(plain.rstrip("% ")) / (100 if plain.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not (0 <= value < 1 or (whole and value == 1)):
-        raise UsageError(f"{text!r} is no share: give 3% or 0.03, at least 0 and below 100 %")
-    return value
-
-
-def two_names(text: str) -> tuple[str, str]:
-    """Return the two frameworks of "X,Y"."""
-    first, comma, second = (part.strip() for part in text.partition(","))
-    if not comma or not first or not second or "," in second:
-        raise UsageError(f"--frameworks {text!r}: give two, X,Y")
-    return first, second
 
 
 def word(change: Change, metric: Metric) -> str:
@@ -78,7 +58,8 @@ def differences(found: Comparison) -> list[str]:
     for change in found.changes:
         if change.first and change.second and change.first.actual and change.second.actual:
             ours, theirs = _versions(change.first), _versions(change.second)
-            for name in sorted({*ours, *theirs}):
+            common = {*ours} & {*theirs} if found.of_two_frameworks else {*ours, *theirs}
+            for name in sorted(common):
                 pair = (ours.get(name, "none"), theirs.get(name, "none"))
                 if pair[0] != pair[1]:
                     versions.setdefault(name, {})[pair] = None
@@ -88,11 +69,23 @@ def differences(found: Comparison) -> list[str]:
 def _versions(summary: CellSummary) -> dict[str, str]:
     assert summary.actual
     name = summary.cell.framework.partition("@")[0]
-    return (
-        {name: summary.actual.version} | dict(summary.actual.versions)
-        if summary.actual.version
-        else dict(summary.actual.versions)
-    )
+    own = {name: summary.actual.version} if summary.actual.version else {}
+    return own | dict(summary.actual.versions)
+
+
+def incomparable(found: Comparison) -> list[str]:
+    """Return a line a reason why cells were not compared: how many, and which."""
+    reasons: dict[str, list[str]] = {}
+    for change in found.changes:
+        if change.verdict == "not comparable":
+            reasons.setdefault(change.reason, []).append(change.name)
+    return [f"not comparable, {reason}: {_some(names)}" for reason, names in reasons.items()]
+
+
+def _some(names: list[str]) -> str:
+    if len(names) <= _NAMED_CELLS:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED_CELLS - 1])} and {len(names) - _NAMED_CELLS + 1} more"
 
 
 def headline(found: Comparison) -> str:
@@ -112,7 +105,8 @@ def _rows(found: Comparison) -> list[tuple[Change, str, str]]:
             f"{scale.show(estimate.value)} {scale.unit}" if estimate else (summary.status if summary else "")
         )
 
-    return [(change, show(change.first), show(change.second)) for change in found.changes]
+    compared = (change for change in found.changes if change.verdict != "not comparable")
+    return [(change, show(change.first), show(change.second)) for change in compared]
 
 
 def render(found: Comparison, console: Console) -> None:
@@ -130,24 +124,30 @@ def render(found: Comparison, console: Console) -> None:
             Text(verdict, style=_STYLES[change.verdict]), Text(change.reason or change.basis),
         )  # fmt: skip
     console.print(Text(headline(found), style="bold"))
-    console.print(grid)
+    if grid.row_count:
+        console.print(grid)
+    for line in incomparable(found):
+        console.print(Text(line, style=_STYLES["not comparable"]))
 
 
 def to_markdown(found: Comparison) -> str:
     """Return the comparison for a pull request."""
     lines = [f"**{headline(found)}**", "", *(f"- {markdown_text(line)}" for line in differences(found))]
-    lines += [
-        "",
-        f"| cell | A | B | {found.metric.name} B/A (95 %) | verdict | basis |",
-        "|---|---:|---:|---|---|---|",
-    ]
-    for change, first, second in _rows(found):
+    rows = _rows(found)
+    if rows:
+        lines += [
+            "",
+            f"| cell | A | B | {found.metric.name} B/A (95 %) | verdict | basis |",
+            "|---|---:|---:|---|---|---|",
+        ]
+    for change, first, second in rows:
         verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
         verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
-        lines.append(
-            f"| {markdown_text(change.name)} | {markdown_text(first)} | {markdown_text(second)} | {percent(change)} | {verdict} | {markdown_text(change.reason or change.basis)} |"
-        )
-    return "\n".join(lines) + "\n"
+        basis = markdown_text(change.reason or change.basis)
+        texts = (markdown_text(text) for text in (change.name, first, second))
+        lines.append(f"| {' | '.join(texts)} | {percent(change)} | {verdict} | {basis} |")
+    lines += ["", *(f"- {markdown_text(line)}" for line in incomparable(found))]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def to_json(found: Comparison) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from inferometer import drift, stats
+from inferometer.comparable import difference
+from inferometer.errors import UsageError, unknown
 from inferometer.estimates import PUBLISHED, WITHIN_ONE_PROCESS, Series
 from inferometer.metrics import METRICS, Metric
 from inferometer.ranking import UNKNOWN_NOISE, differences
@@ -17,9 +19,8 @@ from inferometer.summary import CellSummary, Results
 
 Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
 
-_Name = tuple[
-    str, str, str, int, str, str
-]  # model, framework, precision, batch size, mode, device ("": the only one)
+# machine ("": the only one), model, framework, precision, batch size, mode, device ("": the only one)
+_Name = tuple[str, str, str, str, int, str, str]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Comparison:
 
     metric: Metric
     changes: tuple[Change, ...]
+    of_two_frameworks: bool = False  # one of A against another of B
 
     @property
     def counts(self) -> Counter[str]:
@@ -74,36 +76,63 @@ def compare(
     """Compare the cells of two results by name.
 
     ``frameworks``: compare this framework of A with that one of B (two rows of one run, then paired by round).
-    A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique, and the device
-    where each side has one.
+    A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique. Machines and
+    devices tell cells apart where a side has several. UsageError for an unknown framework and a cell held twice.
     """
-    apart = max(len({s.cell.device for s in side.summaries}) for side in (first, second)) > 1
-    ours = _named(first, frameworks and frameworks[0], apart)
-    theirs = _named(second, frameworks and frameworks[1], apart)
+    apart = _Apart.of(first, second)
+    ours = _named(first, "A", apart, frameworks and frameworks[0])
+    theirs = _named(second, "B", apart, frameworks and frameworks[1])
     if frameworks:
         ours, theirs = _unframed(ours), _unframed(theirs)
     pairs = [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])]
     judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else ())
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
-    return Comparison(metric, tuple(_adjust(_match_precisions(changes), metric)))
+    matched = _match_precisions(changes, [name for name, _, _ in pairs])
+    return Comparison(metric, tuple(_adjust(matched, metric)), frameworks is not None)
 
 
-def _named(results: Results, framework: str | None, apart: bool) -> dict[_Name, CellSummary]:
+@dataclass(frozen=True)
+class _Apart:
+    """Whether machines and devices are part of a cell's name."""
+
+    machines: bool
+    devices: bool
+
+    @classmethod
+    def of(cls, *sides: Results) -> _Apart:
+        machines = [{m.fingerprint for m in side.machines.values()} for side in sides]
+        devices = [{s.cell.device for s in side.summaries} for side in sides]
+        return cls(max(map(len, machines)) > 1, max(map(len, devices)) > 1)
+
+
+def _named(results: Results, side: str, apart: _Apart, framework: str | None) -> dict[_Name, CellSummary]:
     chosen = [s for s in results.summaries if framework is None or s.cell.framework == framework]
-    plain = Counter(_name(s, short=True, apart=apart) for s in chosen)
-    return {_name(s, short=plain[_name(s, short=True, apart=apart)] == 1, apart=apart): s for s in chosen}
+    if framework is not None and not chosen:
+        raise unknown(f"framework in {side}", framework, {s.cell.framework for s in results.summaries})
+    plain = Counter(_name(s, apart, short=True) for s in chosen)
+    found: dict[_Name, CellSummary] = {}
+    for summary in chosen:
+        short = _name(summary, apart, short=True)
+        name = short if plain[short] == 1 else _name(summary, apart, short=False)
+        if name in found:
+            rows = " and ".join(f"'{s.model}, {s.row}'" for s in (found[name], summary))
+            raise UsageError(f"{side} holds {_label(name)} twice, as {rows}: give one of these runs alone")
+        found[name] = summary
+    return found
 
 
-def _name(summary: CellSummary, *, short: bool, apart: bool) -> _Name:
+def _name(summary: CellSummary, apart: _Apart, *, short: bool) -> _Name:
     cell = summary.cell
     name, _, rest = cell.framework.partition("@")
     variant = rest.partition(":")[2]
     framework = (f"{name}:{variant}" if variant else name) if short else cell.framework
-    return cell.model, framework, cell.precision, cell.batch_size, cell.mode, cell.device if apart else ""
+    machine = summary.machine if apart.machines else ""
+    device = cell.device if apart.devices else ""
+    return machine, cell.model, framework, cell.precision, cell.batch_size, cell.mode, device
 
 
 def _unframed(found: dict[_Name, CellSummary]) -> dict[_Name, CellSummary]:
-    return {(model, "", *rest): s for (model, _, *rest), s in found.items()}  # type: ignore[misc]
+    return {(machine, model, "", *rest): s for (machine, model, _, *rest), s in found.items()}  # type: ignore[misc]
 
 
 def _share_runs(first: Results, second: Results) -> bool:
@@ -147,7 +176,7 @@ class _Judge:
         label = _label(name)
         if a is None or b is None or machines is None:
             return Change(label, a, b, "not comparable", reason="only in A" if a else "only in B")
-        if reason := other(a, b, *machines):
+        if reason := difference(a, b, *machines):
             return Change(label, a, b, "not comparable", reason=reason)
         if a.status != "ok" or b.status != "ok":
             return _mishap(label, a, b)
@@ -204,46 +233,10 @@ class _Judge:
 
 
 def _label(name: _Name) -> str:
-    model, framework, precision, size, mode, device = name
+    machine, model, framework, precision, size, mode, device = name
     where = f"on {device}" if device else ""
     parts = (model, framework, precision, str(size), "" if mode == "host" else mode, where)
-    return " ".join(part for part in parts if part)
-
-
-def other(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:
-    """Return why two cells are of different things, or an empty text."""
-    if first.name != second.name:
-        return f"other machine: {first.name or 'unnamed'} / {second.name or 'unnamed'}"
-    if a.cell.device.startswith("cuda") or b.cell.device.startswith("cuda"):
-        ours, theirs = _gpu(first, a), _gpu(second, b)
-        if ours != theirs:
-            return f"other GPU: {ours} / {theirs}"
-    if (first.cpu, first.physical_cores) != (second.cpu, second.physical_cores):
-        return f"other CPU: {first.cpu}, {first.physical_cores} cores / {second.cpu}, {second.physical_cores} cores"
-    if first.usable_cores != second.usable_cores:
-        return f"other share of the CPU: {first.usable_cores} / {second.usable_cores} cores usable"
-    return _other_model(a, b)
-
-
-def _gpu(machine: Machine, summary: CellSummary) -> str:
-    from inferometer.pooling import device_name
-
-    return device_name(replace_name(machine), summary.cell.device)
-
-
-def replace_name(machine: Machine) -> Machine:
-    """Return the machine without its given name, so that its hardware shows."""
-    import msgspec
-
-    return msgspec.structs.replace(machine, name="")
-
-
-def _other_model(a: CellSummary, b: CellSummary) -> str:
-    if a.model_hash and b.model_hash and a.model_hash != b.model_hash:
-        return f"other model: {a.model_hash[:8]} / {b.model_hash[:8]}"
-    if a.actual and b.actual and a.actual.threads != b.actual.threads:
-        return f"other number of threads: {a.actual.threads} / {b.actual.threads}"
-    return ""
+    return (f"{machine}: " if machine else "") + " ".join(part for part in parts if part)
 
 
 def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
@@ -254,28 +247,25 @@ def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
     return Change(label, a, b, "not comparable", reason=f"A {a.status}, B {b.status}")
 
 
-def _match_precisions(changes: list[Change]) -> list[Change]:
+def _match_precisions(changes: Sequence[Change], names: Sequence[_Name]) -> list[Change]:
     """Say of cells found on one side only when the other side has them in another precision."""
-    lone = [c for c in changes if c.first is None or c.second is None]
+    rivals: dict[tuple[object, ...], dict[bool, str]] = {}  # all of the name but the precision; in A or not
+    for change, (*place, precision, size, mode, device) in zip(changes, names, strict=True):
+        if change.first is None or change.second is None:
+            rivals.setdefault((*place, size, mode, device), {}).setdefault(
+                change.first is not None, precision
+            )
     found = []
-    for change in changes:
-        cell = (change.first or change.second).cell if change in lone else None  # type: ignore[union-attr]
-        rivals = [
-            (o.first or o.second).cell.precision  # type: ignore[union-attr]
-            for o in lone
-            if cell and (o.first is None) != (change.first is None) and _but_precision(o, cell)
-        ]
-        if cell and rivals:
-            sides = (cell.precision, rivals[0]) if change.first else (rivals[0], cell.precision)
-            change = replace(change, reason=f"{change.reason}; other precision: {sides[0]} / {sides[1]}")  # noqa: PLW2901
-        found.append(change)
+    for change, (*place, precision, size, mode, device) in zip(changes, names, strict=True):
+        alone = change.first is None or change.second is None
+        rival = rivals[*place, size, mode, device].get(change.first is None) if alone else None
+        if rival:
+            sides = (precision, rival) if change.first else (rival, precision)
+            reason = f"{change.reason}; other precision: {sides[0]} / {sides[1]}"
+            found.append(replace(change, reason=reason))
+        else:
+            found.append(change)
     return found
-
-
-def _but_precision(change: Change, cell: object) -> bool:
-    other_cell = (change.first or change.second).cell  # type: ignore[union-attr]
-    names = ("model", "framework", "batch_size", "mode")
-    return all(getattr(other_cell, n) == getattr(cell, n) for n in names)
 
 
 def _adjust(changes: list[Change], metric: Metric) -> list[Change]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from inferometer.cli.given import console, results_of
+from inferometer.cli.given import console, results_of, share
+from inferometer.errors import UsageError
 
 
 @click.command("compare")
@@ -43,8 +44,8 @@ def compare_command(
     from inferometer import changes, tables
     from inferometer.compare import compare
 
-    limit = changes.share(fail_if_slower) if fail_if_slower is not None else None
-    pair = changes.two_names(frameworks) if frameworks else None
+    limit = share(fail_if_slower, "--fail-if-slower") if fail_if_slower is not None else None
+    pair = _two_names(frameworks) if frameworks else None
     found = compare(results_of((first,)), results_of((second,)), tables.metric_named(metric), pair)
     if format_ == "json":
         click.echo(changes.to_json(found), nl=False)
@@ -64,3 +65,11 @@ def compare_command(
     for change in worse:
         click.echo(f"inferometer: {changes.sentence(change, found.metric)}", err=True)
     return 3 if worse else 0
+
+
+def _two_names(text: str) -> tuple[str, str]:
+    """Return the two frameworks of "X,Y"."""
+    first, comma, second = (part.strip() for part in text.partition(","))
+    if not comma or not first or not second or "," in second:
+        raise UsageError(f"--frameworks {text!r}: give two, X,Y")
+    return first, second

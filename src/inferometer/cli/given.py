@@ -1,4 +1,4 @@
-"""What the commands that read runs share: their argument, its results, the console they print on."""
+"""What the commands that read runs have in common: their argument, its results, shares, the console they print on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from inferometer.errors import UsageError
 from inferometer.runs import read_runs
 from inferometer.summary import Results, summarise
 
@@ -22,3 +23,16 @@ def console() -> Console:
     """Return a console that wraps for a terminal only: what reads a pipe wants whole lines."""
     screen = Console()
     return screen if screen.is_terminal else Console(width=400)
+
+
+def share(text: str, option: str, *, whole: bool = False) -> float:
+    """Return "3%", "3 %" or "0.03" as 0.03; UsageError if it is none or not below 1 (``whole``: 1 is allowed)."""
+    plain = text.strip()
+    try:
+        value = float(plain.rstrip("% ")) / (100 if plain.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not (0 <= value < 1 or (whole and value == 1)):
+        limit = "at most 100 %, such as 99% or 0.99" if whole else "below 100 %, such as 3% or 0.03"
+        raise UsageError(f"{option} {text!r} is no share: give at least 0 and {limit}")
+    return value

@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from inferometer.cli.given import RUNS, console, results_of
+from inferometer.cli.given import RUNS, console, results_of, share
 from inferometer.errors import UsageError
 from inferometer.recommend import Objective
 from inferometer.request import parse_batch_sizes
@@ -54,19 +54,20 @@ def recommend_command(
     A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has any choice.
     """
     from inferometer import advice
-    from inferometer.changes import share
     from inferometer.recommend import Constraints, Prices, recommend
 
     latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
     energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")
     if min(price_per_kwh, price_per_hour) < 0 or not math.isfinite(price_per_kwh + price_per_hour):
-        raise UsageError("a price must not be negative")
+        raise UsageError(
+            f"--price-per-kwh {price_per_kwh:g} and --price-per-hour {price_per_hour:g}: a price is a number of at least 0"
+        )
     constraints = Constraints(
         max_latency_s=None if latency is None else latency / 1e3,
         max_power_w=power,
         max_energy_j=None if energy is None else energy / 1e3,
         max_memory_bytes=None if memory is None else memory * 1e9,
-        min_agreement=None if min_agreement is None else share(min_agreement, whole=True),
+        min_agreement=None if min_agreement is None else share(min_agreement, "--min-agreement", whole=True),
         batch_sizes=_sizes(batch_sizes),
     )
     prices = Prices(price_per_kwh, price_per_hour)

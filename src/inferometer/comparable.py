@@ -1,0 +1,37 @@
+"""Why two cells are of different things, so that their figures must not be compared (pure)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from inferometer.pooling import device_name
+from inferometer.records import Machine
+from inferometer.summary import CellSummary
+
+
+def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:
+    """Return why two cells are of different things, or an empty text."""
+    if first.name != second.name:
+        return f"other machine: {first.name or 'unnamed'} / {second.name or 'unnamed'}"
+    if a.cell.device.startswith("cuda") or b.cell.device.startswith("cuda"):
+        ours, theirs = _gpu(first, a), _gpu(second, b)
+        if ours != theirs:
+            return f"other GPU: {ours} / {theirs}"
+    if (first.cpu, first.physical_cores) != (second.cpu, second.physical_cores):
+        return f"other CPU: {first.cpu}, {first.physical_cores} cores / {second.cpu}, {second.physical_cores} cores"
+    if first.usable_cores != second.usable_cores:
+        return f"other share of the CPU: {first.usable_cores} / {second.usable_cores} cores usable"
+    return _other_model(a, b)
+
+
+def _gpu(machine: Machine, summary: CellSummary) -> str:
+    unnamed = msgspec.structs.replace(machine, name="")  # so that the hardware shows
+    return device_name(unnamed, summary.cell.device)
+
+
+def _other_model(a: CellSummary, b: CellSummary) -> str:
+    if a.model_hash and b.model_hash and a.model_hash != b.model_hash:
+        return f"other model: {a.model_hash[:8]} / {b.model_hash[:8]}"
+    if a.actual and b.actual and a.actual.threads != b.actual.threads:
+        return f"other number of threads: {a.actual.threads} / {b.actual.threads}"
+    return ""
