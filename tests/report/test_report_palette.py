@@ -64,3 +64,8 @@ def test_a_framework_keeps_its_colour_and_marker_at_every_precision():
     assert len({style.dash for style in styles}) == 4
     assert styles[0].plotly_symbol == "square"
     assert styles[1].plotly_symbol == "square-open"
+
+
+def test_what_was_measured_has_the_first_colours():
+    palette = Palette(["torch", "onnxrt"], ["onnxrt", "aaa-never-ran"])
+    assert palette.frameworks == ("onnxrt", "torch", "aaa-never-ran")

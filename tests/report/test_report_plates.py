@@ -91,6 +91,7 @@ def test_verdict_names_the_winner_and_its_margin_or_tie(results):
     assert first.fastest.summary is best
     assert first.fastest.head == f"{best.cell.framework} fp32 at batch size {best.cell.batch_size}"
     assert "images/s (" in first.fastest.value
+    assert "mJ an image (" in first.efficient.value and "% less than" in first.efficient.why
     assert "tie with" in first.fastest.why or "faster than the next framework" in first.fastest.why
 
 
@@ -119,3 +120,23 @@ def test_deployment_is_nearly_the_fastest_with_the_least_energy(results):
         else:
             assert chosen.energy_image.value == min(s.energy_image.value for s in near)
             assert "mJ an image" in verdict.deploy.value
+
+
+def test_panels_of_a_figure_share_their_kind_of_scale(results):
+    from inferometer.report.chart import Axis, Chart
+    from inferometer.report.plates import _same_scale
+
+    narrow, wide = (
+        Chart(key, key, "lines", Axis("x"), Axis("y", log=key == "wide"), ()) for key in ("narrow", "wide")
+    )
+    assert [chart.y.log for chart in _same_scale([narrow, wide], "y")] == [True, True]
+    assert [chart.y.log for chart in _same_scale([narrow], "y")] == [False]
+
+
+def test_remarks_that_differ_in_numbers_only_are_one():
+    from inferometer.report.alike import shape, spanned
+
+    texts = [f"warm-up cut at {n} of 50 batches by the budget of 6 s" for n in (7, 37, 13)]
+    assert len({shape(text) for text in texts}) == 1
+    assert spanned(texts) == "warm-up cut at 7 to 37 of 50 batches by the budget of 6 s"
+    assert shape("on GPU-cb72 8") != shape("on GPU-cb73 8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inferometer.findings.finding import Finding, by_size, listed, margin, percent, scopes, where
+from inferometer.findings.finding import Finding, at_sizes, by_size, margin, percent, scopes, where
 from inferometer.metrics import METRICS
 from inferometer.ranking import UNKNOWN_NOISE, standings
 from inferometer.summary import CellSummary, Results
@@ -61,12 +61,12 @@ def contradictions(results: Results) -> list[Finding]:
             cases.append((saving, loss, size, quick, thrifty))
         if cases:
             saving, loss, size, quick, thrifty = max(cases, key=lambda c: c[0])
-            sizes = listed([str(c[2]) for c in sorted(cases, key=lambda c: c[2])])
+            sizes = at_sizes([str(c[2]) for c in sorted(cases, key=lambda c: c[2])])
             show = METRICS["energy"].show
             found.append(
                 Finding(
                     "contradiction",
-                    f"On {where(results, scope)} the fastest is not the most frugal at batch size {sizes}; the widest gap is at {size}: "
+                    f"On {where(results, scope)} the fastest is not the most frugal at {sizes}; the widest gap is at {size}: "
                     f"{quick.row} is fastest, {thrifty.row} needs {percent(saving)} less energy an image "
                     f"({show(frugal[thrifty.key].value)} against {show(frugal[quick.key].value)}) at {percent(loss)} less throughput.",
                     *scope,

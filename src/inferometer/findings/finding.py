@@ -58,6 +58,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def at_sizes(words: Sequence[str]) -> str:
+    """Return "batch size 8" or "batch sizes 8, 16 and 32"."""
+    return f"batch size{'s' if len(words) > 1 else ''} {listed(words)}"
+
+
 def listed(words: Sequence[str]) -> str:
     """Return "a, b and c"."""
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)

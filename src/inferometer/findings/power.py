@@ -10,6 +10,8 @@ from inferometer.findings.finding import Finding, Scope, listed, where
 from inferometer.stats import Line
 from inferometer.summary import CellSummary, Results
 
+_LEAST_R2 = 0.5  # below it a line explains less than half of the power's variance
+
 
 def regressions(summaries: Sequence[CellSummary]) -> dict[tuple[Scope, str], Line]:
     """Return power [W] on throughput [images/s] over the batch sizes, by scope and row, where there are three or more."""
@@ -33,20 +35,20 @@ def slopes(results: Results) -> list[Finding]:
         fitted[scope].append((row, line))
     found = []
     for scope, lines in fitted.items():
-        if len(lines) < 2:
-            continue
         lines.sort(key=lambda pair: pair[1].slope)
-        words = [f"{row} {1e3 * line.slope:+.3g} (R2 {line.r2:.2f})" for row, line in lines]
-        weak = [row for row, line in lines if line.r2 < 0.5]
-        caution = (
-            f" R2 is below 0.5 for {listed(weak)}: there throughput says little about power." if weak else ""
+        ranked = [_slope(row, line) for row, line in lines if line.r2 >= _LEAST_R2]
+        weak = [_slope(row, line) for row, line in lines if line.r2 < _LEAST_R2]
+        if len(lines) < 2 or not ranked:
+            continue
+        text = (
+            f"On {where(results, scope)} power rises with throughput over the batch sizes by, in mW per image/s: "
+            f"{', '.join(ranked)}; less is better by the report's criterion."
         )
-        found.append(
-            Finding(
-                "slope",
-                f"On {where(results, scope)} power rises with throughput over the batch sizes by, in mW per image/s: "
-                f"{', '.join(words)}; less is better by the report's criterion.{caution}",
-                *scope,
-            )
-        )
+        if weak:
+            text += f" Not ranked, since throughput says little about power there: {listed(weak)}."
+        found.append(Finding("slope", text, *scope))
     return found
+
+
+def _slope(row: str, line: Line) -> str:
+    return f"{row} {1e3 * line.slope:+.3g} (R2 {line.r2:.2f})"

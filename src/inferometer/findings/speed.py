@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from inferometer.findings.finding import Finding, by_size, listed, margin, percent, scopes, where
+from inferometer.findings.finding import Finding, at_sizes, by_size, listed, margin, percent, scopes, where
 from inferometer.metrics import METRICS
 from inferometer.ranking import standings
 from inferometer.summary import Results
@@ -24,25 +24,25 @@ def winners(results: Results) -> list[Finding]:
                 continue
             lead = margin(places[ranked[0].key].value, places[ranked[1].key].value)
             if places[ranked[0].key].tie:
-                rivals = [s.row for s in ranked[1:] if places[s.key].tie]
-                tied.append(f"{size} ({ranked[0].row} and {listed(rivals)})")
+                rows = [ranked[0].row, *(s.row for s in ranked[1:] if places[s.key].tie)]
+                tied.append(f"{size} ({listed(rows)})")
             else:
                 clear[ranked[0].row].append((size, lead, ranked[1].row))
         parts = [_won(row, wins) for row, wins in clear.items()]
         if tied:
-            parts.append(f"no single winner at batch size {listed(tied)}")
+            parts.append(f"no single winner at {at_sizes(tied)}")
         if parts:
             found.append(Finding("winner", f"On {where(results, scope)} {'; '.join(parts)}.", *scope))
     return found
 
 
 def _won(row: str, wins: list[tuple[int, float, str]]) -> str:
-    sizes = listed([str(size) for size, _, _ in wins])
+    sizes = at_sizes([str(size) for size, _, _ in wins])
     least, most = min(wins, key=lambda w: w[1]), max(wins, key=lambda w: w[1])
     if len(wins) == 1:
-        return f"{row} is fastest at batch size {sizes}, {percent(least[1])} ahead of {least[2]}"
+        return f"{row} is fastest at {sizes}, {percent(least[1])} ahead of {least[2]}"
     return (
-        f"{row} is fastest at batch sizes {sizes}, {percent(least[1])} (over {least[2]} at {least[0]}) "
+        f"{row} is fastest at {sizes}, {percent(least[1])} (over {least[2]} at {least[0]}) "
         f"to {percent(most[1])} (over {most[2]} at {most[0]}) ahead"
     )
 

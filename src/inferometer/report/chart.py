@@ -84,6 +84,11 @@ class Chart:
         sizes = {point.batch_size for series in self.series for point in series.points}
         return tuple(sorted(sizes - {BEST}))
 
+    def place(self, batch_size: int) -> float:
+        """Return a batch size's place among all of the panel, 0 the smallest to 1 the largest."""
+        sizes = self.batch_sizes
+        return sizes.index(batch_size) / max(1, len(sizes) - 1)
+
 
 @dataclass(frozen=True)
 class Plate:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from inferometer.records import Machine
+from inferometer.report.alike import shape, spanned
 from inferometer.report.tracks import track
 from inferometer.store import StoredRun
 from inferometer.summary import CellSummary, Results
@@ -38,12 +40,15 @@ def _sizes(sizes: tuple[int, ...]) -> str:
 
 
 def flags(cells: Iterable[CellSummary]) -> tuple[tuple[str, str], ...]:
-    """Return what a reader must know about measured cells, each with how many cells it concerns."""
-    counts: dict[str, int] = {}
+    """Return what a reader must know about measured cells, each with how many cells it concerns.
+
+    Remarks that differ in one number only are one: "warm-up cut at 7 to 37 of 50 batches".
+    """
+    alike: dict[str, list[str]] = {}
     for cell in cells:
         for flag in cell.flags if cell.ranked else ():
-            counts[flag] = counts.get(flag, 0) + 1
-    return tuple((flag, counted(number, "cell")) for flag, number in sorted(counts.items()))
+            alike.setdefault(shape(flag), []).append(flag)
+    return tuple((spanned(found), counted(len(found), "cell")) for _, found in sorted(alike.items()))
 
 
 def machine_facts(machine: Machine) -> tuple[tuple[str, str], ...]:
@@ -93,13 +98,22 @@ def run_facts(run: StoredRun) -> tuple[str, ...]:
         records += f" (and {len(run.missing):,} still to come)"
     return (
         run.path.name,
-        info.created_at,
+        _moment(info.created_at),
         info.source,
         info.model.name,
         records,
         info.command,
         "; ".join(info.notes),
     )
+
+
+def _moment(text: str) -> str:
+    """Return an ISO time as people write it; any other text as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if moment.tzinfo else text
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inferometer.report.alike import shape, spanned
 from inferometer.report.palette import Palette
 from inferometer.report.tracks import track
 from inferometer.summary import CellSummary, Results
@@ -12,7 +13,7 @@ from inferometer.summary import CellSummary, Results
 
 @dataclass(frozen=True)
 class Failure:
-    """Cells that failed alike: those of one framework, precision, mode and cause."""
+    """Cells that failed alike: those of one framework, precision, mode and cause (but for its numbers)."""
 
     machines: tuple[str, ...]
     framework: str
@@ -30,15 +31,16 @@ def failures(results: Results, palette: Palette) -> tuple[Failure, ...]:
     groups: dict[tuple[str, ...], dict[str, list[CellSummary]]] = {}
     for s in results.summaries:
         if s.status != "ok":
-            key = (s.model, track(s), s.cell.precision, s.cell.mode, s.status, s.cause)
+            key = (s.model, track(s), s.cell.precision, s.cell.mode, s.status, shape(s.cause))
             groups.setdefault(key, {}).setdefault(s.machine, []).append(s)
     failed = []
-    for (_, framework, precision, mode, status, cause), by_machine in groups.items():
+    for (_, framework, precision, mode, status, _), by_machine in groups.items():
         alike: dict[tuple[int, ...], list[str]] = {}
         for machine, members in by_machine.items():
             sizes = tuple(sorted({s.cell.batch_size for s in members}))
             alike.setdefault(sizes, []).append(machine)
         for sizes, machines in alike.items():
+            cause = spanned([s.cause for machine in machines for s in by_machine[machine]])
             failed.append(
                 Failure(
                     tuple(machines), framework, palette.index(framework), precision, mode, sizes,

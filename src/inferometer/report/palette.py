@@ -81,10 +81,11 @@ def machine_symbols(machines: Sequence[str]) -> dict[str, str]:
 
 
 class Palette:
-    """The looks of a set of frameworks, in the order of their names."""
+    """The looks of a set of frameworks in the order of their names; ``others`` come after them."""
 
-    def __init__(self, frameworks: Iterable[str]) -> None:
-        self.frameworks = tuple(sorted(set(frameworks)))
+    def __init__(self, frameworks: Iterable[str], others: Iterable[str] = ()) -> None:
+        first = sorted(set(frameworks))
+        self.frameworks = (*first, *sorted(set(others) - set(first)))
         self._index = {name: index for index, name in enumerate(self.frameworks)}
 
     def index(self, framework: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def power_throughput(section: _Section) -> Plate:
             charts.append(Chart(f"power-throughput-{number}", machine, "fit", x, y, series))
     lead = (
         "Power of the device that did the work while it did it. Larger markers are larger batches; the line is the "
-        "least-squares fit of each framework. A flatter line means that more speed costs less power."
+        "least-squares fit of each framework, from three batch sizes on. A flatter line means that more speed costs less power."
     )
     return Plate(
         "power-throughput", "Power against throughput", lead, tuple(charts), _without(section, "power")
@@ -121,9 +121,8 @@ def by_batch_size(section: _Section, metric: str) -> Plate:
             x = Axis("Batch size", "", log=True, ticks=tuple(sizes))
             charts.append(Chart(f"{metric}-by-batch-{number}", machine, "lines", x, y, series))
     title = f"{METRICS[metric].title} against batch size"
-    return Plate(
-        f"{metric}-by-batch", title, _BY_BATCH_LEADS[metric], tuple(charts), _without(section, metric)
-    )
+    panels = _same_scale(charts, "y")
+    return Plate(f"{metric}-by-batch", title, _BY_BATCH_LEADS[metric], panels, _without(section, metric))
 
 
 _BY_BATCH_LEADS = {
@@ -201,7 +200,8 @@ def latency_distribution(section: _Section) -> Plate:
     omitted = _counted(
         (c.machine, "no single batches were recorded, only whole loops or means") for c in bare
     )
-    return Plate("latency-distribution", "Latency distribution", lead, tuple(charts), omitted)
+    panels = _same_scale(charts, "x")
+    return Plate("latency-distribution", "Latency distribution", lead, panels, omitted)
 
 
 def _boxes(cells: Sequence[CellSummary]) -> tuple[Point, ...]:
@@ -233,6 +233,14 @@ def _points(
 def _scaled(estimate: Estimate, factor: float) -> tuple[float, float | None, float | None]:
     low, high = (None if end is None else end * factor for end in (estimate.low, estimate.high))
     return estimate.value * factor, low, high
+
+
+def _same_scale(charts: Iterable[Chart], letter: str) -> tuple[Chart, ...]:
+    """Return panels whose axes are all logarithmic if one of them is, so that they can be compared."""
+    panels = tuple(charts)
+    log = any(getattr(chart, letter).log for chart in panels)
+    axes = [replace(getattr(chart, letter), log=log) for chart in panels]
+    return tuple(replace(chart, **{letter: axis}) for chart, axis in zip(panels, axes, strict=True))
 
 
 def _wide(values: Sequence[float]) -> bool:

@@ -115,7 +115,7 @@ def _panel(plate: Plate, chart: Chart, key: str, palette: Palette) -> PanelView:
                 palette.index(s.framework),
                 s.name,
                 palette.style(s.framework, s.precision),
-                f"R² {s.fit.r2:.2f}" if s.fit else "no line: fewer than 3 points",
+                f"R² {s.fit.r2:.2f}" if s.fit else "no line",
                 s.precision,
             )
             for s in chart.series

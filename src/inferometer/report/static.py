@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ DPI = 160
 _PANEL_INCHES = (6.4, 4.2)
 _ROW_INCHES = 0.24
 _FIT_LEGEND_COLUMNS = 3
+_KEY_INCHES, _CHARACTER_INCHES = 0.55, 0.072  # of a legend: marker and gaps, a letter of 8 pt
 _INK, _GRID = "#3c4248", "#e3e6e9"
 
 
@@ -116,7 +117,7 @@ def draw_plate(plate: Plate, palette: Palette) -> Any:
         axes.set_visible(False)
     figure.suptitle(plate.title, fontsize=12, fontweight="bold", color=_INK)
     if plate.charts[0].kind != "fit":
-        _legend(figure, grid[: len(plate.charts)], columns)
+        _legend(figure, grid[: len(plate.charts)])
     return figure
 
 
@@ -130,12 +131,17 @@ def _inches(plate: Plate, rows: int, columns: int) -> tuple[float, float]:
     elif kind == "fit":
         height += 0.17 * math.ceil(most / _FIT_LEGEND_COLUMNS)
     else:
-        keys = len({series.name for chart in plate.charts for series in chart.series})
-        below = 0.2 * math.ceil(keys / (4 * columns))
+        keys = {series.name for chart in plate.charts for series in chart.series}
+        below = 0.2 * math.ceil(len(keys) / _legend_columns(keys, width * columns))
     return width * columns, height * rows + 0.6 + below
 
 
-def _legend(figure: Any, grid: Sequence[Any], columns: int) -> None:
+def _legend_columns(names: Collection[str], inches: float) -> int:
+    """Return how many keys of a legend fit side by side."""
+    return max(1, int(inches / (_KEY_INCHES + _CHARACTER_INCHES * max(map(len, names), default=1))))
+
+
+def _legend(figure: Any, grid: Sequence[Any]) -> None:
     handles: dict[str, Any] = {}
     for axes in grid:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -145,7 +151,7 @@ def _legend(figure: Any, grid: Sequence[Any], columns: int) -> None:
             handles.values(),
             handles.keys(),
             loc="outside lower center",
-            ncols=4 * columns,
+            ncols=_legend_columns(handles, figure.get_figwidth()),
             frameon=False,
             fontsize=8,
         )
@@ -215,8 +221,15 @@ def _fit(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> Non
         xs, ys,
         xerr=_reach([(float(p.at), p.at_low, p.at_high) for p in points]),
         yerr=_reach([(p.value, p.low, p.high) for p in points]),
-        label=f"{series.name}  R² {series.fit.r2:.2f}" if series.fit else series.name, linestyle="none", elinewidth=0.8, capsize=1.5, **_looks(style),
+        color=style.light, linestyle="none", elinewidth=0.8, capsize=1.5,
     )  # fmt: skip
+    label = f"{series.name}  R² {series.fit.r2:.2f}" if series.fit else series.name
+    axes.plot([], [], label=label, linestyle="none", **_looks(style))
+    sizes = [(3.5 + 4.5 * chart.place(point.batch_size)) ** 2 for point in points]
+    face = _looks(style)["markerfacecolor"]
+    axes.scatter(
+        xs, ys, sizes, marker=MARKERS[style.symbol], facecolors=face, edgecolors=style.light, zorder=3
+    )
     if series.fit:
         first, last = min(xs), max(xs)
         steps = [first + (last - first) * step / 24 for step in range(25)]

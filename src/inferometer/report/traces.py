@@ -45,7 +45,7 @@ def fit(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
         "customdata": [
             [*interval, point.batch_size] for interval, point in zip(_intervals(points), points, strict=True)
         ],
-        "marker": _marker(style, size=[_size(point, chart) for point in points]),
+        "marker": _marker(style, size=[6 + 7 * chart.place(point.batch_size) for point in points]),
         "error_y": _errors(points, style.light),
         "error_x": _errors_at(points, style.light),
         "hovertemplate": f"<b>{name}</b><br>batch size %{{customdata[2]}}<br>"
@@ -68,12 +68,6 @@ def _fit_line(series: Series, style: Style, name: str, points: Sequence[Point]) 
         "hoverinfo": "skip",
         "showlegend": False,
     }
-
-
-def _size(point: Point, chart: Chart) -> float:
-    """Return a marker size that grows with the batch size, 6 to 13 px."""
-    sizes = chart.batch_sizes
-    return 6 + 7 * sizes.index(point.batch_size) / max(1, len(sizes) - 1)
 
 
 def dots(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:

@@ -13,6 +13,7 @@ from inferometer.ranking import chance
 from inferometer.report.tracks import track
 from inferometer.stats import ALPHA
 from inferometer.summary import METRICS, CellSummary, Estimate, Metric, Results
+from inferometer.tables.model import scale_of
 from inferometer.units import duration, significant
 
 NEARLY = 0.95  # share of the highest throughput that is nearly as good
@@ -59,7 +60,7 @@ def _verdict(machine: str, cells: Sequence[CellSummary]) -> Verdict:
             machine, None, None, no_fastest=f"None of {len(cells)} cells ended well; see Failed cells."
         )
     fastest = _win(ranked, METRICS["throughput"])
-    efficient = _win(ranked, METRICS["images_per_joule"])
+    efficient = _win(ranked, METRICS["energy"])
     reasons = dict.fromkeys(cell.energy_reason for cell in ranked if cell.energy_reason)
     reason = next(iter(reasons), "energy was not metered")
     unknown = "" if efficient else f"Not known: {reason}"
@@ -113,7 +114,7 @@ def _win(cells: Sequence[CellSummary], metric: Metric) -> Win | None:
     for cell, _ in known:
         if track(cell) != track(best):
             rivals.setdefault(track(cell), cell)
-    return Win(best, reading(estimate), _proportion(best, list(rivals.values()), metric))
+    return Win(best, reading(estimate, metric), _proportion(best, list(rivals.values()), metric))
 
 
 def _proportion(best: CellSummary, rivals: Sequence[CellSummary], metric: Metric) -> str:
@@ -126,8 +127,10 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], metric: Metric
         return f"A tie with {names}{more}: the difference is within the noise."
     ours, theirs = metric.of(best), metric.of(rivals[0])
     assert ours and theirs
-    word = "faster" if metric.name == "throughput" else "more images per joule"
-    return f"{_margin(ours.value / theirs.value)} {word} than the next framework, {describe(rivals[0])}."
+    rival = f"than the next framework, {describe(rivals[0])}"
+    if metric.name == "throughput":
+        return f"{_margin(ours.value / theirs.value)} faster {rival}."
+    return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
 
 
 def _tied(best: CellSummary, other: CellSummary, pairs: int, metric: Metric) -> bool:
@@ -143,9 +146,11 @@ def describe(cell: CellSummary) -> str:
     return f"{track(cell)} {cell.cell.precision} at batch size {cell.cell.batch_size}"
 
 
-def reading(estimate: Estimate) -> str:
+def reading(estimate: Estimate, metric: Metric) -> str:
     """Return an estimate with its unit and interval."""
-    text = f"{significant(estimate.value, 4)} {estimate.unit}"
+    scale = scale_of(metric, [estimate.value])
+    unit = f"{scale.unit} an image" if metric.name == "energy" else scale.unit
+    text = f"{scale.show(estimate.value)} {unit}"
     if estimate.low is None or estimate.high is None:
         return text
-    return f"{text} ({significant(estimate.low, 4)} to {significant(estimate.high, 4)})"
+    return f"{text} ({scale.show(estimate.low)} to {scale.show(estimate.high)})"

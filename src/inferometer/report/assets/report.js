@@ -7,6 +7,7 @@ const inferometer = (() => {
   };
   const PRINT_WIDTH = 660; // px that fit between the margins of A4
   const PRINT_HEIGHT = 310;
+  const TICK_WIDTH = 48; // px of a number below an axis
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)");
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -90,7 +91,7 @@ const inferometer = (() => {
       const box = plate.querySelector(`input[data-axis=${name[0]}]`);
       if (box && axis.type !== "category") {
         axis.type = box.checked ? "log" : "linear";
-        if (!axis.tickvals) axis.dtick = box.checked ? "D2" : undefined;
+        if (!axis.tickvals) axis.dtick = box.checked ? logTicks(name[0], data, plot) : undefined;
         axis.rangemode = box.checked ? "normal" : "tozero";
       }
     }
@@ -98,6 +99,15 @@ const inferometer = (() => {
     if (printing) Object.assign(layout, { width: PRINT_WIDTH, autosize: false });
     if (printing && layout.yaxis.type !== "category") layout.height = PRINT_HEIGHT;
     return layout;
+  }
+
+  // 1, 2, 5, 10 ... where there is room for so many numbers side by side, else powers of ten.
+  function logTicks(letter, data, plot) {
+    if (letter === "y") return "D2";
+    const values = data.filter((trace) => trace.visible).flatMap((trace) => trace.x.filter((x) => x > 0));
+    const decades = values.length ? Math.log10(Math.max(...values) / Math.min(...values)) : 0;
+    const room = printing ? PRINT_WIDTH : plot.clientWidth;
+    return decades > 1 && decades * 3 * TICK_WIDTH > 0.6 * room ? 1 : "D2";
   }
 
   // Rows of hidden frameworks close up.
