@@ -4,7 +4,7 @@ from click.testing import CliRunner
 from inferometer.cli.merge import merge_command
 from inferometer.errors import StoreError
 from inferometer.merge import merge, write
-from inferometer.records import Actual, Machine
+from inferometer.records import Actual, Gpu, Machine
 from inferometer.runs import find_runs, read_runs
 from inferometer.store import RunWriter, read_run
 from inferometer.summary import summarise
@@ -64,4 +64,17 @@ def test_command_writes_one_directory_a_machine(tmp_path):
     result = CliRunner().invoke(
         merge_command, [str(tmp_path), "--out", str(tmp_path / "m")], standalone_mode=False
     )
-    assert result.exception is None and "1 rounds, 1 cells, 1 records" in result.output
+    assert result.exception is None and "1 round, 1 cell, 1 record" in result.output
+
+
+def test_several_machines_get_a_directory_each_called_after_them(tmp_path):
+    gpus = [
+        Machine(cpu=f"CPU {n}", gpus=(Gpu(0, f"GPU-{n}", name),))
+        for n, name in enumerate(("A2", "A2", "TITAN X (Pascal)"))
+    ]
+    merged = merge(
+        [run([record(cell(), rate=number + 1.0)], f"r{number}", machine=m) for number, m in enumerate(gpus)]
+    )
+    assert [path.name for path, _, _ in write(merged, tmp_path)] == ["a2", "a2-2", "titan-x-pascal"]
+    with pytest.raises(StoreError, match="already holds a run"):
+        write(merged, tmp_path)

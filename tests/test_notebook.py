@@ -17,6 +17,7 @@ CELLS = (
     "result",
     "result.plot('throughput-by-batch')",
     "result.plot()",
+    "result.run.info.command",
     "result.to_pandas()[['framework', 'throughput', 'throughput_low']]",
 )
 
@@ -64,10 +65,15 @@ def test_one_figure_and_all_of_them(outputs):
 
 
 def test_a_frame_for_further_work(outputs):
-    (shown,) = outputs[4]
+    (shown,) = outputs[5]
     assert "throughput_low" in shown.data["text/html"]
 
 
 def test_a_notebook_stays_small(outputs):
     sizes = [len(str(o.get("data", ""))) for cell in outputs for o in cell]
     assert max(sizes) < 6e6 and sum(sizes) < 8e6, sizes  # plotly's script is there once
+
+
+def test_the_run_does_not_carry_the_kernels_own_arguments(outputs):
+    (shown,) = outputs[4]
+    assert shown.data["text/plain"] == "'inferometer.run(...)'"

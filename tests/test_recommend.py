@@ -9,7 +9,7 @@ from inferometer.recommend import Constraints, Prices, cost_per_million, option,
 from inferometer.records import Parity, Record
 from inferometer.store import RunWriter
 from inferometer.summary import summarise
-from simulated_runs import cell, rounds_of, run
+from simulated_runs import cell, record, rounds_of, run
 
 
 def sample():
@@ -121,3 +121,33 @@ def test_command(tmp_path):
 def test_wrong_arguments_are_one_line(tmp_path, arguments):
     error = call(tmp_path, *arguments).exception
     assert isinstance(error, UsageError) and "\n" not in str(error)
+
+
+def test_an_agreement_that_is_not_known_is_said_so():
+    wrong = Parity(True, 1e-3, 1e-3, 0.99, 0.9, 1e-2, 64)
+    (found,) = recommend(summarise([run([record(cell(), parity=wrong)])]), Constraints(min_agreement=0.995))
+    assert found.refused == (("agreement below 99.5 %", 1),)
+    assert found.nearest.endswith("agreement 90 %, limit 99.5 %")
+    unknown = summarise([run([record(cell(), parity=None)])])
+    (found,) = recommend(unknown, Constraints(min_agreement=0.99))
+    assert found.refused == (("agreement not known", 1),)
+
+
+def test_the_front_is_a_table_without_empty_columns():
+    from inferometer import advice
+
+    (found,) = recommend(sample())
+    titles, *rows = advice.front(found)
+    assert titles == (
+        "option",
+        "images/s",
+        "batch latency, p99 of a batch",
+        "W",
+        "mJ an image",
+        "cost of a million",
+    )
+    assert [row[0] for row in rows] == [o.name for o in found.front]
+    bare = summarise([run([record(cell("a", 8), rate=1000.0), record(cell("a", 64), rate=2000.0)])])
+    titles, *rows = advice.front(recommend(bare)[0])
+    assert titles == ("option", "images/s", "batch latency, p99 of a batch") and len(rows) == 2
+    assert "  | option | images/s |" in advice.to_markdown([found], Prices())

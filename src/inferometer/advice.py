@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.metrics import METRICS
@@ -66,12 +68,40 @@ def lines(advice: Advice, prices: Prices) -> list[tuple[str, str]]:
             )
     if len(advice.front) > 1:
         found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
-        found += [("option", f"{o.name}: {figures(o)}") for o in advice.front]
     if advice.refused:
         found.append(
             ("refused", "left out: " + ", ".join(f"{count} x {why}" for why, count in advice.refused))
         )
     return found
+
+
+def front(advice: Advice) -> list[tuple[str, ...]]:
+    """Return the Pareto front as a table: a row of titles, then a row an option; columns without any value left out."""
+    titles = (
+        "option",
+        "images/s",
+        f"batch latency, {_kinds(advice.front)}",
+        "W",
+        "mJ an image",
+        "cost of a million",
+    )
+    rows = [
+        (
+            o.name,
+            significant(o.throughput, 4),
+            duration(o.latency_s),
+            "" if o.power_w is None else significant(o.power_w, 3),
+            "" if o.energy_j is None else significant(1e3 * o.energy_j, 3),
+            "" if o.cost is None else significant(o.cost, 3),
+        )
+        for o in advice.front
+    ]
+    kept = [index for index in range(len(titles)) if any(row[index] for row in rows)]
+    return [tuple(row[index] for index in kept) for row in (titles, *rows)]
+
+
+def _kinds(options: Sequence[Option]) -> str:
+    return " or ".join(dict.fromkeys(o.latency_kind for o in options))
 
 
 def cost_note(prices: Prices) -> str:
@@ -81,16 +111,26 @@ def cost_note(prices: Prices) -> str:
 
 
 _STYLES = {"head": "bold", "choice": "green", "none": "red", "refused": "dim"}
-_INDENTS = {"head": "", "option": "    "}
 
 
 def render(found: Sequence[Advice], prices: Prices, console: Console) -> None:
     """Print the advice for every machine."""
     for advice in found:
         for kind, text in lines(advice, prices):
-            console.print(Text(_INDENTS.get(kind, "  ") + text, style=_STYLES.get(kind, "")))
+            console.print(Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, "")))
+            if kind == "front":
+                console.print(Padding(_grid(front(advice)), (0, 0, 0, 4), expand=False))
     if any(a.choice and a.choice.cost is not None for a in found):
         console.print(Text(cost_note(prices), style="dim"))
+
+
+def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for index, title in enumerate(rows[0]):
+        grid.add_column(Text(title), justify="right" if index else "left", no_wrap=not index)
+    for row in rows[1:]:
+        grid.add_row(*map(Text, row))
+    return grid
 
 
 def to_markdown(found: Sequence[Advice], prices: Prices) -> str:
@@ -99,7 +139,11 @@ def to_markdown(found: Sequence[Advice], prices: Prices) -> str:
     for advice in found:
         for kind, text in lines(advice, prices):
             flat = markdown_text(text)
-            out.append(f"\n**{flat}**\n" if kind == "head" else f"{'  ' if kind == 'option' else ''}- {flat}")
+            out.append(f"\n**{flat}**\n" if kind == "head" else f"- {flat}")
+            if kind == "front":
+                titles, *rows = (" | ".join(map(markdown_text, row)) for row in front(advice))
+                rule = "---|" + "---:|" * titles.count(" | ")
+                out += ["", f"  | {titles} |", f"  |{rule}", *(f"  | {row} |" for row in rows), ""]
     return "\n".join([*out, "", cost_note(prices)]).lstrip() + "\n"
 
 

@@ -196,11 +196,18 @@ def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launc
     return launch_worker(environment, gpu, preparation.request.protocol.threads)
 
 
+def _command() -> str:
+    """Return the command line, or what a program or a notebook called: its own arguments say nothing of the run."""
+    program = Path(sys.argv[0])
+    ours = program.stem == "inferometer" or program.parent.name == "inferometer"
+    return shlex.join(["inferometer", *sys.argv[1:]]) if ours else "inferometer.run(...)"
+
+
 def _info(preparation: Preparation) -> RunInfo:
     return RunInfo(
         tool=__version__,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=shlex.join(["inferometer", *sys.argv[1:]]),
+        command=_command(),
         protocol=preparation.request.protocol,
         machine=preparation.machine,
         cells=preparation.plan.cells,

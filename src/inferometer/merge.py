@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from inferometer.errors import StoreError
+from inferometer.placing import places
 from inferometer.records import Record, RunInfo
-from inferometer.store import RUN_FILE, RunWriter, StoredRun
+from inferometer.store import RunWriter, StoredRun
 
 Merged = tuple[RunInfo, list[Record]]
 
@@ -101,12 +101,9 @@ def _log(run: StoredRun, record: Record) -> str:
 
 
 def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]]:
-    """Write the runs: one to ``out`` itself, several to a directory each below it; return (path, info, records)."""
+    """Write the runs where `places` says; return (path, info, number of records) of each."""
     written = []
-    for number, (info, records) in enumerate(merged, 1):
-        path = out if len(merged) == 1 else out / f"run-{number}"
-        if (path / RUN_FILE).exists():
-            raise StoreError(f"{path} already holds a run; give another --out")
+    for path, (info, records) in zip(places([info for info, _ in merged], out), merged, strict=True):
         writer = RunWriter.create(path, info)
         for record in records:
             writer.append(record)

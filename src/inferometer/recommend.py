@@ -173,14 +173,12 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
     if constraints.min_agreement is not None:
         agreement = summary.accuracy.value if summary.accuracy else None
-        words = "agreement not known" if agreement is None else f"agreement {agreement:.4%}"
-        limits.append(
-            (
-                f"agreement below {constraints.min_agreement:.4%}",
-                words,
-                (agreement or 0) < constraints.min_agreement,
-            )
-        )
+        if agreement is None:
+            limits.append(("agreement not known", "agreement not known", True))
+        else:
+            least = constraints.min_agreement
+            words = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
+            limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
     if objective in ("energy", "cost") and found.energy_j is None:

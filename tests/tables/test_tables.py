@@ -172,4 +172,22 @@ def test_command_prints_every_format(tmp_path, format_):
         table_command, ["images-per-watt", str(tmp_path), "--format", format_], standalone_mode=False
     )
     assert result.exception is None
-    assert "onnxrt" in result.output
+    if format_ in ("csv", "json"):
+        assert "onnxrt" in result.output
+    else:
+        assert (
+            result.return_value == 1
+            and result.output.count("\n") == 1
+            and "no value: not metered" in result.output
+        )
+
+
+@pytest.mark.parametrize("format_", ["text", "md", "html", "latex"])
+def test_command_prints_a_table_in_every_format(tmp_path, format_):
+    stored = run([record(cell(), power_w=50.0)])
+    writer = RunWriter.create(tmp_path / "one", stored.info)
+    for item in stored.records:
+        writer.append(item)
+    arguments = ["images-per-watt", str(tmp_path), "--format", format_]
+    result = CliRunner().invoke(table_command, arguments, standalone_mode=False)
+    assert result.return_value == 0 and "onnxrt" in result.output and "20.0" in result.output

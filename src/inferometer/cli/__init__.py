@@ -74,6 +74,9 @@ def invoke(arguments: list[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except InferometerError as error:
         return _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:  # a command of commands, without one
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):

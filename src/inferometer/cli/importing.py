@@ -9,6 +9,7 @@ import click
 
 from inferometer import importing
 from inferometer.importing.longcsv import TARGETS, parse_mapping
+from inferometer.placing import slug
 
 _SHOWN = 20
 
@@ -67,7 +68,7 @@ def import_command(
         )
         return 1
     names = [info.machine.name for info, _ in imported.runs]
-    target = out or Path("runs") / ("import-" + (importing.slug(names[0]) if len(names) == 1 else "several"))
+    target = out or Path("runs") / ("import-" + (slug(names[0]) if len(names) == 1 else "several"))
     for path, (info, records) in zip(importing.write(imported, target), imported.runs, strict=True):
         loops = sum(len(record.loops) for record in records)
         click.echo(f"{path}: {info.machine.name}: {len(info.cells)} cells, {loops} loops")

@@ -8,6 +8,7 @@ import click
 
 from inferometer.cli.given import RUNS
 from inferometer.runs import read_runs
+from inferometer.units import counted
 
 
 @click.command("merge")
@@ -23,5 +24,7 @@ def merge_command(*, runs: tuple[Path, ...], out: Path) -> int:
     from inferometer.merge import merge, write
 
     for path, info, count in write(merge(read_runs(runs)), out):
-        click.echo(f"{path}: {info.protocol.rounds} rounds, {len(info.cells)} cells, {count} records")
+        click.echo(
+            f"{path}: {counted(info.protocol.rounds, 'round')}, {counted(len(info.cells), 'cell')}, {counted(count, 'record')}"
+        )
     return 0

@@ -10,6 +10,7 @@ from rich.text import Text
 from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
 from inferometer.records import RunInfo
 from inferometer.summary import Results
+from inferometer.units import counted
 
 _STYLES = {"best": "bold green", "tie": "green"}
 _WIDE = 96  # characters that all columns need
@@ -33,11 +34,12 @@ def print_overview(results: Results, console: Console | None = None) -> None:
 
 def _headline(info: RunInfo) -> str:
     machine, protocol = info.machine, info.protocol
-    gpus = "".join(f" and {gpu.name}" for gpu in machine.gpus)
-    return (
-        f"{info.model.name or 'model'} on {machine.cpu}{gpus}, {protocol.threads} threads; "
-        f"{protocol.images} images a loop, {protocol.rounds} rounds"
-    )
+    where = " and ".join(part for part in (machine.cpu, *(gpu.name for gpu in machine.gpus)) if part)
+    what = f"{info.model.name or 'model'} on {where or machine.name or 'an unnamed machine'}"
+    if info.source != "measured":
+        return f"{what}, {info.source}"
+    threads, rounds = counted(protocol.threads, "thread"), counted(protocol.rounds, "round")
+    return f"{what}, {threads}; {counted(protocol.images, 'image')} a loop, {rounds}"
 
 
 def _print(console: Console, line: str) -> None:

@@ -22,6 +22,7 @@ from inferometer.observer import Observer
 from inferometer.presets import PRESETS
 from inferometer.progress import shown_progress
 from inferometer.request import RunRequest
+from inferometer.runs import find_runs
 from inferometer.store import StoredRun, read_run
 
 
@@ -261,7 +262,12 @@ def show_command(directory: Path, form: str) -> None:
     from inferometer.overview import flat_rows
     from inferometer.summary import summarise
 
-    stored = read_run(directory)
+    runs = find_runs(directory)
+    if len(runs) > 1:
+        raise UsageError(
+            f"{directory} holds {len(runs)} runs: show one, {runs[0]} for instance, or use table or report"
+        )
+    stored = read_run(runs[0] if runs else directory)
     if form == "text":
         _print_table(stored)
         return

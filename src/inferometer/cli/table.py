@@ -37,13 +37,18 @@ def table_command(
 
     METRIC is one of throughput, latency, power, energy, energy_net, energy_time, images_per_joule, images_per_watt, memory,
     prepare_time, accuracy (also idle_power, throughput_total, latency_batch, p50, p90, p99). RUN is a run directory or a folder of them.
+    Exit status 1 if no cell has a value.
     """
     chosen = tables.metric_named(metric)
     results = results_of(runs)
     if format_ in ("csv", "json"):
         click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)
         return 0
-    built = tables.build(results, chosen, reference)
+    everything = tables.build(results, chosen, reference)
+    for table in everything:
+        if table.is_empty:
+            click.echo(f"inferometer: {table.title}: no value: {table.why_empty()}", err=True)
+    built = [table for table in everything if not table.is_empty]
     if format_ == "text":
         screen = console()
         for table in built:
@@ -55,4 +60,4 @@ def table_command(
             click.echo(tables.to_html(table, palette=palette, intervals=intervals))
         elif format_ == "latex":
             click.echo(tables.to_latex(table, palette=palette, intervals=intervals))
-    return 0
+    return 0 if built else 1

@@ -5,7 +5,6 @@ Nothing is dropped silently: every file and row that could not be used is named 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import inferometer
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
+from inferometer.placing import places
 from inferometer.records import Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.store import RUN_FILE, RunWriter
+from inferometer.store import RunWriter
 
 MAX_DEPTH = 4
 
@@ -62,22 +62,13 @@ def read(request: Request, command: str = "") -> Imported:
 
 
 def write(imported: Imported, out: Path) -> tuple[Path, ...]:
-    """Write the runs: one to ``out`` itself, several to a directory each below it."""
-    paths = []
-    for info, found in imported.runs:
-        path = out if len(imported.runs) == 1 else out / slug(info.machine.name)
-        if (path / RUN_FILE).exists():
-            raise StoreError(f"{path} already holds a run; give another --out")
+    """Write the runs where `places` says."""
+    paths = tuple(places([info for info, _ in imported.runs], out))
+    for path, (info, found) in zip(paths, imported.runs, strict=True):
         writer = RunWriter.create(path, info)
         for record in found:
             writer.append(record)
-        paths.append(path)
-    return tuple(paths)
-
-
-def slug(name: str) -> str:
-    """Return a name as a directory: "TITAN X (Pascal)" -> "titan-x-pascal"."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "machine"
+    return paths
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

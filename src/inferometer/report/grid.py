@@ -63,7 +63,7 @@ def grids(
     found: dict[tuple[str, str], list[TableView]] = {section: [] for section in results.sections}
     for name in SHOWN:
         for table in tables.build(results, METRICS[name], reference):
-            if any(cell and cell.estimate for row in table.rows for cell in row.cells):
+            if not table.is_empty:
                 number = results.sections.index((table.model, table.mode))
                 found[table.model, table.mode].append(_view(table, f"s{number}-table-{name}", palette))
     return found

@@ -24,7 +24,7 @@ def render_markdown(results: Results, *, title: str) -> str:
         parts += ["### Findings", "\n".join(found)]
     for name in METRICS_SHOWN:
         for table in build(results, METRICS[name]):
-            if any(cell and cell.estimate for row in table.rows for cell in row.cells):
+            if not table.is_empty:
                 parts.append(to_markdown(table))
     parts += ["### Runs", "\n".join(_runs(results))]
     return "\n\n".join(part.strip() for part in parts) + "\n"

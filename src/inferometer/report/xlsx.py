@@ -29,7 +29,7 @@ def write_workbook(
     book.remove(book.active)
     for name in metrics:
         for table in build(results, METRICS[name]):
-            if any(cell and cell.estimate for row in table.rows for cell in row.cells):
+            if not table.is_empty:
                 _sheet(book, table, palette)
     _findings(book, results)
     try:

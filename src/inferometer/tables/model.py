@@ -81,6 +81,18 @@ class Table:
     notes: tuple[str, ...]  # footnotes, numbered from 1
 
     @property
+    def is_empty(self) -> bool:
+        """Return whether no cell has a value."""
+        return not any(cell and cell.estimate for row in self.rows for cell in row.cells)
+
+    def why_empty(self) -> str:
+        """Return why cells have no value, each reason once: those of cells that ended well, if any did."""
+        cells = [cell for row in self.rows for cell in row.cells if cell and not cell.estimate]
+        cells = [cell for cell in cells if cell.summary.status == "ok"] or cells
+        reasons = dict.fromkeys(self.notes[cell.note - 1] if cell.note else cell.text for cell in cells)
+        return "; ".join(reasons) or "no cell at all"
+
+    @property
     def title(self) -> str:
         """Return the heading, with the unit."""
         return f"{self.metric.title} [{self.scale.unit}], {self.model}, {self.mode} mode"

@@ -1,0 +1,46 @@
+"""What the command line does with wrong or missing words."""
+
+import pytest
+
+from inferometer.cli import COMMANDS, invoke
+from simulated_runs import BOARDS, write_run
+
+
+@pytest.mark.parametrize("words", [[], ["env"]])
+def test_a_command_of_commands_alone_prints_its_help(words, capsys):
+    assert invoke(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Usage: inferometer") and len(error.splitlines()) > 5
+
+
+def test_every_command_has_help(capsys):
+    for name in COMMANDS:
+        assert invoke([name, "--help"]) == 0
+    assert capsys.readouterr().out.count("Usage: inferometer") == len(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tabel"], ["table"], ["table", "throughput"], ["table", "speed", "x"], ["table", "throughput", "nowhere"], ["show", "nowhere"],
+        ["report"], ["report", "nowhere"], ["compare", "nowhere"], ["compare", "nowhere", "nowhere"], ["merge", "nowhere"],
+        ["recommend", "nowhere"], ["import", "nowhere"], ["serve", "nowhere"], ["table", "throughput", "x", "--format", "pdf"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_wrong_word_is_one_line(words, capsys):
+    assert invoke(words) in (1, 2)
+    written = capsys.readouterr()
+    assert written.out == "" and written.err.startswith("inferometer: ") and written.err.count("\n") == 1
+
+
+def test_show_of_a_folder_of_runs_says_which_there_are(tmp_path, capsys):
+    for number in range(2):
+        write_run(
+            tmp_path / f"r{number}", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,)
+        )
+    assert invoke(["show", str(tmp_path)]) == 2
+    assert f"holds 2 runs: show one, {tmp_path / 'r0'}" in capsys.readouterr().err
+    (tmp_path / "r1" / "run.json").unlink()
+    assert invoke(["show", str(tmp_path)]) == 0
+    assert "NVIDIA A2" in capsys.readouterr().out
