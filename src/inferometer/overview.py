@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inferometer import units
+from inferometer.alike import told_once
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
 
 
@@ -103,8 +104,15 @@ def notes(results: Results) -> list[str]:
     )
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
-    flags = _grouped((flag, f"{_name(s)} at {s.cell.batch_size}") for s in summaries for flag in s.flags)
-    return lines + [f"{flag}: {', '.join(names)}" for flag, names in flags.items()]
+    flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
+    return lines + [f"{flag}: {_cells(found)}" for flag, found in told_once(flagged)]
+
+
+def _cells(found: Iterable[tuple[str, int]]) -> str:
+    sizes: dict[str, list[int]] = {}
+    for name, size in found:
+        sizes.setdefault(name, []).append(size)
+    return "; ".join(f"{name} at {', '.join(map(str, sorted(which)))}" for name, which in sizes.items())
 
 
 def skipped(results: Results) -> list[str]:

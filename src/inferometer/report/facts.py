@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from inferometer.alike import told_once
 from inferometer.records import Machine
-from inferometer.report.alike import shape, spanned
 from inferometer.report.tracks import track
 from inferometer.store import StoredRun
 from inferometer.summary import CellSummary, Results
@@ -40,15 +40,9 @@ def _sizes(sizes: tuple[int, ...]) -> str:
 
 
 def flags(cells: Iterable[CellSummary]) -> tuple[tuple[str, str], ...]:
-    """Return what a reader must know about measured cells, each with how many cells it concerns.
-
-    Remarks that differ in one number only are one: "warm-up cut at 7 to 37 of 50 batches".
-    """
-    alike: dict[str, list[str]] = {}
-    for cell in cells:
-        for flag in cell.flags if cell.ranked else ():
-            alike.setdefault(shape(flag), []).append(flag)
-    return tuple((spanned(found), counted(len(found), "cell")) for _, found in sorted(alike.items()))
+    """Return what a reader must know about measured cells, each with how many cells it concerns; those alike are one."""
+    flagged = ((flag, index) for index, cell in enumerate(cells) if cell.ranked for flag in cell.flags)
+    return tuple(sorted((flag, counted(len(found), "cell")) for flag, found in told_once(flagged)))
 
 
 def machine_facts(machine: Machine) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.report.alike import shape, spanned
+from inferometer.alike import shape, spanned
 from inferometer.report.palette import Palette
 from inferometer.report.tracks import track
 from inferometer.summary import CellSummary, Results
