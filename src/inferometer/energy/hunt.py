@@ -23,6 +23,7 @@ class UpdateHunt:
     _read_ns: float = 0.0  # how long a read takes
     _ahead: int = 1  # periods from the latest update to the one expected
     _first: tuple[float, int] = (0.0, 0)  # an early update and the number of periods since then
+    _latest_ns: float = 0.0  # the latest update seen
     _late: bool = False
 
     def after(self, previous: Reading | None, reading: Reading, pace_ns: float) -> float:
@@ -54,7 +55,7 @@ class UpdateHunt:
             return reading.t_after_ns + self.step_ns
         self.locked = True
         middle_ns = (previous.t_before_ns + reading.t_after_ns) / 2
-        self._first = (middle_ns, 0)
+        self._first, self._latest_ns = (middle_ns, 0), middle_ns
         return self._expect(middle_ns, reading.t_after_ns, pace_ns)
 
     def _before_due(self, previous: Reading, reading: Reading, pace_ns: float) -> float:
@@ -64,7 +65,7 @@ class UpdateHunt:
             return self.due_ns + self.slack_ns
         self._adapt(False)
         at_ns = reading.t_before_ns - self.slack_ns / 2
-        self._learn(at_ns)
+        self._learn(at_ns, reading.t_after_ns - previous.t_before_ns)
         return self._expect(at_ns, reading.t_after_ns, pace_ns)
 
     def _past_due(self, previous: Reading, reading: Reading, pace_ns: float) -> float:
@@ -73,7 +74,7 @@ class UpdateHunt:
             low_ns, high_ns = previous.t_before_ns, reading.t_after_ns
             at_ns = (low_ns + high_ns) / 2 if self._late else min(max(self.due_ns, low_ns), high_ns)
             self._adapt(not self._late)
-            self._learn(at_ns)
+            self._learn(at_ns, high_ns - low_ns)
             return self._expect(at_ns, reading.t_after_ns, pace_ns)
         self._late = True
         if self._ahead > 1 and reading.t_before_ns > self.due_ns + 3 * self.slack_ns:
@@ -91,9 +92,14 @@ class UpdateHunt:
         self.due_ns = update_ns + self._ahead * self.period_ns
         return max(self.due_ns - self.slack_ns - self._read_ns, now_ns)
 
-    def _learn(self, at_ns: float) -> None:
+    def _learn(self, at_ns: float, width_ns: float) -> None:
+        """Take an update's time, known within ``width_ns``, into the period; a read that was held up tells none."""
+        if width_ns > 0.9 * self.period_ns:
+            return
         start_ns, count = self._first
-        count += self._ahead
+        # by the time that passed: a read that was held up may have let more updates pass than were planned
+        count += max(round((at_ns - self._latest_ns) / self.period_ns), 1)
+        self._latest_ns = at_ns
         learned_ns = (at_ns - start_ns) / count
         if count >= 50 and abs(learned_ns / self.period_ns - 1) > 0.02:
             self.locked = False  # lost count of the updates: begin again
