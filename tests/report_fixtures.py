@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+SECTIONS = (
+    "Verdict",
+    "Tables",
+    "Figures",
+    "Findings",
+    "Failed cells",
+    "Method",
+    "Machines",
+    "Versions",
+    "Runs",
+)
+
 
 def summarised(folder):
     from inferometer.store import read_run

@@ -139,10 +139,10 @@ def run(
         preset=preset,
         batch_sizes=batch_sizes,
         protocol=protocol,
-        frameworks=_names(frameworks),
-        precisions=_names(precisions),
-        modes=_names(modes),
-        devices=_names(device),
+        frameworks=frameworks,
+        precisions=precisions,
+        modes=modes,
+        devices=device,
         at_once=at_once,
         python={name: Path(path) for name, path in (python or {}).items()},
         accelerator=accelerator,
@@ -206,7 +206,10 @@ def make_request(
     protocol: Mapping[str, Any],
     **fields: Any,
 ) -> RunRequest:
-    """Return the request: the preset's numbers, replaced by those of ``protocol`` that are not None."""
+    """Return the request: the preset's numbers, replaced by those of ``protocol`` that are not None.
+
+    ``fields`` are those of `RunRequest`; frameworks, precisions, modes and devices may be "a,b" or names.
+    """
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     chosen = PRESETS[preset]
@@ -220,7 +223,8 @@ def make_request(
             if isinstance(batch_sizes, str)
             else tuple(sorted(set(batch_sizes)))
         )
-    request = RunRequest(model=model, batch_sizes=sizes, protocol=numbers, **fields)
+    named = {name: _names(fields[name]) for name in _LISTS if name in fields}
+    request = RunRequest(model=model, batch_sizes=sizes, protocol=numbers, **(fields | named))
     request.check()
     return request
 
@@ -229,6 +233,9 @@ def default_out(request: RunRequest) -> Path:
     """Return a new directory name below ./inferometer-runs, by time and model."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     return Path("inferometer-runs") / f"{stamp}-{Path(request.model.model).stem}"
+
+
+_LISTS = ("frameworks", "precisions", "modes", "devices")
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:

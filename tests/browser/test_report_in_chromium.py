@@ -14,6 +14,7 @@ from inferometer.report.live import LiveFolder
 from inferometer.report.serve import open_server
 from inferometer.store import RunWriter
 from parts import missing
+from report_fixtures import SECTIONS
 
 pytestmark = pytest.mark.browser
 
@@ -230,17 +231,7 @@ def test_the_printed_page_is_complete(visit, report, results, tmp_path, scheme):
     text = subprocess.run(
         ["pdftotext", "-layout", tmp_path / "report.pdf", "-"], check=True, capture_output=True, text=True
     ).stdout
-    for heading in (
-        "Verdict",
-        "Tables",
-        "Figures",
-        "Findings",
-        "Failed cells",
-        "Method",
-        "Machines",
-        "Versions",
-        "Runs",
-    ):
+    for heading in SECTIONS:
         assert re.search(rf"^\W*{heading}$", text, re.MULTILINE), heading
     for table in ("Throughput", "Power", "Energy per image", "Peak memory"):
         assert re.search(rf"^\W*{table} ", text, re.MULTILINE), table

@@ -6,18 +6,7 @@ import pytest
 from inferometer.errors import StoreError
 from inferometer.report.html import plotly_source, render, write_report
 from inferometer.summary import summarise
-
-SECTIONS = (
-    "Verdict",
-    "Tables",
-    "Figures",
-    "Findings",
-    "Failed cells",
-    "Method",
-    "Machines",
-    "Versions",
-    "Runs",
-)
+from report_fixtures import SECTIONS
 
 
 @pytest.fixture(scope="module")

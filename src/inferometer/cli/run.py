@@ -57,10 +57,6 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     return ranges
 
 
-def _names(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 @click.command("run")
 @click.argument("model", default="mobilenet_v3_large")
 @click.option("--preset", default="standard", show_default=True, help=f"Protocol: {', '.join(PRESETS)}.")
@@ -178,10 +174,10 @@ def _request(
         preset=preset,
         batch_sizes=batch_sizes,
         protocol=protocol,
-        frameworks=_names(frameworks),
-        precisions=_names(precisions),
-        modes=_names(modes),
-        devices=_names(device),
+        frameworks=frameworks,
+        precisions=precisions,
+        modes=modes,
+        devices=device,
         at_once=at_once,
         python={name: Path(path) for name, path in _pairs("--python", pythons).items()},
         accelerator=accelerator,

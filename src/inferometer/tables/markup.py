@@ -6,7 +6,7 @@ import html
 
 from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import colour
-from inferometer.tables.text import MARKS, legend, mark_of
+from inferometer.tables.text import MARKS, footnotes, legend, mark_of
 
 _LATEX = str.maketrans(
     {
@@ -26,7 +26,7 @@ def to_markdown(table: Table, *, intervals: bool = True) -> str:
         cells = " | ".join(_md_cell(cell, intervals) for cell in row.cells)
         lines.append(f"| {row.batch_size} | {markdown_text(row.label)} | {cells} |")
     lines += ["", *(f"{markdown_text(line)}  " for line in legend(table, MARKS, intervals))]
-    lines += [f"[{number}] {markdown_text(note)}  " for number, note in enumerate(table.notes, 1)]
+    lines += [f"{markdown_text(note)}  " for note in footnotes(table)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -62,7 +62,7 @@ def to_html(table: Table, *, palette: str = "report", intervals: bool = True) ->
             previous = row.batch_size
         cells = "".join(_html_cell(cell, palette, intervals) for cell in row.cells)
         body.append(f'<tr>{start}<th scope="row">{html.escape(row.label)}</th>{cells}</tr>')
-    notes = [*legend(table, MARKS, intervals), *(f"[{n}] {note}" for n, note in enumerate(table.notes, 1))]
+    notes = [*legend(table, MARKS, intervals), *footnotes(table)]
     footer = "".join(f"<p>{html.escape(line)}</p>" for line in notes)
     return (
         f"<table>\n<caption>{html.escape(table.title)}</caption>\n"
@@ -105,7 +105,7 @@ def to_latex(table: Table, *, palette: str = "report", intervals: bool = True) -
         cells = [_tex_cell(cell, palette, intervals) for cell in row.cells]
         lines.append(" & ".join([size, _tex(row.label), *cells]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    notes = [*legend(table, MARKS, intervals), *(f"[{n}] {note}" for n, note in enumerate(table.notes, 1))]
+    notes = [*legend(table, MARKS, intervals), *footnotes(table)]
     lines += [rf"\par\footnotesize {_tex(note)}" for note in notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 

@@ -35,8 +35,8 @@ def render(table: Table, console: Console, *, palette: str = "report", intervals
     console.print(grid)
     for line in legend(table, marks, intervals):
         console.print(Text(line), style="dim")
-    for number, note in enumerate(table.notes, 1):
-        console.print(Text(f"[{number}] {note}"))
+    for note in footnotes(table):
+        console.print(Text(note))
 
 
 def _box(marks: dict[str, str]) -> Any:
@@ -67,6 +67,11 @@ def mark_of(cell: TableCell, marks: dict[str, str]) -> str:
     if cell.best:
         return marks["best"]
     return marks["tie"] if cell.tie else "\u00a0" if marks is MARKS else " "
+
+
+def footnotes(table: Table) -> list[str]:
+    """Return the table's notes with their numbers."""
+    return [f"[{number}] {note}" for number, note in enumerate(table.notes, 1)]
 
 
 def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
