@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from inferometer import units
-from inferometer.estimate import TimeLeft
 from inferometer.records import Cell, Record
+from inferometer.timeleft import TimeLeft
 
 
 class Countdown:

@@ -16,7 +16,6 @@ from inferometer.assignments import Assignment, assign
 from inferometer.attendance import Attendance
 from inferometer.compilecache import CompileCache
 from inferometer.conversation import Conversation
-from inferometer.estimate import nominal_s
 from inferometer.interruption import Interruption
 from inferometer.messages import measure_message, open_message
 from inferometer.models.contract import PreparedModel
@@ -27,6 +26,7 @@ from inferometer.process import Child
 from inferometer.records import Cell, Prepare, Record
 from inferometer.request import RunRequest
 from inferometer.store import RunWriter
+from inferometer.timeleft import nominal_s
 from inferometer.watch import CellWatch, MeterNeeds
 
 

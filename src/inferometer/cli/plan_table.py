@@ -10,10 +10,10 @@ from rich.table import Table
 
 from inferometer import units
 from inferometer.environments import is_built
-from inferometer.estimate import nominal_s
 from inferometer.lanes import at_once_text
 from inferometer.plan import Plan, Row
 from inferometer.records import Cell, Protocol
+from inferometer.timeleft import nominal_s
 
 
 def print_plan(

@@ -1,7 +1,7 @@
 """How long a run will still take."""
 
-from inferometer.estimate import TimeLeft
 from inferometer.records import Cell, Record
+from inferometer.timeleft import TimeLeft
 
 
 def cell(framework):
