@@ -53,7 +53,8 @@ def read(request: Request, command: str = "") -> Imported:
     _read_long(rest, request, machines, log)
     if not any(machines.values()):
         reasons = [*log.problems, *log.skipped]
-        hint = f": {reasons[0]}" if reasons else ""
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        hint = f": {reasons[0]}{more}" if reasons else ""
         raise UsageError(f"nothing to import in {', '.join(map(str, request.paths))}{hint}")
     runs = tuple(
         (_info(name, found, request, command, log), tuple(found)) for name, found in machines.items()
