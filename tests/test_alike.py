@@ -26,3 +26,10 @@ def test_digits_of_names_are_not_numbers():
         "GPU-22a is 3.5.2",
     ]
     assert [text for text, _ in told_once((note, 0) for note in notes)] == notes
+
+
+def test_a_list_of_numbers_is_no_number():
+    assert (
+        spanned(["f32[16,1,1000] of 1,200", "f32[64,1,1000] of 1,300"])
+        == "f32[16 to 64,1,1000] of 1,200 to 1,300"
+    )

@@ -9,7 +9,7 @@ from typing import TypeVar
 Who = TypeVar("Who", bound=Hashable)
 
 # numbers by themselves: not the digits of cuda:1, uint8, an identifier or a version
-_NUMBER = re.compile(r"(?<![\w:.\-])\d[\d,]*(?:\.\d+)?(?![\w:\-]|\.\d)")
+_NUMBER = re.compile(r"(?<![\w:.\-])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w:\-]|\.\d)")
 
 
 def shape(text: str) -> str:
