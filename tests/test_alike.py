@@ -1,6 +1,6 @@
 """Notes that differ in their numbers only."""
 
-from inferometer.alike import told_once
+from inferometer.alike import spanned, told_once
 
 
 def test_notes_of_the_same_words_are_told_once_with_the_range_of_each_number():
