@@ -1,4 +1,9 @@
-"""uint8 batches sent in pieces by several threads; JAX's own queues let copies and computation overlap."""
+"""uint8 batches sent in pieces by several threads, each before the batch ahead of it is computed on.
+
+XLA lets a copy to the device wait for all computing that was enqueued before it, since it may be given memory that this
+frees (`PjRtStreamExecutorClient`, allocation model "compute synchronized"). A batch that is sent after the one ahead was
+launched would be copied after that; sent before, it is copied meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ import numpy as np
 
 from inferometer.worker.backend import Batch, Outputs, Pipeline
 
-BUFFERS = 3  # one being sent, one computed on, one on its way back
+BUFFERS = 3  # one sent, two enqueued: while one is awaited, the device has another
 MOST_THREADS = (
     8  # device_put stages in pinned memory at one thread's speed, which a fast GPU outruns several times
 )
@@ -29,20 +34,30 @@ class PiecewisePipeline(Pipeline):
         self._infer = infer
         self._threads = max(1, min(MOST_THREADS, threads))
         self._pool = ThreadPoolExecutor(self._threads)
+        self._sent: Pieces | None = None
         self._flying: deque[list[Any]] = deque()
 
     def submit(self, batch: Batch) -> list[Outputs]:
-        """Deliver the oldest batch if all places are taken, then start on this one."""
-        ready = [self._deliver()] if len(self._flying) == BUFFERS else []
-        outputs = self._infer(self.send(batch))
-        for output in outputs:
-            output.copy_to_host_async()
-        self._flying.append(outputs)
+        """Deliver the oldest batch if all places are taken, send this one, and launch the one sent before it."""
+        ready = [self._deliver()] if len(self._flying) == BUFFERS - 1 else []
+        pieces = self.send(batch)
+        self._launch()
+        self._sent = pieces
         return ready
 
     def drain(self) -> list[Outputs]:
         """Deliver every batch, the oldest first."""
+        self._launch()
         return [self._deliver() for _ in range(len(self._flying))]
+
+    def _launch(self) -> None:
+        if self._sent is None:
+            return
+        outputs = self._infer(self._sent)
+        for output in outputs:
+            output.copy_to_host_async()
+        self._flying.append(outputs)
+        self._sent = None
 
     def _deliver(self) -> Outputs:
         return [np.asarray(output) for output in self._flying.popleft()]
