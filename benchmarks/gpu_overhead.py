@@ -37,17 +37,18 @@ def main() -> None:
     parser.add_argument("--batch-sizes", default="64,512")
     parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--loops", type=int, default=5)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of fresh processes")
+    parser.add_argument(
+        "--turns", type=int, default=2, help="turns of each pair at each batch size (ours compiles in each)"
+    )
+    parser.add_argument("--seconds", type=float, default=2.0, help="that a turn takes at least")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="gpu-overhead-"))
     python = {name: Path(path) for name, _, path in (item.partition("=") for item in arguments.python)}
     sizes = [int(size) for size in arguments.batch_sizes.split(",")]
-    protocol = Protocol(
-        images=arguments.images, warmup=arguments.warmup, loops=arguments.loops, threads=arguments.threads
-    )
+    protocol = Protocol(images=arguments.images, warmup=arguments.warmup, loops=1, threads=arguments.threads)
     results: list[Result] = []
     for name in arguments.only.split(","):
         try:
@@ -57,7 +58,9 @@ def main() -> None:
             continue
         results.append(Result(CONTESTS[name]))
         try:
-            for results[-1] in arena.turns(CONTESTS[name], arguments.pairs):
+            for results[-1] in arena.turns(
+                CONTESTS[name], arguments.pairs, arguments.turns, arguments.seconds
+            ):
                 print(report(results, arena, folder, "gpu-overhead"), flush=True)
         except KeyboardInterrupt:
             raise SystemExit(f"interrupted; what there was lies in {folder}") from None

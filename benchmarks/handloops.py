@@ -1,30 +1,39 @@
 """Hand-written loops, one a framework: what inferometer is held against. Nothing of inferometer is imported here.
 
-    PYTHON handloops.py LOOP --model PATH --inputs FILE.npz --batch-sizes 1,8 --images 512 --warmup 50 --loops 10 --threads 2
+    PYTHON handloops.py LOOP --model PATH --inputs FILE.npz --images 512 --warmup 10 --threads 2
 
-Prints one JSON line: images/s by batch size, and the version of the framework.
+Prints the framework's version as a line of JSON; then, for each line `BATCH_SIZE SECONDS` that it reads, images/s over
+whole passes of the images that take at least so long.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
+import sys
 import time
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("loop", choices=sorted(LOOPS))
-    for name in ("model", "inputs", "batch-sizes"):
+    for name in ("model", "inputs"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("images", "warmup", "loops", "threads"):
+    for name in ("images", "warmup", "threads"):
         parser.add_argument(f"--{name}", type=int, required=True)
     arguments = parser.parse_args()
-    sizes = [int(size) for size in arguments.batch_sizes.split(",")]
     version, measure = LOOPS[arguments.loop](arguments)
-    rates = {size: measure(size) for size in sizes}
-    print(json.dumps({"version": version, "throughput": rates}))
+    gc.disable()  # as timeit does: a collection looks through all of a framework's objects
+    answer({"version": version})
+    for line in sys.stdin:
+        size, arguments.seconds = int(line.split()[0]), float(line.split()[1])
+        answer({"throughput": measure(size)})
+
+
+def answer(value):
+    print(json.dumps(value), flush=True)
 
 
 def stack(arguments, layout):
@@ -48,7 +57,7 @@ def throughput(arguments, batches, run, finish=lambda: None):
         run(batches[index % len(batches)])
     finish()
     images = elapsed = 0
-    for _ in range(arguments.loops):
+    while elapsed < arguments.seconds:
         start = time.monotonic()
         for batch in batches:
             run(batch)

@@ -1,26 +1,38 @@
-"""Ours and a hand-written loop in turns (A B A B ...), each a fresh process under the same interpreter and variables."""
+"""Ours and a hand-written loop in turns: two fresh processes under the same interpreter and variables, one asleep while
+the other loops, a second or so each, in the order A B B A; then two fresh processes again.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
+import statistics
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from inferometer.cache import cache_folder
-from inferometer.execution import execute, prepare_run
+from inferometer.conversation import Conversation
+from inferometer.execution import prepare_run
 from inferometer.gpus import find_gpus
 from inferometer.launch import launch_worker
+from inferometer.messages import measure_message, open_message
 from inferometer.models.prepare import prepare
 from inferometer.observer import SilentObserver
+from inferometer.outcome import Ending
 from inferometer.plan import gpu_of
+from inferometer.process import Child
 from inferometer.provision import Provision
-from inferometer.records import Protocol, Record
+from inferometer.records import Cell, Protocol
 from inferometer.request import RunRequest
+from inferometer.watch import MeterNeeds
 
 HAND = Path(__file__).with_name("handloops.py")
 
@@ -37,26 +49,85 @@ class Contest:
 
 @dataclass
 class Result:
-    """Throughputs by batch size, one of each side a pair; and the fixed seconds of our cells."""
+    """Throughputs by batch size: for each pair of processes those of its turns; and the fixed seconds of our cells."""
 
     contest: Contest
-    ours: dict[int, list[float]] = field(default_factory=dict)
-    hand: dict[int, list[float]] = field(default_factory=dict)
+    ours: dict[int, list[list[float]]] = field(default_factory=dict)
+    hand: dict[int, list[list[float]]] = field(default_factory=dict)
     overhead_s: list[float] = field(default_factory=list)
     version: str = ""
     problem: str = ""
 
     def ratio(self, size: int) -> tuple[float, float, float]:
-        """Return the geometric mean of ours over hand by pair, with a 95 % t-interval (nan below two pairs)."""
+        """Return the geometric mean of ours over hand, with a 95 % t-interval over the pairs of processes (nan below two)."""
         from scipy.stats import t
 
-        logs = [math.log(a / b) for a, b in zip(self.ours[size], self.hand[size], strict=True)]
+        logs = [_log_ratio(*sides) for sides in zip(self.ours[size], self.hand[size], strict=True)]
         mean = sum(logs) / len(logs)
         if len(logs) < 2:
             return math.exp(mean), math.nan, math.nan
         deviation = math.sqrt(sum((x - mean) ** 2 for x in logs) / (len(logs) - 1))
         reach = float(t.ppf(0.975, len(logs) - 1)) * deviation / math.sqrt(len(logs))
         return math.exp(mean), math.exp(mean - reach), math.exp(mean + reach)
+
+
+def _log_ratio(ours: list[float], hand: list[float]) -> float:
+    """Return the median over turns, which a neighbour's burst in one of them does not move."""
+    return statistics.median(math.log(a / b) for a, b in zip(ours, hand, strict=True))
+
+
+class Ours:
+    """inferometer's worker, asked as the runner asks it."""
+
+    def __init__(
+        self, child: Child, opening: Cell, open_request: dict[str, Any], request: RunRequest
+    ) -> None:
+        self._conversation = Conversation(child, request.protocol.timeout_s, SilentObserver(), 0)
+        self._request = request
+        self._answer(opening, open_request)
+
+    def turn(self, cell: Cell, seconds: float) -> tuple[float, float]:
+        """Return images/s of at least so many seconds, and the seconds that were neither preparation nor loops."""
+        start = time.monotonic()
+        answer = self._answer(cell, measure_message(cell, self._request, MeterNeeds(seconds)))
+        elapsed_s = time.monotonic() - start
+        loops_s = sum(loop["elapsed_s"] for loop in answer["loops"])
+        prepare = answer["prepare"]
+        known_s = loops_s + sum(prepare[name] for name in ("compile_s", "first_run_s", "warmup_s"))
+        return answer["images"] * len(answer["loops"]) / loops_s, elapsed_s - known_s
+
+    def _answer(self, cell: Cell, message: dict[str, Any]) -> dict[str, Any]:
+        answer = self._conversation.ask(cell, message)
+        if isinstance(answer, Ending):
+            raise RuntimeError(f"{cell.key}: {answer.status}: {answer.cause}")
+        if answer.get("status", "ok") != "ok":
+            raise RuntimeError(f"{cell.key}: {answer['status']}: {answer['cause']}")
+        return answer
+
+
+class Hand:
+    """The hand-written loop, which does a turn for each line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.version = str(self._line()["version"])
+
+    def turn(self, size: int, seconds: float) -> float:
+        """Return images/s of at least so many seconds."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{size} {seconds}\n")
+        self._process.stdin.flush()
+        return float(self._line()["throughput"])
+
+    def _line(self) -> dict[str, Any]:
+        assert self._process.stdout and self._process.stderr
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(
+                f"the hand-written loop failed: {' '.join(self._process.stderr.read().split())[-400:]}"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 class Arena:
@@ -68,11 +139,9 @@ class Arena:
     ) -> None:  # fmt: skip
         self.sizes = tuple(sizes)
         self._folder = folder
-        # no window for an energy meter: ours must loop as often as the hand-written loop
         self._request = RunRequest(
-            batch_sizes=self.sizes, devices=(device,), python=python or {},
-            protocol=msgspec.structs.replace(protocol, rounds=1, energy_window_s=1e-9),
-        )  # fmt: skip
+            batch_sizes=self.sizes, devices=(device,), python=python or {}, protocol=protocol
+        )
         preparation = prepare_run(self._of(contests))
         self._protocol = preparation.request.protocol
         self._gpu = gpu_of(device, preparation.machine) if find_gpus()[0] else None
@@ -95,8 +164,8 @@ class Arena:
             modes=tuple(dict.fromkeys(contest.mode for contest in contests)),
         )
 
-    def turns(self, contest: Contest, pairs: int) -> Iterator[Result]:
-        """Yield what there is after each of ``pairs`` turns; a side that fails ends the contest with its words."""
+    def turns(self, contest: Contest, pairs: int, turns: int, seconds: float) -> Iterator[Result]:
+        """Yield what there is after each of ``pairs`` pairs of processes; a side that fails ends the contest with its words."""
         result = Result(contest)
         reason = self.skips.get((contest.framework, contest.precision, contest.mode))
         if reason:
@@ -105,62 +174,73 @@ class Arena:
             return
         for pair in range(pairs):
             try:
-                self._ours(contest, result, pair)
-                self._hand(contest, result)
+                self._pair(contest, result, pair, turns, seconds)
             except RuntimeError as error:
                 result.problem = str(error)
                 yield result
                 return
             yield result
 
-    def _ours(self, contest: Contest, result: Result, pair: int) -> None:
-        name = f"{contest.framework}-{contest.precision}-{contest.mode}".replace(":", "_")
-        run = execute(self._of([contest]), self._folder / "runs" / f"{name}-{pair}", SilentObserver())
-        bad = [
-            f"{record.cell.key}: {record.status}: {record.cause}"
-            for record in run.records
-            if record.status != "ok"
-        ]
-        bad += [f"{skip.cell.key}: {skip.reason}" for skip in run.info.skips]
-        if bad:
-            raise RuntimeError("; ".join(bad))
-        for record in run.records:
-            result.ours.setdefault(record.cell.batch_size, []).append(_throughput(record))
-            result.overhead_s.append(record.overhead_s)
+    def _pair(self, contest: Contest, result: Result, pair: int, turns: int, seconds: float) -> None:
+        cells = {cell.batch_size: cell for cell in self._plan.cells if _is_of(cell, contest)}
+        first = next(iter(cells.values()))
+        rates: dict[int, tuple[list[float], list[float]]] = {size: ([], []) for size in cells}
+        with self._our_worker(first, pair) as ours, self._hand_loop(contest, first) as hand:
+            result.version = hand.version
+            for size, turn in itertools.product(cells, range(turns)):
+                for side in ("ours", "hand") if turn % 2 == 0 else ("hand", "ours"):
+                    if side == "ours":
+                        rate, overhead_s = ours.turn(cells[size], seconds)
+                        rates[size][0].append(rate)
+                        result.overhead_s.append(overhead_s)
+                    else:
+                        rates[size][1].append(hand.turn(size, seconds))
+        for size, (mine, theirs) in rates.items():
+            result.ours.setdefault(size, []).append(mine)
+            result.hand.setdefault(size, []).append(theirs)
 
-    def _hand(self, contest: Contest, result: Result) -> None:
-        cell = next(
-            cell for cell in self._plan.cells
-            if (cell.framework, cell.precision, cell.mode) == (contest.framework, contest.precision, contest.mode)
-        )  # fmt: skip
+    @contextlib.contextmanager
+    def _our_worker(self, cell: Cell, pair: int) -> Iterator[Ours]:
+        launch = self._launch(cell)
+        choice = self._plan.row(cell).choice
+        cache = self._folder / "compile-cache" / f"{cell.framework.replace(':', '_')}-{pair}"
+        request = msgspec.structs.replace(self._request, protocol=self._protocol)
+        opening = open_message(cell, choice, request, self._model, cache)
+        log = self._folder / "logs" / f"{cell.framework.replace(':', '_')}-{pair}.log"
+        with Child(launch.python, launch.environment, log) as child:
+            yield Ours(child, cell, opening, request)
+
+    @contextlib.contextmanager
+    def _hand_loop(self, contest: Contest, cell: Cell) -> Iterator[Hand]:
+        launch = self._launch(cell)
         artifact = self._model.artifacts[self._plan.row(cell).choice.framework.form_at(cell.precision)]
-        environment = self._provision.rows[cell.framework, cell.device]
-        launch = launch_worker(
-            environment, self._gpu if cell.device != "cpu" else None, self._protocol.threads
-        )
         command = [str(launch.python), str(HAND), contest.loop, "--model", str(artifact.path)]
-        command += ["--inputs", str(self._model.inputs), "--batch-sizes", ",".join(map(str, self.sizes))]
-        for name in ("images", "warmup", "loops", "threads"):
+        command += ["--inputs", str(self._model.inputs)]
+        for name in ("images", "warmup", "threads"):
             command += [f"--{name}", str(getattr(self._protocol, name))]
-        done = subprocess.run(
-            command, env=dict(launch.environment), capture_output=True, text=True, check=False
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            command, env=dict(launch.environment), stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
-        if done.returncode:
-            raise RuntimeError(f"the hand-written loop failed: {' '.join(done.stderr.split())[-400:]}")
-        answer = json.loads(done.stdout.splitlines()[-1])
-        result.version = answer["version"]
-        for size, rate in answer["throughput"].items():
-            result.hand.setdefault(int(size), []).append(rate)
+        with process:
+            try:
+                yield Hand(process)
+            finally:
+                process.kill()
+
+    def _launch(self, cell: Cell) -> Any:
+        environment = self._provision.rows[cell.framework, cell.device]
+        return launch_worker(environment, self._gpu if cell.device != "cpu" else None, self._protocol.threads)
 
 
-def _throughput(record: Record) -> float:
-    return record.images * len(record.loops) / sum(loop.elapsed_s for loop in record.loops)
+def _is_of(cell: Cell, contest: Contest) -> bool:
+    return (cell.framework, cell.precision, cell.mode) == (contest.framework, contest.precision, contest.mode)
 
 
 def report(results: Sequence[Result], arena: Arena, folder: Path, name: str) -> str:
     """Write NAME.json into the folder and return a Markdown table."""
     lines = [
-        "| framework | precision | mode | batch | ours (images/s) | hand-written | ratio | 95 % interval | pairs |",
+        "| framework | precision | mode | batch | ours (images/s) | hand-written | ratio | 95 % interval | pairs of processes |",
         "|---|---|---|--:|--:|--:|--:|---|--:|",
     ]
     for result in results:
@@ -170,7 +250,9 @@ def report(results: Sequence[Result], arena: Arena, folder: Path, name: str) -> 
             lines.append(f"{head} | | | | | {result.problem} | |")
         for size in arena.sizes if not result.problem else ():
             ratio, low, high = result.ratio(size)
-            ours, hand = (sum(rates[size]) / len(rates[size]) for rates in (result.ours, result.hand))
+            ours, hand = (
+                statistics.median(itertools.chain(*rates[size])) for rates in (result.ours, result.hand)
+            )
             interval = f"{low:.3f} to {high:.3f}" if math.isfinite(low) else "one pair"
             lines.append(
                 f"{head} | {size} | {ours:,.0f} | {hand:,.0f} | {ratio:.3f} | {interval} | {len(result.ours[size])} |"
@@ -191,12 +273,14 @@ def report(results: Sequence[Result], arena: Arena, folder: Path, name: str) -> 
     return text
 
 
-def compete(arena: Arena, contests: Sequence[Contest], pairs: int, folder: Path, name: str) -> str:
+def compete(
+    arena: Arena, contests: Sequence[Contest], pairs: int, turns: int, seconds: float, folder: Path, name: str
+) -> str:
     """Hold contests one after another; NAME.json and NAME.md are up to date after every pair. Return the table."""
     results: list[Result] = []
     text = ""
     for contest in contests:
         results.append(Result(contest))
-        for results[-1] in arena.turns(contest, pairs):
+        for results[-1] in arena.turns(contest, pairs, turns, seconds):
             text = report(results, arena, folder, name)
     return text

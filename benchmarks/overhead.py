@@ -1,10 +1,10 @@
 """Throughput through inferometer over a hand-written loop of the same framework on the CPU, and the fixed cost a cell.
 
-    python benchmarks/overhead.py [--frameworks onnxrt,torch] [--batch-sizes 1,8,64] [--images 256] [--pairs 6] [--out DIR]
+    python benchmarks/overhead.py [--frameworks onnxrt,torch] [--batch-sizes 1,8,64] [--images 64] [--pairs 4]
+                                  [--turns 6] [--seconds 1] [--out DIR]
 
-Ours and the hand-written loop (benchmarks/handloops.py) take turns, each in a fresh process under the same
-interpreter. Run it on a quiet machine. Writes overhead.md and overhead.json (after each pair) and our run directories
-into DIR.
+Ours and the hand-written loop (benchmarks/handloops.py) take turns (benchmarks/interleaved.py). Run it on a quiet
+machine. Writes overhead.md and overhead.json into DIR after each pair of processes.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ def main() -> None:
     )
     parser.add_argument("--frameworks", default="onnxrt,torch")
     parser.add_argument("--batch-sizes", default="1,8,64")
-    parser.add_argument("--images", type=int, default=256)
-    parser.add_argument("--warmup", type=int, default=10)
-    parser.add_argument("--loops", type=int, default=3)
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--pairs", type=int, default=4, help="pairs of fresh processes")
+    parser.add_argument("--turns", type=int, default=6, help="turns of each pair at each batch size")
+    parser.add_argument("--seconds", type=float, default=1.0, help="that a turn takes at least")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="overhead-"))
     contests = [CONTESTS[name] for name in arguments.frameworks.split(",")]
     sizes = [int(size) for size in arguments.batch_sizes.split(",")]
-    protocol = Protocol(
-        images=arguments.images, warmup=arguments.warmup, loops=arguments.loops, threads=arguments.threads
-    )
+    protocol = Protocol(images=arguments.images, warmup=arguments.warmup, loops=1, threads=arguments.threads)
     arena = Arena(contests, sizes, protocol, folder)
     try:
-        print(compete(arena, contests, arguments.pairs, folder, "overhead"))
+        print(
+            compete(arena, contests, arguments.pairs, arguments.turns, arguments.seconds, folder, "overhead")
+        )
     except KeyboardInterrupt:
         raise SystemExit(f"interrupted; what there was lies in {folder}") from None
     print(f"in {folder}")
