@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from inferometer import drift
 from inferometer.compare import compare
 from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
+from inferometer.resolution import noise_between_rounds
 from inferometer.runs import read_runs
 from inferometer.store import StoredRun
 from inferometer.summary import Results, summarise
@@ -129,22 +129,16 @@ def measure(method: str, scene: Scene, trials: int, change: float, seed: int = 0
 
 def noise_of(paths: list[str]) -> float:
     """Return the standard deviation between processes that real runs show, in percent (common drift taken out)."""
-    results = summarise(read_runs(paths))
-    cells = {
-        s.key: s.series["throughput"] for s in results.summaries if s.ranked and "throughput" in s.series
-    }
-    names = {s.key: f"{s.machine}/{s.cell.framework}/{s.cell.precision}" for s in results.summaries}
-    variances = [variance for variance, _ in drift.estimate(cells, names).variances.values()]
-    if not variances:
+    deviations = 100 * noise_between_rounds(summarise(read_runs(paths)))
+    if not len(deviations):
         raise SystemExit(
             "these runs have no cell with two rounds: their noise between processes is not known"
         )
-    deviations = 100 * np.sqrt(variances)
     low, middle, high = np.percentile(deviations, [10, 50, 90])
     print(
         f"{len(deviations)} cells: {middle:.2f} % between processes (median; 10th to 90th percentile {low:.2f} to {high:.2f} %)"
     )
-    return float(np.sqrt(np.mean(variances)) * 100)
+    return float(np.sqrt(np.mean(deviations**2)))
 
 
 def main() -> None:

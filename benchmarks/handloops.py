@@ -110,7 +110,12 @@ def torch_cpu(arguments):
     import torch
 
     torch.set_num_threads(arguments.threads)
-    module = torch.export.load(arguments.model).module()
+    module = torch.export.load(arguments.model).module(check_guards=False)
+    # the assertions in an exported program cost 10 % of a batch of one; ours leaves them out, so they are not the loop's
+    for node in reversed(list(module.graph.nodes)):
+        if "_assert" in str(node.target) and not node.users:
+            module.graph.erase_node(node)
+    module.recompile()
     images = stack(arguments, "NCHW")
 
     def measure(size):

@@ -9,6 +9,7 @@ from typing import Any
 
 from inferometer import units
 from inferometer.alike import told_once
+from inferometer.resolution import resolution_text
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
 
 
@@ -102,6 +103,7 @@ def notes(results: Results) -> list[str]:
         if summaries
         else []
     )
+    lines += filter(None, [resolution_text(results)])
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
     flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
