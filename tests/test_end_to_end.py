@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -177,26 +178,25 @@ def test_what_a_cell_costs_beyond_its_parts(finished):
     assert overheads[len(overheads) // 2] < 5.0  # a gross mistake only; benchmarks/overhead.py measures it
 
 
-def test_resume_on_other_hardware_is_refused(finished, tmp_path, capsys):
-    import shutil
+def rewritten(run, folder, **facts):
+    """Return a copy of a run directory with other facts in run.json, and those."""
+    copy = folder / "copy"
+    shutil.copytree(run, copy)
+    info = msgspec.structs.replace(read_run(copy).info, **facts)
+    (copy / "run.json").write_bytes(msgspec.json.encode(info))
+    return copy, info
 
-    copy = tmp_path / "copy"
-    shutil.copytree(finished, copy)
-    info = read_run(copy).info
-    other = msgspec.structs.replace(info, machine=msgspec.structs.replace(info.machine, cpu="another CPU"))
-    (copy / "run.json").write_bytes(msgspec.json.encode(other))
+
+def test_resume_on_other_hardware_is_refused(finished, tmp_path, capsys):
+    machine = msgspec.structs.replace(read_run(finished).info.machine, cpu="another CPU")
+    copy, _ = rewritten(finished, tmp_path, machine=machine)
     assert invoke(["run", "--resume", str(copy)]) == 1
     assert "other hardware" in capsys.readouterr().err
 
 
 def test_resume_with_another_model_is_refused(finished, tmp_path, capsys):
-    import shutil
-
-    copy = tmp_path / "copy"
-    shutil.copytree(finished, copy)
-    info = read_run(copy).info
-    other = msgspec.structs.replace(info, model=msgspec.structs.replace(info.model, hash="another"))
-    (copy / "run.json").write_bytes(msgspec.json.encode(other))
+    model = msgspec.structs.replace(read_run(finished).info.model, hash="another")
+    copy, other = rewritten(finished, tmp_path, model=model)
     assert invoke(["run", "--resume", str(copy)]) == 1
     assert "another content" in capsys.readouterr().err
     assert read_run(copy).info == other

@@ -1,6 +1,5 @@
 """Several devices at once: real worker processes of a fake framework on two devices that this machine need not have."""
 
-import contextlib
 import itertools
 import os
 import signal
@@ -19,6 +18,7 @@ from inferometer.errors import StoreError
 from inferometer.lanes import Lanes
 from inferometer.observer import SilentObserver
 from inferometer.store import RunWriter, read_run
+from processes import children_of, is_alive, wait_for
 
 GPUS = ("cuda:0", "cuda:1")
 
@@ -31,9 +31,9 @@ def _backends(monkeypatch):
 @pytest.fixture(autouse=True)
 def _nothing_left():
     """Whatever happens, no worker and no lane outlives a run."""
-    before = set(_children(os.getpid()))
+    before = set(children_of(os.getpid()))
     yield
-    assert set(_children(os.getpid())) <= before
+    assert set(children_of(os.getpid())) <= before
     for thread in threading.enumerate():
         if thread.name.startswith("inferometer-cuda"):
             thread.join(5)  # it has said its end, and returns
@@ -292,8 +292,8 @@ def hanging(tmp_path):
     script = _PARENT.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     cells = tmp_path / "run" / "cells.jsonl"
-    _wait(lambda: cells.exists() and cells.read_bytes().count(b"\n") == 2)
-    workers = _children(parent.pid)
+    wait_for(lambda: cells.exists() and cells.read_bytes().count(b"\n") == 2)
+    workers = children_of(parent.pid)
     assert len(workers) == 2
     yield parent, workers
     parent.kill()
@@ -307,7 +307,7 @@ def test_ctrl_c_ends_every_worker_with_a_record_each(tmp_path, hanging):
         parent.send_signal(signal.SIGINT)
     assert parent.wait(20) == 130
     assert b"Traceback" not in parent.stderr.read()
-    assert not any(_alive(pid) for pid in workers)
+    assert not any(is_alive(pid) for pid in workers)
     run = read_run(tmp_path / "run")
     assert sorted((r.cell.device, r.cell.batch_size, r.status) for r in run.records) == [
         ("cuda:0", 2, "ok"),
@@ -321,31 +321,7 @@ def test_ctrl_c_ends_every_worker_with_a_record_each(tmp_path, hanging):
 def test_killing_the_parent_leaves_no_worker(tmp_path, hanging):
     parent, workers = hanging
     parent.send_signal(signal.SIGKILL)
-    _wait(lambda: not any(_alive(pid) for pid in workers))
+    wait_for(lambda: not any(is_alive(pid) for pid in workers))
     run = read_run(tmp_path / "run")
     assert [r.status for r in run.records] == ["ok", "ok"]
     assert run_at_once(tmp_path, fake_framework(), create=False).missing == ()
-
-
-def _wait(condition, timeout_s=20):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def _children(pid):
-    """Return the children of every thread: a lane's thread is its workers' parent."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):  # the thread ended meanwhile
-            found += [int(p) for p in (task / "children").read_text().split()]
-    return found
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

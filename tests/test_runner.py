@@ -1,11 +1,9 @@
 """Real worker processes with a fake framework: every way a cell can end."""
 
 import functools
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from inferometer.observer import SilentObserver
 from inferometer.process import Child
 from inferometer.store import read_run
 from inferometer.watch import MeterNeeds
+from processes import children_of, is_alive, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -278,40 +277,18 @@ def test_killing_the_parent_loses_at_most_the_cell_in_flight_and_leaves_no_worke
     script = _PARENT.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     cells = tmp_path / "run" / "cells.jsonl"
-    _wait(lambda: cells.exists() and cells.read_bytes().endswith(b"\n"))
-    _wait(lambda: _children(parent.pid))
-    workers = _children(parent.pid)
+    wait_for(lambda: cells.exists() and cells.read_bytes().endswith(b"\n"))
+    wait_for(lambda: children_of(parent.pid))
+    workers = children_of(parent.pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    _wait(lambda: not any(_alive(pid) for pid in workers))
+    wait_for(lambda: not any(is_alive(pid) for pid in workers))
     run = read_run(tmp_path / "run")
     assert [r.status for r in run.records] == ["ok"]
     again = fake_runner(tmp_path, [fake_framework()], create=False)
     again.run(run.missing)
     assert read_run(tmp_path / "run").missing == ()
-
-
-def _wait(condition, timeout_s=20):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def _children(pid):
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_worker_that_closes_its_answers_and_stays_is_hung_not_killed_from_outside(tmp_path, monkeypatch):

@@ -126,7 +126,7 @@ def run(
     ``observer`` is told of the progress; the default shows it in terminals and notebooks. UsageError (a subclass of
     InferometerError) for anything that cannot be met.
     """
-    asked = _model_request(
+    asked = model_request(
         model, weights=weights, seed=seed, image=image, inputs=inputs, shapes=shapes, input_ranges=input_ranges,
         trust_model=trust_model,
     )  # fmt: skip
@@ -175,7 +175,7 @@ def _watching(observer: Observer | None, path: Path) -> Iterator[Observer]:
         raise
 
 
-def _model_request(
+def model_request(
     model: str | Path,
     *,
     weights: str | Path,
@@ -186,6 +186,7 @@ def _model_request(
     input_ranges: Mapping[str, tuple[float, float]] | None,
     trust_model: bool,
 ) -> ModelRequest:
+    """Return what is asked of the model, paths and mappings in the request's types; None and "" mean not given."""
     return ModelRequest(
         model=str(model),
         weights=str(weights),

@@ -92,12 +92,12 @@ class Child:
     def send(self, message: Mapping[str, Any]) -> None:
         """Write one message; a child that has gone is noticed by the next `receive`."""
         data = json.dumps(message).encode() + b"\n"
-        try:
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # receive() sees the end of its answers and the exit status
             view = memoryview(data)
             while view:
                 view = view[os.write(self._requests, view) :]
-        except BrokenPipeError:
-            pass  # receive() sees the end of its answers and the exit status
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """Return the next message, or None once the child has closed its end.

@@ -12,12 +12,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from inferometer.api import default_out, make_request
+from inferometer.api import default_out, make_request, model_request
 from inferometer.cli.energy import meter_option, powercap_option
 from inferometer.errors import UsageError
 from inferometer.execution import execute, prepare_run, resume
 from inferometer.lanes import devices_at_once
-from inferometer.models.contract import ModelRequest
 from inferometer.observer import Observer
 from inferometer.presets import PRESETS
 from inferometer.progress import shown_progress
@@ -160,17 +159,12 @@ def _request(
     input_ranges: tuple[str, ...], trust_model: bool, pythons: tuple[str, ...], accelerator: str, keep_trying: bool,
     terms: tuple[str, ...], powercap: str | None, **protocol: Any,
 ) -> RunRequest:  # fmt: skip
+    asked = model_request(
+        model, weights=weights, seed=protocol["seed"], image=images_from or None, inputs=inputs,
+        shapes=_shapes(shapes), input_ranges=_ranges(input_ranges), trust_model=trust_model,
+    )  # fmt: skip
     return make_request(
-        ModelRequest(
-            model=model,
-            weights=weights,
-            seed=protocol["seed"] or 0,
-            images=images_from or None,
-            inputs=inputs,
-            shapes=_shapes(shapes),
-            input_ranges=_ranges(input_ranges),
-            trust_model=trust_model,
-        ),
+        asked,
         preset=preset,
         batch_sizes=batch_sizes,
         protocol=protocol,

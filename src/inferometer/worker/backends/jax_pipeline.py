@@ -15,12 +15,9 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Batch, Outputs, Pipeline
+from inferometer.worker.backends.rows import copying_threads, cut
 
 BUFFERS = 3  # one sent, two enqueued: while one is awaited, the device has another
-MOST_THREADS = (
-    8  # device_put stages in pinned memory at one thread's speed, which a fast GPU outruns several times
-)
-_SMALL_BYTES = 1 << 20  # below, handing work to threads costs more than it saves
 
 Pieces = list[list[Any]]  # for each input its rows on the device, cut along the batch
 
@@ -32,7 +29,7 @@ class PiecewisePipeline(Pipeline):
         self._jax = jax
         self._device = device
         self._infer = infer
-        self._threads = max(1, min(MOST_THREADS, threads))
+        self._threads = copying_threads(threads)
         self._pool = ThreadPoolExecutor(self._threads)
         self._sent: Pieces | None = None
         self._flying: deque[list[Any]] = deque()
@@ -64,12 +61,7 @@ class PiecewisePipeline(Pipeline):
 
     def send(self, batch: Batch) -> Pieces:
         """Start copying a batch to the device."""
-        return [list(self._pool.map(self._put, self._cut(array))) for array in batch]
+        return [list(self._pool.map(self._put, cut(array, self._threads))) for array in batch]
 
     def _put(self, rows: np.ndarray[Any, Any]) -> Any:
         return self._jax.device_put(rows, self._device)
-
-    def _cut(self, array: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-        if array.nbytes < _SMALL_BYTES:
-            return [array]
-        return [rows for rows in np.array_split(array, self._threads) if len(rows)]

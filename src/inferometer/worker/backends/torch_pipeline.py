@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Batch, Outputs, Pipeline
+from inferometer.worker.backends.rows import copying_threads, cut
 from inferometer.worker.backends.torch_transfer import pinned_like
 
 BUFFERS = 3  # one being filled, one on its way, one computed on
-MOST_THREADS = 8  # one thread fills pinned memory at about 10 GB/s; a fast GPU wants several times that
-_SMALL_BYTES = 1 << 20  # below, handing work to threads costs more than it saves
 
 
 class _Slot:
@@ -36,7 +35,7 @@ class PinnedPipeline(Pipeline):
     ) -> None:
         self._torch = torch
         self._infer = infer
-        self._threads = max(1, min(MOST_THREADS, threads))
+        self._threads = copying_threads(threads)
         self._pool = ThreadPoolExecutor(self._threads)
         self._inbound, self._compute, self._outbound = (torch.cuda.Stream(device) for _ in range(3))
         inputs = [torch.from_numpy(array) for array in batch]
@@ -93,14 +92,10 @@ class PinnedPipeline(Pipeline):
             self._copy(view, array)
 
     def _copy(self, view: np.ndarray[Any, Any], array: np.ndarray[Any, Any]) -> None:
-        if array.nbytes < _SMALL_BYTES or self._threads == 1:
+        parts = cut(array, self._threads)
+        if len(parts) == 1:
             np.copyto(view, array)
             return
-        edges = [len(array) * part // self._threads for part in range(self._threads + 1)]
-        jobs = [
-            self._pool.submit(np.copyto, view[low:high], array[low:high])
-            for low, high in zip(edges, edges[1:])
-            if high > low
-        ]
+        jobs = [self._pool.submit(np.copyto, *pair) for pair in zip(cut(view, self._threads), parts)]
         for job in jobs:
             job.result()

@@ -1,0 +1,33 @@
+"""Batches cut among copying threads."""
+
+import types
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from inferometer.worker.backends.rows import copying_threads, cut
+from inferometer.worker.backends.torch_pipeline import PinnedPipeline
+
+
+@pytest.mark.parametrize(("rows", "threads", "parts"), [(16, 4, 4), (3, 8, 3), (16, 1, 1), (1, 8, 1)])
+def test_a_batch_is_cut_into_views_of_all_its_rows_in_order(rows, threads, parts):
+    array = np.arange(rows * 300_000, dtype=np.float32).reshape(rows, -1)
+    found = cut(array, threads)
+    assert len(found) == parts and all(np.shares_memory(part, array) for part in found)
+    assert np.array_equal(np.concatenate(found), array)
+
+
+def test_a_small_array_stays_whole_and_not_every_thread_copies():
+    small = np.zeros((64, 10))
+    assert [part is small for part in cut(small, 8)] == [True]
+    assert [copying_threads(threads) for threads in (0, 1, 8, 64)] == [1, 1, 8, 8]
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_the_pinned_buffer_holds_the_batch_whatever_its_order_in_memory(threads):
+    batch = np.random.default_rng(0).integers(0, 256, (19, 3, 160, 160), dtype=np.uint8)
+    buffer = np.zeros((19, 160, 160, 3), np.uint8).transpose(0, 3, 1, 2)
+    with ThreadPoolExecutor(threads) as pool:
+        PinnedPipeline._copy(types.SimpleNamespace(_threads=threads, _pool=pool), buffer, batch)
+    assert np.array_equal(buffer, batch)
