@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from inferometer import drift
+from inferometer.estimates import Series
 from inferometer.stats import CONFIDENCE, Floats, t_quantile
 from inferometer.summary import Results
 from inferometer.units import counted, significant
@@ -22,12 +23,14 @@ def noise_between_rounds(results: Results) -> Floats:
 
     Drift that the cells of a machine share is taken out (`inferometer.drift`); cells with one round are left out.
     """
-    cells = {
-        s.key: s.series["throughput"] for s in results.summaries if s.ranked and "throughput" in s.series
-    }
+    cells = _throughputs(results)
     names = {s.key: f"{s.machine}/{s.cell.framework}/{s.cell.precision}" for s in results.summaries}
     variances = [variance for variance, _ in drift.estimate(cells, names).variances.values()]
     return np.sqrt(np.asarray(variances, dtype=np.float64))
+
+
+def _throughputs(results: Results) -> dict[str, Series]:
+    return {s.key: s.series["throughput"] for s in results.summaries if s.ranked and "throughput" in s.series}
 
 
 def smallest_difference(noise: float, rounds: int) -> float:
@@ -53,7 +56,7 @@ def resolution_text(results: Results, difference: float = 0.03) -> str:
     if not len(noise):
         return ""
     middle = float(np.median(noise))
-    rounds = min(s.rounds for s in results.summaries if s.ranked and s.rounds > 1)
+    rounds = min(len(series.keys) for series in _throughputs(results).values() if len(series.keys) > 1)
     least, needed = smallest_difference(middle, rounds), rounds_for(difference, middle)
     more = "" if needed <= rounds else f"; {100 * difference:g} % would take {_remedy(needed)}"
     return (
