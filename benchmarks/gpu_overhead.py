@@ -3,9 +3,9 @@
     python benchmarks/gpu_overhead.py [--python torch=PATH --python onnxrt=PATH ...] [--device cuda:0] [--out DIR]
                                       [--only torch,jax] [--batch-sizes 64,512] [--pairs 3]
 
-torch-compile in fp16 channels_last and jax and onnxrt (io-binding) in fp32 in device mode, tfxla in host mode. Both
-sides take turns (benchmarks/interleaved.py). A table is written after every pair, so an interrupted call keeps what it
-has. A framework without environment or interpreter is said and left out.
+torch-compile in fp16 channels_last, and jax, tfxla and onnxrt (io-binding) in fp32, in device mode; tfxla:naive in host
+mode too. Both sides take turns (benchmarks/interleaved.py). A table is written after every pair, so an interrupted call
+keeps what it has. A framework without environment or interpreter is said and left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ CONTESTS = {
     "onnxrt": Contest("onnxrt:io-binding", "onnxrt-cuda-device", mode="device"),
     "torch": Contest("torch-compile:channels_last", "torch-compile-half-device", "fp16", "device"),
     "jax": Contest("jax", "jax-device", mode="device"),
-    "tf": Contest("tfxla", "tfxla-host"),
+    "tf": Contest("tfxla", "tfxla-device", mode="device"),
+    "tf-host": Contest("tfxla:naive", "tfxla-host"),
 }
 
 

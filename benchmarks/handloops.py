@@ -146,7 +146,8 @@ def torch_compile_half_device(arguments):
     return torch.__version__, measure
 
 
-def tfxla_host(arguments):
+def tfxla(arguments):
+    """Return TensorFlow, the images, and the model under XLA."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
@@ -158,14 +159,26 @@ def tfxla_host(arguments):
     signature = loaded.signatures["serving_default"]
     name = next(iter(signature.structured_input_signature[1]))
     infer = tf.function(lambda images: signature(**{name: images}), jit_compile=True)
-    images = stack(arguments, "NHWC")
+    infer.owner = loaded  # the signature alone does not keep its variables
+    return tf, stack(arguments, "NHWC"), infer
 
-    def measure(size, owner=loaded):  # the signature alone does not keep its variables
-        def run(batch):
-            (output,) = infer(tf.constant(batch)).values()
-            return output.numpy()
 
-        return throughput(arguments, cut(images, size), run)
+def tfxla_host(arguments):
+    tf, images, infer = tfxla(arguments)
+
+    def run(batch):
+        (output,) = infer(tf.constant(batch)).values()
+        return output.numpy()
+
+    return tf.__version__, lambda size: throughput(arguments, cut(images, size), run)
+
+
+def tfxla_device(arguments):
+    tf, images, infer = tfxla(arguments)
+
+    def measure(size):
+        batches = [tf.identity(tf.constant(batch)) for batch in cut(images, size)]
+        return throughput(arguments, batches, infer, tf.test.experimental.sync_devices)
 
     return tf.__version__, measure
 
@@ -180,7 +193,11 @@ def jax_device(arguments):
     model = keras.models.load_model(arguments.model, compile=False)
     trainable = [variable.value for variable in model.trainable_variables]
     frozen = [variable.value for variable in model.non_trainable_variables]
-    infer = jax.jit(lambda t, f, x: model.stateless_call(t, f, x, training=False)[0])
+
+    def infer(trainable, frozen, images):
+        return model.stateless_call(trainable, frozen, images, training=False)[0]
+
+    infer = jax.jit(infer)
     images = stack(arguments, "NHWC")
 
     def measure(size):
@@ -201,6 +218,7 @@ LOOPS = {
     "torch-cpu": torch_cpu,
     "torch-compile-half-device": torch_compile_half_device,
     "tfxla-host": tfxla_host,
+    "tfxla-device": tfxla_device,
     "jax-device": jax_device,
 }
 

@@ -1,5 +1,8 @@
 """Ours and a hand-written loop in turns: two fresh processes under the same interpreter and variables, one asleep while
 the other loops, a second or so each, in the order A B B A; then two fresh processes again.
+
+Compilers choose kernels by timing them, so two processes that compile the same program may run different ones, up to
+20 % apart. The two of a pair share what is compiled and chosen: what is left between them is the loop.
 """
 
 from __future__ import annotations
@@ -185,7 +188,8 @@ class Arena:
         cells = {cell.batch_size: cell for cell in self._plan.cells if _is_of(cell, contest)}
         first = next(iter(cells.values()))
         rates: dict[int, tuple[list[float], list[float]]] = {size: ([], []) for size in cells}
-        with self._our_worker(first, pair) as ours, self._hand_loop(contest, first) as hand:
+        shared = self._folder / "compile-cache" / f"{contest.framework.replace(':', '_')}-{pair}"
+        with self._our_worker(first, pair, shared) as ours, self._hand_loop(contest, first, shared) as hand:
             result.version = hand.version
             for size, turn in itertools.product(cells, range(turns)):
                 for side in ("ours", "hand") if turn % 2 == 0 else ("hand", "ours"):
@@ -200,18 +204,17 @@ class Arena:
             result.hand.setdefault(size, []).append(theirs)
 
     @contextlib.contextmanager
-    def _our_worker(self, cell: Cell, pair: int) -> Iterator[Ours]:
+    def _our_worker(self, cell: Cell, pair: int, shared: Path) -> Iterator[Ours]:
         launch = self._launch(cell)
         choice = self._plan.row(cell).choice
-        cache = self._folder / "compile-cache" / f"{cell.framework.replace(':', '_')}-{pair}"
         request = msgspec.structs.replace(self._request, protocol=self._protocol)
-        opening = open_message(cell, choice, request, self._model, cache)
+        opening = open_message(cell, choice, request, self._model, shared)
         log = self._folder / "logs" / f"{cell.framework.replace(':', '_')}-{pair}.log"
-        with Child(launch.python, launch.environment, log) as child:
+        with Child(launch.python, {**launch.environment, **compiled_in(shared)}, log) as child:
             yield Ours(child, cell, opening, request)
 
     @contextlib.contextmanager
-    def _hand_loop(self, contest: Contest, cell: Cell) -> Iterator[Hand]:
+    def _hand_loop(self, contest: Contest, cell: Cell, shared: Path) -> Iterator[Hand]:
         launch = self._launch(cell)
         artifact = self._model.artifacts[self._plan.row(cell).choice.framework.form_at(cell.precision)]
         command = [str(launch.python), str(HAND), contest.loop, "--model", str(artifact.path)]
@@ -219,9 +222,8 @@ class Arena:
         for name in ("images", "warmup", "threads"):
             command += [f"--{name}", str(getattr(self._protocol, name))]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            command, env=dict(launch.environment), stdin=pipe, stdout=pipe, stderr=pipe, text=True
-        )
+        variables = {**launch.environment, **compiled_in(shared)}
+        process = subprocess.Popen(command, env=variables, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         with process:
             try:
                 yield Hand(process)
@@ -231,6 +233,19 @@ class Arena:
     def _launch(self, cell: Cell) -> Any:
         environment = self._provision.rows[cell.framework, cell.device]
         return launch_worker(environment, self._gpu if cell.device != "cpu" else None, self._protocol.threads)
+
+
+def compiled_in(folder: Path) -> dict[str, str]:
+    """Return the variables by which Inductor and XLA keep compiled programs and chosen kernels in a folder (made here)."""
+    choices = folder / "xla"
+    choices.mkdir(parents=True, exist_ok=True)
+    return {
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "XLA_FLAGS": f"--xla_gpu_per_fusion_autotune_cache_dir={choices}",
+    }
 
 
 def _is_of(cell: Cell, contest: Contest) -> bool:

@@ -127,6 +127,14 @@ keras.utils.set_random_seed(5)
 y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3, strides=4)(x := keras.Input((224, 224, 3))))
 keras.Model(x, keras.layers.Rescaling(0.1)(y)).save(sys.argv[1])
 """
+FIRST_IN_PLACE = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+keras.utils.set_random_seed(5)
+y = keras.layers.Rescaling(0.5, 1.0)(x := keras.Input((224, 224, 3)))  # could overwrite its input
+keras.Model(x, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(y))).save(sys.argv[1])
+"""
 TWO_NAMED = """
 import os, sys
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -153,6 +161,17 @@ def test_jax_delivers_pipelined_batches_in_their_order(tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "delivered 11" in done.stdout
+
+
+@pytest.mark.parametrize("compiler", ["function", "xla"])
+def test_tensorflow_shares_memory_where_it_can_and_never_writes_into_it(tmp_path, compiler):
+    tf = environments.ensure(requirements.read("tf", "cpu"), tmp_path / "log", lambda text: None)
+    trial = Path(__file__).parent / "worker" / "tf_transfer_trial.py"
+    source = Path(inferometer.__file__).parents[1]
+    command = [tf.python, trial, source, saved(FIRST_IN_PLACE, tmp_path), compiler]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "as wanted" in done.stdout
 
 
 def test_inputs_with_names_reach_the_right_places_in_every_framework(tmp_path):

@@ -105,7 +105,7 @@ def _interpreters(root: Path, base: str, checkout: Path) -> None:
     # the stubs of archive core come last, so that the real libraries (archive tfrest) win where they are there
     cuda12 = [*sorted(map(str, root.glob("tf*/nvidia/*/lib"))), str(root / "stubs")]
     compiler = tf / "nvidia" / "cuda_nvcc"
-    tools = {"PATH": f"{compiler}/bin:$PATH", "XLA_FLAGS": f"--xla_gpu_cuda_data_dir={compiler}"}
+    tools = {"PATH": f"{compiler}/bin:$PATH", "XLA_FLAGS": f"--xla_gpu_cuda_data_dir={compiler} $XLA_FLAGS"}
     _make(root, base, "core", [checkout / "src", host, root / "core"], [])
     _make(root, base, "torch", [host, root / "keras"], [])
     _make(root, base, "jax", [host, root / "keras"], [])

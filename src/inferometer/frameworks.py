@@ -143,21 +143,27 @@ _NAIVE_TORCH = Variant(
     "the report's own way: torch.tensor(batch).to(device), .cpu().numpy(), nothing pinned",
     {"naive": True}, modes=("host",), excludes=("cudagraph", "reduce-overhead"),
 )  # fmt: skip
+_NAIVE_TF = Variant(
+    "the report's own way: a new tensor of every batch, nothing shared or pinned",
+    {"naive": True},
+    modes=("host",),
+)
 
 _ALL = (
     Framework(
         "tf", "TensorFlow, tf.function", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
-        options={"function": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
+        options={"function": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS, variants={"naive": _NAIVE_TF},
         nominal_images_per_s=200, nominal_prepare_s=4.5,
     ),
     Framework(
         "tfxla", "TensorFlow, XLA", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
         options={"function": True, "xla": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
+        variants={"naive": _NAIVE_TF},
         nominal_images_per_s=22, nominal_prepare_s=5.5,
     ),
     Framework(
         "keras", "Keras on TensorFlow, called eagerly", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
-        precisions=_EVERYWHERE,
+        options={"naive": True}, precisions=_EVERYWHERE,
         variants={
             "predict": Variant(
                 "model.predict_on_batch instead of calling the model", {"predict": True}, modes=("host",)
@@ -167,7 +173,8 @@ _ALL = (
     ),
     Framework(
         "kerasxla", "Keras on TensorFlow, XLA", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
-        options={"xla": True}, precisions=_EVERYWHERE, nominal_images_per_s=22, nominal_prepare_s=6,
+        options={"xla": True}, precisions=_EVERYWHERE, variants={"naive": _NAIVE_TF},
+        nominal_images_per_s=22, nominal_prepare_s=6,
     ),
     Framework(
         "torch", "PyTorch, eager", "torch", "torch", "exported", "torch", "torch",

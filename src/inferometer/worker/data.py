@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inferometer.worker import memory
+from inferometer.worker.aligned import aligned_like
 from inferometer.worker.backend import Batch, Outputs
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.parity import compare
@@ -151,7 +152,7 @@ def _turned(array: Array, source: str, target: str) -> Array:
 
 def _cycled(rows: Array, count: int) -> Array:
     """Return ``count`` rows, the given ones in turn, in the same order in memory, without an array in between."""
-    held = np.empty_like(rows, shape=(count, *rows.shape[1:]))
+    held = aligned_like(rows, count)
     for start in range(0, count, len(rows)):
         part = held[start : start + len(rows)]
         part[...] = rows[: len(part)]

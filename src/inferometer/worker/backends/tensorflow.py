@@ -9,7 +9,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import keras_precision
+from inferometer.worker.backends import keras_precision, tf_transfer
 from inferometer.worker.backends.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 
@@ -17,6 +17,7 @@ from inferometer.worker.failures import Unsupported
 class Runtime(Backend):
     """Options: `xla` compiles with jit_compile=True; `function` puts a Keras model under tf.function, as a SavedModel is.
 
+    `naive` makes a tensor of every batch as `tf.constant` does, instead of sharing or page-locking memory.
     A SavedModel exists in float32; lower precisions come from the Keras model with its dtype policies rewritten.
     """
 
@@ -32,7 +33,16 @@ class Runtime(Backend):
         self._xla = bool(opening.options.get("xla"))
         self._model: Any = None
         self._call = self._load_keras() if opening.form == "keras" else self._load_saved_model()
+        self._host = self._host_path()
         self._last: Any = None
+
+    def _host_path(self) -> tf_transfer.Naive:
+        if self._opening.options.get("naive"):
+            return tf_transfer.Naive(self._tf)
+        if self._opening.device == "cpu":
+            return tf_transfer.Shared(self._tf)
+        pages = tf_transfer.PageLock(self._build().get("cuda", ""))
+        return tf_transfer.Pinned(self._tf, self._opening.threads, pages)
 
     def _configure(self) -> None:
         config = self._tf.config
@@ -93,7 +103,7 @@ class Runtime(Backend):
 
     def _tensors(self, batch: Batch) -> Any:
         with self._device():
-            return [self._tf.convert_to_tensor(array) for array in batch]
+            return self._host.send(batch)
 
     def place(self, batch: Batch) -> Any:
         """Return the batch as tensors on the device, in the type that the model takes."""
@@ -187,7 +197,11 @@ class Runtime(Backend):
     def flags(self) -> list[str]:
         """Say which variables lie on the CPU though the device is a GPU."""
         away = self._variables_on().get("CPU:0", 0) if self._opening.device == "cuda" else 0
-        return [f"{away} variables lie on the CPU"] if away else []
+        trouble = self._host.trouble
+        return [
+            *([f"{away} variables lie on the CPU"] if away else []),
+            *([f"batches were not sent from page-locked memory: {trouble}"] if trouble else []),
+        ]
 
     def device_peak_bytes(self) -> int | None:
         """Return the BFC allocator's peak."""
@@ -201,8 +215,9 @@ class Runtime(Backend):
             self._tf.config.experimental.reset_memory_stats("GPU:0")
 
     def release(self) -> None:
-        """Drop the last outputs."""
+        """Drop the last outputs and staging buffers."""
         self._last = None
+        self._host.release()
 
 
 def _refuse(opening: Opening) -> None:
