@@ -1,13 +1,11 @@
 """Batches cut among copying threads."""
 
-import types
-from concurrent.futures import ThreadPoolExecutor
+import threading
 
 import numpy as np
 import pytest
 
-from inferometer.worker.backends.rows import copying_threads, cut
-from inferometer.worker.backends.torch_pipeline import PinnedPipeline
+from inferometer.worker.backends.rows import Copier, copying_threads, cut
 
 
 @pytest.mark.parametrize(("rows", "threads", "parts"), [(16, 4, 4), (3, 8, 3), (16, 1, 1), (1, 8, 1)])
@@ -25,9 +23,36 @@ def test_a_small_array_stays_whole_and_not_every_thread_copies():
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_the_pinned_buffer_holds_the_batch_whatever_its_order_in_memory(threads):
+def test_a_copy_holds_the_batch_whatever_its_order_in_memory(threads):
     batch = np.random.default_rng(0).integers(0, 256, (19, 3, 160, 160), dtype=np.uint8)
     buffer = np.zeros((19, 160, 160, 3), np.uint8).transpose(0, 3, 1, 2)
-    with ThreadPoolExecutor(threads) as pool:
-        PinnedPipeline._copy(types.SimpleNamespace(_threads=threads, _pool=pool), buffer, batch)
+    Copier(threads).copy(buffer, batch)
     assert np.array_equal(buffer, batch)
+
+
+def test_a_copy_casts_though_only_one_of_both_is_small():
+    batch = np.random.default_rng(0).random((20, 15_000), np.float32)
+    assert len(cut(batch, 4)) == 4 and len(cut(batch.astype(np.float16), 4)) == 1
+    buffer = np.zeros(batch.shape, np.float16)
+    Copier(4).copy(buffer, batch)
+    assert np.array_equal(buffer, batch.astype(np.float16))
+
+
+def test_several_threads_copy(monkeypatch):
+    seen = set()
+    together = threading.Barrier(4, timeout=10)
+
+    def copy(target, source):
+        together.wait()
+        seen.add(threading.get_ident())
+
+    monkeypatch.setattr(np, "copyto", copy)
+    batch = np.zeros((4, 300_000), np.float32)
+    Copier(4).copy(batch, batch)
+    assert len(seen) == 4
+
+
+def test_what_one_thread_cannot_copy_is_told():
+    batch = np.zeros((4, 300_000), np.float32)
+    with pytest.raises(TypeError, match="Cannot cast"):
+        Copier(4).copy(np.zeros(batch.shape, np.int32), batch)

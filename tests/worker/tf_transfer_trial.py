@@ -6,26 +6,13 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 
 import numpy as np
+from pages import Pages
 
 from inferometer.worker.aligned import aligned_empty
 from inferometer.worker.backend import Opening
+from inferometer.worker.backends.staging import Staging
 from inferometer.worker.backends.tensorflow import Runtime
 from inferometer.worker.backends.tf_transfer import Pinned, Shared
-
-
-class Pages:
-    """Page-locking as CUDA would do it, but for the count."""
-
-    def __init__(self, room):
-        self.room, self.locked = room, 0
-
-    def lock(self, array):
-        if self.locked == self.room:
-            raise OSError("CUDA error 2")
-        self.locked += 1
-
-    def unlock(self, array):
-        self.locked -= 1
 
 
 def aligned(array):
@@ -83,15 +70,18 @@ naive.prepare(batch)
 np.testing.assert_allclose(naive.run(batch)[0], first, rtol=1e-6)
 
 pages = Pages(room=2)
-pinned = Pinned(tf, 2, pages)
+pinned = Pinned(tf, Staging(2, pages))
 for number in range(3):
     (tensor,) = pinned.send((batch[0] + number,))
     np.testing.assert_array_equal(tensor.numpy(), batch[0] + number)
-assert pages.locked == 1 and not pinned.trouble
-pinned.send((batch[0][:2],))
-assert pages.locked == 2 and not pinned.trouble
+assert len(pages.locked) == 1 and not pinned.flags()
+names = np.array(["a", "b"])
+tensor, words = pinned.send((batch[0][:2], names))
+np.testing.assert_array_equal(tensor.numpy(), batch[0][:2])
+assert words.numpy().tolist() == [b"a", b"b"]
+assert len(pages.locked) == 2 and not pinned.flags()
 np.testing.assert_array_equal(pinned.send((batch[0][:3],))[0].numpy(), batch[0][:3])
-assert pinned.trouble == "CUDA error 2"
+assert pinned.flags() == ["batches were not sent from page-locked memory: CUDA error 2"]
 pinned.release()
-assert pages.locked == 0
+assert not pages.locked
 print("as wanted")

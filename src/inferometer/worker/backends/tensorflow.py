@@ -11,6 +11,7 @@ from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends import keras_precision, tf_transfer
 from inferometer.worker.backends.keras_inputs import packer
+from inferometer.worker.backends.staging import PageLock, Staging
 from inferometer.worker.failures import Unsupported
 
 
@@ -41,8 +42,8 @@ class Runtime(Backend):
             return tf_transfer.Naive(self._tf)
         if self._opening.device == "cpu":
             return tf_transfer.Shared(self._tf)
-        pages = tf_transfer.PageLock(self._build().get("cuda", ""))
-        return tf_transfer.Pinned(self._tf, self._opening.threads, pages)
+        staging = Staging(self._opening.threads, PageLock(self._build().get("cuda", "")))
+        return tf_transfer.Pinned(self._tf, staging)
 
     def _configure(self) -> None:
         config = self._tf.config
@@ -197,11 +198,7 @@ class Runtime(Backend):
     def flags(self) -> list[str]:
         """Say which variables lie on the CPU though the device is a GPU."""
         away = self._variables_on().get("CPU:0", 0) if self._opening.device == "cuda" else 0
-        trouble = self._host.trouble
-        return [
-            *([f"{away} variables lie on the CPU"] if away else []),
-            *([f"batches were not sent from page-locked memory: {trouble}"] if trouble else []),
-        ]
+        return [*([f"{away} variables lie on the CPU"] if away else []), *self._host.flags()]
 
     def device_peak_bytes(self) -> int | None:
         """Return the BFC allocator's peak."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
-
 from inferometer.worker.backend import Batch, Outputs, Pipeline
-from inferometer.worker.backends.rows import copying_threads, cut
+from inferometer.worker.backends.rows import Copier
 from inferometer.worker.backends.torch_transfer import pinned_like
 
 BUFFERS = 3  # one being filled, one on its way, one computed on
@@ -35,8 +32,7 @@ class PinnedPipeline(Pipeline):
     ) -> None:
         self._torch = torch
         self._infer = infer
-        self._threads = copying_threads(threads)
-        self._pool = ThreadPoolExecutor(self._threads)
+        self._copier = Copier(threads)
         self._inbound, self._compute, self._outbound = (torch.cuda.Stream(device) for _ in range(3))
         inputs = [torch.from_numpy(array) for array in batch]
         placed = [tensor.to(device) for tensor in inputs]
@@ -89,13 +85,4 @@ class PinnedPipeline(Pipeline):
 
     def _fill(self, slot: _Slot, batch: Batch) -> None:
         for view, array in zip(slot.views, batch):
-            self._copy(view, array)
-
-    def _copy(self, view: np.ndarray[Any, Any], array: np.ndarray[Any, Any]) -> None:
-        parts = cut(array, self._threads)
-        if len(parts) == 1:
-            np.copyto(view, array)
-            return
-        jobs = [self._pool.submit(np.copyto, *pair) for pair in zip(cut(view, self._threads), parts)]
-        for job in jobs:
-            job.result()
+            self._copier.copy(view, array)
