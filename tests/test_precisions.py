@@ -153,25 +153,29 @@ def saved(script, folder):
     return path
 
 
-def test_jax_delivers_pipelined_batches_in_their_order(tmp_path):
-    jax = environments.ensure(requirements.read("jax", "cpu"), tmp_path / "log", lambda text: None)
-    trial = Path(__file__).parent / "worker" / "jax_pipeline_trial.py"
+def tried(folder, environment, trial, *arguments):
+    """Return what a script beside the worker's tests prints in a framework's own environment."""
+    own = environments.ensure(requirements.read(environment, "cpu"), folder / "log", lambda text: None)
     source = Path(inferometer.__file__).parents[1]
-    command = [jax.python, trial, source, saved(SEES_ORDER, tmp_path)]
+    command = [own.python, Path(__file__).parent / "worker" / trial, source, *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "delivered 11" in done.stdout
+    return done.stdout
+
+
+def test_jax_delivers_pipelined_batches_in_their_order(tmp_path):
+    assert "delivered 11" in tried(tmp_path, "jax", "jax_pipeline_trial.py", saved(SEES_ORDER, tmp_path))
 
 
 @pytest.mark.parametrize("compiler", ["function", "xla"])
 def test_tensorflow_shares_memory_where_it_can_and_never_writes_into_it(tmp_path, compiler):
-    tf = environments.ensure(requirements.read("tf", "cpu"), tmp_path / "log", lambda text: None)
-    trial = Path(__file__).parent / "worker" / "tf_transfer_trial.py"
-    source = Path(inferometer.__file__).parents[1]
-    command = [tf.python, trial, source, saved(FIRST_IN_PLACE, tmp_path), compiler]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "as wanted" in done.stdout
+    assert "as wanted" in tried(
+        tmp_path, "tf", "tf_transfer_trial.py", saved(FIRST_IN_PLACE, tmp_path), compiler
+    )
+
+
+def test_onnxruntime_gets_the_values_of_every_batch_through_staging(tmp_path):
+    assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_staging_trial.py", tmp_path)
 
 
 def test_inputs_with_names_reach_the_right_places_in_every_framework(tmp_path):

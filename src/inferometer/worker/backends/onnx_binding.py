@@ -7,15 +7,23 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Batch, Opening, Outputs
+from inferometer.worker.backends.staging import Staging
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 class Binding:
-    """One shape: device buffers allocated once, filled in place, outputs left on the device until read."""
+    """One shape: device buffers allocated once, filled in place, outputs left on the device until read.
 
-    def __init__(self, runtime: Any, session: Any, opening: Opening, batch: Batch) -> None:
+    With ``staging`` they are filled from its page-locked buffers. `OrtValue.update_inplace` returns when the copy has
+    arrived (`cudaMemcpy`, then `cudaStreamSynchronize`), so that these are free for the next batch.
+    """
+
+    def __init__(
+        self, runtime: Any, session: Any, opening: Opening, batch: Batch, staging: Staging | None = None
+    ) -> None:
         self._runtime, self._session, self._device = runtime, session, opening.device
+        self._staging = staging
         self._inputs = session.get_inputs()
         self._outputs = session.get_outputs()
         self._fixed = bool(opening.options.get("cudagraph"))
@@ -23,13 +31,17 @@ class Binding:
         self._run_options = runtime.RunOptions()
         if self._fixed:
             self._run_options.add_run_config_entry("gpu_graph_id", str(len(batch[0])))
-        self._values = [self._own(self._typed(value, array)) for value, array in zip(self._inputs, batch)]
+        self._values = [self._own(array) for array in self._typed(batch)]
         self._bind(self._values)
         self._bind_outputs()
 
-    def _typed(self, value: Any, array: Any) -> Any:
-        wanted = _TYPES.get(value.type)
-        return np.ascontiguousarray(array, dtype=wanted if wanted is not None else array.dtype)
+    def _typed(self, batch: Batch) -> Batch:
+        """Return contiguous arrays of the types that the model takes."""
+        pairs = zip(batch, self._kinds(batch))
+        return tuple(np.ascontiguousarray(array, dtype=kind) for array, kind in pairs)
+
+    def _kinds(self, batch: Batch) -> list[Any]:
+        return [_TYPES.get(value.type, array.dtype) for value, array in zip(self._inputs, batch)]
 
     def _own(self, array: Any) -> Any:
         """Return a buffer of this array's shape and values; on the CPU too it is none of numpy's."""
@@ -62,14 +74,14 @@ class Binding:
 
     def fill(self, batch: Batch) -> None:
         """Copy a batch into the input buffers."""
-        for value, own, array in zip(self._inputs, self._values, batch):
-            own.update_inplace(self._typed(value, array))
+        staged = tuple(self._staging.fill(batch, self._kinds(batch))) if self._staging else batch
+        for own, array in zip(self._values, self._typed(staged)):
+            own.update_inplace(array)
 
     def place(self, batch: Batch) -> tuple[Binding, list[Any]]:
         """Return this binding and the batch in buffers of its own on the device."""
         make = self._runtime.OrtValue.ortvalue_from_numpy
-        arrays = [self._typed(value, array) for value, array in zip(self._inputs, batch)]
-        return self, [make(array, self._device, 0) for array in arrays]
+        return self, [make(array, self._device, 0) for array in self._typed(batch)]
 
     def run(self) -> None:
         """Run on the input buffers."""

@@ -10,6 +10,7 @@ import numpy as np
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.onnx_binding import Binding
+from inferometer.worker.backends.staging import PageLock, Staging
 from inferometer.worker.failures import Misplaced, Unsupported
 
 _PROVIDERS = {
@@ -23,8 +24,8 @@ _PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16"), "tensorrt": (
 class Runtime(Backend):
     """An `InferenceSession` with its providers asked for by name.
 
-    On a GPU inputs and outputs are bound to buffers that are allocated once a shape; `naive` hands numpy to
-    `session.run` instead, as the report did. On the CPU `session.run` copies nothing, and `io-binding` is a variant.
+    On a GPU inputs and outputs are bound to buffers that are allocated once a shape, and filled from page-locked memory;
+    `naive` hands numpy to `session.run` instead, as the report did. On the CPU `session.run` copies nothing, and `io-binding` is a variant.
     `cudagraph` captures each shape as a CUDA graph. Lower precision is made here from the float32 file.
     """
 
@@ -48,8 +49,15 @@ class Runtime(Backend):
         self._bound = not opening.options.get("naive") and (
             opening.device == "cuda" or bool(opening.options.get("binding")) or opening.mode == "device"
         )
+        self._staging = self._page_locked() if self._bound else None
         self._bindings: dict[int, Binding] = {}
         self._last: Binding | None = None
+
+    def _page_locked(self) -> Staging | None:
+        if self._opening.device != "cuda" or self._opening.mode != "host":
+            return None
+        cuda_version = getattr(self._runtime, "cuda_version", "") or ""
+        return Staging(self._opening.threads, PageLock(cuda_version))
 
     def _model(self) -> Any:
         if self._opening.precision != "fp16" or self._kind == "tensorrt":
@@ -102,7 +110,9 @@ class Runtime(Backend):
     def prepare(self, batch: Batch) -> None:
         """Run a shape twice: arenas are allocated and CUDA kernels chosen at the first run, a CUDA graph captured by the second."""
         if self._bound:
-            self._bindings[len(batch[0])] = Binding(self._runtime, self._session, self._opening, batch)
+            self._bindings[len(batch[0])] = Binding(
+                self._runtime, self._session, self._opening, batch, self._staging
+            )
             self.run(batch)
         self.run(batch)
 
@@ -174,7 +184,10 @@ class Runtime(Backend):
         return [node for name, nodes in self._nodes.items() if name not in wanted for node in nodes]
 
     def flags(self) -> list[str]:
-        """Say how many nodes run elsewhere than asked, and of which kinds."""
+        """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
+        return [*self._told_strays(), *(self._staging.flags() if self._staging else [])]
+
+    def _told_strays(self) -> list[str]:
         strays = self._strays()
         if not strays:
             return []
@@ -195,6 +208,8 @@ class Runtime(Backend):
         """Drop the buffers of other shapes."""
         self._last = None
         self._bindings.clear()
+        if self._staging:
+            self._staging.release()
 
 
 def _refuse(opening: Opening, kind: str) -> None:
