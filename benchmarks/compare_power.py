@@ -1,11 +1,12 @@
 """False alarms and power of `inferometer compare` and of the ties, by simulation through the real code.
 
-    python benchmarks/compare_power.py [--trials 300] [--rounds 3,5,7,10] [--noise 0.5,1,2] [--quick]
+    python benchmarks/compare_power.py [--trials 300] [--rounds 3,5,7,10] [--noise 0.5,1,2] [--most 12]
 
 A simulated run has frameworks x batch sizes x rounds. The logarithm of a loop's rate is the sum of: the cell's own
 level; an effect of the process (framework and round), half of which every batch size of that process shares; the
 machine's drift at the time of the round, shared by all frameworks; and the loop's own noise. Two runs follow each other
-in time, so drift goes on from the first to the second.
+in time, so drift goes on from the first to the second. With --most each run goes on to as many rounds as the noise of its
+first ones asks for, as a run does by itself (`resolution.second_stage`).
 
 False alarm: any cell of a whole comparison of two runs of the same thing called better or worse. Power: share of the
 cells of one framework, truly 3 % slower in the second run, that are called worse.
@@ -22,7 +23,7 @@ import numpy as np
 
 from inferometer.compare import compare
 from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.resolution import noise_between_rounds
+from inferometer.resolution import noise_between_rounds, second_stage
 from inferometer.runs import read_runs
 from inferometer.store import StoredRun
 from inferometer.summary import Results, summarise
@@ -40,21 +41,22 @@ class Scene:
     rounds: int = 3
     noise: float = 0.01  # standard deviation between processes
     drift: str = "none"  # or walk:PERCENT_A_ROUND, ramp:PERCENT_A_RUN
+    most: int = 0  # rounds of the second stage; 0: there is none
 
     @property
-    def label(self) -> str:
-        return f"{self.frameworks}x{self.batch_sizes} cells, {self.rounds} rounds, {100 * self.noise:g} % between processes, drift {self.drift}"
+    def longest(self) -> int:
+        return max(self.rounds, self.most)
 
 
 def drift_of(scene: Scene, random: np.random.Generator, runs: int) -> np.ndarray:
-    """Return the machine's log speed at every round of consecutive runs, shape (runs, rounds)."""
-    count = runs * scene.rounds
+    """Return the machine's log speed at every round of so many consecutive runs."""
+    count = runs * scene.longest
     kind, _, size = scene.drift.partition(":")
     if kind == "walk":
-        return np.cumsum(float(size) / 100 * random.normal(size=count)).reshape(runs, scene.rounds)
+        return np.cumsum(float(size) / 100 * random.normal(size=count))
     if kind == "ramp":
-        return (float(size) / 100 / scene.rounds * np.arange(count)).reshape(runs, scene.rounds)
-    return np.zeros((runs, scene.rounds))
+        return float(size) / 100 / scene.longest * np.arange(count)
+    return np.zeros(count)
 
 
 def simulate(
@@ -64,20 +66,25 @@ def simulate(
     share = scene.noise / math.sqrt(2)
     records = []
     for f in range(scene.frameworks):
-        process = share * random.normal(size=scene.rounds)
+        process = share * random.normal(size=scene.longest)
         for b in range(scene.batch_sizes):
             cell = Cell("m", f"f{f}", "fp32", 2**b, "cpu")
-            own = share * random.normal(size=scene.rounds)
-            for r in range(scene.rounds):
+            own = share * random.normal(size=scene.longest)
+            for r in range(scene.longest):
                 logs = levels[f, b] + process[r] + own[r] + course[r] + LOOP_NOISE * random.normal(size=LOOPS)
                 loops = tuple(Loop(seconds, images=512) for seconds in (512 * np.exp(-logs)).tolist())
                 records.append(Record(cell, r, "ok", images=512, loops=loops))
+    first = _of_rounds(records, scene.rounds, path)
+    stage = second_stage(first, scene.rounds, scene.most) if scene.most else None
+    return _of_rounds(records, stage.rounds, path) if stage else first
+
+
+def _of_rounds(records: list[Record], rounds: int, path: str) -> Results:
     info = RunInfo(
-        machine=Machine(cpu="simulated"),
-        model=ModelInfo("m", hash="x"),
-        protocol=Protocol(rounds=scene.rounds),
+        machine=Machine(cpu="simulated"), model=ModelInfo("m", hash="x"), protocol=Protocol(rounds=rounds)
     )
-    return summarise([StoredRun(Path(path), info, tuple(records))])
+    kept = tuple(record for record in records if record.round < rounds)
+    return summarise([StoredRun(Path(path), info, kept)])
 
 
 def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
@@ -86,8 +93,9 @@ def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[
     levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
     changed = levels.copy()
     changed[0] += math.log1p(-change)
-    a = simulate(scene, random, course[0], levels, "a")
-    b = simulate(scene, random, course[1], changed, "b")
+    a = simulate(scene, random, course, levels, "a")
+    took = a.runs[0].info.protocol.rounds
+    b = simulate(scene, random, course[took:], changed, "b")
     found = compare(a, b).changes
     alarm = any(c.verdict != "tie" for c in found if change == 0 or c.first.cell.framework != "f0")
     hits = [c.verdict == "worse" for c in found if c.first.cell.framework == "f0"]
@@ -96,7 +104,7 @@ def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[
 
 def one_run(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
     """Compare two frameworks of one run, paired by round."""
-    course = drift_of(scene, random, 1)[0]
+    course = drift_of(scene, random, 1)
     levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
     levels[1] = levels[0] + math.log1p(-change)
     run = simulate(scene, random, course, levels, "a")
@@ -106,7 +114,7 @@ def one_run(scene: Scene, random: np.random.Generator, change: float) -> tuple[b
 
 def ties(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
     """Mark ties among frameworks that are all equal but the last, which is slower by ``change``."""
-    course = drift_of(scene, random, 1)[0]
+    course = drift_of(scene, random, 1)
     levels = np.full((scene.frameworks, scene.batch_sizes), np.log(1000.0))
     levels += random.normal(size=scene.batch_sizes)
     levels[-1] += math.log1p(-change)
@@ -145,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=300)
     parser.add_argument("--rounds", default="3,5,7,10")
+    parser.add_argument("--most", type=int, default=0, help="rounds of a second stage; 0: none")
     parser.add_argument("--noise", default="0.5,1,2", help="between processes, percent")
     parser.add_argument("--shape", default="8x7", help="frameworks x batch sizes")
     parser.add_argument("--drift", default="none,walk:0.5,walk:2,ramp:0.5,ramp:2,ramp:5")
@@ -164,11 +173,11 @@ def main() -> None:
         for noise in options.noise.split(","):
             for kind in options.drift.split(","):
                 for rounds in options.rounds.split(","):
-                    scene = Scene(frameworks, sizes, int(rounds), float(noise) / 100, kind)
+                    scene = Scene(frameworks, sizes, int(rounds), float(noise) / 100, kind, options.most)
                     alarm, _ = measure(method, scene, options.trials, 0.0)
                     _, power = measure(method, scene, max(options.trials // 3, 20), 0.03, seed=1)
                     print(
-                        f"| {method} | {noise} % | {kind} | {rounds} | {alarm:.1%} | {power:.0%} |",
+                        f"| {method} | {noise} % | {kind} | {rounds}{f' to {options.most}' if options.most else ''} | {alarm:.1%} | {power:.0%} |",
                         flush=True,
                     )
 

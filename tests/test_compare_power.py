@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from inferometer.presets import PRESETS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -34,3 +36,12 @@ def test_three_percent_is_found_within_one_run_whatever_the_drift(power):
 def test_three_percent_is_found_between_two_quiet_runs(power):
     scene = power.Scene(frameworks=6, batch_sizes=2, rounds=3, noise=0.005)
     assert power.measure("two runs", scene, 30, 0.03, seed=13)[1] >= 0.9
+
+
+def test_three_percent_is_found_on_a_noisy_machine_by_the_rounds_that_a_run_adds(power):
+    scene = power.Scene(
+        frameworks=8, batch_sizes=3, rounds=3, noise=0.019, most=PRESETS["standard"].protocol.most_rounds
+    )
+    alarm, _ = power.measure("paired in one run", scene, 60, 0.0, seed=14)
+    assert alarm <= 0.05
+    assert power.measure("paired in one run", scene, 60, 0.03, seed=15)[1] >= 0.9

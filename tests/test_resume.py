@@ -25,6 +25,14 @@ def test_when_and_how_it_was_begun_stays():
     assert (kept.created_at, kept.command, kept.notes) == ("then", "inferometer run m.onnx", ("n",))
 
 
+def test_rounds_that_a_second_stage_added_stay():
+    begun = msgspec.structs.replace(BEGUN, protocol=Protocol(rounds=9, most_rounds=16))
+    kept = _as_begun(
+        msgspec.structs.replace(begun, protocol=Protocol(rounds=3, most_rounds=16)), begun, Path("d")
+    )
+    assert kept.protocol.rounds == 9
+
+
 def test_records_of_two_models_are_not_mixed():
     with pytest.raises(StoreError, match="another content of m"):
         _as_begun(RunInfo(model=ModelInfo("m", hash="b")), BEGUN, Path("d"))

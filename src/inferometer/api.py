@@ -215,6 +215,8 @@ def make_request(
         raise unknown("preset", preset, PRESETS)
     chosen = PRESETS[preset]
     given = {name: value for name, value in protocol.items() if value is not None}
+    if "rounds" in given:
+        given.setdefault("most_rounds", 0)  # a number that is asked for stays
     numbers = msgspec.structs.replace(chosen.protocol, **given)
     if batch_sizes is None:
         sizes = tuple(size for size in chosen.batch_sizes if size <= numbers.images)

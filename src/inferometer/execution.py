@@ -32,9 +32,11 @@ from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan, resol
 from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, from_builtins, to_builtins
+from inferometer.resolution import SecondStage, second_stage
 from inferometer.runner import Launch, Runner
 from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RunWriter, StoredRun, alone_in, read_run
+from inferometer.summary import summarise
 from inferometer.watch import CellWatch, MeterNeeds
 
 
@@ -110,13 +112,9 @@ def _measure(
     }
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = _complete(_info(preparation), provision, plan, model)
-    session = _open_meters(request, plan.cells[0].device, observer)
-    needs = _meter_needs(request, {cell.device for cell in plan.cells}, session)
-    request = _with_window(request, max(need.window_s for need in needs.values()))
-    info = msgspec.structs.replace(info, protocol=request.protocol, meters=session.describe())
     info = _as_begun(info, begun, writer.path) if begun else info
-    writer.write_info(info)
-    meter = CellMeter(session)
+    session = _open_meters(request, plan.cells[0].device)
+    _tell_absences(session, request, observer)
     runner = Runner(
         request=request,
         plan=plan,
@@ -124,15 +122,45 @@ def _measure(
         launch=lambda cell: _launch(cell, preparation, provision),
         writer=writer,
         observer=observer,
-        watches=(meter,),
-        needs=needs.__getitem__,
     )
     try:
-        _watching(runner, meter, preparation).run(read_run(writer.path).missing)
-    finally:  # what is known of the meters only now: idle power, cost of reads
-        writer.write_info(msgspec.structs.replace(info, meters=session.describe()))
+        stored = _measure_rounds(runner, info, session, preparation)
+        if further := _second_stage(stored):
+            observer.preparing(further.text)
+            protocol = msgspec.structs.replace(info.protocol, rounds=further.rounds)
+            info = msgspec.structs.replace(stored.info, protocol=protocol)
+            session = _open_meters(request, plan.cells[0].device)
+            stored = _measure_rounds(runner, info, session, preparation)
+    finally:
         shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
-    return read_run(writer.path)
+    return stored
+
+
+def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation: Preparation) -> StoredRun:
+    """Measure what is missing of ``info``'s rounds with meters of their own, which end with it."""
+    request = runner.request
+    needs = _meter_needs(request, {cell.device for cell in preparation.plan.cells}, session)
+    request = _with_window(request, max(need.window_s for need in needs.values()))
+    window_s = request.protocol.energy_window_s
+    protocol = msgspec.structs.replace(info.protocol, energy_window_s=window_s)
+    info = msgspec.structs.replace(info, protocol=protocol, meters=session.describe())
+    runner.writer.write_info(info)
+    meter = CellMeter(session)
+    runner = replace(runner, request=request, watches=(meter,), needs=needs.__getitem__)
+    try:
+        _watching(runner, meter, preparation).run(read_run(runner.writer.path).missing)
+    finally:  # what is known of the meters only now: idle power, cost of reads
+        runner.writer.write_info(msgspec.structs.replace(info, meters=session.describe()))
+    return read_run(runner.writer.path)
+
+
+def _second_stage(stored: StoredRun) -> SecondStage | None:
+    """Return to how many rounds the noise of a finished run asks it to go on; None if it has been asked before."""
+    protocol = stored.info.protocol
+    asked = stored.info.request["protocol"]["rounds"]
+    if protocol.most_rounds <= protocol.rounds or protocol.rounds > asked:
+        return None
+    return second_stage(summarise([stored]), protocol.rounds, protocol.most_rounds)
 
 
 def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Runner | Lanes:
@@ -162,20 +190,28 @@ def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
                 f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
                 f"{', '.join(now.get('pins', []))}; start a new run"
             )
-    return msgspec.structs.replace(info, created_at=begun.created_at, command=begun.command)
+    protocol = msgspec.structs.replace(
+        info.protocol, rounds=begun.protocol.rounds
+    )  # perhaps a second stage's
+    return msgspec.structs.replace(
+        info, created_at=begun.created_at, command=begun.command, protocol=protocol
+    )
 
 
-def _open_meters(request: RunRequest, device: str, observer: Observer) -> Session:
-    """Find the meters; those asked for that cannot be had are told at once, a line each."""
+def _open_meters(request: RunRequest, device: str) -> Session:
     session = open_session(
         device, request.meters, hunt_pace_s=STEADY_PACE_S, powercap=request.powercap or None
     )
+    session.await_reports()
+    return session
+
+
+def _tell_absences(session: Session, request: RunRequest, observer: Observer) -> None:
+    """Tell the meters asked for that cannot be had, a line each."""
     chosen = bool(Selection.parse(request.meters).include)
     for absence in session.absences:
         if chosen or absence.meter == "mqtt" or (absence.meter == "rapl" and request.powercap):
             observer.preparing(f"no meter: {absence.line}")
-    session.await_reports()
-    return session
 
 
 def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) -> dict[str, MeterNeeds]:

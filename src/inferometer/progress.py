@@ -89,7 +89,8 @@ class BarObserver:
 
     def at_once(self, devices: Sequence[str]) -> None:
         """Make a bar for each device."""
-        self._bars.pop("").remove()
+        for bar in self._bars.values():  # those of a first stage too
+            bar.remove()
         self._bars = {device: _Bar(self._progress) for device in devices}
 
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:

@@ -219,6 +219,9 @@ class Protocol(msgspec.Struct, frozen=True):
     loops: int = 10
     warmup: int = 50  # batches
     rounds: int = 3
+    most_rounds: int = (
+        0  # to which they may be raised, once, by the noise that they show (`resolution`); 0: never
+    )
     seed: int = 0
     threads: int = 0  # 0: usable cores
     timeout_s: float = 600.0

@@ -46,6 +46,7 @@ class RunRequest(msgspec.Struct, frozen=True):
         _at_least("--loops", protocol.loops, 1)
         _at_least("--warmup", protocol.warmup, 0)
         _at_least("--rounds", protocol.rounds, 1)
+        _at_least("most_rounds", protocol.most_rounds, 0)
         _at_least("--threads", protocol.threads, 0)
         _at_least("--seed", protocol.seed, 0)
         if not 0 < protocol.timeout_s <= LONGEST_S:

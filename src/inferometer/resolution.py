@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from inferometer.summary import Results
 from inferometer.units import counted, significant
 
 POWER = 0.90  # share of true differences that are to be found
+AIM = 0.03  # the relative difference that a run should tell
 MOST_ROUNDS = 1000
 PRACTICAL_ROUNDS = 50
 _Z_POWER = 1.2816  # one-sided normal quantile of POWER
+# of 98.5 %: plans want more, since verdicts are adjusted for the number of cells and the noise is an estimate itself
+_Z_PLANNED = 2.1701
 
 
 def noise_between_rounds(results: Results) -> Floats:
@@ -39,29 +43,65 @@ def smallest_difference(noise: float, rounds: int) -> float:
     Two means with Student's t, 2 x (rounds - 1) degrees of freedom (Julious, Sample Sizes for Clinical Trials, 2010, 3.3,
     in its approximation by the normal quantile of the power).
     """
-    quantiles = t_quantile(CONFIDENCE, 2 * (rounds - 1)) + _Z_POWER
+    return _difference(noise, rounds, _Z_POWER)
+
+
+def _difference(noise: float, rounds: int, z_power: float) -> float:
+    quantiles = t_quantile(CONFIDENCE, 2 * (rounds - 1)) + z_power
     return math.expm1(quantiles * noise * math.sqrt(2 / rounds))
 
 
 def rounds_for(difference: float, noise: float) -> int:
-    """Return how many rounds find a relative ``difference`` in `POWER` of the cases; `MOST_ROUNDS` for that many or more."""
-    return next(
-        (n for n in range(2, MOST_ROUNDS) if smallest_difference(noise, n) <= difference), MOST_ROUNDS
-    )
+    """Return how many rounds let `compare` find a relative ``difference`` in `POWER` of the cases; at most `MOST_ROUNDS`.
+
+    Planned with a margin that simulation asks for (docs/statistics.md).
+    """
+    enough = (n for n in range(2, MOST_ROUNDS) if _difference(noise, n, _Z_PLANNED) <= difference)
+    return next(enough, MOST_ROUNDS)
 
 
-def resolution_text(results: Results, difference: float = 0.03) -> str:
+def resolution_text(results: Results, difference: float = AIM) -> str:
     """Return one line on what these rounds can tell; "" where no cell has two."""
     noise = noise_between_rounds(results)
     if not len(noise):
         return ""
-    middle = float(np.median(noise))
     rounds = min(len(series.keys) for series in _throughputs(results).values() if len(series.keys) > 1)
-    least, needed = smallest_difference(middle, rounds), rounds_for(difference, middle)
+    needed = rounds_for(difference, float(np.median(noise)))
     more = "" if needed <= rounds else f"; {100 * difference:g} % would take {_remedy(needed)}"
+    return f"{_finding(noise, rounds)}{more}"
+
+
+@dataclass(frozen=True)
+class SecondStage:
+    """How many rounds a run should have in all, and why."""
+
+    rounds: int
+    text: str
+
+
+def second_stage(results: Results, rounds: int, most: int) -> SecondStage | None:
+    """Return to how many rounds, at most ``most``, a run of ``rounds`` is to go on so that it tells `AIM`; None if it is not.
+
+    The number depends on the noise of the first stage alone, not on what it says of the cells, so that the intervals of
+    all rounds together stay right (Stein, A Two-Sample Test for a Linear Hypothesis Whose Power is Independent of the
+    Variance, Ann. Math. Statist. 16(3), 1945). Where even twice ``most`` would not do, rounds are no remedy.
+    """
+    noise = noise_between_rounds(results)
+    needed = rounds_for(AIM, float(np.median(noise))) if len(noise) else 0
+    wanted = min(needed, most)
+    if wanted <= rounds or needed > 2 * most:
+        return None
+    return SecondStage(
+        wanted,
+        f"{_finding(noise, rounds)}; going on to {wanted}, and Ctrl-C ends it with what there is (--rounds fixes the number)",
+    )
+
+
+def _finding(noise: Floats, rounds: int) -> str:
+    middle = float(np.median(noise))
     return (
         f"noise between rounds {_percent(middle)} (median of {counted(len(noise), 'cell')}): {rounds} rounds tell "
-        f"differences of {_percent(least)}{more}"
+        f"differences of {_percent(smallest_difference(middle, rounds))}"
     )
 
 

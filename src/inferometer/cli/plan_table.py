@@ -13,6 +13,7 @@ from inferometer.environments import is_built
 from inferometer.lanes import at_once_text
 from inferometer.plan import Plan, Row
 from inferometer.records import Cell, Protocol
+from inferometer.resolution import AIM
 from inferometer.timeleft import nominal_s
 
 
@@ -40,10 +41,16 @@ def print_plan(
         console.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
     total_s = _whole_s(times, at_once) * protocol.rounds
     text = (
-        f"{len(plan.cells)} cells x {protocol.rounds} rounds, {len(plan.skips)} skipped; about {units.duration(total_s)}, "
-        "a rough guess from MobileNetV3-Large's speed on two CPU cores"
+        f"{len(plan.cells)} cells x {protocol.rounds} rounds{_growth(protocol)}, {len(plan.skips)} skipped; about "
+        f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores"
     )
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _growth(protocol: Protocol) -> str:
+    if protocol.most_rounds <= protocol.rounds:
+        return ""
+    return f" (up to {protocol.most_rounds} if they are too noisy to tell {100 * AIM:g} %)"
 
 
 def _whole_s(times: Mapping[Cell, float], at_once: tuple[str, ...]) -> float:

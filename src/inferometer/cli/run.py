@@ -84,7 +84,11 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
 @click.option("--images", type=int, help="Images a loop.")
 @click.option("--loops", type=int, help="Loops a cell and round.")
 @click.option("--warmup", type=int, help="Batches before the loops.")
-@click.option("--rounds", type=int, help="Fresh processes a cell.")
+@click.option(
+    "--rounds",
+    type=int,
+    help="Fresh processes a cell.  [default: the preset's, which may grow with the noise]",
+)
 @click.option(
     "--budget", "budget_s", type=float, help="Seconds after which a slow cell's loops end (0: never)."
 )
