@@ -163,8 +163,12 @@ def tried(folder, environment, trial, *arguments):
     return done.stdout
 
 
-def test_jax_delivers_pipelined_batches_in_their_order(tmp_path):
-    assert "delivered 11" in tried(tmp_path, "jax", "jax_pipeline_trial.py", saved(SEES_ORDER, tmp_path))
+def test_jax_joins_pieces_and_delivers_pipelined_batches_in_their_order(tmp_path):
+    assert "delivered 19" in tried(tmp_path, "jax", "jax_pipeline_trial.py", saved(SEES_ORDER, tmp_path))
+
+
+def test_torch_delivers_pipelined_batches_in_their_order(tmp_path):
+    assert "delivered 21" in tried(tmp_path, "torch", "torch_pipeline_trial.py")
 
 
 @pytest.mark.parametrize("compiler", ["function", "xla"])

@@ -24,6 +24,9 @@ from inferometer.frameworks import _ALL, FRAMEWORKS, parse_choice
         ("onnxrt", "cpu", "fp16", "host", "computes in fp32"),
         ("onnxrt:io-binding+cudagraph", "cuda", "fp16", "device", ""),
         ("onnxrt:naive+io-binding", "cuda", "fp32", "host", "exclude each other"),
+        ("jax:naive", "cuda", "fp16", "host", ""),
+        ("jax:naive", "cpu", "fp32", "host", "kind cuda"),
+        ("jax:naive", "cuda", "fp32", "host-pipelined", "for mode host"),
         ("torch-compile:reduce-overhead+max-autotune", "cuda", "fp32", "host", ""),
     ],
 )

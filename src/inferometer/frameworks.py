@@ -148,6 +148,10 @@ _NAIVE_TF = Variant(
     {"naive": True},
     modes=("host",),
 )
+_NAIVE_JAX = Variant(
+    "the plain way: one device_put of every batch, nothing sent by several threads",
+    {"naive": True}, devices=("cuda",), modes=("host",),
+)  # fmt: skip
 
 _ALL = (
     Framework(
@@ -227,7 +231,8 @@ _ALL = (
     ),
     Framework(
         "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
-        precisions=_EVERYWHERE, modes=_PIPELINED, nominal_images_per_s=25, nominal_prepare_s=12,
+        precisions=_EVERYWHERE, modes=_PIPELINED, variants={"naive": _NAIVE_JAX},
+        nominal_images_per_s=25, nominal_prepare_s=12,
     ),
     Framework(
         "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",

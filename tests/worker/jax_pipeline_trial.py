@@ -1,6 +1,8 @@
-"""JAX's pipeline on the CPU, in JAX's own environment: argv is the repository's src and a .keras file."""
+"""JAX's pipeline, and batches in pieces, on the CPU, in JAX's own environment: argv is the repository's src and a .keras file."""
 
+import dataclasses
 import sys
+import types
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
@@ -8,26 +10,62 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 
 from inferometer.worker.backend import Opening
+from inferometer.worker.backends.depth import depth
 from inferometer.worker.backends.jax import Runtime
+from inferometer.worker.backends.jax_transfer import Piecewise, Whole
 
 
 def runtime(mode):
     return Runtime(Opening("keras", Path(sys.argv[2]), "NHWC", ("x",), ("y",), "fp16", "cpu", 2, mode=mode))
 
 
-pixels = np.random.default_rng(0).integers(0, 256, (11, 7, 224, 224, 3), dtype=np.uint8)  # pieces above 1 MiB
+def checked(backend, batch):
+    """Return one batch's output, sent whole and then in pieces."""
+    whole = backend.run(batch)[0]
+    backend._host = Piecewise(backend._jax, backend._device, 4)
+    np.testing.assert_array_equal(backend.run(batch)[0], whole)
+    backend._host = Whole(backend._jax, backend._device)
+    return whole
+
+
+pixels = np.random.default_rng(0).integers(0, 256, (19, 7, 224, 224, 3), dtype=np.uint8)  # pieces above 1 MiB
 backend = runtime("host")
 backend.prepare((pixels[0].astype(np.float32),))
-wanted = [backend.run((batch.astype(np.float32),))[0] for batch in pixels]
+assert type(backend._host) is Whole, "the CPU's device_put copies nothing"
+wanted = [checked(backend, (batch.astype(np.float32),)) for batch in pixels]
+
+jax, device = backend._jax, backend._device
+sender = Piecewise(jax, device, 4)
+for rows, count in ((7, 4), (3, 3), (1, 1)):
+    for kind in (np.float32, np.int32):
+        numbers = np.random.default_rng(1).integers(0, 9, (rows, 700, 700)).astype(kind)
+        few = np.arange(rows)
+        joined, small = sender.send((numbers, few))
+        assert [len(parts) for parts in sender.pieces((numbers, few))] == [count, 1]
+        assert joined.dtype == kind and joined.devices() == {device}
+        np.testing.assert_array_equal(joined, numbers)
+        np.testing.assert_array_equal(small, few)
+
+sent = []
+backend._host = sender
+sender.send = lambda batch: sent.append(batch) or Piecewise.send(sender, batch)
+assert set(backend.phases((pixels[0].astype(np.float32),))) == {"copy_in", "enqueue", "compute", "copy_out"}
+assert len(sent) == 1, "phases measure another way than run goes"
+
+for kind, naive, path in (("cuda", False, Piecewise), ("cuda", True, Whole), ("cpu", False, Whole)):
+    opening = dataclasses.replace(backend._opening, device=kind, options={"naive": naive})
+    asked = types.SimpleNamespace(_jax=jax, _device=device, _threads=2, _opening=opening)
+    assert type(Runtime._host_path(asked)) is path, (kind, naive)
 
 backend = runtime("host-pipelined")
 pipeline = backend.pipeline((pixels[0],))
-assert len(pipeline.send((pixels[0],))[0]) == 2, "not cut among threads"
+assert len(pipeline._sender.pieces((pixels[0],))[0]) == 2, "not cut among threads"
 got, in_flight = [], []
 for number, batch in enumerate(pixels, 1):
     got += pipeline.submit((batch,))
     in_flight.append(number - len(got))
-assert max(in_flight) == 3, in_flight
+assert max(in_flight) == depth((pixels[0],)) == 8, in_flight
+assert len(got) == 11
 got += pipeline.drain()
 assert pipeline.drain() == []
 for (ours,), theirs in zip(got, wanted, strict=True):

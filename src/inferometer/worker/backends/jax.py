@@ -10,14 +10,19 @@ import numpy as np
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
 from inferometer.worker.backends import keras_precision
-from inferometer.worker.backends.jax_pipeline import Pieces, PiecewisePipeline
+from inferometer.worker.backends.depth import depth
+from inferometer.worker.backends.jax_pipeline import PiecewisePipeline
+from inferometer.worker.backends.jax_transfer import Pieces, Piecewise, Whole
 from inferometer.worker.backends.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.threads import limit_affinity
 
 
 class Runtime(Backend):
-    """`jit` of the model's stateless call; weights are arguments, so that they are not folded into the executable."""
+    """`jit` of the model's stateless call; weights are arguments, so that they are not folded into the executable.
+
+    To a GPU batches go in pieces, sent by several threads; `naive` sends them whole.
+    """
 
     def __init__(self, opening: Opening) -> None:
         if opening.precision not in keras_precision.POLICIES:
@@ -39,6 +44,7 @@ class Runtime(Backend):
         # the default precision of dot products and of convolutions alike
         jax.config.update("jax_default_matmul_precision", _MATMUL[opening.precision])
         self._device = _device_of(jax, opening)
+        self._host = self._host_path()
         self._model = model = keras_precision.load(
             keras, opening.path, opening.precision, bool(opening.options.get("trust"))
         )
@@ -56,6 +62,11 @@ class Runtime(Backend):
         self._compiled: dict[int, Any] = {}
         self._last: Any = None
 
+    def _host_path(self) -> Whole:
+        if self._opening.device == "cpu" or self._opening.options.get("naive"):
+            return Whole(self._jax, self._device)
+        return Piecewise(self._jax, self._device, self._threads)
+
     def prepare(self, batch: Batch) -> None:
         """Lower and compile for this shape and the type that this mode feeds, then run once."""
         feed = self.place(batch) if self._opening.mode == "device" else batch
@@ -68,16 +79,13 @@ class Runtime(Backend):
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
-        return self.fetch(self.run_resident(self._put(batch)))
-
-    def _put(self, batch: Batch) -> Any:
-        return self._jax.device_put(batch, self._device)
+        return self.fetch(self.run_resident(self._host.send(batch)))
 
     def place(self, batch: Batch) -> Any:
         """Return the batch as arrays on the device, in the type that the model takes."""
         arrays = [
             array.astype(wanted.dtype) if array.dtype.kind == "f" else array
-            for array, wanted in zip(self._put(batch), self._model.inputs)
+            for array, wanted in zip(self._jax.device_put(batch, self._device), self._model.inputs)
         ]
         return self._jax.block_until_ready(arrays)
 
@@ -104,7 +112,7 @@ class Runtime(Backend):
             self._last = compiled(*self._weights, pieces)
             return list(self._last)
 
-        return PiecewisePipeline(jax, self._device, infer, self._threads)
+        return PiecewisePipeline(Piecewise(jax, self._device, self._threads), infer, depth(batch))
 
     def synchronise(self) -> None:
         """Wait for the last output: one stream runs everything in order."""
@@ -116,7 +124,7 @@ class Runtime(Backend):
 
     def phases(self, batch: Batch) -> dict[str, float]:
         """Return phases by host timers."""
-        put = self.place if self._opening.mode == "device" else self._put
+        put = self.place if self._opening.mode == "device" else self._host.send
         return phases.timed(
             lambda: self._jax.block_until_ready(put(batch)), self.run_resident, self.synchronise, self.fetch
         )

@@ -9,35 +9,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from inferometer.worker.backend import Batch, Outputs, Pipeline
-from inferometer.worker.backends.rows import copying_threads, cut
-
-BUFFERS = 3  # one sent, two enqueued: while one is awaited, the device has another
-
-Pieces = list[list[Any]]  # for each input its rows on the device, cut along the batch
+from inferometer.worker.backends.jax_transfer import Pieces, Piecewise
 
 
 class PiecewisePipeline(Pipeline):
-    """`BUFFERS` batches in flight; `infer` takes `Pieces`, joins them on the device, and returns output arrays."""
+    """``depth`` batches in flight, one of them sent, the others launched.
 
-    def __init__(self, jax: Any, device: Any, infer: Callable[[Pieces], list[Any]], threads: int) -> None:
-        self._jax = jax
-        self._device = device
+    ``infer`` takes `Pieces`, joins them on the device, and returns output arrays.
+    """
+
+    def __init__(self, sender: Piecewise, infer: Callable[[Pieces], list[Any]], depth: int) -> None:
+        self._sender = sender
         self._infer = infer
-        self._threads = copying_threads(threads)
-        self._pool = ThreadPoolExecutor(self._threads)
+        self._depth = depth
         self._sent: Pieces | None = None
         self._flying: deque[list[Any]] = deque()
 
     def submit(self, batch: Batch) -> list[Outputs]:
         """Deliver the oldest batch if all places are taken, send this one, and launch the one sent before it."""
-        ready = [self._deliver()] if len(self._flying) == BUFFERS - 1 else []
-        pieces = self.send(batch)
+        ready = [self._deliver()] if len(self._flying) == self._depth - 1 else []
+        pieces = self._sender.pieces(batch)
         self._launch()
         self._sent = pieces
         return ready
@@ -58,10 +54,3 @@ class PiecewisePipeline(Pipeline):
 
     def _deliver(self) -> Outputs:
         return [np.asarray(output) for output in self._flying.popleft()]
-
-    def send(self, batch: Batch) -> Pieces:
-        """Start copying a batch to the device."""
-        return [list(self._pool.map(self._put, cut(array, self._threads))) for array in batch]
-
-    def _put(self, rows: np.ndarray[Any, Any]) -> Any:
-        return self._jax.device_put(rows, self._device)

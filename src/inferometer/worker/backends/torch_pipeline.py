@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from inferometer.worker.backend import Batch, Outputs, Pipeline
+from inferometer.worker.backends.depth import depth
 from inferometer.worker.backends.rows import Copier
 from inferometer.worker.backends.torch_transfer import pinned_like
-
-BUFFERS = 3  # one being filled, one on its way, one computed on
 
 
 class _Slot:
@@ -25,7 +24,7 @@ class _Slot:
 
 
 class PinnedPipeline(Pipeline):
-    """`BUFFERS` batches in flight; the numpy copies are spread over threads, since they release the interpreter lock."""
+    """`depth` batches in flight; the numpy copies are spread over threads, since they release the interpreter lock."""
 
     def __init__(
         self, torch: Any, device: Any, infer: Callable[[list[Any]], Any], batch: Batch, threads: int
@@ -40,7 +39,7 @@ class PinnedPipeline(Pipeline):
             self._compute.wait_stream(torch.cuda.default_stream(device))
             outputs = self._floats(self._infer(placed))
         torch.cuda.synchronize()
-        self._slots = [_Slot(torch, device, inputs) for _ in range(BUFFERS)]
+        self._slots = [_Slot(torch, device, inputs) for _ in range(depth(batch))]
         for slot in self._slots:
             slot.received = [pinned_like(torch, tensor, tensor.dtype) for tensor in outputs]
         self._next = 0
@@ -52,7 +51,7 @@ class PinnedPipeline(Pipeline):
     def submit(self, batch: Batch) -> list[Outputs]:
         """Wait for the oldest slot, deliver what it holds, and start on the batch in it."""
         torch, slot = self._torch, self._slots[self._next]
-        self._next = (self._next + 1) % BUFFERS
+        self._next = (self._next + 1) % len(self._slots)
         ready = self._deliver(slot)
         self._fill(slot, batch)
         with torch.cuda.stream(self._inbound):
@@ -73,7 +72,7 @@ class PinnedPipeline(Pipeline):
 
     def drain(self) -> list[Outputs]:
         """Deliver every slot, the oldest first."""
-        order = [self._slots[(self._next + index) % BUFFERS] for index in range(BUFFERS)]
+        order = [*self._slots[self._next :], *self._slots[: self._next]]
         return [outputs for slot in order for outputs in self._deliver(slot)]
 
     def _deliver(self, slot: _Slot) -> list[Outputs]:

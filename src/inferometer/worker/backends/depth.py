@@ -1,0 +1,17 @@
+"""How many batches a pipeline keeps in flight."""
+
+from __future__ import annotations
+
+from inferometer.worker.backend import Batch
+
+LEAST = 3  # one filled, one on its way, one computed on
+MOST = (
+    8  # hosts were seen to stall for 50 ms about once a second, while a fast GPU does six batches of 8.5 ms
+)
+_ROOM_BYTES = 1 << 30  # of page-locked memory, and again of the device's
+
+
+def depth(batch: Batch) -> int:
+    """Return how many batches like this one are in flight: as many as 1 GiB holds, but `LEAST` at least, `MOST` at most."""
+    size_bytes = sum(array.nbytes for array in batch)
+    return max(LEAST, min(MOST, _ROOM_BYTES // max(1, size_bytes)))

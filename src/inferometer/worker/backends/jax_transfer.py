@@ -1,0 +1,45 @@
+"""How batches get to JAX's device: whole, or in pieces sent by several threads and joined there."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from inferometer.worker.backend import Batch
+from inferometer.worker.backends.rows import copying_threads, cut
+
+Pieces = list[list[Any]]  # for each input its rows on the device, cut along the batch
+
+
+class Whole:
+    """One `device_put` of the batch: on the CPU without a copy, to a GPU at the speed of one thread."""
+
+    def __init__(self, jax: Any, device: Any) -> None:
+        self._jax, self._device = jax, device
+
+    def send(self, batch: Batch) -> list[Any]:
+        """Start copying a batch to the device; return its arrays there."""
+        return list(self._jax.device_put(batch, self._device))
+
+
+class Piecewise(Whole):
+    """`device_put` of a piece by each of several threads, since XLA stages each copy on one thread."""
+
+    def __init__(self, jax: Any, device: Any, threads: int) -> None:
+        super().__init__(jax, device)
+        self._threads = copying_threads(threads)
+        self._pool = ThreadPoolExecutor(self._threads)
+        self._join = jax.jit(jax.numpy.concatenate)
+
+    def send(self, batch: Batch) -> list[Any]:
+        """Send in pieces, and join those on the device."""
+        return [self._join(rows) if len(rows) > 1 else rows[0] for rows in self.pieces(batch)]
+
+    def pieces(self, batch: Batch) -> Pieces:
+        """Start copying a batch to the device in pieces; a small array stays whole."""
+        return [list(self._pool.map(self._put, cut(array, self._threads))) for array in batch]
+
+    def _put(self, rows: np.ndarray[Any, Any]) -> Any:
+        return self._jax.device_put(rows, self._device)
