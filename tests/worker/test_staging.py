@@ -1,5 +1,6 @@
 """Batches in page-locked buffers, and whose CUDA runtime locks them."""
 
+import mmap
 import os
 import types
 
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 from pages import Pages
 
-from inferometer.worker.aligned import is_aligned
 from inferometer.worker.backends.staging import PageLock, Staging
 
 
@@ -26,7 +26,7 @@ def test_every_batch_is_in_the_buffer_of_its_shape_in_the_wanted_type(rows, kind
     (again,) = staging.fill(second, [kind])
     assert again is buffer and np.array_equal(buffer, second[0].astype(kind))
     assert pages.locked[0] is buffer and len(pages.locked) == 1
-    assert is_aligned(buffer) and buffer.flags.c_contiguous
+    assert buffer.flags.c_contiguous and buffer.flags.writeable
     assert staging.flags() == []
 
 
@@ -41,6 +41,12 @@ def test_inputs_of_one_shape_have_a_buffer_each():
     left, right = batch(0, 4, 8)[0], batch(1, 4, 8)[0]
     filled = Staging(1, Pages()).fill((left, right))
     assert np.array_equal(filled[0], left) and np.array_equal(filled[1], right)
+
+
+def test_no_two_buffers_share_a_page():
+    buffers = Staging(1, Pages()).fill((np.ones(3), np.ones(5), np.arange(2)))
+    assert [buffer.ctypes.data % mmap.PAGESIZE for buffer in buffers] == [0, 0, 0]
+    assert len({buffer.ctypes.data for buffer in buffers}) == 3
 
 
 def test_another_order_in_memory_is_straightened():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from inferometer.worker.aligned import aligned_empty
 from inferometer.worker.backend import Batch
 from inferometer.worker.backends.rows import Copier
 
@@ -85,7 +85,7 @@ class Staging:
             return None
         key = place, array.shape, kind.str
         if key not in self._buffers:
-            buffer = aligned_empty(array.shape, kind)
+            buffer = _on_pages_of_its_own(array.shape, kind)
             try:
                 self._pages.lock(buffer)
             except OSError as error:
@@ -104,3 +104,12 @@ class Staging:
             self._pages.unlock(buffer)
         self._buffers.clear()
         self.trouble = ""
+
+
+def _on_pages_of_its_own(shape: tuple[int, ...], kind: np.dtype[Any]) -> Array:
+    """Return an array that shares no page with other memory: CUDA may refuse to lock a page twice."""
+    count = int(np.prod(shape))
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    memory = mmap.mmap(-1, max(1, count * kind.itemsize), flags=private)
+    array: Array = np.frombuffer(memory, kind, count).reshape(shape)
+    return array
