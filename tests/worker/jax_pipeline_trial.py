@@ -28,7 +28,7 @@ def checked(backend, batch):
     return whole
 
 
-pixels = np.random.default_rng(0).integers(0, 256, (19, 7, 224, 224, 3), dtype=np.uint8)  # pieces above 1 MiB
+pixels = np.random.default_rng(0).integers(0, 256, (19, 28, 224, 224, 3), dtype=np.uint8)  # two pieces
 backend = runtime("host")
 backend.prepare((pixels[0].astype(np.float32),))
 assert type(backend._host) is Whole, "the CPU's device_put copies nothing"
@@ -38,7 +38,7 @@ jax, device = backend._jax, backend._device
 sender = Piecewise(jax, device, 4)
 for rows, count in ((7, 4), (3, 3), (1, 1)):
     for kind in (np.float32, np.int32):
-        numbers = np.random.default_rng(1).integers(0, 9, (rows, 700, 700)).astype(kind)
+        numbers = np.random.default_rng(1).integers(0, 9, (rows, 740, 740)).astype(kind)
         few = np.arange(rows)
         joined, small = sender.send((numbers, few))
         assert [len(parts) for parts in sender.pieces((numbers, few))] == [count, 1]

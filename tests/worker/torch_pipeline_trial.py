@@ -27,7 +27,7 @@ torch.cuda.stream = lambda _: contextlib.nullcontext()
 torch.cuda.synchronize = lambda: None
 torch_pipeline.pinned_like = lambda torch, tensor, dtype: torch.empty(tensor.shape, dtype=dtype)
 
-pixels = np.random.default_rng(0).integers(0, 256, (21, 40, 200, 200), dtype=np.uint8)  # above 1 MiB: threads
+pixels = np.random.default_rng(0).integers(0, 256, (21, 120, 200, 200), dtype=np.uint8)  # enough for threads
 
 
 def infer(tensors):

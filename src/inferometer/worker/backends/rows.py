@@ -10,7 +10,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 MOST_THREADS = 8  # one fills pinned memory at about 10 GB/s; a fast GPU wants several times that
-_SMALL_BYTES = 1 << 20  # below, handing work to threads costs more than it saves
+_PART_BYTES = 2 << 20  # at least, for a thread: waking one takes as long as it needs to copy half of that
 
 
 def copying_threads(threads: int) -> int:
@@ -19,12 +19,16 @@ def copying_threads(threads: int) -> int:
 
 
 def cut(array: Array, threads: int) -> list[Array]:
-    """Return views of the rows for so many threads, in order; a small array stays whole."""
-    return [array] if array.nbytes < _SMALL_BYTES else _split(array, threads)
+    """Return views of the rows for at most so many threads, in order; a small array stays whole."""
+    return _split(array, _parts(array, threads))
+
+
+def _parts(array: Array, threads: int) -> int:
+    return max(1, min(threads, len(array), array.nbytes // _PART_BYTES))
 
 
 def _split(array: Array, parts: int) -> list[Array]:
-    return [rows for rows in np.array_split(array, parts) if len(rows)]
+    return [array] if parts == 1 else np.array_split(array, parts)
 
 
 class Copier:
@@ -36,8 +40,8 @@ class Copier:
 
     def copy(self, target: Array, source: Array) -> None:
         """Fill ``target``, of the same shape; numbers are cast to its type on the way."""
-        parts = cut(source, self._threads)
-        if len(parts) == 1:
+        parts = _parts(source, self._threads)
+        if parts == 1:
             np.copyto(target, source)
-        else:  # the target may be small where the source is not
-            list(self._pool.map(np.copyto, _split(target, self._threads), parts))
+        else:
+            list(self._pool.map(np.copyto, _split(target, parts), _split(source, parts)))
