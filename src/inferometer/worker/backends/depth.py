@@ -5,9 +5,7 @@ from __future__ import annotations
 from inferometer.worker.backend import Batch
 
 LEAST = 3  # one filled, one on its way, one computed on
-MOST = (
-    8  # hosts were seen to stall for 50 ms about once a second, while a fast GPU does six batches of 8.5 ms
-)
+MOST = 8  # a host stalled for 50 ms about once a second, in which its GPU did six batches
 _ROOM_BYTES = 1 << 30  # of page-locked memory, and again of the device's
 
 
