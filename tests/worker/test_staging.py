@@ -3,11 +3,13 @@
 import mmap
 import os
 import types
+import weakref
 
 import numpy as np
 import pytest
 from pages import Pages
 
+from inferometer.worker.backends import staging as staging_module
 from inferometer.worker.backends.staging import PageLock, Staging
 
 
@@ -70,6 +72,14 @@ def test_where_nothing_can_be_locked_batches_stay_where_they_are_and_it_is_told(
     assert staging.flags() == ["batches were not sent from page-locked memory: CUDA error 2"]
 
 
+def test_memory_that_cannot_be_had_is_trouble_too():
+    pages = Pages()
+    staging = Staging(1, pages)
+    endless = np.broadcast_to(np.float32(1), (1 << 50,))
+    assert staging.fill((endless,))[0] is endless
+    assert "Cannot allocate memory" in staging.trouble and not pages.locked
+
+
 def test_release_unlocks_all_and_tries_anew():
     pages = Pages(room=1)
     staging = Staging(1, pages)
@@ -85,8 +95,9 @@ def test_release_unlocks_all_and_tries_anew():
 class Libraries:
     """A loader that finds the named ones, and the calls of the runtime it gives."""
 
-    def __init__(self, loaded=(), installed=(), code=0):
+    def __init__(self, loaded=(), installed=(), code=0, unlocking=0):
         self.loaded, self.installed, self.code = loaded, installed, code
+        self.unlocking = unlocking
         self.tried, self.calls = [], []
 
     def __call__(self, name, mode):
@@ -96,7 +107,7 @@ class Libraries:
             raise OSError(f"{name}: cannot open shared object file")
         return types.SimpleNamespace(
             cudaHostRegister=lambda *arguments: self.calls.append(("register", name)) or self.code,
-            cudaHostUnregister=lambda *arguments: self.calls.append(("unregister", name)),
+            cudaHostUnregister=lambda *arguments: self.calls.append(("unregister", name)) or self.unlocking,
             cudaGetLastError=lambda: self.calls.append(("forget", name)),
         )
 
@@ -133,3 +144,17 @@ def test_an_error_of_cuda_is_told_and_not_left_for_the_framework():
     with pytest.raises(OSError, match="32 bytes: CUDA error 2"):
         PageLock("", libraries).lock(np.zeros(4))
     assert [call for call, _ in libraries.calls] == ["register", "forget"]
+
+
+@pytest.mark.parametrize("code", [0, 713])
+def test_memory_that_cuda_does_not_unlock_is_never_freed(code, monkeypatch):
+    monkeypatch.setattr(staging_module, "_STUCK", [])
+    libraries = Libraries(["libcudart.so.13"], unlocking=code)
+    staging = Staging(1, PageLock("", libraries))
+    (buffer,) = staging.fill(batch(0, 4, 8))
+    alive = weakref.ref(buffer)
+    del buffer
+    staging.release()
+    assert (alive() is not None) == bool(code)
+    calls = [call for call, _ in libraries.calls]
+    assert calls == ["register", "unregister", *(["forget"] if code else [])]

@@ -18,6 +18,9 @@ Array = np.ndarray[Any, Any]
 
 _RUNTIMES = ("libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0")
 _NUMBERS = "fiu"  # numpy's kinds of types whose values lie in the array itself, as the device wants them
+_STUCK: list[
+    Array
+] = []  # may still be page-locked: freed, their addresses would be locked under whoever gets them next
 
 
 class PageLock:
@@ -42,8 +45,10 @@ class PageLock:
             raise OSError(f"cudaHostRegister of {array.nbytes} bytes: CUDA error {code}")
 
     def unlock(self, array: Array) -> None:
-        """Undo `lock`, which must be done before the memory is given back."""
-        self._runtime.cudaHostUnregister(ctypes.c_void_p(array.ctypes.data))
+        """Undo `lock`, which must be done before the memory is given back; where CUDA refuses, it never is."""
+        if self._runtime.cudaHostUnregister(ctypes.c_void_p(array.ctypes.data)):
+            self._runtime.cudaGetLastError()
+            _STUCK.append(array)
 
     def _find(self) -> Any:
         """Return the library that is loaded already, else the first that can be."""
@@ -85,8 +90,8 @@ class Staging:
             return None
         key = place, array.shape, kind.str
         if key not in self._buffers:
-            buffer = _on_pages_of_its_own(array.shape, kind)
             try:
+                buffer = _on_pages_of_its_own(array.shape, kind)
                 self._pages.lock(buffer)
             except OSError as error:
                 self.trouble = str(error)
