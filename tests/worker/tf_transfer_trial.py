@@ -12,7 +12,7 @@ from inferometer.worker.aligned import aligned_empty
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends.staging import Staging
 from inferometer.worker.backends.tensorflow import Runtime
-from inferometer.worker.backends.tf_transfer import Pinned, Shared
+from inferometer.worker.backends.tf_transfer import Naive, Pinned, Shared, host_path
 
 
 def aligned(array):
@@ -84,4 +84,22 @@ np.testing.assert_array_equal(pinned.send((batch[0][:3],))[0].numpy(), batch[0][
 assert pinned.flags() == ["batches were not sent from page-locked memory: CUDA error 2"]
 pinned.release()
 assert not pages.locked
+earlier, later = aligned(np.arange(1 << 10, dtype=np.int32)), np.zeros(1 << 10, np.int32)
+pixels_with = (batch[0][:2],)
+number, image = pinned.send((earlier, *pixels_with))
+pinned.send((later, *pixels_with))
+np.testing.assert_array_equal(number.numpy(), np.arange(1 << 10))
+np.testing.assert_array_equal(image.numpy(), pixels_with[0])
+assert [array.dtype.name for array in pages.locked] == ["float32"]
+
+for device, mode, options, wanted in (
+    ("cpu", "host", {}, Shared),
+    ("cpu", "device", {}, Shared),
+    ("cpu", "host", {"naive": True}, Naive),
+    ("cuda", "host", {}, Pinned),
+    ("cuda", "device", {}, Naive),
+    ("cuda", "host", {"naive": True}, Naive),
+):
+    asked = Opening("keras", Path(), "NHWC", ("x",), ("y",), "fp32", device, 2, options=options, mode=mode)
+    assert type(host_path(tf, asked)) is wanted, (device, mode, options)
 print("as wanted")

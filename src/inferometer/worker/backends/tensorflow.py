@@ -11,7 +11,6 @@ from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends import keras_precision, tf_transfer
 from inferometer.worker.backends.keras_inputs import packer
-from inferometer.worker.backends.staging import PageLock, Staging
 from inferometer.worker.failures import Unsupported
 
 
@@ -34,16 +33,8 @@ class Runtime(Backend):
         self._xla = bool(opening.options.get("xla"))
         self._model: Any = None
         self._call = self._load_keras() if opening.form == "keras" else self._load_saved_model()
-        self._host = self._host_path()
+        self._host = tf_transfer.host_path(tensorflow, opening)
         self._last: Any = None
-
-    def _host_path(self) -> tf_transfer.Naive:
-        if self._opening.options.get("naive"):
-            return tf_transfer.Naive(self._tf)
-        if self._opening.device == "cpu":
-            return tf_transfer.Shared(self._tf)
-        staging = Staging(self._opening.threads, PageLock(self._build().get("cuda", "")))
-        return tf_transfer.Pinned(self._tf, staging)
 
     def _configure(self) -> None:
         config = self._tf.config

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.aligned import is_aligned
-from inferometer.worker.backend import Batch
-from inferometer.worker.backends.staging import Staging
+from inferometer.worker.backend import Batch, Opening
+from inferometer.worker.backends.staging import PageLock, Staging
 
 Array = np.ndarray[Any, Any]
 
@@ -57,8 +57,18 @@ class Pinned(Shared):
         self._staging = staging
 
     def send(self, batch: Batch) -> list[Any]:
-        """Fill the buffers, and copy them."""
-        return [self._tf.identity(self.wrap(array)) for array in self._staging.fill(batch)]
+        """Fill the buffers, and copy them.
+
+        Not so int32: TensorFlow keeps it in host memory, where Identity copies nothing, so that a tensor would be the
+        buffer itself, overwritten by the next batch.
+        """
+        staged = iter(self._staging.fill(tuple(array for array in batch if array.dtype != np.int32)))
+        return [
+            self._tf.convert_to_tensor(array)
+            if array.dtype == np.int32
+            else self._tf.identity(self.wrap(next(staged)))
+            for array in batch
+        ]
 
     def flags(self) -> list[str]:
         """Say what kept batches out of page-locked memory."""
@@ -67,3 +77,13 @@ class Pinned(Shared):
     def release(self) -> None:
         """Drop the buffers."""
         self._staging.release()
+
+
+def host_path(tf: Any, opening: Opening) -> Naive:
+    """Return how numpy's batches get to the device; page-locked memory is for host mode alone."""
+    if opening.device == "cpu" and not opening.options.get("naive"):
+        return Shared(tf)
+    if opening.options.get("naive") or opening.mode != "host":
+        return Naive(tf)
+    cuda_version = str(tf.sysconfig.get_build_info().get("cuda_version", ""))
+    return Pinned(tf, Staging(opening.threads, PageLock(cuda_version)))
