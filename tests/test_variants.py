@@ -27,6 +27,8 @@ from inferometer.frameworks import _ALL, FRAMEWORKS, parse_choice
         ("jax:naive", "cuda", "fp16", "host", ""),
         ("jax:naive", "cpu", "fp32", "host", "kind cuda"),
         ("jax:naive", "cuda", "fp32", "host-pipelined", "for mode host"),
+        ("tftrt:naive", "cuda", "fp16", "host", ""),
+        ("tftrt:naive", "cuda", "fp16", "device", "for mode host"),
         ("torch-compile:reduce-overhead+max-autotune", "cuda", "fp32", "host", ""),
     ],
 )

@@ -253,7 +253,7 @@ _ALL = (
     ),
     Framework(
         "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",
-        devices=("cuda",), precisions={"cuda": ("fp32", "fp16")},
+        devices=("cuda",), precisions={"cuda": ("fp32", "fp16")}, variants={"naive": _NAIVE_TF},
     ),
 )  # fmt: skip
 

@@ -8,12 +8,14 @@ import types
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inferometer import environments, requirements
 from inferometer.errors import EnvironmentBuildError
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends import tensorrt, tftrt, trt_build
+from inferometer.worker.backends.rows import Copier
 from inferometer.worker.failures import Unsupported
 from parts import missing
 
@@ -94,6 +96,42 @@ def test_tftrt_counts_what_tensorrt_left():
 def test_no_gpu_is_said_before_anything_is_imported(backend):
     with pytest.raises(Unsupported, match="NVIDIA GPUs only"):
         backend.Runtime(Opening("onnx", Path("m.onnx"), "", ("x",), ("y",), "fp32", "cpu", 1))
+
+
+class Stream:
+    """Device memory by address, filled and read as a CUDA stream does it."""
+
+    def __init__(self):
+        self.memory = {}
+
+    def copy_in(self, address, array):
+        self.memory[address] = array.copy()
+
+    def copy_out(self, array, address):
+        array[...] = self.memory[address]
+
+    def synchronise(self):
+        pass
+
+
+def test_a_batch_is_whole_in_page_locked_memory_before_it_is_copied_over():
+    """Enough rows for several threads; the engine is a copy from input to output."""
+    images = np.random.default_rng(0).normal(size=(64, 3, 160, 160)).astype(np.float32)
+    stream = Stream()
+    runtime = object.__new__(tensorrt.Runtime)
+    runtime._cuda, runtime._copier = stream, Copier(4)
+    runtime._prepared = {
+        64: types.SimpleNamespace(
+            staged_in=[types.SimpleNamespace(array=np.zeros_like(images))],
+            staged_out=[types.SimpleNamespace(array=np.zeros_like(images))],
+            inputs=[types.SimpleNamespace(address=1)],
+            outputs=[types.SimpleNamespace(address=2)],
+            start=lambda inputs: stream.memory.update({2: stream.memory[inputs[0].address]}),
+        )
+    }
+    for batch in (images, -images):
+        (output,) = runtime.run((batch,))
+        assert np.array_equal(output, batch)
 
 
 @pytest.fixture(scope="module")

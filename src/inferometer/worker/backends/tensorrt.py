@@ -13,6 +13,7 @@ import numpy as np
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends import trt_build
+from inferometer.worker.backends.rows import Copier
 from inferometer.worker.backends.trt_memory import Cuda, DeviceBuffer, PinnedArray
 from inferometer.worker.failures import Unsupported
 
@@ -34,6 +35,7 @@ class Runtime(Backend):
         _check_capability(self._trt, self._cuda.capability())
         self._log = trt_build.logger(self._trt)
         self._runtime = self._trt.Runtime(self._log)
+        self._copier = Copier(opening.threads)
         self._prepared: dict[int, _Prepared] = {}
         self._last = 0
 
@@ -60,7 +62,7 @@ class Runtime(Backend):
         """Copy into page-locked memory, over, infer, back; all in one stream, waited for once."""
         ready = self._prepared[len(batch[0])]
         for staged, buffer, array in zip(ready.staged_in, ready.inputs, batch):
-            np.copyto(staged.array, array)
+            self._copier.copy(staged.array, array)
             self._cuda.copy_in(buffer.address, staged.array)
         ready.start(ready.inputs)
         return self._take(ready)

@@ -9,13 +9,17 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends import tf_transfer
 from inferometer.worker.failures import Unsupported
 
 _MODES = {"fp32": "FP32", "tf32": "FP32", "fp16": "FP16"}
 
 
 class Runtime(Backend):
-    """One conversion a batch size, its engines built for that size beforehand."""
+    """One conversion a batch size, its engines built for that size beforehand.
+
+    `naive` makes a tensor of every batch as `tf.constant` does, instead of page-locking memory.
+    """
 
     def __init__(self, opening: Opening) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -36,6 +40,7 @@ class Runtime(Backend):
             )
         for gpu in gpus:
             tensorflow.config.experimental.set_memory_growth(gpu, True)
+        self._host = tf_transfer.host_path(tensorflow, opening)
         self._functions: dict[int, Any] = {}
         self._nodes: dict[str, int] = {}
         self._last: Any = None
@@ -58,7 +63,11 @@ class Runtime(Backend):
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
-        return self.fetch(self.run_resident(self.place(batch)))
+        return self.fetch(self.run_resident(self._tensors(batch)))
+
+    def _tensors(self, batch: Batch) -> Any:
+        with self._tf.device("/GPU:0"):
+            return self._host.send(batch)
 
     def place(self, batch: Batch) -> Any:
         """Return the batch as tensors on the GPU."""
@@ -86,7 +95,7 @@ class Runtime(Backend):
 
     def phases(self, batch: Batch) -> dict[str, float]:
         """Time copies and compute apart, by synchronising between them."""
-        return phases.timed(lambda: self.place(batch), self.run_resident, self.synchronise, self.fetch)
+        return phases.timed(lambda: self._tensors(batch), self.run_resident, self.synchronise, self.fetch)
 
     def actual(self) -> dict[str, Any]:
         """Read back the output's device, the converter's precision and how much of the graph TensorRT took."""
@@ -103,13 +112,19 @@ class Runtime(Backend):
         }
 
     def flags(self) -> list[str]:
-        """Say how many operations TensorRT left to TensorFlow."""
+        """Say how many operations TensorRT left to TensorFlow, and what kept batches out of page-locked memory."""
         left = self._nodes.get("tensorflow", 0)
-        return [f"{left} operations ran in TensorFlow, not in TensorRT"] if left else []
+        told = [f"{left} operations ran in TensorFlow, not in TensorRT"] if left else []
+        return [*told, *self._host.flags()]
 
     def device_peak_bytes(self) -> int | None:
         """Return the BFC allocator's peak, which TensorRT's engines allocate from."""
         return int(self._tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+    def release(self) -> None:
+        """Drop the last outputs and staging buffers."""
+        self._last = None
+        self._host.release()
 
 
 def count_nodes(graph: Any) -> dict[str, int]:
