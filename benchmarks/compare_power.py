@@ -137,7 +137,7 @@ def measure(method: str, scene: Scene, trials: int, change: float, seed: int = 0
 
 def noise_of(paths: list[str]) -> float:
     """Return the standard deviation between processes that real runs show, in percent (common drift taken out)."""
-    deviations = 100 * noise_between_rounds(summarise(read_runs(paths)))
+    deviations = 100 * noise_between_rounds(summarise(read_runs(paths))).cells
     if not len(deviations):
         raise SystemExit(
             "these runs have no cell with two rounds: their noise between processes is not known"

@@ -104,6 +104,15 @@ def test_each_device_has_a_bar_that_says_what_runs_there():
     assert (first.completed, first.fields["left"], second.completed) == (1, "about 20.0 s left", 0)
 
 
+def test_a_second_stage_has_the_same_bars_anew():
+    progress = Progress(console=Console(file=io.StringIO(), force_terminal=True), auto_refresh=False)
+    observer = BarObserver(progress)
+    for _ in range(2):
+        observer.at_once(GPUS)
+        observer.started(CELLS, NOMINAL)
+    assert [(bar.total, bar.completed) for bar in progress.tasks] == [(2, 0), (2, 0)]
+
+
 def test_in_turn_there_is_one_bar():
     progress = Progress(console=Console(file=io.StringIO(), force_terminal=True), auto_refresh=False)
     observer = BarObserver(progress)

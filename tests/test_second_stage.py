@@ -67,8 +67,19 @@ def test_a_noisy_run_goes_on_once(request_, noisy, tmp_path):
     assert stored.info.protocol.rounds == 3 and stored.missing == ()
     assert stored.info.request["protocol"]["rounds"] == 1
     assert resume(stored.path, Watching()).records == stored.records
-    assert noisy == [(1, 1, 3)], "asked again, by rounds that it had itself added"
+    assert noisy == [(1, 1, 100)], "asked again, by rounds that it had itself added"
     assert not (stored.path / "compile-cache").exists()
+
+
+def test_a_kill_between_the_stages_loses_neither(request_, noisy, tmp_path, monkeypatch):
+    with monkeypatch.context() as quiet:
+        quiet.setattr("inferometer.execution.second_stage", lambda *asked: None)
+        first = execute(request_, tmp_path / "run", SilentObserver())
+    watching = Watching()
+    stored = resume(first.path, watching)
+    assert watching.begun == [0, 2] and stored.records[:1] == first.records
+    assert stored.info.notes == ("going on to 3",) and stored.info.protocol.rounds == 3
+    assert resume(first.path, SilentObserver()).info.notes == ("going on to 3",)
 
 
 def test_an_interrupted_second_stage_is_resumed_to_its_end(request_, noisy, tmp_path):
@@ -87,4 +98,4 @@ def test_a_number_that_is_asked_for_stays(tiny_model):
     asked = {"preset": "standard", "batch_sizes": "8", "frameworks": "onnxrt"}
     model = ModelRequest(str(tiny_model))
     assert make_request(model, protocol={"rounds": 3}, **asked).protocol.most_rounds == 0
-    assert make_request(model, protocol={"rounds": None}, **asked).protocol.most_rounds == 18
+    assert make_request(model, protocol={"rounds": None}, **asked).protocol.most_rounds == 20

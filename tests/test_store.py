@@ -48,6 +48,17 @@ def test_newer_schema_says_upgrade(tmp_path):
         read_run(tmp_path)
 
 
+def test_rounds_added_later_are_for_cells_that_were_measured(tmp_path):
+    other = msgspec.structs.replace(CELL, framework="torch")
+    begun = RunInfo(protocol=Protocol(rounds=4), cells=(CELL, other), request={"protocol": {"rounds": 2}})
+    writer = RunWriter.create(tmp_path, begun)
+    for number in (0, 1):
+        writer.append(Record(CELL, number, "ok"))
+        writer.append(Record(other, number, "hung", "no answer for 900 s"))
+    assert read_run(tmp_path).missing == ((CELL, 2), (CELL, 3))
+    assert begun.first_rounds == 2 and info().first_rounds == 2
+
+
 def test_existing_run_is_not_overwritten(tmp_path):
     RunWriter.create(tmp_path, info())
     with pytest.raises(StoreError, match="--resume"):

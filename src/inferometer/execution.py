@@ -39,6 +39,9 @@ from inferometer.store import RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
 from inferometer.watch import CellWatch, MeterNeeds
 
+# rounds that take so long together may be added even where they are more than `Protocol.most_rounds`
+_SHORT_S, _MOST_SHORT = 3600.0, 100
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -128,7 +131,8 @@ def _measure(
         if further := _second_stage(stored):
             observer.preparing(further.text)
             protocol = msgspec.structs.replace(info.protocol, rounds=further.rounds)
-            info = msgspec.structs.replace(stored.info, protocol=protocol)
+            notes = (*stored.info.notes, further.text)
+            info = msgspec.structs.replace(stored.info, protocol=protocol, notes=notes)
             session = _open_meters(request, plan.cells[0].device)
             stored = _measure_rounds(runner, info, session, preparation)
     finally:
@@ -157,10 +161,11 @@ def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation
 def _second_stage(stored: StoredRun) -> SecondStage | None:
     """Return to how many rounds the noise of a finished run asks it to go on; None if it has been asked before."""
     protocol = stored.info.protocol
-    asked = stored.info.request["protocol"]["rounds"]
-    if protocol.most_rounds <= protocol.rounds or protocol.rounds > asked:
+    if not protocol.most_rounds or protocol.rounds > stored.info.first_rounds:
         return None
-    return second_stage(summarise([stored]), protocol.rounds, protocol.most_rounds)
+    round_s = sum(record.elapsed_s for record in stored.records) / protocol.rounds
+    short = min(protocol.rounds + _SHORT_S / max(round_s, 1.0), _MOST_SHORT)
+    return second_stage(summarise([stored]), protocol.rounds, max(protocol.most_rounds, int(short)))
 
 
 def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Runner | Lanes:
@@ -190,11 +195,11 @@ def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
                 f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
                 f"{', '.join(now.get('pins', []))}; start a new run"
             )
-    protocol = msgspec.structs.replace(
-        info.protocol, rounds=begun.protocol.rounds
-    )  # perhaps a second stage's
+    # rounds and notes may be a second stage's
+    protocol = msgspec.structs.replace(info.protocol, rounds=begun.protocol.rounds)
+    notes = tuple(dict.fromkeys((*begun.notes, *info.notes)))
     return msgspec.structs.replace(
-        info, created_at=begun.created_at, command=begun.command, protocol=protocol
+        info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes
     )
 
 

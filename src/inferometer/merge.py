@@ -71,6 +71,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
         meters=tuple({repr(m): m for run in runs for m in run.info.meters}.values()),
         environments={name: env for run in runs for name, env in run.info.environments.items()},
         notes=notes,
+        request={},  # it is no run that could be resumed
     )
     return info, records
 

@@ -27,7 +27,7 @@ PRESETS: Mapping[str, Preset] = {
     "standard": Preset(
         "the default: four sizes, cells cut at a budget of 30 s, more rounds where the machine is noisy",
         (1, 8, 32, 64),
-        Protocol(images=512, loops=10, warmup=50, rounds=3, most_rounds=18, timeout_s=900, budget_s=30.0),
+        Protocol(images=512, loops=10, warmup=50, rounds=3, most_rounds=20, timeout_s=900, budget_s=30.0),
     ),
     "report": Preset(
         "the internship report's protocol: 7 sizes, 512 images, 50 warm-ups, 10 loops, nothing cut",

@@ -220,7 +220,7 @@ class Protocol(msgspec.Struct, frozen=True):
     warmup: int = 50  # batches
     rounds: int = 3
     most_rounds: int = (
-        0  # to which they may be raised, once, by the noise that they show (`resolution`); 0: never
+        0  # to which their own noise may raise them, once (`execution`: more if they are short); 0: never
     )
     seed: int = 0
     threads: int = 0  # 0: usable cores
@@ -260,3 +260,9 @@ class RunInfo(msgspec.Struct, frozen=True):
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     request: dict[str, Any] = {}  # `request.RunRequest`, for --resume
+
+    @property
+    def first_rounds(self) -> int:
+        """Return how many rounds were asked for; the others a second stage added."""
+        asked = self.request.get("protocol", {}).get("rounds", self.protocol.rounds)
+        return min(int(asked), self.protocol.rounds)

@@ -47,8 +47,21 @@ class StoredRun:
     def missing(self) -> tuple[tuple[Cell, int], ...]:
         """Return the planned (cell, round) pairs with no ended record, in plan order; interrupted ones count as missing."""
         ended = {(r.cell, r.round) for r in self.records if r.status != "interrupted"}
-        pairs = ((cell, number) for number in range(self.info.protocol.rounds) for cell in self.info.cells)
-        return tuple(pair for pair in pairs if pair not in ended)
+        return tuple(pair for pair in self.planned if pair not in ended)
+
+    @property
+    def planned(self) -> tuple[tuple[Cell, int], ...]:
+        """Return the (cell, round) pairs to be measured, in their order.
+
+        Rounds that a second stage added are for cells that were measured in the first: a time-out is not waited for again.
+        """
+        measured = {record.cell for record in self.records if record.status == "ok"}
+        return tuple(
+            (cell, number)
+            for number in range(self.info.protocol.rounds)
+            for cell in self.info.cells
+            if number < self.info.first_rounds or cell in measured
+        )
 
 
 class RunWriter:

@@ -121,5 +121,5 @@ class Progress:
 
 def progress(run: StoredRun) -> Progress:
     """Return how far a run is, in cells and rounds."""
-    planned = len(run.info.cells) * run.info.protocol.rounds
+    planned = len(run.planned)
     return Progress(run.path.name, planned - len(run.missing), planned)

@@ -33,7 +33,11 @@ def _protocol(info: RunInfo) -> str:
     if info.source != "measured":
         return f"{info.model.name or 'Results'}: imported, measured by others."
     p = info.protocol
+    added = p.rounds - info.first_rounds
+    rounds = counted(p.rounds, "round") + (
+        f" ({added} of them asked for by the noise of the first)" if added else ""
+    )
     return (
-        f"{info.model.name}: {counted(p.rounds, 'round')} of {counted(p.loops, 'loop')} over {p.images} images after "
+        f"{info.model.name}: {rounds} of {counted(p.loops, 'loop')} over {p.images} images after "
         f"{counted(p.warmup, 'warm-up batch')}; at most {duration(p.timeout_s)} a cell."
     )
