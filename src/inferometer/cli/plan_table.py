@@ -50,7 +50,7 @@ def print_plan(
 def _growth(protocol: Protocol) -> str:
     if protocol.most_rounds <= protocol.rounds:
         return ""
-    return f" (up to {protocol.most_rounds} if they are too noisy to tell {100 * AIM:g} %)"
+    return f" (more if these are too noisy to tell {100 * AIM:g} %)"
 
 
 def _whole_s(times: Mapping[Cell, float], at_once: tuple[str, ...]) -> float:
