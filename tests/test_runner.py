@@ -37,6 +37,8 @@ def test_a_good_cell_keeps_every_raw_number(tmp_path):
     assert record.actual.version == "1.0" and record.actual.threads == 1
     assert record.memory.rss_peak_bytes > 1 << 20
     assert record.prepare.load_s > 0
+    processors = record.actual.details["processors"]
+    assert processors["processors"] >= 1 and processors["others_share"] >= 0
     assert run.missing == ()
 
 

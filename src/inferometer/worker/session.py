@@ -13,6 +13,7 @@ from typing import Any
 from inferometer.worker import memory
 from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.beat import PhaseShift
+from inferometer.worker.contention import Accounts
 from inferometer.worker.data import ImageStack
 from inferometer.worker.execution import EXECUTIONS, Execution
 from inferometer.worker.failures import describe
@@ -99,7 +100,12 @@ class Session:
         rule = StoppingRule(request["loops"], window_s, limit_s, request["least_loops"])
         batches_a_loop = answer["images"] / request["batch_size"]
         shift = PhaseShift(request["updates_s"], batches_a_loop, rule.expected_loops)
+        accounts = Accounts()
+        before = accounts.now()
         answer["loops"] = measure_loops(execution, placed, rule, shift)
+        if contention := accounts.since(before):
+            answer["actual"].setdefault("details", {})["processors"] = contention.facts()
+            answer["flags"] += contention.flags()
         answer["flags"] += shift.flags()
         if len(answer["loops"]) < request["loops"]:
             limit = "the budget" if limit_s == budget_s else "the energy window"

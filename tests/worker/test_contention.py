@@ -1,0 +1,114 @@
+"""Who had the processors: the arithmetic on written accounts, and a real neighbour on this machine's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import missing
+from inferometer.worker.contention import Accounts, Contention, Moment
+
+STAT = """cpu  400 0 100 1500 0 0 0 0 0 0
+cpu0 {user} 0 50 {idle} 0 0 0 {steal} 0 0
+cpu1 100 0 50 850 0 0 0 0 0 0
+cpu7 900 0 0 0 0 0 0 0 0 0
+intr 1 2 3
+"""
+
+
+def accounts(folder, processors=(0, 1), **counts):
+    (folder / "proc" / "self").mkdir(parents=True, exist_ok=True)
+    (folder / "group").mkdir(exist_ok=True)
+    (folder / "proc" / "self" / "cgroup").write_text("0::/\n")
+    write(folder, **counts)
+    found = Accounts(folder / "proc", folder / "group")
+    found.processors = frozenset(processors)
+    return found
+
+
+def write(folder, user=300, idle=650, steal=0, held_back_us=0):
+    (folder / "proc" / "stat").write_text(STAT.format(user=user, idle=idle, steal=steal))
+    (folder / "group" / "cpu.stat").write_text(f"usage_usec 5\nthrottled_usec {held_back_us}\n")
+
+
+def contention(others_s=0.0, stolen_s=0.0, held_back_s=0.0, capacity_s=20.0):
+    before = Moment(100.0, 50.0, 1.0, 7.0, 3.0)
+    own_s = 5.0
+    after = Moment(100.0 + capacity_s, 50.0 + own_s + others_s, 1.0 + stolen_s, 12.0, 3.0 + held_back_s)
+    return Contention.between(before, after, processors=2)
+
+
+def test_only_this_process_processors_count(tmp_path):
+    found = accounts(tmp_path)
+    before = found.now()
+    write(tmp_path, user=400, idle=730, steal=20, held_back_us=250_000)
+    told = found.since(before)
+    assert told.processors == 2
+    assert told.capacity_s == pytest.approx(2.0)  # 200 ticks of 10 ms on cpu0, none on cpu1
+    assert told.others_s == pytest.approx(1.0, abs=0.1)  # but for what this test itself took
+    assert told.stolen_s == pytest.approx(0.2)
+    assert told.held_back_s == pytest.approx(0.25)
+
+
+def test_own_time_is_no_other_process():
+    assert contention(others_s=0.0).others_s == 0.0
+    assert contention(others_s=-0.2).others_s == 0.0  # ticks are coarser than a process's own account
+    assert contention(others_s=3.0).others_s == pytest.approx(3.0)
+
+
+def test_a_reader_is_told_from_a_share_on():
+    assert contention(others_s=0.9, stolen_s=0.19, held_back_s=0.05).flags() == []
+    assert contention(others_s=5.0).flags() == [
+        "other processes had 25 % of the 2 processors' time during the loops"
+    ]
+    assert contention(stolen_s=0.4).flags() == [
+        "the hypervisor took 2 % of the 2 processors' time during the loops"
+    ]
+    assert contention(held_back_s=1.25).flags() == [
+        "the control group's quota held the loops back for 1.2 s of processor time"
+    ]
+
+
+def test_a_few_ticks_in_a_short_cell_are_not_told():
+    assert contention(others_s=0.05, stolen_s=0.02, capacity_s=0.2).flags() == []
+
+
+def test_facts_are_shares():
+    facts = contention(others_s=5.0, stolen_s=0.4).facts()
+    assert facts == {"processors": 2, "others_share": 0.25, "stolen_share": 0.02, "held_back_s": 0.0}
+
+
+@pytest.mark.parametrize("text", ["", "cpu0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0\n", "cpu0 1 2 3 4\n"])
+def test_without_accounts_nothing_is_told(tmp_path, text):
+    found = accounts(tmp_path)
+    (tmp_path / "proc" / "stat").write_text(text)
+    assert found.now() is None
+    assert found.since(None) is None
+    (tmp_path / "proc" / "stat").unlink()
+    assert found.now() is None
+
+
+def test_a_real_neighbour_is_seen():
+    found = Accounts()
+    before = found.now()
+    if before is None:
+        missing("this system keeps no accounts of its processors")
+    code = "import time\nend = time.process_time() + 0.4\nwhile time.process_time() < end: pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert found.since(before).others_s > 0.25
+
+
+def test_own_work_is_not_taken_for_a_neighbours():
+    found = Accounts()
+    before = found.now()
+    if before is None:
+        missing("this system keeps no accounts of its processors")
+    end = time.process_time() + 0.5
+    while time.process_time() < end:
+        pass
+    after = found.now()
+    assert after.own_s - before.own_s == pytest.approx(0.5, abs=0.1)
+    assert after.busy_s - before.busy_s > 0.25
