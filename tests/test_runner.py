@@ -186,10 +186,10 @@ def test_loops_go_on_for_the_meters_and_are_shifted_where_they_keep_step(tmp_pat
         gaps = [
             b - a - loop.elapsed_s * 1e9 for a, b, loop in zip(starts, starts[1:], record.loops, strict=False)
         ]
-        (flag,) = record.flags
-        assert "shifted in phase" in flag
+        assert sum("shifted in phase" in flag for flag in record.flags) == 1
         assert max(gaps) > 50_000  # a pause, beside which two loops follow one another within microseconds
-    assert run_fakes(tmp_path / "run", framework, request=request).records[0].flags == ()
+    unmetered = run_fakes(tmp_path / "run", framework, request=request).records[0]
+    assert not any("shifted" in flag for flag in unmetered.flags)
 
 
 def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):
