@@ -28,6 +28,11 @@ class Metric:
     ]  # for people; with a unit of suitable size, or bare where `unit` is the only one
     exact: bool = False  # no noise: any difference is one
 
+    @property
+    def is_energy(self) -> bool:
+        """Whether it comes from a meter."""
+        return self.unit in ("W", "J", "J s", "images/J", "images/s/W")
+
     def better(self, first: float, second: float) -> bool:
         """Return whether ``first`` beats ``second``."""
         return first > second if self.higher_is_better else first < second

@@ -63,7 +63,7 @@ def test_a_failed_cell_shows_status_and_cause_and_no_rank():
     built = table()
     failed = at(built, 8, "jax", "H100")
     assert (failed.text, failed.shade, failed.best) == ("out-of-memory", None, False)
-    assert built.notes[failed.note - 1] == "asked for 9 GiB, 1 GiB free"
+    assert built.notes[failed.notes[0] - 1] == "asked for 9 GiB, 1 GiB free"
 
 
 def test_less_is_better_turns_the_colours_round():

@@ -30,7 +30,7 @@ class CellView:
     meaning: str  # the sign in words
     bold: bool
     star: bool
-    note: int | None
+    note: str  # numbers of footnotes
 
 
 @dataclass(frozen=True)

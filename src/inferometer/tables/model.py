@@ -10,6 +10,7 @@ from inferometer.errors import unknown
 from inferometer.metrics import METRICS, Metric
 from inferometer.ranking import Standing, standings
 from inferometer.summary import CellSummary, Estimate, Results
+from inferometer.tables.remarks import Remarks
 from inferometer.units import significant
 
 _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -19,6 +20,7 @@ _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
     "bytes": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB")),
     "share": ((0.01, "%"),),
 }
+ENERGY_REMARK = "energy: "  # begins remarks that concern joules only
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,12 @@ class TableCell:
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
     beats_reference: bool = False  # the same row on the reference machine is worse
-    note: int | None = None  # number of the footnote
+    notes: tuple[int, ...] = ()  # numbers of its footnotes
+
+    @property
+    def note(self) -> str:
+        """Return the numbers of the footnotes as they stand beside the cell: "1, 3"; "" without any."""
+        return ", ".join(map(str, self.notes))
 
     @property
     def spread(self) -> str:
@@ -89,7 +96,7 @@ class Table:
         """Return why cells have no value, each reason once: those of cells that ended well, if any did."""
         cells = [cell for row in self.rows for cell in row.cells if cell and not cell.estimate]
         cells = [cell for cell in cells if cell.summary.status == "ok"] or cells
-        reasons = dict.fromkeys(self.notes[cell.note - 1] if cell.note else cell.text for cell in cells)
+        reasons = dict.fromkeys(self.notes[cell.notes[0] - 1] if cell.notes else cell.text for cell in cells)
         return "; ".join(reasons) or "no cell at all"
 
     @property
@@ -145,7 +152,7 @@ def _build(
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
     )
-    return Table(metric, model, mode, scale, machines, reference, rows, tuple(marks.notes))
+    return Table(metric, model, mode, scale, machines, reference, rows, marks.remarks.told())
 
 
 class _Marks:
@@ -161,7 +168,7 @@ class _Marks:
     ) -> None:
         self.metric, self.places, self.shades = metric, places, shades
         self.reference, self.scale = reference, scale
-        self.notes: dict[str, int] = {}
+        self.remarks = Remarks()
 
     def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
         summary = found.get(machine)
@@ -170,8 +177,10 @@ class _Marks:
         place, estimate = self.places.get(summary.key), self.metric.of(summary)
         if place is None or estimate is None:
             word, reason = why_empty(summary, self.metric)
-            return TableCell(summary, word, note=self._note(reason))
-        flags = "; ".join(summary.flags)
+            return TableCell(summary, word, notes=self.remarks.exactly(reason))
+        flags = (
+            flag for flag in summary.flags if self.metric.is_energy or not flag.startswith(ENERGY_REMARK)
+        )
         return TableCell(
             summary,
             self.scale.show(place.value),
@@ -181,18 +190,15 @@ class _Marks:
             place.tie,
             place.best_overall,
             self.reference is not None and beats(summary, found.get(self.reference), self.metric),
-            self._note(flags) if flags else None,
+            self.remarks.alike(flags),
         )
-
-    def _note(self, text: str) -> int | None:
-        return self.notes.setdefault(text, len(self.notes) + 1) if text else None
 
 
 def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
     """Return a short word for the cell, and the whole reason."""
     if summary.status != "ok":
         return summary.status, summary.cause
-    if metric.unit in ("W", "J", "J s", "images/J", "images/s/W"):
+    if metric.is_energy:
         if summary.energy_image:  # net of the power at rest only is missing
             return (
                 "unresolved",

@@ -1,0 +1,51 @@
+"""Footnotes: told once, and only where they concern what is shown."""
+
+import msgspec
+
+from inferometer import tables
+from inferometer.records import Record
+from inferometer.summary import METRICS, summarise
+from simulated_runs import cell, record, run
+
+CUT = "warm-up cut at {} of 50 batches by the budget of 6 s"
+IN_STEP = "energy: loops of {} ms keep step with its updates (100 ms)"
+
+
+def flagged(size, *flags):
+    return msgspec.structs.replace(record(cell("tf", size), rate=100.0, power_w=50.0), flags=flags)
+
+
+def table(metric):
+    records = [
+        flagged(8, CUT.format(12), IN_STEP.format(96.5)),
+        flagged(16, CUT.format(7)),
+        flagged(32, IN_STEP.format(203)),
+        flagged(64),
+        Record(cell("tf", 128), 0, "out-of-memory", cause="asked for 9 GiB, 1 GiB free"),
+        Record(cell("tf", 256), 0, "skipped", cause="asked for 18 GiB, 1 GiB free"),
+    ]
+    (built,) = tables.build(summarise([run(records, "a")]), METRICS[metric])
+    return built
+
+
+def numbers(built):
+    return [row.cells[0].note for row in built.rows]
+
+
+def test_remarks_that_differ_in_numbers_only_are_one_footnote():
+    built = table("power")
+    assert built.notes[:2] == (CUT.format("7 to 12"), IN_STEP.format("96.5 to 203"))
+    assert numbers(built)[:4] == ["1, 2", "1", "2", ""]
+
+
+def test_what_concerns_joules_stands_below_tables_of_joules_only():
+    built = table("throughput")
+    assert built.notes[0] == CUT.format("7 to 12")
+    assert numbers(built)[:4] == ["1", "1", "", ""]
+    assert not any(note.startswith("energy") for note in built.notes)
+
+
+def test_a_cause_stands_for_itself():
+    built = table("throughput")
+    assert built.notes[1:] == ("asked for 9 GiB, 1 GiB free", "asked for 18 GiB, 1 GiB free")
+    assert numbers(built)[4:] == ["2", "3"]
