@@ -57,6 +57,14 @@ def test_no_two_of_128_frameworks_look_alike():
     assert len(looks) == 128
 
 
+def test_frameworks_of_one_colour_have_markers_that_differ_at_a_glance():
+    palette = Palette(f"framework{number:02}" for number in range(64))
+    styles = [palette.style(name) for name in palette.frameworks]
+    plain = {"circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star"}
+    assert {style.symbol for style in styles} == plain
+    assert len({style.light for style in styles}) == 8
+
+
 def test_a_framework_keeps_its_colour_and_marker_at_every_precision():
     palette = Palette(["b", "a", "b"])
     styles = [palette.style("b", precision) for precision in ("fp32", "fp16", "int8", "int4")]

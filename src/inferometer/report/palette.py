@@ -2,8 +2,9 @@
 
 The eight colours of each theme were searched for the largest smallest OKLab distance under normal, protanopic and
 deuteranopic sight (simulation matrices: Machado, Oliveira and Fernandes 2009) at a contrast of at least 3:1 with the
-theme's background (WCAG 2.2, 1.4.11). `tests/report/test_palette.py` checks both. Beyond eight frameworks the marker
-tells them apart: no pair of colour and marker occurs twice among the first 128.
+theme's background (WCAG 2.2, 1.4.11). `tests/report/test_report_palette.py` checks both. Beyond eight frameworks the marker
+tells them apart: no pair of colour and marker occurs twice among the first 128, and frameworks of one colour get markers
+that are told apart at a glance (not a circle and a hexagon) among the first 64.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ MARKERS = {
     "hexagon2": "H",
     "square-cross": "$\\boxplus$",
 }
-SYMBOLS = tuple(MARKERS)
+SYMBOLS = tuple(MARKERS)  # the first as many as there are colours are told apart at a glance
+_TURNS = (0, 4, 2, 6, 1, 5, 3, 7)  # by how many markers the colours of each further eight are moved on
 
 # plotly's dash, matplotlib's, and how the marker is filled
 _DASHES = {
@@ -96,5 +98,12 @@ class Palette:
         """Return the look of ``framework`` at ``precision``."""
         index = self._index[framework]
         dash, line, fill = _DASHES.get(precision, _OTHER_DASH)
-        symbol = SYMBOLS[(index + index // len(SYMBOLS)) % len(SYMBOLS)]
+        symbol = _symbol(index)
         return Style(index, symbol, dash, line, fill)  # type: ignore[arg-type]
+
+
+def _symbol(index: int) -> str:
+    eight, place = divmod(index, len(LIGHT))
+    family, turn = divmod(eight, len(_TURNS))
+    start = family * len(LIGHT) % len(SYMBOLS)
+    return SYMBOLS[start + (place + _TURNS[turn]) % len(LIGHT)]
