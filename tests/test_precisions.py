@@ -182,6 +182,11 @@ def test_onnxruntime_gets_the_values_of_every_batch_through_staging(tmp_path):
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_staging_trial.py", tmp_path)
 
 
+@pytest.mark.parametrize(("environment", "backend"), [("jax", "jax"), ("tf", "tensorflow")])
+def test_a_keras_file_is_loaded_without_drawing_weights(tmp_path, environment, backend):
+    assert "as wanted" in tried(tmp_path, environment, "keras_file_trial.py", backend)
+
+
 def test_inputs_with_names_reach_the_right_places_in_every_framework(tmp_path):
     options = [
         "--batch-sizes",

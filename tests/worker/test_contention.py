@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import missing
 from inferometer.worker.contention import Accounts, Contention, Moment
+from parts import missing
 
 STAT = """cpu  400 0 100 1500 0 0 0 0 0 0
 cpu0 {user} 0 50 {idle} 0 0 0 {steal} 0 0

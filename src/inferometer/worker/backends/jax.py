@@ -9,7 +9,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
-from inferometer.worker.backends import keras_precision
+from inferometer.worker.backends import keras_file, keras_precision
 from inferometer.worker.backends.depth import depth
 from inferometer.worker.backends.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.jax_transfer import Pieces, Piecewise, Whole
@@ -45,7 +45,7 @@ class Runtime(Backend):
         jax.config.update("jax_default_matmul_precision", _MATMUL[opening.precision])
         self._device = _device_of(jax, opening)
         self._host = self._host_path()
-        self._model = model = keras_precision.load(
+        self._model = model = keras_file.load(
             keras, opening.path, opening.precision, bool(opening.options.get("trust"))
         )
         pack = packer(keras, model)

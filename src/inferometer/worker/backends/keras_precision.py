@@ -1,50 +1,33 @@
-"""A Keras model in another floating type than its file's: every layer's dtype policy rewritten, the weights cast."""
+"""In which floating type a Keras model computes: every layer's dtype policy rewritten, and read back."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from inferometer.worker.failures import Unsupported
-
 POLICIES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
-def load(keras: Any, path: Any, precision: str, trust: bool) -> Any:
-    """Return the model of a `.keras` file computing in ``precision``; Unsupported if its layers cannot be rebuilt.
+def lowered(config: Any, policy: str) -> Any:
+    """Return a layer's or model's config with every float policy replaced; integer inputs and lookups keep theirs.
 
     The policies are `float16` and `bfloat16`, so weights are stored in the type too; normalising layers get the mixed
     policy, which leaves their statistics in float32 (in bfloat16 these alone double the error of a deep network).
     """
-    model = keras.models.load_model(path, compile=False, safe_mode=not trust)
-    policy = POLICIES[precision]
     if policy == "float32":
-        return model
-    try:
-        lowered = type(model).from_config(_rewritten(model.get_config(), policy))
-    except (TypeError, ValueError, NotImplementedError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise Unsupported(
-            f"the Keras model cannot be rebuilt in {policy}: {type(error).__name__}: {text}"
-        ) from error
-    lowered.set_weights(model.get_weights())
-    return lowered
-
-
-def _rewritten(config: Any, policy: str) -> Any:
-    """Return a config with every float policy replaced; integer inputs and lookups keep theirs."""
+        return config
     if isinstance(config, (list, tuple)):
-        return type(config)(_rewritten(value, policy) for value in config)
+        return type(config)(lowered(value, policy) for value in config)
     if not isinstance(config, dict):
         return config
-    lowered: dict[str, Any] = {
-        key: policy if key == "dtype" and _is_float_policy(value) else _rewritten(value, policy)
+    changed: dict[str, Any] = {
+        key: policy if key == "dtype" and _is_float_policy(value) else lowered(value, policy)
         for key, value in config.items()
     }
     if "Normalization" in str(config.get("class_name")) and _is_float_policy(
         config.get("config", {}).get("dtype")
     ):
-        lowered["config"]["dtype"] = f"mixed_{policy}"
-    return lowered
+        changed["config"]["dtype"] = f"mixed_{policy}"
+    return changed
 
 
 def _is_float_policy(value: Any) -> bool:

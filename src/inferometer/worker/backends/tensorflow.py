@@ -9,7 +9,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import keras_precision, tf_transfer
+from inferometer.worker.backends import keras_file, keras_precision, tf_transfer
 from inferometer.worker.backends.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 
@@ -69,7 +69,7 @@ class Runtime(Backend):
 
         options = self._opening.options
         with self._device():
-            model = keras_precision.load(
+            model = keras_file.load(
                 keras, self._opening.path, self._opening.precision, bool(options.get("trust"))
             )
         self._model = model
