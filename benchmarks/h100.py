@@ -212,7 +212,7 @@ def pipelined(machine: Machine, deadline: Deadline) -> bool:
         "--warmup",
         "20",
         "--rounds",
-        "2",
+        "3",
     ]
     modes = "host" if machine.tiny else "device,host-pipelined"
     options = ["--modes", modes, "--precisions", "fp32" if machine.tiny else "fp16", "--budget", "10"]

@@ -3,6 +3,7 @@ import math
 import msgspec
 import pytest
 
+from inferometer import overview
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.summary import METRICS, summarise
 from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
@@ -149,6 +150,14 @@ def test_skips_and_failures_carry_their_cause():
         ("out-of-memory", "asked 9 GiB"),
         ("skipped", "no tensorrt package; install it"),
     ]
+
+
+def test_a_failure_names_its_device_where_there_are_several():
+    failed = Record(cell("jax"), 0, "out-of-memory", cause="asked 9 GiB")
+    alone = summarise([run([failed, record(cell())])])
+    assert overview.failures(alone) == ["jax at 8: out-of-memory: asked 9 GiB"]
+    several = summarise([run([failed, record(cell(device="cuda:1"))])])
+    assert overview.failures(several) == ["jax at 8 on cuda:0: out-of-memory: asked 9 GiB"]
 
 
 def test_an_interruption_does_not_replace_a_result():

@@ -124,12 +124,17 @@ def skipped(results: Results) -> list[str]:
 
 
 def failures(results: Results) -> list[str]:
-    """Return a line for each cell that was run and has no rank, with its status and cause."""
+    """Return a line for each cell that was run and has no rank: status, cause, and its device where there are several."""
+    several = len({summary.cell.device for summary in results.summaries}) > 1
     return [
-        failure_text(row)
+        _failure(row.summary, f" on {row.summary.cell.device}" if several else "")
         for row in rows(results)
         if not (row.summary.ranked or row.summary.status == "skipped")
     ]
+
+
+def _failure(summary: CellSummary, where: str) -> str:
+    return f"{_name(summary)} at {summary.cell.batch_size}{where}: {summary.status}: {summary.cause}"
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -192,8 +197,3 @@ def _html_row(row: Row, shown: list[Column]) -> str:
     style = ' style="font-weight:bold"' if row.mark == "best" else ""
     cells = "".join(f"<td>{html.escape(column.text(row.summary))}</td>" for column in shown)
     return f"<tr{style}>{cells}</tr>"
-
-
-def failure_text(row: Row) -> str:
-    """Return why a cell has no rank, in one line."""
-    return f"{row.name} at {row.summary.cell.batch_size}: {row.summary.status}: {row.summary.cause}"
