@@ -10,7 +10,7 @@ import time
 import pytest
 
 import inferometer
-from fakes import BACKENDS
+from fakes import BACKENDS, flags_of
 from inferometer.cli import invoke
 from inferometer.observer import SilentObserver
 from inferometer.request import RunRequest, from_builtins, to_builtins
@@ -43,7 +43,7 @@ def test_a_run_at_once_says_so_in_the_plan_the_run_every_record_and_the_table(he
     assert run.info.notes[0].startswith("cuda:0, cuda:1 are measured at once")
     assert "cuda:0, cuda:1: measured at once" in shown.err
     firsts = {r.cell.device: r for r in run.records if r.cell.batch_size == 2}
-    assert firsts["cuda:0"].flags[0].startswith("measured at once with cuda:1: fake for ")
+    assert flags_of(firsts["cuda:0"])[0].startswith("measured at once with cuda:1: fake for ")
     assert "measured at once with cuda:1: fake at 2" in shown.out
     assert "fake for" not in shown.out
     assert re.search(r"2 +cuda:1 +fake \*", shown.out)
@@ -52,7 +52,7 @@ def test_a_run_at_once_says_so_in_the_plan_the_run_every_record_and_the_table(he
 def test_in_turn_is_the_default_and_gives_each_worker_all_cores(here, capsys):
     assert invoke([*arguments("fake"), "--out", "run"]) == 0
     run = read_run(here / "run")
-    assert {(r.actual.threads, r.flags) for r in run.records} == {(8, ())}
+    assert {(r.actual.threads, flags_of(r)) for r in run.records} == {(8, ())}
     assert run.info.request["at_once"] is False and run.info.notes == ()
     assert "at once" not in capsys.readouterr().err
 

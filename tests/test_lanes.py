@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fakes import BACKENDS, fake_framework, fake_request, fake_runner, run_fakes
+from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
 from inferometer.assignments import assign
 from inferometer.errors import StoreError
 from inferometer.lanes import Lanes
@@ -66,14 +66,14 @@ def test_both_devices_are_measured_at_once_and_every_record_says_so(tmp_path):
         other = GPUS[1 - GPUS.index(device)]
         assert [r.cell.batch_size for r in records] == [2, 4]
         for record in records:
-            (flag,) = record.flags
+            (flag,) = flags_of(record)
             assert flag.startswith(f"measured at once with {other}: fake for ")
-        assert records[0].flags[0].endswith("; during 100% of its loops")
+        assert flags_of(records[0])[0].endswith("; during 100% of its loops")
 
 
 def test_in_turn_there_is_nothing_to_say(tmp_path):
     run = run_fakes(tmp_path, fake_framework(), devices=GPUS)
-    assert [(r.status, r.flags) for r in run.records] == [("ok", ())] * 4
+    assert [(r.status, flags_of(r)) for r in run.records] == [("ok", ())] * 4
 
 
 def test_each_device_keeps_its_order_and_has_one_worker_at_a_time(tmp_path):
@@ -99,7 +99,7 @@ def test_a_death_on_one_device_does_not_touch_the_other(tmp_path, behaviour):
     found = by_device(run)
     assert [r.status for r in found["cuda:1"]] == ["ok", "ok"]
     assert found["cuda:0"][0].status != "ok" and found["cuda:0"][1].status == "ok"
-    assert found["cuda:0"][0].flags[0].startswith("measured at once with cuda:1: sound for ")
+    assert flags_of(found["cuda:0"][0])[0].startswith("measured at once with cuda:1: sound for ")
 
 
 class InterruptAt(SilentObserver):
@@ -250,7 +250,7 @@ def test_the_last_device_to_be_resumed_is_not_told_to_run_beside_others(tmp_path
     told = Told()
     run = run_at_once(tmp_path, fake_framework(), create=False, observer=told)
     assert told.devices == () and told.ended == 2
-    assert [(r.cell.device, r.flags) for r in run.records] == [(device, ()) for device in GPUS for _ in "ab"]
+    assert [(r.cell.device, flags_of(r)) for r in run.records] == [(device, ()) for device in GPUS for _ in "ab"]
 
 
 def test_code_that_one_device_compiled_is_not_found_by_the_other(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import BACKENDS, fake_framework, fake_request, fake_runner, run_fakes
+from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
 from inferometer.observer import SilentObserver
 from inferometer.process import Child
 from inferometer.store import read_run
@@ -37,8 +37,6 @@ def test_a_good_cell_keeps_every_raw_number(tmp_path):
     assert record.actual.version == "1.0" and record.actual.threads == 1
     assert record.memory.rss_peak_bytes > 1 << 20
     assert record.prepare.load_s > 0
-    processors = record.actual.details["processors"]
-    assert processors["processors"] >= 1 and processors["others_share"] >= 0
     assert run.missing == ()
 
 
@@ -71,7 +69,7 @@ def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, caus
 def test_what_fails_after_the_loops_does_not_lose_them(tmp_path):
     record = run_fakes(tmp_path, fake_framework(behaviour="phases")).records[0]
     assert record.status == "ok" and len(record.loops) == 3
-    assert record.flags == ("phases not sampled: MemoryError: no room to sample",)
+    assert flags_of(record) == ("phases not sampled: MemoryError: no room to sample",)
 
 
 @pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "raise"])
@@ -153,7 +151,7 @@ def test_a_partial_last_batch_is_measured_and_said(tmp_path):
     record = next(r for r in run.records if r.cell.batch_size == 4)
     assert record.status == "ok"
     assert [len(loop.batch_s) for loop in record.loops] == [2, 2, 2]
-    assert record.flags == ("last batch of each loop holds 3 of 4 images",)
+    assert flags_of(record) == ("last batch of each loop holds 3 of 4 images",)
 
 
 def test_a_slow_cell_is_cut_by_its_budget_and_says_so(tmp_path):
@@ -182,6 +180,7 @@ def test_loops_go_on_for_the_meters_and_are_shifted_where_they_keep_step(tmp_pat
     run = run_fakes(tmp_path, framework, request=request, needs=MeterNeeds(0.5, every_period))
     for record in run.records:
         assert sum(loop.elapsed_s for loop in record.loops) >= 0.5
+        assert sys.platform != "linux" or record.actual.details["processors"]["others_share"] >= 0
         starts = [loop.start_ns for loop in record.loops]
         gaps = [
             b - a - loop.elapsed_s * 1e9 for a, b, loop in zip(starts, starts[1:], record.loops, strict=False)

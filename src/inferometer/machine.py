@@ -13,6 +13,7 @@ import psutil
 
 from inferometer.gpus import find_gpus
 from inferometer.records import Machine
+from inferometer.worker.quota import Quota
 
 
 def describe_machine() -> Machine:
@@ -35,12 +36,10 @@ def describe_machine() -> Machine:
 
 
 def usable_cores() -> int:
-    """Return how many CPUs this process may use, by affinity and by the cgroup's quota."""
+    """Return how many CPUs this process may use, by affinity and by its control groups' quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota, _, period = _first_line("/sys/fs/cgroup/cpu.max").partition(" ")
-    if quota.isdigit() and period.isdigit():
-        return max(1, min(allowed, int(quota) // int(period)))
-    return allowed
+    quota = Quota().cores()
+    return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
 def _cpu_model() -> str:

@@ -49,3 +49,13 @@ def test_a_cause_stands_for_itself():
     built = table("throughput")
     assert built.notes[1:] == ("asked for 9 GiB, 1 GiB free", "asked for 18 GiB, 1 GiB free")
     assert numbers(built)[4:] == ["2", "3"]
+
+
+def test_rounds_whose_remarks_differ_in_numbers_give_a_cell_one_number():
+    rounds = [
+        msgspec.structs.replace(record(cell("tf"), number, rate=100.0), flags=(CUT.format(10 + number),))
+        for number in range(3)
+    ]
+    (built,) = tables.build(summarise([run(rounds, "a")]), METRICS["throughput"])
+    assert built.notes == (CUT.format("10 to 12"),)
+    assert numbers(built) == ["1"]

@@ -20,8 +20,8 @@ class Remarks:
         return (self._number(("text", text), text),) if text else ()
 
     def alike(self, texts: Iterable[str]) -> tuple[int, ...]:
-        """Return the number of each text; those that differ in numbers only share one, which tells their span."""
-        return tuple(self._number(("shape", shape(text)), text) for text in texts)
+        """Return the numbers of texts, ascending; those that differ in numbers only share one, which tells their span."""
+        return tuple(sorted({self._number(("shape", shape(text)), text) for text in texts}))
 
     def _number(self, key: tuple[str, str], text: str) -> int:
         self._texts.setdefault(key, []).append(text)
