@@ -250,7 +250,9 @@ def test_the_last_device_to_be_resumed_is_not_told_to_run_beside_others(tmp_path
     told = Told()
     run = run_at_once(tmp_path, fake_framework(), create=False, observer=told)
     assert told.devices == () and told.ended == 2
-    assert [(r.cell.device, flags_of(r)) for r in run.records] == [(device, ()) for device in GPUS for _ in "ab"]
+    assert [(r.cell.device, flags_of(r)) for r in run.records] == [
+        (device, ()) for device in GPUS for _ in "ab"
+    ]
 
 
 def test_code_that_one_device_compiled_is_not_found_by_the_other(tmp_path):
