@@ -1,7 +1,14 @@
 """Shared test set-up."""
 
+import signal
+
 from parts import missing
 
 __all__ = ["missing"]
 
 pytest_plugins = ["report_fixtures", "tiny_model"]
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let every child hear it: a shell that starts us in the background has it ignored by all below."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
