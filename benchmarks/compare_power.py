@@ -74,15 +74,14 @@ def simulate(
                 logs = levels[f, b] + process[r] + own[r] + course[r] + LOOP_NOISE * random.normal(size=LOOPS)
                 loops = tuple(Loop(seconds, images=512) for seconds in (512 * np.exp(-logs)).tolist())
                 records.append(Record(cell, r, "ok", images=512, loops=loops))
-    first = _of_rounds(records, scene.rounds, path)
+    first = _of_rounds(records, scene.rounds, path, scene.most)
     stage = second_stage(first, scene.rounds, scene.most) if scene.most else None
-    return _of_rounds(records, stage.rounds, path) if stage else first
+    return _of_rounds(records, stage.rounds, path, scene.most) if stage else first
 
 
-def _of_rounds(records: list[Record], rounds: int, path: str) -> Results:
-    info = RunInfo(
-        machine=Machine(cpu="simulated"), model=ModelInfo("m", hash="x"), protocol=Protocol(rounds=rounds)
-    )
+def _of_rounds(records: list[Record], rounds: int, path: str, most: int) -> Results:
+    protocol = Protocol(rounds=rounds, most_rounds=most)
+    info = RunInfo(machine=Machine(cpu="simulated"), model=ModelInfo("m", hash="x"), protocol=protocol)
     kept = tuple(record for record in records if record.round < rounds)
     return summarise([StoredRun(Path(path), info, kept)])
 

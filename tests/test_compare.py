@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -228,3 +230,22 @@ def test_command_exits_with_3_when_slower_and_1_when_nothing_compares(tmp_path):
     rows = json.loads(call(a, b, "--format", "json").output)
     assert [r["verdict"] for r in rows].count("worse") == 2
     assert "**▼ slower**" in call(a, b, "--format", "md").output
+
+
+def test_where_noise_chose_the_number_of_rounds_verdicts_are_stricter():
+    """A p-value between the two levels is a verdict of a fixed number of rounds, and a tie of two stages."""
+    jitter = np.exp(0.01 * np.random.default_rng(3).standard_normal((2, 6)))
+
+    def changed(slower, most_rounds):
+        rates = jitter * [[1000.0], [1000.0 * (1 - slower)]]
+        records = [*rounds_of(cell("a"), rates[0]), *rounds_of(cell("b"), rates[1])]
+        stored = run(records)
+        protocol = msgspec.structs.replace(stored.info.protocol, most_rounds=most_rounds)
+        info = msgspec.structs.replace(stored.info, protocol=protocol)
+        results = summarise([replace(stored, info=info)])
+        (change,) = compare(results, results, frameworks=("a", "b")).changes
+        return change
+
+    slower = next(s for s in np.linspace(0, 0.05, 500) if 0.041 < changed(s, 0).p < 0.049)
+    assert changed(slower, 0).verdict == "worse"
+    assert changed(slower, 20).verdict == "tie"

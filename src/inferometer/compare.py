@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +15,7 @@ from inferometer.estimates import PUBLISHED, WITHIN_ONE_PROCESS, Series
 from inferometer.metrics import METRICS, Metric
 from inferometer.ranking import UNKNOWN_NOISE, differences
 from inferometer.records import Machine
+from inferometer.store import StoredRun
 from inferometer.summary import CellSummary, Results
 
 Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
@@ -88,7 +89,13 @@ def compare(
     judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else ())
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
     matched = _match_precisions(changes, [name for name, _, _ in pairs])
-    return Comparison(metric, tuple(_adjust(matched, metric)), frameworks is not None)
+    changes = _adjust(matched, metric, _level((*first.runs, *second.runs)))
+    return Comparison(metric, tuple(changes), frameworks is not None)
+
+
+def _level(runs: Iterable[StoredRun]) -> float:
+    """Return the level of the verdicts: stricter where the noise of a first stage chose a run's number of rounds."""
+    return stats.ALPHA_TWO_STAGES if any(run.info.protocol.most_rounds for run in runs) else stats.ALPHA
 
 
 @dataclass(frozen=True)
@@ -268,14 +275,14 @@ def _match_precisions(changes: Sequence[Change], names: Sequence[_Name]) -> list
     return found
 
 
-def _adjust(changes: list[Change], metric: Metric) -> list[Change]:
+def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]:
     """Adjust the p-values for the number of cells, and give each its verdict."""
     tested = [i for i, c in enumerate(changes) if c.p is not None]
     adjusted = stats.false_discovery([changes[i].p or 0.0 for i in tested])
     for index, p in zip(tested, adjusted, strict=True):
         change = changes[index]
         verdict: Verdict = "tie"
-        if p <= stats.ALPHA and change.ratio is not None:
+        if p <= level and change.ratio is not None:
             verdict = "better" if metric.better(change.ratio, 1.0) else "worse"
         changes[index] = replace(change, p=p, verdict=verdict)
     return changes

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 ALPHA = 0.05
+ALPHA_TWO_STAGES = (
+    0.04  # where the noise chose the number of rounds: 0.05 would be 0.06 then (docs/statistics.md)
+)
 
 Floats = NDArray[np.float64]
 
