@@ -7,11 +7,12 @@ import pytest
 
 from inferometer.cli import invoke
 from inferometer.errors import StoreError
-from inferometer.execution import _as_begun, prepare_run, resume
+from inferometer.execution import prepare_run, resume
 from inferometer.machine import describe_machine
 from inferometer.observer import SilentObserver
 from inferometer.records import Gpu, Machine, ModelInfo, Protocol, RunInfo
 from inferometer.request import RunRequest, to_builtins
+from inferometer.runfacts import as_begun
 from inferometer.store import RunWriter
 
 BEGUN = RunInfo(created_at="then", command="inferometer run m.onnx", model=ModelInfo("m", hash="a"))
@@ -21,13 +22,13 @@ def test_when_and_how_it_was_begun_stays():
     now = RunInfo(
         created_at="now", command="inferometer run --resume d", model=ModelInfo("m", hash="a"), notes=("n",)
     )
-    kept = _as_begun(now, BEGUN, Path("d"))
+    kept = as_begun(now, BEGUN, Path("d"))
     assert (kept.created_at, kept.command, kept.notes) == ("then", "inferometer run m.onnx", ("n",))
 
 
 def test_rounds_that_a_second_stage_added_stay():
     begun = msgspec.structs.replace(BEGUN, protocol=Protocol(rounds=9, most_rounds=16))
-    kept = _as_begun(
+    kept = as_begun(
         msgspec.structs.replace(begun, protocol=Protocol(rounds=3, most_rounds=16)), begun, Path("d")
     )
     assert kept.protocol.rounds == 9
@@ -35,8 +36,8 @@ def test_rounds_that_a_second_stage_added_stay():
 
 def test_records_of_two_models_are_not_mixed():
     with pytest.raises(StoreError, match="another content of m"):
-        _as_begun(RunInfo(model=ModelInfo("m", hash="b")), BEGUN, Path("d"))
-    assert _as_begun(RunInfo(model=ModelInfo("m", hash="b")), RunInfo(), Path("d")).model.hash == "b"
+        as_begun(RunInfo(model=ModelInfo("m", hash="b")), BEGUN, Path("d"))
+    assert as_begun(RunInfo(model=ModelInfo("m", hash="b")), RunInfo(), Path("d")).model.hash == "b"
 
 
 def test_records_of_two_versions_are_not_mixed():
@@ -44,8 +45,8 @@ def test_records_of_two_versions_are_not_mixed():
     begun = msgspec.structs.replace(BEGUN, environments=rows)
     now = msgspec.structs.replace(BEGUN, environments={**rows, "torch on cpu": {"pins": ["torch==2"]}})
     with pytest.raises(StoreError, match=r"other versions for torch on cpu \(torch==1\), now torch==2"):
-        _as_begun(now, begun, Path("d"))
-    assert _as_begun(begun, begun, Path("d")).environments == rows
+        as_begun(now, begun, Path("d"))
+    assert as_begun(begun, begun, Path("d")).environments == rows
 
 
 def test_a_run_of_another_inferometer_is_not_continued(tmp_path):

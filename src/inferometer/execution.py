@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,18 +17,18 @@ from inferometer.energy.selection import Selection
 from inferometer.errors import StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
-from inferometer.lanes import Lanes, at_once_text, devices_at_once
+from inferometer.lanes import Lanes, devices_at_once
 from inferometer.launch import launch_worker
 from inferometer.machine import describe_machine, usable_cores
 from inferometer.metering import CellMeter
-from inferometer.models.contract import Artifact, PreparedModel
 from inferometer.models.prepare import prepare
 from inferometer.observer import Observer
 from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan, resolve_devices
 from inferometer.provision import Provision
-from inferometer.records import Cell, Machine, RunInfo, Skip
-from inferometer.request import RunRequest, from_builtins, to_builtins
+from inferometer.records import Cell, Machine, RunInfo
+from inferometer.request import RunRequest, from_builtins
 from inferometer.resolution import SecondStage, second_stage
+from inferometer.runfacts import as_begun, complete_facts, planned_facts
 from inferometer.runner import Launch, Runner
 from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RunWriter, StoredRun, alone_in, read_run
@@ -50,6 +46,10 @@ class Preparation:
     request: RunRequest
     machine: Machine
     plan: Plan
+
+    def facts(self) -> RunInfo:
+        """Return what run.json says before anything is built."""
+        return planned_facts(self.request, self.machine, self.plan)
 
 
 def prepare_run(request: RunRequest) -> Preparation:
@@ -74,7 +74,7 @@ def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
     if not preparation.plan.cells:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
         raise UsageError(f"nothing can be measured: {reasons}")
-    writer = RunWriter.create(out, _info(preparation))
+    writer = RunWriter.create(out, preparation.facts())
     try:
         with alone_in(out):
             return _measure(preparation, writer, observer)
@@ -114,8 +114,8 @@ def _measure(
         if (cell.framework, cell.device) in provision.rows
     }
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
-    info = _complete(_info(preparation), provision, plan, model)
-    info = _as_begun(info, begun, writer.path) if begun else info
+    info = complete_facts(preparation.facts(), provision, plan, model)
+    info = as_begun(info, begun, writer.path) if begun else info
     session = _open_meters(request, plan.cells[0].device)
     _tell_absences(session, request, observer)
     runner = Runner(
@@ -182,27 +182,6 @@ def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Run
     return Lanes(runner=runner, watches=watches)
 
 
-def _as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
-    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model or pins."""
-    if begun.model.hash and begun.model.hash != info.model.hash:
-        raise StoreError(
-            f"{path} was begun with another content of {info.model.name}, so its records cannot be added to; start a new run"
-        )
-    for row, facts in begun.environments.items():
-        now = info.environments.get(row, facts)
-        if facts.get("pins") != now.get("pins"):
-            raise StoreError(
-                f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
-                f"{', '.join(now.get('pins', []))}; start a new run"
-            )
-    # rounds and notes may be a second stage's
-    protocol = msgspec.structs.replace(info.protocol, rounds=begun.protocol.rounds)
-    notes = tuple(dict.fromkeys((*begun.notes, *info.notes)))
-    return msgspec.structs.replace(
-        info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes
-    )
-
-
 def _open_meters(request: RunRequest, device: str) -> Session:
     session = open_session(
         device, request.meters, hunt_pace_s=STEADY_PACE_S, powercap=request.powercap or None
@@ -235,68 +214,3 @@ def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launc
     environment = provision.rows[cell.framework, cell.device]
     gpu = gpu_of(cell.device, preparation.machine)
     return launch_worker(environment, gpu, preparation.request.protocol.threads)
-
-
-def _command() -> str:
-    """Return the command line, or what a program or a notebook called: its own arguments say nothing of the run."""
-    program = Path(sys.argv[0])
-    ours = program.stem == "inferometer" or program.parent.name == "inferometer"
-    return shlex.join(["inferometer", *sys.argv[1:]]) if ours else "inferometer.run(...)"
-
-
-def _info(preparation: Preparation) -> RunInfo:
-    return RunInfo(
-        tool=__version__,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=_command(),
-        protocol=preparation.request.protocol,
-        machine=preparation.machine,
-        cells=preparation.plan.cells,
-        skips=preparation.plan.skips,
-        notes=_notes(preparation),
-        request=to_builtins(preparation.request),
-    )
-
-
-def _notes(preparation: Preparation) -> tuple[str, ...]:
-    devices = devices_at_once(preparation.request, preparation.plan)
-    return (at_once_text(devices, preparation.request.protocol.threads),) if devices else ()
-
-
-def _complete(info: RunInfo, provision: Provision, plan: Plan, model: PreparedModel) -> RunInfo:
-    """Add model and environments; cells whose environment or artifact could not be made become skips."""
-    reasons = {cell: _unmakeable(cell, provision, plan, model) for cell in info.cells}
-    late = tuple(Skip(cell, reason) for cell, reason in reasons.items() if reason)
-    return msgspec.structs.replace(
-        info,
-        model=model.info,
-        cells=tuple(cell for cell, reason in reasons.items() if not reason),
-        skips=(*info.skips, *late),
-        environments=_environment_facts(provision),
-    )
-
-
-def _unmakeable(cell: Cell, provision: Provision, plan: Plan, model: PreparedModel) -> str:
-    key = (cell.framework, cell.device)
-    if key in provision.failures:
-        return provision.failures[key]
-    form = plan.row(cell).choice.framework.form_at(cell.precision)
-    return model.missing.get(form, "") or _fixed_batch(cell, model.artifacts[form])
-
-
-def _fixed_batch(cell: Cell, artifact: Artifact) -> str:
-    """Return why a model whose batch dimension is a number cannot take this batch size."""
-    fixed = {spec.shape[0] for spec in artifact.inputs if spec.shape} - {None, cell.batch_size}
-    return f"the model's batch size is fixed at {', '.join(map(str, fixed))}; give that one" if fixed else ""
-
-
-def _environment_facts(provision: Provision) -> dict[str, Any]:
-    return {
-        f"{label} on {device}": {
-            "environment": environment.name,
-            "interpreter": "given" if environment.given else "built",
-            "pins": environment.pins.splitlines(),
-            **{key: value for key, value in environment.facts.items() if key == "torch_source" and value},
-        }
-        for (label, device), environment in provision.rows.items()
-    }
