@@ -11,9 +11,8 @@ class Remarks:
     """Footnotes, numbered from 1 as they come."""
 
     def __init__(self) -> None:
-        self._texts: dict[
-            tuple[str, str], list[str]
-        ] = {}  # what makes one footnote -> all that is told by it
+        # what makes one footnote -> its number, and all that is told by it
+        self._told: dict[tuple[str, str], tuple[int, list[str]]] = {}
 
     def exactly(self, text: str) -> tuple[int, ...]:
         """Return the number of a text that stands for itself; () for an empty one."""
@@ -24,11 +23,12 @@ class Remarks:
         return tuple(sorted({self._number(("shape", shape(text)), text) for text in texts}))
 
     def _number(self, key: tuple[str, str], text: str) -> int:
-        self._texts.setdefault(key, []).append(text)
-        return list(self._texts).index(key) + 1
+        number, texts = self._told.setdefault(key, (len(self._told) + 1, []))
+        texts.append(text)
+        return number
 
     def told(self) -> tuple[str, ...]:
         """Return the footnotes in the order of their numbers."""
         return tuple(
-            spanned(texts) if kind == "shape" else texts[0] for (kind, _), texts in self._texts.items()
+            spanned(texts) if kind == "shape" else texts[0] for (kind, _), (_, texts) in self._told.items()
         )

@@ -8,15 +8,15 @@ POLICIES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bf
 
 
 def lowered(config: Any, policy: str) -> Any:
-    """Return a layer's or model's config with every float policy replaced; integer inputs and lookups keep theirs.
+    """Return a model's config, as its file has it, with every float policy replaced; integer inputs and lookups keep theirs.
 
     The policies are `float16` and `bfloat16`, so weights are stored in the type too; normalising layers get the mixed
     policy, which leaves their statistics in float32 (in bfloat16 these alone double the error of a deep network).
     """
     if policy == "float32":
         return config
-    if isinstance(config, (list, tuple)):
-        return type(config)(lowered(value, policy) for value in config)
+    if isinstance(config, list):
+        return [lowered(value, policy) for value in config]
     if not isinstance(config, dict):
         return config
     changed: dict[str, Any] = {
