@@ -12,6 +12,7 @@ import numpy as np
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends.depth import depth
 from inferometer.worker.backends.jax import Runtime
+from inferometer.worker.backends.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.jax_transfer import Piecewise, Whole
 
 
@@ -59,7 +60,7 @@ for kind, naive, path in (("cuda", False, Piecewise), ("cuda", True, Whole), ("c
 
 backend = runtime("host-pipelined")
 pipeline = backend.pipeline((pixels[0],))
-assert len(pipeline._sender.pieces((pixels[0],))[0]) == 2, "not cut among threads"
+assert len(pipeline._sender.pieces((pixels[0],))[0]) == 2, "not cut for several threads"
 got, in_flight = [], []
 for number, batch in enumerate(pixels, 1):
     got += pipeline.submit((batch,))
@@ -73,4 +74,33 @@ for (ours,), theirs in zip(got, wanted, strict=True):
     np.testing.assert_allclose(ours, theirs, rtol=2e-2, atol=2e-2)
 assert np.ptp([row.sum() for row in wanted]) > 0.1, "batches that are alike would hide a wrong order"
 assert backend.actual()["precision"] == "fp16"
+
+
+def order(depth, batches=5):
+    """Return what a pipeline of this depth does with its batches, in turn."""
+    done = []
+    sender = types.SimpleNamespace(pieces=lambda batch: done.append(f"send {batch}") or batch)
+
+    def infer(pieces):
+        done.append(f"launch {pieces}")
+        return [jax.numpy.asarray(pieces)]
+
+    pipeline = PiecewisePipeline(sender, infer, depth)
+    for batch in range(batches):
+        done += [f"deliver {output}" for (output,) in pipeline.submit(batch)]
+    return list(done), [int(output) for (output,) in pipeline.drain()]
+
+
+early, late = order(8)
+assert early == ["send 0", "send 1", "send 2", "launch 0", "send 3", "launch 1", "send 4", "launch 2"], early
+assert late == [0, 1, 2, 3, 4]
+assert order(3)[0][:6] == ["send 0", "send 1", "send 2", "launch 0", "send 3", "launch 1"], order(3)
+for depth_asked in (1, 2, 3, 5):
+    early, late = order(depth_asked)
+    delivered = [int(word.split()[1]) for word in early if word.startswith("deliver")]
+    assert delivered + late == [0, 1, 2, 3, 4] and len(late) == min(5, depth_asked), (
+        depth_asked,
+        early,
+        late,
+    )
 print("delivered", len(got))

@@ -21,7 +21,7 @@ from inferometer.worker.threads import limit_affinity
 class Runtime(Backend):
     """`jit` of the model's stateless call; weights are arguments, so that they are not folded into the executable.
 
-    To a GPU batches go in pieces, sent by several threads; `naive` sends them whole.
+    To a GPU batches go in pieces, which XLA copies side by side; `naive` sends them whole.
     """
 
     def __init__(self, opening: Opening) -> None:

@@ -1,8 +1,9 @@
-"""uint8 batches sent in pieces by several threads, each before the batch ahead of it is computed on.
+"""uint8 batches sent in pieces, each well before the batches ahead of it are computed on.
 
 XLA lets a copy to the device wait for all computing that was enqueued before it, since it may be given memory that this
 frees (`PjRtStreamExecutorClient`, allocation model "compute synchronized"). A batch that is sent after the one ahead was
-launched would be copied after that; sent before, it is copied meanwhile.
+launched would be copied after that; sent before, it is copied meanwhile. And a launch waits on the host until XLA's
+threads have passed on every piece: sent two batches before, one of them may be held up for a batch's time.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import numpy as np
 from inferometer.worker.backend import Batch, Outputs, Pipeline
 from inferometer.worker.backends.jax_transfer import Pieces, Piecewise
 
+_AHEAD = 2  # batches sent and not launched
+
 
 class PiecewisePipeline(Pipeline):
-    """``depth`` batches in flight, one of them sent, the others launched.
+    """``depth`` batches in flight: the latest two sent, the others launched.
 
     ``infer`` takes `Pieces`, joins them on the device, and returns output arrays.
     """
@@ -27,30 +30,29 @@ class PiecewisePipeline(Pipeline):
         self._sender = sender
         self._infer = infer
         self._depth = depth
-        self._sent: Pieces | None = None
-        self._flying: deque[list[Any]] = deque()
+        self._sent: deque[Pieces] = deque()
+        self._launched: deque[list[Any]] = deque()
 
     def submit(self, batch: Batch) -> list[Outputs]:
-        """Deliver the oldest batch if all places are taken, send this one, and launch the one sent before it."""
-        ready = [self._deliver()] if len(self._flying) == self._depth - 1 else []
-        pieces = self._sender.pieces(batch)
-        self._launch()
-        self._sent = pieces
+        """Deliver the oldest batch if all places are taken, send this one, and launch the one sent two before it."""
+        full = len(self._sent) + len(self._launched) == self._depth
+        ready = [self._deliver()] if full else []
+        self._sent.append(self._sender.pieces(batch))
+        if len(self._sent) > min(_AHEAD, self._depth - 1):
+            self._launch()
         return ready
 
     def drain(self) -> list[Outputs]:
         """Deliver every batch, the oldest first."""
-        self._launch()
-        return [self._deliver() for _ in range(len(self._flying))]
+        while self._sent:
+            self._launch()
+        return [self._deliver() for _ in range(len(self._launched))]
 
     def _launch(self) -> None:
-        if self._sent is None:
-            return
-        outputs = self._infer(self._sent)
+        outputs = self._infer(self._sent.popleft())
         for output in outputs:
             output.copy_to_host_async()
-        self._flying.append(outputs)
-        self._sent = None
+        self._launched.append(outputs)
 
     def _deliver(self) -> Outputs:
-        return [np.asarray(output) for output in self._flying.popleft()]
+        return [np.asarray(output) for output in self._launched.popleft()]

@@ -1,11 +1,8 @@
-"""How batches get to JAX's device: whole, or in pieces sent by several threads and joined there."""
+"""How batches get to JAX's device: whole, or in pieces that XLA copies side by side and that are joined there."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-
-import numpy as np
 
 from inferometer.worker.backend import Batch
 from inferometer.worker.backends.rows import copying_threads, cut
@@ -25,12 +22,14 @@ class Whole:
 
 
 class Piecewise(Whole):
-    """`device_put` of a piece by each of several threads, since XLA stages each copy on one thread."""
+    """Every piece is copied into page-locked memory by a thread of XLA's own, so a batch by ``threads`` of them.
+
+    Threads of ours would have to wake and to be waited for, which a crowded machine makes slow.
+    """
 
     def __init__(self, jax: Any, device: Any, threads: int) -> None:
         super().__init__(jax, device)
         self._threads = copying_threads(threads)
-        self._pool = ThreadPoolExecutor(self._threads)
         self._join = jax.jit(jax.numpy.concatenate)
 
     def send(self, batch: Batch) -> list[Any]:
@@ -39,7 +38,5 @@ class Piecewise(Whole):
 
     def pieces(self, batch: Batch) -> Pieces:
         """Start copying a batch to the device in pieces; a small array stays whole."""
-        return [list(self._pool.map(self._put, cut(array, self._threads))) for array in batch]
-
-    def _put(self, rows: np.ndarray[Any, Any]) -> Any:
-        return self._jax.device_put(rows, self._device)
+        parts = [cut(array, self._threads) for array in batch]
+        return list(self._jax.device_put(parts, self._device))
