@@ -160,6 +160,16 @@ def test_a_failure_names_its_device_where_there_are_several():
     assert overview.failures(several) == ["jax at 8 on cuda:0: out-of-memory: asked 9 GiB"]
 
 
+def test_the_mark_of_the_best_says_among_whom():
+    def meaning(*cells):
+        return overview.notes(summarise([run([record(cell) for cell in cells])]))[0].partition(";")[0]
+
+    assert meaning(cell()) == "* highest throughput of its batch size"
+    assert meaning(cell(), cell(mode="device")) == "* highest throughput of its batch size and mode"
+    two = cell(device="cuda:0"), cell(device="cuda:1", mode="device")
+    assert meaning(*two) == "* highest throughput of its batch size, mode and machine"
+
+
 def test_an_interruption_does_not_replace_a_result():
     summary = only([record(cell()), Record(cell(), 0, "interrupted")])
     assert summary.status == "ok" and summary.rounds == 1

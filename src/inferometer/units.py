@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -44,3 +45,8 @@ def size(count: float) -> str:
             return f"{significant(count)} {unit}"
         count /= 1024
     raise AssertionError("unreachable")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from inferometer.findings.finding import Finding, listed, scopes, where
+from inferometer import units
+from inferometer.findings.finding import Finding, scopes, where
 from inferometer.summary import CellSummary, Results
 
 
@@ -17,7 +18,7 @@ def failures(results: Results) -> list[Finding]:
             if summary.status != "ok":
                 bad[summary.status].append(summary)
         if bad:
-            counts = listed([f"{len(cells)} {status}" for status, cells in bad.items()])
+            counts = units.listed([f"{len(cells)} {status}" for status, cells in bad.items()])
             total = sum(map(len, bad.values()))
             found.append(
                 Finding(

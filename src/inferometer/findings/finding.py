@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer import units
 from inferometer.ranking import Standing
 from inferometer.summary import CellSummary, Results
 
@@ -60,9 +61,4 @@ def percent(share: float) -> str:
 
 def at_sizes(words: Sequence[str]) -> str:
     """Return "batch size 8" or "batch sizes 8, 16 and 32"."""
-    return f"batch size{'s' if len(words) > 1 else ''} {listed(words)}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return "a, b and c"."""
-    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
+    return f"batch size{'s' if len(words) > 1 else ''} {units.listed(words)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from inferometer import stats
-from inferometer.findings.finding import Finding, Scope, listed, where
+from inferometer import stats, units
+from inferometer.findings.finding import Finding, Scope, where
 from inferometer.stats import Line
 from inferometer.summary import CellSummary, Results
 
@@ -45,7 +45,7 @@ def slopes(results: Results) -> list[Finding]:
             f"{', '.join(ranked)}; less is better by the report's criterion."
         )
         if weak:
-            text += f" Not ranked, since throughput says little about power there: {listed(weak)}."
+            text += f" Not ranked, since throughput says little about power there: {units.listed(weak)}."
         found.append(Finding("slope", text, *scope))
     return found
 

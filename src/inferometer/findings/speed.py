@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from inferometer.findings.finding import Finding, at_sizes, by_size, listed, margin, percent, scopes, where
+from inferometer import units
+from inferometer.findings.finding import Finding, at_sizes, by_size, margin, percent, scopes, where
 from inferometer.metrics import METRICS
 from inferometer.ranking import standings
 from inferometer.summary import Results
@@ -25,7 +26,7 @@ def winners(results: Results) -> list[Finding]:
             lead = margin(places[ranked[0].key].value, places[ranked[1].key].value)
             if places[ranked[0].key].tie:
                 rows = [ranked[0].row, *(s.row for s in ranked[1:] if places[s.key].tie)]
-                tied.append(f"{size} ({listed(rows)})")
+                tied.append(f"{size} ({units.listed(rows)})")
             else:
                 clear[ranked[0].row].append((size, lead, ranked[1].row))
         parts = [_won(row, wins) for row, wins in clear.items()]
@@ -65,12 +66,12 @@ def batch_sizes(results: Results) -> list[Finding]:
         text = (
             f"On {where(results, scope)} {100 * _NEAR_BEST:.0f} % of a framework's best throughput is reached at batch size "
             + ", ".join(
-                f"{size} ({listed([r for r in enough if enough[r] == size])})"
+                f"{size} ({units.listed([r for r in enough if enough[r] == size])})"
                 for size in sorted(set(enough.values()))
             )
         )
         falls = [f for row, values in rows.items() if (f := _fall(row, values))]
-        text += f"; larger batches lose with {listed(falls)}." if falls else "."
+        text += f"; larger batches lose with {units.listed(falls)}." if falls else "."
         found.append(Finding("batch-size", text, *scope))
     return found
 
