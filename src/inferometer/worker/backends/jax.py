@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,11 @@ class Runtime(Backend):
 
     def pipeline(self, batch: Batch) -> Pipeline:
         """Return a pipeline of uint8 pieces, which are joined and cast on the device."""
+        sender = Piecewise(self._jax, self._device, self._threads)
+        return PiecewisePipeline(sender, self.infer_pieces(), depth(batch))
+
+    def infer_pieces(self) -> Callable[[Pieces], list[Any]]:
+        """Return a function of uint8 `Pieces`, compiled at its first call, that returns output arrays, not yet awaited."""
         jax, kinds = self._jax, [value.dtype for value in self._model.inputs]
 
         def joined(trainable: Any, frozen: Any, pieces: Pieces) -> list[Any]:
@@ -112,7 +118,7 @@ class Runtime(Backend):
             self._last = compiled(*self._weights, pieces)
             return list(self._last)
 
-        return PiecewisePipeline(Piecewise(jax, self._device, self._threads), infer, depth(batch))
+        return infer
 
     def synchronise(self) -> None:
         """Wait for the last output: one stream runs everything in order."""

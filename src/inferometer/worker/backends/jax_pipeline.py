@@ -17,28 +17,31 @@ import numpy as np
 from inferometer.worker.backend import Batch, Outputs, Pipeline
 from inferometer.worker.backends.jax_transfer import Pieces, Piecewise
 
-_AHEAD = 2  # batches sent and not launched
+AHEAD = 2  # batches sent and not launched
 
 
 class PiecewisePipeline(Pipeline):
-    """``depth`` batches in flight: the latest two sent, the others launched.
+    """``depth`` batches in flight: the latest ``ahead`` sent, the others launched.
 
     ``infer`` takes `Pieces`, joins them on the device, and returns output arrays.
     """
 
-    def __init__(self, sender: Piecewise, infer: Callable[[Pieces], list[Any]], depth: int) -> None:
+    def __init__(
+        self, sender: Piecewise, infer: Callable[[Pieces], list[Any]], depth: int, ahead: int = AHEAD
+    ) -> None:
         self._sender = sender
         self._infer = infer
         self._depth = depth
+        self._ahead = min(ahead, depth - 1)
         self._sent: deque[Pieces] = deque()
         self._launched: deque[list[Any]] = deque()
 
     def submit(self, batch: Batch) -> list[Outputs]:
-        """Deliver the oldest batch if all places are taken, send this one, and launch the one sent two before it."""
+        """Deliver the oldest batch if all places are taken, send this one, and launch the one sent ``ahead`` before it."""
         full = len(self._sent) + len(self._launched) == self._depth
         ready = [self._deliver()] if full else []
         self._sent.append(self._sender.pieces(batch))
-        if len(self._sent) > min(_AHEAD, self._depth - 1):
+        if len(self._sent) > self._ahead:
             self._launch()
         return ready
 
