@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,10 +39,10 @@ class Pooled(Piecewise):
 
     def __init__(self, jax: Any, device: Any, threads: int) -> None:
         super().__init__(jax, device, threads)
-        self._pool = ThreadPoolExecutor(self._threads)
+        self._pool = ThreadPoolExecutor(self._most_pieces)
 
     def pieces(self, batch: Batch) -> Pieces:
-        return [list(self._pool.map(self._put, cut(array, self._threads))) for array in batch]
+        return [list(self._pool.map(self._put, cut(array, self._most_pieces))) for array in batch]
 
     def _put(self, rows: np.ndarray[Any, Any]) -> Any:
         return self._jax.device_put(rows, self._device)
@@ -85,10 +84,11 @@ class Way:
             self._pipeline.submit(batches[number % len(batches)])
         self._pipeline.drain()
         elapsed_s = time.perf_counter() - start
-        stolen = accounts.since(before).facts()["stolen_share"]
+        found = accounts.since(before)  # None: too short a loop to tell
+        stolen = f"{found.facts()['stolen_share']:.4f}" if found else "?"
         spent = " + ".join(f"{1e3 * timer.seconds / count:.2f}" for timer in timers)
         rate = len(batches[0][0]) * count / elapsed_s
-        return f"{self.name:<20} {rate:>9,.0f} images/s  stolen {stolen:.4f}  {spent} ms"
+        return f"{self.name:<20} {rate:>9,.0f} images/s  stolen {stolen}  {spent} ms"
 
 
 @contextmanager
@@ -118,17 +118,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     opening = Opening(
-        "keras",
-        asked.model,
-        "NHWC",
-        (),
-        (),
-        asked.precision,
-        asked.device,
-        16,
-        {},
-        Path(tempfile.mkdtemp()),
-        "host-pipelined",
+        form="keras",
+        path=asked.model,
+        layout="NHWC",
+        input_names=(),
+        output_names=(),
+        precision=asked.precision,
+        device=asked.device,
+        threads=PIECES,
+        mode="host-pipelined",
     )
     runtime = Runtime(opening)
     shape = asked.batch_size, asked.size, asked.size, 3

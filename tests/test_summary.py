@@ -161,13 +161,17 @@ def test_a_failure_names_its_device_where_there_are_several():
 
 
 def test_the_mark_of_the_best_says_among_whom():
-    def meaning(*cells):
-        return overview.notes(summarise([run([record(cell) for cell in cells])]))[0].partition(";")[0]
+    def meaning(*cells, skips=()):
+        runs = [run([record(cell) for cell in cells], skips=skips)]
+        return overview.notes(summarise(runs))[0].partition(";")[0]
 
     assert meaning(cell()) == "* highest throughput of its batch size"
     assert meaning(cell(), cell(mode="device")) == "* highest throughput of its batch size and mode"
     two = cell(device="cuda:0"), cell(device="cuda:1", mode="device")
-    assert meaning(*two) == "* highest throughput of its batch size, mode and machine"
+    assert meaning(*two) == "* highest throughput of its batch size, mode and device"
+    assert meaning(cell(), cell(model="other")) == "* highest throughput of its batch size and model"
+    skipped = Skip(cell(mode="device"), "no such mode")
+    assert meaning(cell(), skips=[skipped]) == "* highest throughput of its batch size"
 
 
 def test_an_interruption_does_not_replace_a_result():

@@ -149,7 +149,7 @@ _NAIVE_TF = Variant(
     modes=("host",),
 )
 _NAIVE_JAX = Variant(
-    "the plain way: one device_put of every batch, nothing sent by several threads",
+    "the plain way: one device_put of every batch, not cut in pieces",
     {"naive": True}, devices=("cuda",), modes=("host",),
 )  # fmt: skip
 

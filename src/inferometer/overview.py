@@ -98,25 +98,26 @@ def _short_reason(reason: str) -> str:
 def notes(results: Results) -> list[str]:
     """Return what a reader of the table must know: marks, flags, energy's absence, failures' full causes."""
     summaries = results.summaries
-    lines = [*_meaning_of_marks(summaries), *filter(None, [resolution_text(results)])]
+    lines = [
+        *_meaning_of_marks([s for s in summaries if s.ranked]),
+        *filter(None, [resolution_text(results)]),
+    ]
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
     flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
     return lines + [f"{flag}: {_cells(found)}" for flag, found in told_once(flagged)]
 
 
-def _meaning_of_marks(summaries: Sequence[CellSummary]) -> list[str]:
-    if not summaries:
+def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[str]:
+    if not ranked:
         return []
-    among = [
-        name
-        for name, values in (
-            ("mode", {s.cell.mode for s in summaries}),
-            ("model", {s.model for s in summaries}),
-            ("machine", {s.machine for s in summaries}),
-        )
-        if len(values) > 1
-    ]
+    place = "device" if len({s.cell.device for s in ranked}) > 1 else "machine"
+    differing = {
+        "mode": {s.cell.mode for s in ranked},
+        "model": {s.model for s in ranked},
+        place: {s.machine for s in ranked},
+    }
+    among = [name for name, values in differing.items() if len(values) > 1]
     rivals = units.listed(["batch size", *among])
     return [f"* highest throughput of its {rivals}; = cannot be told from it by these data"]
 

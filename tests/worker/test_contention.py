@@ -81,8 +81,9 @@ def test_a_reader_is_told_from_a_share_on():
 
 
 def test_facts_are_shares():
-    facts = contention(others_s=5.0, stolen_s=0.4).facts()
-    assert facts == {"processors": 2, "others_share": 0.25, "stolen_share": 0.02, "held_back_s": 0.0}
+    facts = contention(others_s=6.0, stolen_s=0.4).facts()
+    shares = {"own_share": 0.25, "others_share": 0.3, "stolen_share": 0.02}
+    assert facts == {"processors": 2, **shares, "held_back_s": 0.0}
 
 
 def test_what_no_group_tells_is_not_told(tmp_path):

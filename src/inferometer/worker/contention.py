@@ -34,10 +34,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class Contention:
-    """How much of its processors a process did not have between two moments."""
+    """How much of its processors a process had between two moments, and who had the rest."""
 
     processors: int
     capacity_s: float
+    own_s: float
     others_s: float
     stolen_s: float
     held_back_s: float | None
@@ -45,13 +46,14 @@ class Contention:
     @classmethod
     def between(cls, before: Moment, after: Moment, processors: int) -> Contention:
         """Return what came about from one moment to the next."""
-        busy_s = after.busy_s - before.busy_s
+        busy_s, own_s = after.busy_s - before.busy_s, after.own_s - before.own_s
         told = before.held_back_s is not None and after.held_back_s is not None
         held_back_s = (after.held_back_s or 0.0) - (before.held_back_s or 0.0)
         return cls(
             processors,
             after.capacity_s - before.capacity_s,
-            max(busy_s - (after.own_s - before.own_s), 0.0),
+            own_s,
+            max(busy_s - own_s, 0.0),
             max(after.stolen_s - before.stolen_s, 0.0),
             max(held_back_s, 0.0) if told else None,
         )
@@ -65,6 +67,7 @@ class Contention:
         """Return shares of the processors' time, for the record."""
         found = {
             "processors": self.processors,
+            "own_share": round(self.own_s / self.capacity_s, 4),
             "others_share": round(self.others_s / self.capacity_s, 4),
             "stolen_share": round(self.stolen_s / self.capacity_s, 4),
         }

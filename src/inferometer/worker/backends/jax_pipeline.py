@@ -21,7 +21,7 @@ AHEAD = 2  # batches sent and not launched
 
 
 class PiecewisePipeline(Pipeline):
-    """``depth`` batches in flight: the latest ``ahead`` sent, the others launched.
+    """``depth`` batches in flight: two at least launched, of the others the latest ``ahead`` sent only.
 
     ``infer`` takes `Pieces`, joins them on the device, and returns output arrays.
     """
@@ -32,12 +32,13 @@ class PiecewisePipeline(Pipeline):
         self._sender = sender
         self._infer = infer
         self._depth = depth
-        self._ahead = min(ahead, depth - 1)
+        # with two launched the device computes while one is delivered
+        self._ahead = max(0, min(ahead, depth - 2))
         self._sent: deque[Pieces] = deque()
         self._launched: deque[list[Any]] = deque()
 
     def submit(self, batch: Batch) -> list[Outputs]:
-        """Deliver the oldest batch if all places are taken, send this one, and launch the one sent ``ahead`` before it."""
+        """Deliver the oldest batch if all places are taken, send this one, and launch the oldest one sent."""
         full = len(self._sent) + len(self._launched) == self._depth
         ready = [self._deliver()] if full else []
         self._sent.append(self._sender.pieces(batch))

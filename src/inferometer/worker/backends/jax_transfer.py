@@ -22,14 +22,14 @@ class Whole:
 
 
 class Piecewise(Whole):
-    """Every piece is copied into page-locked memory by a thread of XLA's own, so a batch by ``threads`` of them.
+    """Every piece is copied into page-locked memory by a thread of XLA's own: at most eight, of 2 MiB or more.
 
     Threads of ours would have to wake and to be waited for, which a crowded machine makes slow.
     """
 
     def __init__(self, jax: Any, device: Any, threads: int) -> None:
         super().__init__(jax, device)
-        self._threads = copying_threads(threads)
+        self._most_pieces = copying_threads(threads)
         self._join = jax.jit(jax.numpy.concatenate)
 
     def send(self, batch: Batch) -> list[Any]:
@@ -38,5 +38,5 @@ class Piecewise(Whole):
 
     def pieces(self, batch: Batch) -> Pieces:
         """Start copying a batch to the device in pieces; a small array stays whole."""
-        parts = [cut(array, self._threads) for array in batch]
+        parts = [cut(array, self._most_pieces) for array in batch]
         return list(self._jax.device_put(parts, self._device))
