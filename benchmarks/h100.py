@@ -1,7 +1,7 @@
 """Everything that issue 5 shows on a GPU, in steps that each fit ten minutes and go on where they stopped.
 
     python3 benchmarks/h100.py [STEP...] [--root /opt/inferometer] [--work /tmp/h100] [--out $OUT] [--limit 540]
-                               [--sizes 8,64,512] [--background] [--device cuda:0] [--tiny]
+                               [--sizes 8,64,512] [--background] [--device cuda:0] [--devices cuda:0,cuda:1] [--tiny]
 
 Steps, in their usual order (several may be named; `--list` prints them with their rough length):
     smoke      every framework once, batch size 8: does each run, and where?
@@ -10,6 +10,7 @@ Steps, in their usual order (several may be named; `--list` prints them with the
     pipelined  host-pipelined of the fastest framework beside its device mode, batch size 512
     report     the report's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
     more       the same for torch-compile and jax, which the report did not have
+    neighbours two GPUs in turn, then at once, with as many threads a worker (needs --devices cuda:0,cuda:1)
     faults     out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
     overhead   benchmarks/gpu_overhead.py: our loop against hand-written ones
     energy     benchmarks/h100_energy.py
@@ -25,6 +26,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -47,8 +49,9 @@ class Machine:
     root: Path
     work: Path
     device: str
+    devices: str  # of the step neighbours
     tiny: bool
-    sizes: str = ""  # batch sizes of report and more; "": the report's
+    sizes: str = ""  # batch sizes of report, more and best; "": theirs
 
     def pythons(self, **replaced: str) -> list[str]:
         """Return the --python options of the interpreters that are there."""
@@ -110,9 +113,8 @@ def run(machine: Machine, name: str, deadline: Deadline, *options: str) -> bool:
     if (out / "run.json").exists():
         command = machine.inferometer("run", "--resume", str(out))
     else:
-        command = machine.inferometer(
-            "run", MODEL, *machine.pythons(), "--device", machine.device, "--out", str(out), *options
-        )
+        device = () if "--device" in options else ("--device", machine.device)
+        command = machine.inferometer("run", MODEL, *machine.pythons(), *device, "--out", str(out), *options)
     begin = time.monotonic()
     code = call(machine, command, deadline, log)
     print(
@@ -152,14 +154,12 @@ def small(machine: Machine, *options: str) -> list[str]:
 
 
 def smoke(machine: Machine, deadline: Deadline) -> bool:
-    rows = names(
-        machine, tf="tf,tfxla,keras,kerasxla", torch="torch,torch-compile", onnxrt="onnxrt", jax="jax"
-    )
+    tf, torch = "tf,tfxla,keras,kerasxla", "torch,torch-compile"
+    rows = names(machine, tf=tf, torch=torch, onnxrt="onnxrt", jax="jax")
     whole = machine.has("tf")
     label = "smoke-tf" if whole else "smoke"
-    protocol = ["--batch-sizes", "8", "--images", "64", "--loops", "3", "--warmup", "5", "--rounds", "1"]
-    options = ["--frameworks", rows, "--budget", "3", *small(machine, *protocol)]
-    return run(machine, label, deadline, *options) and whole
+    protocol = shlex.split("--batch-sizes 8 --images 64 --loops 3 --warmup 5 --rounds 1 --budget 3")
+    return run(machine, label, deadline, "--frameworks", rows, *small(machine, *protocol)) and whole
 
 
 def memory(machine: Machine, deadline: Deadline) -> bool:
@@ -169,54 +169,23 @@ def memory(machine: Machine, deadline: Deadline) -> bool:
 
 
 def best(machine: Machine, deadline: Deadline) -> bool:
-    compiled = named(machine, "torch-compile:channels_last", "torch-compile")
-    eager = named(machine, "torch:channels_last", "torch")
-    rows = names(machine, torch=f"{eager},{compiled}", onnxrt="onnxrt", jax="jax")
+    torch = [named(machine, f"{row}:channels_last", row) for row in ("torch", "torch-compile")]
+    rows = names(machine, torch=",".join(torch), onnxrt="onnxrt", jax="jax", tf="tf,tfxla")
     precisions = "fp32" if machine.tiny else "fp32,tf32,fp16,bf16"
-    protocol = [
-        "--batch-sizes",
-        "64,512",
-        "--images",
-        "2048",
-        "--loops",
-        "10",
-        "--warmup",
-        "20",
-        "--rounds",
-        "1",
-    ]
-    options = ["--modes", "device", "--precisions", precisions, "--budget", "8"]
-    done = run(machine, "best", deadline, "--frameworks", rows, *options, *small(machine, *protocol))
-    if not done or not machine.has("tf"):
-        return False  # goes on with TensorFlow's rows once it has arrived
-    return run(
-        machine,
-        "best-tf",
-        deadline,
-        "--frameworks",
-        "tf,tfxla,kerasxla",
-        *options,
-        *small(machine, *protocol),
+    sizes = machine.sizes or "64,512"
+    protocol = shlex.split(
+        f"--batch-sizes {sizes} --images 2048 --loops 10 --warmup 20 --rounds 1 --budget 4"
     )
+    options = small(machine, "--modes", "device", "--precisions", precisions, *protocol)
+    return run(machine, "best", deadline, "--frameworks", rows, *options)
 
 
 def pipelined(machine: Machine, deadline: Deadline) -> bool:
     rows = names(machine, jax="jax")  # the fastest in device mode
-    protocol = [
-        "--batch-sizes",
-        "512",
-        "--images",
-        "65536",
-        "--loops",
-        "4",
-        "--warmup",
-        "20",
-        "--rounds",
-        "3",
-    ]
-    modes = "host" if machine.tiny else "device,host-pipelined"
-    options = ["--modes", modes, "--precisions", "fp32" if machine.tiny else "fp16", "--budget", "10"]
-    return run(machine, "pipelined", deadline, "--frameworks", rows, *options, *small(machine, *protocol))
+    modes, precision = ("host", "fp32") if machine.tiny else ("device,host-pipelined", "fp16")
+    protocol = shlex.split("--batch-sizes 512 --images 65536 --loops 4 --warmup 20 --rounds 3 --budget 10")
+    options = small(machine, "--modes", modes, "--precisions", precision, *protocol)
+    return run(machine, "pipelined", deadline, "--frameworks", rows, *options)
 
 
 def report(machine: Machine, deadline: Deadline) -> bool:
@@ -229,6 +198,19 @@ def report(machine: Machine, deadline: Deadline) -> bool:
 def more(machine: Machine, deadline: Deadline) -> bool:
     rows = names(machine, torch="torch-compile", jax="jax")
     return run(machine, "more", deadline, *_report_options(machine, rows))
+
+
+def neighbours(machine: Machine, deadline: Deadline) -> bool:
+    """Measure two devices in turn and at once, each worker with half of the processors both times."""
+    rows = names(machine, torch="torch", onnxrt="onnxrt")
+    threads = max((os.cpu_count() or 2) // 2, 1)
+    protocol = shlex.split("--batch-sizes 64,512 --images 2048 --loops 10 --warmup 10 --rounds 2 --budget 4")
+    where = shlex.split(f"--device {machine.devices} --modes host,device --threads {threads}")
+    options = ["--frameworks", rows, *small(machine, *where, *protocol)]
+    done = run(machine, "neighbours-in-turn", deadline, *options)
+    if machine.tiny or not done:
+        return done  # a single CPU has no neighbour
+    return run(machine, "neighbours-at-once", deadline, *options, "--at-once")
 
 
 def _report_options(machine: Machine, rows: str) -> list[str]:
@@ -273,6 +255,7 @@ def script(machine: Machine, name: str, command: list[str], deadline: Deadline) 
 
 STEPS = {
     "smoke": (smoke, 120), "memory": (memory, 5), "best": (best, 300), "pipelined": (pipelined, 280), "report": (report, 540), "more": (more, 350),
+    "neighbours": (neighbours, 500),
     "faults": (faults, 150), "overhead": (overhead, 180), "energy": (energy, 260),
 }  # fmt: skip
 
@@ -323,7 +306,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "out")))
     parser.add_argument("--limit", type=float, default=540.0)
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--sizes", default="", help="batch sizes of report and more, if not all seven")
+    parser.add_argument("--devices", default="cuda:0,cuda:1", help="of the step neighbours")
+    parser.add_argument("--sizes", default="", help="batch sizes of report, more and best, if not theirs")
     parser.add_argument("--background", action="store_true")
     parser.add_argument("--again", action="store_true", help="also steps that are done")
     parser.add_argument("--fresh", action="store_true", help="forget what these steps have measured")
@@ -339,9 +323,8 @@ def main() -> None:
     steps = [name for name in arguments.steps or [*STEPS] if name != "collect"]
     if unknown := [name for name in steps if name not in STEPS]:
         raise SystemExit(f"unknown steps: {', '.join(unknown)} (known: {', '.join(STEPS)}, collect)")
-    machine = Machine(
-        arguments.root, arguments.work, "cpu" if arguments.tiny else arguments.device, arguments.tiny
-    )
+    device, devices = ("cpu", "cpu") if arguments.tiny else (arguments.device, arguments.devices)
+    machine = Machine(arguments.root, arguments.work, device, devices, arguments.tiny, arguments.sizes)
     machine.work.mkdir(parents=True, exist_ok=True)
     deadline = Deadline(
         arguments.limit
