@@ -116,7 +116,7 @@ def _measure(
     model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
     info = complete_facts(preparation.facts(), provision, plan, model)
     info = as_begun(info, begun, writer.path) if begun else info
-    session = _open_meters(request, plan.cells[0].device)
+    session = _open_meters(preparation)
     _tell_absences(session, request, observer)
     runner = Runner(
         request=request,
@@ -133,7 +133,7 @@ def _measure(
             protocol = msgspec.structs.replace(info.protocol, rounds=further.rounds)
             notes = (*stored.info.notes, further.text)
             info = msgspec.structs.replace(stored.info, protocol=protocol, notes=notes)
-            session = _open_meters(request, plan.cells[0].device)
+            session = _open_meters(preparation)
             stored = _measure_rounds(runner, info, session, preparation)
     finally:
         shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
@@ -182,9 +182,14 @@ def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Run
     return Lanes(runner=runner, watches=watches)
 
 
-def _open_meters(request: RunRequest, device: str) -> Session:
+def _open_meters(preparation: Preparation) -> Session:
+    request = preparation.request
     session = open_session(
-        device, request.meters, hunt_pace_s=STEADY_PACE_S, powercap=request.powercap or None
+        preparation.plan.cells[0].device,
+        request.meters,
+        gpus={f"cuda:{gpu.index}": gpu.uuid for gpu in preparation.machine.gpus},
+        hunt_pace_s=STEADY_PACE_S,
+        powercap=request.powercap or None,
     )
     session.await_reports()
     return session

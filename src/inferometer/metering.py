@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import msgspec
 
 from inferometer.energy import Session
-from inferometer.records import Cell, Record
+from inferometer.records import Actual, Cell, Record
 
 _IDLE_S = 3.0  # of rest before the first and after the last cell
 _LOADED_S = 1.0  # of rest with a model in memory, once a worker
@@ -60,7 +61,8 @@ class CellMeter:
             self._rest(_LOADED_S, "loaded")
         energy = self._session.energy(spans)
         flags = self._session.flags(spans, record.images / record.cell.batch_size)
-        return msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
+        record = msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
+        return _with_conditions(record, self._session.conditions(spans))
 
     def end_run(self) -> None:
         """Watch the machine at rest again if anything was metered, and let go of the meters."""
@@ -77,3 +79,12 @@ class CellMeter:
         start_ns = clock.now_ns()
         clock.wait(start_ns + round(seconds * 1e9), threading.Event())
         self._session.mark_idle(start_ns, clock.now_ns(), label)
+
+
+def _with_conditions(record: Record, found: dict[str, dict[str, Any]]) -> Record:
+    """Return the record with what its device told of itself during the loops: clocks, temperature, utilisation."""
+    if not found:
+        return record
+    actual = record.actual or Actual()
+    details = {**actual.details, "during_loops": found}
+    return msgspec.structs.replace(record, actual=msgspec.structs.replace(actual, details=details))

@@ -16,7 +16,7 @@ from inferometer.energy.discover import Absence, discover
 from inferometer.energy.idle import IdleStretches
 from inferometer.energy.instep import partial_period_s, step_flag
 from inferometer.energy.joules import Joules, needed_window_s
-from inferometer.energy.meterfacts import conditions, describe
+from inferometer.energy.meterfacts import condition_flags, conditions, describe
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.energy.selection import Selection
@@ -36,12 +36,15 @@ class Session:
         absences: Sequence[Absence] = (),
         *,
         device: str = "",
+        gpus: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         pace_s: float = PACE_S,
         hunt_pace_s: float | None = None,
         characterized: dict[str, dict[str, Any]] | None = None,
     ) -> None:
+        """``gpus``: the UUIDs of the GPUs known by name ("cuda:0"); work on one of them is told by its own meter alone."""
         self.device = device
+        self._gpus = dict(gpus or {})
         self.absences = tuple(absences)
         self.characterized = characterized or {}
         self.sampler = Sampler(meters, clock, pace_s=pace_s, hunt_pace_s=hunt_pace_s)
@@ -60,10 +63,10 @@ class Session:
     @property
     def reason(self) -> str:
         """Return 'no meter: ...' where none can tell the energy of this session's device; empty otherwise."""
-        if any(self._can_work(meter.device.type) for meter in self.meters):
+        if any(self._can_work(meter.device.type, meter.device.uid) for meter in self.meters):
             return ""
-        fitting = [a for a in self.absences if self._can_work(a.type)] or list(self.absences)
-        return "no meter: " + ("; ".join(a.line for a in fitting) or "none is known for this device")
+        fitting = [a for a in self.absences if self._fits(a.type)] or list(self.absences)
+        return "no meter: " + ("; ".join(a.line for a in fitting) or f"none is known for {self._named()}")
 
     def part(self, device: str, uid: str) -> Session:
         """Return a session for work on ``device`` beside work on others: the host's meters and, of the GPUs', only ``uid``.
@@ -155,20 +158,23 @@ class Session:
         return MeterNeeds(self.window_s(device=device), tuple(sorted(periods - {0.0})))
 
     def conditions(self, spans: Sequence[Span]) -> dict[str, dict[str, Any]]:
-        """Return, per device uid, the facts that rode along: least and largest of numbers, every distinct text."""
+        """Return the facts that rode along on the devices that can have done the work, by uid.
+
+        Least and largest of numbers (clocks in Hz, temperature in degrees C, utilisation as a share), every distinct text.
+        """
+        if not spans:
+            return {}
         start_ns, end_ns = min(s[0] for s in spans), max(s[1] for s in spans)
-        found = {uid: conditions(c, start_ns, end_ns) for uid, c in self.sampler.channels.items()}
+        working = self._working_channels(self.device)
+        found = {c.meter.device.uid: conditions(c, start_ns, end_ns) for c in working}
         return {uid: facts for uid, facts in found.items() if facts}
 
     def flags(self, spans: Sequence[Span], batches: float = 1.0) -> tuple[str, ...]:
-        """Return what a reader must know of these loops of so many batches: throttling, work in step with a meter."""
-        flags = []
-        for uid, facts in self.conditions(spans).items() if spans else ():
-            reasons = sorted(set(facts.get("throttle", ())) - {""})
-            flags += [f"throttled: {uid}: {reason}" for reason in reasons]
+        """Return what a reader must know of these loops of so many batches: throttling, clocks, work in step with a meter."""
+        told = [flag for uid, facts in self.conditions(spans).items() for flag in condition_flags(uid, facts)]
         loops = [(start, end) for start, end, _ in spans]
         cautions = (step_flag(channel, loops, batches) for channel in self._working_channels(self.device))
-        return tuple(flags + [caution for caution in cautions if caution])
+        return (*told, *(caution for caution in cautions if caution))
 
     def describe(self) -> tuple[dict[str, Any], ...]:
         """Return each meter and each absence as stored in run.json; read costs and idle power are those so far."""
@@ -179,14 +185,22 @@ class Session:
         absent = [msgspec.to_builtins(absence) for absence in self.absences]
         return tuple(found + absent)
 
-    def _can_work(self, device_type: str, device: str | None = None) -> bool:
+    def _fits(self, device_type: str, device: str | None = None) -> bool:
         """Tell whether a device of this type can have done the work of ``device``, by default this session's."""
         family = (self.device if device is None else device).split(":")[0]
         return device_type in _WORKERS.get(family, ("gpu", "cpu", "psys", "external"))
 
+    def _can_work(self, device_type: str, uid: str, device: str | None = None) -> bool:
+        """Tell whether this very device can have done it: of several GPUs the one that the work was given to."""
+        own = self._gpus.get(self.device if device is None else device, uid)
+        return self._fits(device_type, device) and (device_type != "gpu" or uid == own)
+
+    def _named(self) -> str:
+        return f"{self.device} ({self._gpus[self.device]})" if self.device in self._gpus else "this device"
+
     def _working_channels(self, device: str) -> list[Channel]:
         channels = self.sampler.channels.values()
-        return [channel for channel in channels if self._can_work(channel.meter.device.type, device)]
+        return [c for c in channels if self._can_work(c.meter.device.type, c.meter.device.uid, device)]
 
     def _enclosing_s(self) -> float:
         periods = [m.traits.period_s for m in self.meters]
@@ -199,8 +213,9 @@ class Session:
         return span_energy(window, channel.meter.traits, start_ns, end_ns)
 
     def _primary(self, devices: Iterable[DeviceEnergy], idle: Mapping[str, dict[str, float]]) -> str:
-        """Return the uid of the device with the most energy above idle among those that can have done the work."""
-        able = [d for d in devices if self._can_work(d.device_type)]
+        """Return the uid of the device that the work was given to; where that is not known, of the one with the most
+        energy above idle among those that can have done it."""
+        able = [d for d in devices if self._can_work(d.device_type, d.device_uid)]
         own = (
             [d for d in able if d.device_type == "gpu"] if self.device.startswith(("cuda", "rocm")) else able
         )
@@ -212,6 +227,7 @@ def open_session(
     device: str = "",
     meters: Iterable[str] | None = None,
     *,
+    gpus: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     pace_s: float = PACE_S,
     hunt_pace_s: float | None = None,
@@ -219,9 +235,10 @@ def open_session(
 ) -> Session:
     """Find this machine's meters and return a session for work on ``device`` ('cpu', 'cuda:0'; '': any).
 
-    ``meters``: terms as in `Selection` ('nvml', '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent
-    or broken meter: see `Session.reasons`. ``hunt_pace_s``: how often to look at an integrating counter that is
-    updated seldom (`STEADY_PACE_S` is enough for loops of seconds). UsageError only for a term that means nothing.
+    ``gpus``: the machine's GPUs, name ("cuda:0") to UUID, as far as known. ``meters``: terms as in `Selection` ('nvml',
+    '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent or broken meter: see `Session.reasons`.
+    ``hunt_pace_s``: how often to look at an integrating counter that is updated seldom (`STEADY_PACE_S` is enough for
+    loops of seconds). UsageError only for a term that means nothing.
     """
     from inferometer.energy.stored import apply_stored
 
@@ -232,6 +249,7 @@ def open_session(
         found.meters,
         found.absences,
         device=device,
+        gpus=gpus,
         clock=clock,
         pace_s=pace_s,
         hunt_pace_s=hunt_pace_s,
