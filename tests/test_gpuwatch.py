@@ -107,7 +107,7 @@ def test_container_whose_process_numbers_are_the_hosts():
     assert record.memory.device_used_bytes == 600 * MIB
     two = replace(listed, processes={7_000_009: None, 7_000_010: None})
     assert watched(IDLE, listed, two).flags == (
-        "2 processes came to this GPU since the run began, one is expected",
+        "2 processes came to this GPU with the worker, one is expected",
     )
 
 
@@ -133,6 +133,65 @@ def test_container_that_lists_no_processes():
     assert watched(crowded, crowded, crowded).status == "wrong-device"
     grown = replace(silent, used_bytes=5600 * MIB)
     assert watched(crowded, grown, grown).flags == ("4.9 GiB were in use on this GPU before the run",)
+
+
+SILENT = replace(LOADED, processes={})  # a container that lists none
+
+
+def workers(*scripts):
+    """Return the records of one cell a worker, each seen before the worker, before its cell and after it."""
+    watch = GpuWatch({"cuda:0": GPU}, Script(IDLE, *(snapshot for script in scripts for snapshot in script)))
+    watch.begin_run()
+    ended = []
+    for number, _ in enumerate(scripts):
+        watch.begin_worker(CELL)
+        watch.begin(CELL, WORKER + number)
+        ended.append(watch.end(Record(CELL, 1, "ok", actual=Actual(device="cuda"))))
+    return ended
+
+
+def with_more(snapshot, mib):
+    return replace(snapshot, used_bytes=snapshot.used_bytes + mib * MIB)
+
+
+def test_unlisted_neighbour_that_comes_between_two_workers():
+    """Its 20 GiB are neither the second worker's memory nor a proof that this is on the GPU."""
+    neighbour = with_more(IDLE, 20480)
+    first, second = workers((IDLE, SILENT, SILENT), (neighbour, neighbour, with_more(SILENT, 20480)))
+    assert (first.status, first.flags) == ("ok", ())
+    assert second.flags == ("others' memory on this GPU went from 0.0 GiB to 20.0 GiB since the run began",)
+    assert second.memory.device_used_bytes == 600 * MIB
+    _, elsewhere = workers((IDLE, SILENT, SILENT), (neighbour, neighbour, neighbour))
+    assert elsewhere.status == "wrong-device"
+
+
+def test_unlisted_neighbour_that_leaves_beside_a_worker():
+    crowded = with_more(IDLE, 20480)
+    (record,) = workers((crowded, with_more(SILENT, 20480), SILENT))
+    assert record.status == "ok"
+    assert (
+        record.flags[-1]
+        == "placement not shown: memory in use on this GPU fell from 20.0 GiB to 0.6 GiB meanwhile"
+    )
+    assert record.actual.device_uuid == ""
+
+
+def test_a_listed_neighbour_is_told_by_its_number_alone():
+    neighbour = replace(with_more(IDLE, 2048), processes={7_000_001: 2048 * MIB})
+    both = replace(with_more(LOADED, 2048), processes={WORKER + 1: 600 * MIB, **neighbour.processes})
+    _, second = workers((IDLE, LOADED, LOADED), (neighbour, both, both))
+    assert second.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+
+
+def test_memory_that_ran_out_says_what_the_driver_had_free():
+    failed = Record(CELL, 1, "out-of-memory", "no room", memory=Memory(asked_bytes=9 * MIB))
+    full = replace(LOADED, free_bytes=3 * MIB)
+    neighbour = replace(full, processes={**LOADED.processes, 7_000_001: 2048 * MIB})
+    record = watched(IDLE, LOADED, neighbour, failed)
+    assert (record.memory.asked_bytes, record.memory.free_bytes) == (9 * MIB, 3 * MIB)
+    assert record.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+    of_the_host = Record(CELL, 1, "out-of-memory", memory=Memory(free_bytes=5))
+    assert watched(IDLE, LOADED, full, of_the_host).memory.free_bytes == 5
 
 
 def test_busy_before_the_run():
@@ -198,7 +257,7 @@ def nvml(monkeypatch):
         "nvmlInit": lambda: None,
         "nvmlShutdown": lambda: None,
         "nvmlDeviceGetHandleByUUID": lambda uuid: uuid,
-        "nvmlDeviceGetMemoryInfo": lambda handle: types.SimpleNamespace(used=7 * MIB),
+        "nvmlDeviceGetMemoryInfo": lambda handle: types.SimpleNamespace(used=7 * MIB, free=73 * MIB),
         "nvmlDeviceGetComputeRunningProcesses": lambda handle: [
             types.SimpleNamespace(pid=12, usedGpuMemory=None)
         ],
@@ -217,7 +276,7 @@ def nvml(monkeypatch):
 
 def test_reader_takes_what_the_card_tells(nvml):
     found = NvmlReader().read("GPU-abc")
-    assert found.used_bytes == 7 * MIB
+    assert (found.used_bytes, found.free_bytes) == (7 * MIB, 73 * MIB)
     assert found.processes == {12: None}
     assert found.settings["power limit"] == 350000
     assert found.settings["ECC"] == 1

@@ -184,6 +184,9 @@ class Watch:
     def __init__(self, device, notes):
         self.device, self.notes = device, notes
 
+    def begin_worker(self, cell):
+        pass
+
     def begin_run(self):
         self.notes.append((self.device, "begin_run"))
 

@@ -10,7 +10,7 @@ from inferometer.errors import StoreError
 from inferometer.execution import prepare_run, resume
 from inferometer.machine import describe_machine
 from inferometer.observer import SilentObserver
-from inferometer.records import Gpu, Machine, ModelInfo, Protocol, RunInfo
+from inferometer.records import Cell, Gpu, Machine, ModelInfo, Protocol, RunInfo
 from inferometer.request import RunRequest, to_builtins
 from inferometer.runfacts import as_begun
 from inferometer.store import RunWriter
@@ -47,6 +47,18 @@ def test_records_of_two_versions_are_not_mixed():
     with pytest.raises(StoreError, match=r"other versions for torch on cpu \(torch==1\), now torch==2"):
         as_begun(now, begun, Path("d"))
     assert as_begun(begun, begun, Path("d")).environments == rows
+
+
+def test_records_of_two_cards_of_one_kind_are_not_mixed():
+    def on(uuid):
+        machine = Machine(gpus=(Gpu(0, "GPU-other", "A2"), Gpu(1, uuid, "A2")))
+        return msgspec.structs.replace(
+            BEGUN, machine=machine, cells=(Cell("m", "torch", "fp32", 8, "cuda:1"),)
+        )
+
+    with pytest.raises(StoreError, match="begun on another cuda:1, A2 GPU-a, now GPU-b"):
+        as_begun(on("GPU-b"), on("GPU-a"), Path("d"))
+    assert as_begun(on("GPU-a"), on("GPU-a"), Path("d")).machine.gpus[1].uuid == "GPU-a"
 
 
 def test_a_run_of_another_inferometer_is_not_continued(tmp_path):

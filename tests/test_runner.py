@@ -1,11 +1,13 @@
 """Real worker processes with a fake framework: every way a cell can end."""
 
 import functools
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
@@ -227,10 +229,37 @@ def test_ctrl_c_keeps_what_was_measured_and_the_rest_can_be_resumed(tmp_path):
     assert [r.status for r in read_run(runner.writer.path).records] == ["ok", "interrupted", "ok"]
 
 
+class _Flagging:
+    """Flags every cell that it sees ended."""
+
+    def __getattr__(self, name):
+        return lambda *arguments: None
+
+    def end(self, record):
+        return msgspec.structs.replace(record, flags=(*record.flags, "seen"))
+
+
+def test_watches_see_cells_that_failed_too(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2), watches=(_Flagging(),))
+    assert [(r.status, r.flags) for r in run.records] == [("out-of-memory", ("seen",)), ("skipped", ())]
+
+
+def test_memory_that_ran_out_is_told_in_bytes(tmp_path):
+    record = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2)).records[0]
+    assert record.memory.asked_bytes == 12345
+    assert record.memory.free_bytes > 2**20
+    assert re.fullmatch(
+        r"asked for 12.1 KiB, [\d.]+ [GM]iB free: MemoryError: cannot allocate 12345 bytes", record.cause
+    )
+
+
 class _InterruptWatch:
     def __init__(self, at):
         self.at = at
         self.ended = False
+
+    def begin_worker(self, cell):
+        pass
 
     def begin_run(self):
         if self.at == "begin_run":

@@ -51,14 +51,15 @@ class Conversation:
                 phase = str(answer.get("phase"))
                 self._observer.cell_phase(cell, self.round, phase)
             elif event == "failed":
-                return Ending.from_message(answer)
+                return Ending.from_message(answer, cell.device)
             elif event in ("result", "opened"):
-                return self._checked(answer)
+                return self._checked(cell, answer)
             else:
                 return self._stop(Ending("broken-protocol", f"worker sent an unknown event {event!r}"))
 
-    def _checked(self, answer: dict[str, Any]) -> dict[str, Any] | Ending:
-        return answer if answer.get("status", "ok") in _MEASURED else Ending.from_message(answer)
+    def _checked(self, cell: Cell, answer: dict[str, Any]) -> dict[str, Any] | Ending:
+        ended_well = answer.get("status", "ok") in _MEASURED
+        return answer if ended_well else Ending.from_message(answer, cell.device)
 
     def _stop(self, ending: Ending) -> Ending:
         self.is_over = True

@@ -31,6 +31,7 @@ class Snapshot:
     """One moment of one GPU; None or empty where the card or the container does not tell."""
 
     used_bytes: int
+    free_bytes: int | None = None
     processes: Mapping[int, int | None] = field(default_factory=dict)  # pid -> bytes held
     active: frozenset[int] = frozenset()  # pids that computed since the snapshot before
     utilisation: int | None = None  # percent of the last second or less
@@ -67,8 +68,10 @@ class NvmlReader:
         nvml = self._nvml
         handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
         utilisation = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
         return Snapshot(
-            used_bytes=int(nvml.nvmlDeviceGetMemoryInfo(handle).used),
+            used_bytes=int(memory.used),
+            free_bytes=int(memory.free),
             processes=self._processes(handle),
             active=self._active(handle, uuid),
             utilisation=None if utilisation is None else int(utilisation.gpu),

@@ -39,6 +39,9 @@ class CellMeter:
         self._session.start()
         self._rest(_IDLE_S, "before")
 
+    def begin_worker(self, cell: Cell) -> None:
+        """Do nothing: a worker is known by its first cell."""
+
     def begin(self, cell: Cell, pid: int) -> None:
         """Note whose work is metered next."""
         self._session.device = cell.device

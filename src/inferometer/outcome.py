@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.records import STATUSES, Status
+import msgspec
+
+from inferometer import units
+from inferometer.records import STATUSES, Memory, Record, Status
 
 
 @dataclass(frozen=True)
@@ -16,14 +19,36 @@ class Ending:
 
     status: Status
     cause: str
+    memory: Memory | None = None  # that was asked for and free, where it ran out
 
     @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Ending:
-        """Return what a worker said of its failure; a status that does not exist is a broken protocol."""
+    def from_message(cls, message: dict[str, Any], device: str) -> Ending:
+        """Return what a worker on ``device`` said of its failure; a status that does not exist is a broken protocol."""
         status, cause = message.get("status"), str(message.get("cause", ""))
         if status not in STATUSES:
             return cls("broken-protocol", f"worker sent an unknown status {status!r}: {cause}")
-        return cls(status, cause)
+        return cls(status, cause, _shortage(message, device) if status == "out-of-memory" else None)
+
+
+def _shortage(message: dict[str, Any], device: str) -> Memory:
+    on_host = device == "cpu" or bool(message.get("of_the_host"))
+    asked, free = message.get("asked_bytes"), message.get("host_free_bytes") if on_host else None
+    return Memory(asked_bytes=_count(asked), free_bytes=_count(free))
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def with_shortage(record: Record) -> Record:
+    """Return a record of memory that ran out with the bytes in its cause, as far as they are known."""
+    memory = record.memory
+    if record.status != "out-of-memory" or memory is None:
+        return record
+    amounts = (("asked for {}", memory.asked_bytes), ("{} free", memory.free_bytes))
+    told = [text.format(units.size(count)) for text, count in amounts if count is not None]
+    cause = ": ".join(filter(None, (", ".join(told), record.cause)))
+    return msgspec.structs.replace(record, cause=cause)
 
 
 def ending_of_timeout(computing: bool, timeout_s: float, phase: str) -> Ending:

@@ -111,6 +111,8 @@ class Memory(msgspec.Struct, frozen=True):
     rss_peak_bytes: int | None = None
     device_peak_bytes: int | None = None  # by the framework's allocator
     device_used_bytes: int | None = None  # by the driver, this process
+    asked_bytes: int | None = None  # of what was not to be had (out-of-memory), as far as the framework says
+    free_bytes: int | None = None  # then: on the GPU by its driver, on the host by its kernel
 
 
 class DeviceEnergy(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from inferometer import __version__
 from inferometer.errors import StoreError
 from inferometer.lanes import at_once_text, devices_at_once
 from inferometer.models.contract import Artifact, PreparedModel
-from inferometer.plan import Plan
+from inferometer.plan import Plan, gpu_of
 from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, to_builtins
@@ -83,7 +83,7 @@ def _environment_facts(provision: Provision) -> dict[str, Any]:
 
 
 def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
-    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model or pins."""
+    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model, pins or GPU."""
     if begun.model.hash and begun.model.hash != info.model.hash:
         raise StoreError(
             f"{path} was begun with another content of {info.model.name}, so its records cannot be added to; start a new run"
@@ -95,9 +95,21 @@ def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
                 f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
                 f"{', '.join(now.get('pins', []))}; start a new run"
             )
+    _check_same_gpus(info, begun, path)
     # rounds and notes may be a second stage's
     protocol = msgspec.structs.replace(info.protocol, rounds=begun.protocol.rounds)
     notes = tuple(dict.fromkeys((*begun.notes, *info.notes)))
     return msgspec.structs.replace(
         info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes
     )
+
+
+def _check_same_gpus(info: RunInfo, begun: RunInfo, path: Path) -> None:
+    """Raise StoreError where a device is another card now: two of one kind differ in speed and in power."""
+    for device in sorted({cell.device for cell in info.cells}):
+        now, then = gpu_of(device, info.machine), gpu_of(device, begun.machine)
+        if now and then and now.uuid != then.uuid:
+            raise StoreError(
+                f"{path} was begun on another {device}, {then.name} {then.uuid}, now {now.uuid}: "
+                "records of two cards do not mix; start a new run, and give reports both"
+            )

@@ -20,7 +20,7 @@ from inferometer.interruption import Interruption
 from inferometer.messages import measure_message, open_message
 from inferometer.models.contract import PreparedModel
 from inferometer.observer import Observer
-from inferometer.outcome import Ending
+from inferometer.outcome import Ending, with_shortage
 from inferometer.plan import Plan
 from inferometer.process import Child
 from inferometer.records import Cell, Prepare, Record
@@ -130,6 +130,8 @@ class _WorkerRun:
     def measure(self, cells: list[Cell]) -> list[Cell]:
         """Measure cells until done or the worker dies; return those left for a new worker."""
         launch = self._runner.launch(cells[0])
+        for watch in self._runner.watches:
+            watch.begin_worker(cells[0])
         self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
         log = self._runner.writer.path / self._log
         try:
@@ -165,7 +167,7 @@ class _WorkerRun:
             ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
             rest = cells[index + 1 :]
             if ending:
-                self._end(cell, ending)
+                self._end(cell, ending, watched=True)
                 if ending.status == "out-of-memory" and not self._runner.request.keep_trying:
                     self._clock = _CellClock()
                     reason = f"batch size {cell.batch_size} ran out of memory (--keep-trying goes on)"
@@ -181,8 +183,16 @@ class _WorkerRun:
             self._clock = _CellClock()  # the time was the first one's
         return []
 
-    def _end(self, cell: Cell, ending: Ending) -> None:
-        self._store(msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record))
+    def _end(self, cell: Cell, ending: Ending, watched: bool = False) -> None:
+        record = msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record)
+        record = msgspec.structs.replace(record, memory=ending.memory)
+        self._store(with_shortage(self._seen(record) if watched else record))
+
+    def _seen(self, record: Record) -> Record:
+        """Return the record with what the watches saw; they have begun its cell."""
+        for watch in self._runner.watches:
+            record = watch.end(record)
+        return record
 
     def _store(self, record: Record) -> None:
         self._runner.store(self._runner.attendance.told(record, self._clock.start_ns))
@@ -198,10 +208,7 @@ class _WorkerRun:
             record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
         except (msgspec.ValidationError, KeyError, TypeError) as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")
-        record = _with_overhead(record, starts_worker)
-        for watch in self._runner.watches:
-            record = watch.end(record)
-        self._store(record)
+        self._store(self._seen(_with_overhead(record, starts_worker)))
         return None
 
     def _facts(self, cell: Cell, **facts: Any) -> dict[str, Any]:

@@ -28,6 +28,9 @@ class LaneMeter:
         """Take the device's own meter and the host's; the run's meter has begun."""
         self._meter = self._run.part(self._device, self._uid)
 
+    def begin_worker(self, cell: Cell) -> None:
+        """Do nothing: a worker is known by its first cell."""
+
     def begin(self, cell: Cell, pid: int) -> None:
         """Note whose work is metered next."""
         if pid != self._worker:

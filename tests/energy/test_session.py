@@ -64,6 +64,52 @@ def test_the_gpu_that_worked_is_found_by_its_energy_above_idle():
     assert len(energy.devices) == 3
 
 
+def test_the_gpu_that_the_work_was_given_to_is_taken_whatever_another_draws():
+    """Another user's card that wakes up after the rest would have the most energy above idle."""
+    woken = PowerCurve((0, 4.5, 40), (60, 600))
+    clock = SimulatedClock()
+    meters = [
+        SimulatedMeter(curve, clock, GPU_COUNTER, GPU_FAULTS, Device(uid, uid, "gpu", "sim"))
+        for uid, curve in (("GPU-a", IDLE_THEN_WORK), ("GPU-b", woken))
+    ]
+    meters[1].conditions = lambda: {"throttle": "power cap"}
+    session = Session(meters, device="cuda:0", gpus={"cuda:0": "GPU-a", "cuda:1": "GPU-b"}, clock=clock)
+    run(session, clock, 30)
+    session.mark_idle(1 * S, 4 * S, "before")
+    spans = loops(9, 0.5, 20)
+    assert session.energy(spans).primary == "GPU-a"
+    assert session.flags(spans) == ()
+    session.device = "cuda:1"
+    assert session.energy(spans).primary == "GPU-b"
+    assert session.flags(spans) == ("throttled: GPU-b: power cap",)
+
+
+def test_a_gpu_without_a_meter_is_not_given_anothers_energy():
+    clock = SimulatedClock()
+    meter = SimulatedMeter(IDLE_THEN_WORK, clock, GPU_COUNTER, device=Device("GPU-b", "b", "gpu", "nvml"))
+    session = Session([meter], device="cuda:0", gpus={"cuda:0": "GPU-a", "cuda:1": "GPU-b"}, clock=clock)
+    run(session, clock, 20)
+    energy = session.energy(loops(9, 0.5, 20))
+    assert (energy.primary, energy.reason) == ("", "no meter: none is known for cuda:0 (GPU-a)")
+    assert session.window_s() == 0.0
+
+
+def test_clocks_and_warming_of_the_loops_are_flagged():
+    clock = SimulatedClock()
+    meter = SimulatedMeter(IDLE_THEN_WORK, clock)
+    meter.conditions = lambda: {
+        "sm_clock_hz": 1.98e9 if clock.time_ns < 10 * S else 1.41e9,
+        "temperature_c": 40 + clock.time_ns // S,
+    }
+    session = Session([meter], device="cuda:0", clock=clock)
+    run(session, clock, 30)
+    assert session.flags(loops(2, 0.5, 10)) == ()
+    assert session.flags(loops(5, 0.5, 30)) == (
+        "SM clock between 1410 and 1980 MHz during the loops",
+        "between 46 and 58 °C during the loops",
+    )
+
+
 def test_for_a_cpu_cell_the_package_not_the_gpu_nor_the_memory():
     session = machine("cpu", gpu("g0"), cpu("package-0"), cpu("dram", type_="dram"))
     assert session.energy(loops(9, 0.5, 20)).primary == "package-0"

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "resource_exhausted",
-    "resource exhausted",
-    "failed to allocate memory",
-    "bfcarena",
-    "bad_alloc",
-    "cudaerrormemoryallocation",
-    "defaultcpuallocator: can't allocate",
-    "not enough memory",
-    "unable to allocate",
-    "dst tensor is not initialized",  # TensorFlow, when a copy to the GPU finds no room
-)
+from typing import Any
+
+from inferometer.worker import memory
+from inferometer.worker.shortage import asked_bytes, is_of_the_host, means_shortage
+
 _UNSUPPORTED = (
     "not implemented",
     "unimplemented",
@@ -40,7 +32,7 @@ def status_of(error: BaseException) -> str:
     if isinstance(error, Misplaced):
         return "wrong-device"
     text = f"{type(error).__name__} {error}".lower()
-    if isinstance(error, MemoryError) or any(word in text for word in _OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or means_shortage(text):
         return "out-of-memory"
     if any(word in text for word in _UNSUPPORTED):
         return "unsupported"
@@ -51,3 +43,18 @@ def describe(error: BaseException, limit: int = 500) -> str:
     """Return the exception as one line: its type and the first line that says something."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:limit] if text else type(error).__name__
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """Return an exception as JSON data: status, cause, kind, and of memory that was not to be had the bytes."""
+    told: dict[str, Any] = {
+        "status": status_of(error),
+        "cause": describe(error),
+        "kind": type(error).__name__,
+    }
+    if told["status"] == "out-of-memory":
+        text = f"{type(error).__name__} {error}"
+        told["asked_bytes"] = asked_bytes(text)
+        told["host_free_bytes"] = memory.free_bytes()
+        told["of_the_host"] = is_of_the_host(text)
+    return told

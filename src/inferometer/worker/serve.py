@@ -16,7 +16,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from inferometer.worker.failures import describe, status_of
+from inferometer.worker.failures import failure
 
 if TYPE_CHECKING:
     from inferometer.worker.session import Session
@@ -56,7 +56,7 @@ def serve(read: int, write: int) -> None:
             worker.answer(request)
         except Exception as error:
             traceback.print_exc()
-            channel.send("failed", status=status_of(error), cause=describe(error), kind=type(error).__name__)
+            channel.send("failed", **failure(error))
     sys.stdout.flush()
     os._exit(0)  # frameworks' exit handlers may hang or crash; every result is already with the parent
 
