@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 
 import numpy as np
 import psutil
@@ -164,15 +163,19 @@ def test_the_loads_process_works_when_told_to():
     assert not psutil.pid_exists(child.pid) or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_load_that_cannot_run_is_one_line(tmp_path):
+def test_a_load_that_cannot_run_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(MeterError, match="--python"):
         LoadProcess("cpu", str(tmp_path / "no-python"))
     (tmp_path / "torch.py").write_text("raise ImportError('no torch for you')")
-    os.environ["PYTHONPATH"], before = str(tmp_path), os.environ.get("PYTHONPATH")
-    try:
-        with pytest.raises(MeterError, match="no torch for you"):
-            LoadProcess("cuda:0")
-    finally:
-        os.environ.pop("PYTHONPATH")
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(MeterError, match="no torch for you"):
+        LoadProcess("cuda:0")
+
+
+def test_a_card_is_loaded_by_its_uuid_whatever_cuda_calls_it(tmp_path, monkeypatch):
+    asks = "import os, sys; raise ImportError(os.environ['CUDA_VISIBLE_DEVICES'] + ' as ' + sys.argv[1])"
+    (tmp_path / "torch.py").write_text(asks)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with pytest.raises(MeterError, match="GPU-b as cuda:0"):
+        LoadProcess("cuda:1", gpu="GPU-b")

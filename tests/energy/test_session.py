@@ -115,6 +115,36 @@ def test_for_a_cpu_cell_the_package_not_the_gpu_nor_the_memory():
     assert session.energy(loops(9, 0.5, 20)).primary == "package-0"
 
 
+def test_work_on_two_sockets_takes_both_packages():
+    def package(number, curve):
+        device = Device(f"rapl:package-{number}", f"package-{number}", "cpu", "rapl")
+        return SimulatedMeter(curve, clock, RAPL_COUNTER, RAPL_FAULTS, device)
+
+    clock = SimulatedClock()
+    beside = PowerCurve((0, 8, 20, 40), (20, 110, 21))
+    memory = SimulatedMeter(
+        beside, clock, RAPL_COUNTER, RAPL_FAULTS, Device("rapl:dram", "dram", "dram", "rapl")
+    )
+    meters = [package(0, IDLE_THEN_WORK), package(1, beside), memory]
+    session = Session(meters, device="cpu", clock=clock)
+    run(session, clock, 30)
+    session.mark_idle(1 * S, 4 * S, "before")
+    energy = session.energy(loops(9, 0.5, 20))
+    assert energy.primary == "rapl:package-0+rapl:package-1"
+    whole = next(d for d in energy.devices if d.device_uid == energy.primary)
+    assert whole.energy_j == pytest.approx(4100, rel=0.01)
+    assert whole.low_j <= 4100 <= whole.high_j
+    assert energy.idle_w["before"] == pytest.approx(80, rel=0.02)
+    assert [d.device_name for d in energy.devices] == [
+        "package-0",
+        "package-1",
+        "dram",
+        "package-0 + package-1",
+    ]
+    session.device = "cuda:0"
+    assert session.energy(loops(9, 0.5, 20)).primary == ""
+
+
 def test_a_gpu_cell_without_a_gpu_meter_names_the_reason():
     clock = SimulatedClock()
     meter = SimulatedMeter(

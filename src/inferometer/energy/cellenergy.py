@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from inferometer.energy.joules import Joules, combine, merge_spans, without_pauses
 from inferometer.energy.sampler import Channel
 from inferometer.records import DeviceEnergy
@@ -45,6 +47,32 @@ def steady(channel: Channel, start_ns: int, end_ns: int, iteration_s: float = 0.
 
     window = channel.track.window(start_ns, end_ns)
     return steady_energy(window, channel.meter.traits, start_ns, end_ns, iteration_s)
+
+
+def all_packages(packages: Sequence[DeviceEnergy]) -> DeviceEnergy:
+    """Return a host's sockets as one device, since work on the CPU may run on any of them."""
+    sources = {d.source for d in packages}
+    return msgspec.structs.replace(
+        packages[0],
+        device_uid="+".join(d.device_uid for d in packages),
+        device_name=" + ".join(d.device_name for d in packages),
+        source=sources.pop() if len(sources) == 1 else "unresolved",
+        energy_j=_sum([d.energy_j for d in packages]),
+        low_j=_sum([d.low_j for d in packages]),
+        high_j=_sum([d.high_j for d in packages]),
+        idle_w=_sum([d.idle_w for d in packages]),
+        reason="; ".join(f"{d.device_name}: {d.reason}" for d in packages if d.reason),
+    )
+
+
+def is_package(device: DeviceEnergy) -> bool:
+    """Return whether this is a socket's own counter, a part of the CPU."""
+    return (device.device_type, device.meter) == ("cpu", "rapl")
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def above_idle_j(device: DeviceEnergy, idle_w: Mapping[str, float]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from inferometer.energy import stored
@@ -62,7 +63,7 @@ def characterize_all(
             results.append(
                 characterize(
                     meter,
-                    lambda load_device=load_device: LoadProcess(load_device, python),  # type: ignore[misc]
+                    partial(LoadProcess, load_device, python, _gpu(meter)),
                     powers=find_powers(),
                     plan=plan,
                     say=lambda text: say(f"  {text}"),
@@ -87,6 +88,10 @@ def _chosen(session: Session, device: str | None) -> list[tuple[Meter, str]]:
         known = ", ".join(f"{load} ({meter.device.uid})" for meter, load in pairs)
         raise UsageError(f"no meter for device '{device}' (known: {known})")
     raise MeterError(session.reason or "network meters are characterized where they are attached")
+
+
+def _gpu(meter: Meter) -> str:
+    return meter.device.uid if meter.device.meter == "nvml" else ""
 
 
 def _meter_lines(row: dict[str, Any]) -> Iterable[str]:

@@ -10,6 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+# run by path, its folder comes first, where a `trace` lies that is not Python's (-P does this from Python 3.11 on)
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 
 CHUNK_S = 0.001  # one piece of work; the load switches no finer
 FOREVER_S = 3600.0

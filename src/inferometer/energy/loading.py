@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import sys
@@ -29,12 +30,17 @@ class Load(Protocol):
 class LoadProcess:
     """The load as a child process; a context manager."""
 
-    def __init__(self, device: str, python: str = sys.executable) -> None:
-        """Start it and wait until it can work; MeterError with its last line if it cannot."""
+    def __init__(self, device: str, python: str = sys.executable, gpu: str = "") -> None:
+        """Start it and wait until it can work; MeterError with its last line if it cannot.
+
+        ``gpu``: the UUID of the card to load, since CUDA may count in another order than the driver.
+        """
         script = Path(__file__).with_name("load.py")
+        variables = {**os.environ, "CUDA_VISIBLE_DEVICES": gpu} if gpu else None
         try:
             self._child = subprocess.Popen(
-                [python, "-P", str(script), device],
+                [python, str(script), "cuda:0" if gpu else device],
+                env=variables,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

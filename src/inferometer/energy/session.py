@@ -11,7 +11,14 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.cellenergy import Span, above_idle_j, device_energy, steady
+from inferometer.energy.cellenergy import (
+    Span,
+    above_idle_j,
+    all_packages,
+    device_energy,
+    is_package,
+    steady,
+)
 from inferometer.energy.discover import Absence, discover
 from inferometer.energy.idle import IdleStretches
 from inferometer.energy.instep import partial_period_s, step_flag
@@ -115,9 +122,14 @@ class Session:
         if not loops:
             return Energy(reason="no loop was timed on this host's clock")
         idle = {uid: self.idle_w(uid) for uid in self.sampler.channels}
-        devices = tuple(device_energy(c, loops, idle[uid]) for uid, c in self.sampler.channels.items())
-        primary = self._primary(devices, idle)
-        return Energy(devices, primary, "" if primary else self.reason, idle.get(primary, {}))
+        devices = [device_energy(c, loops, idle[uid]) for uid, c in self.sampler.channels.items()]
+        parts = [d for d in devices if is_package(d)]
+        whole = [all_packages(parts)] if len(parts) > 1 else []
+        for cpu in whole:  # of several sockets
+            idle[cpu.device_uid] = _added([idle[d.device_uid] for d in parts])
+        candidates = [*whole, *(d for d in devices if not (whole and d in parts))]
+        primary = self._primary(candidates, idle)
+        return Energy((*devices, *whole), primary, "" if primary else self.reason, idle.get(primary, {}))
 
     def await_reports(self, limit_s: float = 3.0) -> None:
         """Wait until the meters that report by themselves have done so, and their pace is known."""
@@ -255,3 +267,9 @@ def open_session(
         hunt_pace_s=hunt_pace_s,
         characterized=known,
     )
+
+
+def _added(powers: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the sums of the labels that all have."""
+    labels = set(powers[0]).intersection(*powers)
+    return {label: sum(power[label] for power in powers) for label in sorted(labels)}

@@ -58,4 +58,4 @@ def asked_bytes(text: str) -> int | None:
     if not amount:
         return None
     thousands = 1 + _PREFIXES.index(amount[2].lower()) if amount[2] else 0
-    return round(float(amount[1]) * 1024**thousands)
+    return round(float(amount[1]) * (1 << 10 * thousands))
