@@ -10,13 +10,16 @@ Steps, in their usual order (several may be named; `--list` prints them with the
     pipelined  host-pipelined of the fastest framework beside its device mode, batch size 512
     report     the report's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
     more       the same for torch-compile and jax, which the report did not have
-    neighbours two GPUs in turn, then at once, with as many threads a worker (needs --devices cuda:0,cuda:1)
+    neighbours two GPUs in turn, then at once, batch size 512, with as many threads a worker (--devices cuda:0,cuda:1)
+    variants   device mode, fp16, batch size 8: CUDA graphs, autocast, memory layouts
+    naive      host mode, fp32, batch size 512: each framework's way to the device beside its naive one
     faults     out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
     overhead   benchmarks/gpu_overhead.py: our loop against hand-written ones
     energy     benchmarks/h100_energy.py
     collect    pack what there is into OUT (done after every step too)
 
-A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again.
+A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again; memory,
+faults, overhead and energy then begin anew. A step that failed is tried again, one that ended well is not (`--again`).
 `--background` returns at once and works on in a session of its own (parts can be received meanwhile); a later call
 waits for it, since two measurements at once would disturb each other. `--tiny` runs every step on the CPU, briefly.
 """
@@ -107,7 +110,7 @@ def call(machine: Machine, command: list[str], deadline: Deadline, log: Path) ->
 
 
 def run(machine: Machine, name: str, deadline: Deadline, *options: str) -> bool:
-    """Measure into WORK/results/NAME, or go on with it; True once every cell has ended."""
+    """Measure into WORK/results/NAME, or go on with it; True once every cell has ended and something was measured."""
     out = machine.work / "results" / name
     log = machine.work / "logs" / f"{name}.log"
     if (out / "run.json").exists():
@@ -121,7 +124,7 @@ def run(machine: Machine, name: str, deadline: Deadline, *options: str) -> bool:
         f"{name}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
     )
     show(log)
-    return code is not None
+    return code == 0
 
 
 def show(log: Path, lines: int = 45) -> None:
@@ -204,13 +207,31 @@ def neighbours(machine: Machine, deadline: Deadline) -> bool:
     """Measure two devices in turn and at once, each worker with half of the processors both times."""
     rows = names(machine, torch="torch", onnxrt="onnxrt")
     threads = max((os.cpu_count() or 2) // 2, 1)
-    protocol = shlex.split("--batch-sizes 64,512 --images 2048 --loops 10 --warmup 10 --rounds 2 --budget 4")
+    protocol = shlex.split("--batch-sizes 512 --images 2048 --loops 10 --warmup 10 --rounds 2 --budget 4")
     where = shlex.split(f"--device {machine.devices} --modes host,device --threads {threads}")
     options = ["--frameworks", rows, *small(machine, *where, *protocol)]
     done = run(machine, "neighbours-in-turn", deadline, *options)
     if machine.tiny or not done:
         return done  # a single CPU has no neighbour
     return run(machine, "neighbours-at-once", deadline, *options, "--at-once")
+
+
+def variants(machine: Machine, deadline: Deadline) -> bool:
+    torch = "torch,torch:channels_last,torch:autocast,torch:cudagraph,torch-compile"
+    torch += ",torch-compile:channels_last,torch-compile:reduce-overhead"
+    rows = names(machine, onnxrt="onnxrt,onnxrt:cudagraph", torch=torch)
+    mode = "host --precisions fp32" if machine.tiny else "device --precisions fp16"
+    protocol = shlex.split(f"--modes {mode} --batch-sizes 8 --images 1024 --loops 10 --warmup 20 --budget 4")
+    options = small(machine, *protocol, "--rounds", "1")
+    return run(machine, "variants", deadline, "--frameworks", rows, *options)
+
+
+def naive(machine: Machine, deadline: Deadline) -> bool:
+    pairs = {"torch": "torch,torch:naive", "onnxrt": "onnxrt,onnxrt:naive", "jax": "jax,jax:naive"}
+    rows = names(machine, **pairs, tf="tf,tf:naive,tfxla,tfxla:naive")
+    protocol = shlex.split("--modes host --batch-sizes 512 --images 2048 --loops 10 --warmup 10 --budget 4")
+    options = small(machine, *protocol, "--rounds", "1")
+    return run(machine, "naive", deadline, "--frameworks", rows, *options)
 
 
 def _report_options(machine: Machine, rows: str) -> list[str]:
@@ -238,7 +259,7 @@ def energy(machine: Machine, deadline: Deadline) -> bool:
 
 
 def script(machine: Machine, name: str, command: list[str], deadline: Deadline) -> bool:
-    """Run one of the other benchmarks, from the start each time it is called."""
+    """Run one of the other benchmarks, from the start each time it is called; True if it ended well."""
     program = Path(next(word for word in command if word.endswith(".py")))
     log = machine.work / "logs" / f"{name}.log"
     if not program.exists():
@@ -250,12 +271,12 @@ def script(machine: Machine, name: str, command: list[str], deadline: Deadline) 
         f"{name}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
     )
     show(log)
-    return code is not None
+    return code == 0
 
 
 STEPS = {
     "smoke": (smoke, 120), "memory": (memory, 5), "best": (best, 300), "pipelined": (pipelined, 280), "report": (report, 540), "more": (more, 350),
-    "neighbours": (neighbours, 500),
+    "neighbours": (neighbours, 340), "variants": (variants, 250), "naive": (naive, 200),
     "faults": (faults, 150), "overhead": (overhead, 180), "energy": (energy, 260),
 }  # fmt: skip
 
