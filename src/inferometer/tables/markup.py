@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 
 from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import colour
@@ -90,24 +91,29 @@ def _html_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
 
 
 def to_latex(table: Table, *, palette: str = "report", intervals: bool = True) -> str:
-    """Return a table for LaTeX with the packages booktabs, amssymb, textcomp and xcolor (option table)."""
+    """Return a table for LaTeX with the packages booktabs, longtable, amssymb, textcomp and xcolor (option table).
+
+    It goes on over pages, which break between batch sizes.
+    """
+    heads = " & ".join(["Batch size", "Framework", *(_tex(m) for m in table.machines)])
     lines = [
-        "% needs \\usepackage{booktabs,amssymb,textcomp} and \\usepackage[table]{xcolor}",
-        r"\begin{table}", rf"\caption{{{_tex(table.title)}}}", r"\begin{tabular}{rl" + "r" * len(table.machines) + "}",
-        r"\toprule", " & ".join(["Batch size", "Framework", *(_tex(m) for m in table.machines)]) + r" \\",
+        "% needs \\usepackage{booktabs,longtable,amssymb,textcomp} and \\usepackage[table]{xcolor}",
+        r"\begin{longtable}{rl" + "r" * len(table.machines) + "}", rf"\caption{{{_tex(table.title)}}} \\",
+        r"\toprule", rf"{heads} \\", r"\midrule", r"\endfirsthead",
+        r"\toprule", rf"{heads} \\", r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot",
     ]  # fmt: skip
-    previous = None
-    for row in table.rows:
-        if row.batch_size != previous:
-            lines.append(r"\midrule")
-        size = "" if row.batch_size == previous else str(row.batch_size)
-        previous = row.batch_size
-        cells = [_tex_cell(cell, palette, intervals) for cell in row.cells]
-        lines.append(" & ".join([size, _tex(row.label), *cells]) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    groups = [list(rows) for _, rows in itertools.groupby(table.rows, key=lambda row: row.batch_size)]
+    for number, rows in enumerate(groups):
+        lines += [r"\midrule"] if number else []
+        sizes = [str(rows[0].batch_size), *[""] * (len(rows) - 1)]
+        ends = [*[r"\\*"] * (len(rows) - 1), r"\\"]
+        for row, size, end in zip(rows, sizes, ends, strict=True):
+            cells = [_tex_cell(cell, palette, intervals) for cell in row.cells]
+            lines.append(" & ".join([size, _tex(row.label), *cells]) + f" {end}")
+    lines.append(r"\end{longtable}")
     notes = [*legend(table, MARKS, intervals), *footnotes(table)]
-    lines += [rf"\par\footnotesize {_tex(note)}" for note in notes]
-    return "\n".join([*lines, r"\end{table}"]) + "\n"
+    lines += [rf"{{\footnotesize\noindent {_tex(note)}\par}}" for note in notes]
+    return "\n".join(lines) + "\n"
 
 
 def _tex_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
