@@ -64,7 +64,7 @@ def test_other_hardware_model_and_threads_are_said():
         "other CPU: CPU 9, 8 cores / CPU 7, 8 cores"
     }
     assert {c.reason for c in compare(matrix(), matrix(path="b", model_hash="xyz")).changes} == {
-        "other model: abc / xyz"
+        "other model, input shapes or inputs: abc / xyz"
     }
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import msgspec
@@ -113,6 +114,33 @@ def test_two_versions_on_one_machine_stay_apart():
 
     results = summarise([at("1.29"), at("1.30")])
     assert results.rows == ("onnxrt 1.29", "onnxrt 1.30")
+
+
+def test_runs_with_other_threads_or_another_share_of_the_processors_stay_apart():
+    def at(threads, rate, usable=4, status="ok"):
+        machine = msgspec.structs.replace(GPU_MACHINE, usable_cores=usable)
+        actual = msgspec.structs.replace(record(cell()).actual, threads=threads)
+        return run([record(cell(), rate=rate, actual=actual, status=status)], machine=machine)
+
+    results = summarise([at(2, 500.0), at(1, 260.0), at(2, 510.0)])
+    assert [(s.row, s.rounds) for s in results.summaries] == [("onnxrt 2 threads", 2), ("onnxrt 1 thread", 1)]
+    results = summarise([at(2, 500.0), at(2, 260.0, usable=2)])
+    assert list(results.machines) == ["H100 (4 cores usable)", "H100 (2 cores usable)"]
+
+
+def test_the_same_model_with_other_shapes_stays_apart():
+    def at(length, hash_, rate):
+        found = run([record(cell(), rate=rate)], model_hash=hash_)
+        inputs = ({"name": "ids", "shape": [None, length], "dtype": "int64"},)
+        info = msgspec.structs.replace(
+            found.info, model=msgspec.structs.replace(found.info.model, inputs=inputs)
+        )
+        return dataclasses.replace(found, info=info)
+
+    results = summarise([at(64, "aaa", 900.0), at(2048, "bbb", 10.0)])
+    assert [s.model for s in results.summaries] == ["mobilenet (64)", "mobilenet (2048)"]
+    results = summarise([at(64, "aaa", 900.0), at(64, "bbb", 880.0)])
+    assert [s.model for s in results.summaries] == ["mobilenet (aaa)", "mobilenet (bbb)"]
 
 
 def test_two_gpus_of_one_name_stay_apart():
