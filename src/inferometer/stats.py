@@ -61,6 +61,11 @@ class Prior:
         mixed = (self.dof * self.variance + dof * variance) / (self.dof + dof)
         return mixed, max(min(self.dof + dof, self.total_dof), dof)
 
+    @property
+    def alone(self) -> tuple[float, float] | None:
+        """Return variance and degrees of freedom of a cell of which nothing else is known; None: the cells say nothing."""
+        return (self.variance, min(self.dof, self.total_dof)) if self.dof > 0 else None
+
 
 NO_PRIOR = Prior(0.0, 0.0, 0.0)
 

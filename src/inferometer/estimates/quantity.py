@@ -46,6 +46,11 @@ class Series:
     logs: tuple[float, ...]
     within: bool = False
 
+    @property
+    def processes(self) -> int:
+        """Return how many fresh processes stand behind it."""
+        return len(set(self.keys))
+
     def scaled(self, sign: int) -> Series:
         """Return the series of the quantity to the power ``sign``."""
         return self if sign == 1 else Series(self.keys, tuple(sign * x for x in self.logs), self.within)

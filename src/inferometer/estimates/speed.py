@@ -84,8 +84,7 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
         series = round_series((key, row[place]) for (key, _), row in zip(batches, rounds, strict=True))
         low, high = stats.around(value, stats.reach_of_mean(series.logs))
         fields[name] = Estimate(value, low, high, "s", source, len(batches))
-        if len(series.keys) > 1:
-            fields.setdefault("_series", {})[name] = series
+        fields.setdefault("_series", {})[name] = series
     return fields
 
 
