@@ -202,6 +202,32 @@ def test_the_mark_of_the_best_says_among_whom():
     assert meaning(cell(), skips=[skipped]) == "* highest throughput of its batch size"
 
 
+def test_a_percentile_of_too_few_batches_is_marked_and_one_of_enough_is_not():
+    few, enough = (
+        summarise([run([record(cell(batch_size=1), images=count, loops=1)])]) for count in (999, 1000)
+    )
+    assert few.summaries[0].p50.remark == few.summaries[0].p90.remark == ""
+    text = "p99 of 999 batches, where 1,000 are needed: fewer than ten lie beyond it"
+    assert few.summaries[0].p99.remark == overview.flat_rows(few)[0]["p99_remark"] == text
+    assert f"~ {text}" in overview.notes(few)
+    assert enough.summaries[0].p99.remark == overview.flat_rows(enough)[0]["p99_remark"] == ""
+    assert not any(line.startswith("~") for line in overview.notes(enough))
+    shown = {c.title: c.text for c in overview.columns(few)}["p99 ms"]
+    assert shown(few.summaries[0]).startswith("~") and not shown(enough.summaries[0]).startswith("~")
+
+
+def test_intervals_within_one_process_are_said_to_be():
+    def line(results):
+        return [note for note in overview.notes(results) if note.startswith("±95 %")]
+
+    alone = [record(cell(), noise=0.01)]
+    text = "±95 % within one process, which says nothing of the next one (more rounds tell)"
+    assert line(summarise([run(alone)])) == [text]
+    pair = rounds_of(cell("tf"), [1.0, 2.0])
+    assert line(summarise([run(pair)])) == []
+    assert line(summarise([run([*alone, *pair])])) == [f"{text}: onnxrt at 8"]
+
+
 def test_an_interruption_does_not_replace_a_result():
     summary = only([record(cell()), Record(cell(), 0, "interrupted")])
     assert summary.status == "ok" and summary.rounds == 1

@@ -91,6 +91,11 @@ def reach_of_mean(logs: Sequence[float] | Floats, confidence: float = CONFIDENCE
     return t_quantile(confidence, count - 1) * float(np.std(logs, ddof=1)) / math.sqrt(count)
 
 
+def enough_for(quantile: float) -> int:
+    """Return how many values a quantile above the median takes: so many that ten of them lie beyond it."""
+    return math.ceil(round(10 / (1 - quantile), 6))
+
+
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:
     """Return the interval of ``value`` whose logarithm is known to +- ``reach``."""
     if reach is None:
