@@ -143,6 +143,22 @@ def test_a_single_round_on_both_sides_is_judged_by_the_noise_of_other_cells():
     assert change.low < 0.9 < change.high
 
 
+def test_energies_of_other_meters_are_not_compared():
+    def at(path, meter, kind):
+        records = rounds_of(cell(), [1000.0, 1001.0], power_w=50.0)
+        (device,) = records[0].energy.devices
+        devices = (msgspec.structs.replace(device, meter=meter, device_type=kind),)
+        energy = msgspec.structs.replace(records[0].energy, devices=devices)
+        return summarise([run([msgspec.structs.replace(r, energy=energy) for r in records], path)])
+
+    ours, theirs = at("a", "rapl", "cpu"), at("b", "mqtt", "external")
+    for metric in ("energy", "power", "images_per_joule"):
+        (change,) = compare(ours, theirs, METRICS[metric]).changes
+        assert change.reason == "other meter: rapl (cpu) / mqtt (external)"
+    assert compare(ours, theirs).changes[0].verdict == "tie"
+    assert compare(ours, at("c", "rapl", "cpu"), METRICS["energy"]).changes[0].verdict == "tie"
+
+
 def test_other_protocols_are_said():
     def at(path, **facts):
         stored_run = run(rounds_of(cell(), [1000.0] * 3), path)

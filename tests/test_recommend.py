@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -157,6 +158,21 @@ def test_a_limit_on_a_p99_of_few_batches_says_so():
     many = summarise([run(rounds_of(cell(), [1000.0] * 3, images=8 * 340, loops=1))])
     (found,) = recommend(many, Constraints(max_latency_s=0.010))
     assert (found.choice.latency_kind, found.doubts) == ("p99 of a batch", ())
+
+
+def test_energies_of_two_meters_do_not_compete():
+    wall = rounds_of(cell("a"), [1000.0] * 2, power_w=10.0)
+    (device,) = wall[0].energy.devices
+    other = msgspec.structs.replace(device, meter="mqtt", device_type="external")
+    energy = msgspec.structs.replace(wall[0].energy, devices=(other,))
+    wall = [msgspec.structs.replace(r, energy=energy) for r in wall]
+    inside = [r for f in ("b", "c") for r in rounds_of(cell(f), [900.0] * 2, power_w=50.0)]
+    results = summarise([run([*wall, *inside])])
+    (found,) = recommend(results, objective="energy")
+    assert found.choice.summary.row == "b"
+    assert found.refused == (("energy by another meter, mqtt (external)", 1),)
+    assert verdicts(results, "mobilenet", "host")[0].efficient.summary.row == "b"
+    assert recommend(results)[0].choice.summary.row == "a"
 
 
 def call(tmp_path, *arguments):

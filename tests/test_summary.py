@@ -4,10 +4,11 @@ import math
 import msgspec
 import pytest
 
-from inferometer import overview
+from inferometer import overview, tables
+from inferometer.ranking import standings
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.summary import METRICS, summarise
-from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
+from simulated_runs import GPU_MACHINE, cell, metered, record, rounds_of, run
 
 
 def only(records, **more):
@@ -78,6 +79,38 @@ def test_energy_of_another_device_is_not_that_of_the_work():
     summary = only([msgspec.structs.replace(other, energy=absent)])
     assert (summary.power, summary.energy_image) == (None, None)
     assert summary.energy_reason == "no meter: nvml: no driver"
+
+
+def by(meter, kind, joules_an_image, round_=0, framework="onnxrt"):
+    """Return a record whose energy a meter of this kind told."""
+    energy = metered(joules_an_image * 256, 0.256, 256)
+    device = msgspec.structs.replace(energy.devices[0], meter=meter, device_type=kind)
+    return record(cell(framework), round_, energy=msgspec.structs.replace(energy, devices=(device,)))
+
+
+def test_energies_of_two_meters_have_no_mean():
+    first = run([by("rapl", "cpu", 0.5, n) for n in range(2)], "a")
+    second = run([by("mqtt", "external", 2.0)], "b")
+    results = summarise([first, second])
+    (summary,) = results.summaries
+    assert summary.energy_image.value == pytest.approx(0.5) and summary.meter == "rapl (cpu)"
+    remark = "energy: by rapl (cpu) alone, without 1 round by mqtt (external)"
+    assert summary.energy_image.remark == summary.power.remark == summary.images_per_joule.remark == remark
+    assert f"{remark}: onnxrt at 8" in overview.notes(results)
+    assert summary.rounds == 3  # their speeds are of one thing
+
+
+def test_cells_of_two_meters_are_not_rivals_in_energy():
+    runs = [run([by("rapl", "cpu", 0.5)], "a"), run([by("mqtt", "external", 2.0, framework="tf")], "b")]
+    results = summarise(runs)
+    places = standings(results.summaries, METRICS["energy"])
+    assert [place.best for place in places.values()] == [True, True]
+    assert sum(place.best for place in standings(results.summaries, METRICS["throughput"]).values()) == 1
+    (table,) = tables.build(results, METRICS["energy"])
+    assert [note.partition(",")[0] for note in table.notes] == [
+        "metered by rapl (cpu)",
+        "metered by mqtt (external)",
+    ]
 
 
 def test_no_energy_says_why():

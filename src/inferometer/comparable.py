@@ -24,6 +24,11 @@ def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) 
     return _other_model(a, b)
 
 
+def other_meter(a: CellSummary, b: CellSummary) -> str:
+    """Return why the energies of two cells are of different things, or an empty text."""
+    return f"other meter: {a.meter} / {b.meter}" if a.meter and b.meter and a.meter != b.meter else ""
+
+
 def _gpu(machine: Machine, summary: CellSummary) -> str:
     unnamed = msgspec.structs.replace(machine, name="")  # so that the hardware shows
     return device_name(unnamed, summary.cell.device)

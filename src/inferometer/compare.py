@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from inferometer import drift, stats
-from inferometer.comparable import difference
+from inferometer.comparable import difference, other_meter
 from inferometer.estimates import PUBLISHED, WITHIN_ONE_PROCESS
 from inferometer.metrics import METRICS, Metric
 from inferometer.pairing import Apart, Name, label_of, named, planned, unframed
@@ -164,6 +164,8 @@ class _Judge:
         ours, theirs = self.metric.of(a), self.metric.of(b)
         if ours is None or theirs is None or min(ours.value, theirs.value) <= 0:
             reason = f"no {self.metric.name} in {'A' if ours is None else 'B'}"
+            return Change(label, a, b, "not comparable", reason=reason)
+        if self.metric.is_energy and (reason := other_meter(a, b)):
             return Change(label, a, b, "not comparable", reason=reason)
         ratio = theirs.value / ours.value
         spread, basis = self._spread(a, b, math.log(ratio))

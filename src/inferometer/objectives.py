@@ -56,7 +56,8 @@ def metric_of(objective: Objective, prices: Prices) -> Metric:
         return replace(METRICS["p99"], of=_latency, series=_latency_series)
     if objective == "cost":
         of, series = _cost(prices), _cost_series(prices)
-        return Metric("cost", "Cost of a million images", "", False, of, series, significant)
+        unit = "J" if prices.per_kwh else ""  # what electricity costs is an energy, so of one meter only
+        return Metric("cost", "Cost of a million images", unit, False, of, series, significant)
     return METRICS[objective]
 
 

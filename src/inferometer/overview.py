@@ -135,6 +135,12 @@ def _of_intervals(ranked: Sequence[CellSummary]) -> list[str]:
         lines.append(
             f"±95 % within one process, which says nothing of the next one (more rounds tell){which}"
         )
+    meters = (
+        (s.energy_image.remark, (_name(s), s.cell.batch_size))
+        for s in ranked
+        if s.energy_image and s.energy_image.remark
+    )
+    lines += [f"{text}: {_cells(found)}" for text, found in told_once(meters)]
     few = ((s.p99.remark, s.key) for s in ranked if s.p99 and s.p99.remark)
     return lines + [f"~ {text}" for text, _ in told_once(few)]
 

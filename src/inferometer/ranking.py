@@ -1,6 +1,6 @@
 """Who is best at a metric, and which rows the data cannot tell from the best (pure).
 
-Rivals are the cells of one machine, model, mode and batch size. Rounds of one run are paired, since its frameworks
+Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are paired, since its frameworks
 are interleaved; the variance of every comparison borrows from all comparisons on the machine; p-values are multiplied
 by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule of this, for tables, verdicts and
 recommendations alike. See docs/statistics.md.
@@ -9,7 +9,7 @@ recommendations alike. See docs/statistics.md.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # smaller differences are called ties.
 UNKNOWN_NOISE = 0.03
 
-Group = tuple[str, str, str, int]  # machine, model, mode, batch size
+Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is no energy)
+Group = tuple[str, str, str, str, int]  # scope, batch size
 
 
 @dataclass(frozen=True)
@@ -43,23 +44,31 @@ class Standing:
     p: float  # adjusted chance of seeing such a distance from the best where there is none; 1.0 for the best
 
 
-def group_of(summary: CellSummary) -> Group:
+def group_of(summary: CellSummary, metric: Metric) -> Group:
     """Return what a cell competes within."""
-    return summary.machine, summary.model, summary.cell.mode, summary.cell.batch_size
+    meter = summary.meter if metric.is_energy else ""
+    return summary.machine, summary.model, summary.cell.mode, meter, summary.cell.batch_size
+
+
+def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellSummary]:
+    """Return the cells that may be compared across batch sizes: for energies those of the meter that most have."""
+    meters = Counter(s.meter for s in summaries if s.ranked and s.meter) if metric.is_energy else Counter()
+    most = next(iter(meters.most_common(1)), ("", 0))[0]
+    return [s for s in summaries if len(meters) < 2 or s.meter == most]
 
 
 def standings(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Standing]:
     """Return the standing of every ranked cell that has the metric, by the summary's key."""
     rivals = Rivals(summaries, metric)
-    overall: dict[tuple[str, str, str], float] = {}
+    overall: dict[Scope, float] = {}
     for group, members in rivals.groups.items():
         members.sort(key=rivals.value, reverse=metric.higher_is_better)
         top = rivals.value(members[0])
-        if group[:3] not in overall or metric.better(top, overall[group[:3]]):
-            overall[group[:3]] = top
+        if group[:4] not in overall or metric.better(top, overall[group[:4]]):
+            overall[group[:4]] = top
     found: dict[str, Standing] = {}
     for group, members in rivals.groups.items():
-        found |= _place(members, rivals, overall[group[:3]])
+        found |= _place(members, rivals, overall[group[:4]])
     return found
 
 
@@ -87,12 +96,13 @@ class Rivals:
     def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
         self.metric = metric
         self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
-        self._rows: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        self._rows: dict[Scope, set[str]] = defaultdict(set)
         for summary in summaries:
             estimate = metric.of(summary)
             if summary.ranked and estimate is not None and math.isfinite(estimate.value):
-                self.groups[group_of(summary)].append(summary)
-                self._rows[group_of(summary)[:3]].add(summary.row)
+                group = group_of(summary, metric)
+                self.groups[group].append(summary)
+                self._rows[group[:4]].add(summary.row)
         self._noise = _noise(self.groups, metric)
 
     def value(self, summary: CellSummary) -> float:
@@ -106,9 +116,9 @@ class Rivals:
 
         Times the number of pairs that compete: of the cells of a batch size; of the rows, for cells of two batch sizes.
         """
-        group = group_of(best)
-        one_size = group == group_of(other)
-        count = len(self.groups[group]) if one_size else len(self._rows[group[:3]])
+        group = group_of(best, self.metric)
+        one_size = group == group_of(other, self.metric)
+        count = len(self.groups[group]) if one_size else len(self._rows[group[:4]])
         return min(1.0, max(1, count * (count - 1) // 2) * self._chance(best, other))
 
     def tied(self, best: CellSummary, other: CellSummary) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from inferometer.errors import UsageError
 from inferometer.objectives import USUAL_PRICES, Objective, Prices, batch_latency, cost_per_million, metric_of
-from inferometer.ranking import Rivals
+from inferometer.ranking import Rivals, of_one_meter
 from inferometer.summary import CellSummary, Results
 
 
@@ -104,10 +104,12 @@ def _advise(
         prices = replace(prices, per_kwh=0.0)
     refused: Counter[str] = Counter()
     options, near = [], []
+    rule = Rivals(summaries, metric_of(objective, prices))
+    candidates = of_one_meter(summaries, rule.metric)
     for summary in summaries:
         found = option(summary, prices)
-        if found is None:
-            refused[summary.status] += 1
+        if found is None or summary not in candidates:
+            refused[summary.status if found is None else f"energy by another meter, {summary.meter}"] += 1
             continue
         reasons = violations(found, constraints, objective)
         if reasons:
@@ -119,7 +121,6 @@ def _advise(
     choice = options[0] if options else None
     rivals = [o for o in options if choice and o.summary.row != choice.summary.row]
     runner_up = rivals[0] if rivals else None
-    rule = Rivals(summaries, metric_of(objective, prices))
     tie = choice is not None and runner_up is not None and rule.tied(choice.summary, runner_up.summary)
     closest = min(near, key=lambda n: n[0], default=None) if choice is None else None
     nearest = (

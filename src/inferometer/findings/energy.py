@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inferometer.findings.finding import Finding, at_sizes, by_size, percent, scopes, where
 from inferometer.metrics import METRICS
-from inferometer.ranking import Rivals, standings
+from inferometer.ranking import Rivals, of_one_meter, standings
 from inferometer.summary import CellSummary, Results
 
 
@@ -14,7 +14,8 @@ def efficient(results: Results) -> list[Finding]:
     places, rivals = standings(results.summaries, metric), Rivals(results.summaries, metric)
     found = []
     for scope, summaries in scopes(results).items():
-        ranked = sorted((s for s in summaries if s.key in places), key=lambda s: places[s.key].value)
+        metered = of_one_meter([s for s in summaries if s.key in places], metric)
+        ranked = sorted(metered, key=lambda s: places[s.key].value)
         if len({s.row for s in ranked}) < 2:
             continue
         best = ranked[0]
@@ -45,7 +46,7 @@ def contradictions(results: Results) -> list[Finding]:
             quick, thrifty = ranked[0], by_energy.get(size, [None])[0]
             if thrifty is None or quick.row == thrifty.row or quick.key not in frugal:
                 continue
-            if frugal[quick.key].tie or fast[thrifty.key].tie:
+            if frugal[quick.key].tie or fast[thrifty.key].tie or quick.meter != thrifty.meter:
                 continue
             saving = 1 - frugal[thrifty.key].value / frugal[quick.key].value
             loss = 1 - fast[thrifty.key].value / fast[quick.key].value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.ranking import Rivals
+from inferometer.ranking import Rivals, of_one_meter
 from inferometer.report.tracks import track
 from inferometer.summary import METRICS, CellSummary, Estimate, Metric, Results
 from inferometer.tables.model import scale_of
@@ -110,6 +110,7 @@ def _batch_latency(cell: CellSummary, speed: float) -> float:
 
 
 def _win(cells: Sequence[CellSummary], metric: Metric) -> Win | None:
+    cells = of_one_meter(cells, metric)
     known = [(cell, estimate) for cell in cells if (estimate := metric.of(cell))]
     known.sort(key=lambda pair: pair[1].value, reverse=metric.higher_is_better)
     if not known:

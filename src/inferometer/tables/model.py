@@ -154,6 +154,9 @@ def _build(
     marks = _Marks(
         metric, places, _shades(summaries, metric, places), reference, scale, mixed=len(set(within)) > 1
     )
+    marks.meters = metric.is_energy and len({(s.machine, s.meter) for s in summaries if s.meter}) > len(
+        {s.machine for s in summaries if s.meter}
+    )
     rows = tuple(
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
@@ -177,6 +180,7 @@ class _Marks:
     ) -> None:
         self.metric, self.places, self.shades = metric, places, shades
         self.reference, self.scale, self.mixed = reference, scale, mixed
+        self.meters = False  # cells of one machine were metered by different ones
         self.remarks = Remarks()
 
     def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
@@ -191,6 +195,7 @@ class _Marks:
             flag for flag in summary.flags if self.metric.is_energy or not flag.startswith(ENERGY_REMARK)
         ]
         flags += [estimate.remark] if estimate.remark else []
+        flags += [f"metered by {summary.meter}, ranked among its own"] if self.meters else []
         flags += [WITHIN_NOTE] if self.mixed and estimate.within_one_process else []
         return TableCell(
             summary,
