@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from inferometer.pooling import device_name
+from inferometer.pooling import hardware_name
 from inferometer.records import Machine
 from inferometer.summary import CellSummary
 
@@ -30,8 +28,7 @@ def other_meter(a: CellSummary, b: CellSummary) -> str:
 
 
 def _gpu(machine: Machine, summary: CellSummary) -> str:
-    unnamed = msgspec.structs.replace(machine, name="")  # so that the hardware shows
-    return device_name(unnamed, summary.cell.device)
+    return hardware_name(machine, summary.cell.device)
 
 
 def _other_model(a: CellSummary, b: CellSummary) -> str:

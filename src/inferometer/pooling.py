@@ -146,8 +146,11 @@ def _identity(machine: Machine, device: str) -> _Identity:
 
 def device_name(machine: Machine, device: str) -> str:
     """Return the name of the hardware behind "cpu" or "cuda:N": the given name, the GPU's or the CPU's."""
-    if machine.name:
-        return machine.name
+    return machine.name or hardware_name(machine, device)
+
+
+def hardware_name(machine: Machine, device: str) -> str:
+    """Return the GPU's or the CPU's own name, whatever the machine was named."""
     if device.startswith("cuda"):
         index = int(device.partition(":")[2] or 0)
         return next((gpu.name for gpu in machine.gpus if gpu.index == index), device)
