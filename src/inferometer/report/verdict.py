@@ -76,7 +76,7 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
     top = max(speeds.values())
     near = [cell for cell in ranked if speeds[cell.key] >= NEARLY * top]
     energies = {cell.key: cell.energy_image.value for cell in near if cell.energy_image}
-    metered = len(energies) == len(near)
+    metered = len(energies) == len(near) and len({cell.meter for cell in near}) == 1
     best = min(
         near, key=lambda cell: energies[cell.key] if metered else _batch_latency(cell, speeds[cell.key])
     )
