@@ -64,7 +64,7 @@ def test_other_hardware_model_and_threads_are_said():
         "other CPU: CPU 9, 8 cores / CPU 7, 8 cores"
     }
     assert {c.reason for c in compare(matrix(), matrix(path="b", model_hash="xyz")).changes} == {
-        "other model: abc / xyz"
+        "other model, input shapes or inputs: abc / xyz"
     }
 
 
@@ -107,6 +107,69 @@ def test_a_cell_that_broke_counts_as_worse():
     assert verdicts(found) == {"mobilenet onnxrt fp32 8": "broken"}
     assert "SIGSEGV" in found.changes[0].reason and found.worse_by(0.5)
     assert compare(theirs, results({cell(): [1000.0] * 3})).changes[0].verdict == "repaired"
+
+
+def test_a_planned_cell_without_a_result_is_broken_and_one_not_asked_for_is_not_judged(tmp_path):
+    ours, theirs = matrix(), results({cell("tf"): [1000.0] * 3}, "b")
+    (stored_run,) = theirs.runs
+    planned = (*stored_run.info.cells, cell("onnxrt", 16))
+    info = msgspec.structs.replace(stored_run.info, cells=planned)
+    interrupted = summarise([replace(stored_run, info=info)])
+    found = compare(ours, interrupted)
+    assert verdicts(found)["mobilenet onnxrt fp32 16"] == "broken"
+    assert [c.name for c in found.worse_by(0.5)] == ["mobilenet onnxrt fp32 16"]
+    assert len(found.unjudged) == 4
+    arguments = [stored(tmp_path, ours), stored(tmp_path, interrupted), "--fail-if-slower", "3%"]
+    result = CliRunner().invoke(compare_command, arguments, standalone_mode=False)
+    assert result.return_value == 3
+    assert "4 cells of A could not be judged" in result.output
+
+
+def test_a_single_round_is_judged_by_the_noise_of_the_other_side():
+    ours = results({cell(): [1000.0, 800.0, 1200.0], cell("tf"): [500.0, 501.0, 499.0]})
+    theirs = results({cell(): [900.0], cell("tf"): [450.0]}, "b")
+    found = compare(ours, theirs)
+    assert verdicts(found) == {"mobilenet onnxrt fp32 8": "tie", "mobilenet tf fp32 8": "worse"}
+    change = found.changes[0]
+    assert change.low < 0.7 and change.high > 1.2 and change.basis == "3 and 1 rounds, A's noise for both"
+    assert compare(theirs, ours).changes[0].basis == "1 and 3 rounds, B's noise for both"
+
+
+def test_a_single_round_on_both_sides_is_judged_by_the_noise_of_other_cells():
+    noisy = {cell(f"f{n}"): [1000.0, 800.0 + n, 1200.0] for n in range(4)}
+    found = compare(results({**noisy, cell(): [1000.0]}), results({**noisy, cell(): [900.0]}, "b"))
+    change = next(c for c in found.changes if c.name == "mobilenet onnxrt fp32 8")
+    assert (change.verdict, change.basis) == ("tie", "1 and 1 rounds, the noise of other cells for both")
+    assert change.low < 0.9 < change.high
+
+
+def test_energies_of_other_meters_are_not_compared():
+    def at(path, meter, kind):
+        records = rounds_of(cell(), [1000.0, 1001.0], power_w=50.0)
+        (device,) = records[0].energy.devices
+        devices = (msgspec.structs.replace(device, meter=meter, device_type=kind),)
+        energy = msgspec.structs.replace(records[0].energy, devices=devices)
+        return summarise([run([msgspec.structs.replace(r, energy=energy) for r in records], path)])
+
+    ours, theirs = at("a", "rapl", "cpu"), at("b", "mqtt", "external")
+    for metric in ("energy", "power", "images_per_joule"):
+        (change,) = compare(ours, theirs, METRICS[metric]).changes
+        assert change.reason == "other meter: rapl (cpu) / mqtt (external)"
+    assert compare(ours, theirs).changes[0].verdict == "tie"
+    assert compare(ours, at("c", "rapl", "cpu"), METRICS["energy"]).changes[0].verdict == "tie"
+
+
+def test_other_protocols_are_said():
+    def at(path, **facts):
+        stored_run = run(rounds_of(cell(), [1000.0] * 3), path)
+        protocol = msgspec.structs.replace(stored_run.info.protocol, **facts)
+        return summarise(
+            [replace(stored_run, info=msgspec.structs.replace(stored_run.info, protocol=protocol))]
+        )
+
+    found = compare(at("a", images=8, budget_s=1.0), at("b", images=512))
+    assert changes.differences(found) == ["images a loop: 8 -> 512", "budget [s]: 1 -> none"]
+    assert changes.differences(compare(at("a"), at("b"))) == []
 
 
 def test_two_versions_in_one_run_are_paired_by_round_despite_drift():

@@ -88,6 +88,19 @@ def test_newer_against_older_machine():
     assert "4.00 x the power (better in 0 of 1" in text
 
 
+def test_a_cpu_is_not_dated_by_a_gpu_in_its_host():
+    hosts = [Machine(cpu=f"CPU {n}", gpus=(Gpu(0, "x", gpu),)) for n, gpu in enumerate(("NVIDIA A2", "H100"))]
+
+    def told(device):
+        cells = [
+            of([(cell("a", device=device), quiet(1e3 + n), None)], machine=m) for n, m in enumerate(hosts)
+        ]
+        return texts(summarise([r for runs in cells for r in runs]), "machines")
+
+    assert told("cpu") == []
+    assert len(told("cuda:0")) == 1
+
+
 def test_failures_are_counted_and_nothing_is_said_of_nothing():
     results = summarise([run([Record(cell("a"), 0, "crashed"), record(cell("b"))])])
     assert texts(results, "failures") == ["On H100 1 of 2 cells have no figure: 1 crashed."]

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -8,7 +9,7 @@ from inferometer.records import Actual, Gpu, Machine
 from inferometer.runs import find_runs, read_runs
 from inferometer.store import RunWriter, read_run
 from inferometer.summary import summarise
-from simulated_runs import cell, record, rounds_of, run
+from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
 
 
 def test_rounds_of_the_same_machine_count_on(tmp_path):
@@ -38,6 +39,15 @@ def test_other_machines_models_and_versions_stay_apart():
         run([record(cell(), rate=4.0, actual=Actual(version="2.0"))], "d"),
     ]
     assert len(merge(runs)) == 4
+
+
+def test_other_threads_and_another_share_of_the_processors_stay_apart():
+    runs = [
+        run([record(cell())], "a"),
+        run([record(cell(), rate=2.0, actual=Actual(threads=1, version="1.0"))], "b"),
+        run([record(cell(), rate=3.0)], "c", machine=msgspec.structs.replace(GPU_MACHINE, usable_cores=2)),
+    ]
+    assert len(merge(runs)) == 3
 
 
 def written(path):

@@ -1,12 +1,14 @@
+import dataclasses
 import math
 
 import msgspec
 import pytest
 
-from inferometer import overview
+from inferometer import overview, tables
+from inferometer.ranking import standings
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.summary import METRICS, summarise
-from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
+from simulated_runs import GPU_MACHINE, cell, metered, record, rounds_of, run
 
 
 def only(records, **more):
@@ -79,6 +81,38 @@ def test_energy_of_another_device_is_not_that_of_the_work():
     assert summary.energy_reason == "no meter: nvml: no driver"
 
 
+def by(meter, kind, joules_an_image, round_=0, framework="onnxrt"):
+    """Return a record whose energy a meter of this kind told."""
+    energy = metered(joules_an_image * 256, 0.256, 256)
+    device = msgspec.structs.replace(energy.devices[0], meter=meter, device_type=kind)
+    return record(cell(framework), round_, energy=msgspec.structs.replace(energy, devices=(device,)))
+
+
+def test_energies_of_two_meters_have_no_mean():
+    first = run([by("rapl", "cpu", 0.5, n) for n in range(2)], "a")
+    second = run([by("mqtt", "external", 2.0)], "b")
+    results = summarise([first, second])
+    (summary,) = results.summaries
+    assert summary.energy_image.value == pytest.approx(0.5) and summary.meter == "rapl (cpu)"
+    remark = "energy: by rapl (cpu) alone, without 1 round by mqtt (external)"
+    assert summary.energy_image.remark == summary.power.remark == summary.images_per_joule.remark == remark
+    assert f"{remark}: onnxrt at 8" in overview.notes(results)
+    assert summary.rounds == 3  # their speeds are of one thing
+
+
+def test_cells_of_two_meters_are_not_rivals_in_energy():
+    runs = [run([by("rapl", "cpu", 0.5)], "a"), run([by("mqtt", "external", 2.0, framework="tf")], "b")]
+    results = summarise(runs)
+    places = standings(results.summaries, METRICS["energy"])
+    assert [place.best for place in places.values()] == [True, True]
+    assert sum(place.best for place in standings(results.summaries, METRICS["throughput"]).values()) == 1
+    (table,) = tables.build(results, METRICS["energy"])
+    assert [note.partition(",")[0] for note in table.notes] == [
+        "metered by rapl (cpu)",
+        "metered by mqtt (external)",
+    ]
+
+
 def test_no_energy_says_why():
     summary = only([record(cell(), energy=Energy(reason="no meter: no permission"))])
     assert summary.power is None
@@ -113,6 +147,33 @@ def test_two_versions_on_one_machine_stay_apart():
 
     results = summarise([at("1.29"), at("1.30")])
     assert results.rows == ("onnxrt 1.29", "onnxrt 1.30")
+
+
+def test_runs_with_other_threads_or_another_share_of_the_processors_stay_apart():
+    def at(threads, rate, usable=4, status="ok"):
+        machine = msgspec.structs.replace(GPU_MACHINE, usable_cores=usable)
+        actual = msgspec.structs.replace(record(cell()).actual, threads=threads)
+        return run([record(cell(), rate=rate, actual=actual, status=status)], machine=machine)
+
+    results = summarise([at(2, 500.0), at(1, 260.0), at(2, 510.0)])
+    assert [(s.row, s.rounds) for s in results.summaries] == [("onnxrt 2 threads", 2), ("onnxrt 1 thread", 1)]
+    results = summarise([at(2, 500.0), at(2, 260.0, usable=2)])
+    assert list(results.machines) == ["H100 (4 cores usable)", "H100 (2 cores usable)"]
+
+
+def test_the_same_model_with_other_shapes_stays_apart():
+    def at(length, hash_, rate):
+        found = run([record(cell(), rate=rate)], model_hash=hash_)
+        inputs = ({"name": "ids", "shape": [None, length], "dtype": "int64"},)
+        info = msgspec.structs.replace(
+            found.info, model=msgspec.structs.replace(found.info.model, inputs=inputs)
+        )
+        return dataclasses.replace(found, info=info)
+
+    results = summarise([at(64, "aaa", 900.0), at(2048, "bbb", 10.0)])
+    assert [s.model for s in results.summaries] == ["mobilenet (64)", "mobilenet (2048)"]
+    results = summarise([at(64, "aaa", 900.0), at(64, "bbb", 880.0)])
+    assert [s.model for s in results.summaries] == ["mobilenet (aaa)", "mobilenet (bbb)"]
 
 
 def test_two_gpus_of_one_name_stay_apart():
@@ -172,6 +233,32 @@ def test_the_mark_of_the_best_says_among_whom():
     assert meaning(cell(), cell(model="other")) == "* highest throughput of its batch size and model"
     skipped = Skip(cell(mode="device"), "no such mode")
     assert meaning(cell(), skips=[skipped]) == "* highest throughput of its batch size"
+
+
+def test_a_percentile_of_too_few_batches_is_marked_and_one_of_enough_is_not():
+    few, enough = (
+        summarise([run([record(cell(batch_size=1), images=count, loops=1)])]) for count in (999, 1000)
+    )
+    assert few.summaries[0].p50.remark == few.summaries[0].p90.remark == ""
+    text = "p99 of 999 batches, where 1,000 are needed: fewer than ten lie beyond it"
+    assert few.summaries[0].p99.remark == overview.flat_rows(few)[0]["p99_remark"] == text
+    assert f"~ {text}" in overview.notes(few)
+    assert enough.summaries[0].p99.remark == overview.flat_rows(enough)[0]["p99_remark"] == ""
+    assert not any(line.startswith("~") for line in overview.notes(enough))
+    shown = {c.title: c.text for c in overview.columns(few)}["p99 ms"]
+    assert shown(few.summaries[0]).startswith("~") and not shown(enough.summaries[0]).startswith("~")
+
+
+def test_intervals_within_one_process_are_said_to_be():
+    def line(results):
+        return [note for note in overview.notes(results) if note.startswith("±95 %")]
+
+    alone = [record(cell(), noise=0.01)]
+    text = "±95 % within one process, which says nothing of the next one (more rounds tell)"
+    assert line(summarise([run(alone)])) == [text]
+    pair = rounds_of(cell("tf"), [1.0, 2.0])
+    assert line(summarise([run(pair)])) == []
+    assert line(summarise([run([*alone, *pair])])) == [f"{text}: onnxrt at 8"]
 
 
 def test_an_interruption_does_not_replace_a_result():

@@ -12,7 +12,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.metrics import METRICS
-from inferometer.recommend import Advice, Option, Prices
+from inferometer.objectives import Prices
+from inferometer.recommend import Advice, Option
 from inferometer.tables.markup import markdown_text
 from inferometer.units import duration, significant
 
@@ -66,6 +67,7 @@ def lines(advice: Advice, prices: Prices) -> list[tuple[str, str]]:
             found.append(
                 ("runner-up", f"{word}: {advice.runner_up.name}: {price(advice.choice, advice.runner_up)}")
             )
+        found += [("doubt", doubt) for doubt in advice.doubts]
     if len(advice.front) > 1:
         found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
     if advice.refused:
@@ -106,11 +108,13 @@ def _kinds(options: Sequence[Option]) -> str:
 
 def cost_note(prices: Prices) -> str:
     """Return what the cost of a million images is made of."""
-    rent = f" and {prices.per_hour:g} an hour for the machine" if prices.per_hour else ""
-    return f"cost: energy of the metered device at {prices.per_kwh:g} a kWh{rent}"
+    electricity = f"energy of the metered device at {prices.per_kwh:g} a kWh"
+    rent = f"{prices.per_hour:g} an hour for the machine"
+    parts = ((electricity, prices.per_kwh), (rent, prices.per_hour))
+    return "cost: " + " and ".join(text for text, paid in parts if paid)
 
 
-_STYLES = {"head": "bold", "choice": "green", "none": "red", "refused": "dim"}
+_STYLES = {"head": "bold", "choice": "green", "none": "red", "doubt": "yellow", "refused": "dim"}
 
 
 def render(found: Sequence[Advice], prices: Prices, console: Console) -> None:
@@ -161,6 +165,7 @@ def to_json(found: Sequence[Advice], prices: Prices) -> str:
             "pareto": [_object(o) for o in a.front],
             "left_out": dict(a.refused),
             "nearest": a.nearest,
+            "doubts": list(a.doubts),
             "price_per_kwh": prices.per_kwh,
             "price_per_hour": prices.per_hour,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from inferometer.compare import Change, Comparison
 from inferometer.metrics import Metric
+from inferometer.records import Protocol
 from inferometer.summary import CellSummary
 from inferometer.tables.markup import markdown_text
 from inferometer.tables.model import scale_of
@@ -53,7 +55,7 @@ def sentence(change: Change, metric: Metric) -> str:
 
 
 def differences(found: Comparison) -> list[str]:
-    """Return what else differs between A and B: versions as the frameworks reported them."""
+    """Return what else differs between A and B: versions as the frameworks reported them, and how was measured."""
     versions: dict[str, dict[tuple[str, str], None]] = {}
     for change in found.changes:
         if change.first and change.second and change.first.actual and change.second.actual:
@@ -63,7 +65,29 @@ def differences(found: Comparison) -> list[str]:
                 pair = (ours.get(name, "none"), theirs.get(name, "none"))
                 if pair[0] != pair[1]:
                     versions.setdefault(name, {})[pair] = None
-    return [f"{name}: {old} -> {new}" for name, pairs in versions.items() for old, new in pairs]
+    told = [f"{name}: {old} -> {new}" for name, pairs in versions.items() for old, new in pairs]
+    return told + _protocol_differences(*found.protocols)
+
+
+_PROTOCOL = {  # field of records.Protocol: what people call it
+    "images": "images a loop",
+    "loops": "loops",
+    "warmup": "warm-up batches",
+    "rounds": "rounds",
+    "budget_s": "budget [s]",
+    "least_loops": "least loops within the budget",
+    "energy_window_s": "energy window [s]",
+}
+
+
+def _protocol_differences(first: Sequence[Protocol], second: Sequence[Protocol]) -> list[str]:
+    lines = []
+    for field, title in _PROTOCOL.items():
+        values = [sorted({getattr(protocol, field) for protocol in side}) for side in (first, second)]
+        if values[0] != values[1]:
+            old, new = (", ".join(f"{value:g}" if value else "none" for value in side) for side in values)
+            lines.append(f"{title}: {old} -> {new}")
+    return lines
 
 
 def _versions(summary: CellSummary) -> dict[str, str]:

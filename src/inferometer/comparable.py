@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from inferometer.pooling import device_name
+from inferometer.pooling import hardware_name
 from inferometer.records import Machine
 from inferometer.summary import CellSummary
 
@@ -24,14 +22,18 @@ def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) 
     return _other_model(a, b)
 
 
+def other_meter(a: CellSummary, b: CellSummary) -> str:
+    """Return why the energies of two cells are of different things, or an empty text."""
+    return f"other meter: {a.meter} / {b.meter}" if a.meter and b.meter and a.meter != b.meter else ""
+
+
 def _gpu(machine: Machine, summary: CellSummary) -> str:
-    unnamed = msgspec.structs.replace(machine, name="")  # so that the hardware shows
-    return device_name(unnamed, summary.cell.device)
+    return hardware_name(machine, summary.cell.device)
 
 
 def _other_model(a: CellSummary, b: CellSummary) -> str:
     if a.model_hash and b.model_hash and a.model_hash != b.model_hash:
-        return f"other model: {a.model_hash[:8]} / {b.model_hash[:8]}"
+        return f"other model, input shapes or inputs: {a.model_hash[:8]} / {b.model_hash[:8]}"
     if a.actual and b.actual and a.actual.threads != b.actual.threads:
         return f"other number of threads: {a.actual.threads} / {b.actual.threads}"
     return ""

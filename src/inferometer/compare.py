@@ -9,19 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from inferometer import drift, stats
-from inferometer.comparable import difference
-from inferometer.errors import UsageError, unknown
-from inferometer.estimates import PUBLISHED, WITHIN_ONE_PROCESS, Series
+from inferometer.comparable import difference, other_meter
+from inferometer.estimates import PUBLISHED, WITHIN_ONE_PROCESS
 from inferometer.metrics import METRICS, Metric
+from inferometer.pairing import Apart, Name, label_of, named, planned, unframed
 from inferometer.ranking import UNKNOWN_NOISE, differences
-from inferometer.records import Machine
+from inferometer.records import Machine, Protocol
 from inferometer.store import StoredRun
 from inferometer.summary import CellSummary, Results
 
 Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
-
-# machine ("": the only one), model, framework, precision, batch size, mode, device ("": the only one)
-_Name = tuple[str, str, str, str, int, str, str]
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,18 @@ class Comparison:
     metric: Metric
     changes: tuple[Change, ...]
     of_two_frameworks: bool = False  # one of A against another of B
+    protocols: tuple[tuple[Protocol, ...], tuple[Protocol, ...]] = ((), ())  # of A's and B's runs
 
     @property
     def counts(self) -> Counter[str]:
         """Return how many cells got each verdict."""
         return Counter(change.verdict for change in self.changes)
+
+    @property
+    def unjudged(self) -> tuple[Change, ...]:
+        """Return the cells that ended well in A and are not compared."""
+        found = (c for c in self.changes if c.verdict == "not comparable")
+        return tuple(c for c in found if c.first and c.first.status == "ok")
 
     def worse_by(self, share: float) -> tuple[Change, ...]:
         """Return the cells that are surely worse and measured worse by ``share`` or more, and the broken ones."""
@@ -80,66 +84,24 @@ def compare(
     A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique. Machines and
     devices tell cells apart where a side has several. UsageError for an unknown framework and a cell held twice.
     """
-    apart = _Apart.of(first, second)
-    ours = _named(first, "A", apart, frameworks and frameworks[0])
-    theirs = _named(second, "B", apart, frameworks and frameworks[1])
+    apart = Apart.of(first, second)
+    ours = named(first, "A", apart, frameworks and frameworks[0])
+    theirs = named(second, "B", apart, frameworks and frameworks[1])
     if frameworks:
-        ours, theirs = _unframed(ours), _unframed(theirs)
+        ours, theirs = unframed(ours), unframed(theirs)
     pairs = [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])]
-    judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else ())
+    expected = planned(second, apart, frameworks and frameworks[1])
+    judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else (), expected)
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
     matched = _match_precisions(changes, [name for name, _, _ in pairs])
     changes = _adjust(matched, metric, _level((*first.runs, *second.runs)))
-    return Comparison(metric, tuple(changes), frameworks is not None)
+    protocols = [tuple(run.info.protocol for run in side.runs) for side in (first, second)]
+    return Comparison(metric, tuple(changes), frameworks is not None, (protocols[0], protocols[1]))
 
 
 def _level(runs: Iterable[StoredRun]) -> float:
     """Return the level of the verdicts: stricter where the noise of a first stage chose a run's number of rounds."""
     return stats.ALPHA_TWO_STAGES if any(run.info.protocol.most_rounds for run in runs) else stats.ALPHA
-
-
-@dataclass(frozen=True)
-class _Apart:
-    """Whether machines and devices are part of a cell's name."""
-
-    machines: bool
-    devices: bool
-
-    @classmethod
-    def of(cls, *sides: Results) -> _Apart:
-        machines = [{m.fingerprint for m in side.machines.values()} for side in sides]
-        devices = [{s.cell.device for s in side.summaries} for side in sides]
-        return cls(max(map(len, machines)) > 1, max(map(len, devices)) > 1)
-
-
-def _named(results: Results, side: str, apart: _Apart, framework: str | None) -> dict[_Name, CellSummary]:
-    chosen = [s for s in results.summaries if framework is None or s.cell.framework == framework]
-    if framework is not None and not chosen:
-        raise unknown(f"framework in {side}", framework, {s.cell.framework for s in results.summaries})
-    plain = Counter(_name(s, apart, short=True) for s in chosen)
-    found: dict[_Name, CellSummary] = {}
-    for summary in chosen:
-        short = _name(summary, apart, short=True)
-        name = short if plain[short] == 1 else _name(summary, apart, short=False)
-        if name in found:
-            rows = " and ".join(f"'{s.model}, {s.row}'" for s in (found[name], summary))
-            raise UsageError(f"{side} holds {_label(name)} twice, as {rows}: give one of these runs alone")
-        found[name] = summary
-    return found
-
-
-def _name(summary: CellSummary, apart: _Apart, *, short: bool) -> _Name:
-    cell = summary.cell
-    name, _, rest = cell.framework.partition("@")
-    variant = rest.partition(":")[2]
-    framework = (f"{name}:{variant}" if variant else name) if short else cell.framework
-    machine = summary.machine if apart.machines else ""
-    device = cell.device if apart.devices else ""
-    return machine, cell.model, framework, cell.precision, cell.batch_size, cell.mode, device
-
-
-def _unframed(found: dict[_Name, CellSummary]) -> dict[_Name, CellSummary]:
-    return {(machine, model, "", *rest): s for (machine, model, _, *rest), s in found.items()}  # type: ignore[misc]
 
 
 def _share_runs(first: Results, second: Results) -> bool:
@@ -159,10 +121,11 @@ class _Judge:
     def __init__(
         self,
         metric: Metric,
-        pairs: Sequence[tuple[_Name, CellSummary | None, CellSummary | None]],
+        pairs: Sequence[tuple[Name, CellSummary | None, CellSummary | None]],
         shared_run: Sequence[CellSummary],  # everything in the one run that both sides are; empty: two runs
+        expected: frozenset[Name],  # what B was to measure
     ) -> None:
-        self.metric, self.shared_run = metric, shared_run
+        self.metric, self.shared_run, self.expected = metric, shared_run, expected
         firsts, seconds = [a for _, a, _ in pairs if a], [b for _, _, b in pairs if b]
         self.first, self.second = self._noise(firsts), self._noise(seconds)
         self.prior = drift.prior(self.first, self.second)
@@ -175,27 +138,35 @@ class _Judge:
 
     def change(
         self,
-        name: _Name,
+        name: Name,
         a: CellSummary | None,
         b: CellSummary | None,
         machines: tuple[Machine, Machine] | None,
     ) -> Change:
-        label = _label(name)
+        label = label_of(name)
         if a is None or b is None or machines is None:
-            return Change(label, a, b, "not comparable", reason="only in A" if a else "only in B")
+            return self._alone(name, a, b)
         if reason := difference(a, b, *machines):
             return Change(label, a, b, "not comparable", reason=reason)
         if a.status != "ok" or b.status != "ok":
             return _mishap(label, a, b)
+        return self._both(label, a, b)
+
+    def _alone(self, name: Name, a: CellSummary | None, b: CellSummary | None) -> Change:
+        label = label_of(name)
+        if a and a.status == "ok" and name in self.expected:
+            return Change(
+                label, a, b, "broken", reason="B was to measure it and has no result (interrupted?)"
+            )
+        return Change(label, a, b, "not comparable", reason="only in A" if a else "only in B")
+
+    def _both(self, label: str, a: CellSummary, b: CellSummary) -> Change:
         ours, theirs = self.metric.of(a), self.metric.of(b)
         if ours is None or theirs is None or min(ours.value, theirs.value) <= 0:
-            return Change(
-                label,
-                a,
-                b,
-                "not comparable",
-                reason=f"no {self.metric.name} in {'A' if ours is None else 'B'}",
-            )
+            reason = f"no {self.metric.name} in {'A' if ours is None else 'B'}"
+            return Change(label, a, b, "not comparable", reason=reason)
+        if self.metric.is_energy and (reason := other_meter(a, b)):
+            return Change(label, a, b, "not comparable", reason=reason)
         ratio = theirs.value / ours.value
         spread, basis = self._spread(a, b, math.log(ratio))
         if spread is None:
@@ -210,20 +181,11 @@ class _Judge:
             return None, PUBLISHED
         if self.shared_run and (delta := differences(first, second)) is not None:
             return stats.paired(delta, self.paired_prior), f"{len(delta)} paired rounds"
-        if first.within or second.within or min(len(first.logs), len(second.logs)) < 2:
-            return None, WITHIN_ONE_PROCESS
-        return self._unpaired(a.key, b.key, first, second), f"{len(first.logs)} and {len(second.logs)} rounds"
-
-    def _unpaired(self, a: str, b: str, first: Series, second: Series) -> stats.Spread:
-        parts = []
-        for noise, key, series in ((self.first, a, first), (self.second, b, second)):
-            variance, dof = self.prior.moderate(*noise.variances[key])
-            parts.append((variance / len(series.logs), dof))
-        parts += drift.between(self.first, self.second, [len(first.logs), len(second.logs)])
-        total = sum(part for part, _ in parts)
-        dof = total**2 / sum(part**2 / dof for part, dof in parts if part > 0) if total > 0 else 1.0
-        mean = sum(second.logs) / len(second.logs) - sum(first.logs) / len(first.logs)
-        return stats.Spread(mean, math.sqrt(total), dof)
+        known = (self.first.variances.get(a.key), self.second.variances.get(b.key))
+        counts = [first.processes, second.processes]
+        added = drift.between(self.first, self.second, counts)
+        spread = drift.unpaired(first, second, known, self.prior, added)
+        return spread, _basis(known, counts) if spread else WITHIN_ONE_PROCESS
 
     def _without_noise(self, label: str, a: CellSummary, b: CellSummary, ratio: float, basis: str) -> Change:
         """Judge where nothing is known of the noise between processes: only a difference beyond it counts."""
@@ -239,11 +201,12 @@ class _Judge:
         )
 
 
-def _label(name: _Name) -> str:
-    machine, model, framework, precision, size, mode, device = name
-    where = f"on {device}" if device else ""
-    parts = (model, framework, precision, str(size), "" if mode == "host" else mode, where)
-    return (f"{machine}: " if machine else "") + " ".join(part for part in parts if part)
+def _basis(known: Sequence[tuple[float, float] | None], counts: Sequence[int]) -> str:
+    rounds = f"{counts[0]} and {counts[1]} rounds"
+    if all(known):
+        return rounds
+    whose = "A's noise" if known[0] else "B's noise" if known[1] else "the noise of other cells"
+    return f"{rounds}, {whose} for both"
 
 
 def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
@@ -254,7 +217,7 @@ def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
     return Change(label, a, b, "not comparable", reason=f"A {a.status}, B {b.status}")
 
 
-def _match_precisions(changes: Sequence[Change], names: Sequence[_Name]) -> list[Change]:
+def _match_precisions(changes: Sequence[Change], names: Sequence[Name]) -> list[Change]:
     """Say of cells found on one side only when the other side has them in another precision."""
     rivals: dict[tuple[object, ...], dict[bool, str]] = {}  # all of the name but the precision; in A or not
     for change, (*place, precision, size, mode, device) in zip(changes, names, strict=True):

@@ -118,6 +118,32 @@ def between(first: Noise, second: Noise, rounds: Sequence[int]) -> list[tuple[fl
     return [(step * (2 * count**2 + 1) / (3 * count), step_dof), (trend * count**2, float(sides))]
 
 
+def unpaired(
+    first: Series,
+    second: Series,
+    known: Sequence[tuple[float, float] | None],
+    borrowed: stats.Prior,
+    added: Sequence[tuple[float, float]] = (),
+) -> stats.Spread | None:
+    """Return how far apart two cells of different rounds are; None where nothing is known of the noise of either.
+
+    ``known``: each one's variance of one round with its degrees of freedom; a cell of one process has none and takes the
+    other's, or what ``borrowed`` says of all cells. ``added``: further variances of the difference.
+    """
+    counts = [first.processes, second.processes]
+    own = [borrowed.moderate(*found) for found in known if found]
+    if len(own) == 2:
+        parts = [(variance / count, dof) for (variance, dof), count in zip(own, counts, strict=True)]
+    elif lent := own[0] if own else borrowed.alone:
+        parts = [(lent[0] * sum(1 / count for count in counts), lent[1])]
+    else:
+        return None
+    parts += added
+    total = sum(part for part, _ in parts)
+    dof = total**2 / sum(part**2 / dof for part, dof in parts if part > 0) if total > 0 else 1.0
+    return stats.Spread(float(np.mean(second.logs) - np.mean(first.logs)), float(np.sqrt(total)), dof)
+
+
 def prior(*sides: Noise, factor: float = 1.0) -> stats.Prior:
     """Return what all cells say about the variance of one round, times ``factor`` (2: of a difference of two cells)."""
     found = [pair for side in sides for pair in side.variances.values()]

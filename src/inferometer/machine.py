@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from inferometer.cpuname import cpu_name
 from inferometer.gpus import find_gpus
 from inferometer.records import Machine
 from inferometer.worker.quota import Quota
@@ -47,8 +48,7 @@ def _cpu_model() -> str:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return platform.processor() or platform.machine()
-    models = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
-    return models[0] if models else platform.machine()
+    return cpu_name(text, platform.machine())
 
 
 def _os_name() -> str:

@@ -16,14 +16,26 @@ Merged = tuple[RunInfo, list[Record]]
 
 
 def merge(runs: Sequence[StoredRun]) -> list[Merged]:
-    """Return one run for each machine and model content; their records keep every sample.
+    """Return one run for each machine, share of it, model and number of threads; their records keep every sample.
 
     A run whose frameworks have other versions than an earlier one's of the same machine stays a run of its own.
     """
-    groups: dict[tuple[str, str, str], list[StoredRun]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[StoredRun]] = defaultdict(list)
     for run in runs:
-        groups[run.info.machine.fingerprint, run.info.model.hash, _clash(run, runs)].append(run)
+        groups[*_alike(run), _clash(run, runs)].append(run)
     return [_merge(found) for found in groups.values()]
+
+
+def _alike(run: StoredRun) -> tuple[object, ...]:
+    """Return what runs must have in common for their rounds to be of the same thing."""
+    info = run.info
+    threads = {r.actual.threads for r in run.records if r.actual} or {0}
+    return (
+        info.machine.fingerprint,
+        info.machine.usable_cores,
+        info.protocol.threads or max(threads),
+        info.model.hash,
+    )
 
 
 def _versions(run: StoredRun) -> dict[tuple[str, str], str]:

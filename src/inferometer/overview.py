@@ -29,7 +29,7 @@ COLUMNS = (
     Column("images/s", lambda s: _number(s.throughput)),
     Column("±95 %", lambda s: _half_width(s.throughput)),
     Column("p50 ms", lambda s: _number(s.p50, 1e3)),
-    Column("p99 ms", lambda s: _number(s.p99, 1e3)),
+    Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3)),
     Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else ""),
     Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", optional=True),
     Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason)),
@@ -84,11 +84,12 @@ def _number(estimate: Estimate | None, scale: float = 1.0) -> str:
 
 
 def _half_width(estimate: Estimate | None) -> str:
-    """Return the larger half of the interval, in percent of the value."""
-    if estimate is None or estimate.low is None or estimate.high is None or not estimate.value:
-        return ""
-    share = max(estimate.high - estimate.value, estimate.value - estimate.low) / estimate.value
-    return f"{100 * share:.1f} %"
+    share = estimate.half_width if estimate else None
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _doubtful(estimate: Estimate | None) -> str:
+    return "~" if estimate and estimate.remark else ""
 
 
 def _short_reason(reason: str) -> str:
@@ -100,6 +101,7 @@ def notes(results: Results) -> list[str]:
     summaries = results.summaries
     lines = [
         *_meaning_of_marks([s for s in summaries if s.ranked]),
+        *_of_intervals([s for s in summaries if s.ranked]),
         *filter(None, [resolution_text(results)]),
     ]
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
@@ -120,6 +122,27 @@ def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[str]:
     among = [name for name, values in differing.items() if len(values) > 1]
     rivals = units.listed(["batch size", *among])
     return [f"* highest throughput of its {rivals}; = cannot be told from it by these data"]
+
+
+def _of_intervals(ranked: Sequence[CellSummary]) -> list[str]:
+    """Return which intervals say nothing of the next process, and which percentiles rest on too few batches."""
+    alone = [s for s in ranked if s.throughput and s.throughput.within_one_process]
+    lines = []
+    if alone:
+        which = (
+            "" if len(alone) == len(ranked) else f": {_cells((_name(s), s.cell.batch_size) for s in alone)}"
+        )
+        lines.append(
+            f"±95 % within one process, which says nothing of the next one (more rounds tell){which}"
+        )
+    meters = (
+        (s.energy_image.remark, (_name(s), s.cell.batch_size))
+        for s in ranked
+        if s.energy_image and s.energy_image.remark
+    )
+    lines += [f"{text}: {_cells(found)}" for text, found in told_once(meters)]
+    few = ((s.p99.remark, s.key) for s in ranked if s.p99 and s.p99.remark)
+    return lines + [f"~ {text}" for text, _ in told_once(few)]
 
 
 def _cells(found: Iterable[tuple[str, int]]) -> str:
@@ -189,6 +212,7 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
     energy = summary.energy_image or summary.power
     row["energy_source"] = energy.source if energy else ""
     row["energy_reason"] = summary.energy_reason
+    row["p99_remark"] = summary.p99.remark if summary.p99 else ""
     if summary.parity:
         row["max_rel_error"] = summary.parity.max_rel
     return row

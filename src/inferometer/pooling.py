@@ -9,13 +9,14 @@ from pathlib import Path
 
 from inferometer.attendance import in_short
 from inferometer.estimates import Key
-from inferometer.records import Cell, Machine, Record
+from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.store import StoredRun
+from inferometer.units import counted
 
 # one such round and the cell's figures cannot be trusted at all
 _NEVER_RANKED = ("parity-failed", "wrong-device", "wrong-precision", "timed-out")
 
-_Identity = tuple[str, str, str]  # machine's fingerprint, device, GPU or CPU name
+_Identity = tuple[str, str, str, int]  # machine's fingerprint, device, GPU or CPU name, usable cores
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +38,35 @@ class Pool:
     flags: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What a framework ran with, as it said itself."""
+
+    version: str = ""
+    threads: int = 0
+
+
 @dataclass
 class _Raw:
     cell: Cell
     identity: _Identity
     hardware: Machine
     model_hash: str
-    version: str
+    shapes: str  # of the model's inputs
+    facts: _Facts
     paths: dict[Path, None] = field(default_factory=dict)
     records: list[tuple[Key, Record]] = field(default_factory=list)
     skips: list[str] = field(default_factory=list)
 
 
-_RawKey = tuple[_Identity, Cell, str, str]
+_RawKey = tuple[_Identity, Cell, str, "_Facts"]
 
 
 def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
     """Return the pools of all cells that ended or were skipped, in order of first appearance.
 
-    The same cell pools over rounds and over runs of the same hardware, model (by content) and framework version.
+    The same cell pools over rounds and over runs of the same hardware and share of it, model (content, shapes, inputs),
+    framework version and number of threads.
     """
     raw = _collect(runs)
     machines = _machine_labels(
@@ -67,7 +78,7 @@ def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
             entry,
             machines[entry.identity],
             models[entry.cell.model, entry.model_hash],
-            rows[entry.cell.framework, entry.cell.precision, entry.version],
+            rows[entry.cell.framework, entry.cell.precision, entry.facts],
         )
         for entry in raw.values()
     )
@@ -76,15 +87,15 @@ def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
 def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
     raw: dict[_RawKey, _Raw] = {}
     for number, run in enumerate(runs):
-        versions = _versions(run)
+        facts = _facts(run)
         for (cell, round_), record in _last_word(run).items():
-            entry = _entry(raw, run, cell, versions)
+            entry = _entry(raw, run, cell, facts)
             if all(
                 record != other for _, other in entry.records
             ):  # the same run given twice, or merged and whole
                 entry.records.append(((number, round_), record))
         for skip in run.info.skips:
-            _entry(raw, run, skip.cell, versions).skips.append(skip.reason)
+            _entry(raw, run, skip.cell, facts).skips.append(skip.reason)
     return raw
 
 
@@ -99,35 +110,47 @@ def _last_word(run: StoredRun) -> dict[tuple[Cell, int], Record]:
 
 
 def _entry(
-    raw: dict[_RawKey, _Raw], run: StoredRun, cell: Cell, versions: dict[tuple[str, str], str]
+    raw: dict[_RawKey, _Raw], run: StoredRun, cell: Cell, facts: dict[tuple[str, str], _Facts]
 ) -> _Raw:
     identity = _identity(run.info.machine, cell.device)
-    version = versions.get((cell.framework, cell.device), "")
-    key = (identity, cell, run.info.model.hash, version)
+    model = run.info.model
+    found = facts.get((cell.framework, cell.device), _Facts(threads=run.info.protocol.threads))
+    key = (identity, cell, model.hash, found)
     entry = raw.get(key)
     if entry is None:
-        entry = raw[key] = _Raw(cell, identity, run.info.machine, run.info.model.hash, version)
+        entry = raw[key] = _Raw(cell, identity, run.info.machine, model.hash, _shapes(model), found)
     entry.paths[run.path] = None
     return entry
 
 
-def _versions(run: StoredRun) -> dict[tuple[str, str], str]:
-    """Return each framework's version by (framework, device): failed cells have none of their own."""
-    versions: dict[tuple[str, str], str] = {}
+def _facts(run: StoredRun) -> dict[tuple[str, str], _Facts]:
+    """Return each framework's version and threads by (framework, device): failed cells have none of their own."""
+    found: dict[tuple[str, str], _Facts] = {}
     for record in run.records:
         if record.actual and record.actual.version:
-            versions.setdefault((record.cell.framework, record.cell.device), record.actual.version)
-    return versions
+            threads = record.actual.threads or run.info.protocol.threads
+            found.setdefault(
+                (record.cell.framework, record.cell.device), _Facts(record.actual.version, threads)
+            )
+    return found
+
+
+def _shapes(model: ModelInfo) -> str:
+    """Return the inputs' shapes without the batch, in words: "128; 3x224x224"."""
+    return "; ".join("x".join(map(str, spec.get("shape", ())[1:])) or "1" for spec in model.inputs)
 
 
 def _identity(machine: Machine, device: str) -> _Identity:
-    return machine.fingerprint, device, device_name(machine, device)
+    return machine.fingerprint, device, device_name(machine, device), machine.usable_cores
 
 
 def device_name(machine: Machine, device: str) -> str:
     """Return the name of the hardware behind "cpu" or "cuda:N": the given name, the GPU's or the CPU's."""
-    if machine.name:
-        return machine.name
+    return machine.name or hardware_name(machine, device)
+
+
+def hardware_name(machine: Machine, device: str) -> str:
+    """Return the GPU's or the CPU's own name, whatever the machine was named."""
     if device.startswith("cuda"):
         index = int(device.partition(":")[2] or 0)
         return next((gpu.name for gpu in machine.gpus if gpu.index == index), device)
@@ -144,12 +167,15 @@ def _machine_labels(
     for name, same in by_name.items():
         hosts = {identity[0] for identity in same}
         devices = {identity[1] for identity in same}
+        shares = {identity[3] for identity in same}
         for number, identity in enumerate(same, 1):
             extra = []
             if len(hosts) > 1:
                 extra.append(hardware[identity].hostname or hardware[identity].cpu or f"no. {number}")
             if len(devices) > 1:
                 extra.append(identity[1])
+            if len(shares) > 1 and len(hosts) == 1:  # hosts differ in more, and are named
+                extra.append(f"{counted(identity[3], 'core')} usable")
             labels[identity] = f"{name} ({', '.join(extra)})" if extra else name
     return _made_unique(labels)
 
@@ -164,36 +190,44 @@ def _made_unique(labels: dict[_Identity, str]) -> dict[_Identity, str]:
 
 
 def _model_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str], str]:
-    """Name a model by its content too where one machine measured two of the same name."""
+    """Name a model by its input shapes, or its hash, where one machine measured two of the same name."""
     contents: dict[tuple[_Identity, Cell], set[str]] = defaultdict(set)
+    shapes: dict[str, dict[str, str]] = defaultdict(dict)
     for entry in raw:
         contents[entry.identity, entry.cell].add(entry.model_hash)
+        shapes[entry.cell.model][entry.model_hash] = entry.shapes
     ambiguous = {cell.model for (_, cell), hashes in contents.items() if len(hashes) > 1}
-    return {
-        (r.cell.model, r.model_hash): f"{r.cell.model} ({r.model_hash[:8] or 'unknown content'})"
-        if r.cell.model in ambiguous
-        else r.cell.model
-        for r in raw
-    }
+    labels = {}
+    for entry in raw:
+        name, known = entry.cell.model, list(shapes[entry.cell.model].values())
+        telling = entry.shapes if known.count(entry.shapes) == 1 else ""
+        which = f"{name} ({telling or entry.model_hash[:8] or 'unknown content'})"
+        labels[name, entry.model_hash] = which if name in ambiguous else name
+    return labels
 
 
-def _row_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str, str], str]:
-    """Name a row by its framework; add the version or precision where the framework alone does not tell."""
-    versions: dict[tuple[_Identity, Cell, str], set[str]] = defaultdict(set)
+def _row_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str, _Facts], str]:
+    """Name a row by its framework; add version, precision or threads where the framework alone does not tell."""
+    facts: dict[tuple[_Identity, Cell, str], set[_Facts]] = defaultdict(set)
     precisions: dict[str, set[str]] = defaultdict(set)
     for entry in raw:
-        versions[entry.identity, entry.cell, entry.model_hash].add(entry.version)
+        facts[entry.identity, entry.cell, entry.model_hash].add(entry.facts)
         precisions[entry.cell.framework].add(entry.cell.precision)
-    ambiguous = {cell.framework for (_, cell, _), found in versions.items() if len(found) > 1}
+    versions = {
+        cell.framework for (_, cell, _), found in facts.items() if len({f.version for f in found}) > 1
+    }
+    threads = {cell.framework for (_, cell, _), found in facts.items() if len({f.threads for f in found}) > 1}
     labels = {}
     for entry in raw:
         framework, precision = entry.cell.framework, entry.cell.precision
         parts = [framework]
-        if framework in ambiguous:
-            parts.append(entry.version or "(unknown version)")
+        if framework in versions:
+            parts.append(entry.facts.version or "(unknown version)")
+        if framework in threads:
+            parts.append(counted(entry.facts.threads, "thread"))
         if precisions[framework] != {"fp32"}:
             parts.append(precision)
-        labels[framework, precision, entry.version] = " ".join(parts)
+        labels[framework, precision, entry.facts] = " ".join(parts)
     return labels
 
 

@@ -1,14 +1,15 @@
 """Who is best at a metric, and which rows the data cannot tell from the best (pure).
 
-Rivals are the cells of one machine, model, mode and batch size. Rounds of one run are paired, since its frameworks
+Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are paired, since its frameworks
 are interleaved; the variance of every comparison borrows from all comparisons on the machine; p-values are multiplied
-by the number of pairs, because the best is chosen by looking. See docs/statistics.md.
+by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule of this, for tables, verdicts and
+recommendations alike. See docs/statistics.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 # smaller differences are called ties.
 UNKNOWN_NOISE = 0.03
 
-Group = tuple[str, str, str, int]  # machine, model, mode, batch size
+Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is no energy)
+Group = tuple[str, str, str, str, int]  # scope, batch size
 
 
 @dataclass(frozen=True)
@@ -42,41 +44,41 @@ class Standing:
     p: float  # adjusted chance of seeing such a distance from the best where there is none; 1.0 for the best
 
 
-def group_of(summary: CellSummary) -> Group:
+def group_of(summary: CellSummary, metric: Metric) -> Group:
     """Return what a cell competes within."""
-    return summary.machine, summary.model, summary.cell.mode, summary.cell.batch_size
+    meter = summary.meter if metric.is_energy else ""
+    return summary.machine, summary.model, summary.cell.mode, meter, summary.cell.batch_size
+
+
+def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellSummary]:
+    """Return the cells that may be compared across batch sizes: for energies those of the meter that most have."""
+    meters = Counter(s.meter for s in summaries if s.ranked and s.meter) if metric.is_energy else Counter()
+    most = next(iter(meters.most_common(1)), ("", 0))[0]
+    return [s for s in summaries if len(meters) < 2 or s.meter == most]
 
 
 def standings(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Standing]:
     """Return the standing of every ranked cell that has the metric, by the summary's key."""
-    groups: dict[Group, list[tuple[CellSummary, float]]] = defaultdict(list)
-    for summary in summaries:
-        estimate = metric.of(summary)
-        if summary.ranked and estimate is not None and math.isfinite(estimate.value):
-            groups[group_of(summary)].append((summary, estimate.value))
-    overall: dict[tuple[str, str, str], float] = {}
-    for group, members in groups.items():
-        members.sort(key=lambda pair: pair[1], reverse=metric.higher_is_better)
-        top = members[0][1]
-        if group[:3] not in overall or metric.better(top, overall[group[:3]]):
-            overall[group[:3]] = top
-    priors = _priors(groups, metric)
+    rivals = Rivals(summaries, metric)
+    overall: dict[Scope, float] = {}
+    for group, members in rivals.groups.items():
+        members.sort(key=rivals.value, reverse=metric.higher_is_better)
+        top = rivals.value(members[0])
+        if group[:4] not in overall or metric.better(top, overall[group[:4]]):
+            overall[group[:4]] = top
     found: dict[str, Standing] = {}
-    for group, members in groups.items():
-        found |= _place(members, metric, priors[group[0]], overall[group[:3]])
+    for group, members in rivals.groups.items():
+        found |= _place(members, rivals, overall[group[:4]])
     return found
 
 
-def _place(
-    members: list[tuple[CellSummary, float]], metric: Metric, prior: stats.Prior, overall: float
-) -> dict[str, Standing]:
-    best, top = members[0]
-    pairs = len(members) * (len(members) - 1) // 2
-    ps = [1.0] + [min(1.0, pairs * chance(best, other, metric, prior)) for other, _ in members[1:]]
+def _place(members: list[CellSummary], rivals: Rivals, overall: float) -> dict[str, Standing]:
+    best, top = members[0], rivals.value(members[0])
+    ps = [1.0] + [rivals.p(best, other) for other in members[1:]]
     ties = sum(p > stats.ALPHA for p in ps)
     return {
         summary.key: Standing(
-            value,
+            value := rivals.value(summary),
             place,
             place == 1,
             ties > 1 and ps[place - 1] > stats.ALPHA,
@@ -84,8 +86,78 @@ def _place(
             value / top if top else 1.0,
             ps[place - 1],
         )
-        for place, (summary, value) in enumerate(members, 1)
+        for place, summary in enumerate(members, 1)
     }
+
+
+class Rivals:
+    """All cells that compete at a metric, and the one rule by which two of a machine are told apart."""
+
+    def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
+        self.metric = metric
+        self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
+        self._rows: dict[Scope, set[str]] = defaultdict(set)
+        for summary in summaries:
+            estimate = metric.of(summary)
+            if summary.ranked and estimate is not None and math.isfinite(estimate.value):
+                group = group_of(summary, metric)
+                self.groups[group].append(summary)
+                self._rows[group[:4]].add(summary.row)
+        self._noise = _noise(self.groups, metric)
+
+    def value(self, summary: CellSummary) -> float:
+        """Return the metric of a cell that has it."""
+        estimate = self.metric.of(summary)
+        assert estimate is not None
+        return estimate.value
+
+    def p(self, best: CellSummary, other: CellSummary) -> float:
+        """Return the chance of seeing such a distance between two cells of a machine where there is none.
+
+        Times the number of pairs that compete: of the cells of a batch size; of the rows, for cells of two batch sizes.
+        """
+        group = group_of(best, self.metric)
+        one_size = group == group_of(other, self.metric)
+        count = len(self.groups[group]) if one_size else len(self._rows[group[:4]])
+        return min(1.0, max(1, count * (count - 1) // 2) * self._chance(best, other))
+
+    def tied(self, best: CellSummary, other: CellSummary) -> bool:
+        """Return whether the data cannot tell two cells of a machine apart."""
+        return self.p(best, other) > stats.ALPHA
+
+    def _chance(self, best: CellSummary, other: CellSummary) -> float:
+        """Return the p-value of "no difference", before the adjustment for the number of pairs.
+
+        Where the noise between processes is unknown, a difference below `UNKNOWN_NOISE` has p = 1.
+        """
+        values = self.value(best), self.value(other)
+        if values[0] == values[1]:
+            return 1.0
+        spread = self._spread(best, other)
+        if spread is not None:
+            return spread.p
+        if not self.metric.exact and _within_unknown_noise(*values):
+            return 1.0
+        first, second = self.metric.series(best), self.metric.series(other)
+        if (
+            first and second and min(len(first.logs), len(second.logs)) > 1
+        ):  # loops: the least that noise can be
+            return stats.welch(first.logs, second.logs).p
+        return 0.0
+
+    def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
+        """Return how far apart two cells are by their rounds; None where neither has a second process."""
+        first, second = self.metric.series(best), self.metric.series(other)
+        if not (first and second and first.logs and second.logs):
+            return None
+        noise = self._noise[best.machine]
+        delta = differences(first, second)
+        if delta is not None:
+            return stats.paired(delta, drift.prior(noise, factor=2.0))
+        if min(first.processes, second.processes) > 1:
+            return stats.welch(first.logs, second.logs)
+        known = (noise.variances.get(best.key), noise.variances.get(other.key))
+        return drift.unpaired(first, second, known, drift.prior(noise)) if any(known) else None
 
 
 def differences(first: Series, second: Series) -> stats.Floats | None:
@@ -99,56 +171,19 @@ def differences(first: Series, second: Series) -> stats.Floats | None:
     return np.array(shared) if len(shared) > 1 else None
 
 
-def _priors(
-    groups: dict[Group, list[tuple[CellSummary, float]]], metric: Metric
-) -> defaultdict[str, stats.Prior]:
-    """Return, per machine, what all its cells say about the variance of a difference of two of them in one round."""
+def _noise(groups: dict[Group, list[CellSummary]], metric: Metric) -> defaultdict[str, drift.Noise]:
+    """Return, per machine, the noise of its cells from round to round."""
     cells: dict[str, dict[str, Series]] = defaultdict(dict)
     processes: dict[str, str] = {}
     for group, members in groups.items():
-        for summary, _ in members:
+        for summary in members:
             series = metric.series(summary)
             if series is not None:
                 cells[group[0]][summary.key] = series
                 processes[summary.key] = f"{summary.cell.framework}/{summary.cell.precision}"
-    priors: defaultdict[str, stats.Prior] = defaultdict(lambda: stats.NO_PRIOR)
-    priors.update(
-        {m: drift.prior(drift.estimate(found, processes), factor=2.0) for m, found in cells.items()}
-    )
-    return priors
-
-
-def chance(
-    best: CellSummary, other: CellSummary, metric: Metric, prior: stats.Prior = stats.NO_PRIOR
-) -> float:
-    """Return the p-value of "no difference" between two cells, before any adjustment for multiplicity.
-
-    Where the noise between processes is unknown, a difference below `UNKNOWN_NOISE` has p = 1.
-    """
-    first, second = metric.series(best), metric.series(other)
-    values = metric.of(best), metric.of(other)
-    assert values[0] and values[1]
-    if values[0].value == values[1].value:
-        return 1.0
-    if first and second:
-        spread = _spread(first, second, prior)
-        if spread is not None:
-            return spread.p
-    if not metric.exact and _within_unknown_noise(values[0].value, values[1].value):
-        return 1.0
-    if first and second and min(len(first.logs), len(second.logs)) > 1:
-        return stats.welch(first.logs, second.logs).p
-    return 0.0
-
-
-def _spread(first: Series, second: Series, prior: stats.Prior) -> stats.Spread | None:
-    """Return how far apart two cells are by their rounds; None where one of them has a single process."""
-    delta = differences(first, second)
-    if delta is not None:
-        return stats.paired(delta, prior)
-    if first.within or second.within or min(len(first.logs), len(second.logs)) < 2:
-        return None
-    return stats.welch(first.logs, second.logs)
+    noise: defaultdict[str, drift.Noise] = defaultdict(lambda: drift.NOTHING)
+    noise.update({machine: drift.estimate(found, processes) for machine, found in cells.items()})
+    return noise
 
 
 def _within_unknown_noise(first: float, second: float) -> bool:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from inferometer import stats
-from inferometer.metrics import METRICS
-from inferometer.ranking import chance
+from inferometer.errors import UsageError
+from inferometer.objectives import USUAL_PRICES, Objective, Prices, batch_latency, cost_per_million, metric_of
+from inferometer.ranking import Rivals, of_one_meter
 from inferometer.summary import CellSummary, Results
-
-Objective = Literal["throughput", "latency", "energy", "cost"]
-_JOULES_A_KWH = 3.6e6
-_MILLION = 1e6
 
 
 @dataclass(frozen=True)
@@ -31,14 +26,6 @@ class Constraints:
 
 
 @dataclass(frozen=True)
-class Prices:
-    """What running costs."""
-
-    per_kwh: float = 0.30
-    per_hour: float = 0.0  # of the machine itself
-
-
-@dataclass(frozen=True)
 class Option:
     """A cell as a deployer sees it."""
 
@@ -48,7 +35,7 @@ class Option:
     latency_kind: str  # which latency that is
     power_w: float | None
     energy_j: float | None  # an image
-    cost: float | None  # a million images; None where the energy is not known
+    cost: float | None  # a million images; None where a part of it is not known
 
     @property
     def name(self) -> str:
@@ -70,46 +57,37 @@ class Advice:
     front: tuple[Option, ...]  # nothing else is better in throughput, latency and energy at once
     refused: tuple[tuple[str, int], ...]  # why cells were left out, and how many
     nearest: str  # where there is no choice: what came closest
+    doubts: tuple[str, ...] = ()  # what the choice rests on that may not hold
 
 
 def recommend(
     results: Results,
     constraints: Constraints = Constraints(),  # frozen
     objective: Objective = "throughput",
-    prices: Prices = Prices(),  # frozen
+    prices: Prices = USUAL_PRICES,
 ) -> tuple[Advice, ...]:
-    """Return the advice for every machine, model and mode in ``results``."""
+    """Return the advice for every machine, model and mode in ``results``; UsageError for a cost without any price.
+
+    Where no energy was metered at all, cost is that of the machine's hours, and a doubt says so.
+    """
+    if objective == "cost" and not (prices.per_kwh or prices.per_hour):
+        raise UsageError("the objective cost needs a price: both that of a kWh and that of an hour are 0")
     groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
     for summary in results.summaries:
         groups[summary.machine, summary.model, summary.cell.mode].append(summary)
     return tuple(_advise(key, found, constraints, objective, prices) for key, found in groups.items())
 
 
-def option(summary: CellSummary, prices: Prices = Prices()) -> Option | None:  # frozen
+def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
     """Return a ranked cell as an option; None for one that did not end well."""
     if not summary.ranked or summary.throughput is None:
         return None
     throughput = summary.throughput.value
     latency, kind = batch_latency(summary)
     energy = summary.energy_image.value if summary.energy_image else None
-    cost = None if energy is None else cost_per_million(throughput, energy, prices)
+    cost = cost_per_million(throughput, energy, prices)
     power = summary.power.value if summary.power else None
-    return Option(summary, throughput, latency, kind, power, energy, cost)
-
-
-def cost_per_million(throughput: float, energy_j: float, prices: Prices) -> float:
-    """Return what a million images cost: electricity, and the machine's hours."""
-    return _MILLION * (energy_j / _JOULES_A_KWH * prices.per_kwh + prices.per_hour / 3600 / throughput)
-
-
-def batch_latency(summary: CellSummary) -> tuple[float, str]:
-    """Return seconds from a batch handed in to its results, and which figure that is."""
-    if summary.p99:
-        return summary.p99.value, "p99 of a batch"
-    if summary.latency_batch:
-        return summary.latency_batch.value, "mean of a batch"
-    assert summary.throughput
-    return summary.cell.batch_size / summary.throughput.value, "batch size / throughput"
+    return Option(summary, throughput, latency.value, kind, power, energy, cost)
 
 
 def _advise(
@@ -119,12 +97,19 @@ def _advise(
     objective: Objective,
     prices: Prices,
 ) -> Advice:
+    unmetered = bool(prices.per_kwh and prices.per_hour) and not any(
+        s.energy_image for s in summaries if s.ranked
+    )
+    if unmetered:
+        prices = replace(prices, per_kwh=0.0)
     refused: Counter[str] = Counter()
     options, near = [], []
+    rule = Rivals(summaries, metric_of(objective, prices))
+    candidates = of_one_meter(summaries, rule.metric)
     for summary in summaries:
         found = option(summary, prices)
-        if found is None:
-            refused[summary.status] += 1
+        if found is None or summary not in candidates:
+            refused[summary.status if found is None else f"energy by another meter, {summary.meter}"] += 1
             continue
         reasons = violations(found, constraints, objective)
         if reasons:
@@ -136,14 +121,35 @@ def _advise(
     choice = options[0] if options else None
     rivals = [o for o in options if choice and o.summary.row != choice.summary.row]
     runner_up = rivals[0] if rivals else None
-    tie = choice is not None and runner_up is not None and _tie(choice, runner_up, objective)
+    tie = choice is not None and runner_up is not None and rule.tied(choice.summary, runner_up.summary)
     closest = min(near, key=lambda n: n[0], default=None) if choice is None else None
     nearest = (
         f"{closest[1].name}: {'; '.join(_exactly(closest[1], constraints, objective))}" if closest else ""
     )
+    doubts = _doubts(choice, constraints, objective, unmetered)
     return Advice(
-        *key, objective, choice, runner_up, tie, pareto(options), tuple(refused.most_common()), nearest
+        *key,
+        objective,
+        choice,
+        runner_up,
+        tie,
+        pareto(options),
+        tuple(refused.most_common()),
+        nearest,
+        doubts,
     )
+
+
+def _doubts(
+    choice: Option | None, constraints: Constraints, objective: Objective, unmetered: bool
+) -> tuple[str, ...]:
+    found = []
+    latency = batch_latency(choice.summary)[0] if choice else None
+    if latency and latency.remark and (objective == "latency" or constraints.max_latency_s is not None):
+        found.append(f"its latency is the {latency.remark}; more loops or rounds tell")
+    if choice and choice.cost is not None and unmetered:
+        found.append("no energy was metered: electricity is not in the cost")
+    return tuple(found)
 
 
 def _score(found: Option, objective: Objective) -> float:
@@ -167,7 +173,8 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             words = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
             limits.append((f"{name} above {limit / scale:.4g} {unit}", words, value > limit))
 
-    upper("latency", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
+    few = " (p99 of few batches)" if batch_latency(summary)[0].remark else ""
+    upper(f"latency{few}", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
     upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
@@ -181,7 +188,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
-    if objective in ("energy", "cost") and found.energy_j is None:
+    if (found.energy_j if objective == "energy" else found.cost if objective == "cost" else 0.0) is None:
         limits.append(("energy not known", "energy not known", True))
     return limits
 
@@ -209,16 +216,6 @@ def _excess(found: Option, constraints: Constraints, objective: Objective) -> tu
         bool(constraints.batch_sizes) and found.summary.cell.batch_size not in constraints.batch_sizes
     )
     return 1e6 * unknown + 1e3 * other_size + over, -_score(found, objective)
-
-
-_METRIC = {"throughput": "throughput", "latency": "p99", "energy": "energy", "cost": "energy"}
-
-
-def _tie(first: Option, second: Option, objective: Objective) -> bool:
-    metric = METRICS[_METRIC[objective]]
-    if metric.of(first.summary) is None or metric.of(second.summary) is None:
-        return _score(first, objective) == _score(second, objective)
-    return chance(first.summary, second.summary, metric) > stats.ALPHA
 
 
 def pareto(options: Sequence[Option]) -> tuple[Option, ...]:

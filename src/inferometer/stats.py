@@ -61,6 +61,11 @@ class Prior:
         mixed = (self.dof * self.variance + dof * variance) / (self.dof + dof)
         return mixed, max(min(self.dof + dof, self.total_dof), dof)
 
+    @property
+    def alone(self) -> tuple[float, float] | None:
+        """Return variance and degrees of freedom of a cell of which nothing else is known; None: the cells say nothing."""
+        return (self.variance, min(self.dof, self.total_dof)) if self.dof > 0 else None
+
 
 NO_PRIOR = Prior(0.0, 0.0, 0.0)
 
@@ -84,6 +89,11 @@ def reach_of_mean(logs: Sequence[float] | Floats, confidence: float = CONFIDENCE
     if count < 2:
         return None
     return t_quantile(confidence, count - 1) * float(np.std(logs, ddof=1)) / math.sqrt(count)
+
+
+def enough_for(quantile: float) -> int:
+    """Return how many values a quantile above the median takes: so many that ten of them lie beyond it."""
+    return math.ceil(round(10 / (1 - quantile), 6))
 
 
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:

@@ -67,6 +67,7 @@ class CellSummary:
     images_per_joule: Estimate | None = None
     images_per_watt: Estimate | None = None  # images/s per W
     idle_w: float | None = None  # of that device at rest
+    meter: str = ""  # what metered power and energy, and of which kind of device: "nvml (gpu)"
     energy_reason: str = ""  # why there is no energy: "no meter: ...", "unresolved: ..."
     memory: Estimate | None = None  # bytes, peak
     parity: Parity | None = None  # the worst round's

@@ -60,6 +60,16 @@ def test_data_of_the_users(made, tmp_path):
     assert prepared.info.data.endswith("data.npz")
 
 
+def test_other_shapes_and_other_data_are_another_model_to_a_run(made):
+    def identity(length, **more):
+        return made("two.onnx", shapes={"seq": length}, **more).info.hash
+
+    assert identity(5) == identity(5)
+    assert (
+        len({identity(5), identity(7), identity(5, seed=1), identity(5, input_ranges={"ids": (0, 2)})}) == 4
+    )
+
+
 def test_photos_for_a_model_of_images(made):
     prepared = made("image.onnx", images=default_photos())
     images = read_arrays(prepared.inputs)[0]

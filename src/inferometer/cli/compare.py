@@ -8,6 +8,7 @@ import click
 
 from inferometer.cli.given import console, results_of, share
 from inferometer.errors import UsageError
+from inferometer.units import counted
 
 
 @click.command("compare")
@@ -39,7 +40,8 @@ def compare_command(
     """Compare two runs (framework versions, drivers, commits) cell by cell.
 
     A and B are run directories or folders of them. Each cell that both have gets the ratio B/A with its 95 % interval
-    and a verdict. Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
+    and a verdict. A cell that ended well in A is broken where B failed at it or was to measure it and has no result.
+    Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
     """
     from inferometer import changes, tables
     from inferometer.compare import compare
@@ -61,6 +63,11 @@ def compare_command(
             err=True,
         )
         return 1
+    if found.unjudged:
+        click.echo(
+            f"inferometer: --fail-if-slower: {counted(len(found.unjudged), 'cell')} of A could not be judged (see the reasons above)",
+            err=True,
+        )
     worse = found.worse_by(limit)
     for change in worse:
         click.echo(f"inferometer: {changes.sentence(change, found.metric)}", err=True)

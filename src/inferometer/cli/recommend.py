@@ -10,7 +10,7 @@ import click
 
 from inferometer.cli.given import RUNS, console, results_of, share
 from inferometer.errors import UsageError
-from inferometer.recommend import Objective
+from inferometer.objectives import Objective
 from inferometer.request import parse_batch_sizes
 
 
@@ -54,7 +54,8 @@ def recommend_command(
     A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has any choice.
     """
     from inferometer import advice
-    from inferometer.recommend import Constraints, Prices, recommend
+    from inferometer.objectives import Prices
+    from inferometer.recommend import Constraints, recommend
 
     latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
     energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")

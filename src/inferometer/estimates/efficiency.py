@@ -48,7 +48,8 @@ def _ratio(top: Estimate, bottom: Estimate, unit: str, joined: Series | None) ->
         reach = math.hypot(*reaches)
     low, high = stats.around(value, reach)
     source = bottom.source if top.source in ("rounds", WITHIN_ONE_PROCESS) else top.source
-    return Estimate(value, low, high, unit, source, min(top.n, bottom.n))
+    remark = top.remark or bottom.remark
+    return Estimate(value, low, high, unit, source, min(top.n, bottom.n), remark)
 
 
 def _reach(estimate: Estimate) -> float | None:

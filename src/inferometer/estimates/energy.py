@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from inferometer import stats
 from inferometer.estimates.quantity import Estimate, Good, Key, Series, round_series
 from inferometer.records import DeviceEnergy, Record
+from inferometer.units import counted, listed
 
 
 def _primary(record: Record) -> DeviceEnergy | None:
@@ -28,23 +30,26 @@ def energy(good: Good) -> dict[str, Any]:
     """
     metered = [(key, device) for key, record in good if (device := _primary(record))]
     resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
+    resolved, meter, remark = _of_one_meter(resolved)
     if not resolved:
         return {"energy_reason": _energy_reason([record for _, record in good], [d for _, d in metered])}
     joules = sum(d.energy_j or 0.0 for _, d in resolved)
     seconds = sum(d.seconds for _, d in resolved)
     images = sum(d.images for _, d in resolved)
-    meter = _meter_reach([d for _, d in resolved])
+    claimed = _meter_reach([d for _, d in resolved])
     source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
     power = round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)
     idle = [d.idle_w for _, d in resolved if d.idle_w is not None]
     fields: dict[str, Any] = {
-        "power": _metered(joules / seconds, "W", power, meter, source),
+        "power": replace(_metered(joules / seconds, "W", power, claimed, source), remark=remark),
+        "meter": meter,
         "idle_w": float(np.mean(idle)) if idle else None,
         "_series": {"power": power},
     }
     if images and all(d.images for _, d in resolved):
         each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
-        fields["energy_image"] = _metered(joules / images, "J", each, meter, source)
+        gross = _metered(joules / images, "J", each, claimed, source)
+        fields["energy_image"] = replace(gross, remark=remark)
         fields["_series"]["energy_image"] = each
         fields |= _net(fields, resolved)
     return fields
@@ -65,7 +70,23 @@ def _net(fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]]) -
     fields["_series"]["energy_net"] = round_series(
         (key, ((d.energy_j or 0.0) - (d.idle_w or 0.0) * d.seconds) / d.images) for key, d in resolved
     )
-    return {"energy_net": Estimate(gross.value - rest, low, high, "J", gross.source, gross.n)}
+    return {"energy_net": Estimate(gross.value - rest, low, high, "J", gross.source, gross.n, gross.remark)}
+
+
+def _of_one_meter(
+    resolved: Sequence[tuple[Key, DeviceEnergy]],
+) -> tuple[list[tuple[Key, DeviceEnergy]], str, str]:
+    """Return the rounds of the meter with most of them, its name, and a remark on those of others.
+
+    A wall meter and a processor's own counter measure different things: their joules have no mean.
+    """
+    rounds: dict[str, list[tuple[Key, DeviceEnergy]]] = {}
+    for key, device in resolved:
+        rounds.setdefault(f"{device.meter} ({device.device_type})", []).append((key, device))
+    meter = max(rounds, key=lambda name: len(rounds[name]), default="")
+    others = [f"{counted(len(found), 'round')} by {name}" for name, found in rounds.items() if name != meter]
+    remark = f"energy: by {meter} alone, without {listed(others)}" if others else ""
+    return rounds.get(meter, []), meter, remark
 
 
 def _metered(value: float, unit: str, series: Series, meter: float | None, source: str) -> Estimate:

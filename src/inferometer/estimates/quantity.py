@@ -25,10 +25,24 @@ class Estimate:
     unit: str
     source: str
     n: int
+    remark: str = ""  # what a reader of this very number must know
+
+    @property
+    def half_width(self) -> float | None:
+        """Return the larger half of the interval as a share of the value: 0.1 for "±10 %"; None where it is not known."""
+        if self.low is None or self.high is None or self.value <= 0:
+            return None
+        return max(self.high - self.value, self.value - self.low) / self.value
+
+    @property
+    def within_one_process(self) -> bool:
+        """Return whether its interval comes from one process, and so says nothing of the next one."""
+        return self.low is not None and self.n == 1
 
     def inverse(self, unit: str) -> Estimate:
         """Return the estimate of 1/value."""
-        return Estimate(1 / self.value, _invert(self.high), _invert(self.low), unit, self.source, self.n)
+        low, high = _invert(self.high), _invert(self.low)
+        return Estimate(1 / self.value, low, high, unit, self.source, self.n, self.remark)
 
 
 def _invert(value: float | None) -> float | None:
@@ -45,6 +59,11 @@ class Series:
     keys: tuple[Key, ...]
     logs: tuple[float, ...]
     within: bool = False
+
+    @property
+    def processes(self) -> int:
+        """Return how many fresh processes stand behind it."""
+        return len(set(self.keys))
 
     def scaled(self, sign: int) -> Series:
         """Return the series of the quantity to the power ``sign``."""

@@ -10,6 +10,7 @@ from inferometer import stats
 from inferometer.estimates.quantity import WITHIN_ONE_PROCESS, Estimate, Good, Key, Series, round_series
 from inferometer.records import Cell, Record
 from inferometer.stats import Floats
+from inferometer.units import counted
 
 
 def throughput(good: Good) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     if not np.all(np.isfinite(pooled)):
         return {}
     levels = [50, 90, 99]
+    remarks = {f"p{level}": _too_few(len(pooled), level) for level in levels}
     found = {"latency_batch": float(pooled.mean())} | dict(
         zip(("p50", "p90", "p99"), np.percentile(pooled, levels).tolist(), strict=True)
     )
@@ -83,10 +85,17 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     for place, (name, value) in enumerate(found.items()):
         series = round_series((key, row[place]) for (key, _), row in zip(batches, rounds, strict=True))
         low, high = stats.around(value, stats.reach_of_mean(series.logs))
-        fields[name] = Estimate(value, low, high, "s", source, len(batches))
-        if len(series.keys) > 1:
-            fields.setdefault("_series", {})[name] = series
+        fields[name] = Estimate(value, low, high, "s", source, len(batches), remarks.get(name, ""))
+        fields.setdefault("_series", {})[name] = series
     return fields
+
+
+def _too_few(count: int, level: int) -> str:
+    """Return that a percentile above the median rests on too few batches, if it does."""
+    needed = stats.enough_for(level / 100)
+    if level <= 50 or count >= needed:
+        return ""
+    return f"p{level} of {counted(count, 'batch')}, where {needed:,} are needed: fewer than ten lie beyond it"
 
 
 def _latency_from_loops(good: Good, cell: Cell) -> dict[str, Any]:

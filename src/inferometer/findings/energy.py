@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from inferometer.findings.finding import Finding, at_sizes, by_size, margin, percent, scopes, where
+from inferometer.findings.finding import Finding, at_sizes, by_size, percent, scopes, where
 from inferometer.metrics import METRICS
-from inferometer.ranking import UNKNOWN_NOISE, standings
+from inferometer.ranking import Rivals, of_one_meter, standings
 from inferometer.summary import CellSummary, Results
 
 
 def efficient(results: Results) -> list[Finding]:
     """Say which cell needs the least energy an image on each machine, and what the fastest needs."""
     metric = METRICS["energy"]
-    places = standings(results.summaries, metric)
+    places, rivals = standings(results.summaries, metric), Rivals(results.summaries, metric)
     found = []
     for scope, summaries in scopes(results).items():
-        ranked = sorted((s for s in summaries if s.key in places), key=lambda s: places[s.key].value)
+        metered = of_one_meter([s for s in summaries if s.key in places], metric)
+        ranked = sorted(metered, key=lambda s: places[s.key].value)
         if len({s.row for s in ranked}) < 2:
             continue
         best = ranked[0]
         rival = next(s for s in ranked if s.row != best.row)
         ours, theirs = places[best.key].value, places[rival.key].value
-        if _near(best, rival):
+        if rivals.tied(best, rival):
             lead = f"no clear lead over {_cell(rival)} ({metric.show(theirs)})"
         else:
             lead = f"{percent(1 - ours / theirs)} less than {_cell(rival)} ({metric.show(theirs)})"
         text = f"On {where(results, scope)} {_cell(best)} needs the least energy: {metric.show(ours)} an image, {lead}."
         found.append(Finding("efficient", text, *scope))
     return found
-
-
-def _near(best: CellSummary, rival: CellSummary) -> bool:
-    """Return whether two cells' energies cannot be told apart: intervals overlap, or too close with none known."""
-    ours, theirs = best.energy_image, rival.energy_image
-    assert ours and theirs
-    if ours.high is not None and theirs.low is not None:
-        return ours.high >= theirs.low
-    return margin(ours.value, theirs.value) < UNKNOWN_NOISE
 
 
 def _cell(summary: CellSummary) -> str:
@@ -54,7 +46,7 @@ def contradictions(results: Results) -> list[Finding]:
             quick, thrifty = ranked[0], by_energy.get(size, [None])[0]
             if thrifty is None or quick.row == thrifty.row or quick.key not in frugal:
                 continue
-            if frugal[quick.key].tie or fast[thrifty.key].tie:
+            if frugal[quick.key].tie or fast[thrifty.key].tie or quick.meter != thrifty.meter:
                 continue
             saving = 1 - frugal[thrifty.key].value / frugal[quick.key].value
             loss = 1 - fast[thrifty.key].value / fast[quick.key].value

@@ -10,6 +10,7 @@ import numpy as np
 from inferometer.findings.finding import Finding
 from inferometer.hardware import launch_year
 from inferometer.metrics import METRICS
+from inferometer.pooling import hardware_name
 from inferometer.summary import Results
 from inferometer.units import significant
 
@@ -30,8 +31,10 @@ def machines(results: Results) -> list[Finding]:
 
 
 def _year(results: Results, machine: str) -> int | None:
-    gpus = results.machines[machine].gpus
-    return launch_year(machine) or next((year for gpu in gpus if (year := launch_year(gpu.name))), None)
+    """Return the year of the GPU that did the work; None where none did, whatever GPUs the host has."""
+    devices = {s.cell.device for s in results.summaries if s.machine == machine} - {"cpu"}
+    names = (machine, *(hardware_name(results.machines[machine], device) for device in sorted(devices)))
+    return next((year for name in names if devices and (year := launch_year(name))), None)
 
 
 def _against(results: Results, newer: str, older: str) -> str:

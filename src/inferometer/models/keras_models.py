@@ -12,6 +12,7 @@ from inferometer.models import photo_inputs
 from inferometer.models.artifacts import hash_file
 from inferometer.models.bench import Bench, Made, artifact, check_judgeable, describe, judge, read_arrays
 from inferometer.models.contract import ModelRequest, PreparedModel
+from inferometer.models.identity import architecture, identity
 from inferometer.models.sources import Source
 from inferometer.records import ModelInfo
 
@@ -28,6 +29,7 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench
     """Return the Keras model in ``forms``; see `prepare.prepare`."""
     made, data = _make_source(request, source, bench)
     entries, missing = _Chain(bench, made, request.trust_model).run(forms)
+    rows, content = made.folder / "inputs.npz", [architecture(source), made.answer["hash"]]
     return PreparedModel(
         info=ModelInfo(
             name=source.name,
@@ -35,7 +37,7 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench
             if source.application
             else str(source.file),
             weights=_weights_told(request, source),
-            hash=made.answer["hash"],
+            hash=identity(content, made.answer["inputs"], rows),
             inputs=tuple(made.answer["inputs"]),
             data=data,
             reference=_reference_told(made.answer["versions"]),
@@ -45,7 +47,7 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench
             form: artifact(form, entry, _FILES[form]) for form, entry in entries.items() if form in forms
         },
         missing={form: cause for form, cause in missing.items() if form in forms},
-        inputs=made.folder / "inputs.npz",
+        inputs=rows,
         reference=made.folder / "reference.npz",
     )
 

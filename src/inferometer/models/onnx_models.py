@@ -10,6 +10,7 @@ from inferometer.models import photo_inputs
 from inferometer.models.artifacts import hash_file, key_of
 from inferometer.models.bench import Bench, Made, artifact, check_judgeable, describe, judge, read_arrays
 from inferometer.models.contract import ModelRequest, PreparedModel
+from inferometer.models.identity import identity
 from inferometer.models.sources import Source
 from inferometer.records import ModelInfo
 
@@ -22,12 +23,13 @@ def prepare(
     facts = {"file_hash": hash_file(source.file), "folder": str(source.file.parent), "shapes": request.shapes}
     inspected = bench.run("onnxrt", "onnx_inspect", {**facts, "file": str(source.file)})
     made, data = _make(request, source, bench, inspected)
+    rows = made.folder / "inputs.npz"
     return PreparedModel(
         info=ModelInfo(
             name=source.name,
             source=str(source.file),
             weights="its own",
-            hash=made.answer["file_hash"],
+            hash=identity(made.answer["file_hash"], made.answer["inputs"], rows),
             inputs=tuple(made.answer["inputs"]),
             data=data,
             reference=f"ONNX Runtime {made.answer['versions']['onnxruntime']} without graph optimisations, CPU",
@@ -35,7 +37,7 @@ def prepare(
         ),
         artifacts={"onnx": artifact("onnx", made, "model.onnx")} if "onnx" in forms else {},
         missing={form: reason for form, reason in reasons.items() if form in forms},
-        inputs=made.folder / "inputs.npz",
+        inputs=rows,
         reference=made.folder / "reference.npz",
     )
 

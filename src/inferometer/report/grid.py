@@ -53,6 +53,7 @@ class TableView:
     reference: str
     groups: tuple[tuple[int, tuple[RowView, ...]], ...]
     notes: tuple[str, ...]
+    within: bool  # every interval is one within a process
     better: str
 
 
@@ -89,6 +90,7 @@ def _view(table: Table, anchor: str, palette: Palette) -> TableView:
         table.reference or "",
         tuple((size, tuple(rows)) for size, rows in groups.items()),
         table.notes,
+        table.within,
         _better(table.metric),
     )
 

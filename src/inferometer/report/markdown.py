@@ -8,7 +8,8 @@ from inferometer import advice
 from inferometer.errors import StoreError
 from inferometer.findings import findings
 from inferometer.metrics import METRICS
-from inferometer.recommend import Prices, recommend
+from inferometer.objectives import Prices
+from inferometer.recommend import recommend
 from inferometer.summary import Results
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text

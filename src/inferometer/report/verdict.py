@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.ranking import chance
+from inferometer.ranking import Rivals, of_one_meter
 from inferometer.report.tracks import track
-from inferometer.stats import ALPHA
 from inferometer.summary import METRICS, CellSummary, Estimate, Metric, Results
 from inferometer.tables.model import scale_of
 from inferometer.units import duration, significant
@@ -77,7 +76,7 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
     top = max(speeds.values())
     near = [cell for cell in ranked if speeds[cell.key] >= NEARLY * top]
     energies = {cell.key: cell.energy_image.value for cell in near if cell.energy_image}
-    metered = len(energies) == len(near)
+    metered = len(energies) == len(near) and len({cell.meter for cell in near}) == 1
     best = min(
         near, key=lambda cell: energies[cell.key] if metered else _batch_latency(cell, speeds[cell.key])
     )
@@ -86,7 +85,7 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
         share = f"{100 * speeds[best.key] / top:.1f} % of {share}"
     parts = [
         share,
-        f"{duration(_batch_latency(best, speeds[best.key]))} a batch ({'p99' if best.p99 else 'mean'})",
+        f"{duration(_batch_latency(best, speeds[best.key]))} a batch ({_kind(best)})",
     ]
     if best.energy_image:
         parts.append(f"{significant(1e3 * best.energy_image.value)} mJ an image")
@@ -98,6 +97,12 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
     return Win(best, ", ".join(parts), why)
 
 
+def _kind(cell: CellSummary) -> str:
+    if cell.p99:
+        return cell.p99.remark.partition(":")[0] or "p99"
+    return "mean"
+
+
 def _batch_latency(cell: CellSummary, speed: float) -> float:
     """Return seconds from a batch handed in to its results: p99 where single batches were timed, else the mean."""
     found = cell.p99 or cell.latency_batch
@@ -105,6 +110,7 @@ def _batch_latency(cell: CellSummary, speed: float) -> float:
 
 
 def _win(cells: Sequence[CellSummary], metric: Metric) -> Win | None:
+    cells = of_one_meter(cells, metric)
     known = [(cell, estimate) for cell in cells if (estimate := metric.of(cell))]
     known.sort(key=lambda pair: pair[1].value, reverse=metric.higher_is_better)
     if not known:
@@ -114,13 +120,15 @@ def _win(cells: Sequence[CellSummary], metric: Metric) -> Win | None:
     for cell, _ in known:
         if track(cell) != track(best):
             rivals.setdefault(track(cell), cell)
-    return Win(best, reading(estimate, metric), _proportion(best, list(rivals.values()), metric))
+    everyone = Rivals(cells, metric)
+    return Win(best, reading(estimate, metric), _proportion(best, list(rivals.values()), everyone))
 
 
-def _proportion(best: CellSummary, rivals: Sequence[CellSummary], metric: Metric) -> str:
+def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> str:
+    metric = everyone.metric
     if not rivals:
         return "No other framework was measured here."
-    tied = [cell for cell in rivals if _tied(best, cell, len(rivals), metric)]
+    tied = [cell for cell in rivals if everyone.tied(best, cell)]
     if tied:
         names = ", ".join(describe(cell) for cell in tied[:_REPORTED_TIES])
         more = f" and {len(tied) - _REPORTED_TIES} more" if len(tied) > _REPORTED_TIES else ""
@@ -131,10 +139,6 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], metric: Metric
     if metric.name == "throughput":
         return f"{_margin(ours.value / theirs.value)} faster {rival}."
     return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
-
-
-def _tied(best: CellSummary, other: CellSummary, pairs: int, metric: Metric) -> bool:
-    return min(1.0, pairs * chance(best, other, metric)) > ALPHA
 
 
 def _margin(ratio: float) -> str:
@@ -153,4 +157,5 @@ def reading(estimate: Estimate, metric: Metric) -> str:
     text = f"{scale.show(estimate.value)} {unit}"
     if estimate.low is None or estimate.high is None:
         return text
-    return f"{text} ({scale.show(estimate.low)} to {scale.show(estimate.high)})"
+    process = " within one process" if estimate.within_one_process else ""
+    return f"{text} ({scale.show(estimate.low)} to {scale.show(estimate.high)}{process})"

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from inferometer.metrics import Metric
-from inferometer.summary import CellSummary, Results
+from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.model import why_empty
 
 COLUMNS = ("batch_size", "framework", "precision", "gpu", "value", "unit", "low", "high", "source", "status")
@@ -33,11 +33,15 @@ def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "low": estimate.low if estimate else None,
         "high": estimate.high if estimate else None,
-        "source": estimate.source if estimate else why_empty(summary, metric)[1],
+        "source": _source(estimate) if estimate else why_empty(summary, metric)[1],
         "status": summary.status,
         "model": summary.model,
         "mode": summary.cell.mode,
     }
+
+
+def _source(estimate: Estimate) -> str:
+    return f"{estimate.source}; {estimate.remark}" if estimate.remark else estimate.source
 
 
 def to_csv(results: Results, metric: Metric) -> str:

@@ -20,6 +20,7 @@ _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
     "bytes": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB")),
     "share": ((0.01, "%"),),
 }
+WITHIN_NOTE = "interval within one process, which says nothing of the next one"
 ENERGY_REMARK = "energy: "  # begins remarks that concern joules only
 
 
@@ -58,10 +59,10 @@ class TableCell:
     @property
     def spread(self) -> str:
         """Return the half width of the interval as a share: "±1.2 %"; "" where it is not known."""
-        found = self.estimate
-        if found is None or found.low is None or found.high is None or found.value <= 0:
+        share = self.estimate.half_width if self.estimate else None
+        if share is None:
             return ""
-        half = 100 * (found.high - found.low) / 2 / found.value
+        half = 100 * share
         return f"±{significant(half, 2 if half >= 0.1 else 1)} %" if half < 1000 else "±>1000 %"
 
 
@@ -86,6 +87,7 @@ class Table:
     reference: str | None  # None with one machine
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]  # footnotes, numbered from 1
+    within: bool = False  # every interval is one within a process; where some are, they have a footnote
 
     @property
     def is_empty(self) -> bool:
@@ -147,12 +149,20 @@ def _build(
     elif reference not in machines:
         reference = most_wins(summaries, metric, places)
     scale = scale_of(metric, [place.value for place in places.values()])
-    marks = _Marks(metric, places, _shades(summaries, metric, places), reference, scale)
+    known = [e for s in summaries if s.key in places and (e := metric.of(s)) and e.half_width is not None]
+    within = [estimate.within_one_process for estimate in known]
+    marks = _Marks(
+        metric, places, _shades(summaries, metric, places), reference, scale, mixed=len(set(within)) > 1
+    )
+    marks.meters = metric.is_energy and len({(s.machine, s.meter) for s in summaries if s.meter}) > len(
+        {s.machine for s in summaries if s.meter}
+    )
     rows = tuple(
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
     )
-    return Table(metric, model, mode, scale, machines, reference, rows, marks.remarks.told())
+    notes = marks.remarks.told()
+    return Table(metric, model, mode, scale, machines, reference, rows, notes, bool(within) and all(within))
 
 
 class _Marks:
@@ -165,9 +175,12 @@ class _Marks:
         shades: dict[str, float],
         reference: str | None,
         scale: Scale,
+        *,
+        mixed: bool,  # some intervals are over rounds, others within one process
     ) -> None:
         self.metric, self.places, self.shades = metric, places, shades
-        self.reference, self.scale = reference, scale
+        self.reference, self.scale, self.mixed = reference, scale, mixed
+        self.meters = False  # cells of one machine were metered by different ones
         self.remarks = Remarks()
 
     def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
@@ -178,9 +191,12 @@ class _Marks:
         if place is None or estimate is None:
             word, reason = why_empty(summary, self.metric)
             return TableCell(summary, word, notes=self.remarks.exactly(reason))
-        flags = (
+        flags = [
             flag for flag in summary.flags if self.metric.is_energy or not flag.startswith(ENERGY_REMARK)
-        )
+        ]
+        flags += [estimate.remark] if estimate.remark else []
+        flags += [f"metered by {summary.meter}, ranked among its own"] if self.meters else []
+        flags += [WITHIN_NOTE] if self.mixed and estimate.within_one_process else []
         return TableCell(
             summary,
             self.scale.show(place.value),

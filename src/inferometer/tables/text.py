@@ -12,6 +12,7 @@ from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import colour
 
 MARKS = {"overall": "★", "best": "▲", "tie": "≈"}
+WITHIN = " within one process, which says nothing of the next one: more rounds tell"
 ASCII = {"overall": "#", "best": "^", "tie": "~"}
 
 
@@ -88,5 +89,5 @@ def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
     if table.reference and any(cell.beats_reference for cell in cells):
         lines.append(f"* beats {table.reference} with the same framework and batch size")
     if intervals and any(cell.spread for cell in cells):
-        lines.append("± half width of the 95 % interval")
+        lines.append("± half width of the 95 % interval" + (WITHIN if table.within else ""))
     return lines

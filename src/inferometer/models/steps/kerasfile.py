@@ -89,7 +89,7 @@ def table_sizes(model: Any, specs: Sequence[tensors.Spec]) -> dict[str, int]:
 
 
 def weights_hash(model: Any) -> str:
-    """Return a SHA-256 over the architecture and every weight: the same in every process and on every backend."""
+    """Return a SHA-256 over every weight, by name and shape: the same in every process and on every backend."""
     import hashlib
 
     import numpy as np

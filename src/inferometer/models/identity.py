@@ -1,0 +1,44 @@
+"""What makes two measurements those of one model: its content, the shapes it is given, and the rows it is fed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferometer.models.artifacts import key_of
+from inferometer.models.bench import read_arrays
+from inferometer.models.sources import Source
+
+
+def identity(content: Any, inputs: Sequence[dict[str, Any]], rows: Path) -> str:
+    """Return `records.ModelInfo.hash`.
+
+    ``content``: JSON values that stand for architecture and weights; ``inputs``: specs with every dimension but the batch
+    known (a longer sequence is other work); ``rows``: the .npz of distinct rows (branches and lookups follow the data).
+    """
+    shapes = [[spec["name"], list(spec["shape"]), spec["dtype"]] for spec in inputs]
+    return key_of({"content": content, "inputs": shapes, "rows": _rows_hash(rows)})
+
+
+def architecture(source: Source) -> Any:
+    """Return what stands for a Keras source's architecture: its name, or its file's configuration by hash."""
+    if source.file is None:
+        assert source.application
+        return source.application.attribute
+    with zipfile.ZipFile(source.file) as archive:
+        config = json.loads(archive.read("config.json"))
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def _rows_hash(rows: Path) -> str:
+    digest = hashlib.sha256()
+    for array in read_arrays(rows):
+        digest.update(f"{array.dtype.str}|{array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
