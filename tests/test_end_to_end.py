@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_a_table_and_resume_finishes(tiny_model, tmp_path):
         "-m",
         "inferometer",
         "run",
-        str(tiny_model),
+        tiny_model.name,  # of the directory that it is begun in; it is resumed from another
         "--frameworks",
         "onnxrt,openvino",
         *OPTIONS,
@@ -124,6 +124,7 @@ def test_ctrl_c_leaves_a_table_and_resume_finishes(tiny_model, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=tiny_model.parent,
     )
     deadline = time.monotonic() + 120
     while not (out / "cells.jsonl").exists() or (out / "cells.jsonl").read_bytes().count(b"\n") < 3:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from inferometer.api import make_request
@@ -57,8 +59,6 @@ def test_batch_sizes_that_do_not_fit(sizes, text):
 
 
 def test_a_request_survives_storage():
-    from pathlib import Path
-
     model = ModelRequest(
         "m.onnx",
         shapes={"n": 4},
@@ -81,3 +81,29 @@ def test_a_preset_yields_to_what_is_given():
     assert make_request(ModelRequest(), preset="report", batch_sizes=None, protocol={}).batch_sizes[-1] == 512
     with pytest.raises(UsageError, match="did you mean 'quick'"):
         make_request(ModelRequest(), preset="quik", batch_sizes=None, protocol={})
+
+
+def test_a_request_means_the_same_from_any_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "python").symlink_to("/usr/bin/env")
+    asked = ModelRequest(
+        model="net.onnx", weights="w.h5", images=(Path("a.jpg"), Path("/b")), inputs=Path("in.npz")
+    )
+    request = make_request(
+        asked, preset="quick", batch_sizes="1", protocol={}, python={"onnxrt": Path("python")}, powercap="caps"
+    )
+    monkeypatch.chdir("/")
+    stored = from_builtins(to_builtins(request))
+    assert stored.model.model == str(tmp_path / "net.onnx") and stored.model.weights == str(tmp_path / "w.h5")
+    assert stored.model.images == (tmp_path / "a.jpg", Path("/b"))
+    assert stored.model.inputs == tmp_path / "in.npz"
+    assert stored.python == {"onnxrt": tmp_path / "python"}  # a venv's interpreter is a link: not followed
+    assert stored.powercap == str(tmp_path / "caps")
+
+
+def test_names_of_models_and_weights_are_no_paths():
+    request = make_request(
+        ModelRequest(model="resnet50", weights="imagenet"), preset="quick", batch_sizes=None, protocol={}
+    )
+    assert (request.model.model, request.model.weights, request.powercap) == ("resnet50", "imagenet", "")
+    assert request.model.images is None and request.model.inputs is None

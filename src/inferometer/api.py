@@ -229,7 +229,7 @@ def make_request(
     named = {name: _names(fields[name]) for name in _LISTS if name in fields}
     request = RunRequest(model=model, batch_sizes=sizes, protocol=numbers, **(fields | named))
     request.check()
-    return request
+    return request.located()
 
 
 def default_out(request: RunRequest) -> Path:

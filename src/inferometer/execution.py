@@ -14,7 +14,7 @@ from inferometer.cache import cache_folder
 from inferometer.energy import Session, open_session
 from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.selection import Selection
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
 from inferometer.lanes import Lanes, devices_at_once
@@ -78,8 +78,9 @@ def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
     try:
         with alone_in(out):
             return _measure(preparation, writer, observer)
-    except UsageError:  # found late, such as an interpreter without the framework: nothing was measured
-        writer.withdraw()
+    except InferometerError as error:  # found late, such as an interpreter without the framework
+        if str(out / "logs") not in str(error):  # a log that the error names stays
+            writer.withdraw()
         raise
 
 

@@ -71,6 +71,16 @@ class RunRequest(msgspec.Struct, frozen=True):
                 )
 
 
+    def located(self) -> RunRequest:
+        """Return the request with absolute paths, so that it means the same from any directory (`run --resume`).
+
+        Links are kept: the interpreter of a virtual environment is known by the link's place.
+        """
+        python = {name: Path(os.path.abspath(path)) for name, path in self.python.items()}
+        powercap = os.path.abspath(self.powercap) if self.powercap else ""
+        return msgspec.structs.replace(self, model=self.model.located(), python=python, powercap=powercap)
+
+
 def check_meters(terms: Iterable[str]) -> None:
     """Raise UsageError for terms that name no meter, before anything is built or measured."""
     selection = Selection.parse(terms)
