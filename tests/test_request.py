@@ -90,7 +90,12 @@ def test_a_request_means_the_same_from_any_directory(tmp_path, monkeypatch):
         model="net.onnx", weights="w.h5", images=(Path("a.jpg"), Path("/b")), inputs=Path("in.npz")
     )
     request = make_request(
-        asked, preset="quick", batch_sizes="1", protocol={}, python={"onnxrt": Path("python")}, powercap="caps"
+        asked,
+        preset="quick",
+        batch_sizes="1",
+        protocol={},
+        python={"onnxrt": Path("python")},
+        powercap="caps",
     )
     monkeypatch.chdir("/")
     stored = from_builtins(to_builtins(request))

@@ -29,7 +29,7 @@ from inferometer.records import Cell, Machine, RunInfo
 from inferometer.request import RunRequest, from_builtins
 from inferometer.resolution import SecondStage, second_stage
 from inferometer.runfacts import as_begun, complete_facts, planned_facts
-from inferometer.runner import Launch, Runner
+from inferometer.runner import COMPILE_FOLDER, Launch, Runner
 from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
@@ -100,6 +100,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
             "go on with that version, or start a new run"
         )
     with alone_in(path):
+        _forget_compiled(path)  # left by a killed process; what it finds there no record would say
         return _measure(preparation, RunWriter(path), observer, stored.info)
 
 
@@ -137,8 +138,13 @@ def _measure(
             session = _open_meters(preparation)
             stored = _measure_rounds(runner, info, session, preparation)
     finally:
-        shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
+        _forget_compiled(writer.path)
     return stored
+
+
+def _forget_compiled(path: Path) -> None:
+    """Remove the code that workers compiled: it is warm within one process's rounds only (`CompileCache`)."""
+    shutil.rmtree(path / COMPILE_FOLDER, ignore_errors=True)
 
 
 def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation: Preparation) -> StoredRun:

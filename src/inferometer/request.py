@@ -70,14 +70,13 @@ class RunRequest(msgspec.Struct, frozen=True):
                     f"raise --images to {size} or leave the batch size out"
                 )
 
-
     def located(self) -> RunRequest:
         """Return the request with absolute paths, so that it means the same from any directory (`run --resume`).
 
         Links are kept: the interpreter of a virtual environment is known by the link's place.
         """
-        python = {name: Path(os.path.abspath(path)) for name, path in self.python.items()}
-        powercap = os.path.abspath(self.powercap) if self.powercap else ""
+        python = {name: path.absolute() for name, path in self.python.items()}
+        powercap = str(Path(self.powercap).absolute()) if self.powercap else ""
         return msgspec.structs.replace(self, model=self.model.located(), python=python, powercap=powercap)
 
 

@@ -135,9 +135,9 @@ def check_free(path: Path) -> None:
 
     A folder with other files in it is refused, since a run writes, and clears away, logs and compiled code in its own.
     """
-    if (path / RUN_FILE).exists():
-        raise StoreError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
     try:
+        if (path / RUN_FILE).exists():
+            raise StoreError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
         found = sorted(entry.name for entry in path.iterdir())
     except FileNotFoundError:
         return

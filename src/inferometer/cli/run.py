@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from inferometer.api import default_out, make_request, model_request
 from inferometer.cli.energy import meter_option, powercap_option
+from inferometer.cli.given import notice
 from inferometer.errors import UsageError
 from inferometer.execution import execute, prepare_run, resume
 from inferometer.lanes import devices_at_once
@@ -256,7 +257,7 @@ def show_command(directory: Path, form: str) -> None:
     from inferometer.overview import flat_rows
     from inferometer.summary import summarise
 
-    runs = find_runs(directory)
+    runs = find_runs(directory, notice=notice)
     if len(runs) > 1:
         raise UsageError(
             f"{directory} holds {len(runs)} runs: show one, {runs[0]} for instance, or use table or report"

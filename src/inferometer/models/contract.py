@@ -10,7 +10,6 @@ Forms: the shapes in which a framework takes a model.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -41,10 +40,12 @@ class ModelRequest:
         """Return the request with absolute paths; names (of architectures, "random", "imagenet") stay."""
         return replace(
             self,
-            model=os.path.abspath(self.model) if Path(self.model).suffix.lower() in MODEL_SUFFIXES else self.model,
-            weights=self.weights if self.weights in NAMED_WEIGHTS else os.path.abspath(self.weights),
-            images=self.images and tuple(Path(os.path.abspath(path)) for path in self.images),
-            inputs=self.inputs and Path(os.path.abspath(self.inputs)),
+            model=str(Path(self.model).absolute())
+            if Path(self.model).suffix.lower() in MODEL_SUFFIXES
+            else self.model,
+            weights=self.weights if self.weights in NAMED_WEIGHTS else str(Path(self.weights).absolute()),
+            images=self.images and tuple(path.absolute() for path in self.images),
+            inputs=self.inputs and self.inputs.absolute(),
         )
 
 
