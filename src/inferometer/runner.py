@@ -29,7 +29,6 @@ from inferometer.store import RunWriter
 from inferometer.timeleft import nominal_s
 from inferometer.watch import CellWatch, MeterNeeds
 
-
 COMPILE_FOLDER = "compile-cache"
 
 
