@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from inferometer.api import make_request
+from inferometer.api import make_request, model_request
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
 from inferometer.records import Protocol
@@ -112,3 +112,45 @@ def test_names_of_models_and_weights_are_no_paths():
     )
     assert (request.model.model, request.model.weights, request.powercap) == ("resnet50", "imagenet", "")
     assert request.model.images is None and request.model.inputs is None
+
+
+def test_numbers_of_numpy_are_stored_as_numbers():
+    import json
+
+    import numpy as np
+
+    asked = model_request(
+        "net.onnx",
+        weights="random",
+        seed=np.int64(3),
+        image=None,
+        inputs=None,
+        shapes={"n": np.int32(4)},
+        input_ranges={"x": (np.float32(0), np.float32(1))},
+        trust_model=False,
+    )
+    protocol = {"images": np.int64(64), "budget_s": np.float32(2), "seed": np.int64(3)}
+    request = make_request(asked, preset="quick", batch_sizes=2 ** np.arange(3), protocol=protocol)
+    assert request.batch_sizes == (1, 2, 4) and request.protocol.images == 64
+    assert from_builtins(json.loads(json.dumps(to_builtins(request)))) == request
+
+
+@pytest.mark.parametrize("sizes", [8, [8], (8, 8), "8", range(8, 9)])
+def test_batch_sizes_as_a_program_gives_them(sizes):
+    assert make_request(ModelRequest(), preset="quick", batch_sizes=sizes, protocol={}).batch_sizes == (8,)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "protocol", "text"),
+    [
+        ([1.0, 8.0], {}, "batch size 1.0 is no whole number"),
+        (2.5, {}, "batch size 2.5 is no whole number"),
+        ([None], {}, "batch size None"),
+        (object(), {}, "batch size <object"),
+        ("8", {"images": 64.0}, "--images 64.0 is no whole number"),
+        ("8", {"timeout_s": "soon"}, "--timeout 'soon' is no number"),
+    ],
+)
+def test_what_is_no_such_number_is_one_line(sizes, protocol, text):
+    with pytest.raises(UsageError, match=text):
+        make_request(ModelRequest(), preset="quick", batch_sizes=sizes, protocol=protocol)

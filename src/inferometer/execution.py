@@ -70,7 +70,11 @@ def prepare_run(request: RunRequest) -> Preparation:
 
 def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
     """Measure what ``request`` asks for into the new directory ``out`` and return it as stored."""
-    preparation = prepare_run(request)
+    return execute_prepared(prepare_run(request), out, observer)
+
+
+def execute_prepared(preparation: Preparation, out: Path, observer: Observer) -> StoredRun:
+    """Measure as `execute` does what was prepared already."""
     if not preparation.plan.cells:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
         raise UsageError(f"nothing can be measured: {reasons}")
