@@ -174,6 +174,14 @@ def test_a_given_interpreter_without_the_framework_is_one_line(tiny_model, tmp_p
     assert not (tmp_path / "run").exists()  # nothing was measured, so the name is free again
 
 
+def test_a_model_that_cannot_be_read_leaves_the_name_of_the_run_free(tmp_path, capsys):
+    (tmp_path / "bad.onnx").write_text("no model")
+    words = ["run", str(tmp_path / "bad.onnx"), "--frameworks", "onnxrt", "--out", str(tmp_path / "run")]
+    for _ in range(2):
+        assert invoke(words) == 1
+        assert "bad.onnx" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
 def test_what_a_cell_costs_beyond_its_parts(finished):
     overheads = sorted(r.overhead_s for r in read_run(finished).records)
     assert overheads[len(overheads) // 2] < 5.0  # a gross mistake only; benchmarks/overhead.py measures it

@@ -3,6 +3,7 @@
 import os
 import pwd
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,20 @@ def test_a_closed_folder_below_is_left_out_with_a_notice(partly_closed):
         done.stderr
         == f"inferometer: {partly_closed / 'closed'} cannot be read and is left out: Permission denied\n"
     )
+
+
+def test_the_live_report_names_a_closed_folder(partly_closed):
+    code = (
+        "import sys; from pathlib import Path; from inferometer.report.live import LiveFolder\n"
+        "print(LiveFolder(Path(sys.argv[1])).snapshot().body.decode())"
+    )
+    done = subprocess.run(
+        [*bound_by_permissions(), sys.executable, "-c", code, partly_closed],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cannot be read and is left out" in done.stdout and "NVIDIA A2" in done.stdout
 
 
 @pytest.mark.parametrize(
