@@ -1,8 +1,11 @@
 """What the command line does with wrong or missing words."""
 
+import sys
+
 import pytest
 
 from inferometer.cli import COMMANDS, invoke
+from inferometer.machine import describe_machine
 from simulated_runs import BOARDS, write_run
 
 
@@ -44,3 +47,41 @@ def test_show_of_a_folder_of_runs_says_which_there_are(tmp_path, capsys):
     (tmp_path / "r1" / "run.json").unlink()
     assert invoke(["show", str(tmp_path)]) == 0
     assert "NVIDIA A2" in capsys.readouterr().out
+
+
+def test_a_run_looks_at_the_machine_once_and_leaves_the_users_files_alone(tmp_path, monkeypatch, capsys):
+    looked = []
+
+    def describe():
+        looked.append(1)
+        return describe_machine()
+
+    monkeypatch.setattr("inferometer.execution.describe_machine", describe)
+    (tmp_path / "mine" / "logs").mkdir(parents=True)
+    (tmp_path / "mine" / "logs" / "train.log").write_text("mine")
+    words = [
+        "run",
+        "--frameworks",
+        "openvino",
+        "--python",
+        f"openvino={sys.executable}",
+        "--device",
+        "cpu",
+        "--out",
+    ]
+    assert invoke([*words, str(tmp_path / "new")]) == 2
+    assert "has no module openvino" in capsys.readouterr().err
+    assert looked == [1] and not (tmp_path / "new").exists()
+    assert invoke([*words, str(tmp_path / "mine")]) == 1
+    assert "is not empty (it holds logs)" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine").rglob("*")] == ["logs", "train.log"]
+
+
+def test_ctrl_c_before_there_is_a_run_speaks_of_none(tmp_path, monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inferometer.cli.run.execute_prepared", stopped)
+    assert invoke(["run", "--frameworks", "onnxrt", "--device", "cpu", "--out", str(tmp_path / "new")]) == 130
+    error = capsys.readouterr().err
+    assert "interrupted before anything was measured" in error and "--resume" not in error

@@ -21,7 +21,7 @@ from inferometer.ema import (
     EMA_region_define,
     EMA_region_end,
 )
-from inferometer.errors import UsageError
+from inferometer.errors import MeterError, UsageError
 
 HEADER = "thread,region_idf,file,line,function,visits,device_name,device_uid,device_type,energy,time"
 
@@ -252,3 +252,19 @@ def test_wrong_order_is_one_line(machine):
     EMA_region_end(region)
     EMA_finalize()
     assert ema._states == {}
+
+
+def test_a_file_that_cannot_be_written_loses_no_region(machine, monkeypatch):
+    EMA_init(meters=["rapl"])
+    region = EMA_region_define("kept")
+    EMA_region_begin(region)
+    EMA_region_end(region)
+    (machine / f"output.EMA.{os.getpid()}").mkdir()
+    with pytest.raises(MeterError, match=r"cannot write .*output\.EMA"):
+        EMA_finalize()
+    (machine / "elsewhere").mkdir()
+    monkeypatch.chdir(machine / "elsewhere")
+    assert EMA_finalize() == 0
+    assert b"kept" in output(machine / "elsewhere")
+    with pytest.raises(UsageError, match="call EMA_init"):
+        EMA_finalize()

@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_a_table_and_resume_finishes(tiny_model, tmp_path):
         "-m",
         "inferometer",
         "run",
-        str(tiny_model),
+        tiny_model.name,  # of the directory that it is begun in; it is resumed from another
         "--frameworks",
         "onnxrt,openvino",
         *OPTIONS,
@@ -124,6 +124,7 @@ def test_ctrl_c_leaves_a_table_and_resume_finishes(tiny_model, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=tiny_model.parent,
     )
     deadline = time.monotonic() + 120
     while not (out / "cells.jsonl").exists() or (out / "cells.jsonl").read_bytes().count(b"\n") < 3:
@@ -171,6 +172,14 @@ def test_a_given_interpreter_without_the_framework_is_one_line(tiny_model, tmp_p
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "has no module openvino" in error and "install openvino" in error
     assert not (tmp_path / "run").exists()  # nothing was measured, so the name is free again
+
+
+def test_a_model_that_cannot_be_read_leaves_the_name_of_the_run_free(tmp_path, capsys):
+    (tmp_path / "bad.onnx").write_text("no model")
+    words = ["run", str(tmp_path / "bad.onnx"), "--frameworks", "onnxrt", "--out", str(tmp_path / "run")]
+    for _ in range(2):
+        assert invoke(words) == 1
+        assert "bad.onnx" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_what_a_cell_costs_beyond_its_parts(finished):

@@ -184,6 +184,34 @@ def test_a_child_inherits_nothing_that_changes_a_framework(monkeypatch):
     assert child_environment({}, foreign=True)["LD_LIBRARY_PATH"] == "mine"
 
 
+def test_an_environment_whose_python_is_gone_is_built_anew(package, tmp_path):
+    said = []
+    built = environments.ensure(package, tmp_path / "log", said.append)
+    built.python.unlink()
+    built.python.symlink_to(tmp_path / "upgraded-away" / "python3")
+    assert not environments.is_built(package)
+    [listed] = environments.list_installed()
+    assert not listed.is_whole
+    again = environments.ensure(package, tmp_path / "log", said.append)
+    assert len(said) == 2 and environments.list_installed()[0].is_whole
+    assert subprocess.check_output([again.python, "-c", "import tiny; print(tiny.VALUE)"]) == b"1\n"
+
+
+def test_what_fetches_reaches_the_network_as_the_user_does_and_what_measures_does_not(monkeypatch):
+    from inferometer.process import child_environment
+
+    settings = {
+        "https_proxy": "http://p:1",
+        "NO_PROXY": "here",
+        "REQUESTS_CA_BUNDLE": "/ca",
+        "KERAS_HOME": "/k",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert settings.items() <= child_environment({}, fetches=True).items()
+    assert not settings.keys() & child_environment({}).keys()
+
+
 def test_importing_inferometer_is_light():
     code = "import sys, inferometer; print([m for m in ('numpy', 'click', 'rich', 'scipy', 'msgspec') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from inferometer.api import make_request
+from inferometer.api import make_request, model_request
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
 from inferometer.records import Protocol
@@ -57,8 +59,6 @@ def test_batch_sizes_that_do_not_fit(sizes, text):
 
 
 def test_a_request_survives_storage():
-    from pathlib import Path
-
     model = ModelRequest(
         "m.onnx",
         shapes={"n": 4},
@@ -81,3 +81,76 @@ def test_a_preset_yields_to_what_is_given():
     assert make_request(ModelRequest(), preset="report", batch_sizes=None, protocol={}).batch_sizes[-1] == 512
     with pytest.raises(UsageError, match="did you mean 'quick'"):
         make_request(ModelRequest(), preset="quik", batch_sizes=None, protocol={})
+
+
+def test_a_request_means_the_same_from_any_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "python").symlink_to("/usr/bin/env")
+    asked = ModelRequest(
+        model="net.onnx", weights="w.h5", images=(Path("a.jpg"), Path("/b")), inputs=Path("in.npz")
+    )
+    request = make_request(
+        asked,
+        preset="quick",
+        batch_sizes="1",
+        protocol={},
+        python={"onnxrt": Path("python")},
+        powercap="caps",
+    )
+    monkeypatch.chdir("/")
+    stored = from_builtins(to_builtins(request))
+    assert stored.model.model == str(tmp_path / "net.onnx") and stored.model.weights == str(tmp_path / "w.h5")
+    assert stored.model.images == (tmp_path / "a.jpg", Path("/b"))
+    assert stored.model.inputs == tmp_path / "in.npz"
+    assert stored.python == {"onnxrt": tmp_path / "python"}  # a venv's interpreter is a link: not followed
+    assert stored.powercap == str(tmp_path / "caps")
+
+
+def test_names_of_models_and_weights_are_no_paths():
+    request = make_request(
+        ModelRequest(model="resnet50", weights="imagenet"), preset="quick", batch_sizes=None, protocol={}
+    )
+    assert (request.model.model, request.model.weights, request.powercap) == ("resnet50", "imagenet", "")
+    assert request.model.images is None and request.model.inputs is None
+
+
+def test_numbers_of_numpy_are_stored_as_numbers():
+    import json
+
+    import numpy as np
+
+    asked = model_request(
+        "net.onnx",
+        weights="random",
+        seed=np.int64(3),
+        image=None,
+        inputs=None,
+        shapes={"n": np.int32(4)},
+        input_ranges={"x": (np.float32(0), np.float32(1))},
+        trust_model=False,
+    )
+    protocol = {"images": np.int64(64), "budget_s": np.float32(2), "seed": np.int64(3)}
+    request = make_request(asked, preset="quick", batch_sizes=2 ** np.arange(3), protocol=protocol)
+    assert request.batch_sizes == (1, 2, 4) and request.protocol.images == 64
+    assert from_builtins(json.loads(json.dumps(to_builtins(request)))) == request
+
+
+@pytest.mark.parametrize("sizes", [8, [8], (8, 8), "8", range(8, 9)])
+def test_batch_sizes_as_a_program_gives_them(sizes):
+    assert make_request(ModelRequest(), preset="quick", batch_sizes=sizes, protocol={}).batch_sizes == (8,)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "protocol", "text"),
+    [
+        ([1.0, 8.0], {}, "batch size 1.0 is no whole number"),
+        (2.5, {}, "batch size 2.5 is no whole number"),
+        ([None], {}, "batch size None"),
+        (object(), {}, "batch size <object"),
+        ("8", {"images": 64.0}, "--images 64.0 is no whole number"),
+        ("8", {"timeout_s": "soon"}, "--timeout 'soon' is no number"),
+    ],
+)
+def test_what_is_no_such_number_is_one_line(sizes, protocol, text):
+    with pytest.raises(UsageError, match=text):
+        make_request(ModelRequest(), preset="quick", batch_sizes=sizes, protocol=protocol)

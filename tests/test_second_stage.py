@@ -71,6 +71,22 @@ def test_a_noisy_run_goes_on_once(request_, noisy, tmp_path):
     assert not (stored.path / "compile-cache").exists()
 
 
+def test_code_that_a_killed_process_had_compiled_is_not_found_by_the_next(request_, tmp_path, monkeypatch):
+    monkeypatch.setattr("inferometer.execution.second_stage", lambda *asked: None)
+    first = execute(request_, tmp_path / "run", SilentObserver())
+    left = first.path / "compile-cache" / "onnxrt-cpu" / "code.so"
+    left.parent.mkdir(parents=True)
+    left.write_text("")
+
+    class Looking(SilentObserver):
+        def started(self, cells, nominal_s):
+            found.append(left.exists())
+
+    found = []
+    resume(first.path, Looking())
+    assert found == [False]
+
+
 def test_a_kill_between_the_stages_loses_neither(request_, noisy, tmp_path, monkeypatch):
     with monkeypatch.context() as quiet:
         quiet.setattr("inferometer.execution.second_stage", lambda *asked: None)

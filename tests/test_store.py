@@ -108,8 +108,25 @@ def test_a_run_without_records_can_be_withdrawn_and_leaves_what_is_not_its_own(t
     (tmp_path / "run" / "mine.txt").write_text("kept")
     writer.withdraw()
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
-    writer = RunWriter.create(tmp_path / "run", RunInfo())
+    writer = RunWriter.create(tmp_path / "other", RunInfo())
     record = Record(CELL, 0, "ok")
     writer.append(record)
     writer.withdraw()
-    assert read_run(tmp_path / "run").records == (record,)
+    assert read_run(tmp_path / "other").records == (record,)
+
+
+def test_a_folder_with_other_files_in_it_is_no_place_for_a_run(tmp_path):
+    project = tmp_path / "project"
+    (project / "logs").mkdir(parents=True)
+    (project / "logs" / "train.log").write_text("mine")
+    with pytest.raises(StoreError, match=r"is not empty \(it holds logs\).*another --out"):
+        RunWriter.create(project, RunInfo())
+    assert (project / "logs" / "train.log").read_text() == "mine"
+    with pytest.raises(StoreError, match="cannot write"):
+        RunWriter.create(project / "logs" / "train.log", RunInfo())
+
+
+def test_an_empty_folder_of_the_user_outlives_a_withdrawn_run(tmp_path):
+    (tmp_path / "mine").mkdir()
+    RunWriter.create(tmp_path / "mine", RunInfo()).withdraw()
+    assert list((tmp_path / "mine").iterdir()) == []

@@ -16,7 +16,7 @@ from inferometer.execution import execute
 from inferometer.models.contract import ModelRequest
 from inferometer.observer import Observer, SilentObserver
 from inferometer.presets import PRESETS
-from inferometer.request import RunRequest, parse_batch_sizes
+from inferometer.request import RunRequest, batch_sizes_of, real, whole
 from inferometer.store import RUN_FILE, StoredRun, read_run
 
 if TYPE_CHECKING:
@@ -58,20 +58,20 @@ class Result:
     def plot(self, name: str, *, machine: str | None = None, **which: str) -> Figure: ...
 
     @overload
-    def plot(self, name: None = None, **which: str) -> Gallery: ...
+    def plot(self, name: None = None, *, machine: str | None = None, **which: str) -> Gallery: ...
 
     def plot(self, name: str | None = None, *, machine: str | None = None, **which: str) -> Figure | Gallery:
         """Return the plotly figure called ``name``, or all of them by name, which a notebook shows one below the other.
 
         Names: power-throughput, throughput-by-batch, throughput, latency, power, energy, energy_time, memory,
-        prepare_time, images_per_joule-by-batch, images_per_watt-by-batch, latency-distribution. ``model`` and ``mode``
-        choose where there are several; UsageError for a name that is not among these.
+        prepare_time, images_per_joule-by-batch, images_per_watt-by-batch, latency-distribution. ``machine``,
+        ``model`` and ``mode`` choose where there are several; UsageError for a name that is not among these.
         """
         from inferometer.report.figures import figure
         from inferometer.report.gallery import Gallery
 
         if name is None:
-            return Gallery(self.results, **which)
+            return Gallery(self.results, machine=machine, **which)
         return figure(self.results, name, machine=machine, **which)
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ def run(
     model: str | Path = "mobilenet_v3_large",
     *,
     frameworks: str | Iterable[str] = "all",
-    batch_sizes: str | Iterable[int] | None = None,
+    batch_sizes: str | int | Iterable[int] | None = None,
     precisions: Iterable[str] = ("fp32",),
     modes: Iterable[str] = ("host",),
     device: str | Iterable[str] = "auto",
@@ -190,11 +190,14 @@ def model_request(
     return ModelRequest(
         model=str(model),
         weights=str(weights),
-        seed=seed or 0,
+        seed=whole("--seed", seed or 0),
         images=_paths(image),
         inputs=Path(inputs) if inputs else None,
-        shapes=dict(shapes or {}),
-        input_ranges=dict(input_ranges or {}),
+        shapes={name: whole(f"shape {name}", size) for name, size in (shapes or {}).items()},
+        input_ranges={
+            name: (real(f"range of {name}", low), real(f"range of {name}", high))
+            for name, (low, high) in (input_ranges or {}).items()
+        },
         trust_model=trust_model,
     )
 
@@ -203,7 +206,7 @@ def make_request(
     model: ModelRequest,
     *,
     preset: str,
-    batch_sizes: str | Iterable[int] | None,
+    batch_sizes: str | int | Iterable[int] | None,
     protocol: Mapping[str, Any],
     **fields: Any,
 ) -> RunRequest:
@@ -214,22 +217,22 @@ def make_request(
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     chosen = PRESETS[preset]
-    given = {name: value for name, value in protocol.items() if value is not None}
+    given = {
+        name: (real if name.endswith("_s") else whole)(f"--{name.removesuffix('_s')}", value)
+        for name, value in protocol.items()
+        if value is not None
+    }
     if "rounds" in given:
         given.setdefault("most_rounds", 0)  # a number that is asked for stays
     numbers = msgspec.structs.replace(chosen.protocol, **given)
     if batch_sizes is None:
         sizes = tuple(size for size in chosen.batch_sizes if size <= numbers.images)
     else:
-        sizes = (
-            parse_batch_sizes(batch_sizes)
-            if isinstance(batch_sizes, str)
-            else tuple(sorted(set(batch_sizes)))
-        )
+        sizes = batch_sizes_of(batch_sizes)
     named = {name: _names(fields[name]) for name in _LISTS if name in fields}
     request = RunRequest(model=model, batch_sizes=sizes, protocol=numbers, **(fields | named))
     request.check()
-    return request
+    return request.located()
 
 
 def default_out(request: RunRequest) -> Path:

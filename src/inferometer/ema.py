@@ -94,18 +94,21 @@ def EMA_region_end(region: EMA_Region) -> int:
 
 
 def EMA_finalize(legacy: bool | None = None) -> int:
-    """Write the output file and let go of the meters; returns 0. MeterError if the file cannot be written."""
+    """Write the output file and let go of the meters; returns 0.
+
+    MeterError if the file cannot be written: nothing is lost then, and it may be called again from another folder.
+    """
     state = _state()
-    with _lock:
-        del _states[os.getpid()]
     legacy = state.legacy if legacy is None else legacy
     path = Path(f"{os.getpid()}.csv" if legacy else f"output.EMA.{os.getpid()}")
     text = _table(state, legacy)
-    state.profile.close()
     try:
         path.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise MeterError(f"cannot write {path.absolute()}: {error.strerror}") from error
+    with _lock:
+        _states.pop(os.getpid(), None)
+    state.profile.close()
     return 0
 
 

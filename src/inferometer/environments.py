@@ -63,8 +63,8 @@ def locate(wanted: Requirements) -> Path:
 
 
 def is_built(wanted: Requirements) -> bool:
-    """Return whether the environment is there, whole."""
-    return (locate(wanted) / _FACTS).exists()
+    """Return whether the environment is there, whole; its interpreter is a link into a Python that may be gone."""
+    return (locate(wanted) / _FACTS).exists() and _python(locate(wanted)).exists()
 
 
 def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
@@ -79,7 +79,11 @@ def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
 
 def _built(name: str, folder: Path) -> Environment:
     facts = json.loads((folder / _FACTS).read_text())
-    return Environment(name, folder / "bin" / "python", pins="\n".join(facts["requirements"]), facts=facts)
+    return Environment(name, _python(folder), pins="\n".join(facts["requirements"]), facts=facts)
+
+
+def _python(folder: Path) -> Path:
+    return folder / "bin" / "python"
 
 
 def _build(wanted: Requirements, folder: Path, log: Path) -> None:
@@ -106,7 +110,7 @@ def _build(wanted: Requirements, folder: Path, log: Path) -> None:
 
 def _install(wanted: Requirements, folder: Path, log: Path) -> str:
     """Install the pins; return which build of torch was taken, where the requirements care."""
-    command = ["pip", "install", "--python", str(folder / "bin" / "python"), *wanted.lines]
+    command = ["pip", "install", "--python", str(_python(folder)), *wanted.lines]
     if wanted.torch_backend:
         try:
             _uv([*command, "--torch-backend", wanted.torch_backend], wanted, log, UV_HTTP_RETRIES="0")
@@ -170,18 +174,25 @@ def _cause(wanted: Requirements, text: str, log: Path) -> str:
 
 @dataclass(frozen=True)
 class InstalledEnvironment:
-    """One folder of the environments' cache."""
+    """One folder of the environments' cache; ``is_whole`` is False where the Python that it was made of is gone."""
 
     name: str
     folder: Path
     size_bytes: int
     requirements: tuple[str, ...]
+    is_whole: bool
 
 
 def list_installed() -> list[InstalledEnvironment]:
     """Return every built environment, by name."""
     return [
-        InstalledEnvironment(facts.parent.name, facts.parent, _size(facts.parent), _pins_of(facts))
+        InstalledEnvironment(
+            facts.parent.name,
+            facts.parent,
+            _size(facts.parent),
+            _pins_of(facts),
+            _python(facts.parent).exists(),
+        )
         for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
     ]
 

@@ -14,7 +14,7 @@ from inferometer.cache import cache_folder
 from inferometer.energy import Session, open_session
 from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.selection import Selection
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
 from inferometer.lanes import Lanes, devices_at_once
@@ -29,7 +29,7 @@ from inferometer.records import Cell, Machine, RunInfo
 from inferometer.request import RunRequest, from_builtins
 from inferometer.resolution import SecondStage, second_stage
 from inferometer.runfacts import as_begun, complete_facts, planned_facts
-from inferometer.runner import Launch, Runner
+from inferometer.runner import COMPILE_FOLDER, Launch, Runner
 from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
@@ -70,7 +70,11 @@ def prepare_run(request: RunRequest) -> Preparation:
 
 def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
     """Measure what ``request`` asks for into the new directory ``out`` and return it as stored."""
-    preparation = prepare_run(request)
+    return execute_prepared(prepare_run(request), out, observer)
+
+
+def execute_prepared(preparation: Preparation, out: Path, observer: Observer) -> StoredRun:
+    """Measure as `execute` does what was prepared already."""
     if not preparation.plan.cells:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
         raise UsageError(f"nothing can be measured: {reasons}")
@@ -78,8 +82,9 @@ def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
     try:
         with alone_in(out):
             return _measure(preparation, writer, observer)
-    except UsageError:  # found late, such as an interpreter without the framework: nothing was measured
-        writer.withdraw()
+    except InferometerError as error:  # found late, such as an interpreter without the framework
+        if str(out / "logs") not in str(error):  # a log that the error names stays
+            writer.withdraw()
         raise
 
 
@@ -99,6 +104,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
             "go on with that version, or start a new run"
         )
     with alone_in(path):
+        _forget_compiled(path)  # left by a killed process; what it finds there no record would say
         return _measure(preparation, RunWriter(path), observer, stored.info)
 
 
@@ -136,8 +142,13 @@ def _measure(
             session = _open_meters(preparation)
             stored = _measure_rounds(runner, info, session, preparation)
     finally:
-        shutil.rmtree(writer.path / "compile-cache", ignore_errors=True)
+        _forget_compiled(writer.path)
     return stored
+
+
+def _forget_compiled(path: Path) -> None:
+    """Remove the code that workers compiled: it is warm within one process's rounds only (`CompileCache`)."""
+    shutil.rmtree(path / COMPILE_FOLDER, ignore_errors=True)
 
 
 def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation: Preparation) -> StoredRun:

@@ -12,8 +12,13 @@ from inferometer.runner import Launch
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def launch_worker(environment: Environment, gpu: Gpu | None, threads: int) -> Launch:
-    """Return the launch of a worker that sees one GPU (or none) and uses ``threads`` CPU threads."""
+def launch_worker(
+    environment: Environment, gpu: Gpu | None, threads: int, *, fetches: bool = False
+) -> Launch:
+    """Return the launch of a worker that sees one GPU (or none) and uses ``threads`` CPU threads.
+
+    ``fetches``: it may download, so it gets the user's proxies and certificates.
+    """
     variables = {name: str(threads) for name in _THREAD_VARIABLES}
     variables["CUDA_VISIBLE_DEVICES"] = gpu.uuid if gpu else ""
     if not environment.given:
@@ -21,4 +26,4 @@ def launch_worker(environment: Environment, gpu: Gpu | None, threads: int) -> La
         variables["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         if gpu and environment.library_paths():
             variables["LD_LIBRARY_PATH"] = os.pathsep.join(environment.library_paths())
-    return Launch(environment.python, child_environment(variables, foreign=environment.given))
+    return Launch(environment.python, child_environment(variables, environment.given, fetches))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,16 @@ from inferometer.summary import METRICS, CellSummary, Estimate, Results
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title, its text for a ranked cell, and whether a narrow screen can do without."""
+    """One column: its title, its text for a ranked cell, and how soon a narrow screen does without (0: never)."""
 
     title: str
     text: Callable[[CellSummary], str]
-    optional: bool = False
+    spare: int = 0
+
+
+def _error(summary: CellSummary) -> str:
+    parity = summary.parity
+    return f"{parity.max_rel:.0e}" if parity and parity.max_rel is not None else ""
 
 
 COLUMNS = (
@@ -28,13 +34,13 @@ COLUMNS = (
     Column("framework", lambda s: _name(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
     Column("images/s", lambda s: _number(s.throughput)),
     Column("±95 %", lambda s: _half_width(s.throughput)),
-    Column("p50 ms", lambda s: _number(s.p50, 1e3)),
-    Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3)),
-    Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else ""),
-    Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", optional=True),
-    Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason)),
-    Column("error", lambda s: f"{s.parity.max_rel:.0e}" if s.parity and s.parity.max_rel is not None else ""),
-    Column("rounds", lambda s: str(s.rounds), optional=True),
+    Column("p50 ms", lambda s: _number(s.p50, 1e3), spare=2),
+    Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3), spare=3),
+    Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else "", spare=4),
+    Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", spare=6),
+    Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason), spare=1),
+    Column("error", _error, spare=5),
+    Column("rounds", lambda s: str(s.rounds), spare=7),
 )
 
 
@@ -70,13 +76,14 @@ def _mark(summary: CellSummary) -> str:
     return "best" if summary.best else "tie" if summary.tie else ""
 
 
-def columns(results: Results, narrow: bool = False) -> list[Column]:
-    """Return the columns worth showing: energy if any was metered, devices if several, fewer on a narrow screen."""
+def columns(results: Results) -> list[Column]:
+    """Return the columns worth showing: those with any text, energy if any was metered, devices if several."""
+    ranked = [summary for summary in results.summaries if summary.ranked]
     worth = {
         "J/image": any(summary.energy_image for summary in results.summaries),
-        "device": len({summary.cell.device for summary in results.summaries if summary.ranked}) > 1,
+        "device": len({summary.cell.device for summary in ranked}) > 1,
     }
-    return [c for c in COLUMNS if not (narrow and c.optional) and worth.get(c.title, True)]
+    return [c for c in COLUMNS if worth.get(c.title, True) and any(c.text(summary) for summary in ranked)]
 
 
 def _number(estimate: Estimate | None, scale: float = 1.0) -> str:
@@ -152,6 +159,17 @@ def _cells(found: Iterable[tuple[str, int]]) -> str:
     return "; ".join(f"{name} at {', '.join(map(str, sorted(which)))}" for name, which in sizes.items())
 
 
+def unfinished(results: Results) -> list[str]:
+    """Return a line for each run that lacks planned measurements: how many, and how to go on."""
+    lines = []
+    for run in results.runs:
+        if run.missing:
+            share = f"{len(run.missing):,} of {len(run.planned):,} planned measurements (a cell in one round) are missing"
+            remedy = f": inferometer run --resume {shlex.quote(str(run.path))}" if run.info.request else ""
+            lines.append(f"incomplete: {share}{remedy}")
+    return lines
+
+
 def skipped(results: Results) -> list[str]:
     """Return a line for each reason why cells were not run, with the frameworks it holds for."""
     pairs = ((s.cause, _name(s)) for s in results.summaries if s.status == "skipped")
@@ -224,7 +242,7 @@ def to_html(results: Results) -> str:
     head = "".join(f"<th>{html.escape(column.title)}</th>" for column in shown)
     everything = rows(results)
     body = "".join(_html_row(row, shown) for row in everything if row.summary.ranked)
-    lines = (*failures(results), *skipped(results), *notes(results))
+    lines = (*unfinished(results), *failures(results), *skipped(results), *notes(results))
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{items}</ul>"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from inferometer.errors import StoreError
 from inferometer.records import RunInfo
-from inferometer.store import RUN_FILE
+from inferometer.store import RUN_FILE, check_free
 
 
 def places(infos: Sequence[RunInfo], out: Path) -> list[Path]:
-    """Return a free directory for every run; StoreError if one holds a run already."""
+    """Return a free directory for every run; StoreError if one holds a run, or anything else, already."""
     if len(infos) == 1:
         paths = [out]
     else:
@@ -23,6 +23,7 @@ def places(infos: Sequence[RunInfo], out: Path) -> list[Path]:
     for path in paths:
         if (path / RUN_FILE).exists():
             raise StoreError(f"{path} already holds a run; give another --out")
+        check_free(path)
     return paths
 
 

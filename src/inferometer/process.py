@@ -30,11 +30,24 @@ _INHERITED_PREFIXES = ("LC_", "INFEROMETER_")
 # An interpreter that the user names (--python) belongs to the user's set-up: its search paths come along.
 _FOREIGN = ("LD_LIBRARY_PATH", "PYTHONPATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV")
 
+# What fetches weights (and measures nothing) needs to reach the network as the user does, and to find what is fetched.
+_NETWORK = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR", "KERAS_HOME")
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")  # in either case
 
-def child_environment(extra: Mapping[str, str], foreign: bool = False) -> dict[str, str]:
-    """Return the whole environment of a child: a whitelist of ours plus ``extra``."""
-    names = _INHERITED + (_FOREIGN if foreign else ())
-    kept = {k: v for k, v in os.environ.items() if k in names or k.startswith(_INHERITED_PREFIXES)}
+
+def child_environment(
+    extra: Mapping[str, str], foreign: bool = False, fetches: bool = False
+) -> dict[str, str]:
+    """Return the whole environment of a child: a whitelist of ours plus ``extra``.
+
+    ``foreign``: its interpreter is the user's own; ``fetches``: it may download.
+    """
+    names = _INHERITED + (_FOREIGN if foreign else ()) + (_NETWORK if fetches else ())
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k in names or k.startswith(_INHERITED_PREFIXES) or (fetches and k.lower() in _PROXIES)
+    }
     return {
         **kept,
         "PYTHONNOUSERSITE": "1",

@@ -81,11 +81,13 @@ class Provision:
 
     def _call(self, environment: Environment, module: str, request: dict[str, Any]) -> dict[str, Any]:
         log = self._logs / f"{module.rpartition('.')[2]}.log"
-        launch = launch_worker(environment, gpu=None, threads=self._request.protocol.threads)
+        launch = launch_worker(environment, gpu=None, threads=self._request.protocol.threads, fetches=True)
         try:
             child = Child(launch.python, launch.environment, log)
         except OSError as error:
-            raise ModelError(f"cannot start {launch.python}: {error.strerror}") from error
+            raise ModelError(
+                f"cannot start {launch.python}: {error.strerror}; {_remedy(environment)}"
+            ) from error
         with child:
             child.send({"op": "call", "module": module, "request": request})
             try:
@@ -98,6 +100,12 @@ class Provision:
 
     def _log(self, name: str) -> Path:
         return self._logs / f"environment-{name}.log"
+
+
+def _remedy(environment: Environment) -> str:
+    if environment.given:
+        return "give another --python, or leave it out"
+    return f"rebuild it: inferometer env remove {environment.python.parent.parent.name}, then run again"
 
 
 def _value(answer: dict[str, Any] | None, module: str, environment: Environment, log: Path) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex, cast
 
 import msgspec
 
@@ -70,6 +71,15 @@ class RunRequest(msgspec.Struct, frozen=True):
                     f"raise --images to {size} or leave the batch size out"
                 )
 
+    def located(self) -> RunRequest:
+        """Return the request with absolute paths, so that it means the same from any directory (`run --resume`).
+
+        Links are kept: the interpreter of a virtual environment is known by the link's place.
+        """
+        python = {name: path.absolute() for name, path in self.python.items()}
+        powercap = str(Path(self.powercap).absolute()) if self.powercap else ""
+        return msgspec.structs.replace(self, model=self.model.located(), python=python, powercap=powercap)
+
 
 def check_meters(terms: Iterable[str]) -> None:
     """Raise UsageError for terms that name no meter, before anything is built or measured."""
@@ -83,6 +93,33 @@ def check_meters(terms: Iterable[str]) -> None:
 def _at_least(option: str, value: int, least: int) -> None:
     if value < least:
         raise UsageError(f"{option} {value} is too small: give at least {least}")
+
+
+def whole(option: str, value: SupportsIndex) -> int:
+    """Return a whole number of any kind (numpy's too) as Python's; UsageError for anything else."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UsageError(f"{option} {value!r} is no whole number") from None
+
+
+def real(option: str, value: SupportsFloat) -> float:
+    """Return a number of any kind (numpy's too) as Python's; UsageError for anything else."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{option} {value!r} is no number") from None
+
+
+def batch_sizes_of(given: str | SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """Return ascending sizes from text (`parse_batch_sizes`), one number or several; UsageError for anything else."""
+    if isinstance(given, str):
+        return parse_batch_sizes(given)
+    try:
+        sizes = list(cast("Iterable[SupportsIndex]", given))
+    except TypeError:  # one number; numpy's arrays of no dimension cannot be iterated over either
+        sizes = [cast("SupportsIndex", given)]
+    return tuple(sorted({whole("batch size", size) for size in sizes}))
 
 
 def parse_batch_sizes(text: str) -> tuple[int, ...]:

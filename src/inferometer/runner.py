@@ -29,6 +29,8 @@ from inferometer.store import RunWriter
 from inferometer.timeleft import nominal_s
 from inferometer.watch import CellWatch, MeterNeeds
 
+COMPILE_FOLDER = "compile-cache"
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -98,7 +100,7 @@ class Runner:
         name = f"{cell.framework}-{cell.device}".replace(
             ":", "_"
         )  # code of one device says nothing of another
-        return self.writer.path / "compile-cache" / name
+        return self.writer.path / COMPILE_FOLDER / name
 
     def open_message(self, cell: Cell) -> dict[str, Any]:
         """Return the request that makes a worker load what a cell needs."""

@@ -67,21 +67,22 @@ class StoredRun:
 class RunWriter:
     """Appends ended cells to a run directory; every append survives a kill -9 that follows it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, made_folder: bool = False) -> None:
         self.path = path
+        self._made_folder = made_folder
         self._cells = path / CELLS_FILE
         self._lock = threading.Lock()  # a record half written by one thread looks torn to another
 
     @classmethod
     def create(cls, path: Path, info: RunInfo) -> RunWriter:
-        """Make a new run directory holding ``info``; StoreError if it exists with a run in it or cannot be written."""
-        if (path / RUN_FILE).exists():
-            raise StoreError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
+        """Make a new run directory holding ``info``; StoreError if ``path`` holds anything or cannot be written."""
+        check_free(path)
+        made_folder = not path.exists()
         try:
-            (path / "logs").mkdir(parents=True, exist_ok=True)
+            (path / "logs").mkdir(parents=True)
         except OSError as error:
             raise _cannot_write(path, error) from error
-        writer = cls(path)
+        writer = cls(path, made_folder=made_folder)
         writer.write_info(info)
         writer._append(b"")
         return writer
@@ -106,14 +107,15 @@ class RunWriter:
             self._append(data)
 
     def withdraw(self) -> None:
-        """Remove a run directory that holds no record, so that its name is free again."""
+        """Remove a run directory that `create` made and that holds no record, so that its name is free again."""
         if self._cells.stat().st_size:
             return
         for name in (RUN_FILE, CELLS_FILE, LOCK_FILE):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "logs", ignore_errors=True)
-        with contextlib.suppress(OSError):  # it holds files that are not ours
-            self.path.rmdir()
+        if self._made_folder:
+            with contextlib.suppress(OSError):  # it holds files that are not ours
+                self.path.rmdir()
 
     def _append(self, data: bytes) -> None:
         try:
@@ -126,6 +128,25 @@ class RunWriter:
                 os.close(descriptor)
         except OSError as error:
             raise _cannot_write(self._cells, error) from error
+
+
+def check_free(path: Path) -> None:
+    """Raise StoreError unless ``path`` may become a run directory: it does not exist, or is an empty folder.
+
+    A folder with other files in it is refused, since a run writes, and clears away, logs and compiled code in its own.
+    """
+    try:
+        if (path / RUN_FILE).exists():
+            raise StoreError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
+        found = sorted(entry.name for entry in path.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if found:
+        raise StoreError(
+            f"{path} is not empty (it holds {found[0]}); a run needs a folder of its own: give another --out"
+        )
 
 
 @contextlib.contextmanager

@@ -161,3 +161,36 @@ def test_interrupting_ends_the_command_and_still_reports(tree, tmp_path):
     _, err = child.communicate(timeout=20)
     assert child.returncode in (130, 1)
     assert "time    " in err
+
+
+@pytest.mark.parametrize(
+    ("whole", "told"), [(0, "after 0 of 4 runs: nothing to tell"), (1, "after 1 of 4 runs")]
+)
+def test_ctrl_c_ends_the_repetitions_and_the_cut_run_is_in_no_mean(whole, told, tree, tmp_path):
+    marks = tmp_path / "marks"
+    script = f"echo x >> {marks}; [ $(wc -l < {marks}) -le {whole} ] || exec sleep 60"
+    python_m = [sys.executable, "-m", "inferometer", "measure"]
+    options = ["--powercap", tree, "--meter", "rapl"]
+    process = subprocess.Popen(
+        [*python_m, *options, "--repeat", "4", "--csv", str(tmp_path / "rows.csv"), "--", "sh", "-c", script],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (marks.exists() and marks.read_text().count("x") > whole):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the command too
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and told in error and "Traceback" not in error
+    assert marks.read_text().count("x") == whole + 1
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 1 + whole
+
+
+def test_a_command_that_answers_ctrl_c_with_success_is_the_last(tmp_path):
+    from inferometer.energy.measure import measure
+
+    command = [sys.executable, "-c", "import os, signal; os.kill(os.getppid(), signal.SIGINT)"]
+    runs = measure(command, repeat=3)
+    assert (len(runs.runs), runs.status) == (1, 130)

@@ -1,5 +1,7 @@
 """Regions of anyone's code over a simulated device: nesting, overlap, threads, repetition, no meter."""
 
+import asyncio
+import inspect
 import threading
 
 import pandas
@@ -210,3 +212,36 @@ def energy_error():
     from inferometer.errors import UsageError
 
     return UsageError
+
+
+def test_a_coroutine_is_measured_until_it_returns(bench):
+    @bench.profile.region("load")
+    async def load(seconds):
+        bench.pass_time(seconds)
+        await asyncio.sleep(0)
+        bench.pass_time(seconds)
+        return seconds
+
+    async def both():
+        return await asyncio.gather(load(1), load(2))
+
+    assert asyncio.run(both()) == [1, 2] and inspect.iscoroutinefunction(load)
+    [found] = bench.profile.results()
+    assert found.visits == 2
+    assert found.seconds == pytest.approx(
+        9, abs=0.1
+    )  # 1 2 1 2: the first ends after 4 s, the second lasts 5 s
+
+
+def test_a_generator_cannot_be_decorated(bench):
+    region = bench.profile.region("rows")
+
+    def rows():
+        yield 1
+
+    async def later():
+        yield 1
+
+    for function in (rows, later):
+        with pytest.raises(UsageError, match=r"cannot decorate the generator .*with region"):
+            region(function)

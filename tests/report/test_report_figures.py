@@ -51,3 +51,14 @@ def test_unknown_figure_and_machine_are_one_line(results):
 
 def test_names_cannot_be_markup_or_templates():
     assert text("<b>&%{x}") == "&lt;b&gt;&amp;%&#8203;{x}"
+
+
+def test_all_figures_of_one_machine_are_of_that_one(results):
+    from inferometer.report.gallery import Gallery
+
+    whole, chosen = Gallery(results), Gallery(results, machine="NVIDIA A2")
+    name = "power-throughput"
+    assert len(chosen[name].data) < len(whole[name].data)
+    assert len(chosen[name].data) == len(figures.figure(results, name, machine="NVIDIA A2").data)
+    with pytest.raises(UsageError, match="unknown machine 'bogus'"):
+        Gallery(results, machine="bogus")

@@ -1,12 +1,13 @@
 import openpyxl
 import pytest
 
+from inferometer.cli import invoke
 from inferometer.errors import StoreError
 from inferometer.records import Gpu, Machine, Record
 from inferometer.report.markdown import render_markdown, write_markdown
 from inferometer.report.xlsx import write_workbook
 from inferometer.summary import summarise
-from simulated_runs import cell, record, run
+from simulated_runs import BOARDS, cell, record, run, write_run
 
 
 def sample():
@@ -49,3 +50,19 @@ def test_markdown_report_has_its_parts_escaped(tmp_path):
     assert (tmp_path / "r.md").read_text().startswith("## t")
     with pytest.raises(StoreError):
         write_markdown(sample(), tmp_path / "no" / "r.md", title="t")
+
+
+def test_the_reference_is_the_one_that_was_asked_for(tmp_path):
+    assert "beats A2" in render_markdown(sample(), title="t", reference="A2")
+    assert "beats H100" in render_markdown(sample(), title="t", reference="H100")
+    write_workbook(sample(), tmp_path / "x.xlsx", reference="H100")
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["throughput"]
+    assert any("beats H100" in str(c.value) for row in sheet.iter_rows() for c in row)
+
+
+@pytest.mark.parametrize("option", ["--md", "--xlsx", "--static", "--out"])
+def test_a_report_refuses_an_unknown_reference_in_every_form(option, tmp_path, capsys):
+    write_run(tmp_path / "run", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    target = tmp_path / "written"
+    assert invoke(["report", str(tmp_path / "run"), option, str(target), "--reference", "bogus"]) == 2
+    assert "unknown machine 'bogus'" in capsys.readouterr().err and not target.exists()

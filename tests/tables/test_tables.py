@@ -171,15 +171,23 @@ def test_command_prints_every_format(tmp_path, format_):
     result = CliRunner().invoke(
         table_command, ["images-per-watt", str(tmp_path), "--format", format_], standalone_mode=False
     )
-    assert result.exception is None
+    assert result.exception is None and result.return_value == 1
+    assert "no value: not metered" in result.output
     if format_ in ("csv", "json"):
         assert "onnxrt" in result.output
     else:
-        assert (
-            result.return_value == 1
-            and result.output.count("\n") == 1
-            and "no value: not metered" in result.output
-        )
+        assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("format_", ["text", "csv", "json"])
+def test_an_unknown_reference_is_refused_in_every_format(tmp_path, format_):
+    stored = run([record(cell())])
+    writer = RunWriter.create(tmp_path / "one", stored.info)
+    for item in stored.records:
+        writer.append(item)
+    words = ["throughput", str(tmp_path), "--format", format_, "--reference", "bogus"]
+    result = CliRunner().invoke(table_command, words, standalone_mode=False)
+    assert isinstance(result.exception, UsageError) and "unknown machine 'bogus'" in str(result.exception)
 
 
 @pytest.mark.parametrize("format_", ["text", "md", "html", "latex"])

@@ -5,14 +5,20 @@ Commands live in modules of their own and are imported when called, so that `inf
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
 import sys
 from typing import Any
 
 import click
 
 from inferometer import __version__
+from inferometer.cli.output import forget_output, write_plainly_where_needed
 from inferometer.errors import InferometerError, unknown
+
+_PROGRAM = "inferometer"
 
 # command: (module below inferometer.cli, one line of help). The function in the module has the command's name,
 # with "_command" appended.
@@ -57,7 +63,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="inferometer")
+@click.version_option(__version__, prog_name=_PROGRAM)
 def cli() -> None:
     """Which inference framework, precision and batch size to deploy: fastest, or least energy per inference."""
 
@@ -69,23 +75,51 @@ def main(arguments: list[str] | None = None) -> None:
 
 def invoke(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr, never a traceback."""
+    write_plainly_where_needed()
     try:
-        result = cli.main(arguments, prog_name="inferometer", standalone_mode=False)
+        result = _call(arguments)
+        sys.stdout.flush()  # a full disk is found now, not when the interpreter ends
         return result if isinstance(result, int) else 0
-    except InferometerError as error:
-        return _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:  # a command of commands, without one
         click.echo(error.format_message(), err=True)
         return error.exit_code
-    except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+    except (InferometerError, click.ClickException) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        return _fail(text, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        click.echo(err=True)  # ends the terminal's line with its ^C
         return _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output (head, less) has gone
-        sys.stderr.close()
+    except BrokenPipeError:  # what read our output (head, less) has seen enough of it
+        forget_output()
         return 0
+    except OSError as error:
+        return _fail(_told(error), 1)
+
+
+def _call(arguments: list[str] | None) -> object:
+    """Return what the command returns. Click's own `main` would end the process where a pipe is broken."""
+    if f"_{_PROGRAM}_COMPLETE".upper() in os.environ:
+        cli.main(prog_name=_PROGRAM)  # answers the shell and exits
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        with cli.make_context(_PROGRAM, given) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as done:  # --help, --version
+        return done.exit_code
+
+
+def _told(error: OSError) -> str:
+    try:
+        sys.stdout.flush()
+    except OSError:  # it is the output that failed
+        forget_output()
+    where = error.filename or (
+        "cannot write" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "cannot go on"
+    )
+    return f"{where}: {error.strerror or error}"
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"inferometer: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(OSError):  # nobody is left to tell
+        click.echo(f"inferometer: {' '.join(message.split())}", err=True)
     return code

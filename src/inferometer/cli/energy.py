@@ -143,6 +143,14 @@ def _stop_on_signals(seconds: float | None) -> threading.Event:
 
 
 def _check_writable(path: str | None) -> None:
-    """Refuse now what would fail after the measurement."""
-    if path is not None and not os.access(Path(path).resolve().parent, os.W_OK):
-        raise UsageError(f"cannot write {path}: no such folder, or no permission")
+    """Refuse now what would fail after the measurement; a file that is there keeps its content until then."""
+    if path is None:
+        return
+    file = Path(path)
+    is_new = not os.path.lexists(file)
+    try:
+        file.open("ab").close()
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; give another file") from error

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import msgspec
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from inferometer import environments, requirements, units
+from inferometer.cli.given import console
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice
 from inferometer.gpus import find_gpus, visible_gpus
@@ -27,8 +27,7 @@ from inferometer.request import ACCELERATORS
 @click.option("--variants", is_flag=True, help="List each framework's named configurations instead.")
 def frameworks_command(variants: bool) -> None:
     """List every framework known, and whether it can run here."""
-    console = Console()
-    console.print(_variants_table() if variants else _frameworks_table())
+    console().print(_variants_table() if variants else _frameworks_table())
 
 
 def _frameworks_table() -> Table:
@@ -84,8 +83,9 @@ def env_list() -> None:
     for title in ("environment", "size", "pins"):
         table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
     for item in environments.list_installed():
-        table.add_row(item.name, units.size(item.size_bytes), ", ".join(item.requirements))
-    Console().print(table)
+        broken = "" if item.is_whole else "its Python is gone, to be rebuilt when used: "
+        table.add_row(item.name, units.size(item.size_bytes), broken + ", ".join(item.requirements))
+    console().print(table)
     click.echo(f"in {environments.environments_folder()}")
 
 

@@ -16,13 +16,24 @@ RUNS = click.argument("runs", nargs=-1, required=True, type=click.Path(path_type
 
 def results_of(runs: tuple[Path, ...]) -> Results:
     """Return the given run directories, or those in the given folders, summarised together."""
-    return summarise(read_runs(runs))
+    return summarise(read_runs(runs, notice=notice))
+
+
+def notice(text: str) -> None:
+    """Print a line that is no part of the result."""
+    click.echo(f"inferometer: {text}", err=True)
 
 
 def console() -> Console:
     """Return a console that wraps for a terminal only: what reads a pipe wants whole lines."""
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=400)
+    screen = _Screen()
+    return screen if screen.is_terminal else _Screen(width=400)
+
+
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the error through: rich would end the process with status 1, `inferometer.cli.invoke` knows better."""
+        raise BrokenPipeError
 
 
 def share(text: str, option: str, *, whole: bool = False) -> float:

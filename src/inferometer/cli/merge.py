@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from inferometer.cli.given import RUNS
+from inferometer.cli.given import RUNS, notice
 from inferometer.runs import read_runs
 from inferometer.units import counted
 
@@ -23,7 +23,7 @@ def merge_command(*, runs: tuple[Path, ...], out: Path) -> int:
     """Pool runs of the same hardware and model into one run directory; their rounds count on."""
     from inferometer.merge import merge, write
 
-    for path, info, count in write(merge(read_runs(runs)), out):
+    for path, info, count in write(merge(read_runs(runs, notice=notice)), out):
         click.echo(
             f"{path}: {counted(info.protocol.rounds, 'round')}, {counted(len(info.cells), 'cell')}, {counted(count, 'record')}"
         )

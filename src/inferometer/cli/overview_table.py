@@ -7,29 +7,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
+from inferometer.cli.given import console
+from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped, unfinished
 from inferometer.records import RunInfo
 from inferometer.summary import Results
-from inferometer.units import counted
+from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}
-_WIDE = 96  # characters that all columns need
+_NAME_WIDTH = 28  # characters to which names of frameworks may be folded, before any column is left out
+_ENDLESS = 10_000  # characters, more than any table needs
 
 
-def print_overview(results: Results, console: Console | None = None) -> None:
-    """Print the rows, failures with their causes below, then what a reader must know."""
-    console = console or Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, 160))  # a pipe or file has no width: cut nothing
-    everything = rows(results)
-    for run in results.runs:
-        _print(console, _headline(run.info))
-    shown = columns(results, narrow=console.width < _WIDE)
-    ranked = [row for row in everything if row.summary.ranked]
+def print_overview(results: Results, screen: Console | None = None) -> None:
+    """Print the rows, failures with their causes below, then what a reader must know.
+
+    A terminal too narrow for all columns gets fewer, and says which are left out; a number is never cut.
+    """
+    screen = screen or console()
+    for line in (*(_headline(run.info) for run in results.runs), *unfinished(results)):
+        _print(screen, line)
+    ranked = [row for row in rows(results) if row.summary.ranked]
     if ranked:
-        console.print(_table(ranked, shown))
+        _print_table(screen, ranked, columns(results))
     for line in (*failures(results), *skipped(results), *notes(results)):
-        _print(console, line)
+        _print(screen, line)
 
 
 def _headline(info: RunInfo) -> str:
@@ -46,12 +47,33 @@ def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def _print_table(screen: Console, ranked: list[Row], shown: list[Column]) -> None:
+    kept = list(shown)
+    while (needed := _needed_width(screen, _table(ranked, kept))) > screen.width:
+        spare = max(kept, key=lambda column: column.spare)
+        if not spare.spare:
+            screen.width = needed  # the terminal may wrap what is left; rich would cut it
+            break
+        kept.remove(spare)
+    screen.print(_table(ranked, kept))
+    left_out = [column.title for column in shown if column not in kept]
+    if left_out:
+        _print(screen, f"too narrow for {listed(left_out)}: widen the terminal, or take show --format csv")
+
+
+def _needed_width(screen: Console, table: Table) -> int:
+    """Return the characters that a table needs with its names folded and its numbers whole."""
+    return screen.measure(table, options=screen.options.update(width=_ENDLESS)).minimum
+
+
 def _table(ranked: list[Row], shown: list[Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in shown:
-        table.add_column(
-            column.title, justify="left" if column.title == "framework" else "right", no_wrap=True
-        )
+        width = max(len(column.title), *(len(column.text(row.summary)) for row in ranked))
+        if column.title == "framework":
+            table.add_column(column.title, overflow="fold", min_width=min(width, _NAME_WIDTH))
+        else:
+            table.add_column(column.title, justify="right", no_wrap=True, min_width=width)
     previous = 0
     for row in ranked:
         size = row.summary.cell.batch_size

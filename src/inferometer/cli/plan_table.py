@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inferometer import units
+from inferometer.cli.given import console
 from inferometer.environments import is_built
 from inferometer.lanes import at_once_text
 from inferometer.plan import Plan, Row
@@ -18,10 +19,10 @@ from inferometer.timeleft import nominal_s
 
 
 def print_plan(
-    plan: Plan, protocol: Protocol, console: Console | None = None, at_once: tuple[str, ...] = ()
+    plan: Plan, protocol: Protocol, screen: Console | None = None, at_once: tuple[str, ...] = ()
 ) -> None:
     """Print every cell with its estimate or its skip reason, and the whole run's estimate; ``at_once``: which devices."""
-    console = console or Console()
+    screen = screen or console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("framework", "precision", "device", "mode", "batch sizes", "plan"):
         table.add_column(title, overflow="fold")
@@ -34,17 +35,17 @@ def print_plan(
         table.add_row(
             *key, _sizes(cells), f"skip: {'; '.join(dict.fromkeys(reasons[cell] for cell in cells))}"
         )
-    console.print(table)
+    screen.print(table)
     for name, text in {f"{row.label}": _environment(row) for row in plan.rows.values()}.items():
-        console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
+        screen.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
     if at_once:
-        console.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
+        screen.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
     total_s = _whole_s(times, at_once) * protocol.rounds
     text = (
         f"{len(plan.cells)} cells x {protocol.rounds} rounds{_growth(protocol)}, {len(plan.skips)} skipped; about "
         f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores"
     )
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    screen.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _growth(protocol: Protocol) -> str:

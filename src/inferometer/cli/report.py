@@ -30,7 +30,11 @@ from inferometer.cli.given import RUNS, results_of
     "--md", type=click.Path(path_type=Path), metavar="FILE", help="Also a Markdown report for a pull request."
 )
 @click.option("--title", default="inferometer report", show_default=True)
-@click.option("--reference", metavar="GPU", help="Machine that an asterisk means beating.")
+@click.option(
+    "--reference",
+    metavar="GPU",
+    help="Machine that an asterisk means beating; default: the one with most wins of each metric.",
+)
 @click.option(
     "--palette",
     type=click.Choice(list(tables.PALETTES)),
@@ -51,6 +55,8 @@ def report_command(
 ) -> int:
     """Write one self-contained HTML report of any set of runs; --static, --xlsx and --md write other forms."""
     results = results_of(runs)
+    if reference is not None:
+        tables.machine_named(reference, results)  # in every form, also where no asterisk is shown
     if out is None and not (static or xlsx or md):
         out = Path("report.html")
     if out is not None:
@@ -66,11 +72,11 @@ def report_command(
     if xlsx is not None:
         from inferometer.report.xlsx import write_workbook
 
-        write_workbook(results, xlsx, palette=palette)
+        write_workbook(results, xlsx, palette=palette, reference=reference)
         click.echo(str(xlsx))
     if md is not None:
         from inferometer.report.markdown import write_markdown
 
-        write_markdown(results, md, title=title)
+        write_markdown(results, md, title=title, reference=reference)
         click.echo(str(md))
     return 0

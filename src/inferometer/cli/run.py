@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +15,16 @@ from click.core import ParameterSource
 
 from inferometer.api import default_out, make_request, model_request
 from inferometer.cli.energy import meter_option, powercap_option
+from inferometer.cli.given import notice
 from inferometer.errors import UsageError
-from inferometer.execution import execute, prepare_run, resume
+from inferometer.execution import Preparation, execute_prepared, prepare_run, resume
 from inferometer.lanes import devices_at_once
 from inferometer.observer import Observer
 from inferometer.presets import PRESETS
 from inferometer.progress import shown_progress
 from inferometer.request import RunRequest
 from inferometer.runs import find_runs
-from inferometer.store import StoredRun, read_run
+from inferometer.store import RUN_FILE, StoredRun, check_free, read_run
 
 
 def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
@@ -138,8 +140,10 @@ def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: b
         _print_plan(request)
         return 0
     target = out or default_out(request)
-    _announce(request)
-    return _finish(target, lambda observer: execute(request, target, observer), report)
+    check_free(target)
+    preparation = prepare_run(request)
+    _announce(preparation)
+    return _finish(target, lambda observer: execute_prepared(preparation, target, observer), report)
 
 
 def _refuse_other_options() -> None:
@@ -185,12 +189,12 @@ def _request(
     )
 
 
-def _announce(request: RunRequest) -> None:
+def _announce(preparation: Preparation) -> None:
     """Say beforehand what will be built and fetched."""
     from inferometer.environments import is_built
 
-    plan = prepare_run(request).plan
-    wanted = {row.requirements.name: row.requirements for row in plan.rows.values() if row.requirements}
+    rows = preparation.plan.rows.values()
+    wanted = {row.requirements.name: row.requirements for row in rows if row.requirements}
     missing = [item for item in wanted.values() if not is_built(item)]
     if missing:
         sizes = ", ".join(f"{item.name} {item.download_text()}" for item in missing)
@@ -204,10 +208,11 @@ def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) 
         with shown_progress() as observer:
             stored = measure(observer)
     except KeyboardInterrupt:
-        click.echo(f"interrupted; go on with: inferometer run --resume {path}", err=True)
         code = 130
-        if not (path / "run.json").exists():
+        if not (path / RUN_FILE).exists():
+            click.echo("interrupted before anything was measured", err=True)
             return code
+        click.echo(f"interrupted; go on with: inferometer run --resume {shlex.quote(str(path))}", err=True)
         stored = read_run(path)
     if stored.records or stored.info.skips:
         _print_table(stored)
@@ -256,7 +261,7 @@ def show_command(directory: Path, form: str) -> None:
     from inferometer.overview import flat_rows
     from inferometer.summary import summarise
 
-    runs = find_runs(directory)
+    runs = find_runs(directory, notice=notice)
     if len(runs) > 1:
         raise UsageError(
             f"{directory} holds {len(runs)} runs: show one, {runs[0]} for instance, or use table or report"

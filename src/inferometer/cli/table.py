@@ -41,15 +41,14 @@ def table_command(
     """
     chosen = tables.metric_named(metric)
     results = results_of(runs)
-    if format_ in ("csv", "json"):
-        click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)
-        return 0
     everything = tables.build(results, chosen, reference)
     for table in everything:
         if table.is_empty:
             click.echo(f"inferometer: {table.title}: no value: {table.why_empty()}", err=True)
     built = [table for table in everything if not table.is_empty]
-    if format_ == "text":
+    if format_ in ("csv", "json"):  # of every cell, with the reason where there is no value
+        click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)
+    elif format_ == "text":
         screen = console()
         for table in built:
             render(table, screen, palette=palette, intervals=intervals)

@@ -22,10 +22,12 @@ COLUMNS = (
     "high_j", "power_w", "reason",
 )  # fmt: skip
 
+INTERRUPTED = 128 + signal.SIGINT  # exit status, as a shell's
+
 
 @dataclass(frozen=True)
 class CommandRun:
-    """One execution: exit status, seconds, and joules by device uid."""
+    """One execution: exit status as a shell's, seconds, and joules by device uid."""
 
     status: int
     seconds: float
@@ -39,21 +41,32 @@ class CommandRuns:
     runs: tuple[CommandRun, ...]
     devices: tuple[Device, ...]
     reason: str = ""  # "no meter: ..."
+    stopped_of: int | None = None  # runs asked for, where Ctrl-C ended them early
 
     @property
     def status(self) -> int:
-        """Return the first exit status that is not 0, else 0."""
-        return next((run.status for run in self.runs if run.status), 0)
+        """Return the first exit status that is not 0, else 0, or 130 after Ctrl-C."""
+        kept = next((run.status for run in self.runs if run.status), 0)
+        return kept or (INTERRUPTED if self._cut else 0)
+
+    @property
+    def _cut(self) -> bool:
+        """Return whether runs are missing."""
+        return self.stopped_of is not None and len(self.runs) < self.stopped_of
 
     def lines(self) -> list[str]:
         """Return the result for people: a line for time, then one a device."""
+        stopped = f"stopped by Ctrl-C after {len(self.runs)} of {self.stopped_of} runs" if self._cut else ""
+        if not self.runs:
+            return [f"{stopped}: nothing to tell"]
         seconds = [run.seconds for run in self.runs]
         spread = (
             f" (± {duration(statistics.stdev(seconds))}, {len(seconds)} runs)" if len(seconds) > 1 else ""
         )
         lines = [f"time    {duration(statistics.fmean(seconds))}{spread}"]
         lines += [self._device_line(device) for device in self.devices]
-        return lines + ([f"energy  {self.reason}"] if not self.devices else [])
+        lines += [f"energy  {self.reason}"] if not self.devices else []
+        return lines + ([stopped] if stopped else [])
 
     def to_csv(self) -> str:
         """Return a row a run and device, with the columns `COLUMNS`."""
@@ -95,35 +108,49 @@ def measure(
     powercap: str | None = None,
     session: Session | None = None,
 ) -> CommandRuns:
-    """Run a command ``repeat`` times and return what it cost; UsageError if it cannot be started."""
+    """Run a command ``repeat`` times and return what it cost; UsageError if it cannot be started.
+
+    Ctrl-C, which reaches the command itself, ends the repetitions. Unless it is the only one, the run that it cut short
+    is left out: the means are of whole runs.
+    """
     with session or open_session(meters=meters, powercap=powercap) as opened:
         opened.await_reports()
-        runs = tuple(_run(command, opened) for _ in range(repeat))
         devices = tuple(meter.device for meter in opened.meters)
-        return CommandRuns(runs, devices, opened.reason)
+        runs: list[CommandRun] = []
+        interrupted = False
+        while len(runs) < repeat and not interrupted:
+            run, interrupted = _run(command, opened)
+            if repeat == 1 or run.status != INTERRUPTED or not interrupted:
+                runs.append(run)
+        return CommandRuns(tuple(runs), devices, opened.reason, repeat if interrupted else None)
 
 
-def _run(command: Sequence[str], session: Session) -> CommandRun:
+def _run(command: Sequence[str], session: Session) -> tuple[CommandRun, bool]:
+    """Run the command once; also return whether Ctrl-C was pressed meanwhile."""
     session.sampler.read_fast()
     start_ns = time.monotonic_ns()
-    status = _execute(command)
+    status, interrupted = _execute(command)
     end_ns = time.monotonic_ns()
     session.sampler.read_fast()
-    return CommandRun(status, (end_ns - start_ns) / 1e9, session.span(start_ns, end_ns))
+    return CommandRun(status, (end_ns - start_ns) / 1e9, session.span(start_ns, end_ns)), interrupted
 
 
-def _execute(command: Sequence[str]) -> int:
-    """Run the command in the foreground and return its status as a shell would: 128 + n after signal n."""
+def _execute(command: Sequence[str]) -> tuple[int, bool]:
+    """Run the command in the foreground; return its status as a shell would (128 + n after signal n), and of Ctrl-C.
+
+    The terminal interrupts the child itself, so this process only notes that it was.
+    """
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # else the child is to ignore it too
+        signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
-        child = subprocess.Popen(command)
+        status = subprocess.Popen(command).wait()
     except OSError as error:
         raise UsageError(f"cannot run '{command[0]}': {error.strerror}") from error
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal interrupts the child itself
-    try:
-        status = child.wait()
     finally:
         signal.signal(signal.SIGINT, before)
-    return 128 - status if status < 0 else status
+    return 128 - status if status < 0 else status, bool(heard) or status == -signal.SIGINT
 
 
 def _between(joules: Joules) -> str:

@@ -8,6 +8,7 @@ to back have an energy where a single one would be too short for the meter.
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import os
 import threading
@@ -211,12 +212,34 @@ class Region(AbstractContextManager["Region"]):
         self._profile().end(visit)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return ``function`` with each call measured as a visit."""
+        """Return ``function`` with each call measured as a visit; one of a coroutine function lasts until it has returned.
+
+        UsageError for a generator function: what it does between its values is not its own.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise UsageError(
+                f"region '{self.name}' cannot decorate the generator {function.__name__}: its caller's work would be in it; "
+                "use 'with region(...)' around the work between its yields"
+            )
+        if inspect.iscoroutinefunction(function):
+            return self._around_coroutine(function)
 
         @functools.wraps(function)
         def measured(*arguments: P.args, **options: P.kwargs) -> R:
             with self:
                 return function(*arguments, **options)
+
+        return measured
+
+    def _around_coroutine(self, function: Callable[P, Any]) -> Callable[P, Any]:
+        @functools.wraps(function)
+        async def measured(*arguments: P.args, **options: P.kwargs) -> Any:
+            profile = self._profile()
+            visit = profile.begin(self.name)  # not on the thread's stack: tasks that take turns do not nest
+            try:
+                return await function(*arguments, **options)
+            finally:
+                profile.end(visit)
 
         return measured
 

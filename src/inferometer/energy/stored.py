@@ -16,13 +16,16 @@ from inferometer.errors import MeterError
 
 
 def folder() -> Path:
-    """Return where characterizations lie: INFEROMETER_METERS or the user's data folder."""
+    """Return where characterizations lie: INFEROMETER_METERS or the user's data folder; MeterError if there is none."""
     given = os.environ.get("INFEROMETER_METERS")
     if given:
         return Path(given)
     from platformdirs import user_data_path
 
-    return user_data_path("inferometer") / "meters"
+    try:
+        return user_data_path("inferometer") / "meters"
+    except RuntimeError as error:  # neither HOME nor the user database says where
+        raise MeterError("this user has no home folder; set INFEROMETER_METERS to a folder") from error
 
 
 def path_of(uid: str) -> Path:
@@ -50,7 +53,7 @@ def load(uid: str) -> dict[str, Any] | None:
     """Return a device's characterization, or None where there is none or it is damaged."""
     try:
         facts = msgspec.json.decode(path_of(uid).read_bytes())
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, MeterError, msgspec.MsgspecError):
         return None
     return facts if isinstance(facts, dict) and facts.get("uid") == uid else None
 

@@ -47,7 +47,7 @@ class Imported:
 def read(request: Request, command: str = "") -> Imported:
     """Read the files of ``request``; UsageError if none of them holds a single cell."""
     log = Log()
-    files = _files(request.paths)
+    files = _files(request.paths, log)
     machines: dict[str, list[Record]] = defaultdict(list)
     rest = _read_raw(files, request, machines, log)
     _read_long(rest, request, machines, log)
@@ -72,11 +72,11 @@ def write(imported: Imported, out: Path) -> tuple[Path, ...]:
     return paths
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def _files(paths: Sequence[Path], log: Log) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(_below(path, MAX_DEPTH)))
+            found.update(dict.fromkeys(_below(path, MAX_DEPTH, log)))
         elif path.exists():
             found[path] = None
         else:
@@ -84,13 +84,18 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def _below(path: Path, depth: int) -> list[Path]:
+def _below(path: Path, depth: int, log: Log) -> list[Path]:
+    try:
+        children = [(child, child.is_dir()) for child in sorted(path.iterdir())]
+    except OSError as error:
+        log.skip(path, f"cannot be read: {error.strerror or error}")
+        return []
     files = []
-    for child in sorted(path.iterdir()):
+    for child, is_folder in children:
         if child.name.startswith("."):
             continue
-        if child.is_dir():
-            files += _below(child, depth - 1) if depth else []
+        if is_folder:
+            files += _below(child, depth - 1, log) if depth else []
         else:
             files.append(child)
     return files

@@ -10,7 +10,7 @@ Forms: the shapes in which a framework takes a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -18,6 +18,8 @@ from inferometer.records import ModelInfo
 
 Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite"]
 FORMS: tuple[Form, ...] = ("keras", "savedmodel", "exported", "onnx", "tflite")
+MODEL_SUFFIXES = (".onnx", ".keras")  # anything else is the name of an architecture
+NAMED_WEIGHTS = ("random", "imagenet")  # anything else is a file
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images
 
 
@@ -33,6 +35,18 @@ class ModelRequest:
     shapes: dict[str, int] = field(default_factory=dict)  # symbolic dimension -> size
     input_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)  # input -> [low, high)
     trust_model: bool = False  # allow a .keras file to run code of its own (Lambda layers)
+
+    def located(self) -> ModelRequest:
+        """Return the request with absolute paths; names (of architectures, "random", "imagenet") stay."""
+        return replace(
+            self,
+            model=str(Path(self.model).absolute())
+            if Path(self.model).suffix.lower() in MODEL_SUFFIXES
+            else self.model,
+            weights=self.weights if self.weights in NAMED_WEIGHTS else str(Path(self.weights).absolute()),
+            images=self.images and tuple(path.absolute() for path in self.images),
+            inputs=self.inputs and self.inputs.absolute(),
+        )
 
 
 @dataclass(frozen=True)

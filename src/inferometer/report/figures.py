@@ -36,16 +36,10 @@ def figure(
     mode: str | None = None,
 ) -> Figure:
     """Return the figure called ``key`` (see `keys`), of one ``machine`` or a panel each; UsageError if there is none."""
-    found = {plate.key: plate for plate in plates_of(results, model, mode)}
+    found = {plate.key: plate for plate in plates_of(results, model, mode, machine)}
     if key not in found:
         raise unknown("figure", key, found)
-    plate = found[key]
-    if machine is not None:
-        if machine not in results.machines:
-            raise unknown("machine", machine, results.machines)
-        charts = tuple(chart for chart in plate.charts if chart.title in ("", machine))
-        plate = Plate(plate.key, plate.title, plate.lead, charts, plate.omitted)
-    return plotly_figure(plate, palette_of(results))
+    return plotly_figure(found[key], palette_of(results))
 
 
 def keys(results: Results) -> tuple[str, ...]:
@@ -53,9 +47,22 @@ def keys(results: Results) -> tuple[str, ...]:
     return tuple(plate.key for plate in plates_of(results))
 
 
-def plates_of(results: Results, model: str | None = None, mode: str | None = None) -> tuple[Plate, ...]:
-    """Return every figure, not drawn yet, of one section; UsageError if there is no such section."""
-    return plates(results, *_section(results, model, mode))
+def plates_of(
+    results: Results, model: str | None = None, mode: str | None = None, machine: str | None = None
+) -> tuple[Plate, ...]:
+    """Return every figure, not drawn yet, of one section; UsageError if there is no such section or machine.
+
+    ``machine``: only its panel, of figures that have one a machine.
+    """
+    if machine is not None and machine not in results.machines:
+        raise unknown("machine", machine, results.machines)
+    found = plates(results, *_section(results, model, mode))
+    return found if machine is None else tuple(_panels_of(machine, plate) for plate in found)
+
+
+def _panels_of(machine: str, plate: Plate) -> Plate:
+    charts = tuple(chart for chart in plate.charts if chart.title in ("", machine))
+    return Plate(plate.key, plate.title, plate.lead, charts, plate.omitted)
 
 
 def power_throughput(results: Results, **which: Any) -> Figure:

@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 class Gallery(Mapping[str, "Figure"]):
     """The figures of one model in one mode by their names; as a notebook cell's value it shows them one below the other."""
 
-    def __init__(self, results: Results, *, model: str | None = None, mode: str | None = None) -> None:
+    def __init__(
+        self,
+        results: Results,
+        *,
+        model: str | None = None,
+        mode: str | None = None,
+        machine: str | None = None,
+    ) -> None:
         self._palette = palette_of(results)
-        self._plates = {plate.key: plate for plate in plates_of(results, model, mode)}
+        self._plates = {plate.key: plate for plate in plates_of(results, model, mode, machine)}
 
     def __getitem__(self, name: str) -> Figure:
         return plotly_figure(self._plates[name], self._palette)

@@ -38,16 +38,17 @@ class LiveFolder:
     def snapshot(self) -> Snapshot:
         """Return the report of the folder as it is now; the last one where nothing changed."""
         with self._lock:
-            stamps = {run: _stamp(run) for run in find_runs(self.folder)}
-            tag = _tag(stamps)
+            notices: list[str] = []
+            stamps = {run: _stamp(run) for run in find_runs(self.folder, notice=notices.append)}
+            tag = _tag(stamps, notices)
             if self._snapshot is None or self._snapshot.tag != tag:
-                self._snapshot = self._render(tag, stamps)
+                self._snapshot = self._render(tag, stamps, notices)
             return self._snapshot
 
-    def _render(self, tag: str, stamps: dict[Path, _Stamp]) -> Snapshot:
+    def _render(self, tag: str, stamps: dict[Path, _Stamp], unread: list[str]) -> Snapshot:
         self._read = {run: self._known(run, stamp) for run, stamp in stamps.items()}
         runs = [run for _, run in self._read.values() if isinstance(run, StoredRun)]
-        notices = [note for _, note in self._read.values() if isinstance(note, str)]
+        notices = [*unread, *(note for _, note in self._read.values() if isinstance(note, str))]
         if not stamps:
             notices.append(
                 f"No run in {self.folder} yet. Start one with: inferometer run --out {self.folder / 'first'}"
@@ -87,6 +88,6 @@ def _file_stamp(file: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _tag(stamps: dict[Path, _Stamp]) -> str:
-    text = repr(sorted((str(run), stamp) for run, stamp in stamps.items()))
+def _tag(stamps: dict[Path, _Stamp], notices: list[str]) -> str:
+    text = repr((sorted((str(run), stamp) for run, stamp in stamps.items()), notices))
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'

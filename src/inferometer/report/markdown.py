@@ -17,14 +17,14 @@ from inferometer.tables.markup import markdown_text
 METRICS_SHOWN = ("throughput", "power", "energy")
 
 
-def render_markdown(results: Results, *, title: str) -> str:
-    """Return the whole report."""
+def render_markdown(results: Results, *, title: str, reference: str | None = None) -> str:
+    """Return the whole report; ``reference``: the machine that an asterisk means beating."""
     parts = [f"## {markdown_text(title)}", "### Verdict", advice.to_markdown(recommend(results), Prices())]
     found = [f"- {markdown_text(finding.text)}" for finding in findings(results)]
     if found:
         parts += ["### Findings", "\n".join(found)]
     for name in METRICS_SHOWN:
-        for table in build(results, METRICS[name]):
+        for table in build(results, METRICS[name], reference):
             if not table.is_empty:
                 parts.append(to_markdown(table))
     parts += ["### Runs", "\n".join(_runs(results))]
@@ -47,9 +47,9 @@ def _runs(results: Results) -> list[str]:
     return lines
 
 
-def write_markdown(results: Results, path: Path, *, title: str) -> None:
+def write_markdown(results: Results, path: Path, *, title: str, reference: str | None = None) -> None:
     """Write the report; StoreError if ``path`` cannot be written."""
     try:
-        path.write_text(render_markdown(results, title=title), encoding="utf-8")
+        path.write_text(render_markdown(results, title=title, reference=reference), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error

@@ -18,9 +18,17 @@ METRICS_SHOWN = ("throughput", "latency", "p99", "power", "energy", "energy_time
 
 
 def write_workbook(
-    results: Results, path: Path, *, metrics: Sequence[str] = METRICS_SHOWN, palette: str = "report"
+    results: Results,
+    path: Path,
+    *,
+    metrics: Sequence[str] = METRICS_SHOWN,
+    palette: str = "report",
+    reference: str | None = None,
 ) -> None:
-    """Write ``path``; metrics that no cell has get no sheet. Numbers are numbers, unrounded, in the shown unit."""
+    """Write ``path``; metrics that no cell has get no sheet. Numbers are numbers, unrounded, in the shown unit.
+
+    ``reference``: the machine that an asterisk means beating; default: the one with most wins of each metric.
+    """
     try:
         from openpyxl import Workbook
     except ImportError:
@@ -28,7 +36,7 @@ def write_workbook(
     book = Workbook()
     book.remove(book.active)
     for name in metrics:
-        for table in build(results, METRICS[name]):
+        for table in build(results, METRICS[name], reference):
             if not table.is_empty:
                 _sheet(book, table, palette)
     _findings(book, results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inferometer.tables.data import long_rows, to_csv, to_json
 from inferometer.tables.markup import to_html, to_latex, to_markdown
-from inferometer.tables.model import Table, TableCell, TableRow, build, metric_named
+from inferometer.tables.model import Table, TableCell, TableRow, build, machine_named, metric_named
 from inferometer.tables.palette import PALETTES, colour
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "build",
     "colour",
     "long_rows",
+    "machine_named",
     "metric_named",
     "to_csv",
     "to_html",

@@ -8,6 +8,8 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from inferometer.worker.controlgroups import MOUNT, PROC, flat, groups, read
+
 
 def reset_peak() -> None:
     """Start a new peak of resident memory, where the kernel allows it (Linux: proc(5), clear_refs)."""
@@ -28,21 +30,27 @@ def _rss_peak_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def free_bytes() -> int:
-    """Return how much memory a process may still take: the host's, or less by the control group's limit."""
-    free = [_host_free_bytes()]
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):  # no such group, or "max": no limit
-            folder = Path("/sys/fs/cgroup")
-            free.append(int((folder / limit).read_text()) - int((folder / used).read_text()))
+def free_bytes(proc: Path = PROC, mount: Path = MOUNT) -> int:
+    """Return how much memory a process may still take: the host's, or less by a limit of a control group above it."""
+    free = [_host_free_bytes(proc)]
+    free += [left for group in groups("memory", proc, mount) if (left := _left_bytes(group)) is not None]
     return max(0, min(free))
 
 
-def _host_free_bytes() -> int:
+def _left_bytes(group: Path) -> int | None:
+    """Return what a group's limit leaves, files that the kernel can drop at once included; None without a limit."""
+    for limit, used, droppable in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        most, now = read(group / limit).strip(), read(group / used).strip()
+        if most.isdigit() and now.isdigit():  # else "max": no limit
+            return int(most) - int(now) + int(flat(group / "memory.stat").get(droppable, 0))
+    return None
+
+
+def _host_free_bytes(proc: Path) -> int:
     with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = (proc / "meminfo").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
