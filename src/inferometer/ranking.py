@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +64,8 @@ def standings(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Sta
     found: dict[str, Standing] = {}
     for group, members in groups.items():
         found |= _place(members, metric, priors[group[0]], overall[group[:3]])
+    if not metric.competes:
+        return {key: replace(at, best=False, tie=False, best_overall=False) for key, at in found.items()}
     return found
 
 
