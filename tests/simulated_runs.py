@@ -56,7 +56,24 @@ def ended(the_cell, round_, loops, images, **more):
         "actual": Actual(the_cell.device, "GPU-1", the_cell.precision, 4, "1.0"),
         "memory": Memory(10**9, 2 * 10**9, None),
     }
+    if phases := phases_of(the_cell, loops, images):
+        defaults |= {"phases": phases, "phase_batches": 10}
     return Record(the_cell, round_, **(defaults | more))
+
+
+def phases_of(the_cell, loops, images):
+    """Return what a batch takes, cut at fixed shares; {} where a real worker has none."""
+    if the_cell.mode == "host-pipelined" or the_cell.framework == "openvino":
+        return {}
+    batch_s = loops[0].elapsed_s * the_cell.batch_size / images
+    shares = {
+        "copy_in": 0.3,
+        "enqueue": 0.1,
+        "compute": 0.6,
+        "copy_out": 0.2,
+    }  # synchronising makes it more than one
+    wanted = ("enqueue", "compute") if the_cell.mode == "device" else tuple(shares)
+    return {name: shares[name] * batch_s for name in wanted}
 
 
 def metered(joules, seconds, images, gpu="H100", share=0.01, idle_w=None):

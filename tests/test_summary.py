@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from inferometer import overview, tables
+from inferometer.metrics import PHASES
 from inferometer.ranking import standings
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.summary import METRICS, summarise
@@ -71,6 +72,43 @@ def test_energy_net_of_what_the_device_takes_at_rest():
     assert only([gross]).energy_net is None  # at rest: not known
     all_of_it = msgspec.structs.replace(gross, energy=at_rest(gross.energy, 50.0))
     assert only([all_of_it]).energy_net is None
+
+
+def test_phases_are_means_over_rounds_without_an_interval():
+    phases = ({"copy_in": 0.001, "compute": 0.004}, {"copy_in": 0.003, "compute": 0.006}, {})
+    counts = (10, 5, 0)
+    rounds = [
+        msgspec.structs.replace(one, phases=found, phase_batches=count)
+        for one, found, count in zip(rounds_of(cell(), [1000.0] * 3), phases, counts, strict=True)
+    ]
+    summary = only(rounds)
+    assert summary.phases["copy_in"].value == pytest.approx(0.002)
+    compute = METRICS["compute"].of(summary)
+    assert (compute.low, compute.high, compute.unit) == (None, None, "s")
+    assert (compute.source, compute.n) == ("mean of 15 batches in 2 rounds", 2)
+    assert METRICS["copy_out"].of(summary) is None
+    older = only([msgspec.structs.replace(one, phase_batches=0) for one in rounds])
+    assert older.phases["compute"].source == "mean over 2 rounds"
+
+
+def test_nobody_is_best_at_a_phase():
+    fast, slow = record(cell("tf"), rate=2000.0), record(cell("onnxrt"), rate=1000.0)
+    results = summarise([run([fast, slow])])
+    places = standings(results.summaries, METRICS["copy_in"])
+    assert sorted(place.value for place in places.values()) == pytest.approx([0.0012, 0.0024])
+    assert not any(place.best or place.tie or place.best_overall for place in places.values())
+
+
+def test_flat_rows_hold_phases_in_seconds_and_where_they_are_from():
+    known, pipelined = overview.flat_rows(
+        summarise([run([record(cell(), rate=1000.0), record(cell(mode="host-pipelined"))])])
+    )
+    assert known["copy_in_s"] == pytest.approx(0.0024)
+    assert known["enqueue_s"] < known["compute_s"]
+    assert known["phases_source"] == "mean of 10 batches in 1 round"
+    assert "copy_in_low" not in known and "copy_in" not in known
+    assert [pipelined[f"{name}_s"] for name in PHASES] == [None] * 4
+    assert pipelined["phases_source"] == ""
 
 
 def test_energy_of_another_device_is_not_that_of_the_work():

@@ -64,8 +64,8 @@ class Result:
         """Return the plotly figure called ``name``, or all of them by name, which a notebook shows one below the other.
 
         Names: power-throughput, throughput-by-batch, throughput, latency, power, energy, energy_time, memory,
-        prepare_time, images_per_joule-by-batch, images_per_watt-by-batch, latency-distribution. ``machine``,
-        ``model`` and ``mode`` choose where there are several; UsageError for a name that is not among these.
+        prepare_time, images_per_joule-by-batch, images_per_watt-by-batch, latency-distribution, phases.
+        ``machine``, ``model`` and ``mode`` choose where there are several; UsageError for a name that is not among these.
         """
         from inferometer.report.figures import figure
         from inferometer.report.gallery import Gallery

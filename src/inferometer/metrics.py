@@ -27,6 +27,7 @@ class Metric:
         [float], str
     ]  # for people; with a unit of suitable size, or bare where `unit` is the only one
     exact: bool = False  # no noise: any difference is one
+    competes: bool = True  # a row can be best at it
 
     @property
     def is_energy(self) -> bool:
@@ -59,6 +60,20 @@ def _idle_power(summary: CellSummary) -> Estimate | None:
     if summary.idle_w is None:
         return None
     return Estimate(summary.idle_w, None, None, "W", "rounds", summary.rounds)
+
+
+def _phase(name: str, title: str) -> Metric:
+    """Return a phase of a batch; less of one is no merit, since each framework draws the line between phases elsewhere."""
+    return Metric(name, title, "s", False, lambda s: s.phases.get(name), _none, duration, competes=False)
+
+
+def why_no_phase(summary: CellSummary) -> str:
+    """Return why a cell that ended well lacks a phase."""
+    if summary.cell.mode == "host-pipelined":
+        return "the phases of batches in a pipeline overlap"
+    if summary.phases:
+        return "nothing is copied in device mode"
+    return "no phases were sampled: the framework's call does not tell them apart, or a batch took too long"
 
 
 def _percent(value: float) -> str:
@@ -123,6 +138,11 @@ _ALL = (
         lambda s: s.prepare.total if s.prepare else None, _none, duration,
     ),
     Metric("accuracy", "Top-1 agreement with the reference", "share", True, lambda s: s.accuracy, _none, _percent, exact=True),
+    _phase("copy_in", "Copy in per batch"),
+    _phase("enqueue", "Enqueue per batch, part of compute"),
+    _phase("compute", "Compute per batch"),
+    _phase("copy_out", "Copy out per batch"),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+PHASES = tuple(metric.name for metric in _ALL if not metric.competes)  # keys of `CellSummary.phases`

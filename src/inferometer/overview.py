@@ -10,6 +10,7 @@ from typing import Any
 
 from inferometer import units
 from inferometer.alike import told_once
+from inferometer.metrics import PHASES
 from inferometer.resolution import resolution_text
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
 
@@ -224,6 +225,9 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
     }
     for name, metric in METRICS.items():
         estimate = metric.of(summary) if summary.ranked else None
+        if name in PHASES:  # seconds without an interval
+            row[f"{name}_s"] = estimate.value if estimate else None
+            continue
         row[name] = estimate.value if estimate else None
         row[f"{name}_low"] = estimate.low if estimate else None
         row[f"{name}_high"] = estimate.high if estimate else None
@@ -231,6 +235,8 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
     row["energy_source"] = energy.source if energy else ""
     row["energy_reason"] = summary.energy_reason
     row["p99_remark"] = summary.p99.remark if summary.p99 else ""
+    sampled = summary.phases.values() if summary.ranked else ()
+    row["phases_source"] = next((phase.source for phase in sampled), "")
     if summary.parity:
         row["max_rel_error"] = summary.parity.max_rel
     return row

@@ -1,8 +1,8 @@
 """Who is best at a metric, and which rows the data cannot tell from the best (pure).
 
-Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are paired, since its frameworks
-are interleaved; the variance of every comparison borrows from all comparisons on the machine; p-values are multiplied
-by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule of this, for tables, verdicts and
+Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
+paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
+machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule of this, for tables, verdicts and
 recommendations alike. See docs/statistics.md.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +69,8 @@ def standings(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Sta
     found: dict[str, Standing] = {}
     for group, members in rivals.groups.items():
         found |= _place(members, rivals, overall[group[:4]])
+    if not metric.competes:
+        return {key: replace(at, best=False, tie=False, best_overall=False) for key, at in found.items()}
     return found
 
 

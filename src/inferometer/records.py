@@ -156,6 +156,7 @@ class Record(msgspec.Struct, frozen=True):
     memory: Memory | None = None
     energy: Energy | None = None
     phases: dict[str, float] = {}  # mean seconds a batch: copy_in, enqueue, compute, copy_out
+    phase_batches: int = 0  # that `phases` are the mean of; 0: none, or not recorded
     flags: tuple[
         str, ...
     ] = ()  # what a reader must know: throttled, neighbour on GPU, last batch partial, ...

@@ -74,7 +74,9 @@ class CellSummary:
     accuracy: Estimate | None = None  # top-1 agreement with the reference, 0 to 1
     flags: tuple[str, ...] = ()
     actual: Actual | None = None
-    phases: dict[str, float] = field(default_factory=dict)  # mean s a batch
+    phases: dict[str, Estimate] = field(
+        default_factory=dict
+    )  # s a batch, of those of `metrics.PHASES` sampled
     series: dict[str, Series] = field(default_factory=dict)  # per round: throughput, power, energy_image
     records: tuple[Record, ...] = ()
     best: bool = False  # highest throughput of its machine, model, mode and batch size

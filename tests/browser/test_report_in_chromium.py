@@ -159,6 +159,41 @@ def test_log_axes_and_batch_sizes_can_be_chosen(visit, report):
     assert opened.page.evaluate(values) != before
 
 
+BARS = """() => document.querySelector('[data-figure=s0-phases-0]').data.filter(t => t.visible)
+    .map(t => [t.name, t.x, t.base, t.text, t.customdata.map(c => c[0]), t.marker.pattern.shape])"""
+
+
+def test_bars_of_phases_are_those_of_the_notebook(visit, report, results):
+    from inferometer.report import figures
+
+    opened = visit(report)
+    drawn = opened.page.evaluate(BARS)
+    theirs = [t for t in figures.phases(results, machine="NVIDIA A2").data if t.x != (None,)]
+    assert [bar[0] for bar in drawn] == [t.name for t in theirs]
+    for (_, x, base, text, told, hatches), wanted in zip(drawn, theirs, strict=True):
+        assert x == pytest.approx(list(wanted.x), rel=1e-3)
+        assert base == pytest.approx(list(wanted.base), rel=1e-3)
+        assert (tuple(text), tuple(hatches)) == (wanted.text, wanted.marker.pattern.shape)
+        assert [label.partition(";")[0] for label in told] == ["copy in", "compute", "copy out"]
+
+
+def test_phases_can_be_seen_as_milliseconds_at_any_batch_size(visit, report, results):
+    opened = visit(report)
+    plate = opened.page.locator("#s0-phases")
+    title = "() => document.querySelector('[data-figure=s0-phases-0]').layout.xaxis.title.text"
+    assert opened.page.evaluate(title) == "Share of time, batch size 128 (%)"
+    plate.get_by_label("Batch size").select_option("512")
+    plate.get_by_label("As shares").uncheck()
+    assert opened.page.evaluate(title) == "Time, batch size 512 (ms)"
+    bars = {bar[0]: bar[1] for bar in opened.page.evaluate(BARS)}
+    assert "onnxrt" in bars and "torch" not in bars  # out of memory at 512
+    (cell,) = [
+        s for s in results.summaries if (s.machine, s.row, s.cell.batch_size) == ("NVIDIA A2", "onnxrt", 512)
+    ]
+    wanted = [1e3 * cell.phases[name].value for name in ("copy_in", "compute", "copy_out")]
+    assert bars["onnxrt"] == pytest.approx(wanted, rel=1e-4)
+
+
 def test_everything_has_a_name_for_screen_readers(visit, report):
     opened = visit(report)
     nameless = opened.page.evaluate(

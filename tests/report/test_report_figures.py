@@ -3,6 +3,8 @@ import pytest
 from inferometer.errors import UsageError
 from inferometer.report import figures
 from inferometer.report.layout import text
+from inferometer.summary import summarise
+from simulated_runs import cell, record, run
 
 
 def test_every_figure_is_valid_plotly(results):
@@ -29,9 +31,33 @@ def test_a_framework_has_one_colour_in_all_figures(results):
     for name in figures.keys(results):
         for trace in figures.figure(results, name).data:
             if trace.meta:
-                colours.setdefault(trace.name, set()).add(trace.marker.color or trace.line.color)
+                colour = trace.marker.color or trace.line.color
+                if name == "phases":
+                    colour = colour[1]  # of compute; copies are grey
+                colours.setdefault(trace.name, set()).add(colour)
     assert {name: len(found) for name, found in colours.items() if len(found) != 1} == {}
     assert len(colours) == 7
+
+
+def test_parts_of_a_bar_add_up_to_all_and_are_told_apart_by_hatching(results):
+    shown = figures.phases(results, machine="NVIDIA A2")
+    (bar,) = [trace for trace in shown.data if trace.name == "tf"]
+    assert [label[0].partition(";")[0] for label in bar.customdata] == ["copy in", "compute", "copy out"]
+    assert sum(bar.x) == pytest.approx(100)
+    assert bar.base == pytest.approx((0, bar.x[0], bar.x[0] + bar.x[1]))
+    assert bar.marker.pattern.shape == ("/", "", "\\")
+    assert "the call returned after" in bar.customdata[1][0]
+    milliseconds = sum(ms for _, ms, _ in bar.customdata)
+    assert bar.text[:2] == ("", "") and float(bar.text[2].split()[0]) == pytest.approx(milliseconds, rel=0.01)
+    keys = [trace.name for trace in shown.data if trace.x == (None,)]
+    assert keys == ["copy in", "compute", "copy out"]
+
+
+def test_device_mode_has_bars_of_compute_alone():
+    results = summarise([run([record(cell("tf", mode="device"))])])
+    bar = figures.phases(results).data[0]
+    assert (list(bar.x), bar.marker.pattern.shape) == ([100.0], ("",))
+    assert bar.text[0].endswith("ms")
 
 
 def test_a_figure_without_data_says_why(one_cell):

@@ -61,7 +61,18 @@ def test_figure_data_are_json_that_cannot_end_the_script(page):
     data = re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1)
     assert not set("<>&") & set(data)
     figures = json.loads(data)["figures"]
-    assert {figure["kind"] for figure in figures.values()} == {"fit", "lines", "dots", "boxes"}
+    assert {figure["kind"] for figure in figures.values()} == {"fit", "lines", "dots", "boxes", "stacks"}
+
+
+def test_a_page_without_phases_has_no_figure_of_them():
+    from inferometer.summary import summarise
+    from simulated_runs import cell, record, run
+
+    with_phases, without = (
+        render(summarise([run([record(cell(), phases=found)])])) for found in ({"compute": 0.001}, {})
+    )
+    assert 'id="s0-phases"' in with_phases
+    assert "phases" not in re.sub(r"<script.*?</script>", "", without, flags=re.DOTALL)
 
 
 def test_hostile_names_stay_text(hostile):

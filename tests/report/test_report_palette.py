@@ -1,9 +1,11 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
 
-from inferometer.report.palette import DARK, DARK_GROUND, LIGHT, LIGHT_GROUND, Palette
+from inferometer.report.html import ASSETS
+from inferometer.report.palette import COPYING, DARK, DARK_GROUND, LIGHT, LIGHT_GROUND, Palette
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB
 SIGHTS = {
@@ -42,6 +44,14 @@ def oklab(rgb):
 @pytest.mark.parametrize(("colours", "ground"), [(LIGHT, LIGHT_GROUND), (DARK, DARK_GROUND)])
 def test_every_colour_stands_out_from_its_ground(colours, ground):
     assert min(contrast(colour, ground) for colour in colours) >= 3
+
+
+def test_hatching_stands_out_from_both_grounds():
+    assert contrast(COPYING, LIGHT_GROUND) >= 3
+    script = (ASSETS / "report.js").read_text()
+    (on_dark,) = re.findall(r'dark: .*copying: "(#\w+)"', script)
+    assert contrast(on_dark, DARK_GROUND) >= 3
+    assert f'copying: "{COPYING}"' in script
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK])

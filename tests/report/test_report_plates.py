@@ -140,3 +140,53 @@ def test_remarks_that_differ_in_numbers_only_are_one():
     assert len({shape(text) for text in texts}) == 1
     assert spanned(texts) == "warm-up cut at 7 to 37 of 50 batches by the budget of 6 s"
     assert shape("on GPU-cb72 8") != shape("on GPU-cb73 8")
+
+
+def test_phases_are_those_of_the_summaries_in_milliseconds(results):
+    chart = plate(results, "phases").charts[0]
+    series = next(s for s in chart.series if s.framework == "tf")
+    point = next(p for p in series.points if p.batch_size == 64)
+    found = cell(results, chart.title, "tf", 64).phases
+    names = ("copy_in", "enqueue", "compute", "copy_out")
+    assert point.phases == pytest.approx([1e3 * found[name].value for name in names])
+    assert point.value == pytest.approx(sum(point.phases) - point.phases[1])  # enqueue is a part of compute
+
+
+def test_phases_start_with_the_largest_batch_size_that_most_rows_have(results):
+    chart = plate(results, "phases").charts[0]
+    sizes = {s.framework: {p.batch_size for p in s.points} for s in chart.series}
+    assert 512 in sizes["onnxrt"] and 512 not in sizes["torch"] | sizes["tfrt"]
+    assert 256 in sizes["torch"] and 256 not in sizes["tfrt"]
+    assert chart.first_size == 128
+    totals = [p.value for s in chart.series for p in s.points if p.batch_size == 128]
+    assert totals == sorted(totals) and len(totals) == len(chart.series)
+    assert "batch size 128" in chart.x.title
+
+
+def test_cells_without_phases_are_counted_with_the_reason(results):
+    shown = plate(results, "phases")
+    assert "openvino" not in {s.framework for chart in shown.charts for s in chart.series}
+    (sentence,) = shown.omitted
+    assert "7 cells on NVIDIA A2" in sentence and "does not tell them apart" in sentence
+
+
+def test_rows_that_lack_the_first_batch_size_are_not_drawn_bare():
+    from inferometer.summary import summarise
+    from simulated_runs import cell as a_cell
+    from simulated_runs import record, run
+
+    cells = [a_cell("tf"), a_cell("torch"), a_cell("jax", 16)]
+    (chart,) = plate(summarise([run([record(one) for one in cells])]), "phases").charts
+    assert chart.first_size == 8
+    assert [s.framework for s in chart.series][-1] == "jax"
+    assert {s.framework for s in chart.at_first().series} == {"tf", "torch"}
+
+
+def test_a_pipeline_has_no_figure_of_phases_and_says_why():
+    from inferometer.summary import summarise
+    from simulated_runs import cell as a_cell
+    from simulated_runs import record, run
+
+    shown = plate(summarise([run([record(a_cell(mode="host-pipelined"))])]), "phases")
+    assert shown.charts == () and shown.optional
+    assert shown.omitted == ("Not shown: 1 cell on H100: the phases of batches in a pipeline overlap",)

@@ -78,6 +78,33 @@ def test_missing_energy_says_why():
     assert at(built, 8, "tf", "A2").text == "not metered"
 
 
+def test_a_phase_has_numbers_and_sources_but_neither_marks_nor_colours(monkeypatch):
+    (built,) = tables.build(two_machines(), METRICS["copy_in"], reference="H100")
+    found = at(built, 8, "onnxrt", "H100")
+    assert (found.text, built.scale.unit) == ("8.000", "ms")
+    assert (found.shade, found.best, found.best_overall, built.reference) == (None, False, False, None)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = rendered(built, force_terminal=True, color_system="truecolor")
+    assert "8.000" in text and "★" not in text and "▲" not in text and "48;2" not in text
+    assert "| 8.000 |" in tables.to_markdown(built)
+    html = tables.to_html(built)
+    assert '<td style="text-align:right">8.000</td>' in html and "background" not in html
+    latex = tables.to_latex(built)
+    assert "8.000" in latex and "cellcolor" not in latex
+    rows = tables.long_rows(two_machines(), METRICS["copy_in"])
+    assert (rows[0]["unit"], rows[0]["low"]) == ("s", None)
+    assert rows[0]["source"] == "mean of 10 batches in 1 round"
+
+
+def test_a_phase_that_was_not_sampled_says_why():
+    records = [record(cell("openvino")), record(cell(mode="device")), record(cell(mode="host-pipelined"))]
+    built = {t.mode: t for t in tables.build(summarise([run(records)]), METRICS["copy_in"])}
+    assert all(table.is_empty for table in built.values())
+    assert "the framework's call does not tell them apart" in built["host"].why_empty()
+    assert built["device"].why_empty() == "nothing is copied in device mode"
+    assert built["host-pipelined"].why_empty() == "the phases of batches in a pipeline overlap"
+
+
 def test_reference_by_part_of_its_name_and_unknown():
     assert table(reference="h1").reference == "H100"
     with pytest.raises(UsageError, match="unknown machine 'V100'"):

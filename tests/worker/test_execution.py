@@ -82,13 +82,9 @@ def test_device_mode_synchronises_once_a_loop_and_places_a_repeated_batch_once()
 
 
 def test_device_mode_has_no_phases_of_copying():
-    assert EXECUTIONS["device"](Spy()).phases(batches(4)[0], 0.01) == {"enqueue": 2.0, "compute": 3.0}
-    assert set(EXECUTIONS["host"](Spy()).phases(batches(4)[0], 0.01)) == {
-        "copy_in",
-        "enqueue",
-        "compute",
-        "copy_out",
-    }
+    assert EXECUTIONS["device"](Spy()).phases(batches(4)[0], 0.01) == ({"enqueue": 2.0, "compute": 3.0}, 5)
+    found, _ = EXECUTIONS["host"](Spy()).phases(batches(4)[0], 0.01)
+    assert set(found) == {"copy_in", "enqueue", "compute", "copy_out"}
 
 
 def test_a_pipeline_delivers_every_batch_and_gives_each_the_time_from_submit_to_delivery():
@@ -115,9 +111,30 @@ def test_a_partial_last_batch_goes_through_a_pipeline_of_its_own_after_the_other
     assert np.array_equal(execution.outputs(full)[0], full[0] + 1)
 
 
-def test_phases_are_sampled_only_where_a_batch_is_short():
-    assert sample(Spy(), batches(4)[0], 10.0) == {}
-    assert sample(Spy(), batches(4)[0], 0.01)["copy_in"] == 1.0
+class Counting(Spy):
+    """Its n-th sample takes n seconds in each phase."""
+
+    def phases(self, batch):
+        self.calls.append(("phases", len(batch[0])))
+        return dict.fromkeys(("copy_in", "enqueue", "compute", "copy_out"), float(len(self.calls)))
+
+
+@pytest.mark.parametrize(
+    ("batch_s", "count"), [(0.0, 1), (0.001, 10), (0.01, 5), (0.049, 1), (0.051, 1), (1.0, 1), (1.1, 0)]
+)
+def test_at_least_one_batch_is_sampled_unless_it_takes_over_a_second(batch_s, count):
+    spy = Counting()
+    found, told = sample(spy, batches(4)[0], batch_s)
+    assert (told, len(spy.calls)) == (count, count)
+    mean = (count + 1) / 2
+    assert found == (dict.fromkeys(("copy_in", "enqueue", "compute", "copy_out"), mean) if count else {})
+
+
+def test_a_backend_that_cannot_tell_its_phases_apart_counts_no_batch():
+    class Mute(Spy):
+        phases = Backend.phases
+
+    assert sample(Mute(), batches(4)[0], 0.01) == ({}, 0)
 
 
 def test_timed_phases_are_in_order_and_compute_begins_with_enqueue():
@@ -147,7 +164,7 @@ def test_a_pipelined_cell_is_checked_and_timed_through_the_pipeline(tmp_path):
     assert record.parity.images == 7
     assert "2 nodes ran elsewhere" in record.flags
     assert any("uint8" in flag for flag in record.flags)
-    assert record.phases == {}
+    assert (record.phases, record.phase_batches) == ({}, 0)
 
 
 @pytest.mark.usefixtures("_backends")
@@ -164,3 +181,4 @@ def test_a_pipeline_that_cannot_be_had_says_why(tmp_path, pixels, options, cause
 def test_host_cells_carry_their_phases(tmp_path):
     record = run_fakes(tmp_path, fake_framework()).records[0]
     assert record.phases == {"copy_in": 1.0, "enqueue": 2.0, "compute": 3.0, "copy_out": 4.0}
+    assert 1 <= record.phase_batches <= 10

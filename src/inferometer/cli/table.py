@@ -36,7 +36,8 @@ def table_command(
     """Print METRIC of any set of runs: rows batch size and framework, columns machines.
 
     METRIC is one of throughput, latency, power, energy, energy_net, energy_time, images_per_joule, images_per_watt, memory,
-    prepare_time, accuracy (also idle_power, throughput_total, latency_batch, p50, p90, p99). RUN is a run directory or a folder of them.
+    prepare_time, accuracy (also idle_power, throughput_total, latency_batch, p50, p90, p99, and the phases of a batch: copy_in,
+    enqueue, compute, copy_out). RUN is a run directory or a folder of them.
     Exit status 1 if no cell has a value.
     """
     chosen = tables.metric_named(metric)

@@ -9,6 +9,7 @@ import numpy as np
 from inferometer import stats
 from inferometer.estimates.quantity import Estimate, Good, PrepareEstimate
 from inferometer.records import Cell, Parity
+from inferometer.units import counted
 
 
 def prepare(good: Good) -> dict[str, Any]:
@@ -60,7 +61,14 @@ def parity(good: Good) -> dict[str, Any]:
     return {"parity": worst, "accuracy": top1}
 
 
-def phases(good: Good) -> dict[str, float]:
-    """Return the mean seconds a batch of every phase that was sampled."""
-    names = dict.fromkeys(name for _, record in good for name in record.phases)
-    return {name: float(np.mean([r.phases[name] for _, r in good if name in r.phases])) for name in names}
+def phases(good: Good) -> dict[str, Estimate]:
+    """Return the mean seconds a batch of every phase that was sampled, without an interval: samples are few."""
+    sampled = [record for _, record in good if record.phases]
+    batches = sum(record.phase_batches for record in sampled)
+    over = counted(len(sampled), "round")
+    source = f"mean of {counted(batches, 'batch')} in {over}" if batches else f"mean over {over}"
+    found = {}
+    for name in dict.fromkeys(name for record in sampled for name in record.phases):
+        values = [record.phases[name] for record in sampled if name in record.phases]
+        found[name] = Estimate(float(np.mean(values)), None, None, "s", source, len(values))
+    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["lines", "fit", "dots", "boxes"]
+Kind = Literal["lines", "fit", "dots", "boxes", "stacks"]
+BY_ROWS = ("dots", "boxes", "stacks")  # kinds with a row a series, which show one batch size at a time
 BEST = 0  # the batch size that stands for "each framework at its best"
 
 
@@ -29,7 +30,8 @@ class Point:
     """One cell in a figure, values in the unit of their axis; an interval end is None where none is known.
 
     ``lines``: `at` is the batch size, `value` the quantity. ``fit``: `at` the throughput, `value` the power.
-    ``dots``: `at` is the machine. ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones.
+    ``dots``: `at` is the machine. ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones. ``stacks``: `phases` are
+    copy in, enqueue (the beginning of compute), compute and copy out, None where there is no such phase; `value` is their sum.
     """
 
     batch_size: int
@@ -40,6 +42,7 @@ class Point:
     at_low: float | None = None
     at_high: float | None = None
     quantiles: tuple[float, ...] = ()
+    phases: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """One panel. Points of "dots" and "boxes" come for every batch size and for `BEST`; one size is shown at a time."""
+    """One panel. Points of "dots" and "boxes" come for every batch size and for `BEST`, those of "stacks" for every size.
+
+    Of these kinds one size is shown at a time, at first ``first_size``.
+    """
 
     key: str
     title: str
@@ -77,6 +83,14 @@ class Chart:
     y: Axis
     series: tuple[Series, ...]
     machines: tuple[str, ...] = ()
+    first_size: int = BEST
+
+    def at_first(self) -> Chart:
+        """Return the chart for where no other size can be chosen: without the series that lack a point at the first one."""
+        if self.kind not in BY_ROWS:
+            return self
+        kept = (s for s in self.series if any(p.batch_size == self.first_size for p in s.points))
+        return replace(self, series=tuple(kept))
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:
@@ -99,3 +113,4 @@ class Plate:
     lead: str
     charts: tuple[Chart, ...]
     omitted: tuple[str, ...] = ()
+    optional: bool = False  # the page leaves it out where it has nothing to draw

@@ -7,7 +7,13 @@ from inferometer.report.chart import Chart
 from inferometer.report.layout import ROWS_MARGIN_PX, Spec, layout, row_names, text
 from inferometer.report.palette import Palette, machine_symbols
 
-_KINDS = {"lines": traces.lines, "fit": traces.fit, "dots": traces.dots, "boxes": traces.boxes}
+_KINDS = {
+    "lines": traces.lines,
+    "fit": traces.fit,
+    "dots": traces.dots,
+    "boxes": traces.boxes,
+    "stacks": traces.stacks,
+}
 
 
 def panel(chart: Chart, palette: Palette) -> Spec:
@@ -27,6 +33,7 @@ _DERIVED = {
     "fit": ("error_y",),
     "dots": ("x", "y", "customdata", "error_x"),
     "boxes": ("x", "y", "customdata", "error_x"),
+    "stacks": ("x", "y", "base", "customdata", "text", "marker"),
 }
 
 
@@ -42,5 +49,6 @@ def compact(chart: Chart, palette: Palette) -> Spec:
         "kind": chart.kind,
         "title": chart.title or chart.x.label,
         "margin_px": ROWS_MARGIN_PX,
+        "first_size": chart.first_size,
         "machines": [[text(machine), symbol] for machine, symbol in machine_symbols(chart.machines).items()],
     }

@@ -17,6 +17,7 @@ from inferometer.report.draw import panel
 from inferometer.report.layout import FONT, GRID, INK, Spec, layout, text
 from inferometer.report.palette import Palette, machine_symbols
 from inferometer.report.plates import plates
+from inferometer.report.traces import PARTS, parts_marker
 from inferometer.report.tracks import palette_of
 from inferometer.summary import Results
 
@@ -90,6 +91,11 @@ def latency_distribution(results: Results, **which: Any) -> Figure:
     return figure(results, "latency-distribution", **which)
 
 
+def phases(results: Results, **which: Any) -> Figure:
+    """Where a batch's time goes: copy in, compute and copy out as shares, at the largest batch size that most rows have."""
+    return figure(results, "phases", **which)
+
+
 def across_machines(results: Results, metric: str = "throughput", **which: Any) -> Figure:
     """A metric (throughput, latency, power, energy, energy_time, memory, prepare_time) per framework and machine."""
     return figure(results, metric, **which)
@@ -113,11 +119,12 @@ def plotly_figure(plate: Plate, palette: Palette) -> Figure:
         return Figure(_nothing(plate))
     columns = 1 if len(plate.charts) == 1 else 2
     rows = math.ceil(len(plate.charts) / columns)
-    heights = [int(layout(chart)["height"]) for chart in plate.charts]
+    charts = [chart.at_first() for chart in plate.charts]
+    heights = [int(layout(chart)["height"]) for chart in charts]
     height = max(heights) * rows + _PANEL_GAP_PX * (rows - 1) + _TITLE_PX
     spec: Spec = {"data": [], "layout": _common(plate, height)}
     shown: set[str] = set()
-    for number, chart in enumerate(plate.charts):
+    for number, chart in enumerate(charts):
         drawn = panel(chart, palette)
         suffix = "" if number == 0 else str(number + 1)
         box = _domain(number, columns, rows, height)
@@ -140,6 +147,7 @@ def plotly_figure(plate: Plate, palette: Palette) -> Figure:
                 trace | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "showlegend": in_legend}
             )
         spec["data"] += _machine_entries(chart) if chart.kind == "dots" else []
+    spec["data"] += _part_entries() if charts[0].kind == "stacks" else []
     return Figure(spec)
 
 
@@ -154,6 +162,7 @@ def _common(plate: Plate, height: int) -> Spec:
         "margin": {"t": _TITLE_PX, "l": 60, "r": 20, "b": 40},
         "legend": {"groupclick": "togglegroup"},
         "showlegend": True,
+        "barmode": "overlay",
         "annotations": [],
         "modebar": {"remove": ["sendChartToCloud"]},  # nobody should send results away by a slip of the mouse
     }
@@ -194,6 +203,14 @@ def _machine_entries(chart: Any) -> list[Spec]:
             "marker": {"symbol": symbol, "color": INK, "size": 9},
         }
         for machine, symbol in machine_symbols(chart.machines).items()
+    ]
+
+
+def _part_entries() -> list[Spec]:
+    """Return empty bars that explain the parts of a "stacks" panel in the legend."""
+    return [
+        {"type": "bar", "x": [None], "y": [None], "name": label, "marker": parts_marker(INK, [hatch])}
+        for label, _, hatch in PARTS
     ]
 
 

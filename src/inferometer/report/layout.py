@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.report.chart import Axis, Chart, Series
+from inferometer.report.chart import BY_ROWS, Axis, Chart, Series
 
 Spec = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, GRID = "#3c4248", "#e3e6e9"
 ROW_PX, ROWS_MARGIN_PX = 24, 64
+SUM_AT = 120  # % of a bar's length: room for its sum
 
 
 def layout(chart: Chart) -> Spec:
     """Return the layout of one panel."""
-    by_rows = chart.kind in ("dots", "boxes")
+    by_rows = chart.kind in BY_ROWS
     spec: Spec = {
         "margin": {"l": 74, "r": 14, "t": 8, "b": 48},
         "hovermode": "closest",
@@ -28,6 +29,10 @@ def layout(chart: Chart) -> Spec:
         "dragmode": False,
         "height": len(chart.series) * ROW_PX + ROWS_MARGIN_PX if by_rows else 380,
     }
+    if chart.kind == "stacks":
+        spec["barmode"] = "overlay"  # every part of a bar says where it begins
+        spec["xaxis"] |= {"range": [0, SUM_AT], "tickvals": [0, 20, 40, 60, 80, 100]}
+        spec["yaxis"]["showgrid"] = False  # lines would go through the sums
     return spec
 
 

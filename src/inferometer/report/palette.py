@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 LIGHT = ("#0569be", "#b15605", "#05a586", "#ab3a7d", "#b98d05", "#3a9ad9", "#332e33", "#754126")
 DARK = ("#4a5fe8", "#fa892a", "#2bc49a", "#c184ea", "#eadb47", "#9dd2fa", "#f3fae5", "#b8655a")
+COPYING = "#59626b"  # of hatched parts of bars; on a dark ground the page's script has its own
 LIGHT_GROUND = "#ffffff"
 DARK_GROUND = "#15181c"
 

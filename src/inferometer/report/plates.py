@@ -5,17 +5,17 @@ Nothing is drawn here, and nothing is left out silently: what a figure cannot sh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from inferometer.report.cells import Section, left_out
 from inferometer.report.chart import BEST, Axis, Chart, Fit, Plate, Point, Series
+from inferometer.report.stacks import phases
 from inferometer.report.tracks import track
 from inferometer.stats import regress
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
-from inferometer.units import counted
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
 LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis
@@ -41,28 +41,11 @@ _ACROSS_LEAD = (
 )
 
 
-@dataclass(frozen=True)
-class _Section:
-    """The ranked cells of one model and mode, grouped for drawing."""
-
-    machines: tuple[str, ...]
-    cells: tuple[CellSummary, ...]
-
-    def rows(self, machine: str | None = None) -> dict[tuple[str, str], list[CellSummary]]:
-        """Return the cells by (framework, precision), sorted, of one machine or of all."""
-        rows: dict[tuple[str, str], list[CellSummary]] = {}
-        for cell in self.cells:
-            if machine is None or cell.machine == machine:
-                rows.setdefault((track(cell), cell.cell.precision), []).append(cell)
-        order = {precision: place for place, precision in enumerate(("fp32", "tf32", "fp16", "bf16", "int8"))}
-        return dict(sorted(rows.items(), key=lambda item: (item[0][0], order.get(item[0][1], 9), item[0][1])))
-
-
 def plates(results: Results, model: str, mode: str) -> tuple[Plate, ...]:
     """Return every figure of one section, in the report's order."""
     selected = [s for s in results.select(model=model, mode=mode) if s.ranked]
     machines = tuple(dict.fromkeys(s.machine for s in results.select(model=model, mode=mode)))
-    section = _Section(machines, tuple(selected))
+    section = Section(machines, tuple(selected))
     return (
         power_throughput(section),
         by_batch_size(section, "throughput"),
@@ -70,11 +53,12 @@ def plates(results: Results, model: str, mode: str) -> tuple[Plate, ...]:
         by_batch_size(section, "images_per_joule"),
         by_batch_size(section, "images_per_watt"),
         latency_distribution(section),
+        phases(section),
         *(across_machines(section, name) for name in ACROSS[5:]),
     )
 
 
-def power_throughput(section: _Section) -> Plate:
+def power_throughput(section: Section) -> Plate:
     """Power against throughput: a panel a machine, a regression line a series, a marker a batch size."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -105,7 +89,7 @@ def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> Series:
     return Series(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
 
 
-def by_batch_size(section: _Section, metric: str) -> Plate:
+def by_batch_size(section: Section, metric: str) -> Plate:
     """A metric against the batch size: a panel a machine, a line a series."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -133,7 +117,7 @@ _BY_BATCH_LEADS = {
 }
 
 
-def across_machines(section: _Section, metric: str) -> Plate:
+def across_machines(section: Section, metric: str) -> Plate:
     """A metric per framework across machines: a row a series, a marker a machine."""
     title = METRICS[metric].title
     series = tuple(
@@ -179,7 +163,7 @@ def _speed(cell: CellSummary) -> float:
     return cell.throughput.value if cell.throughput else 0.0
 
 
-def latency_distribution(section: _Section) -> Plate:
+def latency_distribution(section: Section) -> Plate:
     """Latency of single batches: a panel a machine, a row a series, quantiles of the raw samples."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -197,7 +181,7 @@ def latency_distribution(section: _Section) -> Plate:
     )
     shown = {(s.framework, s.precision, c.title) for c in charts for s in c.series}
     bare = [c for c in section.cells if (track(c), c.cell.precision, c.machine) not in shown]
-    omitted = _counted(
+    omitted = left_out(
         (c.machine, "no single batches were recorded, only whole loops or means") for c in bare
     )
     panels = _same_scale(charts, "x")
@@ -247,24 +231,9 @@ def _wide(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) / min(values) > LOG_RANGE
 
 
-def _without(section: _Section, metric: str) -> tuple[str, ...]:
+def _without(section: Section, metric: str) -> tuple[str, ...]:
     """Return why ranked cells are missing from a metric's figure, by machine and reason."""
     missing = [cell for cell in section.cells if METRICS[metric].of(cell) is None]
     if metric in _ENERGY:
-        return _counted((c.machine, c.energy_reason or "not metered") for c in missing)
-    return _counted((c.machine, f"no {METRICS[metric].title.lower()} was recorded") for c in missing)
-
-
-def _counted(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return a sentence a reason: how many cells it keeps out on which machines."""
-    reasons: dict[str, Counter[str]] = {}
-    for machine, reason in pairs:
-        reasons.setdefault(reason, Counter())[machine] += 1
-    return tuple(
-        f"Not shown: {', '.join(_cells_on(machine, number) for machine, number in counts.items())}: {reason}"
-        for reason, counts in reasons.items()
-    )
-
-
-def _cells_on(machine: str, number: int) -> str:
-    return f"{counted(number, 'cell')} on {machine}"
+        return left_out((c.machine, c.energy_reason or "not metered") for c in missing)
+    return left_out((c.machine, f"no {METRICS[metric].title.lower()} was recorded") for c in missing)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inferometer.report.chart import Chart, Plate
+from inferometer.report.chart import BY_ROWS, Chart, Plate
 from inferometer.report.grid import TableView, absent
 from inferometer.report.layout import layout
 from inferometer.report.palette import Palette, Style, machine_symbols
 from inferometer.report.plates import plates
+from inferometer.report.traces import PARTS
 from inferometer.report.verdict import Verdict, verdicts
 from inferometer.summary import Results
 from inferometer.units import counted
@@ -48,6 +49,8 @@ class PlateView:
     machines: tuple[tuple[str, str], ...]  # (name, symbol) where markers stand for machines
     batch_sizes: tuple[int, ...]  # to choose from, where one is shown at a time
     axes: tuple[tuple[str, str, bool], ...]  # (letter, label, logarithmic) that can be switched
+    first_choice: str  # how the batch size is called that is shown at first
+    parts: tuple[tuple[str, int, str], ...]  # of bars: (name, place, hatch)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ def section(
     """Return section ``number`` of the results; the charts of its figures are added to ``charts`` by their key."""
     model, mode = results.sections[number]
     anchor = f"s{number}"
-    views = tuple(_plate(plate, anchor, palette, charts) for plate in plates(results, model, mode))
+    shown = (plate for plate in plates(results, model, mode) if plate.charts or not plate.optional)
+    views = tuple(_plate(plate, anchor, palette, charts) for plate in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
     return Section(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
 
@@ -92,7 +96,7 @@ def _plate(plate: Plate, anchor: str, palette: Palette, charts: dict[str, Chart]
         panels.append(_panel(plate, chart, key, palette))
     shared = plate.charts and plate.charts[0].kind in ("lines", "dots", "boxes")
     first = plate.charts[0] if plate.charts else None
-    one_size = first is not None and first.kind in ("dots", "boxes")
+    one_size = first is not None and first.kind in BY_ROWS
     return PlateView(
         plate,
         f"{anchor}-{plate.key}",
@@ -100,8 +104,17 @@ def _plate(plate: Plate, anchor: str, palette: Palette, charts: dict[str, Chart]
         _keys([s for c in plate.charts for s in _named(c)], palette) if shared else (),
         _machine_keys(first) if first else (),
         tuple(sorted({size for c in plate.charts for size in c.batch_sizes})) if one_size else (),
-        _axes(plate.charts),
+        _axes(plate.charts) if not (first and first.kind == "stacks") else (),
+        _FIRST.get(first.kind, "") if first else "",
+        PARTS if first and first.kind == "stacks" else (),
     )
+
+
+_FIRST = {
+    "dots": "each at its fastest",
+    "boxes": "each at its fastest",
+    "stacks": "largest that most have",
+}
 
 
 def _panel(plate: Plate, chart: Chart, key: str, palette: Palette) -> PanelView:

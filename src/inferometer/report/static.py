@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import StoreError, UsageError
-from inferometer.report.chart import BEST, Axis, Chart, Plate, Series
+from inferometer.report.chart import BEST, BY_ROWS, Axis, Chart, Plate, Series
 from inferometer.report.palette import MARKERS, Palette, Style, machine_symbols
 from inferometer.report.plates import plates
+from inferometer.report.static_stacks import explain_parts, stacks
 from inferometer.report.tracks import LEGIBLE_SERIES, palette_of
 from inferometer.summary import Results
 
@@ -107,6 +108,7 @@ def draw_plate(plate: Plate, palette: Palette) -> Any:
     """Return a matplotlib figure of all panels of a plate, with one legend below."""
     from matplotlib.figure import Figure
 
+    plate = replace(plate, charts=tuple(chart.at_first() for chart in plate.charts))
     columns = 1 if len(plate.charts) == 1 else 2
     rows = math.ceil(len(plate.charts) / columns)
     figure = Figure(figsize=_inches(plate, rows, columns))
@@ -126,7 +128,7 @@ def _inches(plate: Plate, rows: int, columns: int) -> tuple[float, float]:
     width, height = _PANEL_INCHES
     kind, most = plate.charts[0].kind, max(len(chart.series) for chart in plate.charts)
     below = 0.0
-    if kind in ("dots", "boxes"):
+    if kind in BY_ROWS:
         height = max(2.2, most * _ROW_INCHES + 1.0)
     elif kind == "fit":
         height += 0.17 * math.ceil(most / _FIT_LEGEND_COLUMNS)
@@ -159,16 +161,17 @@ def _legend(figure: Any, grid: Sequence[Any]) -> None:
 
 def _panel(axes: Any, chart: Chart, palette: Palette) -> None:
     axes.set_title(chart.title, loc="left", fontsize=9.5, color=_INK)
-    draw = {"lines": _line, "fit": _fit, "dots": _dots, "boxes": _boxes}[chart.kind]
+    draw = {"lines": _line, "fit": _fit, "dots": _dots, "boxes": _boxes, "stacks": stacks}[chart.kind]
     for row, series in enumerate(chart.series):
         draw(axes, chart, series, palette.style(series.framework, series.precision), row)
     _scale(axes, "x", chart.x)
-    if chart.kind in ("dots", "boxes"):
+    if chart.kind in BY_ROWS:
         several = len({series.precision for series in chart.series}) > 1
         names = [series.name if several else series.framework for series in chart.series]
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.6)
         _machine_legend(axes, chart)
+        explain_parts(axes, chart)
     else:
         _scale(axes, "y", chart.y)
         if chart.kind == "fit":

@@ -2,7 +2,8 @@
 
 Every trace carries in `meta` what the page needs to show, hide and recolour it: `f` the framework's number, `p` the
 precision, `k` its part (points, fit, whisker) and, where one batch size is shown at a time, `by` the data of each:
-values, intervals and machines of a "dots" series, quantiles of a "boxes" series.
+values, intervals and machines of a "dots" series, quantiles of a "boxes" series, phases and their sum in words of a
+"stacks" series.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from inferometer.report.chart import BEST, Axis, Chart, Point, Series
 from inferometer.report.layout import Spec, text
-from inferometer.report.palette import Style, machine_symbols
+from inferometer.report.palette import COPYING, Style, machine_symbols
+from inferometer.units import duration
 
 _FIT_STEPS = 24
 
@@ -128,6 +130,61 @@ def boxes(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     }
     middle["meta"]["by"] = by
     return [whisker, middle]
+
+
+def stacks(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+    """Return a row of parts, one a phase: compute in the framework's colour, what is copied hatched, the sum at the end."""
+    trace = _trace(series, style, name, "points")
+    trace["meta"]["by"] = {
+        str(point.batch_size): [*map(rounded, point.phases), duration(point.value / 1e3)]
+        for point in series.points
+    }
+    *phases, total = trace["meta"]["by"].get(str(chart.first_size), (None, None, None, None, ""))
+    parts = [(label, phases[place], hatch) for label, place, hatch in PARTS if phases[place] is not None]
+    whole = sum(ms for _, ms, _ in parts) or 1.0
+    return [
+        trace
+        | {
+            "type": "bar",
+            "orientation": "h",
+            "width": 0.62,
+            "x": numbers(100 * ms / whole for _, ms, _ in parts),
+            "base": numbers(
+                100 * sum(ms for _, ms, _ in parts[:place]) / whole for place in range(len(parts))
+            ),
+            "y": [name] * len(parts),
+            "customdata": [
+                [_told(label, phases[1]), ms, rounded(100 * ms / whole)] for label, ms, _ in parts
+            ],
+            "text": [*[""] * (len(parts) - 1), total][: len(parts)],
+            "textposition": "outside",
+            "textangle": 0,
+            "cliponaxis": False,
+            "marker": parts_marker(style.light, [hatch for _, _, hatch in parts]),
+            "hovertemplate": f"<b>{name}</b><br>%{{customdata[0]}}<br>%{{customdata[1]:,.4~r}} ms, %{{customdata[2]:.3~r}} %"
+            "<extra></extra>",
+        }
+    ]
+
+
+# a part of a bar, its place among a point's phases, plotly's hatch
+PARTS = (("copy in", 0, "/"), ("compute", 2, ""), ("copy out", 3, "\\"))
+
+
+def _told(label: str, enqueue_ms: float | None) -> str:
+    if label != "compute" or enqueue_ms is None:
+        return label
+    return f"compute; the call returned after {enqueue_ms:,.4g} ms"
+
+
+def parts_marker(colour: str, hatches: Sequence[str]) -> Spec:
+    """Return the look of a bar's parts: hatched grey, or all of ``colour``."""
+    colours = [COPYING if hatch else colour for hatch in hatches]
+    return {
+        "color": colours,
+        "line": {"color": colours, "width": 1},
+        "pattern": {"fillmode": "replace", "shape": list(hatches), "size": 6, "solidity": 0.25},
+    }
 
 
 def _trace(series: Series, style: Style, name: str, part: str) -> Spec:

@@ -76,17 +76,19 @@ def _fill(target: Any, found: TableCell, table: Table, palette: str) -> None:
 
     note = f" [{found.note}]" if found.note else ""
     target.alignment = Alignment(horizontal="right")
-    if found.shade is None or found.estimate is None:
+    if found.estimate is None:
         target.value = _safe(found.text + note)
         target.font = Font(italic=True)
         return
-    shade = colour(found.shade, palette)
     target.value = found.estimate.value / table.scale.factor
     decimals = len(found.text.partition(".")[2])
     number = "#,##0" + ("." + "0" * decimals if decimals else "")
     star = '"*"' if found.beats_reference else ""
     tail = f"{note} {mark_of(found, MARKS)}".rstrip("\u00a0 ")
     target.number_format = star + number + (f'"{tail}"' if tail else "")
+    if found.shade is None:
+        return
+    shade = colour(found.shade, palette)
     target.fill = PatternFill("solid", fgColor=shade.background_hex[1:].upper())
     target.font = Font(bold=found.best_overall, color=shade.text_hex[1:].upper())
 

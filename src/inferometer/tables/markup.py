@@ -35,7 +35,7 @@ def _md_cell(cell: TableCell | None, intervals: bool) -> str:
     if cell is None:
         return ""
     note = f" [{cell.note}]" if cell.note else ""
-    if cell.shade is None:
+    if cell.estimate is None:
         return f"*{markdown_text(cell.text)}*{note}"
     number = f"**{cell.text}**" if cell.best_overall else cell.text
     star = r"\*" if cell.beats_reference else ""
@@ -76,9 +76,8 @@ def _html_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
     if cell is None:
         return "<td></td>"
     note = f" <sup>[{cell.note}]</sup>" if cell.note else ""
-    if cell.shade is None:
+    if cell.estimate is None:
         return f"<td><em>{html.escape(cell.text)}</em>{note}</td>"
-    found = colour(cell.shade, palette)
     number = html.escape(cell.text)
     number = f"<b>{number}</b>" if cell.best_overall else number
     star = "*" if cell.beats_reference else ""
@@ -86,8 +85,15 @@ def _html_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
     mark = mark_of(cell, MARKS).strip()
     words = {"★": "best of the machine", "▲": "best of its batch size", "≈": "tie with the best"}
     sign = f' <span title="{words[mark]}" aria-label="{words[mark]}">{mark}</span>' if mark else ""
-    style = f"background:{found.background_hex};color:{found.text_hex};text-align:right"
+    style = f"{_css(cell.shade, palette)}text-align:right"
     return f'<td style="{style}">{star}{number}{tail}{note}{sign}</td>'
+
+
+def _css(shade: float | None, palette: str) -> str:
+    if shade is None:
+        return ""
+    found = colour(shade, palette)
+    return f"background:{found.background_hex};color:{found.text_hex};"
 
 
 def to_latex(table: Table, *, palette: str = "report", intervals: bool = True) -> str:
@@ -120,15 +126,18 @@ def _tex_cell(cell: TableCell | None, palette: str, intervals: bool) -> str:
     if cell is None:
         return ""
     note = rf"\textsuperscript{{[{cell.note}]}}" if cell.note else ""
-    if cell.shade is None:
+    if cell.estimate is None:
         return rf"\textit{{{_tex(cell.text)}}}{note}"
-    found = colour(cell.shade, palette)
     number = rf"\textbf{{{cell.text}}}" if cell.best_overall else cell.text
     star = "*" if cell.beats_reference else ""
     tail = f" {_tex(cell.spread)}" if intervals and cell.spread else ""
+    text = f"{star}{number}{tail}{note} {_tex(mark_of(cell, MARKS).strip())}".rstrip()
+    if cell.shade is None:
+        return text
+    found = colour(cell.shade, palette)
     fill = rf"\cellcolor[HTML]{{{found.background_hex[1:].upper()}}}"
     ink = rf"\textcolor[HTML]{{{found.text_hex[1:].upper()}}}"
-    return f"{fill}{ink}{{{star}{number}{tail}{note} {_tex(mark_of(cell, MARKS).strip())}".rstrip() + "}"
+    return f"{fill}{ink}{{{text}}}"
 
 
 def _tex(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inferometer.errors import unknown
-from inferometer.metrics import METRICS, Metric
+from inferometer.metrics import METRICS, Metric, why_no_phase
 from inferometer.ranking import Standing, standings
 from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.remarks import Remarks
@@ -43,8 +43,8 @@ class TableCell:
 
     summary: CellSummary
     text: str  # the number, or why there is none
-    estimate: Estimate | None = None  # None: nothing to rank
-    shade: float | None = None  # 0 worst .. 1 best among all cells of this batch size
+    estimate: Estimate | None = None  # None: no number
+    shade: float | None = None  # 0 worst .. 1 best among all cells of this batch size; None: nobody is best
     best: bool = False  # of its machine and batch size
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
@@ -144,7 +144,7 @@ def _build(
     labels = {row: number for number, row in enumerate(dict.fromkeys(s.row for s in summaries))}
     for summary in summaries:
         grid[summary.cell.batch_size, summary.row][summary.machine] = summary
-    if len(machines) < 2:
+    if len(machines) < 2 or not metric.competes:
         reference = None
     elif reference not in machines:
         reference = most_wins(summaries, metric, places)
@@ -201,7 +201,7 @@ class _Marks:
             summary,
             self.scale.show(place.value),
             estimate,
-            self.shades[summary.key],
+            self.shades.get(summary.key),
             place.best,
             place.tie,
             place.best_overall,
@@ -221,6 +221,8 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
                 "the energy cannot be told from that at rest, or the power at rest is not known",
             )
         return summary.energy_reason.partition(":")[0] or "not metered", summary.energy_reason
+    if not metric.competes:
+        return "not sampled", why_no_phase(summary)
     return "not known", ""
 
 
@@ -262,7 +264,12 @@ def scale_of(metric: Metric, values: Sequence[float]) -> Scale:
 def _shades(
     summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Standing]
 ) -> dict[str, float]:
-    """Return each cell's place between worst (0) and best (1) of its batch size, over all machines, linearly."""
+    """Return each cell's place between worst (0) and best (1) of its batch size, over all machines, linearly.
+
+    {} for a metric at which nobody is best.
+    """
+    if not metric.competes:
+        return {}
     groups: dict[int, list[str]] = defaultdict(list)
     for summary in summaries:
         if summary.key in places:

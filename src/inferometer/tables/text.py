@@ -51,11 +51,13 @@ def _cell(cell: TableCell | None, marks: dict[str, str], palette: str, intervals
         return Text("")
     star = "*" if cell.beats_reference else ""
     note = f" [{cell.note}]" if cell.note else ""
-    if cell.shade is None:
+    if cell.estimate is None:
         return Text(f"{cell.text}{note}", style="italic")
     tail = f" {cell.spread}" if intervals and cell.spread else ""
-    found = colour(cell.shade, palette)
-    style = f"{found.text_hex} on {found.background_hex}"
+    style = ""
+    if cell.shade is not None:
+        found = colour(cell.shade, palette)
+        style = f"{found.text_hex} on {found.background_hex}"
     if cell.best_overall:
         style += " bold"
     return Text(f"{star}{cell.text}{tail}{note} {mark_of(cell, marks)}", style=style)

@@ -49,9 +49,12 @@ class Execution(abc.ABC):
     def timed_loop(self, placed: Sequence[Any]) -> Times:
         """Run all batches once and return the times."""
 
-    def phases(self, batch: Batch, batch_s: float) -> dict[str, float]:
-        """Return the mean seconds of each phase of a batch, sampled outside the loops; ``batch_s`` is about what one takes."""
-        return {}
+    def phases(self, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
+        """Return the mean seconds of each phase of a batch, and over how many batches, sampled outside the loops.
+
+        ``batch_s`` is about what a batch takes. ({}, 0) where phases overlap.
+        """
+        return {}, 0
 
 
 class HostExecution(Execution):
@@ -78,7 +81,7 @@ class HostExecution(Execution):
         edges = [start, *stamps]
         return start, end, [(after - before) / 1e9 for before, after in zip(edges, edges[1:])]
 
-    def phases(self, batch: Batch, batch_s: float) -> dict[str, float]:
+    def phases(self, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
         """Sample the backend's phases."""
         return phases.sample(self.backend, batch, batch_s)
 
@@ -117,10 +120,10 @@ class DeviceExecution(Execution):
         self.backend.synchronise()
         return start, _clock(), []
 
-    def phases(self, batch: Batch, batch_s: float) -> dict[str, float]:
+    def phases(self, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
         """Return what of the phases there is without copies."""
-        found = phases.sample(self.backend, batch, batch_s)
-        return {name: seconds for name, seconds in found.items() if name in ("enqueue", "compute")}
+        found, count = phases.sample(self.backend, batch, batch_s)
+        return {name: seconds for name, seconds in found.items() if name in ("enqueue", "compute")}, count
 
 
 class PipelinedExecution(Execution):

@@ -9,7 +9,8 @@ from typing import Any
 from inferometer.worker.backend import Backend, Batch
 
 MOST = 10  # samples
-_BUDGET_S = 0.05
+_BUDGET_S = 0.05  # of several samples
+_LONGEST_S = 1.0  # of a batch that is sampled once, though it is over the budget
 
 
 def timed(
@@ -37,9 +38,14 @@ def timed(
     }
 
 
-def sample(backend: Backend, batch: Batch, batch_s: float) -> dict[str, float]:
-    """Return mean phases over as many batches as fit 0.05 s, at most `MOST`; {} where not even one fits."""
-    count = min(MOST, int(_BUDGET_S / batch_s)) if batch_s > 0 else 1
+def sample(backend: Backend, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
+    """Return mean phases (s) and over how many batches: as many as fit 0.05 s, at least one and at most `MOST`.
+
+    ({}, 0) where a batch takes over a second, or the backend cannot tell its phases apart.
+    """
+    if batch_s > _LONGEST_S:
+        return {}, 0
+    count = max(1, min(MOST, int(_BUDGET_S / batch_s))) if batch_s > 0 else 1
     samples = [backend.phases(batch) for _ in range(count)]
-    names = samples[0] if samples else {}
-    return {name: sum(each[name] for each in samples) / len(samples) for name in names}
+    means = {name: sum(each[name] for each in samples) / count for name in samples[0]}
+    return means, count if means else 0

@@ -114,7 +114,8 @@ class Session:
             )
         self._report_phase("phases")
         try:
-            answer["phases"] = execution.phases(batches[0], answer["loops"][-1]["elapsed_s"] / len(batches))
+            batch_s = answer["loops"][-1]["elapsed_s"] / len(batches)
+            answer["phases"], answer["phase_batches"] = execution.phases(batches[0], batch_s)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
             answer["flags"].append(f"phases not sampled: {describe(error)}")

@@ -2,11 +2,13 @@
 "use strict";
 const inferometer = (() => {
   const GROUND = {
-    light: { ink: "#3c4248", grid: "#e3e6e9", hover: "#ffffff" },
-    dark: { ink: "#c3c9cf", grid: "#2f353b", hover: "#22272c" },
+    light: { ink: "#3c4248", grid: "#e3e6e9", hover: "#ffffff", copying: "#59626b" },
+    dark: { ink: "#c3c9cf", grid: "#2f353b", hover: "#22272c", copying: "#a3abb3" },
   };
   const PRINT_WIDTH = 660; // px that fit between the margins of A4
   const PRINT_HEIGHT = 310;
+  const SUM_WIDTH = 62; // px of the sum at the end of a bar
+  const PARTS = [["copy in", 0, "/"], ["compute", 2, ""], ["copy out", 3, "\\"]]; // name, place, hatch
   const TICK_WIDTH = 48; // px of a number below an axis
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)");
@@ -37,6 +39,8 @@ const inferometer = (() => {
     visible: intervals.some(([, high]) => high !== null),
   });
 
+  const sizeOf = (figure, batch) => (batch === "0" ? String(figure.first_size) : batch);
+
   // A figure's data leave out what follows from the rest; this is what plotly needs of a series.
   const expand = {
     lines: (trace) => ({ error_y: bars(trace.y, trace.customdata) }),
@@ -63,13 +67,36 @@ const inferometer = (() => {
         error_x: { ...bars(quantiles.map((q) => q[2]), quantiles.map((q) => [q[1], q[3]])), thickness: 6, width: 0 },
       };
     },
+    stacks(trace, figure, batch, { color, share }) {
+      const phases = trace.meta.by[sizeOf(figure, batch)];
+      const parts = phases ? PARTS.filter(([, at]) => phases[at] !== null) : [];
+      const sum = parts.reduce((total, [, at]) => total + phases[at], 0) || 1;
+      const x = parts.map(([, at]) => (share ? (100 * phases[at]) / sum : phases[at]));
+      const colors = parts.map(([, , hatch]) => (hatch ? GROUND[theme()].copying : color));
+      return {
+        x,
+        y: x.map(() => trace.name),
+        base: x.map((_, i) => x.slice(0, i).reduce((total, length) => total + length, 0)),
+        customdata: parts.map(([name, at]) => [told(name, phases[1]), phases[at], (100 * phases[at]) / sum]),
+        text: parts.map((_, i) => (i === parts.length - 1 ? phases[4] : "")),
+        marker: {
+          color: colors,
+          line: { color: colors, width: 1 },
+          pattern: { fillmode: "replace", shape: parts.map(([, , hatch]) => hatch), size: 6, solidity: 0.25 },
+        },
+      };
+    },
   };
 
-  function traceFor(trace, figure, hidden, batch) {
+  const told = (name, enqueue) =>
+    name === "compute" && enqueue !== null ? `compute; the call returned after ${enqueue.toLocaleString("en")} ms` : name;
+
+  function traceFor(trace, figure, hidden, batch, share) {
     const palette = page[theme()];
     const color = palette[trace.meta.f % palette.length];
-    const copy = { ...trace, ...expand[figure.kind](trace, figure, batch), visible: shown(trace, hidden) };
-    if (copy.marker) copy.marker = { ...copy.marker, color, line: { ...copy.marker.line, color } };
+    const derived = expand[figure.kind](trace, figure, batch, { color, share });
+    const copy = { ...trace, ...derived, visible: shown(trace, hidden) };
+    if (copy.marker && figure.kind !== "stacks") copy.marker = { ...copy.marker, color, line: { ...copy.marker.line, color } };
     if (copy.line) copy.line = { ...copy.line, color };
     for (const axis of ["error_x", "error_y"]) if (copy[axis]) copy[axis] = { ...copy[axis], color };
     // plotly hides a category of its own accord only where the series is not drawn at all
@@ -96,6 +123,7 @@ const inferometer = (() => {
       }
     }
     if (layout.yaxis.type === "category") fitRows(layout, figure, data, plot);
+    if (figure.kind === "stacks") fitBars(layout, figure, plate, data, plot);
     if (printing) Object.assign(layout, { width: PRINT_WIDTH, autosize: false });
     if (printing && layout.yaxis.type !== "category") layout.height = PRINT_HEIGHT;
     return layout;
@@ -108,6 +136,18 @@ const inferometer = (() => {
     const decades = values.length ? Math.log10(Math.max(...values) / Math.min(...values)) : 0;
     const room = printing ? PRINT_WIDTH : plot.clientWidth;
     return decades > 1 && decades * 3 * TICK_WIDTH > 0.6 * room ? 1 : "D2";
+  }
+
+  // The longest bar leaves room for its sum.
+  function fitBars(layout, figure, plate, data, plot) {
+    const share = plate.querySelector("input[data-share]").checked;
+    const size = sizeOf(figure, plate.querySelector("select[data-batch]").value);
+    layout.xaxis.title.text = share ? `Share of time, batch size ${size} (%)` : `Time, batch size ${size} (ms)`;
+    const ends = data.filter((trace) => trace.visible).map((trace) => trace.base.at(-1) + trace.x.at(-1));
+    const room = (printing ? PRINT_WIDTH : plot.clientWidth) - layout.margin.l - layout.margin.r;
+    const end = share ? 100 : Math.max(...ends, 0) || 1;
+    layout.xaxis.range = [0, (end * room) / Math.max(room - SUM_WIDTH, 1)];
+    if (!share) layout.xaxis.tickvals = undefined;
   }
 
   // Rows of hidden frameworks close up.
@@ -145,7 +185,8 @@ const inferometer = (() => {
     const plate = plot.closest(".plate");
     const select = plate.querySelector("select[data-batch]");
     const hidden = choices();
-    const data = figure.data.map((trace) => traceFor(trace, figure, hidden, select ? select.value : "0"));
+    const share = plate.querySelector("input[data-share]:checked") !== null;
+    const data = figure.data.map((trace) => traceFor(trace, figure, hidden, select ? select.value : "0", share));
     const layout = layoutFor(figure, plate, data, plot);
     plot.style.minHeight = `${layout.height}px`;
     pending.delete(plot);
@@ -199,6 +240,7 @@ const inferometer = (() => {
     fit: ["Batch size", "Throughput (images/s)", "Power (W)", "Low", "High"],
     dots: ["Batch size", "Machine", "Value", "Low", "High"],
     boxes: ["Batch size", "5 %", "25 %", "Median", "75 %", "95 %", "99 %"],
+    stacks: ["Batch size", "Copy in (ms)", "Enqueue, part of compute (ms)", "Compute (ms)", "Copy out (ms)"],
   };
 
   function rowsOf(figure, trace) {
@@ -207,6 +249,7 @@ const inferometer = (() => {
     if (kind === "fit")
       return trace.x.map((x, i) => [trace.customdata[i][2], x, trace.y[i], ...trace.customdata[i].slice(0, 2)]);
     const label = (size) => (size === "0" ? "fastest" : size);
+    if (kind === "stacks") return Object.entries(trace.meta.by).map(([size, phases]) => [size, ...phases.slice(0, 4)]);
     if (kind === "boxes")
       return Object.entries(trace.meta.by).flatMap(([size, points]) => points.map((q) => [label(size), ...q]));
     return Object.entries(trace.meta.by).flatMap(([size, [values, intervals, at]]) =>
@@ -224,7 +267,8 @@ const inferometer = (() => {
   function tableOf(figure) {
     const table = element("table");
     const unit = figure.kind === "dots" || figure.kind === "boxes" ? "xaxis" : "yaxis";
-    element("caption", `${figure.title} · ${unescape(figure.layout[unit].title.text)}`, table);
+    const quantity = figure.kind === "stacks" ? "" : ` · ${unescape(figure.layout[unit].title.text)}`;
+    element("caption", figure.title + quantity, table);
     const head = element("tr", undefined, element("thead", undefined, table));
     for (const name of ["Framework", "Precision", ...HEADS[figure.kind]]) element("th", name, head).scope = "col";
     const body = element("tbody", undefined, table);
@@ -267,7 +311,7 @@ const inferometer = (() => {
     if (box.name === "framework" || box.name === "precision") {
       hideRows();
       drawAll(all(".plot"));
-    } else if (box.dataset.axis || box.dataset.batch !== undefined) {
+    } else if (box.dataset.axis || box.dataset.batch !== undefined || box.dataset.share !== undefined) {
       all(".plot", box.closest(".plate")).forEach(draw);
     } else if (box.name === "safe") {
       document.documentElement.classList.toggle("safe", box.checked);
