@@ -5,6 +5,7 @@ from click.testing import CliRunner
 from inferometer.cli.merge import merge_command
 from inferometer.errors import StoreError
 from inferometer.merge import merge, write
+from inferometer.overview import unfinished
 from inferometer.records import Actual, Gpu, Machine
 from inferometer.runs import find_runs, read_runs
 from inferometer.store import RunWriter, read_run
@@ -21,6 +22,14 @@ def test_rounds_of_the_same_machine_count_on(tmp_path):
     assert info.protocol.rounds == 3 and stored.missing == ()
     together, apart = summarise([stored]).summaries, summarise([first, second]).summaries
     assert together[0].throughput == apart[0].throughput
+
+
+def test_a_merged_run_lacks_nothing_though_its_cells_have_different_rounds(tmp_path):
+    more, fewer = run(rounds_of(cell(), [1.0, 2.0]), "a"), run(rounds_of(cell("torch"), [3.0]), "b")
+    ((path, _, _),) = write(merge([more, fewer]), tmp_path / "out")
+    stored = read_run(path)
+    assert stored.missing == () and len(stored.planned) == 3
+    assert unfinished(summarise([stored])) == []
 
 
 def test_a_run_given_twice_counts_once():

@@ -84,6 +84,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
         environments={name: env for run in runs for name, env in run.info.environments.items()},
         notes=notes,
         request={},  # it is no run that could be resumed
+        merged=True,
     )
     return info, records
 

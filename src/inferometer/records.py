@@ -263,6 +263,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     request: dict[str, Any] = {}  # `request.RunRequest`, for --resume
+    merged: bool = False  # of several runs: not every cell has every round, and none is still to come
 
     @property
     def first_rounds(self) -> int:

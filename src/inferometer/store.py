@@ -54,7 +54,10 @@ class StoredRun:
         """Return the (cell, round) pairs to be measured, in their order.
 
         Rounds that a second stage added are for cells that were measured in the first: a time-out is not waited for again.
+        Of a merged run they are those that it has.
         """
+        if self.info.merged:
+            return tuple(dict.fromkeys((r.cell, r.round) for r in self.records if r.status != "interrupted"))
         measured = {record.cell for record in self.records if record.status == "ok"}
         return tuple(
             (cell, number)

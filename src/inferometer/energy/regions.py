@@ -212,10 +212,7 @@ class Region(AbstractContextManager["Region"]):
         self._profile().end(visit)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return ``function`` with each call measured as a visit; one of a coroutine function lasts until it has returned.
-
-        UsageError for a generator function: what it does between its values is not its own.
-        """
+        """Return ``function``, or coroutine function, with each call measured as a visit; UsageError for a generator."""
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise UsageError(
                 f"region '{self.name}' cannot decorate the generator {function.__name__}: its caller's work would be in it; "
