@@ -70,5 +70,5 @@ def phases(good: Good) -> dict[str, Estimate]:
     found = {}
     for name in dict.fromkeys(name for record in sampled for name in record.phases):
         values = [record.phases[name] for record in sampled if name in record.phases]
-        found[name] = Estimate(float(np.mean(values)), None, None, "s", source, len(values))
+        found[name] = Estimate(sum(values) / len(values), None, None, "s", source, len(values))
     return found
