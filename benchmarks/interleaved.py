@@ -23,6 +23,7 @@ import msgspec
 
 from inferometer.cache import cache_folder
 from inferometer.conversation import Conversation
+from inferometer.devices import gpu_of
 from inferometer.execution import prepare_run
 from inferometer.gpus import find_gpus
 from inferometer.launch import launch_worker
@@ -30,7 +31,6 @@ from inferometer.messages import measure_message, open_message
 from inferometer.models.prepare import prepare
 from inferometer.observer import SilentObserver
 from inferometer.outcome import Ending
-from inferometer.plan import gpu_of
 from inferometer.process import Child
 from inferometer.provision import Provision
 from inferometer.records import Cell, Protocol

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from inferometer.cli import invoke
-from inferometer.errors import StoreError
+from inferometer.errors import StoreError, UsageError
 from inferometer.execution import prepare_run, resume
 from inferometer.machine import describe_machine
 from inferometer.observer import SilentObserver
@@ -76,8 +76,11 @@ def test_the_devices_of_the_beginning_stay(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     request = prepare_run(RunRequest(frameworks=("torch",), protocol=Protocol(threads=1))).request
     assert request.devices == ("cuda:1",)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert prepare_run(request).request.devices == ("cuda:1",)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UsageError, match="cuda:1 is hidden: CUDA_VISIBLE_DEVICES=0 leaves cuda:0"):
+        prepare_run(request)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import msgspec
 
 from inferometer import __version__
 from inferometer.cache import cache_folder
+from inferometer.devices import gpu_of, resolve_devices
 from inferometer.energy import Session, open_session
 from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.selection import Selection
@@ -23,7 +24,7 @@ from inferometer.machine import describe_machine, usable_cores
 from inferometer.metering import CellMeter
 from inferometer.models.prepare import prepare
 from inferometer.observer import Observer
-from inferometer.plan import Plan, check_given_pythons, gpu_of, make_plan, resolve_devices
+from inferometer.plan import Plan, check_given_pythons, make_plan
 from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo
 from inferometer.request import RunRequest, from_builtins

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inferometer.errors import UsageError, unknown
+from inferometer.gpus import is_older
+from inferometer.records import Gpu
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Framework:
     capabilities: tuple[
         str, ...
     ] = ()  # compute capabilities that it has code for, as in 8.6; (): does not say
+    only_given: str = ""  # why it has no requirement set and runs in an interpreter of the user's only
     # rough figures for the estimate of a run's length only: images/s of MobileNetV3-Large on two CPU cores, seconds to prepare
     nominal_images_per_s: float = 100.0
     nominal_prepare_s: float = 3.0
@@ -81,12 +84,18 @@ class FrameworkChoice:
             merged.update(self.framework.variants[variant].options)
         return merged
 
-    def obstacle(self, device: str, precision: str, mode: str) -> str:
-        """Return why this choice cannot run on a kind of device ("cpu", "cuda"), at a precision, in a mode; or ""."""
+    def obstacle(self, device: str, precision: str, mode: str, gpu: Gpu | None = None) -> str:
+        """Return why this choice cannot run on a kind of device ("cpu", "cuda"), at a precision, in a mode; or "".
+
+        ``gpu``: the card, where it is known; None says nothing of its abilities.
+        """
         framework = self.framework
         known = framework.precisions.get(device, ())
         if precision not in known:
             return f"{framework.name} on {device} computes in {', '.join(known)}, not {precision}"
+        floor = _CAPABILITIES.get(precision, "")
+        if gpu and is_older(gpu, floor):
+            return f"{precision} needs compute capability {floor} or newer, {gpu.name} has {gpu.compute_capability}"
         if mode not in framework.modes.get(device, ()):
             return f"{framework.name} on {device} has no mode '{mode}' (it has {', '.join(framework.modes.get(device, ()))})"
         reasons = (self._variant_obstacle(name, device, precision, mode) for name in self.variants)
@@ -103,6 +112,10 @@ class FrameworkChoice:
         clash = next((other for other in self.variants if other in variant.excludes), "")
         return f"variants '{name}' and '{clash}' of {self.framework.name} exclude each other" if clash else ""
 
+
+# the first compute capability with arithmetic for a precision (CUDA programming guide); older cards compute such models
+# in fp32, and the row would be called what it is not
+_CAPABILITIES = {"tf32": "8.0", "bf16": "8.0"}
 
 _CHOICE = re.compile(r"(?P<name>[\w-]+)(@(?P<version>[\w.+!-]+?))?(:(?P<variants>[\w+-]+))?")
 
@@ -135,10 +148,16 @@ _ALIASES = {"tftrtfp16": ("tftrt", "fp16"), "tftrtfp32": ("tftrt", "fp32")}
 
 _GPU_ONLY = {"cuda": ("fp32", "tf32", "fp16", "bf16")}
 _EVERYWHERE = {"cpu": ("fp32", "fp16", "bf16"), **_GPU_ONLY}
+_TENSORRT = {"cuda": (*_GPU_ONLY["cuda"], "int8")}  # int8: of files that are quantised already
+_NO_TENSORRT_LIBRARIES = "the package registry has no TensorRT libraries"
 _HALVES_FROM_KERAS = {"fp16": "keras", "bf16": "keras"}  # a SavedModel computes in float32
 _PIPELINED = {"cpu": ("host", "device"), "cuda": ("host", "device", "host-pipelined")}
 _UNPIPELINED = ("host", "device")
 _CHANNELS_LAST = Variant("images and kernels NHWC in memory", {"channels_last": True})
+_AUTOCAST = Variant(
+    "weights in float32, lower precision where torch.autocast says", {"autocast": True},
+    precisions=("fp16", "bf16"), modes=_UNPIPELINED,
+)  # fmt: skip
 _NAIVE_TORCH = Variant(
     "the report's own way: torch.tensor(batch).to(device), .cpu().numpy(), nothing pinned",
     {"naive": True}, modes=("host",), excludes=("cudagraph", "reduce-overhead"),
@@ -185,10 +204,7 @@ _ALL = (
         precisions=_EVERYWHERE, modes=_PIPELINED,
         variants={
             "channels_last": _CHANNELS_LAST,
-            "autocast": Variant(
-                "weights in float32, lower precision where torch.autocast says", {"autocast": True},
-                precisions=("fp16", "bf16"), modes=_UNPIPELINED,
-            ),
+            "autocast": _AUTOCAST,
             "cudagraph": Variant(
                 "eager calls captured as a CUDA graph", {"cudagraph": True}, devices=("cuda",), modes=_UNPIPELINED
             ),
@@ -201,6 +217,7 @@ _ALL = (
         options={"compile": True}, precisions=_EVERYWHERE, modes=_PIPELINED,
         variants={
             "channels_last": _CHANNELS_LAST,
+            "autocast": _AUTOCAST,
             "max-autotune": Variant("Inductor tries every kernel", {"max_autotune": True}),
             "reduce-overhead": Variant(
                 "compiled calls captured as CUDA graphs", {"cudagraphs": True}, devices=("cuda",), modes=_UNPIPELINED
@@ -239,21 +256,23 @@ _ALL = (
         devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=580, nominal_prepare_s=0.3,
     ),
     Framework(
-        "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
-        options={"provider": "tensorrt"}, devices=("cuda",), precisions={"cuda": ("fp32", "tf32", "fp16")},
+        "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt-tensorrt", "onnx", "onnxruntime",
+        "onnxruntime", options={"provider": "tensorrt"}, devices=("cuda",),
+        precisions={"cuda": ("fp32", "tf32", "fp16")}, only_given=_NO_TENSORRT_LIBRARIES,
     ),
     Framework(
         "tensorrt", "TensorRT", "tensorrt", "tensorrt", "onnx", "tensorrt", "tensorrt",
-        devices=("cuda",), precisions=_GPU_ONLY,
+        devices=("cuda",), precisions=_TENSORRT,
     ),
     Framework(
         "tensorrt-rtx", "TensorRT for RTX", "tensorrt", "tensorrt-rtx", "onnx", "tensorrt-rtx", "tensorrt_rtx",
-        options={"rtx": True}, devices=("cuda",), precisions=_GPU_ONLY,
+        options={"rtx": True}, devices=("cuda",), precisions=_TENSORRT,
         capabilities=("7.5", "8.0", "8.6", "8.9", "12.0", "12.1"),
     ),
     Framework(
         "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",
-        devices=("cuda",), precisions={"cuda": ("fp32", "fp16")}, variants={"naive": _NAIVE_TF},
+        devices=("cuda",), precisions={"cuda": ("fp32", "tf32", "fp16")}, variants={"naive": _NAIVE_TF},
+        only_given=f"TF-TRT ended with TensorFlow 2.17, and {_NO_TENSORRT_LIBRARIES}",
     ),
 )  # fmt: skip
 

@@ -36,12 +36,42 @@ def visible_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     if value is None:
         return gpus
     kept: list[Gpu] = []
-    for part in (part.strip() for part in value.split(",")):
+    for part in _entries(value):
         match = [gpu for gpu in gpus if part == str(gpu.index) or (part and gpu.uuid.startswith(part))]
         if not match:  # CUDA stops at the first entry that names no device
             break
         kept += match[:1]
     return tuple(kept)
+
+
+def hidden_reason() -> str:
+    """Return why CUDA_VISIBLE_DEVICES leaves no GPU to be measured, for when `visible_gpus` is empty."""
+    value = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if names_mig_instance():
+        return (
+            f"CUDA_VISIBLE_DEVICES={value} names a MIG instance, which cannot be measured on its own yet: "
+            "memory, neighbours, clocks and energy are read of whole GPUs"
+        )
+    return f"CUDA_VISIBLE_DEVICES='{value}' leaves no GPU"
+
+
+def names_mig_instance() -> bool:
+    """Return whether CUDA_VISIBLE_DEVICES asks for a part of a GPU, which nothing here can look at."""
+    return _entries(os.environ.get("CUDA_VISIBLE_DEVICES", ""))[0].startswith("MIG-")
+
+
+def is_older(gpu: Gpu | None, capability: str) -> bool:
+    """Return whether a GPU's compute capability is known and below one such as "8.0"."""
+    known = gpu.compute_capability if gpu else ""
+    return bool(known and capability) and _numbers(known) < _numbers(capability)
+
+
+def _numbers(capability: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in capability.split("."))
+
+
+def _entries(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")]
 
 
 def _describe(nvml: Any, index: int, handle: Any, driver: str, cuda: str) -> Gpu:

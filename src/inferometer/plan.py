@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer import requirements
+from inferometer.devices import accelerator_for, check_accelerator, gpu_of, resolve_devices
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
-from inferometer.gpus import visible_gpus
 from inferometer.models.sources import forms_reachable, resolve
 from inferometer.records import Cell, Gpu, Machine, Skip
 from inferometer.request import RunRequest
@@ -56,11 +56,12 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
     request.check()
     choices = _choices(request)
     devices = resolve_devices(request.devices, machine, gpu_reason)
+    check_accelerator(request, devices)
     reachable = forms_reachable(request.model)
     name = resolve(request.model).name
     rows: dict[tuple[str, str], Row] = {}
-    cells: list[Cell] = []
-    skips: list[Skip] = []
+    cells: dict[Cell, None] = {}
+    skips: dict[Cell, Skip] = {}  # a cell may be named twice: `tftrt` at fp16 and `tftrtfp16`
     for choice, device in itertools.product(choices, devices):
         row, reason = _row(choice, device, request, machine, gpu_reason)
         precisions = (choice.precision,) if choice.precision else request.precisions
@@ -68,13 +69,14 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
             cell = Cell(name, choice.label, precision, size, device, mode)
             route = reachable[choice.framework.form_at(precision)]
             unreachable = route if isinstance(route, str) else ""
-            why = reason or unreachable or choice.obstacle(device.partition(":")[0], precision, mode)
+            kind, gpu = device.partition(":")[0], gpu_of(device, machine)
+            why = reason or unreachable or choice.obstacle(kind, precision, mode, gpu)
             if why or row is None:
-                skips.append(Skip(cell, why))
+                skips[cell] = Skip(cell, why)
             else:
-                cells.append(cell)
+                cells[cell] = None
                 rows[row.label, device] = row
-    return Plan(rows, tuple(cells), tuple(skips))
+    return Plan(rows, tuple(cells), tuple(skips.values()))
 
 
 def _choices(request: RunRequest) -> list[FrameworkChoice]:
@@ -101,51 +103,6 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
     return list(choices.values())
 
 
-def resolve_devices(names: Iterable[str], machine: Machine, gpu_reason: str = "") -> tuple[str, ...]:
-    """Return the devices that ``names`` mean on this machine (`auto` by what is visible now); UsageError for none."""
-    return tuple(dict.fromkeys(_device(name, machine, gpu_reason) for name in names))
-
-
-def _device(name: str, machine: Machine, gpu_reason: str) -> str:
-    if name == "auto":
-        gpus = visible_gpus(machine.gpus)
-        return f"cuda:{gpus[0].index}" if gpus else "cpu"
-    if name == "cuda":
-        name = "cuda:0"
-    if name == "cpu":
-        return name
-    kind, _, index = name.partition(":")
-    if kind != "cuda" or not index.isdigit():
-        raise UsageError(f"unknown device '{name}' (known: cpu, cuda:0, cuda:1, ..., auto)")
-    if int(index) >= len(machine.gpus):
-        found = (
-            f"this machine has {len(machine.gpus)}"
-            if machine.gpus
-            else gpu_reason or "this machine has no GPU"
-        )
-        raise UsageError(f"device {name} does not exist: {found}; give --device cpu or auto")
-    return name
-
-
-def gpu_of(device: str, machine: Machine) -> Gpu | None:
-    """Return the GPU that a device names, or None for the CPU."""
-    return machine.gpus[int(device.partition(":")[2])] if device.startswith("cuda") else None
-
-
-def accelerator_for(device: str, request: RunRequest, machine: Machine) -> str:
-    """Return which set of requirements a device needs: by the driver, unless the request says."""
-    if device == "cpu":
-        return "cpu"
-    if request.accelerator:
-        return request.accelerator
-    return driver_accelerator(gpu_of(device, machine))
-
-
-def driver_accelerator(gpu: Gpu | None) -> str:
-    """Return the newest set of CUDA requirements that a GPU's driver runs."""
-    return "cuda13" if gpu and gpu.cuda and int(gpu.cuda.partition(".")[0]) >= 13 else "cuda12"
-
-
 def _row(
     choice: FrameworkChoice, device: str, request: RunRequest, machine: Machine, gpu_reason: str
 ) -> tuple[Row | None, str]:
@@ -158,20 +115,29 @@ def _row(
                 f"needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
             )
         return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"
-    if refusal := capability_reason(framework, gpu_of(device, machine)):
+    gpu = gpu_of(device, machine)
+    if refusal := capability_reason(framework, gpu):
         return None, refusal
-    python = (
-        request.python.get(choice.label)
-        or request.python.get(framework.name)
-        or request.python.get(framework.environment)
-    )
-    if python:
+    if python := _given_python(choice, request):
         return Row(choice, device, None, python), ""
+    return _built_row(choice, device, accelerator_for(device, request, machine), gpu)
+
+
+def _given_python(choice: FrameworkChoice, request: RunRequest) -> Path | None:
+    given = given_pythons(request)
+    names = (choice.label, choice.framework.name, choice.framework.environment)
+    return next((given[name] for name in names if name in given), None)
+
+
+def _built_row(
+    choice: FrameworkChoice, device: str, accelerator: str, gpu: Gpu | None
+) -> tuple[Row | None, str]:
     try:
-        wanted = requirements_for(choice, accelerator_for(device, request, machine))
+        wanted = requirements_for(choice, accelerator)
     except EnvironmentBuildError as error:
         return None, str(error)
-    return Row(choice, device, wanted), ""
+    reason = age_reason(choice, wanted, gpu)
+    return (None, reason) if reason else (Row(choice, device, wanted), "")
 
 
 def capability_reason(framework: Framework, gpu: Gpu | None) -> str:
@@ -182,8 +148,21 @@ def capability_reason(framework: Framework, gpu: Gpu | None) -> str:
     return f"{framework.name} runs on compute capability {', '.join(known)}, not {gpu.compute_capability} ({gpu.name})"
 
 
+def age_reason(choice: FrameworkChoice, wanted: Requirements, gpu: Gpu | None) -> str:
+    """Return why a GPU is too old for the pinned packages, or ""; a version that the user names is his to judge."""
+    if choice.version:
+        return ""
+    return requirements.too_old(wanted, gpu, choice.framework.distribution)
+
+
 def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:
     """Return the pins of a choice; a CUDA 12 set serves a CUDA 13 driver where there is no other."""
+    framework = choice.framework
+    if framework.only_given:
+        raise EnvironmentBuildError(
+            f"{framework.name} has no requirement set, since {framework.only_given}; "
+            f"give an interpreter that has both: --python {framework.name}=PATH"
+        )
     try:
         wanted = requirements.read(choice.framework.environment, accelerator)
     except EnvironmentBuildError:
@@ -195,14 +174,30 @@ def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:
     return requirements.with_version(wanted, choice.framework.distribution, choice.version)
 
 
+def given_pythons(request: RunRequest) -> dict[str, Path]:
+    """Return the interpreters given, by row, framework or environment; a name for one precision means its framework."""
+    given: dict[str, Path] = {}
+    for name, path in request.python.items():
+        meant = name if name in _environments() else parse_choice(name).label
+        if given.setdefault(meant, path) != path:
+            raise UsageError(
+                f"--python {name}={path}: {meant} has the interpreter {given[meant]} already; give one for both"
+            )
+    return given
+
+
+def _environments() -> set[str]:
+    return {framework.environment for framework in FRAMEWORKS.values()}
+
+
 def check_given_pythons(request: RunRequest) -> None:
     """Raise UsageError for a --python whose name is no framework or environment, or whose file is no program."""
-    environments = {framework.environment for framework in FRAMEWORKS.values()}
     for name, path in request.python.items():
-        if name not in environments:
+        if name not in _environments():
             try:
                 parse_choice(name)
             except InferometerError as error:
                 raise UsageError(f"--python {name}={path}: {error}") from error
         if not path.is_file():
             raise UsageError(f"--python {name}={path}: there is no such interpreter")
+    given_pythons(request)

@@ -6,6 +6,9 @@ Header lines (`# key: value`):
     torch-backend      value for uv's --torch-backend, tried first
     versioned          the package that `name@version` replaces, where it is not the framework's usual one
     python             which Python the packages need, where not any will do
+    capability         the oldest compute capability of a GPU that the packages have code for (cuda sets), as in 7.5
+    capability-of      which package that is, where it is not the framework's own
+    older              which build has code for older GPUs, where one is known
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError, UsageError
+from inferometer.gpus import is_older
+from inferometer.records import Gpu
 
 _FOLDER = Path(__file__).parent / "envs"
 
@@ -31,6 +36,9 @@ class Requirements:
     torch_backend: str = ""
     python: str = ""
     versioned: str = ""
+    capability: str = ""
+    capability_of: str = ""
+    older: str = ""
 
     def download_text(self) -> str:
         """Return how much will be fetched, for people."""
@@ -58,7 +66,31 @@ def read(name: str, accelerator: str) -> Requirements:
         torch_backend=header.get("torch-backend", ""),
         python=header.get("python", ""),
         versioned=header.get("versioned", ""),
+        capability=header.get("capability", ""),
+        capability_of=header.get("capability-of", ""),
+        older=header.get("older", ""),
     )  # fmt: skip
+
+
+def too_old(requirements: Requirements, gpu: Gpu | None, distribution: str) -> str:
+    """Return why these packages have no code for a GPU and what may have, or "" if they have or do not say."""
+    if not gpu or not is_older(gpu, requirements.capability):
+        return ""
+    name = requirements.name
+    version = f"{name} {version_of(requirements, distribution)}"
+    part = (
+        f"{requirements.capability_of}, which {version} takes here,"
+        if requirements.capability_of
+        else version
+    )
+    older = f"{requirements.older} has" if requirements.older else "an older one may"
+    remedy = f"{older}: --python {name}=PATH"
+    if requirements.accelerator == "cuda13":  # which no such GPU is given unasked
+        remedy = "leave out --accelerator cuda13"
+    return (
+        f"{part} has no code for compute capability {gpu.compute_capability} ({gpu.name}), only for "
+        f"{requirements.capability} and newer; {remedy}"
+    )
 
 
 def with_version(requirements: Requirements, distribution: str, version: str) -> Requirements:

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from inferometer import __version__
+from inferometer.devices import gpu_of
 from inferometer.errors import StoreError
 from inferometer.lanes import at_once_text, devices_at_once
 from inferometer.models.contract import Artifact, PreparedModel
-from inferometer.plan import Plan, gpu_of
+from inferometer.plan import Plan
 from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, to_builtins

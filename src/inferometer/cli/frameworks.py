@@ -13,11 +13,12 @@ from rich.table import Table
 
 from inferometer import environments, requirements, units
 from inferometer.cli.given import console
+from inferometer.devices import driver_accelerator
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice
-from inferometer.gpus import find_gpus, visible_gpus
+from inferometer.gpus import find_gpus, hidden_reason, visible_gpus
 from inferometer.machine import describe_machine
-from inferometer.plan import capability_reason, driver_accelerator, requirements_for
+from inferometer.plan import age_reason, capability_reason, requirements_for
 from inferometer.provision import environment_names
 from inferometer.records import Gpu
 from inferometer.request import ACCELERATORS
@@ -38,7 +39,7 @@ def _frameworks_table() -> Table:
     visible = visible_gpus(gpus)
     gpu = visible[0] if visible else None
     for framework in FRAMEWORKS.values():
-        version, state = _state(framework, gpu, gpu_reason or "CUDA_VISIBLE_DEVICES hides it")
+        version, state = _state(framework, gpu, gpu_reason or hidden_reason())
         table.add_row(framework.name, framework.title, ", ".join(framework.devices), version, state)
     return table
 
@@ -50,11 +51,14 @@ def _state(framework: Framework, gpu: Gpu | None, gpu_reason: str) -> tuple[str,
     if refusal := capability_reason(framework, gpu):
         return "", f"no: {refusal}"
     accelerator = driver_accelerator(gpu) if gpu and "cuda" in framework.devices else "cpu"
+    choice = FrameworkChoice(framework)
     try:
-        wanted = requirements_for(FrameworkChoice(framework), accelerator)
+        wanted = requirements_for(choice, accelerator)
         environments.find_interpreter(wanted)
     except EnvironmentBuildError as error:
         return "", f"no: {error}"
+    if refusal := age_reason(choice, wanted, gpu):
+        return "", f"no: {refusal}"
     version = requirements.version_of(wanted, framework.distribution)
     if environments.is_built(wanted):
         return version, f"yes, environment {wanted.name} is built"

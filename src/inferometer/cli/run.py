@@ -65,7 +65,12 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     "--frameworks", default="all", show_default=True, help="tf,onnxrt@1.30.0,torch:channels_last,... or all."
 )
 @click.option("--batch-sizes", help="8,16,64 or 8..512 (powers of two).  [default: the preset's]")
-@click.option("--precisions", default="fp32", show_default=True, help="fp32,tf32,fp16,bf16.")
+@click.option(
+    "--precisions",
+    default="fp32",
+    show_default=True,
+    help="fp32,tf32,fp16,bf16,int8 (tensorrt, quantised files).",
+)
 @click.option(
     "--modes",
     default="host",
@@ -76,7 +81,7 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     "--device",
     default="auto",
     show_default=True,
-    help="cpu, cuda:N (as nvidia-smi counts), auto; several with commas.",
+    help="cpu, cuda:N (as nvidia-smi counts), auto (the first visible GPU, or cpu); several with commas.",
 )
 @click.option(
     "--at-once",
@@ -117,7 +122,7 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
 @click.option("--trust-model", is_flag=True, help="Let a .keras file run code of its own (Lambda layers).")
 @click.option("--python", "pythons", multiple=True, help="NAME=PATH: an interpreter that has the framework.")
 @click.option(
-    "--accelerator", default="", help="cpu, cuda12 or cuda13 requirements instead of the driver's choice."
+    "--accelerator", default="", help="cuda12 or cuda13 requirements instead of the choice by driver and GPU."
 )
 @click.option(
     "--keep-trying", is_flag=True, help="Go on with larger batch sizes after one ran out of memory."

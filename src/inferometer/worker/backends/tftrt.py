@@ -1,4 +1,7 @@
-"""TF-TRT: a SavedModel whose subgraphs TensorRT took over; TensorFlow 2.12 to 2.17 with the TensorRT it was built for."""
+"""TF-TRT: a SavedModel whose subgraphs TensorRT took over; TensorFlow 2.14 to 2.17 with the TensorRT it was built for.
+
+2.17 was the last release with it. TF-TRT sets TensorRT's TF32 flag as TensorFlow's own switch says.
+"""
 
 from __future__ import annotations
 
