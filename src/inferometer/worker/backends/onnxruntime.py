@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends import strays
 from inferometer.worker.backends.onnx_binding import Binding
 from inferometer.worker.backends.staging import PageLock, Staging
 from inferometer.worker.failures import Misplaced, Unsupported
@@ -173,7 +173,7 @@ class Runtime(Backend):
             "details": {
                 "providers": self._session.get_providers(),
                 "nodes": counts,
-                "nodes_elsewhere": self._strays()[:20],
+                "nodes_elsewhere": strays.named(self._strays()),
                 "bound": self._bound,
                 "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
             },
@@ -185,16 +185,8 @@ class Runtime(Backend):
 
     def flags(self) -> list[str]:
         """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
-        return [*self._told_strays(), *(self._staging.flags() if self._staging else [])]
-
-    def _told_strays(self) -> list[str]:
-        strays = self._strays()
-        if not strays:
-            return []
-        kinds = Counter(node.rpartition("(")[2].rstrip(")") for node in strays)
         total = sum(len(nodes) for nodes in self._nodes.values())
-        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
-        return [f"{len(strays)} of {total} nodes run on the CPU: {told}"]
+        return [*strays.told(self._strays(), total), *(self._staging.flags() if self._staging else [])]
 
     def _precision(self) -> str:
         options = self._session.get_provider_options()
