@@ -192,6 +192,10 @@ def test_onnxruntime_gets_the_values_of_every_batch_through_staging(tmp_path):
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_staging_trial.py", tmp_path)
 
 
+def test_tf32_is_forbidden_to_tensorrt_inside_onnxruntime_before_it_loads(tmp_path):
+    assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_tf32_trial.py", tmp_path)
+
+
 def test_torch_is_read_by_its_products_not_by_its_output(tmp_path):
     assert "as wanted" in tried(tmp_path, "torch", "torch_precision_trial.py", tmp_path)
 
