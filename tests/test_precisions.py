@@ -102,6 +102,16 @@ def test_placement_is_read_back(finished):
     (first, *_) = records(finished, "onnxrt")
     assert set(first.actual.details["nodes"]) == {"CPUExecutionProvider"}
     assert first.actual.details["nodes_elsewhere"] == []
+    for framework, told in (
+        ("tf", "graphs"),
+        ("keras", "each operation"),
+        ("tfxla", "XLA"),
+        ("kerasxla", "XLA"),
+    ):
+        for record in records(finished, framework):
+            details = record.actual.details
+            assert told in details["nodes_told_by"] and details["nodes_elsewhere"] == []
+            assert set(details["nodes"]) == (set() if told == "XLA" else {"CPU:0"})
     for framework, key in (("torch", "weights_on"), ("tf", "variables_on"), ("jax", "weights_on")):
         places = records(finished, framework)[0].actual.details[key]
         assert all("cpu" in place.lower() for place in places) and sum(places.values()) > 4
@@ -181,6 +191,18 @@ def test_tensorflow_shares_memory_where_it_can_and_never_writes_into_it(tmp_path
 
 def test_onnxruntime_gets_the_values_of_every_batch_through_staging(tmp_path):
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_staging_trial.py", tmp_path)
+
+
+def test_tf32_is_forbidden_to_tensorrt_inside_onnxruntime_before_it_loads(tmp_path):
+    assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_tf32_trial.py", tmp_path)
+
+
+def test_torch_is_read_by_its_products_not_by_its_output(tmp_path):
+    assert "as wanted" in tried(tmp_path, "torch", "torch_precision_trial.py", tmp_path)
+
+
+def test_tensorflow_tells_which_nodes_ran_elsewhere(tmp_path):
+    assert "as wanted" in tried(tmp_path, "tf", "tf_placement_trial.py", tmp_path)
 
 
 @pytest.mark.parametrize(("environment", "backend"), [("jax", "jax"), ("tf", "tensorflow")])

@@ -83,6 +83,36 @@ def refusal(*arguments, **options):
     return "nothing", ""
 
 
+def outside(place):
+    """Return a model whose weights, by ``place``, lie in a file of another name than its own, and that file."""
+    nodes, tensors = network()
+    if place == "constant":
+        kept = helper.make_node("Constant", [], ["m"], value=numpy_helper.from_array(tensors.pop("m"), "m"))
+        nodes.insert(0, kept)
+    path = save(place, nodes, tensors)
+    model = onnx.load(path)
+    onnx.save(
+        model,
+        path,
+        save_as_external_data=True,
+        location=f"{place}.bin",
+        size_threshold=100,  # not the scales of Resize, which are shapes
+        convert_attribute=True,
+    )
+    return path, FOLDER / f"{place}.bin"
+
+
+def rebuilt(place):
+    """Return whether engines come from the cache while the weights outside are the same, and after they were changed."""
+    path, weights = outside(place)
+    assert trt_onnx.weight_files(path) == [weights]
+    build(path, "fp32")
+    same = build(path, "fp32").facts["cached"]
+    values = np.frombuffer(weights.read_bytes(), np.float32).copy()
+    weights.write_bytes((values * 2).tobytes())
+    return same, build(path, "fp32").facts["cached"]
+
+
 MODEL = save("model", *network())
 ENGINES = {precision: build(MODEL, precision) for precision in ("fp32", "tf32", "fp16", "bf16")}
 x = np.random.default_rng(1).normal(size=SHAPE).astype(np.float32)
@@ -100,6 +130,11 @@ print(
             "again_equal": again.data == ENGINES["fp16"].data,
             "other_shape": build(MODEL, "fp16", (8, *SHAPE[1:])).facts,
             "int8": build(save("quantised", *quantised()), "int8").facts,
+            "outside": [rebuilt("initializer"), rebuilt("constant")],
+            "tells_memory": [
+                hasattr(tensorrt_rtx.ICudaEngine, name)
+                for name in ("device_memory_size_v2", "get_engine_stat")
+            ],
             "refusals": {
                 "sm_90": refusal(MODEL, "fp32", target="sm_90"),
                 "int8": refusal(MODEL, "int8"),

@@ -102,7 +102,12 @@ class Stream:
     """Device memory by address, filled and read as a CUDA stream does it."""
 
     def __init__(self):
-        self.memory = {}
+        self.memory, self.asked = {}, []
+        self.allocated_bytes = self.peak_bytes = 0
+
+    def ask(self, call, *arguments):
+        self.asked.append(call)
+        return 100 + len(self.asked)
 
     def copy_in(self, address, array):
         self.memory[address] = array.copy()
@@ -114,14 +119,14 @@ class Stream:
         pass
 
 
-def test_a_batch_is_whole_in_page_locked_memory_before_it_is_copied_over():
-    """Enough rows for several threads; the engine is a copy from input to output."""
-    images = np.random.default_rng(0).normal(size=(64, 3, 160, 160)).astype(np.float32)
+def copying_runtime(images, mode="host"):
+    """Return a runtime whose engine is a copy from input to output, and its stream."""
     stream = Stream()
     runtime = object.__new__(tensorrt.Runtime)
     runtime._cuda, runtime._copier = stream, Copier(4)
+    runtime._opening = Opening("onnx", Path("m.onnx"), "", ("x",), ("y",), "fp32", "cuda", 4, mode=mode)
     runtime._prepared = {
-        64: types.SimpleNamespace(
+        len(images): types.SimpleNamespace(
             staged_in=[types.SimpleNamespace(array=np.zeros_like(images))],
             staged_out=[types.SimpleNamespace(array=np.zeros_like(images))],
             inputs=[types.SimpleNamespace(address=1)],
@@ -129,9 +134,47 @@ def test_a_batch_is_whole_in_page_locked_memory_before_it_is_copied_over():
             start=lambda inputs: stream.memory.update({2: stream.memory[inputs[0].address]}),
         )
     }
+    return runtime, stream
+
+
+def test_a_batch_is_whole_in_page_locked_memory_before_it_is_copied_over():
+    """Enough rows for several threads."""
+    images = np.random.default_rng(0).normal(size=(64, 3, 160, 160)).astype(np.float32)
+    runtime, _ = copying_runtime(images)
     for batch in (images, -images):
         (output,) = runtime.run((batch,))
         assert np.array_equal(output, batch)
+
+
+@pytest.mark.parametrize(("mode", "calls"), [("host", []), ("device", ["cudaMalloc", "cudaFree"])])
+def test_phases_go_the_way_of_their_mode(mode, calls):
+    """Host mode allocates nothing: it fills the buffers that it has."""
+    images = np.random.default_rng(0).normal(size=(2, 3, 4, 4)).astype(np.float32)
+    runtime, stream = copying_runtime(images, mode)
+    assert set(runtime.phases((images,))) == {"copy_in", "enqueue", "compute", "copy_out"}
+    assert stream.asked == calls
+    ready = runtime._prepared[2]
+    assert np.array_equal(ready.staged_in[0].array, images) == (mode == "host")
+    assert np.array_equal(ready.staged_out[0].array, images)
+
+
+def test_the_peak_is_what_engines_tell_and_own_buffers():
+    runtime, stream = copying_runtime(np.zeros((2, 3), np.float32))
+    engine = types.SimpleNamespace(get_engine_stat=lambda kind: {7: 1000}[kind], device_memory_size_v2=200)
+    trt = types.SimpleNamespace(EngineStat=types.SimpleNamespace(TOTAL_WEIGHTS_SIZE=7))
+    ready = object.__new__(tensorrt._Prepared)
+    ready.engine, ready.trt = engine, trt
+    runtime._prepared = {2: ready, 1: ready}
+    held = tensorrt.DeviceBuffer(stream, 30)
+    del held
+    kept = tensorrt.DeviceBuffer(stream, 20)
+    assert runtime.device_peak_bytes() == 2 * (1000 + 200) + 30
+    runtime.reset_device_peak()
+    assert runtime.device_peak_bytes() == 2 * (1000 + 200) + 20
+    ready.engine = types.SimpleNamespace(device_memory_size=200)
+    assert ready.memory() == {"weights_bytes": None, "activations_bytes": 200}
+    assert runtime.device_peak_bytes() is None, "without the weights it is no peak"
+    assert kept.address
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +225,12 @@ class TestRealBuilder:
 
     def test_other_shape_is_another_engine(self, trial):
         assert not trial["other_shape"]["cached"]
+
+    def test_weights_in_other_files_belong_to_the_engine(self, trial):
+        assert trial["outside"] == [[True, False], [True, False]]
+
+    def test_engines_tell_their_memory(self, trial):
+        assert trial["tells_memory"] == [True, True]
 
     @pytest.mark.parametrize(
         ("what", "words"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from typing import Any
 
 import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends import strays
 from inferometer.worker.backends.onnx_binding import Binding
 from inferometer.worker.backends.staging import PageLock, Staging
 from inferometer.worker.failures import Misplaced, Unsupported
@@ -20,6 +21,8 @@ _PROVIDERS = {
 }
 _PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16"), "tensorrt": ("fp32", "tf32", "fp16")}
 
+_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
+
 
 class Runtime(Backend):
     """An `InferenceSession` with its providers asked for by name.
@@ -30,12 +33,14 @@ class Runtime(Backend):
     """
 
     def __init__(self, opening: Opening) -> None:
-        import onnxruntime
-
-        self._runtime = onnxruntime
         self._opening = opening
         self._kind = opening.options.get("provider", opening.device)
         _refuse(opening, self._kind)
+        if self._kind == "tensorrt":
+            _set_tf32(opening.precision)
+        import onnxruntime
+
+        self._runtime = onnxruntime
         self._session = onnxruntime.InferenceSession(
             self._model(), sess_options=self._options(), providers=self._providers()
         )
@@ -85,7 +90,8 @@ class Runtime(Backend):
         }
         if self._kind == "cuda":
             return [(_PROVIDERS["cuda"], cuda)]
-        folder = self._opening.cache / "tensorrt"
+        # its names of engines do not tell TF32 on from off
+        folder = self._opening.cache / "tensorrt" / self._opening.precision
         folder.mkdir(parents=True, exist_ok=True)
         tensorrt = {
             "device_id": 0,
@@ -173,8 +179,9 @@ class Runtime(Backend):
             "details": {
                 "providers": self._session.get_providers(),
                 "nodes": counts,
-                "nodes_elsewhere": self._strays()[:20],
+                "nodes_elsewhere": strays.named(self._strays()),
                 "bound": self._bound,
+                **({"tf32": _told_tf32()} if self._kind == "tensorrt" else {}),
                 "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
             },
         }
@@ -185,21 +192,14 @@ class Runtime(Backend):
 
     def flags(self) -> list[str]:
         """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
-        return [*self._told_strays(), *(self._staging.flags() if self._staging else [])]
-
-    def _told_strays(self) -> list[str]:
-        strays = self._strays()
-        if not strays:
-            return []
-        kinds = Counter(node.rpartition("(")[2].rstrip(")") for node in strays)
         total = sum(len(nodes) for nodes in self._nodes.values())
-        told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(5))
-        return [f"{len(strays)} of {total} nodes run on the CPU: {told}"]
+        return [*strays.told(self._strays(), total), *(self._staging.flags() if self._staging else [])]
 
     def _precision(self) -> str:
         options = self._session.get_provider_options()
-        if self._kind == "tensorrt" and options[_PROVIDERS["tensorrt"]].get("trt_fp16_enable") == "1":
-            return "fp16"
+        if self._kind == "tensorrt":
+            half = options[_PROVIDERS["tensorrt"]].get("trt_fp16_enable") == "1"
+            return "fp16" if half else ("fp32" if _tf32_is_off() else "tf32")
         if self._opening.precision == "fp16" and _is_half(self._session):
             return "fp16"
         return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
@@ -227,6 +227,25 @@ def _refuse(opening: Opening, kind: str) -> None:
         )
     if opening.options.get("cudagraph") and kind != "cuda":
         raise Unsupported("CUDA graphs need the CUDA provider")
+
+
+def _set_tf32(precision: str) -> None:
+    """Forbid TF32 to TensorRT, cuBLAS and cuDNN, or leave it to them; they read this once, when they are first used.
+
+    TensorRT allows it by default, and its provider has no switch (microsoft/onnxruntime #6427, #26029).
+    """
+    os.environ.pop(_OVERRIDE, None)
+    if precision == "fp32":
+        os.environ[_OVERRIDE] = "0"
+
+
+def _tf32_is_off() -> bool:
+    return os.environ.get(_OVERRIDE) == "0"
+
+
+def _told_tf32() -> str:
+    state = f"off by {_OVERRIDE}=0 in this process" if _tf32_is_off() else "TensorRT's default: on"
+    return f"{state}; not read back, since the provider has no switch"
 
 
 def _halved(opening: Opening) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import keras_file, keras_precision, tf_transfer
+from inferometer.worker.backends import keras_file, keras_precision, tf_placement, tf_transfer
 from inferometer.worker.backends.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 
@@ -31,10 +32,12 @@ class Runtime(Backend):
         _refuse(opening)
         self._configure()
         self._xla = bool(opening.options.get("xla"))
+        self._resident = opening.mode == "device"
         self._model: Any = None
         self._call = self._load_keras() if opening.form == "keras" else self._load_saved_model()
         self._host = tf_transfer.host_path(tensorflow, opening)
         self._last: Any = None
+        self._placement: tf_placement.Placement | None = None
 
     def _configure(self) -> None:
         config = self._tf.config
@@ -86,8 +89,22 @@ class Runtime(Backend):
         return infer
 
     def prepare(self, batch: Batch) -> None:
-        """Trace, compile and allocate for this shape."""
-        self.run(batch)
+        """Trace, compile and allocate for this shape and the type that this mode feeds; the first tells where nodes run."""
+        placed = self.place(batch) if self._resident else self._tensors(batch)
+        if self._placement is None:
+            self._placement = self._watched(lambda: self.run_resident(placed))
+        else:
+            self.run_resident(placed)
+        self.synchronise()
+        if not self._resident:
+            self.fetch(self._last)
+
+    def _watched(self, run: Callable[[], Any]) -> tf_placement.Placement:
+        options, wanted = self._opening.options, "GPU:0" if self._opening.device == "cuda" else "CPU:0"
+        predict = bool(options.get("predict"))
+        if self._opening.form == "keras" and not (self._xla or options.get("function") or predict):
+            return tf_placement.of_calls(wanted, run)
+        return tf_placement.of_function(wanted, run, self._xla or (predict and bool(self._model.jit_compile)))
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
@@ -131,7 +148,8 @@ class Runtime(Backend):
 
     def phases(self, batch: Batch) -> dict[str, float]:
         """Return phases by host timers."""
-        return phases.timed(lambda: self._tensors(batch), self.run_resident, self.synchronise, self.fetch)
+        send = self.place if self._resident else self._tensors
+        return phases.timed(lambda: send(batch), self.run_resident, self.synchronise, self.fetch)
 
     def _device(self) -> Any:
         return self._tf.device("/GPU:0" if self._opening.device == "cuda" else "/CPU:0")
@@ -160,6 +178,7 @@ class Runtime(Backend):
                 "xla": self._xla,
                 "output_device": device,
                 "variables_on": self._variables_on(),
+                **(self._placement.details() if self._placement else {}),
                 **({"computes_in": keras_precision.computed_in(self._model)} if self._model else {}),
             },
         }
@@ -187,9 +206,10 @@ class Runtime(Backend):
         return counts
 
     def flags(self) -> list[str]:
-        """Say which variables lie on the CPU though the device is a GPU."""
+        """Say which nodes and variables are on the CPU though the device is a GPU, and what kept batches from page-locked memory."""
         away = self._variables_on().get("CPU:0", 0) if self._opening.device == "cuda" else 0
-        return [*([f"{away} variables lie on the CPU"] if away else []), *self._host.flags()]
+        placed = self._placement.flags() if self._placement else []
+        return [*placed, *([f"{away} variables lie on the CPU"] if away else []), *self._host.flags()]
 
     def device_peak_bytes(self) -> int | None:
         """Return the BFC allocator's peak."""

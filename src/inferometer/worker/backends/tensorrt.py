@@ -60,12 +60,16 @@ class Runtime(Backend):
 
     def run(self, batch: Batch) -> Outputs:
         """Copy into page-locked memory, over, infer, back; all in one stream, waited for once."""
-        ready = self._prepared[len(batch[0])]
+        return self._take(self.run_resident(self._send(batch)))
+
+    def _send(self, batch: Batch) -> Any:
+        """Fill the page-locked buffers and start copying them into the engine's; returns what `place` does."""
+        size = len(batch[0])
+        ready = self._prepared[size]
         for staged, buffer, array in zip(ready.staged_in, ready.inputs, batch):
             self._copier.copy(staged.array, array)
             self._cuda.copy_in(buffer.address, staged.array)
-        ready.start(ready.inputs)
-        return self._take(ready)
+        return size, ready.inputs
 
     def _take(self, ready: _Prepared) -> Outputs:
         for staged, buffer in zip(ready.staged_out, ready.outputs):
@@ -98,8 +102,9 @@ class Runtime(Backend):
         return self._take(resident)
 
     def phases(self, batch: Batch) -> dict[str, float]:
-        """Time copies and compute apart, by synchronising between them."""
-        return phases.timed(lambda: self.place(batch), self.run_resident, self.synchronise, self.fetch)
+        """Time copies and compute apart, by synchronising between them; the input comes as this mode brings it."""
+        send = self.place if self._opening.mode == "device" else self._send
+        return phases.timed(lambda: send(batch), self.run_resident, self.synchronise, self.fetch)
 
     def actual(self) -> dict[str, Any]:
         """Read back device and element types from the engine that ran last."""
@@ -112,8 +117,22 @@ class Runtime(Backend):
             "threads": self._opening.threads,
             "version": version,
             "versions": {self._trt.__name__: version, "numpy": np.__version__},
-            "details": {**ready.facts, "gpu": self._cuda.device_name(), "layer_types": dict(types)},
+            "details": {
+                **ready.facts,
+                "gpu": self._cuda.device_name(),
+                "layer_types": dict(types),
+                "memory": {**ready.memory(), "buffers_bytes": self._cuda.peak_bytes},
+            },
         }
+
+    def device_peak_bytes(self) -> int | None:
+        """Return what the engines of this cell hold (weights and activations, as they tell) and the peak of own buffers."""
+        parts = [size for ready in self._prepared.values() for size in ready.memory().values()]
+        return None if None in parts else sum(filter(None, parts)) + self._cuda.peak_bytes
+
+    def reset_device_peak(self) -> None:
+        """Begin a new peak of own buffers."""
+        self._cuda.peak_bytes = self._cuda.allocated_bytes
 
     def release(self) -> None:
         """Drop engines and buffers of earlier batch sizes."""
@@ -155,6 +174,15 @@ class _Prepared:
             self.context.set_tensor_address(name, buffer.address)
         if not self.context.execute_async_v3(self.cuda.stream):
             raise RuntimeError(f"{self.trt.__name__}: the batch could not be enqueued")
+
+    def memory(self) -> dict[str, int | None]:
+        """Return the bytes of weights and of a context's activations; None where an older version does not tell."""
+        tell = getattr(self.engine, "get_engine_stat", None)
+        old = getattr(self.engine, "device_memory_size", None)
+        return {
+            "weights_bytes": int(tell(self.trt.EngineStat.TOTAL_WEIGHTS_SIZE)) if tell else None,
+            "activations_bytes": getattr(self.engine, "device_memory_size_v2", old),
+        }
 
     def layer_types(self) -> Counter[str]:
         """Return how many layers write each element type: as built where types are strong, else as the engine says."""

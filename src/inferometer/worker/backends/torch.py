@@ -11,7 +11,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
-from inferometer.worker.backends import torch_program, torch_transfer
+from inferometer.worker.backends import torch_precision, torch_program, torch_transfer
 from inferometer.worker.failures import Unsupported
 
 
@@ -46,6 +46,7 @@ class Runtime(Backend):
         self._host = self._host_path()
         self._graphs: dict[int, torch_transfer.Graph] = {}
         self._last: Any = None
+        self._products: dict[str, int] | None = None  # by the type that they give
 
     def _compiled(self, function: Any) -> Any:
         if not self._options.get("compile"):
@@ -71,6 +72,7 @@ class Runtime(Backend):
     def prepare(self, batch: Batch) -> None:
         """Compile or capture for this shape, device first: what does not fit must fail before host memory is pinned."""
         empty = [self._host.empty(array) for array in batch]
+        self._read_types(empty)
         if self._options.get("cudagraph"):
             self._graphs[len(batch[0])] = torch_transfer.Graph(self._torch, self._infer, empty)
         self.run_resident(empty)
@@ -78,6 +80,17 @@ class Runtime(Backend):
         del empty
         if self._opening.mode == "host":
             self.run(batch)
+
+    def _read_types(self, tensors: Any) -> None:
+        """Read what the program computes in, once: from a batch run eagerly, or as the compiler traces it."""
+        if self._products is not None:
+            return
+        if self._options.get("compile"):
+            self._products = torch_precision.traced_in(
+                lambda fakes: self._under_modes(self._module, fakes), tensors
+            )
+        else:
+            self._products = torch_precision.computed_in(lambda: self._under_modes(self._call, tensors))
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
@@ -98,11 +111,14 @@ class Runtime(Backend):
         if self._options.get("cudagraphs"):
             self._last = None  # outputs of the step before share the graph's memory
             torch.compiler.cudagraph_mark_step_begin()
-        with torch.inference_mode():
+        return self._under_modes(self._call, tensors)
+
+    def _under_modes(self, call: Any, tensors: Any) -> Any:
+        with self._torch.inference_mode():
             if self._options.get("autocast"):
-                with torch.autocast(self._device.type, self._dtype):
-                    return self._call(*tensors)
-            return self._call(*tensors)
+                with self._torch.autocast(self._device.type, self._dtype):
+                    return call(*tensors)
+            return call(*tensors)
 
     def synchronise(self) -> None:
         """Wait for the device."""
@@ -121,6 +137,7 @@ class Runtime(Backend):
             )
         from inferometer.worker.backends.torch_pipeline import PinnedPipeline
 
+        self._read_types([self._host.empty(array).to(self._dtype) for array in batch])
         return PinnedPipeline(self._torch, self._device, self._pixel_function(), batch, self._opening.threads)
 
     def _pixel_function(self) -> Callable[[list[Any]], Any]:
@@ -128,8 +145,7 @@ class Runtime(Backend):
         call = self._compiled(lambda *pixels: module(*(tensor.to(dtype) for tensor in pixels)))
 
         def infer(tensors: list[Any]) -> Any:
-            with self._torch.inference_mode():
-                self._last = call(*tensors)
+            self._last = self._under_modes(call, tensors)
             return self._last
 
         return infer
@@ -147,14 +163,16 @@ class Runtime(Backend):
         )
 
     def actual(self) -> dict[str, Any]:
-        """Read back device and type of outputs and weights, precision flags and threads."""
+        """Read back device and type of outputs and weights, what products gave, precision flags and threads."""
         torch = self._torch
         output = self._last[0]
         places = Counter(str(tensor.device) for tensor in self._module.buffers())
         cuda = self._device.type == "cuda"
         return {
             "device": str(output.device),
-            "precision": _read_precision(torch, output),
+            "precision": torch_precision.precision_of(
+                self._products or {}, _short(output.dtype), cuda and _lowered(torch)
+            ),
             "threads": torch.get_num_threads(),
             "version": torch.__version__,
             "versions": {
@@ -166,15 +184,17 @@ class Runtime(Backend):
                 "weights_on": dict(places),
                 "weight_types": dict(Counter(_short(t.dtype) for t in self._module.buffers())),
                 "output_type": _short(output.dtype),
+                "products_give": self._products,
                 "cudnn": torch.backends.cudnn.version() if cuda else None,
                 "cudnn_benchmark": torch.backends.cudnn.benchmark if cuda else None,
             },
         }
 
     def flags(self) -> list[str]:
-        """Say which weights lie elsewhere than on the device."""
+        """Say which weights lie elsewhere than on the device, and which products differ in type from most."""
         away = [str(t.device) for t in self._module.buffers() if t.device.type != self._device.type]
-        return [f"{len(away)} weights lie on {away[0]}, not on {self._device}"] if away else []
+        told = [f"{len(away)} weights lie on {away[0]}, not on {self._device}"] if away else []
+        return [*told, *torch_precision.flags(self._products or {})]
 
     def device_peak_bytes(self) -> int | None:
         """Return the caching allocator's peak."""
@@ -230,12 +250,8 @@ def _set_precision(torch: Any, opening: Opening) -> None:
     )  # each shape's first run tries the kernels
 
 
-def _read_precision(torch: Any, tensor: Any) -> str:
-    names = {torch.float16: "fp16", torch.bfloat16: "bf16"}
-    if tensor.dtype in names:
-        return names[tensor.dtype]
-    lowered = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
-    return "tf32" if tensor.device.type == "cuda" and lowered else "fp32"
+def _lowered(torch: Any) -> bool:
+    return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
 
 
 def _short(dtype: Any) -> str:

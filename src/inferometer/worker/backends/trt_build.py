@@ -223,11 +223,21 @@ def _key(trt: Any, onnx: Path, precision: str, shapes: Mapping[str, tuple[int, .
 
 
 def _content(onnx: Path) -> str:
-    """Return a hash of the file and of the weights beside it."""
-    digest = hashlib.sha256(onnx.read_bytes())
-    for path in sorted(onnx.parent.glob(f"{onnx.name}*data*")):
-        digest.update(path.read_bytes())
+    """Return a hash of the file and of the weights that it keeps in others."""
+    digest = hashlib.sha256()
+    for path in [onnx, *_weight_files(onnx)]:
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
     return digest.hexdigest()
+
+
+def _weight_files(onnx: Path) -> list[Path]:
+    """Return the files that the model names; all beside it where there is no package onnx to read the names with."""
+    try:
+        return trt_onnx.weight_files(onnx)
+    except ImportError:
+        return sorted(path for path in onnx.parent.rglob("*") if path.is_file() and path != onnx)
 
 
 def _digest(*parts: str) -> str:

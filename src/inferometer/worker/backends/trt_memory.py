@@ -13,12 +13,17 @@ Array = Any
 
 
 class Cuda:
-    """The CUDA runtime on device 0 of this process; errors are exceptions that name the call."""
+    """The CUDA runtime on device 0 of this process; errors are exceptions that name the call.
+
+    ``allocated_bytes`` and ``peak_bytes`` are those of `DeviceBuffer`s.
+    """
 
     def __init__(self) -> None:
         self._runtime = _load()
         self.ask("cudaSetDevice", 0)
         self.stream: int = int(self.ask("cudaStreamCreate"))
+        self.allocated_bytes = 0
+        self.peak_bytes = 0
 
     def ask(self, call: str, *arguments: Any) -> Any:
         """Call the runtime and return what it answers beside the error; MemoryError, RuntimeError where it fails."""
@@ -66,10 +71,14 @@ class DeviceBuffer:
         self._cuda = cuda
         self.address: int = 0
         self.address = int(cuda.ask("cudaMalloc", max(1, size_bytes)))
+        self._size_bytes = size_bytes
+        cuda.allocated_bytes += size_bytes
+        cuda.peak_bytes = max(cuda.peak_bytes, cuda.allocated_bytes)
 
     def __del__(self) -> None:
         if self.address:
             self._cuda.ask("cudaFree", self.address)
+            self._cuda.allocated_bytes -= self._size_bytes
 
 
 class PinnedArray:

@@ -6,6 +6,7 @@ so that a caller sees no difference. What ONNX defines in fp32 only (the scales 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,48 @@ def is_quantized(path: Path) -> bool:
 
     model = onnx.load(path, load_external_data=False)
     return any(node.op_type in _QUANTIZERS for node in model.graph.node)
+
+
+def weight_files(path: Path) -> list[Path]:
+    """Return the files beside ``path`` that its model keeps tensors in, by the names that it gives (ONNX external data)."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return []  # no model, which its builder will say in words of its own
+    bodies = (model.graph.node, *(function.node for function in model.functions))
+    tensors = [*_initializers(model.graph), *(tensor for nodes in bodies for tensor in _constants(nodes))]
+    names = {
+        entry.value
+        for tensor in tensors
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return sorted(path.parent / name for name in names)
+
+
+def _initializers(graph: Any) -> list[Any]:
+    sparse = (part for tensor in graph.sparse_initializer for part in (tensor.values, tensor.indices))
+    return [*graph.initializer, *sparse]
+
+
+def _constants(nodes: Any) -> Iterator[Any]:
+    """Yield the tensors in attributes, and all of the graphs inside."""
+    for attribute in (attribute for node in nodes for attribute in node.attribute):
+        sparse = [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+        yield from (
+            part
+            for tensor in [*sparse, *attribute.sparse_tensors]
+            for part in (tensor.values, tensor.indices)
+        )
+        yield from [attribute.t] if attribute.HasField("t") else []
+        yield from attribute.tensors
+        for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+            yield from _initializers(graph)
+            yield from _constants(graph.node)
 
 
 class _Halver:
