@@ -306,3 +306,9 @@ def test_the_list_of_frameworks_names_a_gpu_that_one_has_no_code_for():
     assert version == "" and state.startswith("no: tensorrt-rtx runs on compute capability 7.5,")
     assert state.endswith("not 9.0 (NVIDIA H100)")
     assert _state(FRAMEWORKS["tensorrt-rtx"], A2, "")[1].startswith("yes")
+
+
+def test_alike_gpus_are_named_once_with_their_number():
+    machine = Machine(gpus=(Gpu(0, "a", "NVIDIA A2"), Gpu(1, "b", "NVIDIA A2"), Gpu(2, "c", "Tesla V100")))
+    assert machine.gpu_names == ("2 x NVIDIA A2", "Tesla V100")
+    assert Machine().gpu_names == ()

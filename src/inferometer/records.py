@@ -7,6 +7,7 @@ facts do not break an older reader; `SCHEMA` changes only when a reader would mi
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal
 
 import msgspec
@@ -200,6 +201,12 @@ class Machine(msgspec.Struct, frozen=True):
     load_1m: float = 0.0
     gpus: tuple[Gpu, ...] = ()
     name: str = ""  # a given name (import --gpu, --machine-name); shown instead of the hardware's
+
+    @property
+    def gpu_names(self) -> tuple[str, ...]:
+        """Return the GPUs' names, alike ones once with their number: "2 x NVIDIA A2"."""
+        counts = Counter(gpu.name for gpu in self.gpus)
+        return tuple(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
 
     @property
     def fingerprint(self) -> str:

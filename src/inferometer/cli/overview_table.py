@@ -35,7 +35,7 @@ def print_overview(results: Results, screen: Console | None = None) -> None:
 
 def _headline(info: RunInfo) -> str:
     machine, protocol = info.machine, info.protocol
-    where = " and ".join(part for part in (machine.cpu, *(gpu.name for gpu in machine.gpus)) if part)
+    where = " and ".join(part for part in (machine.cpu, *machine.gpu_names) if part)
     what = f"{info.model.name or 'model'} on {where or machine.name or 'an unnamed machine'}"
     if info.source != "measured":
         return f"{what}, {info.source}"

@@ -36,7 +36,7 @@ def _runs(results: Results) -> list[str]:
     for run in results.runs:
         info = run.info
         protocol = info.protocol
-        gpus = ", ".join(gpu.name for gpu in info.machine.gpus)
+        gpus = ", ".join(info.machine.gpu_names)
         machine = ", ".join(
             part for part in (info.machine.name, info.machine.cpu, gpus, info.machine.os) if part
         )
