@@ -64,7 +64,7 @@ def test_other_hardware_model_and_threads_are_said():
         "other CPU: CPU 9, 8 cores / CPU 7, 8 cores"
     }
     assert {c.reason for c in compare(matrix(), matrix(path="b", model_hash="xyz")).changes} == {
-        "other model, input shapes or inputs: abc / xyz"
+        "other model, input shapes or inputs (or hashed before 2026-11-26): abc / xyz"
     }
 
 
@@ -88,6 +88,20 @@ def test_two_gpus_of_one_name_are_compared_each_with_itself():
     alone = results({cell(device="cuda:1"): [900 * q for q in QUIET]}, "c", machine=pair)
     reasons = {c.name: c.reason for c in compare(both("a", 1000), alone).changes}
     assert reasons["mobilenet onnxrt fp32 8 on cuda:0"] == "only in A"
+
+
+def test_a_planned_cell_is_found_under_its_short_name_on_two_gpus_too():
+    pair = Machine(cpu="CPU 9", gpus=(Gpu(0, "GPU-0", "H100"), Gpu(1, "GPU-1", "H100")))
+
+    def of(devices, path):
+        cells = {cell("onnxrt@1.30.0", device=d): [1000 * q for q in QUIET] for d in devices}
+        return results(cells, path, machine=pair)
+
+    ours, theirs = of(("cuda:0", "cuda:1"), "a"), of(("cuda:0",), "b")
+    (stored_run,) = theirs.runs
+    info = msgspec.structs.replace(stored_run.info, cells=ours.runs[0].info.cells)
+    interrupted = summarise([replace(stored_run, info=info)])
+    assert verdicts(compare(ours, interrupted))["mobilenet onnxrt fp32 8 on cuda:1"] == "broken"
 
 
 def test_other_precision_and_lone_cells_are_said():

@@ -190,6 +190,8 @@ def test_memory_that_ran_out_says_what_the_driver_had_free():
     record = watched(IDLE, LOADED, neighbour, failed)
     assert (record.memory.asked_bytes, record.memory.free_bytes) == (9 * MIB, 3 * MIB)
     assert record.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+    kernels_word = Record(CELL, 1, "out-of-memory", "the host's memory is full")
+    assert watched(IDLE, LOADED, full, kernels_word).memory.free_bytes is None
     of_the_host = Record(CELL, 1, "out-of-memory", memory=Memory(free_bytes=5))
     assert watched(IDLE, LOADED, full, of_the_host).memory.free_bytes == 5
 

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from inferometer import advice
 from inferometer.cli.recommend import recommend_command
 from inferometer.errors import UsageError
 from inferometer.metrics import METRICS
@@ -15,7 +16,7 @@ from inferometer.records import Parity, Record
 from inferometer.report.verdict import verdicts
 from inferometer.store import RunWriter, read_run
 from inferometer.summary import summarise
-from simulated_runs import cell, record, rounds_of, run
+from simulated_runs import cell, metered, record, rounds_of, run
 
 
 def sample():
@@ -143,7 +144,10 @@ def test_cost_without_a_meter_is_that_of_the_hours_and_says_so():
     assert found.choice.name == "a at batch size 8" and found.choice.cost == pytest.approx(1.0)
     assert found.doubts == ("no energy was metered: electricity is not in the cost",)
     (found,) = recommend(unmetered(), objective="cost", prices=Prices(0.3))
-    assert found.choice is None and found.refused == (("energy not known", 2),)
+    assert found.choice is None and found.refused == (("energy not known, and no --price-per-hour", 2),)
+    assert found.nearest == "a at batch size 8: energy not known, and no --price-per-hour"
+    (found,) = recommend(unmetered(), objective="cost", prices=Prices(0.3, 3.6))
+    assert advice.cost_notes([found]) == ["cost: 3.6 an hour for the machine"]
     with pytest.raises(UsageError, match="needs a price"):
         recommend(unmetered(), objective="cost", prices=Prices(0.0))
 
@@ -172,7 +176,37 @@ def test_energies_of_two_meters_do_not_compete():
     assert found.choice.summary.row == "b"
     assert found.refused == (("energy by another meter, mqtt (external)", 1),)
     assert verdicts(results, "mobilenet", "host")[0].efficient.summary.row == "b"
-    assert recommend(results)[0].choice.summary.row == "a"
+    (fastest,) = recommend(results)
+    assert (fastest.choice.summary.row, fastest.choice.energy_j, fastest.choice.cost) == ("a", None, None)
+    unmetered_too = summarise([run([*wall, *inside, *rounds_of(cell("d"), [800.0] * 2)])])
+    (found,) = recommend(unmetered_too, objective="energy")
+    assert ("energy not known", 1) in found.refused
+
+
+def test_ties_are_those_of_the_table_whatever_else_was_measured():
+    """The noise that cells of another mode show is known of these too."""
+    noisy = [1000.0, 1100.0, 900.0]
+    records = [r for name in ("x", "y") for r in rounds_of(cell(name, 8, mode="device"), noisy)]
+    records += rounds_of(cell("a"), [1000.0, 1001.0, 999.0]) + rounds_of(cell("b"), [985.0, 987.0, 983.0])
+    results = summarise([run(records)])
+    places = standings(results.summaries, METRICS["throughput"])
+    tied = {s.row: places[s.key].tie for s in results.summaries if s.cell.mode == "host"}
+    (found,) = [found for found in recommend(results) if found.mode == "host"]
+    (verdict,) = verdicts(results, "mobilenet", "host")
+    assert tied["b"] == found.tie == verdict.fastest.why.startswith("A tie")
+
+
+def test_one_process_each_is_judged_by_what_the_meter_claims():
+    def of(share):
+        records = []
+        for name, joules in (("a", 40.0), ("b", 50.0)):
+            energy = metered(joules, 1.0, 1000, share=share)
+            records.append(record(cell(name), energy=energy))
+        results = summarise([run(records)])
+        return standings(results.summaries, METRICS["energy"])
+
+    assert [place.tie for place in of(0.3).values()] == [True, True]
+    assert [place.tie for place in of(0.01).values()] == [False, False]
 
 
 def call(tmp_path, *arguments):
@@ -239,4 +273,4 @@ def test_the_front_is_a_table_without_empty_columns():
     bare = summarise([run([record(cell("a", 8), rate=1000.0), record(cell("a", 64), rate=2000.0)])])
     titles, *rows = advice.front(recommend(bare)[0])
     assert titles == ("option", "images/s", "batch latency, p99 of few batches") and len(rows) == 2
-    assert "  | option | images/s |" in advice.to_markdown([found], Prices())
+    assert "  | option | images/s |" in advice.to_markdown([found])

@@ -138,6 +138,15 @@ def test_energies_of_two_meters_have_no_mean():
     assert summary.rounds == 3  # their speeds are of one thing
 
 
+def test_one_socket_is_another_meter_than_both():
+    whole = by("rapl", "cpu", 1.0)
+    (device,) = whole.energy.devices
+    both = msgspec.structs.replace(device, device_uid="rapl:package-0+rapl:package-1")
+    whole = msgspec.structs.replace(whole, energy=Energy((both,), both.device_uid))
+    assert only([whole]).meter == "rapl (cpu, 2 packages)"
+    assert only([by("rapl", "cpu", 0.5)]).meter == "rapl (cpu)"
+
+
 def test_cells_of_two_meters_are_not_rivals_in_energy():
     runs = [run([by("rapl", "cpu", 0.5)], "a"), run([by("mqtt", "external", 2.0, framework="tf")], "b")]
     results = summarise(runs)

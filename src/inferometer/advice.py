@@ -50,7 +50,7 @@ def _change(first: float, second: float) -> str:
     return f"{100 * (second / first - 1):+.1f} %"
 
 
-def lines(advice: Advice, prices: Prices) -> list[tuple[str, str]]:
+def lines(advice: Advice) -> list[tuple[str, str]]:
     """Return (kind, sentence) of everything to say about one machine."""
     found = [("head", f"{advice.machine}: {advice.model}, {advice.mode} mode, objective {advice.objective}")]
     if advice.choice is None:
@@ -106,8 +106,13 @@ def _kinds(options: Sequence[Option]) -> str:
     return " or ".join(dict.fromkeys(o.latency_kind for o in options))
 
 
-def cost_note(prices: Prices) -> str:
-    """Return what the cost of a million images is made of."""
+def cost_notes(found: Sequence[Advice]) -> list[str]:
+    """Return what the cost of a million images is made of, for each set of prices that a choice has one by."""
+    priced = (advice.prices for advice in found if advice.choice and advice.choice.cost is not None)
+    return [_cost_note(prices) for prices in dict.fromkeys(priced)]
+
+
+def _cost_note(prices: Prices) -> str:
     electricity = f"energy of the metered device at {prices.per_kwh:g} a kWh"
     rent = f"{prices.per_hour:g} an hour for the machine"
     parts = ((electricity, prices.per_kwh), (rent, prices.per_hour))
@@ -117,15 +122,15 @@ def cost_note(prices: Prices) -> str:
 _STYLES = {"head": "bold", "choice": "green", "none": "red", "doubt": "yellow", "refused": "dim"}
 
 
-def render(found: Sequence[Advice], prices: Prices, console: Console) -> None:
+def render(found: Sequence[Advice], console: Console) -> None:
     """Print the advice for every machine."""
     for advice in found:
-        for kind, text in lines(advice, prices):
+        for kind, text in lines(advice):
             console.print(Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, "")))
             if kind == "front":
                 console.print(Padding(_grid(front(advice)), (0, 0, 0, 4), expand=False))
-    if any(a.choice and a.choice.cost is not None for a in found):
-        console.print(Text(cost_note(prices), style="dim"))
+    for note in cost_notes(found):
+        console.print(Text(note, style="dim"))
 
 
 def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:
@@ -137,21 +142,21 @@ def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:
     return grid
 
 
-def to_markdown(found: Sequence[Advice], prices: Prices) -> str:
+def to_markdown(found: Sequence[Advice]) -> str:
     """Return the advice as Markdown."""
     out = []
     for advice in found:
-        for kind, text in lines(advice, prices):
+        for kind, text in lines(advice):
             flat = markdown_text(text)
             out.append(f"\n**{flat}**\n" if kind == "head" else f"- {flat}")
             if kind == "front":
                 titles, *rows = (" | ".join(map(markdown_text, row)) for row in front(advice))
                 rule = "---|" + "---:|" * titles.count(" | ")
                 out += ["", f"  | {titles} |", f"  |{rule}", *(f"  | {row} |" for row in rows), ""]
-    return "\n".join([*out, "", cost_note(prices)]).lstrip() + "\n"
+    return "\n".join([*out, "", *cost_notes(found)]).strip() + "\n"
 
 
-def to_json(found: Sequence[Advice], prices: Prices) -> str:
+def to_json(found: Sequence[Advice]) -> str:
     """Return the advice as JSON: a list of objects, one a machine, model and mode."""
     rows = [
         {
@@ -166,8 +171,8 @@ def to_json(found: Sequence[Advice], prices: Prices) -> str:
             "left_out": dict(a.refused),
             "nearest": a.nearest,
             "doubts": list(a.doubts),
-            "price_per_kwh": prices.per_kwh,
-            "price_per_hour": prices.per_hour,
+            "price_per_kwh": a.prices.per_kwh,
+            "price_per_hour": a.prices.per_hour,
         }
         for a in found
     ]

@@ -33,7 +33,7 @@ def _gpu(machine: Machine, summary: CellSummary) -> str:
 
 def _other_model(a: CellSummary, b: CellSummary) -> str:
     if a.model_hash and b.model_hash and a.model_hash != b.model_hash:
-        return f"other model, input shapes or inputs: {a.model_hash[:8]} / {b.model_hash[:8]}"
+        return f"other model, input shapes or inputs (or hashed before 2026-11-26): {a.model_hash[:8]} / {b.model_hash[:8]}"
     if a.actual and b.actual and a.actual.threads != b.actual.threads:
         return f"other number of threads: {a.actual.threads} / {b.actual.threads}"
     return ""

@@ -219,7 +219,8 @@ def _with_facts(record: Record, gpu: Gpu, seen: _Cell) -> Record:
     details = {**actual.details, "driver": seen.facts()}
     uuid = gpu.uuid if seen.is_placed else ""
     memory = msgspec.structs.replace(memory, device_used_bytes=seen.held_bytes)
-    if record.status == "out-of-memory" and memory.free_bytes is None:  # not the host's memory
+    # the worker told of it, and not that it was the host's, as the kernel would have
+    if record.status == "out-of-memory" and record.memory is not None and memory.free_bytes is None:
         memory = msgspec.structs.replace(memory, free_bytes=seen.after.free_bytes)
     return msgspec.structs.replace(
         record,

@@ -73,7 +73,7 @@ def _name_of(cell: Cell, machine: str, apart: Apart, *, short: bool) -> Name:
 def planned(results: Results, apart: Apart, framework: str | None) -> frozenset[Name]:
     """Return the names of all cells that the runs were to measure, whether they have a record or not."""
     cells = {
-        (label, cell)
+        (label if apart.machines else "", cell)
         for run in results.runs
         for label, machine in results.machines.items()
         if machine.fingerprint == run.info.machine.fingerprint

@@ -2,8 +2,8 @@
 
 Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
 paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
-machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule of this, for tables, verdicts and
-recommendations alike. See docs/statistics.md.
+machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule
+of this, for tables, verdicts and recommendations alike. See docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -145,7 +145,18 @@ class Rivals:
             first and second and min(len(first.logs), len(second.logs)) > 1
         ):  # loops: the least that noise can be
             return stats.welch(first.logs, second.logs).p
-        return 0.0
+        return self._chance_by_intervals(best, other)
+
+    def _chance_by_intervals(self, best: CellSummary, other: CellSummary) -> float:
+        """Return the p-value where one process each is all there is, by what the meters claim; 0 where nothing is claimed."""
+        estimates = [self.metric.of(summary) for summary in (best, other)]
+        known = [(e.value, e.low, e.high) for e in estimates if e and e.low and e.high and e.low > 0]
+        if len(known) < 2:
+            return 0.0
+        normal = stats.t_quantile(stats.CONFIDENCE, math.inf)
+        errors = [math.log(high / low) / 2 / normal for _, low, high in known]
+        distance = math.log(known[1][0] / known[0][0])
+        return stats.Spread(distance, math.hypot(*errors), math.inf).p
 
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where neither has a second process."""

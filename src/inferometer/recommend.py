@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inferometer.errors import UsageError
+from inferometer.metrics import METRICS
 from inferometer.objectives import USUAL_PRICES, Objective, Prices, batch_latency, cost_per_million, metric_of
 from inferometer.ranking import Rivals, of_one_meter
 from inferometer.summary import CellSummary, Results
@@ -58,6 +59,7 @@ class Advice:
     refused: tuple[tuple[str, int], ...]  # why cells were left out, and how many
     nearest: str  # where there is no choice: what came closest
     doubts: tuple[str, ...] = ()  # what the choice rests on that may not hold
+    prices: Prices = USUAL_PRICES  # that its cost is made of
 
 
 def recommend(
@@ -75,7 +77,17 @@ def recommend(
     groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
     for summary in results.summaries:
         groups[summary.machine, summary.model, summary.cell.mode].append(summary)
-    return tuple(_advise(key, found, constraints, objective, prices) for key, found in groups.items())
+    return tuple(
+        _advise(
+            key,
+            found,
+            everyone=results.summaries,
+            constraints=constraints,
+            objective=objective,
+            prices=prices,
+        )
+        for key, found in groups.items()
+    )
 
 
 def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
@@ -93,6 +105,8 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None
 def _advise(
     key: tuple[str, str, str],
     summaries: Sequence[CellSummary],
+    *,
+    everyone: Sequence[CellSummary],  # of all machines and modes, by whose noise the tables judge too
     constraints: Constraints,
     objective: Objective,
     prices: Prices,
@@ -104,13 +118,18 @@ def _advise(
         prices = replace(prices, per_kwh=0.0)
     refused: Counter[str] = Counter()
     options, near = [], []
-    rule = Rivals(summaries, metric_of(objective, prices))
-    candidates = of_one_meter(summaries, rule.metric)
+    rule = Rivals(everyone, metric_of(objective, prices))
+    metered_alike = of_one_meter(summaries, METRICS["energy"])
     for summary in summaries:
         found = option(summary, prices)
-        if found is None or summary not in candidates:
-            refused[summary.status if found is None else f"energy by another meter, {summary.meter}"] += 1
+        if found is None:
+            refused[summary.status] += 1
             continue
+        if summary.meter and summary not in metered_alike:
+            if rule.metric.is_energy:
+                refused[f"energy by another meter, {summary.meter}"] += 1
+                continue
+            found = replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
         reasons = violations(found, constraints, objective)
         if reasons:
             refused.update(reasons)
@@ -137,6 +156,7 @@ def _advise(
         tuple(refused.most_common()),
         nearest,
         doubts,
+        prices,
     )
 
 
@@ -188,8 +208,11 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
-    if (found.energy_j if objective == "energy" else found.cost if objective == "cost" else 0.0) is None:
+    if objective == "energy" and found.energy_j is None:
         limits.append(("energy not known", "energy not known", True))
+    if objective == "cost" and found.cost is None:
+        words = "energy not known, and no --price-per-hour"
+        limits.append((words, words, True))
     return limits
 
 
@@ -202,9 +225,9 @@ def _exactly(found: Option, constraints: Constraints, objective: Objective) -> l
     return [words for _, words, violated in _limits(found, constraints, objective) if violated]
 
 
-def _excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, float]:
+def _excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, float, float]:
     """Return how far an option is from meeting the constraints (unknown figures first), then how good it is."""
-    unknown = sum(words.endswith("not known") for words in _exactly(found, constraints, objective))
+    unknown = sum("not known" in words for words in _exactly(found, constraints, objective))
     pairs = (
         (found.latency_s, constraints.max_latency_s),
         (found.power_w, constraints.max_power_w),
@@ -215,7 +238,7 @@ def _excess(found: Option, constraints: Constraints, objective: Objective) -> tu
     other_size = (
         bool(constraints.batch_sizes) and found.summary.cell.batch_size not in constraints.batch_sizes
     )
-    return 1e6 * unknown + 1e3 * other_size + over, -_score(found, objective)
+    return 1e6 * unknown + 1e3 * other_size + over, -_score(found, objective), -found.throughput
 
 
 def pareto(options: Sequence[Option]) -> tuple[Option, ...]:

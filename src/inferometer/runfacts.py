@@ -87,7 +87,8 @@ def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
     """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model, pins or GPU."""
     if begun.model.hash and begun.model.hash != info.model.hash:
         raise StoreError(
-            f"{path} was begun with another content of {info.model.name}, or with other input shapes or inputs, so its records cannot be added to; start a new run"
+            f"{path} was begun with another content of {info.model.name}, or with other input shapes or inputs (or by an "
+            "inferometer before 2026-11-26, which hashed less), so its records cannot be added to; start a new run"
         )
     for row, facts in begun.environments.items():
         now = info.environments.get(row, facts)

@@ -94,6 +94,18 @@ def test_a_gpu_without_a_meter_is_not_given_anothers_energy():
     assert session.window_s() == 0.0
 
 
+@pytest.mark.parametrize(
+    ("uid", "told"),
+    [("mqtt:NVIDIA H100 GPU-a", True), ("mqtt:NVIDIA H100 GPU-b", False), ("wallplug:gpu-rail", True)],
+)
+def test_another_meter_of_the_card_tells_its_energy_unless_it_is_known_to_be_anothers(uid, told):
+    clock = SimulatedClock()
+    meter = SimulatedMeter(IDLE_THEN_WORK, clock, GPU_COUNTER, device=Device(uid, "a GPU", "gpu", "mqtt"))
+    session = Session([meter], device="cuda:0", gpus={"cuda:0": "GPU-a", "cuda:1": "GPU-b"}, clock=clock)
+    run(session, clock, 20)
+    assert (session.energy(loops(9, 0.5, 20)).primary == uid) is told
+
+
 def test_clocks_and_warming_of_the_loops_are_flagged():
     clock = SimulatedClock()
     meter = SimulatedMeter(IDLE_THEN_WORK, clock)

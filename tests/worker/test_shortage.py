@@ -49,4 +49,6 @@ def test_numpys_own_error_is_of_the_host():
     told = failure(caught.value)
     assert (told["status"], told["asked_bytes"], told["of_the_host"]) == ("out-of-memory", 2**60, True)
     assert told["host_free_bytes"] > 2**20
-    assert not failure(RuntimeError("CUDA out of memory"))["of_the_host"]
+    assert failure(MemoryError())["of_the_host"]
+    for error in (RuntimeError("CUDA out of memory"), MemoryError("cudaMalloc: cudaErrorMemoryAllocation")):
+        assert not failure(error)["of_the_host"]

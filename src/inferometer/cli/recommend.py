@@ -74,9 +74,9 @@ def recommend_command(
     prices = Prices(price_per_kwh, price_per_hour)
     found = recommend(results_of(runs), constraints, cast(Objective, objective), prices)
     if format_ == "text":
-        advice.render(found, prices, console())
+        advice.render(found, console())
     else:
-        click.echo((advice.to_markdown if format_ == "md" else advice.to_json)(found, prices), nl=False)
+        click.echo((advice.to_markdown if format_ == "md" else advice.to_json)(found), nl=False)
     return 0 if any(a.choice for a in found) else 1
 
 

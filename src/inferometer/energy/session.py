@@ -204,8 +204,10 @@ class Session:
 
     def _can_work(self, device_type: str, uid: str, device: str | None = None) -> bool:
         """Tell whether this very device can have done it: of several GPUs the one that the work was given to."""
-        own = self._gpus.get(self.device if device is None else device, uid)
-        return self._fits(device_type, device) and (device_type != "gpu" or uid == own)
+        own = self._gpus.get(self.device if device is None else device)
+        # another host's meter of this card, or a plug-in's, may hold its UUID in a longer name, or none
+        another = own is not None and any(u in uid for u in self._gpus.values() if u != own)
+        return self._fits(device_type, device) and not (device_type == "gpu" and another)
 
     def _named(self) -> str:
         return f"{self.device} ({self._gpus[self.device]})" if self.device in self._gpus else "this device"
@@ -228,9 +230,9 @@ class Session:
         """Return the uid of the device that the work was given to; where that is not known, of the one with the most
         energy above idle among those that can have done it."""
         able = [d for d in devices if self._can_work(d.device_type, d.device_uid)]
-        own = (
-            [d for d in able if d.device_type == "gpu"] if self.device.startswith(("cuda", "rocm")) else able
-        )
+        own = [d for d in able if d.device_uid == self._gpus.get(self.device)]
+        if not own and self.device.startswith(("cuda", "rocm")):
+            own = [d for d in able if d.device_type == "gpu"]
         best = max(own or able, key=lambda d: above_idle_j(d, idle[d.device_uid]), default=None)
         return best.device_uid if best else ""
 

@@ -82,11 +82,18 @@ def _of_one_meter(
     """
     rounds: dict[str, list[tuple[Key, DeviceEnergy]]] = {}
     for key, device in resolved:
-        rounds.setdefault(f"{device.meter} ({device.device_type})", []).append((key, device))
+        rounds.setdefault(_meter_name(device), []).append((key, device))
     meter = max(rounds, key=lambda name: len(rounds[name]), default="")
     others = [f"{counted(len(found), 'round')} by {name}" for name, found in rounds.items() if name != meter]
     remark = f"energy: by {meter} alone, without {listed(others)}" if others else ""
     return rounds.get(meter, []), meter, remark
+
+
+def _meter_name(device: DeviceEnergy) -> str:
+    """Return what a device's joules are those of; one socket is not the whole of two."""
+    parts = device.device_uid.count("+") + 1
+    packages = f", {parts} packages" if parts > 1 and device.meter == "rapl" else ""
+    return f"{device.meter} ({device.device_type}{packages})"
 
 
 def _metered(value: float, unit: str, series: Series, meter: float | None, source: str) -> Estimate:

@@ -8,7 +8,6 @@ from inferometer import advice
 from inferometer.errors import StoreError
 from inferometer.findings import findings
 from inferometer.metrics import METRICS
-from inferometer.objectives import Prices
 from inferometer.recommend import recommend
 from inferometer.summary import Results
 from inferometer.tables import build, to_markdown
@@ -19,7 +18,7 @@ METRICS_SHOWN = ("throughput", "power", "energy")
 
 def render_markdown(results: Results, *, title: str, reference: str | None = None) -> str:
     """Return the whole report; ``reference``: the machine that an asterisk means beating."""
-    parts = [f"## {markdown_text(title)}", "### Verdict", advice.to_markdown(recommend(results), Prices())]
+    parts = [f"## {markdown_text(title)}", "### Verdict", advice.to_markdown(recommend(results))]
     found = [f"- {markdown_text(finding.text)}" for finding in findings(results)]
     if found:
         parts += ["### Findings", "\n".join(found)]

@@ -49,17 +49,21 @@ def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
     """Return a verdict for every machine of a section."""
     selected = results.select(model=model, mode=mode)
     machines = dict.fromkeys(s.machine for s in selected)
-    return tuple(_verdict(machine, [s for s in selected if s.machine == machine]) for machine in machines)
+    # of all cells, as the tables: what is known of the noise comes from every mode
+    rules = tuple(Rivals(results.summaries, METRICS[name]) for name in ("throughput", "energy"))
+    return tuple(
+        _verdict(machine, [s for s in selected if s.machine == machine], *rules) for machine in machines
+    )
 
 
-def _verdict(machine: str, cells: Sequence[CellSummary]) -> Verdict:
+def _verdict(machine: str, cells: Sequence[CellSummary], speeds: Rivals, energies: Rivals) -> Verdict:
     ranked = [cell for cell in cells if cell.ranked]
     if not ranked:
         return Verdict(
             machine, None, None, no_fastest=f"None of {len(cells)} cells ended well; see Failed cells."
         )
-    fastest = _win(ranked, METRICS["throughput"])
-    efficient = _win(ranked, METRICS["energy"])
+    fastest = _win(ranked, speeds)
+    efficient = _win(ranked, energies)
     reasons = dict.fromkeys(cell.energy_reason for cell in ranked if cell.energy_reason)
     reason = next(iter(reasons), "energy was not metered")
     unknown = "" if efficient else f"Not known: {reason}"
@@ -109,7 +113,8 @@ def _batch_latency(cell: CellSummary, speed: float) -> float:
     return found.value if found else cell.cell.batch_size / speed
 
 
-def _win(cells: Sequence[CellSummary], metric: Metric) -> Win | None:
+def _win(cells: Sequence[CellSummary], everyone: Rivals) -> Win | None:
+    metric = everyone.metric
     cells = of_one_meter(cells, metric)
     known = [(cell, estimate) for cell in cells if (estimate := metric.of(cell))]
     known.sort(key=lambda pair: pair[1].value, reverse=metric.higher_is_better)
@@ -120,7 +125,6 @@ def _win(cells: Sequence[CellSummary], metric: Metric) -> Win | None:
     for cell, _ in known:
         if track(cell) != track(best):
             rivals.setdefault(track(cell), cell)
-    everyone = Rivals(cells, metric)
     return Win(best, reading(estimate, metric), _proportion(best, list(rivals.values()), everyone))
 
 

@@ -56,5 +56,6 @@ def failure(error: BaseException) -> dict[str, Any]:
         text = f"{type(error).__name__} {error}"
         told["asked_bytes"] = asked_bytes(text)
         told["host_free_bytes"] = memory.free_bytes()
-        told["of_the_host"] = is_of_the_host(text)
+        plain = isinstance(error, MemoryError) and "cuda" not in text.lower()
+        told["of_the_host"] = plain or is_of_the_host(text)
     return told
