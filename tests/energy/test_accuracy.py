@@ -237,9 +237,11 @@ class TestWraps:
         ]
         session = Session(meters, device="cpu", clock=clock)
         run(session, clock, 55)
-        for device in session.energy(loops(1, 0.5, 100)).devices:
+        *zones, both_packages = session.energy(loops(1, 0.5, 100)).devices
+        for device in zones:
             assert device.energy_j == pytest.approx(180 * 50, rel=1e-3), device.device_uid
             assert device.source == "counter"
+        assert both_packages.energy_j == pytest.approx(2 * 180 * 50, rel=1e-3)
 
     def test_a_reset_is_no_wrap(self):
         curve = PowerCurve.steady(180, 20)
