@@ -53,9 +53,7 @@ def failure(error: BaseException) -> dict[str, Any]:
         "kind": type(error).__name__,
     }
     if told["status"] == "out-of-memory":
-        text = f"{type(error).__name__} {error}"
-        told["asked_bytes"] = asked_bytes(text)
+        told["asked_bytes"] = asked_bytes(str(error))
         told["host_free_bytes"] = memory.free_bytes()
-        plain = isinstance(error, MemoryError) and "cuda" not in text.lower()
-        told["of_the_host"] = plain or is_of_the_host(text)
+        told["of_the_host"] = is_of_the_host(error)
     return told

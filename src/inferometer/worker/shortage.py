@@ -34,9 +34,11 @@ _WIDTHS = {
 _HOST_WORDS = ("defaultcpuallocator", "for an array with shape", "bad_alloc")  # torch's, numpy's, C++'s
 
 
-def is_of_the_host(text: str) -> bool:
-    """Return whether the words are of the host's memory, whatever the device."""
-    return any(word in text.lower() for word in _HOST_WORDS)
+def is_of_the_host(error: BaseException) -> bool:
+    """Return whether the host's memory ran out, whatever the device: by the words, or Python's own error without CUDA's."""
+    text = str(error).lower()
+    plain = isinstance(error, MemoryError) and "cuda" not in text
+    return plain or any(word in text for word in _HOST_WORDS)
 
 
 def means_shortage(text: str) -> bool:
