@@ -46,6 +46,7 @@ class Visit:
 
     def __init__(self, browser, url, **options):
         self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page = self.context.new_page()
         self.requests, self.complaints = [], []
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -56,7 +57,14 @@ class Visit:
         self.drawn()
 
     def drawn(self):
-        self.page.wait_for_selector(DRAWN, state="attached", timeout=PATIENCE_MS)
+        self.page.wait_for_selector(DRAWN, state="attached")
+
+    def data(self, details):
+        """Open a figure's data; the page makes its tables a moment after the click. Return the first."""
+        self.page.locator(f"{details} summary").click()
+        table = self.page.locator(f"{details} table").first
+        table.wait_for()
+        return table
 
     def names(self, figure):
         """Return the visible series of a figure as plotly drew it."""
@@ -220,15 +228,13 @@ def test_everything_has_a_name_for_screen_readers(visit, report):
 
 def test_the_data_of_a_figure_open_as_a_table(visit, report, results):
     opened = visit(report)
-    opened.page.locator("#s0-power-throughput-data summary").click()
-    table = opened.page.locator("#s0-power-throughput-data table").first
+    table = opened.data("#s0-power-throughput-data")
     assert table.locator("thead th").all_inner_texts() == [
         "Framework", "Precision", "Batch size", "Throughput (images/s)", "Power (W)", "Low", "High",
     ]  # fmt: skip
     metered = [s for s in results.summaries if s.machine == "NVIDIA A2" and s.power]
     assert table.locator("tbody tr").count() == len(metered)
-    opened.page.locator("#s0-latency-distribution-data summary").click()
-    assert "Median" in opened.page.locator("#s0-latency-distribution-data thead").first.inner_text()
+    assert "Median" in opened.data("#s0-latency-distribution-data").locator("thead").inner_text()
 
 
 def test_one_machine_at_phone_width_scrolls_down_only(visit, report):
@@ -354,9 +360,7 @@ def test_the_live_page_follows_without_losing_the_readers_place(visit, served):
         folder / "second", simulated.BOARDS[1], frameworks=("keras", "onnxrt", "torch"), precisions=("fp32",)
     )
     page.locator("nav").get_by_text("Machines").wait_for()
-    page.get_by_role("heading", name="Tesla V100-PCIE-32GB").first.wait_for(
-        state="attached", timeout=PATIENCE_MS
-    )
+    page.get_by_role("heading", name="Tesla V100-PCIE-32GB").first.wait_for(state="attached")
     opened.drawn()
     assert not page.get_by_role("checkbox", name="torch", exact=True).is_checked()
     assert page.get_by_role("checkbox", name="keras", exact=True).is_checked()
@@ -381,7 +385,7 @@ def test_progress_moves_as_cells_end(visit, served):
     from inferometer.store import read_run
 
     RunWriter(folder / "run").append(read_run(whole).records[20])
-    opened.page.locator("progress[value='21']").wait_for(timeout=PATIENCE_MS)
+    opened.page.locator("progress[value='21']").wait_for()
 
 
 CONTRASTS = """() => {
