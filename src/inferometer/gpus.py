@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from inferometer.records import Gpu
@@ -32,16 +33,27 @@ def find_gpus() -> tuple[tuple[Gpu, ...], str]:
 
 def visible_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """Return those that CUDA_VISIBLE_DEVICES leaves visible (indices or UUIDs, in its order)."""
-    value = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if value is None:
-        return gpus
-    kept: list[Gpu] = []
-    for part in _entries(value):
-        match = [gpu for gpu in gpus if part == str(gpu.index) or (part and gpu.uuid.startswith(part))]
-        if not match:  # CUDA stops at the first entry that names no device
+    setting = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(gpus[position] for position in visible(setting, [gpu.uuid for gpu in gpus]))
+
+
+def visible(setting: str | None, uuids: Sequence[str]) -> list[int]:
+    """Return the positions that CUDA_VISIBLE_DEVICES leaves, in its order.
+
+    Like CUDA, up to the first entry that names no GPU, more than one, or one that was named before.
+    """
+    if setting is None:
+        return list(range(len(uuids)))
+    chosen: list[int] = []
+    for entry in _entries(setting):
+        if entry.isdigit():
+            matches = [int(entry)] if int(entry) < len(uuids) else []
+        else:
+            matches = [i for i, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
+        if len(matches) != 1 or matches[0] in chosen:
             break
-        kept += match[:1]
-    return tuple(kept)
+        chosen += matches
+    return chosen
 
 
 def hidden_reason() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # NVML_CLOCKS_EVENT_REASON_* (nvml.h), those that mean the card ran slower than it could
-_REASONS = {
+SLOWDOWNS = {
     0x04: "power cap",
     0x08: "hardware slowdown",
     0x20: "thermal slowdown (software)",
@@ -41,6 +41,11 @@ class Snapshot:
     sm_clock_hz: float | None = None
     memory_clock_hz: float | None = None
     temperature_c: int | None = None
+
+
+def slowdowns(mask: int) -> tuple[str, ...]:
+    """Return why clocks are held down, of the bits that NVML gives; idle and chosen clocks are no reason."""
+    return tuple(text for bit, text in SLOWDOWNS.items() if mask & bit)
 
 
 class NoAnswerError(Exception):
@@ -105,7 +110,7 @@ class NvmlReader:
 
     def _reasons(self, handle: Any) -> tuple[str, ...]:
         mask = self._ask(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle) or 0
-        return tuple(text for bit, text in _REASONS.items() if mask & bit)
+        return slowdowns(mask)
 
     def _held_down(self, handle: Any) -> dict[str, int]:
         counters = {

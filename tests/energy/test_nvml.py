@@ -9,6 +9,7 @@ import pytest
 
 from inferometer.energy import nvml
 from inferometer.errors import MeterError
+from inferometer.gpusnapshot import SLOWDOWNS
 
 UUIDS = ["GPU-aaaa-0", "GPU-aabb-1", "GPU-cccc-2"]
 
@@ -64,7 +65,7 @@ def test_every_name_used_is_pynvmls():
     assert len(names) > 15
     assert {name for name in names if not hasattr(pynvml, name)} == set()
     assert pynvml.NVML_FI_DEV_POWER_INSTANT == 186
-    assert set(nvml.THROTTLES) == {
+    assert set(SLOWDOWNS) == {
         pynvml.nvmlClocksThrottleReasonSwPowerCap,
         pynvml.nvmlClocksThrottleReasonHwSlowdown,
         pynvml.nvmlClocksThrottleReasonSwThermalSlowdown,
@@ -124,25 +125,6 @@ def test_what_rides_along(monkeypatch):
         "temperature_c": 40,
         "throttle": "power cap, thermal slowdown (hardware)",
     }
-
-
-@pytest.mark.parametrize(
-    ("setting", "indices"),
-    [
-        (None, [0, 1, 2]),
-        ("", []),
-        ("1", [1]),
-        ("2,0", [2, 0]),
-        ("GPU-cccc", [2]),
-        ("GPU-aa", []),  # names two
-        ("GPU-aabb-1, 0", [1, 0]),
-        ("0,7,1", [0]),  # CUDA stops at the first that names none
-        ("0,0", [0]),
-        ("-1", []),
-    ],
-)
-def test_cuda_visible_devices(setting, indices):
-    assert nvml.visible(setting, UUIDS) == indices
 
 
 def test_hiding_every_gpu_is_said(monkeypatch):

@@ -14,19 +14,12 @@ from typing import Any
 from inferometer.energy.discover import Absence, Found
 from inferometer.energy.readings import Device, Meter, Traits
 from inferometer.errors import MeterError
+from inferometer.gpus import visible
+from inferometer.gpusnapshot import slowdowns
 
 COUNTER_PERIOD_S = 0.1  # measured on H100; shorter on older GPUs, which costs nothing but precision
 POWER_PERIOD_S = 0.1
 AVERAGE_S = 1.0  # what the power call averages over where no instant reading exists (Ampere and newer)
-
-# nvmlClocksThrottleReason*: bits worth telling; idle and application clocks are no trouble
-THROTTLES = {
-    0x4: "power cap",
-    0x8: "hardware slowdown",
-    0x20: "thermal slowdown (software)",
-    0x40: "thermal slowdown (hardware)",
-    0x80: "power brake",
-}
 
 
 class NvmlMeter:
@@ -79,7 +72,7 @@ class NvmlMeter:
             "memory_clock_hz": lambda: lib.nvmlDeviceGetClockInfo(handle, lib.NVML_CLOCK_MEM) * 1e6,
             "temperature_c": lambda: lib.nvmlDeviceGetTemperature(handle, lib.NVML_TEMPERATURE_GPU),
             "utilisation": lambda: lib.nvmlDeviceGetUtilizationRates(handle).gpu / 100,
-            "throttle": lambda: _throttles(lib.nvmlDeviceGetCurrentClocksThrottleReasons(handle)),
+            "throttle": lambda: ", ".join(slowdowns(lib.nvmlDeviceGetCurrentClocksThrottleReasons(handle))),
         }
         facts = {}
         for key, call in calls.items():
@@ -145,25 +138,6 @@ def find(environ: Mapping[str, str]) -> Found:
     return found
 
 
-def visible(setting: str | None, uuids: list[str]) -> list[int]:
-    """Return the indices that CUDA_VISIBLE_DEVICES leaves, in its order: like CUDA, up to the first that names no GPU."""
-    if setting is None:
-        return list(range(len(uuids)))
-    chosen: list[int] = []
-    for entry in (part.strip() for part in setting.split(",")):
-        if entry.isdigit() and int(entry) < len(uuids):
-            index = int(entry)
-        else:
-            matches = [i for i, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
-            if len(matches) != 1:
-                break
-            index = matches[0]
-        if index in chosen:
-            break
-        chosen.append(index)
-    return chosen
-
-
 def _meter(library: Any, handle: Any) -> Found:
     name = _text(library.nvmlDeviceGetName(handle))
     try:
@@ -178,10 +152,6 @@ def _meter(library: Any, handle: Any) -> Found:
     except MeterError as error:
         return Found(absences=(Absence("nvml", "gpu", str(error), "", name),))
     return Found((meter,))
-
-
-def _throttles(bits: int) -> str:
-    return ", ".join(text for bit, text in THROTTLES.items() if bits & bit)
 
 
 def _no_driver(library: Any, error: Exception) -> Absence:
