@@ -12,16 +12,8 @@ For the runner: `open_session`.
 
 from __future__ import annotations
 
-from inferometer.energy.regions import (
-    Profile,
-    Region,
-    begin,
-    configure,
-    end,
-    region,
-    reset,
-    results,
-)
+from inferometer.energy.default import begin, configure, end, region, reset, results
+from inferometer.energy.regions import Profile, Region
 from inferometer.energy.results import RegionEnergy, Results
 from inferometer.energy.session import Session, open_session
 
