@@ -10,7 +10,7 @@ help:
 	@echo "make run    measure MobileNetV3-Large on every framework this machine can run (quick preset), print the table"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff and mypy"
-	@echo "make clean  remove .venv and caches of the tools (environments and models: inferometer env remove --all)"
+	@echo "make clean  remove .venv and caches of the tools (not the frameworks' environments: inferometer env remove --all)"
 
 # A venv of our own, so that systems whose Python is externally managed are left alone.
 $(BIN)/uv:

@@ -97,7 +97,10 @@ def _seconds(plan):
     return float(re.search(r"skipped; about ([\d.]+) s,", plan)[1])
 
 
-def test_ctrl_c_is_130_and_resume_goes_on_at_once(here, capsys):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_stop_tells_its_signal_and_resume_goes_on_at_once(number, status, here, capsys):
     command = [sys.executable, SCRIPT, *arguments("hanging"), "--at-once", "--out", "run"]
     environment = {**os.environ, "INFEROMETER_TEST_FOLDER": str(here)}
     process = subprocess.Popen(
@@ -108,9 +111,9 @@ def test_ctrl_c_is_130_and_resume_goes_on_at_once(here, capsys):
     while not cells.exists() or cells.read_bytes().count(b"\n") < 2:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "--resume run" in err and "Traceback" not in err
     assert "images/s" in out
     ended = sorted((r.cell.device, r.status) for r in read_run(here / "run").records)

@@ -3,13 +3,18 @@
 import multiprocessing
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import filelock
+import psutil
 import pytest
 
 from inferometer import environments, requirements
+from inferometer.cli import invoke
 from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks import FRAMEWORKS
 from inferometer.records import Gpu
@@ -234,3 +239,32 @@ def test_an_environment_in_use_is_not_removed(tmp_path):
         user.stdin.close()
     environments.remove(folder)
     assert not folder.exists()
+
+
+def test_what_killed_builds_left_goes_with_all_but_not_what_is_being_built(capsys):
+    root = environments.environments_folder()
+    left, being_built = root / "tf-cpu-0123.partial-7", root / "torch-cpu-4567.partial-8"
+    for folder in (left, being_built):
+        (folder / "lib").mkdir(parents=True)
+    with filelock.FileLock(root / "torch-cpu-4567.lock"):
+        assert invoke(["env", "remove", "--all"]) == 0
+    assert (left.exists(), being_built.exists()) == (False, True)
+    assert capsys.readouterr().out == f"removed {left.name}, left by a build that was killed\n"
+
+
+def test_sigterm_ends_a_build_and_the_installer_with_it(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # a registry that never answers
+        registry = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        build = subprocess.Popen(
+            [sys.executable, "-m", "inferometer", "env", "build", "litert"],
+            env={**os.environ, "UV_DEFAULT_INDEX": registry, "UV_CACHE_DIR": str(tmp_path / "uv")},
+            stderr=subprocess.PIPE,
+        )
+        asking, _ = silent.accept()
+        installers = psutil.Process(build.pid).children(recursive=True)
+        build.send_signal(signal.SIGTERM)
+        told = build.communicate(timeout=60)[1]
+        asking.close()
+    assert (build.returncode, b"interrupted" in told) == (143, True)
+    assert installers and not psutil.wait_procs(installers, timeout=10)[1]
+    assert not list(environments.environments_folder().glob("*.partial-*"))

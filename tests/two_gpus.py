@@ -13,7 +13,7 @@ import msgspec
 
 from fakes import BACKENDS, fake_model
 from inferometer import execution
-from inferometer.cli import invoke
+from inferometer.cli import main
 from inferometer.frameworks import FRAMEWORKS, Framework
 from inferometer.machine import describe_machine
 from inferometer.records import Gpu
@@ -48,4 +48,4 @@ def arguments(*frameworks):
 if __name__ == "__main__":
     os.environ["INFEROMETER_BACKENDS"] = str(BACKENDS)
     pretend(os.environ["INFEROMETER_TEST_FOLDER"])
-    sys.exit(invoke(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -6,6 +6,7 @@ atomic: two runs at once share one build, and a half-built environment is never 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.requirements import Requirements
 
 _FACTS = "inferometer.json"
+_PARTIAL = ".partial-"  # between an environment's name and the process that builds it
 _NO_NETWORK = re.compile(
     r"dns error|client error \(Connect\)|Failed to fetch|error sending request|Network is unreachable", re.I
 )
@@ -87,9 +89,9 @@ def _python(folder: Path) -> Path:
 
 
 def _build(wanted: Requirements, folder: Path, log: Path) -> None:
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    partial = folder.with_name(f"{folder.name}{_PARTIAL}{os.getpid()}")
     for left in folder.parent.glob(
-        f"{folder.name}.partial-*"
+        f"{folder.name}{_PARTIAL}*"
     ):  # by killed builds: the lock says nobody is at it
         shutil.rmtree(left, ignore_errors=True)
     try:
@@ -213,6 +215,17 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def remove_partial() -> list[Path]:
+    """Delete what killed builds left behind, but nothing that is being built; return the folders."""
+    removed = []
+    for partial in sorted(environments_folder().glob(f"*{_PARTIAL}*")):
+        lock = filelock.FileLock(f"{partial.with_name(partial.name.partition(_PARTIAL)[0])}.lock")
+        with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+            shutil.rmtree(partial)
+            removed.append(partial)
+    return removed
+
+
 def _user_of(folder: Path) -> int | None:
     """Return a process that was started from an environment's interpreter, if there is one."""
     for process in psutil.process_iter(["cmdline"]):
@@ -232,4 +245,5 @@ __all__ = [
     "list_installed",
     "locate",
     "remove",
+    "remove_partial",
 ]

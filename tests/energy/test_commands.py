@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from powercap import drawing, make_zone
 
@@ -161,6 +162,27 @@ def test_interrupting_ends_the_command_and_still_reports(tree, tmp_path):
     _, err = child.communicate(timeout=20)
     assert child.returncode in (130, 1)
     assert "time    " in err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_to_us_alone_is_passed_on_and_ends_the_repetitions(number, status, tree, tmp_path):
+    ready = tmp_path / "ready"
+    code = (
+        f"import os, pathlib, time; pathlib.Path({str(ready)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+    options = ["--powercap", tree, "--repeat", "3"]
+    command = [sys.executable, "-m", "inferometer", "measure", *options, "--", *python(code)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not ready.exists() or not ready.read_text():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    child = int(ready.read_text())
+    process.send_signal(number)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == status
+    assert "stopped after 0 of 3 runs" in error
+    assert not psutil.pid_exists(child)
 
 
 @pytest.mark.parametrize(

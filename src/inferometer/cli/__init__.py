@@ -16,6 +16,7 @@ import click
 
 from inferometer import __version__
 from inferometer.cli.output import forget_output, write_plainly_where_needed
+from inferometer.cli.stopping import Stops
 from inferometer.errors import InferometerError, unknown
 
 _PROGRAM = "inferometer"
@@ -69,8 +70,10 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    sys.exit(invoke(arguments))
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 and 129 by SIGTERM, SIGHUP)."""
+    with Stops() as stops:
+        status = invoke(arguments)
+    sys.exit(stops.status(status))
 
 
 def invoke(arguments: list[str] | None = None) -> int:

@@ -123,7 +123,7 @@ def _available(accelerator: str) -> list[str]:
 
 @env_command.command("remove")
 @click.argument("names", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Remove all of them.")
+@click.option("--all", "everything", is_flag=True, help="Remove all of them, and what killed builds left.")
 def env_remove(names: tuple[str, ...], everything: bool) -> None:
     """Remove built environments by NAME (as `env list` shows, or its framework's part: tf, tensorrt-rtx)."""
     installed = environments.list_installed()
@@ -136,6 +136,9 @@ def env_remove(names: tuple[str, ...], everything: bool) -> None:
         if everything or any(_matches(item.name, name) for name in names):
             environments.remove(item.folder)
             click.echo(f"removed {item.name}, {units.size(item.size_bytes)}")
+    if everything:
+        for folder in environments.remove_partial():
+            click.echo(f"removed {folder.name}, left by a build that was killed")
 
 
 def _matches(folder: str, name: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import FrameType
 
 from inferometer.energy.joules import Joules
 from inferometer.energy.readings import Device
@@ -23,6 +25,8 @@ COLUMNS = (
 )  # fmt: skip
 
 INTERRUPTED = 128 + signal.SIGINT  # exit status, as a shell's
+PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+_CUT = (INTERRUPTED, *(128 + number for number in PASSED_ON))
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,14 @@ class CommandRuns:
     runs: tuple[CommandRun, ...]
     devices: tuple[Device, ...]
     reason: str = ""  # "no meter: ..."
-    stopped_of: int | None = None  # runs asked for, where Ctrl-C ended them early
+    stopped_of: int | None = None  # runs asked for, where a signal ended them early
+    stopped_as: int = INTERRUPTED  # exit status of the run that it cut short
 
     @property
     def status(self) -> int:
-        """Return the first exit status that is not 0, else 0, or 130 after Ctrl-C."""
+        """Return the first exit status that is not 0, else 0, or that of a run cut short (130 after Ctrl-C)."""
         kept = next((run.status for run in self.runs if run.status), 0)
-        return kept or (INTERRUPTED if self._cut else 0)
+        return kept or (self.stopped_as if self._cut else 0)
 
     @property
     def _cut(self) -> bool:
@@ -56,7 +61,7 @@ class CommandRuns:
 
     def lines(self) -> list[str]:
         """Return the result for people: a line for time, then one a device."""
-        stopped = f"stopped by Ctrl-C after {len(self.runs)} of {self.stopped_of} runs" if self._cut else ""
+        stopped = f"stopped after {len(self.runs)} of {self.stopped_of} runs" if self._cut else ""
         if not self.runs:
             return [f"{stopped}: nothing to tell"]
         seconds = [run.seconds for run in self.runs]
@@ -110,19 +115,21 @@ def measure(
 ) -> CommandRuns:
     """Run a command ``repeat`` times and return what it cost; UsageError if it cannot be started.
 
-    Ctrl-C, which reaches the command itself, ends the repetitions. Unless it is the only one, the run that it cut short
+    Ctrl-C, which reaches the command itself, and SIGTERM and SIGHUP, which are passed on, end the repetitions. Unless it is the only one, the run that it cut short
     is left out: the means are of whole runs.
     """
     with session or open_session(meters=meters, powercap=powercap) as opened:
         opened.await_reports()
         devices = tuple(meter.device for meter in opened.meters)
         runs: list[CommandRun] = []
-        interrupted = False
+        interrupted, cut_as = False, INTERRUPTED
         while len(runs) < repeat and not interrupted:
             run, interrupted = _run(command, opened)
-            if repeat == 1 or run.status != INTERRUPTED or not interrupted:
+            if repeat > 1 and interrupted and run.status in _CUT:
+                cut_as = run.status
+            else:
                 runs.append(run)
-        return CommandRuns(tuple(runs), devices, opened.reason, repeat if interrupted else None)
+        return CommandRuns(tuple(runs), devices, opened.reason, repeat if interrupted else None, cut_as)
 
 
 def _run(command: Sequence[str], session: Session) -> tuple[CommandRun, bool]:
@@ -136,21 +143,37 @@ def _run(command: Sequence[str], session: Session) -> tuple[CommandRun, bool]:
 
 
 def _execute(command: Sequence[str]) -> tuple[int, bool]:
-    """Run the command in the foreground; return its status as a shell would (128 + n after signal n), and of Ctrl-C.
+    """Run the command in the foreground; return its status as a shell would (128 + n after signal n), and if it was ended.
 
-    The terminal interrupts the child itself, so this process only notes that it was.
+    The terminal interrupts the child itself, so Ctrl-C is only noted here; SIGTERM and SIGHUP are passed on to it.
     """
     heard: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # else the child is to ignore it too
-        signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    try:
-        status = subprocess.Popen(command).wait()
-    except OSError as error:
-        raise UsageError(f"cannot run '{command[0]}': {error.strerror}") from error
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with contextlib.ExitStack() as handled:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # else the child is to ignore it too
+            handled.enter_context(_handling(signal.SIGINT, lambda number, frame: heard.append(number)))
+        try:
+            child = subprocess.Popen(command)
+        except OSError as error:
+            raise UsageError(f"cannot run '{command[0]}': {error.strerror}") from error
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            heard.append(number)
+            child.send_signal(number)
+
+        for number in PASSED_ON:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                handled.enter_context(_handling(number, pass_on))
+        status = child.wait()
     return 128 - status if status < 0 else status, bool(heard) or status == -signal.SIGINT
+
+
+@contextlib.contextmanager
+def _handling(number: int, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _between(joules: Joules) -> str:

@@ -1,0 +1,38 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: Slurm, systemd, `docker stop` and a lost connection send them."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Stops:
+    """Within it, the signals do what Ctrl-C does at that moment; one that the caller ignores (nohup) stays ignored."""
+
+    def __init__(self) -> None:
+        self.heard = 0  # the last signal; 0: none came
+
+    def __enter__(self) -> Stops:
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        for number, handler in self._before.items():
+            if handler is signal.SIG_DFL:
+                signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def status(self, status: int) -> int:
+        """Return a command's exit status: one that was interrupted tells by which signal, as a shell does."""
+        interrupted = 128 + signal.SIGINT
+        return 128 + self.heard if self.heard and status == interrupted else status
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.heard = number
+        ctrl_c = signal.getsignal(signal.SIGINT)
+        if not callable(ctrl_c):  # ignored, as in a script's background; this signal still counts
+            raise KeyboardInterrupt
+        ctrl_c(signal.SIGINT, frame)
