@@ -1,3 +1,4 @@
+import io
 import json
 from dataclasses import replace
 
@@ -5,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
-from inferometer import changes
+from inferometer import changes, changetable
 from inferometer.cli.compare import compare_command
 from inferometer.cli.given import share
 from inferometer.compare import compare
@@ -277,11 +279,45 @@ def test_an_unknown_framework_is_refused():
 def test_what_was_not_compared_is_told_by_reason():
     found = compare(matrix(), results({cell("tf"): [1000.0, 1001.0, 999.0]}, "b"))
     assert changes.incomparable(found) == [
-        "not comparable, only in A: mobilenet tf fp32 16, mobilenet onnxrt fp32 8, mobilenet onnxrt fp32 16, "
-        "mobilenet torch fp32 8, mobilenet torch fp32 16"
+        "not comparable, only in A: tf fp32 16, onnxrt fp32 8, onnxrt fp32 16, torch fp32 8, torch fp32 16"
     ]
-    text = changes.to_markdown(found)
-    assert text.count("| mobilenet") == 1 and "- not comparable, only in A" in text
+    text = changetable.to_markdown(found)
+    assert text.count("| tf fp32 8 |") == 1 and "- not comparable, only in A" in text
+
+
+def test_model_and_unit_are_told_once():
+    text = changetable.to_markdown(compare(matrix(), matrix(path="b")))
+    assert text.startswith("**mobilenet, 6 cells: 6 tie**")
+    assert text.count("mobilenet") == 1
+    assert "| cell | A (images/s) | B (images/s) |" in text and text.count("images/s") == 2
+
+
+def test_a_basis_that_all_verdicts_share_is_told_once():
+    console = Console(width=80, record=True, file=io.StringIO(), _environ={})
+    changetable.render(compare(matrix(), matrix(path="b")), console)
+    text = console.export_text()
+    assert text.count("3 and 3 rounds") == 1 and "basis of each verdict: 3 and 3 rounds" in text
+    assert "Basis" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_several_models_stay_in_the_names():
+    both = results({cell(model=name): [500.0, 501.0, 499.0] for name in ("v2", "v3")})
+    text = changetable.to_markdown(compare(both, both))
+    assert "| v2 onnxrt fp32 8 |" in text and text.startswith("**2 cells:")
+
+
+def test_causes_are_told_below_the_table_once_and_short():
+    before = results({cell(batch_size=size): [500.0, 501.0, 499.0] for size in (8, 16)})
+    cause = "InternalError: no kernel for {} images " + "of a very long description " * 20
+    failed = [Record(cell(batch_size=size), 0, "failed", cause=cause.format(size)) for size in (8, 16)]
+    after = summarise([run(failed, "b")])
+    found = compare(before, after)
+    text = changetable.to_markdown(found)
+    assert text.count("see below") == 2
+    (line,) = changes.mishaps(found)
+    assert line.startswith("B failed: InternalError: no kernel for 8 to 16 images of a")
+    assert line.endswith("…: onnxrt fp32 8, onnxrt fp32 16") and len(line) < 180
 
 
 def stored(tmp_path, found):

@@ -1,32 +1,19 @@
-"""A comparison for people and for other programs."""
+"""What a comparison says, in words: of each cell, of what else differs, and of what was not compared."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
-
+from inferometer.alike import told_once
 from inferometer.compare import Change, Comparison
 from inferometer.metrics import Metric
 from inferometer.records import Protocol
 from inferometer.summary import CellSummary
-from inferometer.tables.markup import markdown_text
-from inferometer.tables.model import scale_of
+from inferometer.units import counted
 
-_STYLES = {
-    "better": "green",
-    "repaired": "green",
-    "worse": "bold red",
-    "broken": "bold red",
-    "tie": "",
-    "not comparable": "dim",
-}
+MISHAPS = ("broken", "repaired")
+_CAUSE = 120  # so many characters of a cause are told; the runs have the whole
 _NAMED_CELLS = 8  # so many are named in one line
-_SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "not comparable": ""}
 
 
 def word(change: Change, metric: Metric) -> str:
@@ -56,7 +43,9 @@ def sentence(change: Change, metric: Metric) -> str:
 
 def differences(found: Comparison) -> list[str]:
     """Return what else differs between A and B: versions as the frameworks reported them, and how was measured."""
-    versions: dict[str, dict[tuple[str, str], None]] = {}
+    versions: dict[
+        str, dict[tuple[str, str], dict[str, None]]
+    ] = {}  # of what: old and new: in which frameworks
     for change in found.changes:
         if change.first and change.second and change.first.actual and change.second.actual:
             ours, theirs = _versions(change.first), _versions(change.second)
@@ -64,8 +53,13 @@ def differences(found: Comparison) -> list[str]:
             for name in sorted(common):
                 pair = (ours.get(name, "none"), theirs.get(name, "none"))
                 if pair[0] != pair[1]:
-                    versions.setdefault(name, {})[pair] = None
-    told = [f"{name}: {old} -> {new}" for name, pairs in versions.items() for old, new in pairs]
+                    whose = versions.setdefault(name, {}).setdefault(pair, {})
+                    whose[change.second.cell.framework] = None
+    told = []
+    for name, pairs in versions.items():
+        for (old, new), frameworks in pairs.items():
+            whose_text = f" ({', '.join(frameworks)})" if len(pairs) > 1 else ""
+            told.append(f"{name}: {old} -> {new}{whose_text}")
     return told + _protocol_differences(*found.protocols)
 
 
@@ -85,9 +79,13 @@ def _protocol_differences(first: Sequence[Protocol], second: Sequence[Protocol])
     for field, title in _PROTOCOL.items():
         values = [sorted({getattr(protocol, field) for protocol in side}) for side in (first, second)]
         if values[0] != values[1]:
-            old, new = (", ".join(f"{value:g}" if value else "none" for value in side) for side in values)
+            old, new = (", ".join(_number(value) for value in side) for side in values)
             lines.append(f"{title}: {old} -> {new}")
     return lines
+
+
+def _number(value: float) -> str:
+    return (str(value) if isinstance(value, int) else f"{value:.3g}") if value else "none"
 
 
 def _versions(summary: CellSummary) -> dict[str, str]:
@@ -102,8 +100,31 @@ def incomparable(found: Comparison) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for change in found.changes:
         if change.verdict == "not comparable":
-            reasons.setdefault(change.reason, []).append(change.name)
+            reasons.setdefault(change.reason, []).append(short_name(change, found))
     return [f"not comparable, {reason}: {_some(names)}" for reason, names in reasons.items()]
+
+
+def mishaps(found: Comparison) -> list[str]:
+    """Return a line a cause why cells broke or were repaired; causes that differ in numbers only are one."""
+    causes = [(_clipped(c.reason), short_name(c, found)) for c in found.changes if c.verdict in MISHAPS]
+    return [f"{cause}: {_some(names)}" for cause, names in told_once(causes)]
+
+
+def _clipped(cause: str) -> str:
+    text = " ".join(cause.split())
+    return text if len(text) <= _CAUSE else f"{text[:_CAUSE].rsplit(' ', 1)[0]} …"
+
+
+def only_model(found: Comparison) -> str:
+    """Return the model of all cells; "" where there are several."""
+    models = {s.cell.model for c in found.changes for s in (c.first, c.second) if s}
+    return models.pop() if len(models) == 1 else ""
+
+
+def short_name(change: Change, found: Comparison) -> str:
+    """Return a cell's name without the model that all have."""
+    model = only_model(found)
+    return change.name.replace(f"{model} ", "", 1) if model else change.name
 
 
 def _some(names: list[str]) -> str:
@@ -116,85 +137,9 @@ def headline(found: Comparison) -> str:
     """Return the counts in one line."""
     names = [word(change, found.metric) for change in found.changes]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
-    return f"{len(found.changes)} cells: " + ", ".join(f"{n} {name}" for name, n in counts.items())
-
-
-def _rows(found: Comparison) -> list[tuple[Change, str, str]]:
-    values = [e.value for c in found.changes for s in (c.first, c.second) if s and (e := found.metric.of(s))]
-    scale = scale_of(found.metric, values)
-
-    def show(summary: CellSummary | None) -> str:
-        estimate = found.metric.of(summary) if summary and summary.status == "ok" else None
-        return (
-            f"{scale.show(estimate.value)} {scale.unit}" if estimate else (summary.status if summary else "")
-        )
-
-    compared = (change for change in found.changes if change.verdict != "not comparable")
-    return [(change, show(change.first), show(change.second)) for change in compared]
-
-
-def render(found: Comparison, console: Console) -> None:
-    """Print the comparison to the terminal."""
-    for line in differences(found):
-        console.print(Text(line))
-    signs = (console.encoding or "").lower().startswith("utf")
-    grid = Grid(show_edge=False, pad_edge=False)
-    for name in ("Cell", "A", "B", f"{found.metric.name} B/A", "Verdict", "Basis"):
-        grid.add_column(name, justify="right" if name in ("A", "B") else "left")
-    for change, first, second in _rows(found):
-        verdict = word(change, found.metric) + (f" {_SIGNS[change.verdict]}" if signs else "")
-        grid.add_row(
-            Text(change.name), Text(first), Text(second), percent(change),
-            Text(verdict, style=_STYLES[change.verdict]), Text(change.reason or change.basis),
-        )  # fmt: skip
-    console.print(Text(headline(found), style="bold"))
-    if grid.row_count:
-        console.print(grid)
-    for line in incomparable(found):
-        console.print(Text(line, style=_STYLES["not comparable"]))
-
-
-def to_markdown(found: Comparison) -> str:
-    """Return the comparison for a pull request."""
-    lines = [f"**{headline(found)}**", "", *(f"- {markdown_text(line)}" for line in differences(found))]
-    rows = _rows(found)
-    if rows:
-        lines += [
-            "",
-            f"| cell | A | B | {found.metric.name} B/A (95 %) | verdict | basis |",
-            "|---|---:|---:|---|---|---|",
-        ]
-    for change, first, second in rows:
-        verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
-        verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
-        basis = markdown_text(change.reason or change.basis)
-        texts = (markdown_text(text) for text in (change.name, first, second))
-        lines.append(f"| {' | '.join(texts)} | {percent(change)} | {verdict} | {basis} |")
-    lines += ["", *(f"- {markdown_text(line)}" for line in incomparable(found))]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def to_json(found: Comparison) -> str:
-    """Return the comparison as JSON: a list of objects, one a cell."""
-    rows: list[dict[str, Any]] = []
-    for change in found.changes:
-        values = [
-            found.metric.of(s) if s and s.status == "ok" else None for s in (change.first, change.second)
-        ]
-        rows.append(
-            {
-                "cell": change.name,
-                "metric": found.metric.name,
-                "unit": found.metric.unit,
-                "a": values[0].value if values[0] else None,
-                "b": values[1].value if values[1] else None,
-                "ratio": change.ratio,
-                "low": change.low,
-                "high": change.high,
-                "p": change.p,
-                "verdict": change.verdict,
-                "basis": change.basis,
-                "reason": change.reason,
-            }
-        )
-    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    model = only_model(found)
+    return (
+        (f"{model}, " if model else "")
+        + f"{counted(len(found.changes), 'cell')}: "
+        + ", ".join(f"{n} {name}" for name, n in counts.items())
+    )

@@ -43,18 +43,18 @@ def compare_command(
     and a verdict. A cell that ended well in A is broken where B failed at it or was to measure it and has no result.
     Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
     """
-    from inferometer import changes, tables
+    from inferometer import changes, changetable, tables
     from inferometer.compare import compare
 
     limit = share(fail_if_slower, "--fail-if-slower") if fail_if_slower is not None else None
     pair = _two_names(frameworks) if frameworks else None
     found = compare(results_of((first,)), results_of((second,)), tables.metric_named(metric), pair)
     if format_ == "json":
-        click.echo(changes.to_json(found), nl=False)
+        click.echo(changetable.to_json(found), nl=False)
     elif format_ == "md":
-        click.echo(changes.to_markdown(found), nl=False)
+        click.echo(changetable.to_markdown(found), nl=False)
     else:
-        changes.render(found, console())
+        changetable.render(found, console())
     if limit is None:
         return 0
     if all(change.verdict == "not comparable" for change in found.changes):
