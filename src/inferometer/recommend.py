@@ -91,7 +91,7 @@ def recommend(
 
 
 def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
-    """Return a ranked cell as an option; None for one that did not end well."""
+    """Return a cell as an option; None for one that did not end well or has no throughput."""
     if not summary.ranked or summary.throughput is None:
         return None
     throughput = summary.throughput.value
@@ -112,7 +112,7 @@ def _advise(
     prices: Prices,
 ) -> Advice:
     unmetered = bool(prices.per_kwh and prices.per_hour) and not any(
-        s.energy_image for s in summaries if s.ranked
+        s.energy_image for s in summaries if s.measured
     )
     if unmetered:
         prices = replace(prices, per_kwh=0.0)
@@ -123,7 +123,7 @@ def _advise(
     for summary in summaries:
         found = option(summary, prices)
         if found is None:
-            refused[summary.status] += 1
+            refused["throughput not known" if summary.measured else summary.status] += 1
             continue
         if summary.meter and summary not in metered_alike:
             if rule.metric.is_energy:

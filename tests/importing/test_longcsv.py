@@ -175,3 +175,32 @@ def test_values_of_one_metric_alone_need_no_name(tmp_path):
     _, results = results_of(tmp_path, text)
     first, second, third = results.summaries
     assert (first.throughput.value, second.memory.value, third.accuracy.value) == (10.0, 3 * 2**20, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "column"),
+    [
+        ("power", "power_w"),
+        ("energy", "energy_mj"),
+        ("memory", "memory_mb"),
+        ("accuracy", "accuracy_percent"),
+    ],
+)
+def test_any_quantity_alone_makes_a_table_and_a_report(tmp_path, metric, column):
+    from inferometer import overview, tables
+    from inferometer.recommend import recommend
+    from inferometer.report.html import render
+    from inferometer.report.verdict import verdicts
+    from inferometer.summary import METRICS
+
+    _, results = results_of(tmp_path, f"batch_size,framework,gpu,{column}\n8,onnxrt,A2,50\n8,tf,A2,60\n")
+    (built,) = tables.build(results, METRICS[metric])
+    assert [row.cells[0].estimate is None for row in built.rows] == [False, False]
+    assert sum(row.cells[0].best for row in built.rows) == 1
+    assert overview.failures(results) == [] and len(overview.flat_rows(results)) == 2
+    assert overview.flat_rows(results)[0][metric] == METRICS[metric].of(results.summaries[0]).value
+    assert METRICS[metric].title in render(results)
+    (verdict,) = verdicts(results, *results.sections[0])
+    assert verdict.no_fastest == "Not known: no throughput was measured" and verdict.deploy is None
+    assert (verdict.efficient is not None) == (metric == "energy")
+    assert recommend(results)[0].refused == (("throughput not known", 2),)

@@ -90,7 +90,7 @@ def _references(sections: Sequence[Section]) -> str:
 
 def _precisions(results: Results) -> tuple[Choice, ...]:
     names = tuple(dict.fromkeys(s.cell.precision for s in results.summaries))
-    series = {(track(s), s.cell.precision) for s in results.summaries if s.ranked}
+    series = {(track(s), s.cell.precision) for s in results.summaries if s.measured}
     if len(series) <= LEGIBLE_SERIES or len(names) < 2:
         return tuple(Choice(name, name, None) for name in names)
     covered = [precision for _, precision in series]

@@ -57,17 +57,22 @@ def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
 
 
 def _verdict(machine: str, cells: Sequence[CellSummary], speeds: Rivals, energies: Rivals) -> Verdict:
-    ranked = [cell for cell in cells if cell.ranked]
-    if not ranked:
+    measured = [cell for cell in cells if cell.measured]
+    if not measured:
         return Verdict(
             machine, None, None, no_fastest=f"None of {len(cells)} cells ended well; see Failed cells."
         )
-    fastest = _win(ranked, speeds)
-    efficient = _win(ranked, energies)
-    reasons = dict.fromkeys(cell.energy_reason for cell in ranked if cell.energy_reason)
-    reason = next(iter(reasons), "energy was not metered")
-    unknown = "" if efficient else f"Not known: {reason}"
-    return Verdict(machine, fastest, efficient, _deploy(ranked), no_efficient=unknown)
+    fastest = _win(measured, speeds)
+    efficient = _win(measured, energies)
+    reasons = dict.fromkeys(cell.energy_reason for cell in measured if cell.energy_reason)
+    return Verdict(
+        machine,
+        fastest,
+        efficient,
+        _deploy([cell for cell in measured if cell.ranked]) if fastest else None,
+        no_fastest="" if fastest else "Not known: no throughput was measured",
+        no_efficient="" if efficient else f"Not known: {next(iter(reasons), 'energy was not metered')}",
+    )
 
 
 def _deploy(ranked: Sequence[CellSummary]) -> Win | None:

@@ -228,7 +228,7 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
 
 def beats(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
     """Return whether a cell is better than the same cell on another machine, beyond their intervals where known."""
-    if other is None or other is summary or not (other.ranked and summary.ranked):
+    if other is None or other is summary or not (other.measured and summary.measured):
         return False
     ours, theirs = metric.of(summary), metric.of(other)
     if ours is None or theirs is None or not metric.better(ours.value, theirs.value):
