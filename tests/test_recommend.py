@@ -25,7 +25,7 @@ def sample():
         *rounds_of(cell("fast", 64), [2000.0, 2001.0, 1999.0], power_w=100.0),  # 32 ms, 50 mJ
         *rounds_of(cell("frugal", 64), [1500.0, 1501.0, 1499.0], power_w=30.0),  # 42.7 ms, 20 mJ
         *rounds_of(cell("poor", 64), [1400.0, 1401.0, 1399.0], power_w=90.0),
-        Record(cell("broken", 64), 0, "crashed", cause="SIGSEGV"),
+        *(Record(cell("broken", 64), n, "crashed", cause="SIGSEGV") for n in range(3)),
         *rounds_of(cell("wrong", 8), [900.0, 901.0, 899.0], parity=Parity(True, 0, 0, 1, 0.9, 1, 64)),
     ]
     return summarise([run(records)])

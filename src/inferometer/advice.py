@@ -54,12 +54,8 @@ def lines(advice: Advice) -> list[tuple[str, str]]:
     """Return (kind, sentence) of everything to say about one machine."""
     found = [("head", f"{advice.machine}: {advice.model}, {advice.mode} mode, objective {advice.objective}")]
     if advice.choice is None:
-        found.append(
-            (
-                "none",
-                "nothing meets the constraints" + (f"; nearest: {advice.nearest}" if advice.nearest else ""),
-            )
-        )
+        near = f"nothing meets the constraints; nearest: {advice.nearest}"
+        found.append(("none", near if advice.nearest else "nothing to choose from"))
     else:
         found.append(("choice", f"use {advice.choice.name}: {figures(advice.choice)}"))
         if advice.runner_up:
@@ -67,7 +63,7 @@ def lines(advice: Advice) -> list[tuple[str, str]]:
             found.append(
                 ("runner-up", f"{word}: {advice.runner_up.name}: {price(advice.choice, advice.runner_up)}")
             )
-        found += [("doubt", doubt) for doubt in advice.doubts]
+    found += [("doubt", doubt) for doubt in advice.doubts]
     if len(advice.front) > 1:
         found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
     if advice.refused:

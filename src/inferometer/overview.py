@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from inferometer.alike import told_once
 from inferometer.metrics import PHASES
 from inferometer.resolution import resolution_text
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
+from inferometer.unfinished import unfinished
 
 
 @dataclass(frozen=True)
@@ -166,17 +166,6 @@ def _cells(found: Iterable[tuple[str, int]]) -> str:
     for name, size in found:
         sizes.setdefault(name, []).append(size)
     return "; ".join(f"{name} at {', '.join(map(str, sorted(which)))}" for name, which in sizes.items())
-
-
-def unfinished(results: Results) -> list[str]:
-    """Return a line for each run that lacks planned measurements: how many, and how to go on."""
-    lines = []
-    for run in results.runs:
-        if run.missing:
-            share = f"{len(run.missing):,} of {len(run.planned):,} planned measurements (a cell in one round) are missing"
-            remedy = f": inferometer run --resume {shlex.quote(str(run.path))}" if run.info.request else ""
-            lines.append(f"incomplete: {share}{remedy}")
-    return lines
 
 
 def skipped(results: Results) -> list[str]:

@@ -12,6 +12,7 @@ from inferometer.metrics import METRICS
 from inferometer.objectives import USUAL_PRICES, Objective, Prices, batch_latency, cost_per_million, metric_of
 from inferometer.ranking import Rivals, of_one_meter
 from inferometer.summary import CellSummary, Results
+from inferometer.unfinished import unfinished
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Advice:
     front: tuple[Option, ...]  # nothing else is better in throughput, latency and energy at once
     refused: tuple[tuple[str, int], ...]  # why cells were left out, and how many
     nearest: str  # where there is no choice: what came closest
-    doubts: tuple[str, ...] = ()  # what the choice rests on that may not hold
+    doubts: tuple[str, ...] = ()  # what the choice, or that there is none, rests on that may not hold
     prices: Prices = USUAL_PRICES  # that its cost is made of
 
 
@@ -82,6 +83,7 @@ def recommend(
             key,
             found,
             everyone=results.summaries,
+            incomplete=unfinished(results, found),
             constraints=constraints,
             objective=objective,
             prices=prices,
@@ -107,6 +109,7 @@ def _advise(
     summaries: Sequence[CellSummary],
     *,
     everyone: Sequence[CellSummary],  # of all machines and modes, by whose noise the tables judge too
+    incomplete: Sequence[str],
     constraints: Constraints,
     objective: Objective,
     prices: Prices,
@@ -145,7 +148,7 @@ def _advise(
     nearest = (
         f"{closest[1].name}: {'; '.join(_exactly(closest[1], constraints, objective))}" if closest else ""
     )
-    doubts = _doubts(choice, constraints, objective, unmetered)
+    doubts = (*incomplete, *_doubts(choice, constraints, objective, unmetered))
     return Advice(
         *key,
         objective,

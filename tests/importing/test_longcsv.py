@@ -5,6 +5,7 @@ from inferometer.errors import UsageError
 from inferometer.importing import Request, longcsv
 from inferometer.store import read_run
 from inferometer.summary import summarise
+from inferometer.unfinished import unfinished
 from seed_data import seed
 
 
@@ -54,6 +55,8 @@ def test_rows_of_loops_become_loops(tmp_path):
     _, results = results_of(tmp_path, text)
     assert results.summaries[0].rounds == 2
     assert results.summaries[0].throughput.value == pytest.approx(75)
+    _, uneven = results_of(tmp_path / "uneven", text + "16,tf,A2,0,1,100\n")
+    assert len(uneven.summaries) == 2 and unfinished(uneven) == []  # what others measured had no plan of ours
 
 
 def test_values_with_mixed_units_are_converted_or_named(tmp_path):

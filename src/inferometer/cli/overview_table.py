@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from inferometer.cli.given import console
-from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped, unfinished
+from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
 from inferometer.records import RunInfo
 from inferometer.summary import Results
+from inferometer.unfinished import unfinished
 from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inferometer.errors import unknown
 from inferometer.metrics import METRICS, Metric, why_no_phase
 from inferometer.ranking import Standing, standings
 from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.remarks import Remarks
+from inferometer.unfinished import unfinished
 from inferometer.units import significant
 
 _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -88,6 +89,7 @@ class Table:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]  # footnotes, numbered from 1
     within: bool = False  # every interval is one within a process; where some are, they have a footnote
+    incomplete: tuple[str, ...] = ()  # a line a run that lacks planned measurements
 
     @property
     def is_empty(self) -> bool:
@@ -97,7 +99,10 @@ class Table:
     def why_empty(self) -> str:
         """Return why cells have no value, each reason once: those of cells that ended well, if any did."""
         cells = [cell for row in self.rows for cell in row.cells if cell and not cell.estimate]
-        cells = [cell for cell in cells if cell.summary.status == "ok"] or cells
+        measured = [cell for cell in cells if cell.summary.measured]
+        if self.incomplete and not measured:
+            return "; ".join(self.incomplete)
+        cells = measured or cells
         reasons = dict.fromkeys(self.notes[cell.notes[0] - 1] if cell.notes else cell.text for cell in cells)
         return "; ".join(reasons) or "no cell at all"
 
@@ -112,7 +117,10 @@ def build(results: Results, metric: Metric, reference: str | None = None) -> tup
     if reference is not None:
         reference = machine_named(reference, results)
     return tuple(
-        _build(results.select(model=model, mode=mode), metric, model, mode, reference)
+        replace(
+            _build(cells := results.select(model=model, mode=mode), metric, model, mode, reference),
+            incomplete=tuple(unfinished(results, cells)),
+        )
         for model, mode in results.sections
     )
 
