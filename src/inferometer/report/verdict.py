@@ -1,6 +1,6 @@
 """Who wins on each machine, by how much, or that it is a tie: the first thing a report says.
 
-A winner is compared with the best cell of every other framework, whatever its batch size and precision; `ranking`
+A winner is compared with every cell of the other frameworks, whatever its batch size and precision; `ranking`
 decides what the data can tell apart.
 """
 
@@ -126,18 +126,15 @@ def _win(cells: Sequence[CellSummary], everyone: Rivals) -> Win | None:
     if not known:
         return None
     best, estimate = known[0]
-    rivals: dict[str, CellSummary] = {}
-    for cell, _ in known:
-        if track(cell) != track(best):
-            rivals.setdefault(track(cell), cell)
-    return Win(best, reading(estimate, metric), _proportion(best, list(rivals.values()), everyone))
+    rivals = [cell for cell, _ in known if track(cell) != track(best)]
+    return Win(best, reading(estimate, metric), _proportion(best, rivals, everyone))
 
 
 def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> str:
     metric = everyone.metric
     if not rivals:
         return "No other framework was measured here."
-    tied = [cell for cell in rivals if everyone.tied(best, cell)]
+    tied = _tied(best, rivals, everyone)
     if tied:
         names = ", ".join(describe(cell) for cell in tied[:_REPORTED_TIES])
         more = f" and {len(tied) - _REPORTED_TIES} more" if len(tied) > _REPORTED_TIES else ""
@@ -148,6 +145,15 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Riva
     if metric.name == "throughput":
         return f"{_margin(ours.value / theirs.value)} faster {rival}."
     return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
+
+
+def _tied(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> list[CellSummary]:
+    """Return the best cell of each framework that cannot be told from the winner, though another may be nominally better."""
+    tied: dict[str, CellSummary] = {}
+    for cell in rivals:
+        if track(cell) not in tied and everyone.tied(best, cell):
+            tied[track(cell)] = cell
+    return list(tied.values())
 
 
 def _margin(ratio: float) -> str:
