@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from inferometer.errors import unknown
 from inferometer.metrics import METRICS, Metric, why_no_phase
-from inferometer.ranking import Standing, standings
+from inferometer.ranking import Standing, group_of, standings
 from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.remarks import Remarks
 from inferometer.unfinished import unfinished
@@ -45,7 +45,9 @@ class TableCell:
     summary: CellSummary
     text: str  # the number, or why there is none
     estimate: Estimate | None = None  # None: no number
-    shade: float | None = None  # 0 worst .. 1 best among all cells of this batch size; None: nobody is best
+    shade: float | None = (
+        None  # 0 worst .. 1 best among all cells of this batch size, ties as the best; None: nobody is best
+    )
     best: bool = False  # of its machine and batch size
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
@@ -274,19 +276,21 @@ def _shades(
 ) -> dict[str, float]:
     """Return each cell's place between worst (0) and best (1) of its batch size, over all machines, linearly.
 
-    {} for a metric at which nobody is best.
+    Ties have the shade of the best that they cannot be told from. {} for a metric at which nobody is best.
     """
     if not metric.competes:
         return {}
-    groups: dict[int, list[str]] = defaultdict(list)
-    for summary in summaries:
-        if summary.key in places:
-            groups[summary.cell.batch_size].append(summary.key)
+    placed = [summary for summary in summaries if summary.key in places]
+    best = {group_of(s, metric): places[s.key].value for s in placed if places[s.key].best}
+    groups: dict[int, dict[str, float]] = defaultdict(dict)
+    for summary in placed:
+        place = places[summary.key]
+        value = best[group_of(summary, metric)] if place.tie else place.value
+        groups[summary.cell.batch_size][summary.key] = value
     shades: dict[str, float] = {}
-    for keys in groups.values():
-        values = [places[key].value for key in keys]
-        low, high = min(values), max(values)
-        for key, value in zip(keys, values, strict=True):
+    for values in groups.values():
+        low, high = min(values.values()), max(values.values())
+        for key, value in values.items():
             share = (value - low) / (high - low) if high > low else 1.0
             shades[key] = share if metric.higher_is_better or high == low else 1 - share
     return shades
