@@ -5,11 +5,11 @@ from click.testing import CliRunner
 from inferometer.cli.merge import merge_command
 from inferometer.errors import StoreError
 from inferometer.merge import merge, write
-from inferometer.overview import unfinished
 from inferometer.records import Actual, Gpu, Machine
 from inferometer.runs import find_runs, read_runs
 from inferometer.store import RunWriter, read_run
 from inferometer.summary import summarise
+from inferometer.unfinished import unfinished
 from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
 
 

@@ -5,12 +5,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from inferometer import advice
+from inferometer import advice, findings
 from inferometer.cli.recommend import recommend_command
 from inferometer.errors import UsageError
 from inferometer.metrics import METRICS
 from inferometer.objectives import Prices, cost_per_million
-from inferometer.ranking import standings
+from inferometer.ranking import Rivals, standings
 from inferometer.recommend import Constraints, option, pareto, recommend
 from inferometer.records import Parity, Record
 from inferometer.report.verdict import verdicts
@@ -25,7 +25,7 @@ def sample():
         *rounds_of(cell("fast", 64), [2000.0, 2001.0, 1999.0], power_w=100.0),  # 32 ms, 50 mJ
         *rounds_of(cell("frugal", 64), [1500.0, 1501.0, 1499.0], power_w=30.0),  # 42.7 ms, 20 mJ
         *rounds_of(cell("poor", 64), [1400.0, 1401.0, 1399.0], power_w=90.0),
-        Record(cell("broken", 64), 0, "crashed", cause="SIGSEGV"),
+        *(Record(cell("broken", 64), n, "crashed", cause="SIGSEGV") for n in range(3)),
         *rounds_of(cell("wrong", 8), [900.0, 901.0, 899.0], parity=Parity(True, 0, 0, 1, 0.9, 1, 64)),
     ]
     return summarise([run(records)])
@@ -91,6 +91,44 @@ def test_a_runner_up_inside_the_noise_is_a_tie():
     records = [*rounds_of(cell("a"), [1000.0, 1010.0, 990.0]), *rounds_of(cell("b"), [995.0, 1011.0, 992.0])]
     (found,) = recommend(summarise([run(records)]))
     assert found.tie
+
+
+def test_every_tie_is_named():
+    records = [r for name in ("a", "b", "c") for r in rounds_of(cell(name), [1000.0, 1010.0, 990.0])]
+    (found,) = recommend(summarise([run([*records, *rounds_of(cell("slow"), [10.0, 10.1, 9.9])])]))
+    names = {found.choice.summary.row, *(o.summary.row for o in found.ties)}
+    assert names == {"a", "b", "c"} and found.runner_up == found.ties[0]
+    said = [text for _, text in advice.lines(found) if text.startswith("cannot be told apart from it: ")]
+    assert len(said) == 2
+    (row,) = json.loads(advice.to_json([found]))
+    assert row["tie"] and [o["framework"] for o in row["ties"]] == [o.summary.row for o in found.ties]
+
+
+def test_no_lead_over_a_framework_whose_noisy_cell_ties():
+    """The other framework's nominal best is clear, and another cell of it is not."""
+    records = [
+        *rounds_of(cell("a"), [1000.0, 1001.0, 999.0], power_w=50.0),
+        *rounds_of(cell("b"), [100.0, 1800.0, 400.0], power_w=50.0),
+        *rounds_of(cell("b", 1), [900.0, 901.0, 899.0], power_w=50.0),
+    ]
+    results = summarise([run(records)])
+    best, noisy, clear = results.summaries
+    rule = Rivals(results.summaries, METRICS["throughput"])
+    assert rule.tied(best, noisy) and not rule.tied(best, clear)
+    (found,) = recommend(results)
+    assert (
+        found.choice.name == "a at batch size 8" and found.runner_up.name == "b at batch size 8" and found.tie
+    )
+    (verdict,) = verdicts(results, "mobilenet", "host")
+    assert verdict.fastest.why.startswith("A tie with b fp32 at batch size 8")
+    assert verdict.efficient.why.startswith("A tie with b fp32 at batch size 8")
+    (efficient,) = findings.energy.efficient(results)
+    assert "no clear lead over b at batch size 8" in efficient.text
+
+
+@pytest.mark.parametrize(("asked", "nearest"), [(9, 8), (40, 64), (400, 64)])
+def test_the_nearest_batch_size_is_the_one_that_is_near(asked, nearest):
+    assert advise(batch_sizes=(asked,)).nearest.endswith(f": batch size {nearest}")
 
 
 EXAMPLES = sorted(path.parent for path in (Path(__file__).parents[1] / "examples").rglob("run.json"))

@@ -54,20 +54,14 @@ def lines(advice: Advice) -> list[tuple[str, str]]:
     """Return (kind, sentence) of everything to say about one machine."""
     found = [("head", f"{advice.machine}: {advice.model}, {advice.mode} mode, objective {advice.objective}")]
     if advice.choice is None:
-        found.append(
-            (
-                "none",
-                "nothing meets the constraints" + (f"; nearest: {advice.nearest}" if advice.nearest else ""),
-            )
-        )
+        near = f"nothing meets the constraints; nearest: {advice.nearest}"
+        found.append(("none", near if advice.nearest else "nothing to choose from"))
     else:
         found.append(("choice", f"use {advice.choice.name}: {figures(advice.choice)}"))
-        if advice.runner_up:
-            word = "cannot be told apart from it" if advice.tie else "runner-up"
-            found.append(
-                ("runner-up", f"{word}: {advice.runner_up.name}: {price(advice.choice, advice.runner_up)}")
-            )
-        found += [("doubt", doubt) for doubt in advice.doubts]
+        word = "cannot be told apart from it" if advice.ties else "runner-up"
+        others = advice.ties or filter(None, [advice.runner_up])
+        found += [("runner-up", f"{word}: {o.name}: {price(advice.choice, o)}") for o in others]
+    found += [("doubt", doubt) for doubt in advice.doubts]
     if len(advice.front) > 1:
         found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
     if advice.refused:
@@ -167,6 +161,7 @@ def to_json(found: Sequence[Advice]) -> str:
             "choice": a.choice and _object(a.choice),
             "runner_up": a.runner_up and _object(a.runner_up),
             "tie": a.tie,
+            "ties": [_object(o) for o in a.ties],
             "pareto": [_object(o) for o in a.front],
             "left_out": dict(a.refused),
             "nearest": a.nearest,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +12,12 @@ from inferometer.alike import told_once
 from inferometer.metrics import PHASES
 from inferometer.resolution import resolution_text
 from inferometer.summary import METRICS, CellSummary, Estimate, Results
+from inferometer.unfinished import unfinished
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title, its text for a ranked cell, and how soon a narrow screen does without (0: never)."""
+    """One column: its title, its text for a measured cell, and how soon a narrow screen does without (0: never)."""
 
     title: str
     text: Callable[[CellSummary], str]
@@ -59,14 +59,22 @@ class Row:
 
 
 def rows(results: Results) -> list[Row]:
-    """Return the rows: batch sizes ascending, then throughput descending, cells without a rank last."""
+    """Return the rows: batch sizes ascending, then throughput descending, failed cells last."""
     return [_row(summary) for summary in sorted(results.summaries, key=_order)]
 
 
 def _order(summary: CellSummary) -> tuple[Any, ...]:
     speed = summary.throughput.value if summary.ranked and summary.throughput else 0.0
     cell = summary.cell
-    return summary.machine, summary.model, cell.mode, cell.batch_size, not summary.ranked, -speed, summary.row
+    return (
+        summary.machine,
+        summary.model,
+        cell.mode,
+        cell.batch_size,
+        not summary.measured,
+        -speed,
+        summary.row,
+    )
 
 
 def _row(summary: CellSummary) -> Row:
@@ -79,12 +87,12 @@ def _mark(summary: CellSummary) -> str:
 
 def columns(results: Results) -> list[Column]:
     """Return the columns worth showing: those with any text, energy if any was metered, devices if several."""
-    ranked = [summary for summary in results.summaries if summary.ranked]
+    measured = [summary for summary in results.summaries if summary.measured]
     worth = {
         "J/image": any(summary.energy_image for summary in results.summaries),
-        "device": len({summary.cell.device for summary in ranked}) > 1,
+        "device": len({summary.cell.device for summary in measured}) > 1,
     }
-    return [c for c in COLUMNS if worth.get(c.title, True) and any(c.text(summary) for summary in ranked)]
+    return [c for c in COLUMNS if worth.get(c.title, True) and any(c.text(summary) for summary in measured)]
 
 
 def _number(estimate: Estimate | None, scale: float = 1.0) -> str:
@@ -109,10 +117,10 @@ def notes(results: Results) -> list[str]:
     summaries = results.summaries
     lines = [
         *_meaning_of_marks([s for s in summaries if s.ranked]),
-        *_of_intervals([s for s in summaries if s.ranked]),
+        *_of_intervals([s for s in summaries if s.measured]),
         *filter(None, [resolution_text(results)]),
     ]
-    reasons = dict.fromkeys(s.energy_reason for s in summaries if s.ranked and s.energy_reason)
+    reasons = dict.fromkeys(s.energy_reason for s in summaries if s.measured and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
     flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
     return lines + [f"{flag}: {_cells(found)}" for flag, found in told_once(flagged)]
@@ -160,17 +168,6 @@ def _cells(found: Iterable[tuple[str, int]]) -> str:
     return "; ".join(f"{name} at {', '.join(map(str, sorted(which)))}" for name, which in sizes.items())
 
 
-def unfinished(results: Results) -> list[str]:
-    """Return a line for each run that lacks planned measurements: how many, and how to go on."""
-    lines = []
-    for run in results.runs:
-        if run.missing:
-            share = f"{len(run.missing):,} of {len(run.planned):,} planned measurements (a cell in one round) are missing"
-            remedy = f": inferometer run --resume {shlex.quote(str(run.path))}" if run.info.request else ""
-            lines.append(f"incomplete: {share}{remedy}")
-    return lines
-
-
 def skipped(results: Results) -> list[str]:
     """Return a line for each reason why cells were not run, with the frameworks it holds for."""
     pairs = ((s.cause, _name(s)) for s in results.summaries if s.status == "skipped")
@@ -178,12 +175,12 @@ def skipped(results: Results) -> list[str]:
 
 
 def failures(results: Results) -> list[str]:
-    """Return a line for each cell that was run and has no rank: status, cause, and its device where there are several."""
+    """Return a line for each cell that was run and failed: status, cause, and its device where there are several."""
     several = len({summary.cell.device for summary in results.summaries}) > 1
     return [
         _failure(row.summary, f" on {row.summary.cell.device}" if several else "")
         for row in rows(results)
-        if not (row.summary.ranked or row.summary.status == "skipped")
+        if not (row.summary.measured or row.summary.status == "skipped")
     ]
 
 
@@ -224,7 +221,7 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
         "tie": summary.tie,
     }
     for name, metric in METRICS.items():
-        estimate = metric.of(summary) if summary.ranked else None
+        estimate = metric.of(summary) if summary.measured else None
         if name in PHASES:  # seconds without an interval
             row[f"{name}_s"] = estimate.value if estimate else None
             continue
@@ -235,7 +232,7 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
     row["energy_source"] = energy.source if energy else ""
     row["energy_reason"] = summary.energy_reason
     row["p99_remark"] = summary.p99.remark if summary.p99 else ""
-    sampled = summary.phases.values() if summary.ranked else ()
+    sampled = summary.phases.values() if summary.measured else ()
     row["phases_source"] = next((phase.source for phase in sampled), "")
     if summary.parity:
         row["max_rel_error"] = summary.parity.max_rel
@@ -247,7 +244,7 @@ def to_html(results: Results) -> str:
     shown = columns(results)
     head = "".join(f"<th>{html.escape(column.title)}</th>" for column in shown)
     everything = rows(results)
-    body = "".join(_html_row(row, shown) for row in everything if row.summary.ranked)
+    body = "".join(_html_row(row, shown) for row in everything if row.summary.measured)
     lines = (*unfinished(results), *failures(results), *skipped(results), *notes(results))
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{items}</ul>"

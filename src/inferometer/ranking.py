@@ -52,13 +52,13 @@ def group_of(summary: CellSummary, metric: Metric) -> Group:
 
 def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellSummary]:
     """Return the cells that may be compared across batch sizes: for energies those of the meter that most have."""
-    meters = Counter(s.meter for s in summaries if s.ranked and s.meter) if metric.is_energy else Counter()
+    meters = Counter(s.meter for s in summaries if s.measured and s.meter) if metric.is_energy else Counter()
     most = next(iter(meters.most_common(1)), ("", 0))[0]
     return [s for s in summaries if len(meters) < 2 or s.meter == most]
 
 
 def standings(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Standing]:
-    """Return the standing of every ranked cell that has the metric, by the summary's key."""
+    """Return the standing of every measured cell that has the metric, by the summary's key."""
     rivals = Rivals(summaries, metric)
     overall: dict[Scope, float] = {}
     for group, members in rivals.groups.items():
@@ -101,7 +101,7 @@ class Rivals:
         self._rows: dict[Scope, set[str]] = defaultdict(set)
         for summary in summaries:
             estimate = metric.of(summary)
-            if summary.ranked and estimate is not None and math.isfinite(estimate.value):
+            if summary.measured and estimate is not None and math.isfinite(estimate.value):
                 group = group_of(summary, metric)
                 self.groups[group].append(summary)
                 self._rows[group[:4]].add(summary.row)

@@ -12,6 +12,7 @@ from inferometer.metrics import METRICS
 from inferometer.objectives import USUAL_PRICES, Objective, Prices, batch_latency, cost_per_million, metric_of
 from inferometer.ranking import Rivals, of_one_meter
 from inferometer.summary import CellSummary, Results
+from inferometer.unfinished import unfinished
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,20 @@ class Advice:
     mode: str
     objective: Objective
     choice: Option | None  # None: nothing meets the constraints
-    runner_up: Option | None  # the best of another framework or precision
-    tie: bool  # the data cannot tell the runner-up from the choice
+    runner_up: Option | None  # the first of the ties, else the best of another framework or precision
+    ties: tuple[
+        Option, ...
+    ]  # the best of each framework and precision that the data cannot tell from the choice
     front: tuple[Option, ...]  # nothing else is better in throughput, latency and energy at once
     refused: tuple[tuple[str, int], ...]  # why cells were left out, and how many
     nearest: str  # where there is no choice: what came closest
-    doubts: tuple[str, ...] = ()  # what the choice rests on that may not hold
+    doubts: tuple[str, ...] = ()  # what the choice, or that there is none, rests on that may not hold
     prices: Prices = USUAL_PRICES  # that its cost is made of
+
+    @property
+    def tie(self) -> bool:
+        """Return whether the data cannot tell the runner-up from the choice."""
+        return bool(self.ties)
 
 
 def recommend(
@@ -82,6 +90,7 @@ def recommend(
             key,
             found,
             everyone=results.summaries,
+            incomplete=unfinished(results, found),
             constraints=constraints,
             objective=objective,
             prices=prices,
@@ -91,7 +100,7 @@ def recommend(
 
 
 def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
-    """Return a ranked cell as an option; None for one that did not end well."""
+    """Return a cell as an option; None for one that did not end well or has no throughput."""
     if not summary.ranked or summary.throughput is None:
         return None
     throughput = summary.throughput.value
@@ -107,12 +116,13 @@ def _advise(
     summaries: Sequence[CellSummary],
     *,
     everyone: Sequence[CellSummary],  # of all machines and modes, by whose noise the tables judge too
+    incomplete: Sequence[str],
     constraints: Constraints,
     objective: Objective,
     prices: Prices,
 ) -> Advice:
     unmetered = bool(prices.per_kwh and prices.per_hour) and not any(
-        s.energy_image for s in summaries if s.ranked
+        s.energy_image for s in summaries if s.measured
     )
     if unmetered:
         prices = replace(prices, per_kwh=0.0)
@@ -123,7 +133,7 @@ def _advise(
     for summary in summaries:
         found = option(summary, prices)
         if found is None:
-            refused[summary.status] += 1
+            refused["throughput not known" if summary.measured else summary.status] += 1
             continue
         if summary.meter and summary not in metered_alike:
             if rule.metric.is_energy:
@@ -139,25 +149,34 @@ def _advise(
     options.sort(key=lambda o: _score(o, objective), reverse=True)
     choice = options[0] if options else None
     rivals = [o for o in options if choice and o.summary.row != choice.summary.row]
-    runner_up = rivals[0] if rivals else None
-    tie = choice is not None and runner_up is not None and rule.tied(choice.summary, runner_up.summary)
+    ties = _ties(choice, rivals, rule) if choice else ()
+    runner_up = next(iter((*ties, *rivals)), None)
     closest = min(near, key=lambda n: n[0], default=None) if choice is None else None
     nearest = (
         f"{closest[1].name}: {'; '.join(_exactly(closest[1], constraints, objective))}" if closest else ""
     )
-    doubts = _doubts(choice, constraints, objective, unmetered)
+    doubts = (*incomplete, *_doubts(choice, constraints, objective, unmetered))
     return Advice(
         *key,
         objective,
         choice,
         runner_up,
-        tie,
+        ties,
         pareto(options),
         tuple(refused.most_common()),
         nearest,
         doubts,
         prices,
     )
+
+
+def _ties(choice: Option, rivals: Sequence[Option], rule: Rivals) -> tuple[Option, ...]:
+    """Return the best of each row that cannot be told from the choice: of all cells, since a noisy one may be behind."""
+    tied: dict[str, Option] = {}
+    for rival in rivals:
+        if rival.summary.row not in tied and rule.tied(choice.summary, rival.summary):
+            tied[rival.summary.row] = rival
+    return tuple(tied.values())
 
 
 def _doubts(
@@ -225,8 +244,8 @@ def _exactly(found: Option, constraints: Constraints, objective: Objective) -> l
     return [words for _, words, violated in _limits(found, constraints, objective) if violated]
 
 
-def _excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, float, float]:
-    """Return how far an option is from meeting the constraints (unknown figures first), then how good it is."""
+def _excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, ...]:
+    """Return how far an option is from meeting the constraints (unknown figures first, then the size), then how good it is."""
     unknown = sum("not known" in words for words in _exactly(found, constraints, objective))
     pairs = (
         (found.latency_s, constraints.max_latency_s),
@@ -235,10 +254,9 @@ def _excess(found: Option, constraints: Constraints, objective: Objective) -> tu
         (found.summary.memory.value if found.summary.memory else None, constraints.max_memory_bytes),
     )
     over = sum(max(0.0, math.log(value / limit)) for value, limit in pairs if value and limit)
-    other_size = (
-        bool(constraints.batch_sizes) and found.summary.cell.batch_size not in constraints.batch_sizes
-    )
-    return 1e6 * unknown + 1e3 * other_size + over, -_score(found, objective), -found.throughput
+    size = found.summary.cell.batch_size
+    other_size = min((abs(math.log(size / asked)) for asked in constraints.batch_sizes), default=0.0)
+    return unknown, other_size, over, -_score(found, objective), -found.throughput
 
 
 def pareto(options: Sequence[Option]) -> tuple[Option, ...]:

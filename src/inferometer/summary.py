@@ -48,7 +48,7 @@ class CellSummary:
     model: str  # label of the model
     model_hash: str  # of its content; "" where unknown
     paths: tuple[Path, ...]  # run directories pooled here
-    status: str  # a records.Status; only "ok" is ever ranked
+    status: str  # a records.Status; only "ok" ever competes
     cause: str = ""
     rounds: int = 0  # fresh processes that measured it
     loops: int = 0
@@ -84,9 +84,14 @@ class CellSummary:
     best_overall: bool = False  # highest throughput of its machine, model and mode over all batch sizes
 
     @property
+    def measured(self) -> bool:
+        """Return whether the cell ended well, so that each metric it has an estimate of counts."""
+        return self.status == "ok"
+
+    @property
     def ranked(self) -> bool:
-        """Return whether the cell may compete: it ended well and has a throughput."""
-        return self.status == "ok" and self.throughput is not None
+        """Return whether the cell may be chosen: it ended well and has a throughput, which imported figures may lack."""
+        return self.measured and self.throughput is not None
 
     def batch_latencies_s(self) -> Floats:
         """Return every full batch's latency in seconds, all rounds, in order; empty where only loops are known."""

@@ -5,6 +5,7 @@ from inferometer.errors import UsageError
 from inferometer.importing import Request, longcsv
 from inferometer.store import read_run
 from inferometer.summary import summarise
+from inferometer.unfinished import unfinished
 from seed_data import seed
 
 
@@ -54,10 +55,14 @@ def test_rows_of_loops_become_loops(tmp_path):
     _, results = results_of(tmp_path, text)
     assert results.summaries[0].rounds == 2
     assert results.summaries[0].throughput.value == pytest.approx(75)
+    _, uneven = results_of(tmp_path / "uneven", text + "16,tf,A2,0,1,100\n")
+    assert len(uneven.summaries) == 2 and unfinished(uneven) == []  # what others measured had no plan of ours
 
 
 def test_values_with_mixed_units_are_converted_or_named(tmp_path):
-    text = "batch_size,framework,gpu,value,unit\n8,tf,A2,10,W\n16,tf,A2,20000,mW\n32,tf,A2,5,furlong\n"
+    text = "batch_size,framework,gpu,metric,value,unit\n" + "".join(
+        f"{size},tf,A2,power,{value}\n" for size, value in ((8, "10,W"), (16, "20000,mW"), (32, "5,furlong"))
+    )
     found, results = results_of(tmp_path, text)
     assert [s.power.value for s in results.summaries] == [10.0, 20.0]
     assert "table0.csv:4: unit is 'furlong'" in found.problems[0]
@@ -123,3 +128,82 @@ def test_what_the_table_command_writes_reads_back(tmp_path):
     _, first = results_of(tmp_path / "a", text)
     _, second = results_of(tmp_path / "b", tables.to_csv(first, METRICS["throughput"]))
     assert [(s.row, s.throughput.value) for s in second.summaries] == [("tf", 100.125), ("torch fp16", 33.1)]
+
+
+def of_simulated(metric):
+    from inferometer import tables
+    from inferometer.summary import METRICS
+    from simulated_runs import cell, record, run
+
+    return tables.to_csv(summarise([run([record(cell(), rate=1000.0, power_w=50.0)])]), METRICS[metric])
+
+
+@pytest.mark.parametrize(
+    "metric", ["latency", "latency_batch", "p50", "p90", "p99", "power", "energy", "memory"]
+)
+def test_a_metric_reads_back_as_itself_and_as_nothing_else(tmp_path, metric):
+    from inferometer.summary import METRICS
+
+    text = of_simulated(metric)
+    _, results = results_of(tmp_path, text)
+    (summary,) = results.summaries
+    assert METRICS[metric].of(summary).value == float(text.splitlines()[1].split(",")[4])
+    if metric != "latency":
+        assert summary.throughput is None
+
+
+@pytest.mark.parametrize(
+    "metric", ["prepare_time", "copy_in", "idle_power", "energy_net", "throughput_total"]
+)
+def test_a_metric_that_does_not_read_back_is_refused_by_name(tmp_path, metric):
+    with pytest.raises(UsageError, match=f"metric is '{metric}': not one that reads back"):
+        results_of(tmp_path, of_simulated(metric))
+
+
+@pytest.mark.parametrize("unit", ["ms", "W", "J"])
+def test_a_value_whose_metric_cannot_be_told_is_refused(tmp_path, unit):
+    with pytest.raises(UsageError, match="but of which metric"):
+        results_of(tmp_path, f"batch_size,framework,gpu,value,unit\n8,tf,A2,10,{unit}\n")
+
+
+def test_a_mapped_value_keeps_its_unit(tmp_path):
+    text = "batch_size,framework,gpu,value,unit\n8,tf,A2,10,ms\n16,tf,A2,10,W\n"
+    found, results = results_of(tmp_path, text, mapping={"p99": "value"})
+    assert [s.p99.value for s in results.summaries] == [0.01]
+    assert "table0.csv:3: unit is 'W', but p99 is in s" in found.problems[0]
+
+
+def test_values_of_one_metric_alone_need_no_name(tmp_path):
+    text = "batch_size,framework,gpu,value,unit\n8,tf,A2,10,img/s\n16,tf,A2,3,MiB\n32,tf,A2,50,%\n"
+    _, results = results_of(tmp_path, text)
+    first, second, third = results.summaries
+    assert (first.throughput.value, second.memory.value, third.accuracy.value) == (10.0, 3 * 2**20, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "column"),
+    [
+        ("power", "power_w"),
+        ("energy", "energy_mj"),
+        ("memory", "memory_mb"),
+        ("accuracy", "accuracy_percent"),
+    ],
+)
+def test_any_quantity_alone_makes_a_table_and_a_report(tmp_path, metric, column):
+    from inferometer import overview, tables
+    from inferometer.recommend import recommend
+    from inferometer.report.html import render
+    from inferometer.report.verdict import verdicts
+    from inferometer.summary import METRICS
+
+    _, results = results_of(tmp_path, f"batch_size,framework,gpu,{column}\n8,onnxrt,A2,50\n8,tf,A2,60\n")
+    (built,) = tables.build(results, METRICS[metric])
+    assert [row.cells[0].estimate is None for row in built.rows] == [False, False]
+    assert sum(row.cells[0].best for row in built.rows) == 1
+    assert overview.failures(results) == [] and len(overview.flat_rows(results)) == 2
+    assert overview.flat_rows(results)[0][metric] == METRICS[metric].of(results.summaries[0]).value
+    assert METRICS[metric].title in render(results)
+    (verdict,) = verdicts(results, *results.sections[0])
+    assert verdict.no_fastest == "Not known: no throughput was measured" and verdict.deploy is None
+    assert (verdict.efficient is not None) == (metric == "energy")
+    assert recommend(results)[0].refused == (("throughput not known", 2),)

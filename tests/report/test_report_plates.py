@@ -1,6 +1,7 @@
 import pytest
 
 from inferometer.report.chart import BEST
+from inferometer.report.layout import ROW_PX, TOOLBAR_PX, layout, rows_margin
 from inferometer.report.plates import plates
 from inferometer.report.verdict import verdicts
 from inferometer.stats import regress
@@ -150,6 +151,13 @@ def test_phases_are_those_of_the_summaries_in_milliseconds(results):
     names = ("copy_in", "enqueue", "compute", "copy_out")
     assert point.phases == pytest.approx([1e3 * found[name].value for name in names])
     assert point.value == pytest.approx(sum(point.phases) - point.phases[1])  # enqueue is a part of compute
+
+
+def test_the_toolbar_is_above_the_bars_whose_sums_stand_at_the_right(results):
+    bars, dots = (plate(results, key).charts[0] for key in ("phases", "memory"))
+    assert layout(bars)["margin"]["t"] == layout(dots)["margin"]["t"] + TOOLBAR_PX
+    for chart in (bars, dots):  # rows keep their height
+        assert layout(chart)["height"] - rows_margin(chart) == ROW_PX * len(chart.series)
 
 
 def test_phases_start_with_the_largest_batch_size_that_most_rows_have(results):

@@ -10,6 +10,8 @@ from inferometer import tables
 from inferometer.cli.table import table_command
 from inferometer.errors import UsageError
 from inferometer.records import Gpu, Machine, Record
+from inferometer.report.grid import grids
+from inferometer.report.palette import Palette
 from inferometer.store import RunWriter
 from inferometer.summary import METRICS, summarise
 from inferometer.tables.palette import PALETTES, colour, contrast
@@ -66,6 +68,23 @@ def test_a_failed_cell_shows_status_and_cause_and_no_rank():
     assert built.notes[failed.notes[0] - 1] == "asked for 9 GiB, 1 GiB free"
 
 
+def test_a_tie_has_the_shade_of_the_best_and_one_mark_everywhere():
+    rates = {"a": [100.0, 101.0, 99.0], "b": [99.5, 100.5, 98.9], "c": [50.0, 50.1, 49.9]}
+    pair = [r for name in ("a", "b") for r in rounds_of(cell(name), rates[name])]
+    palette = Palette(rates)
+    for records, shades in ((pair, [10, 10]), (pair + rounds_of(cell("c"), rates["c"]), [10, 10, 0])):
+        results = summarise([run(records)])
+        for metric in ("throughput", "latency"):
+            (built,) = tables.build(results, METRICS[metric])
+            assert [cell.tie for row in built.rows for cell in row.cells][:2] == [True, True]
+            (view, *_) = [
+                v for found in grids(results, palette).values() for v in found if f"-{metric}" in v.anchor
+            ]
+            cells = [cell for _, rows in view.groups for row in rows for cell in row.cells]
+            assert [cell.shade for cell in cells] == shades
+            assert [cell.mark for cell in cells][:2] == ["▲", "≈"]
+
+
 def test_less_is_better_turns_the_colours_round():
     built = table("latency")
     assert at(built, 8, "onnxrt", "H100").shade == 1.0
@@ -115,7 +134,9 @@ def test_csv_is_exact_and_has_the_columns():
     results = two_machines()
     text = tables.to_csv(results, METRICS["throughput"])
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert text.splitlines()[0] == "batch_size,framework,precision,gpu,value,unit,low,high,source,status"
+    assert (
+        text.splitlines()[0] == "batch_size,framework,precision,gpu,value,unit,low,high,source,status,metric"
+    )
     for row, summary in zip(rows, results.summaries, strict=True):
         if summary.status == "ok":
             assert float(row["value"]) == summary.throughput.value
@@ -135,7 +156,7 @@ def test_json_reads_back():
 def test_two_modes_are_two_tables_and_named_in_csv():
     results = summarise([run([record(cell()), record(cell(mode="device"))])])
     assert [t.mode for t in tables.build(results, METRICS["throughput"])] == ["host", "device"]
-    assert tables.to_csv(results, METRICS["throughput"]).splitlines()[0].endswith("status,model,mode")
+    assert tables.to_csv(results, METRICS["throughput"]).splitlines()[0].endswith("status,metric,model,mode")
 
 
 def hostile():

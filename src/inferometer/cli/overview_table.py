@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from inferometer.cli.given import console
-from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped, unfinished
+from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
 from inferometer.records import RunInfo
 from inferometer.summary import Results
+from inferometer.unfinished import unfinished
 from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}
@@ -26,9 +27,9 @@ def print_overview(results: Results, screen: Console | None = None) -> None:
     screen = screen or console()
     for line in (*(_headline(run.info) for run in results.runs), *unfinished(results)):
         _print(screen, line)
-    ranked = [row for row in rows(results) if row.summary.ranked]
-    if ranked:
-        _print_table(screen, ranked, columns(results))
+    measured = [row for row in rows(results) if row.summary.measured]
+    if measured:
+        _print_table(screen, measured, columns(results))
     for line in (*failures(results), *skipped(results), *notes(results)):
         _print(screen, line)
 
@@ -47,15 +48,15 @@ def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_table(screen: Console, ranked: list[Row], shown: list[Column]) -> None:
+def _print_table(screen: Console, measured: list[Row], shown: list[Column]) -> None:
     kept = list(shown)
-    while (needed := _needed_width(screen, _table(ranked, kept))) > screen.width:
+    while (needed := _needed_width(screen, _table(measured, kept))) > screen.width:
         spare = max(kept, key=lambda column: column.spare)
         if not spare.spare:
             screen.width = needed  # the terminal may wrap what is left; rich would cut it
             break
         kept.remove(spare)
-    screen.print(_table(ranked, kept))
+    screen.print(_table(measured, kept))
     left_out = [column.title for column in shown if column not in kept]
     if left_out:
         _print(screen, f"too narrow for {listed(left_out)}: widen the terminal, or take show --format csv")
@@ -66,16 +67,16 @@ def _needed_width(screen: Console, table: Table) -> int:
     return screen.measure(table, options=screen.options.update(width=_ENDLESS)).minimum
 
 
-def _table(ranked: list[Row], shown: list[Column]) -> Table:
+def _table(measured: list[Row], shown: list[Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in shown:
-        width = max(len(column.title), *(len(column.text(row.summary)) for row in ranked))
+        width = max(len(column.title), *(len(column.text(row.summary)) for row in measured))
         if column.title == "framework":
             table.add_column(column.title, overflow="fold", min_width=min(width, _NAME_WIDTH))
         else:
             table.add_column(column.title, justify="right", no_wrap=True, min_width=width)
     previous = 0
-    for row in ranked:
+    for row in measured:
         size = row.summary.cell.batch_size
         if previous and size != previous:
             table.add_section()

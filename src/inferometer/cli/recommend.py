@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from inferometer.cli.given import RUNS, console, results_of, share
+from inferometer.cli.given import RUNS, console, notice, results_of, share
 from inferometer.errors import UsageError
 from inferometer.objectives import Objective
 from inferometer.request import parse_batch_sizes
@@ -56,6 +56,7 @@ def recommend_command(
     from inferometer import advice
     from inferometer.objectives import Prices
     from inferometer.recommend import Constraints, recommend
+    from inferometer.unfinished import unfinished
 
     latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
     energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")
@@ -72,7 +73,10 @@ def recommend_command(
         batch_sizes=_sizes(batch_sizes),
     )
     prices = Prices(price_per_kwh, price_per_hour)
-    found = recommend(results_of(runs), constraints, cast(Objective, objective), prices)
+    results = results_of(runs)
+    found = recommend(results, constraints, cast(Objective, objective), prices)
+    for line in unfinished(results) if not found else ():  # else they are among the doubts
+        notice(line)
     if format_ == "text":
         advice.render(found, console())
     else:

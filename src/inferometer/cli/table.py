@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from inferometer import tables
-from inferometer.cli.given import RUNS, console, results_of
+from inferometer.cli.given import RUNS, console, notice, results_of
 from inferometer.tables.text import render
+from inferometer.unfinished import unfinished
 
 
 @click.command("table")
@@ -45,7 +46,10 @@ def table_command(
     everything = tables.build(results, chosen, reference)
     for table in everything:
         if table.is_empty:
-            click.echo(f"inferometer: {table.title}: no value: {table.why_empty()}", err=True)
+            notice(f"{table.title}: no value: {table.why_empty()}")
+    if not everything or format_ in ("csv", "json"):  # which have no place for it
+        for line in unfinished(results):
+            notice(line)
     built = [table for table in everything if not table.is_empty]
     if format_ in ("csv", "json"):  # of every cell, with the reason where there is no value
         click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)

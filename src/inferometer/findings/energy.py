@@ -19,9 +19,11 @@ def efficient(results: Results) -> list[Finding]:
         if len({s.row for s in ranked}) < 2:
             continue
         best = ranked[0]
-        rival = next(s for s in ranked if s.row != best.row)
+        others = [s for s in ranked if s.row != best.row]
+        tied = [s for s in others if rivals.tied(best, s)]
+        rival = next(iter((*tied, *others)))
         ours, theirs = places[best.key].value, places[rival.key].value
-        if rivals.tied(best, rival):
+        if tied:
             lead = f"no clear lead over {_cell(rival)} ({metric.show(theirs)})"
         else:
             lead = f"{percent(1 - ours / theirs)} less than {_cell(rival)} ({metric.show(theirs)})"

@@ -59,7 +59,7 @@ def _ratios(results: Results, newer: str, older: str, name: str) -> list[float]:
     metric = METRICS[name]
     values: dict[tuple[str, str, str, int], dict[str, float]] = defaultdict(dict)
     for s in results.summaries:
-        estimate = metric.of(s) if s.ranked else None
+        estimate = metric.of(s) if s.measured else None
         if estimate:
             values[s.model, s.cell.mode, s.row, s.cell.batch_size][s.machine] = estimate.value
     return [found[newer] / found[older] for found in values.values() if newer in found and older in found]

@@ -13,6 +13,7 @@ from pathlib import Path
 from inferometer.errors import UsageError, unknown
 from inferometer.importing import names
 from inferometer.importing.csvfile import Log, Row, Sheet, header, number, read, whole
+from inferometer.importing.quantities import QUANTITIES, of_value, readable, scale
 from inferometer.records import STATUSES, Actual, Cell, Loop, Record
 
 # what a column may mean; the first six place a row, the rest are quantities
@@ -27,20 +28,8 @@ PLACES = (
     "images",
     "status",
     "cause",
+    "metric",
 )
-QUANTITIES: dict[str, str] = {  # -> SI unit
-    "throughput": "images/s",
-    "latency": "s",
-    "latency_batch": "s",
-    "power": "W",
-    "energy": "J",
-    "memory": "bytes",
-    "accuracy": "share",
-    "elapsed": "s",
-    "p50": "s",
-    "p90": "s",
-    "p99": "s",
-}
 TARGETS = (*PLACES, *QUANTITIES, "value", "unit")
 
 _ALIASES = {
@@ -49,24 +38,6 @@ _ALIASES = {
     "fps": "throughput", "images_per_s": "throughput", "elapsed_time": "elapsed", "elapsed_times": "elapsed",
     "energy_per_image": "energy", "memory_used": "memory", "gpu_memory_usage": "memory",
 }  # fmt: skip
-_SCALES: dict[str, tuple[str, float]] = {  # unit -> (SI unit, factor)
-    "images/s": ("images/s", 1.0), "images_per_s": ("images/s", 1.0), "img/s": ("images/s", 1.0), "fps": ("images/s", 1.0),
-    "images_per_second": ("images/s", 1.0), "imgs_per_s": ("images/s", 1.0),
-    "s": ("s", 1.0), "sec": ("s", 1.0), "seconds": ("s", 1.0), "ms": ("s", 1e-3), "us": ("s", 1e-6), "µs": ("s", 1e-6),
-    "w": ("W", 1.0), "watt": ("W", 1.0), "watts": ("W", 1.0), "kw": ("W", 1e3),
-    "j": ("J", 1.0), "joule": ("J", 1.0), "joules": ("J", 1.0), "uj": ("J", 1e-6), "µj": ("J", 1e-6), "kj": ("J", 1e3), "wh": ("J", 3600.0),
-    "b": ("bytes", 1.0), "bytes": ("bytes", 1.0), "kib": ("bytes", 2.0**10), "mib": ("bytes", 2.0**20), "gib": ("bytes", 2.0**30),
-    "kb": ("bytes", 1e3), "gb": ("bytes", 1e9), "share": ("share", 1.0), "%": ("share", 0.01), "percent": ("share", 0.01),
-}  # fmt: skip
-_MILLI = {"mw": ("W", 1e-3), "mj": ("J", 1e-3), "mb": ("bytes", 1e6)}  # read as milli (SI), but MB of memory
-_OF_UNIT = {
-    "images/s": "throughput",
-    "s": "latency",
-    "W": "power",
-    "J": "energy",
-    "bytes": "memory",
-    "share": "accuracy",
-}
 
 
 @dataclass(frozen=True)
@@ -76,6 +47,7 @@ class Column:
     name: str
     target: str
     factor: float = 1.0
+    by_unit: bool = False  # the row's unit column gives the factor
 
 
 @dataclass
@@ -109,7 +81,7 @@ def recognise(columns: Sequence[str], mapping: Mapping[str, str]) -> list[Column
     found: dict[str, Column] = {}
     wanted = {column: target for target, column in mapping.items()}
     for name in columns:
-        column = Column(name, wanted[name], _factor_of(name)) if name in wanted else _guess(name)
+        column = _mapped(name, wanted[name]) if name in wanted else _guess(name)
         if column and (name in wanted or column.target not in found):
             found[column.target] = column
     quantities = [t for t in found if t in QUANTITIES or t == "value"]
@@ -130,20 +102,17 @@ def _guess(name: str) -> Column | None:
         return Column(name, _ALIASES.get(plain, plain))
     for target, si in QUANTITIES.items():
         if plain.startswith(f"{target}_"):
-            scale = _scale(plain[len(target) + 1 :])
-            if scale and scale[0] == si:
-                return Column(name, target, scale[1])
+            known = scale(plain[len(target) + 1 :])
+            if known and known[0] == si:
+                return Column(name, target, known[1])
     return None
 
 
-def _factor_of(name: str) -> float:
+def _mapped(name: str, target: str) -> Column:
     guess = _guess(name)
-    return guess.factor if guess else 1.0
-
-
-def _scale(unit: str) -> tuple[str, float] | None:
-    lower = unit.strip().lower()
-    return _SCALES.get(lower) or _MILLI.get(lower)
+    if guess and guess.target == "value":
+        return Column(name, target, by_unit=target in QUANTITIES)
+    return Column(name, target, guess.factor if guess else 1.0)
 
 
 def read_table(
@@ -183,9 +152,11 @@ def _add(
     texts = {column.target: row.get(column.name) for column in columns}
     gpu, cell = _place(texts, defaults)
     status = texts.get("status") or "ok"
+    if texts.get("metric") and "value" in texts:
+        texts["metric"] = readable(texts["metric"])
     if status not in STATUSES:
         raise ValueError(f"status is {status[:40]!r}, none of ours")
-    values = {} if status != "ok" else _values(texts, {c.target: c.factor for c in columns})
+    values = {} if status != "ok" else _values(texts, columns)
     round_ = whole(texts["round"], "round", at_least=0) if texts.get("round") else 0
     _reject_second((gpu, cell, round_), values, row.line, seen)
     found = table.setdefault(gpu, {}).setdefault((cell, round_), _Found())
@@ -232,17 +203,17 @@ def _place(texts: Mapping[str, str], defaults: Mapping[str, str]) -> tuple[str, 
     )
 
 
-def _values(texts: Mapping[str, str], factors: Mapping[str, float]) -> dict[str, float]:
-    values = {}
-    for name in QUANTITIES:
-        if texts.get(name):
-            values[name] = _bounded(texts[name], name) * factors[name]
-    if texts.get("value"):
-        scale = _scale(texts.get("unit", ""))
-        if scale is None:
-            raise ValueError(f"unit is {texts.get('unit', '')[:20]!r}: not known, so value cannot be read")
-        name = _OF_UNIT[scale[0]]
-        values[name] = _bounded(texts["value"], name) * scale[1]
+def _values(texts: Mapping[str, str], columns: Sequence[Column]) -> dict[str, float]:
+    values, unit = {}, texts.get("unit", "")
+    for column in columns:
+        name, factor = column.target, column.factor
+        if not texts.get(name) or not (name in QUANTITIES or name == "value"):
+            continue
+        if name == "value":
+            name, factor = of_value(texts.get("metric", ""), unit)
+        elif column.by_unit and unit:
+            name, factor = of_value(name, unit)
+        values[name] = _bounded(texts[column.target], name) * factor
     if not values:
         raise ValueError("no quantity in this row")
     return values

@@ -13,7 +13,7 @@ from inferometer.units import counted
 
 @dataclass(frozen=True)
 class Section:
-    """The ranked cells of one model and mode, grouped for drawing."""
+    """The measured cells of one model and mode, grouped for drawing."""
 
     machines: tuple[str, ...]
     cells: tuple[CellSummary, ...]

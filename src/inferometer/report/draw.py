@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inferometer.report import traces
 from inferometer.report.chart import Chart
-from inferometer.report.layout import ROWS_MARGIN_PX, Spec, layout, row_names, text
+from inferometer.report.layout import Spec, layout, row_names, rows_margin, text
 from inferometer.report.palette import Palette, machine_symbols
 
 _KINDS = {
@@ -48,7 +48,7 @@ def compact(chart: Chart, palette: Palette) -> Spec:
     return spec | {
         "kind": chart.kind,
         "title": chart.title or chart.x.label,
-        "margin_px": ROWS_MARGIN_PX,
+        "margin_px": rows_margin(chart),
         "first_size": chart.first_size,
         "machines": [[text(machine), symbol] for machine, symbol in machine_symbols(chart.machines).items()],
     }

@@ -17,7 +17,7 @@ from inferometer.units import counted, significant, size
 def extent(results: Results) -> tuple[str, ...]:
     """Return what the results are about: models, machines, frameworks, precisions, batch sizes, cells, runs."""
     cells = results.summaries
-    ok = sum(s.ranked for s in cells)
+    ok = sum(s.measured for s in cells)
     models = tuple(dict.fromkeys(s.model for s in cells))
     precisions = tuple(dict.fromkeys(s.cell.precision for s in cells))
     frameworks = {track(s) for s in cells}
@@ -41,7 +41,7 @@ def _sizes(sizes: tuple[int, ...]) -> str:
 
 def flags(cells: Iterable[CellSummary]) -> tuple[tuple[str, str], ...]:
     """Return what a reader must know about measured cells, each with how many cells it concerns; those alike are one."""
-    flagged = ((flag, index) for index, cell in enumerate(cells) if cell.ranked for flag in cell.flags)
+    flagged = ((flag, index) for index, cell in enumerate(cells) if cell.measured for flag in cell.flags)
     return tuple(sorted((flag, counted(len(found), "cell")) for flag, found in told_once(flagged)))
 
 

@@ -102,12 +102,9 @@ def _better(metric: Metric) -> str:
 def _cell(cell: TableCell) -> CellView:
     mark, meaning = "", ""
     if cell.best:
-        mark, meaning = "▲", "best of its batch size"
-    if cell.tie:
-        mark = "▲≈" if cell.best else "≈"
-        meaning = (
-            "best of its batch size, tied with others" if cell.best else "tie with the best of its batch size"
-        )
+        mark, meaning = "▲", "best of its batch size" + (", tied with others" if cell.tie else "")
+    elif cell.tie:
+        mark, meaning = "≈", "tie with the best of its batch size"
     shade = None if cell.shade is None else round(cell.shade * SHADES)
     return CellView(
         cell.text, cell.spread, shade, mark, meaning, cell.best_overall, cell.beats_reference, cell.note

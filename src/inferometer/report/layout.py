@@ -10,6 +10,7 @@ Spec = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK, GRID = "#3c4248", "#e3e6e9"
 ROW_PX, ROWS_MARGIN_PX = 24, 64
+TOOLBAR_PX = 22  # of plotly, above bars whose sums stand where it would be
 SUM_AT = 120  # % of a bar's length: room for its sum
 
 
@@ -17,7 +18,7 @@ def layout(chart: Chart) -> Spec:
     """Return the layout of one panel."""
     by_rows = chart.kind in BY_ROWS
     spec: Spec = {
-        "margin": {"l": 74, "r": 14, "t": 8, "b": 48},
+        "margin": {"l": 74, "r": 14, "t": 8 + _above(chart), "b": 48},
         "hovermode": "closest",
         "showlegend": False,
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -27,13 +28,22 @@ def layout(chart: Chart) -> Spec:
         "xaxis": _axis(chart.x),
         "yaxis": _rows_axis(chart) if by_rows else _axis(chart.y),
         "dragmode": False,
-        "height": len(chart.series) * ROW_PX + ROWS_MARGIN_PX if by_rows else 380,
+        "height": len(chart.series) * ROW_PX + rows_margin(chart) if by_rows else 380,
     }
     if chart.kind == "stacks":
         spec["barmode"] = "overlay"  # every part of a bar says where it begins
         spec["xaxis"] |= {"range": [0, SUM_AT], "tickvals": [0, 20, 40, 60, 80, 100]}
         spec["yaxis"]["showgrid"] = False  # lines would go through the sums
     return spec
+
+
+def rows_margin(chart: Chart) -> int:
+    """Return the height of a panel by rows beyond that of its rows."""
+    return ROWS_MARGIN_PX + _above(chart)
+
+
+def _above(chart: Chart) -> int:
+    return TOOLBAR_PX if chart.kind == "stacks" else 0
 
 
 def _axis(axis: Axis) -> Spec:

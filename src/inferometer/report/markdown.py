@@ -12,13 +12,14 @@ from inferometer.recommend import recommend
 from inferometer.summary import Results
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text
+from inferometer.unfinished import unfinished
 
 METRICS_SHOWN = ("throughput", "power", "energy")
 
 
 def render_markdown(results: Results, *, title: str, reference: str | None = None) -> str:
     """Return the whole report; ``reference``: the machine that an asterisk means beating."""
-    parts = [f"## {markdown_text(title)}", "### Verdict", advice.to_markdown(recommend(results))]
+    parts = [f"## {markdown_text(title)}", "### Verdict", _verdict(results)]
     found = [f"- {markdown_text(finding.text)}" for finding in findings(results)]
     if found:
         parts += ["### Findings", "\n".join(found)]
@@ -28,6 +29,13 @@ def render_markdown(results: Results, *, title: str, reference: str | None = Non
                 parts.append(to_markdown(table))
     parts += ["### Runs", "\n".join(_runs(results))]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _verdict(results: Results) -> str:
+    found = recommend(results)
+    if not found:
+        return "\n".join(f"- {markdown_text(line)}" for line in unfinished(results))
+    return advice.to_markdown(found)
 
 
 def _runs(results: Results) -> list[str]:

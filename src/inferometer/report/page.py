@@ -15,6 +15,7 @@ from inferometer.report.palette import Palette, Style
 from inferometer.report.sections import Section, section
 from inferometer.report.tracks import LEGIBLE_SERIES, track
 from inferometer.summary import Results
+from inferometer.unfinished import unfinished
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Page:
     runs: tuple[tuple[str, ...], ...]
     method: tuple[str, ...]
     progress: tuple[Progress, ...]  # runs that are not complete
+    incomplete: tuple[str, ...]  # the same in words
     references: str  # machines that an asterisk compares with
     empty: bool
 
@@ -74,6 +76,7 @@ def build(
         runs=tuple(run_facts(run) for run in results.runs),
         method=method([run.info for run in results.runs]),
         progress=tuple(progress(run) for run in results.runs if run.missing),
+        incomplete=tuple(unfinished(results)),
         references=_references(sections),
         empty=not results.summaries,
     )
@@ -90,7 +93,7 @@ def _references(sections: Sequence[Section]) -> str:
 
 def _precisions(results: Results) -> tuple[Choice, ...]:
     names = tuple(dict.fromkeys(s.cell.precision for s in results.summaries))
-    series = {(track(s), s.cell.precision) for s in results.summaries if s.ranked}
+    series = {(track(s), s.cell.precision) for s in results.summaries if s.measured}
     if len(series) <= LEGIBLE_SERIES or len(names) < 2:
         return tuple(Choice(name, name, None) for name in names)
     covered = [precision for _, precision in series]

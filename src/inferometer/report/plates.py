@@ -43,7 +43,7 @@ _ACROSS_LEAD = (
 
 def plates(results: Results, model: str, mode: str) -> tuple[Plate, ...]:
     """Return every figure of one section, in the report's order."""
-    selected = [s for s in results.select(model=model, mode=mode) if s.ranked]
+    selected = [s for s in results.select(model=model, mode=mode) if s.measured]
     machines = tuple(dict.fromkeys(s.machine for s in results.select(model=model, mode=mode)))
     section = Section(machines, tuple(selected))
     return (
@@ -232,7 +232,7 @@ def _wide(values: Sequence[float]) -> bool:
 
 
 def _without(section: Section, metric: str) -> tuple[str, ...]:
-    """Return why ranked cells are missing from a metric's figure, by machine and reason."""
+    """Return why measured cells are missing from a metric's figure, by machine and reason."""
     missing = [cell for cell in section.cells if METRICS[metric].of(cell) is None]
     if metric in _ENERGY:
         return left_out((c.machine, c.energy_reason or "not metered") for c in missing)

@@ -15,5 +15,5 @@ def track(summary: CellSummary) -> str:
 
 def palette_of(results: Results) -> Palette:
     """Return one look per framework of these results; those that were measured have the first pick of the colours."""
-    measured = {track(summary) for summary in results.summaries if summary.ranked}
+    measured = {track(summary) for summary in results.summaries if summary.measured}
     return Palette(measured, (track(summary) for summary in results.summaries))

@@ -1,6 +1,6 @@
 """Who wins on each machine, by how much, or that it is a tie: the first thing a report says.
 
-A winner is compared with the best cell of every other framework, whatever its batch size and precision; `ranking`
+A winner is compared with every cell of the other frameworks, whatever its batch size and precision; `ranking`
 decides what the data can tell apart.
 """
 
@@ -57,17 +57,22 @@ def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
 
 
 def _verdict(machine: str, cells: Sequence[CellSummary], speeds: Rivals, energies: Rivals) -> Verdict:
-    ranked = [cell for cell in cells if cell.ranked]
-    if not ranked:
+    measured = [cell for cell in cells if cell.measured]
+    if not measured:
         return Verdict(
             machine, None, None, no_fastest=f"None of {len(cells)} cells ended well; see Failed cells."
         )
-    fastest = _win(ranked, speeds)
-    efficient = _win(ranked, energies)
-    reasons = dict.fromkeys(cell.energy_reason for cell in ranked if cell.energy_reason)
-    reason = next(iter(reasons), "energy was not metered")
-    unknown = "" if efficient else f"Not known: {reason}"
-    return Verdict(machine, fastest, efficient, _deploy(ranked), no_efficient=unknown)
+    fastest = _win(measured, speeds)
+    efficient = _win(measured, energies)
+    reasons = dict.fromkeys(cell.energy_reason for cell in measured if cell.energy_reason)
+    return Verdict(
+        machine,
+        fastest,
+        efficient,
+        _deploy([cell for cell in measured if cell.ranked]) if fastest else None,
+        no_fastest="" if fastest else "Not known: no throughput was measured",
+        no_efficient="" if efficient else f"Not known: {next(iter(reasons), 'energy was not metered')}",
+    )
 
 
 def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
@@ -121,18 +126,15 @@ def _win(cells: Sequence[CellSummary], everyone: Rivals) -> Win | None:
     if not known:
         return None
     best, estimate = known[0]
-    rivals: dict[str, CellSummary] = {}
-    for cell, _ in known:
-        if track(cell) != track(best):
-            rivals.setdefault(track(cell), cell)
-    return Win(best, reading(estimate, metric), _proportion(best, list(rivals.values()), everyone))
+    rivals = [cell for cell, _ in known if track(cell) != track(best)]
+    return Win(best, reading(estimate, metric), _proportion(best, rivals, everyone))
 
 
 def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> str:
     metric = everyone.metric
     if not rivals:
         return "No other framework was measured here."
-    tied = [cell for cell in rivals if everyone.tied(best, cell)]
+    tied = _tied(best, rivals, everyone)
     if tied:
         names = ", ".join(describe(cell) for cell in tied[:_REPORTED_TIES])
         more = f" and {len(tied) - _REPORTED_TIES} more" if len(tied) > _REPORTED_TIES else ""
@@ -143,6 +145,15 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Riva
     if metric.name == "throughput":
         return f"{_margin(ours.value / theirs.value)} faster {rival}."
     return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
+
+
+def _tied(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> list[CellSummary]:
+    """Return the best cell of each framework that cannot be told from the winner, though another may be nominally better."""
+    tied: dict[str, CellSummary] = {}
+    for cell in rivals:
+        if track(cell) not in tied and everyone.tied(best, cell):
+            tied[track(cell)] = cell
+    return list(tied.values())
 
 
 def _margin(ratio: float) -> str:

@@ -12,7 +12,7 @@ from inferometer.findings import findings
 from inferometer.metrics import METRICS
 from inferometer.summary import Results
 from inferometer.tables import Table, TableCell, build, colour
-from inferometer.tables.text import MARKS, legend, mark_of
+from inferometer.tables.text import MARKS, footnotes, legend, mark_of
 
 METRICS_SHOWN = ("throughput", "latency", "p99", "power", "energy", "energy_time", "images_per_joule", "memory", "prepare_time", "accuracy")  # fmt: skip
 
@@ -60,7 +60,7 @@ def _sheet(book: Any, table: Table, palette: str) -> None:
         for column, found in enumerate(row.cells, 3):
             if found is not None:
                 _fill(sheet.cell(sheet.max_row, column), found, table, palette)
-    notes = [*legend(table, MARKS, False), *(f"[{n}] {note}" for n, note in enumerate(table.notes, 1))]
+    notes = [*legend(table, MARKS, False), *footnotes(table)]
     for line in ["", *notes]:
         sheet.append([_safe(line)])
     sheet.freeze_panes = "C3"

@@ -11,7 +11,19 @@ from inferometer.metrics import Metric
 from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.model import why_empty
 
-COLUMNS = ("batch_size", "framework", "precision", "gpu", "value", "unit", "low", "high", "source", "status")
+COLUMNS = (
+    "batch_size",
+    "framework",
+    "precision",
+    "gpu",
+    "value",
+    "unit",
+    "low",
+    "high",
+    "source",
+    "status",
+    "metric",
+)
 _MORE = ("model", "mode")  # only where there are several of either
 
 
@@ -35,6 +47,7 @@ def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
         "high": estimate.high if estimate else None,
         "source": _source(estimate) if estimate else why_empty(summary, metric)[1],
         "status": summary.status,
+        "metric": metric.name,
         "model": summary.model,
         "mode": summary.cell.mode,
     }

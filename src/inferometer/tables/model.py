@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inferometer.errors import unknown
 from inferometer.metrics import METRICS, Metric, why_no_phase
-from inferometer.ranking import Standing, standings
+from inferometer.ranking import Standing, group_of, standings
 from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.remarks import Remarks
+from inferometer.unfinished import unfinished
 from inferometer.units import significant
 
 _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -44,7 +45,9 @@ class TableCell:
     summary: CellSummary
     text: str  # the number, or why there is none
     estimate: Estimate | None = None  # None: no number
-    shade: float | None = None  # 0 worst .. 1 best among all cells of this batch size; None: nobody is best
+    shade: float | None = (
+        None  # 0 worst .. 1 best among all cells of this batch size, ties as the best; None: nobody is best
+    )
     best: bool = False  # of its machine and batch size
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
@@ -88,6 +91,7 @@ class Table:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...]  # footnotes, numbered from 1
     within: bool = False  # every interval is one within a process; where some are, they have a footnote
+    incomplete: tuple[str, ...] = ()  # a line a run that lacks planned measurements
 
     @property
     def is_empty(self) -> bool:
@@ -97,7 +101,10 @@ class Table:
     def why_empty(self) -> str:
         """Return why cells have no value, each reason once: those of cells that ended well, if any did."""
         cells = [cell for row in self.rows for cell in row.cells if cell and not cell.estimate]
-        cells = [cell for cell in cells if cell.summary.status == "ok"] or cells
+        measured = [cell for cell in cells if cell.summary.measured]
+        if self.incomplete and not measured:
+            return "; ".join(self.incomplete)
+        cells = measured or cells
         reasons = dict.fromkeys(self.notes[cell.notes[0] - 1] if cell.notes else cell.text for cell in cells)
         return "; ".join(reasons) or "no cell at all"
 
@@ -112,7 +119,10 @@ def build(results: Results, metric: Metric, reference: str | None = None) -> tup
     if reference is not None:
         reference = machine_named(reference, results)
     return tuple(
-        _build(results.select(model=model, mode=mode), metric, model, mode, reference)
+        replace(
+            _build(cells := results.select(model=model, mode=mode), metric, model, mode, reference),
+            incomplete=tuple(unfinished(results, cells)),
+        )
         for model, mode in results.sections
     )
 
@@ -228,7 +238,7 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
 
 def beats(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
     """Return whether a cell is better than the same cell on another machine, beyond their intervals where known."""
-    if other is None or other is summary or not (other.ranked and summary.ranked):
+    if other is None or other is summary or not (other.measured and summary.measured):
         return False
     ours, theirs = metric.of(summary), metric.of(other)
     if ours is None or theirs is None or not metric.better(ours.value, theirs.value):
@@ -266,19 +276,21 @@ def _shades(
 ) -> dict[str, float]:
     """Return each cell's place between worst (0) and best (1) of its batch size, over all machines, linearly.
 
-    {} for a metric at which nobody is best.
+    Ties have the shade of the best that they cannot be told from. {} for a metric at which nobody is best.
     """
     if not metric.competes:
         return {}
-    groups: dict[int, list[str]] = defaultdict(list)
-    for summary in summaries:
-        if summary.key in places:
-            groups[summary.cell.batch_size].append(summary.key)
+    placed = [summary for summary in summaries if summary.key in places]
+    best = {group_of(s, metric): places[s.key].value for s in placed if places[s.key].best}
+    groups: dict[int, dict[str, float]] = defaultdict(dict)
+    for summary in placed:
+        place = places[summary.key]
+        value = best[group_of(summary, metric)] if place.tie else place.value
+        groups[summary.cell.batch_size][summary.key] = value
     shades: dict[str, float] = {}
-    for keys in groups.values():
-        values = [places[key].value for key in keys]
-        low, high = min(values), max(values)
-        for key, value in zip(keys, values, strict=True):
+    for values in groups.values():
+        low, high = min(values.values()), max(values.values())
+        for key, value in values.items():
             share = (value - low) / (high - low) if high > low else 1.0
             shades[key] = share if metric.higher_is_better or high == low else 1 - share
     return shades

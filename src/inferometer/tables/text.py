@@ -73,8 +73,8 @@ def mark_of(cell: TableCell, marks: dict[str, str]) -> str:
 
 
 def footnotes(table: Table) -> list[str]:
-    """Return the table's notes with their numbers."""
-    return [f"[{number}] {note}" for number, note in enumerate(table.notes, 1)]
+    """Return what is missing from the table's runs, then its notes with their numbers."""
+    return [*table.incomplete, *(f"[{number}] {note}" for number, note in enumerate(table.notes, 1))]
 
 
 def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
