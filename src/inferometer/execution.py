@@ -32,7 +32,7 @@ from inferometer.resolution import SecondStage, second_stage
 from inferometer.runfacts import as_begun, complete_facts, planned_facts
 from inferometer.runner import COMPILE_FOLDER, Launch, Runner
 from inferometer.sharedmeters import LaneMeter
-from inferometer.store import RunWriter, StoredRun, alone_in, read_run
+from inferometer.store import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
 from inferometer.watch import CellWatch, MeterNeeds
 
@@ -94,7 +94,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     stored = read_run(path)
     if not stored.info.request:
         raise StoreError(f"{path} was not made by a run on this machine and cannot be resumed")
-    preparation = prepare_run(from_builtins(stored.info.request))
+    preparation = prepare_run(_request_of(stored))
     if preparation.machine.fingerprint != stored.info.machine.fingerprint:
         raise StoreError(
             f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
@@ -107,6 +107,16 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     with alone_in(path):
         _forget_compiled(path)  # left by a killed process; what it finds there no record would say
         return _measure(preparation, RunWriter(path), observer, stored.info)
+
+
+def _request_of(stored: StoredRun) -> RunRequest:
+    """Return what a run was begun with, checked as if it were asked now; StoreError if it cannot be read."""
+    try:
+        request = from_builtins(stored.info.request)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise StoreError(f"{stored.path / RUN_FILE}: damaged request: {error}; start a new run") from error
+    request.check()
+    return request
 
 
 def _measure(
