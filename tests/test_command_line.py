@@ -1,5 +1,7 @@
 """What the command line does with wrong or missing words."""
 
+import shlex
+import subprocess
 import sys
 
 import pytest
@@ -85,3 +87,51 @@ def test_ctrl_c_before_there_is_a_run_speaks_of_none(tmp_path, monkeypatch, caps
     assert invoke(["run", "--frameworks", "onnxrt", "--device", "cpu", "--out", str(tmp_path / "new")]) == 130
     error = capsys.readouterr().err
     assert "interrupted before anything was measured" in error and "--resume" not in error
+
+
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [("show {run}", ">&-"), ("--version", ">&-"), ("report {run} --out {run}/report.html", "<&- >&- 2>&-")],
+)
+def test_a_closed_output_is_no_output(command, closed, tmp_path):
+    write_run(tmp_path / "r", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    words = command.format(run=shlex.quote(str(tmp_path / "r")))
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.quote(sys.executable)} -m inferometer {words} {closed}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--out" not in command or (tmp_path / "r" / "report.html").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recommend", ""], ["report", ""], ["show", ""], ["table", "throughput", ""], ["merge", "", "--out", "x"],
+        ["compare", "x", ""], ["import", ""], ["serve", ""], ["report", "x", "--md", ""], ["measure", "--csv", "", "true"],
+        *(["run", option, ""] for option in ("--image", "--input", "--out", "--resume", "--powercap", "--weights")),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_empty_path_is_not_the_current_folder(words, tmp_path, monkeypatch, capsys):
+    write_run(tmp_path, BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    monkeypatch.chdir(tmp_path)
+    assert invoke(words) == 2
+    written = capsys.readouterr()
+    assert written.out == "" and "is empty; give" in written.err and written.err.count("\n") == 1
+
+
+def test_names_and_all_exclude_each_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path))
+    for name in ("tf-cpu-0123", "torch-cpu-0123"):
+        (tmp_path / "environments" / name).mkdir(parents=True)
+        (tmp_path / "environments" / name / "inferometer.json").write_text('{"requirements": []}')
+    assert invoke(["env", "remove", "tf", "--all"]) == 2
+    assert "tf and --all" in capsys.readouterr().err
+    assert len(list((tmp_path / "environments").iterdir())) == 2
+
+
+def test_an_empty_host_is_not_every_interface(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("inferometer.report.serve.open_server", lambda *_: pytest.fail("bound"))
+    assert invoke(["serve", str(tmp_path), "--host", ""]) == 2
+    assert "--host is empty" in capsys.readouterr().err

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+import inferometer
 from inferometer.api import make_request, model_request
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
@@ -104,6 +105,15 @@ def test_a_request_means_the_same_from_any_directory(tmp_path, monkeypatch):
     assert stored.model.inputs == tmp_path / "in.npz"
     assert stored.python == {"onnxrt": tmp_path / "python"}  # a venv's interpreter is a link: not followed
     assert stored.powercap == str(tmp_path / "caps")
+
+
+@pytest.mark.parametrize("given", [{"weights": ""}, {"image": ""}, {"image": ["a.jpg", ""]}])
+def test_an_empty_path_of_a_program_is_refused(given):
+    with pytest.raises(UsageError, match="is empty; give"):
+        inferometer.run(frameworks="onnxrt", device="cpu", **given)
+    for read in (inferometer.load, inferometer.resume):
+        with pytest.raises(UsageError, match="is empty; give"):
+            read("")
 
 
 def test_names_of_models_and_weights_are_no_paths():

@@ -85,6 +85,8 @@ class Result:
 
 def load(path: Path | str) -> Result:
     """Return the result in a run directory."""
+    if path == "":
+        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
     return Result(read_run(path))
 
 
@@ -157,6 +159,8 @@ def run(
 
 def resume(path: Path | str, *, observer: Observer | None = None) -> Result:
     """Go on with an interrupted run: only cells with no ended record are measured."""
+    if path == "":
+        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
     with _watching(observer, Path(path)) as watching:
         return Result(execution.resume(Path(path), watching))
 
@@ -252,7 +256,10 @@ def _names(value: str | Iterable[str]) -> tuple[str, ...]:
 def _paths(value: str | Path | Iterable[str | Path] | None) -> tuple[Path, ...] | None:
     if value is None:
         return None
-    return (Path(value),) if isinstance(value, str | Path) else tuple(Path(path) for path in value)
+    paths = (value,) if isinstance(value, str | Path) else tuple(value)
+    if "" in paths:  # the current folder, if it became a path
+        raise UsageError("--image: the path is empty; give a photo or a folder of them, or leave it out")
+    return tuple(Path(path) for path in paths)
 
 
 __all__ = ["Result", "SilentObserver", "default_out", "load", "make_request", "resume", "run"]

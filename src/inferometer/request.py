@@ -41,7 +41,10 @@ class RunRequest(msgspec.Struct, frozen=True):
     powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one
 
     def check(self) -> None:
-        """Raise UsageError for numbers that cannot be measured."""
+        """Raise UsageError for what cannot be measured: a model or weights without a name, numbers beyond their limits."""
+        for name, text in (("the model", self.model.model), ("--weights", self.model.weights)):
+            if not text.strip():
+                raise UsageError(f"{name} is empty; give a name or a file, or leave it out")
         protocol = self.protocol
         _at_least("--images", protocol.images, 1)
         _at_least("--loops", protocol.loops, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from inferometer import importing
+from inferometer.cli.paths import PATH
 from inferometer.importing.longcsv import TARGETS, parse_mapping
 from inferometer.placing import slug
 
@@ -15,7 +16,7 @@ _SHOWN = 20
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=PATH)
 @click.option(
     "--gpu", default="", help="Name of the machine or GPU that was measured; default: as the files say."
 )
@@ -38,7 +39,7 @@ _SHOWN = 20
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Run directory to write (several machines: one below it for each).",
 )
 @click.option("--strict", is_flag=True, help="Write nothing and fail if any row is malformed.")

@@ -8,27 +8,24 @@ import click
 
 from inferometer import tables
 from inferometer.cli.given import RUNS, results_of
+from inferometer.cli.paths import PATH
 
 
 @click.command("report")
 @RUNS
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="HTML file to write; default report.html unless another output is asked for.",
 )
 @click.option(
     "--static",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Also every figure as PNG and SVG into DIR (matplotlib).",
 )
-@click.option(
-    "--xlsx", type=click.Path(path_type=Path), metavar="FILE", help="Also the tables as a coloured workbook."
-)
-@click.option(
-    "--md", type=click.Path(path_type=Path), metavar="FILE", help="Also a Markdown report for a pull request."
-)
+@click.option("--xlsx", type=PATH, metavar="FILE", help="Also the tables as a coloured workbook.")
+@click.option("--md", type=PATH, metavar="FILE", help="Also a Markdown report for a pull request.")
 @click.option("--title", default="inferometer report", show_default=True)
 @click.option(
     "--reference",

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from inferometer.api import default_out, make_request, model_request
 from inferometer.cli.energy import meter_option, powercap_option
 from inferometer.cli.given import notice
+from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.execution import Preparation, execute_prepared, prepare_run, resume
 from inferometer.lanes import devices_at_once
@@ -111,12 +112,10 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     "--image",
     "images_from",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A photo or a folder of them.",
 )
-@click.option(
-    "--input", "inputs", type=click.Path(path_type=Path), help="FILE.npz with an array per model input."
-)
+@click.option("--input", "inputs", type=PATH, help="FILE.npz with an array per model input.")
 @click.option("--shape", "shapes", multiple=True, help="NAME=N for a symbolic dimension of an ONNX file.")
 @click.option("--input-range", "input_ranges", multiple=True, help="NAME=LOW:HIGH for a generated input.")
 @click.option("--trust-model", is_flag=True, help="Let a .keras file run code of its own (Lambda layers).")
@@ -129,10 +128,8 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
 )
 @meter_option
 @powercap_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's directory.  [default: below ./inferometer-runs]"
-)
-@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option("--out", type=PATH, help="The run's directory.  [default: below ./inferometer-runs]")
+@click.option("--resume", "resumed", type=PATH, help="Go on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and an estimate of the time, measure nothing.")
 @click.option("--report", is_flag=True, help="Write report.html into the run's directory at the end.")
 def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: bool, **options: Any) -> int:
@@ -257,7 +254,7 @@ def _print_plan(request: RunRequest) -> None:
 
 
 @click.command("show")
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory", type=PATH)
 @click.option(
     "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
 )
