@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from inferometer.request import RunRequest
 from inferometer.runs import find_runs
 from inferometer.store import RUN_FILE, StoredRun, check_free, read_run
 
+_LARGEST_DIMENSION = 2**31 - 1
+
 
 def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
     pairs = {}
@@ -41,8 +44,10 @@ def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
 def _shapes(values: tuple[str, ...]) -> dict[str, int]:
     pairs = _pairs("--shape", values)
     for name, text in pairs.items():
-        if not text.isdigit() or int(text) < 1:
-            raise UsageError(f"--shape {name}={text}: a dimension is a whole number of at least 1")
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= _LARGEST_DIMENSION:
+            raise UsageError(
+                f"--shape {name}={text}: a dimension is a whole number from 1 to {_LARGEST_DIMENSION}"
+            )
     return {name: int(text) for name, text in pairs.items()}
 
 
