@@ -135,3 +135,38 @@ def test_an_empty_host_is_not_every_interface(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("inferometer.report.serve.open_server", lambda *_: pytest.fail("bound"))
     assert invoke(["serve", str(tmp_path), "--host", ""]) == 2
     assert "--host is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ('echo "$@"', "python is no Python interpreter; give the python of"),
+        ("echo inferometer-python; exit 9", "cannot be used: step worker.probe in environment 'onnxrt' died"),
+    ],
+)
+def test_an_interpreter_that_cannot_be_used_leaves_no_directory(program, told, tmp_path, capsys):
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "python").chmod(0o755)
+    words = ["run", "--frameworks", "onnxrt", "--device", "cpu", "--python", f"onnxrt={tmp_path / 'python'}"]
+    assert invoke([*words, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert told in error and "log:" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_program_that_cannot_be_started_is_no_interpreter(tmp_path, capsys):
+    (tmp_path / "python").write_text("no program")
+    words = ["run", "--frameworks", "onnxrt", "--device", "cpu", "--dry-run", "--python"]
+    assert invoke([*words, f"onnxrt={tmp_path / 'python'}"]) == 2
+    assert "cannot be started: Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "outputs", [["--out", "u", "--xlsx", "u"], ["--md", "a", "--out", "./a"], ["--static", "s", "--md", "s"]]
+)
+def test_two_outputs_of_one_name_are_refused(outputs, tmp_path, monkeypatch, capsys):
+    write_run(tmp_path / "r", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    monkeypatch.chdir(tmp_path)
+    assert invoke(["report", "r", *outputs]) == 2
+    assert "give each a name of its own" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]

@@ -15,6 +15,7 @@ from inferometer.errors import UsageError, unknown
 from inferometer.execution import execute
 from inferometer.models.contract import ModelRequest
 from inferometer.observer import Observer, SilentObserver
+from inferometer.placing import RUNS_FOLDER
 from inferometer.presets import PRESETS
 from inferometer.request import RunRequest, batch_sizes_of, real, whole
 from inferometer.store import RUN_FILE, StoredRun, read_run
@@ -242,7 +243,7 @@ def make_request(
 def default_out(request: RunRequest) -> Path:
     """Return a new directory name below ./inferometer-runs, by time and model."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return Path("inferometer-runs") / f"{stamp}-{Path(request.model.model).stem}"
+    return RUNS_FOLDER / f"{stamp}-{Path(request.model.model).stem}"
 
 
 _LISTS = ("frameworks", "precisions", "modes", "devices")

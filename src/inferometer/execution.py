@@ -18,6 +18,7 @@ from inferometer.energy.selection import Selection
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
+from inferometer.interpreters import check_interpreters
 from inferometer.lanes import Lanes, devices_at_once
 from inferometer.launch import launch_worker
 from inferometer.machine import describe_machine, usable_cores
@@ -56,6 +57,7 @@ class Preparation:
 def prepare_run(request: RunRequest) -> Preparation:
     """Look at the machine and plan; UsageError for what cannot be met."""
     check_given_pythons(request)
+    check_interpreters(request.python)
     machine = describe_machine()
     gpu_reason = find_gpus()[1]
     devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew

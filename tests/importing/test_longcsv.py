@@ -123,3 +123,8 @@ def test_what_the_table_command_writes_reads_back(tmp_path):
     _, first = results_of(tmp_path / "a", text)
     _, second = results_of(tmp_path / "b", tables.to_csv(first, METRICS["throughput"]))
     assert [(s.row, s.throughput.value) for s in second.summaries] == [("tf", 100.125), ("torch fp16", 33.1)]
+
+
+def test_a_time_is_no_round(tmp_path):
+    with pytest.raises(UsageError, match="round 1764115200 is too large: at most 999999"):
+        results_of(tmp_path, "bs,runtime,gpu,power_W,round\n8,tf,A2,2,1764115200\n")

@@ -10,7 +10,7 @@ import click
 from inferometer import importing
 from inferometer.cli.paths import PATH
 from inferometer.importing.longcsv import TARGETS, parse_mapping
-from inferometer.placing import slug
+from inferometer.placing import RUNS_FOLDER, slug
 
 _SHOWN = 20
 
@@ -40,7 +40,8 @@ _SHOWN = 20
 @click.option(
     "--out",
     type=PATH,
-    help="Run directory to write (several machines: one below it for each).",
+    help="Run directory to write (several machines: one below it for each).  "
+    "[default: ./inferometer-runs/import-MACHINE]",
 )
 @click.option("--strict", is_flag=True, help="Write nothing and fail if any row is malformed.")
 def import_command(
@@ -69,7 +70,7 @@ def import_command(
         )
         return 1
     names = [info.machine.name for info, _ in imported.runs]
-    target = out or Path("runs") / ("import-" + (slug(names[0]) if len(names) == 1 else "several"))
+    target = out or RUNS_FOLDER / ("import-" + (slug(names[0]) if len(names) == 1 else "several"))
     for path, (info, records) in zip(importing.write(imported, target), imported.runs, strict=True):
         loops = sum(len(record.loops) for record in records)
         click.echo(f"{path}: {info.machine.name}: {len(info.cells)} cells, {loops} loops")

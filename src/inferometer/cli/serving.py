@@ -8,12 +8,13 @@ import click
 
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
+from inferometer.placing import RUNS_FOLDER
 
 DEFAULT_PORT = 8765
 
 
 @click.command("serve")
-@click.argument("runs_dir", default="inferometer-runs", type=PATH, metavar="[RUNS_DIR]")
+@click.argument("runs_dir", default=RUNS_FOLDER, type=PATH, metavar="[RUNS_DIR]")
 @click.option(
     "--host",
     default="127.0.0.1",
