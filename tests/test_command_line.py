@@ -170,3 +170,35 @@ def test_two_outputs_of_one_name_are_refused(outputs, tmp_path, monkeypatch, cap
     assert invoke(["report", "r", *outputs]) == 2
     assert "give each a name of its own" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["recommend", "r", "--max-latency-ms", "inf"],
+            "--max-latency-ms is inf: give a finite number above 0",
+        ),
+        (
+            ["report", "r", "--out", "file/x.html"],
+            "cannot write file/x.html: file is a file, not a directory",
+        ),
+        (["report", "r", "--static", "file"], "cannot write file: it is a file, not a directory"),
+        (["run", "--dry-run", "--frameworks", "onnxrt", "--out", "r"], "r already holds a run"),
+        (["env", "remove", "onnxrt"], "unknown built environment 'onnxrt': there is none"),
+    ],
+)
+def test_what_is_wrong_is_called_by_its_name(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    write_run(tmp_path / "r", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    assert invoke(words) in (1, 2)
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_a_plan_of_one_cell_and_round(capsys):
+    words = ["run", "--dry-run", "--frameworks", "onnxrt", "--device", "cpu", "--batch-sizes", "1"]
+    assert invoke([*words, "--rounds", "1"]) == 0
+    assert "1 cell x 1 round, 0 skipped" in capsys.readouterr().out

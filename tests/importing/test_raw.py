@@ -202,7 +202,7 @@ def test_command_lists_and_strict_refuses(tmp_path):
     assert result.return_value == 1 and not out.exists()
     result = CliRunner().invoke(import_command, arguments, standalone_mode=False)
     assert result.return_value == 0
-    assert "1 cells, 2 loops" in result.output
+    assert "1 cell, 2 loops" in result.output
     assert "malformed:" in result.output and "notes.md: no CSV file" in result.output
 
 

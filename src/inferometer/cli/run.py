@@ -143,11 +143,12 @@ def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: b
         _refuse_other_options()
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
     request = _request(**options)
+    if out:
+        check_free(out)
     if dry_run:
         _print_plan(request)
         return 0
     target = out or default_out(request)
-    check_free(target)
     preparation = prepare_run(request)
     _announce(preparation)
     return _finish(target, lambda observer: execute_prepared(preparation, target, observer), report)
