@@ -1,6 +1,7 @@
 """Run directories with a figure or a byte that is not as written: read as far as they mean something, else one line."""
 
 import json
+import re
 
 import pytest
 
@@ -33,8 +34,8 @@ def change(path, change_it):
 
 
 def spoil(path):
-    """Put a byte that no UTF-8 text has into the first string of a file."""
-    path.write_bytes(path.read_bytes().replace(b'"', b'"\xe9', 1))
+    """Put a byte that no UTF-8 text has into the first value of a file that is a string."""
+    path.write_bytes(re.sub(rb'": ?"', lambda found: found[0] + b"\xe9", path.read_bytes(), count=1))
 
 
 @pytest.mark.parametrize("name", ["run.json", "cells.jsonl"])
