@@ -1,5 +1,7 @@
 """What the command line does with wrong or missing words."""
 
+import shlex
+import subprocess
 import sys
 
 import pytest
@@ -85,3 +87,118 @@ def test_ctrl_c_before_there_is_a_run_speaks_of_none(tmp_path, monkeypatch, caps
     assert invoke(["run", "--frameworks", "onnxrt", "--device", "cpu", "--out", str(tmp_path / "new")]) == 130
     error = capsys.readouterr().err
     assert "interrupted before anything was measured" in error and "--resume" not in error
+
+
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [("show {run}", ">&-"), ("--version", ">&-"), ("report {run} --out {run}/report.html", "<&- >&- 2>&-")],
+)
+def test_a_closed_output_is_no_output(command, closed, tmp_path):
+    write_run(tmp_path / "r", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    words = command.format(run=shlex.quote(str(tmp_path / "r")))
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.quote(sys.executable)} -m inferometer {words} {closed}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--out" not in command or (tmp_path / "r" / "report.html").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recommend", ""], ["report", ""], ["show", ""], ["table", "throughput", ""], ["merge", "", "--out", "x"],
+        ["compare", "x", ""], ["import", ""], ["serve", ""], ["report", "x", "--md", ""], ["measure", "--csv", "", "true"],
+        *(["run", option, ""] for option in ("--image", "--input", "--out", "--resume", "--powercap", "--weights")),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_empty_path_is_not_the_current_folder(words, tmp_path, monkeypatch, capsys):
+    write_run(tmp_path, BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    monkeypatch.chdir(tmp_path)
+    assert invoke(words) == 2
+    written = capsys.readouterr()
+    assert written.out == "" and "is empty; give" in written.err and written.err.count("\n") == 1
+
+
+def test_names_and_all_exclude_each_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path))
+    for name in ("tf-cpu-0123", "torch-cpu-0123"):
+        (tmp_path / "environments" / name).mkdir(parents=True)
+        (tmp_path / "environments" / name / "inferometer.json").write_text('{"requirements": []}')
+    assert invoke(["env", "remove", "tf", "--all"]) == 2
+    assert "tf and --all" in capsys.readouterr().err
+    assert len(list((tmp_path / "environments").iterdir())) == 2
+
+
+def test_an_empty_host_is_not_every_interface(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("inferometer.report.serve.open_server", lambda *_: pytest.fail("bound"))
+    assert invoke(["serve", str(tmp_path), "--host", ""]) == 2
+    assert "--host is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ('echo "$@"', "python is no Python interpreter; give the python of"),
+        ("echo inferometer-python; exit 9", "cannot be used: step worker.probe in environment 'onnxrt' died"),
+    ],
+)
+def test_an_interpreter_that_cannot_be_used_leaves_no_directory(program, told, tmp_path, capsys):
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "python").chmod(0o755)
+    words = ["run", "--frameworks", "onnxrt", "--device", "cpu", "--python", f"onnxrt={tmp_path / 'python'}"]
+    assert invoke([*words, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert told in error and "log:" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_program_that_cannot_be_started_is_no_interpreter(tmp_path, capsys):
+    (tmp_path / "python").write_text("no program")
+    words = ["run", "--frameworks", "onnxrt", "--device", "cpu", "--dry-run", "--python"]
+    assert invoke([*words, f"onnxrt={tmp_path / 'python'}"]) == 2
+    assert "cannot be started: Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "outputs", [["--out", "u", "--xlsx", "u"], ["--md", "a", "--out", "./a"], ["--static", "s", "--md", "s"]]
+)
+def test_two_outputs_of_one_name_are_refused(outputs, tmp_path, monkeypatch, capsys):
+    write_run(tmp_path / "r", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    monkeypatch.chdir(tmp_path)
+    assert invoke(["report", "r", *outputs]) == 2
+    assert "give each a name of its own" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["recommend", "r", "--max-latency-ms", "inf"],
+            "--max-latency-ms is inf: give a finite number above 0",
+        ),
+        (
+            ["report", "r", "--out", "file/x.html"],
+            "cannot write file/x.html: file is a file, not a directory",
+        ),
+        (["report", "r", "--static", "file"], "cannot write file: it is a file, not a directory"),
+        (["run", "--dry-run", "--frameworks", "onnxrt", "--out", "r"], "r already holds a run"),
+        (["env", "remove", "onnxrt"], "unknown built environment 'onnxrt': there is none"),
+    ],
+)
+def test_what_is_wrong_is_called_by_its_name(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    write_run(tmp_path / "r", BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    assert invoke(words) in (1, 2)
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_a_plan_of_one_cell_and_round(capsys):
+    words = ["run", "--dry-run", "--frameworks", "onnxrt", "--device", "cpu", "--batch-sizes", "1"]
+    assert invoke([*words, "--rounds", "1"]) == 0
+    assert "1 cell x 1 round, 0 skipped" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
@@ -85,6 +86,15 @@ def test_lines_count_down_both_devices():
     assert lines[1] == "measuring 4 cells, about 5 min 00 s left"
     assert lines[2].startswith("[1/4] round 1, onnxrt on cuda:1, batch size 8:")
     assert lines[2].endswith("; about 3 min 20 s left")
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"), [(CELLS[:1], "measuring 1 cell, about"), ((), "nothing is missing: every cell")]
+)
+def test_one_cell_and_none_are_told_as_such(cells, told):
+    text = io.StringIO()
+    LineObserver(Console(file=text, width=200)).started(cells, NOMINAL)
+    assert text.getvalue().startswith(told) and text.getvalue().count("\n") == 1
 
 
 def test_each_device_has_a_bar_that_says_what_runs_there():

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+import inferometer
 from inferometer.api import make_request, model_request
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
@@ -23,7 +24,9 @@ def test_batch_sizes(text, sizes):
     assert parse_batch_sizes(text) == sizes
 
 
-@pytest.mark.parametrize("text", ["", "x", "8,,16", "8..4", "0..8", "1.5", "8...16"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "8,,16", "8..4", "0..8", "1.5", "8...16", pytest.param("9" * 5000, id="5000 digits")]
+)
 def test_bad_batch_sizes_are_quoted(text):
     with pytest.raises(UsageError, match="batch size"):
         parse_batch_sizes(text)
@@ -43,6 +46,14 @@ def test_bad_batch_sizes_are_quoted(text):
         ("budget_s", -1.0, "--budget"),
         ("budget_s", float("nan"), "--budget"),
         ("seed", -1, "--seed"),
+        ("images", 10**21, "--images 1000000000000000000000 is too large: give at most 1000000"),
+        pytest.param("images", 10**5000, "--images of more than 30 digits is too large", id="5000 digits"),
+        ("loops", 10**8, "--loops 100000000 is too large"),
+        ("warmup", 10**8, "--warmup"),
+        ("rounds", 99_999_999, "--rounds 99999999 is too large: give at most 10000"),
+        ("most_rounds", 99_999_999, "most_rounds"),
+        ("threads", 10**6, "--threads"),
+        ("seed", 2**32, "--seed 4294967296 is too large: give at most 4294967295"),
     ],
 )
 def test_numbers_that_cannot_be_measured(field, value, option):
@@ -51,7 +62,13 @@ def test_numbers_that_cannot_be_measured(field, value, option):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "text"), [((0,), "at least 1"), ((-8,), "at least 1"), ((1024,), "--images to 1024")]
+    ("sizes", "text"),
+    [
+        ((0,), "at least 1"),
+        ((10**9,), "--batch-sizes 1000000000 is too large"),
+        ((-8,), "at least 1"),
+        ((1024,), "--images to 1024"),
+    ],
 )
 def test_batch_sizes_that_do_not_fit(sizes, text):
     with pytest.raises(UsageError, match=text):
@@ -106,6 +123,15 @@ def test_a_request_means_the_same_from_any_directory(tmp_path, monkeypatch):
     assert stored.powercap == str(tmp_path / "caps")
 
 
+@pytest.mark.parametrize("given", [{"weights": ""}, {"image": ""}, {"image": ["a.jpg", ""]}])
+def test_an_empty_path_of_a_program_is_refused(given):
+    with pytest.raises(UsageError, match="is empty; give"):
+        inferometer.run(frameworks="onnxrt", device="cpu", **given)
+    for read in (inferometer.load, inferometer.resume):
+        with pytest.raises(UsageError, match="is empty; give"):
+            read("")
+
+
 def test_names_of_models_and_weights_are_no_paths():
     request = make_request(
         ModelRequest(model="resnet50", weights="imagenet"), preset="quick", batch_sizes=None, protocol={}
@@ -149,6 +175,7 @@ def test_batch_sizes_as_a_program_gives_them(sizes):
         (object(), {}, "batch size <object"),
         ("8", {"images": 64.0}, "--images 64.0 is no whole number"),
         ("8", {"timeout_s": "soon"}, "--timeout 'soon' is no number"),
+        ("8", {"timeout_s": 10**400}, "--timeout 1000.* is no number"),
     ],
 )
 def test_what_is_no_such_number_is_one_line(sizes, protocol, text):

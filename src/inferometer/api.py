@@ -15,6 +15,7 @@ from inferometer.errors import UsageError, unknown
 from inferometer.execution import execute
 from inferometer.models.contract import ModelRequest
 from inferometer.observer import Observer, SilentObserver
+from inferometer.placing import RUNS_FOLDER
 from inferometer.presets import PRESETS
 from inferometer.request import RunRequest, batch_sizes_of, real, whole
 from inferometer.store import RUN_FILE, StoredRun, read_run
@@ -85,6 +86,8 @@ class Result:
 
 def load(path: Path | str) -> Result:
     """Return the result in a run directory."""
+    if path == "":
+        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
     return Result(read_run(path))
 
 
@@ -157,6 +160,8 @@ def run(
 
 def resume(path: Path | str, *, observer: Observer | None = None) -> Result:
     """Go on with an interrupted run: only cells with no ended record are measured."""
+    if path == "":
+        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
     with _watching(observer, Path(path)) as watching:
         return Result(execution.resume(Path(path), watching))
 
@@ -238,7 +243,7 @@ def make_request(
 def default_out(request: RunRequest) -> Path:
     """Return a new directory name below ./inferometer-runs, by time and model."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return Path("inferometer-runs") / f"{stamp}-{Path(request.model.model).stem}"
+    return RUNS_FOLDER / f"{stamp}-{Path(request.model.model).stem}"
 
 
 _LISTS = ("frameworks", "precisions", "modes", "devices")
@@ -252,7 +257,10 @@ def _names(value: str | Iterable[str]) -> tuple[str, ...]:
 def _paths(value: str | Path | Iterable[str | Path] | None) -> tuple[Path, ...] | None:
     if value is None:
         return None
-    return (Path(value),) if isinstance(value, str | Path) else tuple(Path(path) for path in value)
+    paths = (value,) if isinstance(value, str | Path) else tuple(value)
+    if "" in paths:  # the current folder, if it became a path
+        raise UsageError("--image: the path is empty; give a photo or a folder of them, or leave it out")
+    return tuple(Path(path) for path in paths)
 
 
 __all__ = ["Result", "SilentObserver", "default_out", "load", "make_request", "resume", "run"]

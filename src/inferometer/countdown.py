@@ -9,6 +9,8 @@ from inferometer import units
 from inferometer.records import Cell, Record
 from inferometer.timeleft import TimeLeft
 
+NOTHING_MISSING = "nothing is missing: every cell of this run has ended"
+
 
 class Countdown:
     """Which cells are still to come, and how long they will take: in turn, or device beside device."""

@@ -12,7 +12,7 @@ InferometerError            base: one clear line (the value, the limit, the reme
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class InferometerError(Exception):
@@ -47,10 +47,29 @@ class ProtocolError(InferometerError):
     """A worker process broke the line protocol."""
 
 
+_MOST_SUGGESTED = 8
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Return the error for a name that is not among ``known``: with the nearest one, and all unless they are many."""
+    """Return the error for a name that is not among ``known``: with the nearest ones, and all unless they are many."""
     names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    if not names:
+        return UsageError(f"unknown {kind} '{name}': there is none")
+    near = _near(name, names)
+    hint = f"; did you mean {_either(near)}?" if near else ""
     listed = "" if near and len(names) > 20 else f" (known: {', '.join(names)})"
     return UsageError(f"unknown {kind} '{name}'{hint}{listed}")
+
+
+def _near(name: str, names: Sequence[str]) -> Sequence[str]:
+    """Return the names that begin with what was typed, else the one that looks most like it."""
+    typed = name.lower()
+    begun = [known for known in names if typed and known.lower().startswith(typed)]
+    return begun or difflib.get_close_matches(typed, names, n=1, cutoff=0.5)
+
+
+def _either(names: Sequence[str]) -> str:
+    """Return "'a', 'b' or 'c'"; of many the first, and how many more there are."""
+    shown = [f"'{name}'" for name in names[:_MOST_SUGGESTED]]
+    last = f"{len(names) - len(shown)} others" if len(names) > len(shown) else shown.pop()
+    return f"{', '.join(shown)} or {last}" if shown else last

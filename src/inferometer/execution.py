@@ -18,6 +18,7 @@ from inferometer.energy.selection import Selection
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
+from inferometer.interpreters import check_interpreters
 from inferometer.lanes import Lanes, devices_at_once
 from inferometer.launch import launch_worker
 from inferometer.machine import describe_machine, usable_cores
@@ -32,7 +33,7 @@ from inferometer.resolution import SecondStage, second_stage
 from inferometer.runfacts import as_begun, complete_facts, planned_facts
 from inferometer.runner import COMPILE_FOLDER, Launch, Runner
 from inferometer.sharedmeters import LaneMeter
-from inferometer.store import RunWriter, StoredRun, alone_in, read_run
+from inferometer.store import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
 from inferometer.watch import CellWatch, MeterNeeds
 
@@ -56,6 +57,7 @@ class Preparation:
 def prepare_run(request: RunRequest) -> Preparation:
     """Look at the machine and plan; UsageError for what cannot be met."""
     check_given_pythons(request)
+    check_interpreters(request.python)
     machine = describe_machine()
     gpu_reason = find_gpus()[1]
     devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew
@@ -94,7 +96,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     stored = read_run(path)
     if not stored.info.request:
         raise StoreError(f"{path} was not made by a run on this machine and cannot be resumed")
-    preparation = prepare_run(from_builtins(stored.info.request))
+    preparation = prepare_run(_request_of(stored))
     if preparation.machine.fingerprint != stored.info.machine.fingerprint:
         raise StoreError(
             f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
@@ -107,6 +109,16 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     with alone_in(path):
         _forget_compiled(path)  # left by a killed process; what it finds there no record would say
         return _measure(preparation, RunWriter(path), observer, stored.info)
+
+
+def _request_of(stored: StoredRun) -> RunRequest:
+    """Return what a run was begun with, checked as if it were asked now; StoreError if it cannot be read."""
+    try:
+        request = from_builtins(stored.info.request)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise StoreError(f"{stored.path / RUN_FILE}: damaged request: {error}; start a new run") from error
+    request.check()
+    return request
 
 
 def _measure(

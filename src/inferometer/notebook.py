@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from inferometer.countdown import Countdown, describe, ending
+from inferometer.countdown import NOTHING_MISSING, Countdown, describe, ending
 from inferometer.records import Cell, Record
 
 
@@ -62,7 +62,7 @@ class NotebookObserver:
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Begin the bar."""
         self._countdown = Countdown(cells, nominal_s, bool(self._devices))
-        self._say("measuring")
+        self._say("measuring" if cells else NOTHING_MISSING)
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
         """Say it, before the phase begins to count."""

@@ -11,6 +11,8 @@ from inferometer.errors import StoreError
 from inferometer.records import RunInfo
 from inferometer.store import RUN_FILE, check_free
 
+RUNS_FOLDER = Path("inferometer-runs")  # where runs go that are given no place, and what `serve` shows
+
 
 def places(infos: Sequence[RunInfo], out: Path) -> list[Path]:
     """Return a free directory for every run; StoreError if one holds a run, or anything else, already."""

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from inferometer.countdown import Countdown, describe, ending
+from inferometer.countdown import NOTHING_MISSING, Countdown, describe, ending
 from inferometer.observer import Observer
 from inferometer.records import Cell, Record
+from inferometer.units import counted
 
 _COLUMNS = (
     BarColumn(bar_width=20),
@@ -57,8 +58,11 @@ class LineObserver:
 
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Print how many cells there are."""
+        if not cells:
+            self._print(NOTHING_MISSING)
+            return
         self._countdown = Countdown(cells, nominal_s, self._at_once)
-        self._print(f"measuring {len(cells)} cells, {self._countdown.text()}")
+        self._print(f"measuring {counted(len(cells), 'cell')}, {self._countdown.text()}")
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
         """Stay silent: the line comes when the cell ends."""
@@ -95,6 +99,8 @@ class BarObserver:
 
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Begin the bars."""
+        if not cells:
+            self.preparing(NOTHING_MISSING)
         for device, bar in self._bars.items():
             bar.begin(Countdown([cell for cell in cells if device in ("", cell.device)], nominal_s))
         self._progress.refresh()

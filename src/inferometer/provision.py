@@ -51,7 +51,8 @@ class Provision:
         try:
             found = self._call(environment, "worker.probe", {"modules": ["numpy", framework.module]})
         except ModelError as error:
-            raise UsageError(f"--python {row.label}={row.python} cannot be used: {error}") from error
+            cause = str(error).partition(" (log: ")[0]  # the log goes with the run that does not begin
+            raise UsageError(f"--python {row.label}={row.python} cannot be used: {cause}") from error
         if found["missing"]:
             packages = {framework.module: framework.distribution}
             wanted = " and ".join(packages.get(name, name) for name in found["missing"])

@@ -8,11 +8,18 @@ facts do not break an older reader; `SCHEMA` changes only when a reader would mi
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
 SCHEMA = 1
+
+# limits are of what is read: a figure beyond them is damage that a reader would fail over, or wait for without end
+MOST_ROUNDS = 10**6
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Size = Annotated[int, msgspec.Meta(ge=1)]
+Round = Annotated[int, msgspec.Meta(ge=0, le=MOST_ROUNDS)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 Status = Literal[
     "ok",
@@ -41,7 +48,7 @@ class Cell(msgspec.Struct, frozen=True, order=True):
     model: str
     framework: str  # as asked: name[@version][:variant]
     precision: str
-    batch_size: int
+    batch_size: Size
     device: str  # "cpu" or "cuda:N"
     mode: str = "host"  # "host": numpy in, numpy out; "device": resident
 
@@ -56,10 +63,10 @@ class Cell(msgspec.Struct, frozen=True, order=True):
 class Loop(msgspec.Struct, frozen=True):
     """One pass over the image stack, timed on CLOCK_MONOTONIC of the worker's host."""
 
-    elapsed_s: float
+    elapsed_s: Seconds
     batch_s: tuple[float, ...] = ()  # one latency a batch, in order; empty where only the loop is known
     start_ns: int = 0  # 0: not known (imported)
-    images: int = 0  # images this loop inferred; 0: the record's `images`
+    images: Count = 0  # images this loop inferred; 0: the record's `images`
 
 
 class Prepare(msgspec.Struct, frozen=True):
@@ -146,10 +153,10 @@ class Record(msgspec.Struct, frozen=True):
     """One ended cell in one round: a line of cells.jsonl."""
 
     cell: Cell
-    round: int
+    round: Round
     status: Status
     cause: str = ""
-    images: int = 0  # images a loop
+    images: Count = 0  # images a loop
     loops: tuple[Loop, ...] = ()
     prepare: Prepare | None = None
     parity: Parity | None = None
@@ -228,7 +235,7 @@ class Protocol(msgspec.Struct, frozen=True):
     images: int = 512
     loops: int = 10
     warmup: int = 50  # batches
-    rounds: int = 3
+    rounds: Round = 3
     most_rounds: int = (
         0  # to which their own noise may raise them, once (`execution`: more if they are short); 0: never
     )
@@ -240,6 +247,14 @@ class Protocol(msgspec.Struct, frozen=True):
     energy_window_s: float = 0.0
 
 
+class InputFacts(TypedDict, total=False):
+    """One input of the model, as its source describes it."""
+
+    name: str
+    shape: tuple[int | None, ...]  # None: the batch
+    dtype: str
+
+
 class ModelInfo(msgspec.Struct, frozen=True):
     """The model measured, by content."""
 
@@ -247,7 +262,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     source: str = ""  # keras.applications, FILE.onnx, FILE.keras
     weights: str = ""
     hash: str = ""  # of its content, the shapes of its inputs and the rows fed to it (`models.identity`)
-    inputs: tuple[dict[str, Any], ...] = ()  # name, shape (None: batch), dtype
+    inputs: tuple[InputFacts, ...] = ()
     data: str = ""  # which images or generated data
     reference: str = ""
     conversions: dict[str, Any] = {}  # per artifact: step, parity against the source
@@ -275,5 +290,6 @@ class RunInfo(msgspec.Struct, frozen=True):
     @property
     def first_rounds(self) -> int:
         """Return how many rounds were asked for; the others a second stage added."""
-        asked = self.request.get("protocol", {}).get("rounds", self.protocol.rounds)
-        return min(int(asked), self.protocol.rounds)
+        protocol = self.request.get("protocol")
+        asked = protocol.get("rounds") if isinstance(protocol, dict) else None
+        return min(asked, self.protocol.rounds) if isinstance(asked, int) else self.protocol.rounds

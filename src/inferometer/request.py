@@ -20,6 +20,9 @@ from inferometer.records import Protocol
 
 ACCELERATORS = ("", "cpu", "cuda12", "cuda13")
 LONGEST_S = 1e8  # three years; `select` takes no infinity
+# far above what anyone measures, and low enough to fail at once instead of filling the memory first
+MOST_IMAGES, MOST_LOOPS, MOST_WARMUP, MOST_ROUNDS, MOST_THREADS = 1_000_000, 100_000, 1_000_000, 10_000, 4096
+LAST_SEED = 2**32 - 1  # numpy's and Keras's
 REPORT_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -41,15 +44,19 @@ class RunRequest(msgspec.Struct, frozen=True):
     powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one
 
     def check(self) -> None:
-        """Raise UsageError for numbers that cannot be measured."""
+        """Raise UsageError for what cannot be measured: a model or weights without a name, numbers beyond their limits."""
+        for name, text in (("the model", self.model.model), ("--weights", self.model.weights)):
+            if not text.strip():
+                raise UsageError(f"{name} is empty; give a name or a file, or leave it out")
         protocol = self.protocol
-        _at_least("--images", protocol.images, 1)
-        _at_least("--loops", protocol.loops, 1)
-        _at_least("--warmup", protocol.warmup, 0)
-        _at_least("--rounds", protocol.rounds, 1)
-        _at_least("most_rounds", protocol.most_rounds, 0)
-        _at_least("--threads", protocol.threads, 0)
-        _at_least("--seed", protocol.seed, 0)
+        _within("--images", protocol.images, 1, MOST_IMAGES)
+        _within("--loops", protocol.loops, 1, MOST_LOOPS)
+        _within("--warmup", protocol.warmup, 0, MOST_WARMUP)
+        _within("--rounds", protocol.rounds, 1, MOST_ROUNDS)
+        _within("most_rounds", protocol.most_rounds, 0, MOST_ROUNDS)
+        _within("--threads", protocol.threads, 0, MOST_THREADS)
+        for seed in (protocol.seed, self.model.seed):
+            _within("--seed", seed, 0, LAST_SEED)
         if not 0 < protocol.timeout_s <= LONGEST_S:
             raise UsageError(
                 f"--timeout {protocol.timeout_s:g} is no time: give seconds above 0, {LONGEST_S:g} at most"
@@ -64,7 +71,7 @@ class RunRequest(msgspec.Struct, frozen=True):
             )
         check_meters(self.meters)
         for size in self.batch_sizes:
-            _at_least("--batch-sizes", size, 1)
+            _within("--batch-sizes", size, 1, MOST_IMAGES)
             if size > protocol.images:
                 raise UsageError(
                     f"batch size {size} is larger than the {protocol.images} images of a loop: "
@@ -90,9 +97,16 @@ def check_meters(terms: Iterable[str]) -> None:
         Address.parse(url)
 
 
-def _at_least(option: str, value: int, least: int) -> None:
+def _within(option: str, value: int, least: int, most: int) -> None:
     if value < least:
         raise UsageError(f"{option} {value} is too small: give at least {least}")
+    if value > most:
+        raise UsageError(f"{option} {_digits(value)} is too large: give at most {most}")
+
+
+def _digits(value: int) -> str:
+    """Return a number for a message; Python writes none of thousands of digits."""
+    return str(value) if value < 10**30 else "of more than 30 digits"
 
 
 def whole(option: str, value: SupportsIndex) -> int:
@@ -107,7 +121,7 @@ def real(option: str, value: SupportsFloat) -> float:
     """Return a number of any kind (numpy's too) as Python's; UsageError for anything else."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{option} {value!r} is no number") from None
 
 
@@ -126,10 +140,10 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
     """Return ascending sizes from '8,16,64' or '8..512' (powers of two from the first to the last)."""
     sizes: set[int] = set()
     for part in (part.strip() for part in text.split(",")):
-        span = re.fullmatch(r"(\d+)\.\.(\d+)", part)
+        span = re.fullmatch(r"(\d{1,30})\.\.(\d{1,30})", part)
         if span:
             sizes |= set(_doubling(int(span[1]), int(span[2]), part))
-        elif re.fullmatch(r"-?\d+", part):
+        elif re.fullmatch(r"-?\d{1,30}", part):
             sizes.add(int(part))
         else:
             raise UsageError(f"batch size '{part}' is no whole number and no span: write 8,16,32 or 8..512")

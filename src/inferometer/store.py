@@ -29,6 +29,7 @@ LOCK_FILE = ".lock"
 
 _decode_record = msgspec.json.Decoder(Record)
 _decode_info = msgspec.json.Decoder(RunInfo)
+_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what msgspec raises for bad bytes
 
 
 class _Header(msgspec.Struct):
@@ -215,7 +216,7 @@ def _read_info(path: Path) -> RunInfo:
                 f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
             )
         return _decode_info.decode(data)
-    except msgspec.MsgspecError as error:
+    except _DAMAGE as error:
         raise StoreError(f"{path} is damaged or no inferometer run: {error}") from error
 
 
@@ -226,6 +227,6 @@ def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
             continue
         try:
             records.append(_decode_record.decode(line))
-        except msgspec.MsgspecError as error:
+        except _DAMAGE as error:
             raise StoreError(f"{path}:{number}: damaged record: {error}") from error
     return records

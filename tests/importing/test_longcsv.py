@@ -207,3 +207,8 @@ def test_any_quantity_alone_makes_a_table_and_a_report(tmp_path, metric, column)
     assert verdict.no_fastest == "Not known: no throughput was measured" and verdict.deploy is None
     assert (verdict.efficient is not None) == (metric == "energy")
     assert recommend(results)[0].refused == (("throughput not known", 2),)
+
+
+def test_a_time_is_no_round(tmp_path):
+    with pytest.raises(UsageError, match="round 1764115200 is too large: at most 999999"):
+        results_of(tmp_path, "bs,runtime,gpu,power_W,round\n8,tf,A2,2,1764115200\n")

@@ -202,5 +202,12 @@ def test_command_lists_and_strict_refuses(tmp_path):
     assert result.return_value == 1 and not out.exists()
     result = CliRunner().invoke(import_command, arguments, standalone_mode=False)
     assert result.return_value == 0
-    assert "1 cells, 2 loops" in result.output
+    assert "1 cell, 2 loops" in result.output
     assert "malformed:" in result.output and "notes.md: no CSV file" in result.output
+
+
+def test_what_is_given_no_place_goes_where_serve_looks(tmp_path, monkeypatch):
+    (tmp_path / "tf_2_it_x_py.csv").write_text(loops())
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(import_command, ["tf_2_it_x_py.csv", "--gpu", "A2"], standalone_mode=False)
+    assert (tmp_path / "inferometer-runs" / "import-a2" / "run.json").exists()

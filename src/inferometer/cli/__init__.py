@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from inferometer import __version__
-from inferometer.cli.output import forget_output, write_plainly_where_needed
+from inferometer.cli.output import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.cli.stopping import Stops
 from inferometer.errors import InferometerError, unknown
 
@@ -78,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def invoke(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors are one line on stderr, never a traceback."""
+    open_closed_streams()
     write_plainly_where_needed()
     try:
         result = _call(arguments)

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from inferometer.cli.given import console, results_of, share
+from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.units import counted
 
 
 @click.command("compare")
-@click.argument("first", type=click.Path(path_type=Path), metavar="A")
-@click.argument("second", type=click.Path(path_type=Path), metavar="B")
+@click.argument("first", type=PATH, metavar="A")
+@click.argument("second", type=PATH, metavar="B")
 @click.option("--metric", default="throughput", show_default=True, help="What to compare.")
 @click.option(
     "--frameworks",

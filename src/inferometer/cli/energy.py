@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from inferometer.cli.paths import NamedPath
 from inferometer.errors import UsageError
 
 meter_option = click.option(
@@ -22,7 +23,7 @@ meter_option = click.option(
 )
 powercap_option = click.option(
     "--powercap",
-    type=click.Path(file_okay=False),
+    type=NamedPath(file_okay=False),
     metavar="DIR",
     help="Folder that holds intel-rapl:0 (where a container mounts the host's).",
 )
@@ -30,7 +31,7 @@ powercap_option = click.option(
 
 @click.command("measure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Run it so many times.")
-@click.option("--csv", "csv_path", type=click.Path(dir_okay=False), help="Also write a row a run and device.")
+@click.option("--csv", "csv_path", type=NamedPath(dir_okay=False), help="Also write a row a run and device.")
 @meter_option
 @powercap_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
@@ -82,7 +83,7 @@ def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | N
     "--python", default=sys.executable, metavar="PATH", help="Interpreter that has torch, for GPUs."
 )
 @click.option("--quick", is_flag=True, help="A fifth of the time; coarser figures.")
-@click.option("--out", type=click.Path(dir_okay=False), help="Also write the result here, as JSON.")
+@click.option("--out", type=NamedPath(dir_okay=False), help="Also write the result here, as JSON.")
 @click.pass_obj
 def characterize_command(
     choice: tuple[tuple[str, ...], str | None], device: str | None, python: str, quick: bool, out: str | None

@@ -129,6 +129,10 @@ def env_remove(names: tuple[str, ...], everything: bool) -> None:
     installed = environments.list_installed()
     if not (names or everything):
         raise UsageError("name the environments to remove, or give --all")
+    if names and everything:
+        raise UsageError(
+            f"{', '.join(names)} and --all: give either the names, or --all for every environment"
+        )
     for name in names:
         if not any(_matches(item.name, name) for item in installed):
             raise unknown("built environment", name, [item.name for item in installed])

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.runs import read_runs
 from inferometer.summary import Results, summarise
 
-RUNS = click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 
 
 def results_of(runs: tuple[Path, ...]) -> Results:

@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from inferometer import importing
+from inferometer.cli.paths import PATH
 from inferometer.importing.longcsv import TARGETS, parse_mapping
-from inferometer.placing import slug
+from inferometer.placing import RUNS_FOLDER, slug
+from inferometer.units import counted
 
 _SHOWN = 20
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=PATH)
 @click.option(
     "--gpu", default="", help="Name of the machine or GPU that was measured; default: as the files say."
 )
@@ -38,8 +40,9 @@ _SHOWN = 20
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    help="Run directory to write (several machines: one below it for each).",
+    type=PATH,
+    help="Run directory to write (several machines: one below it for each).  "
+    "[default: ./inferometer-runs/import-MACHINE]",
 )
 @click.option("--strict", is_flag=True, help="Write nothing and fail if any row is malformed.")
 def import_command(
@@ -64,14 +67,17 @@ def import_command(
     _list("malformed", imported.problems)
     if strict and imported.problems:
         click.echo(
-            f"inferometer: {len(imported.problems)} malformed rows and --strict: nothing written", err=True
+            f"inferometer: {counted(len(imported.problems), 'malformed row')} and --strict: nothing written",
+            err=True,
         )
         return 1
     names = [info.machine.name for info, _ in imported.runs]
-    target = out or Path("runs") / ("import-" + (slug(names[0]) if len(names) == 1 else "several"))
+    target = out or RUNS_FOLDER / ("import-" + (slug(names[0]) if len(names) == 1 else "several"))
     for path, (info, records) in zip(importing.write(imported, target), imported.runs, strict=True):
         loops = sum(len(record.loops) for record in records)
-        click.echo(f"{path}: {info.machine.name}: {len(info.cells)} cells, {loops} loops")
+        click.echo(
+            f"{path}: {info.machine.name}: {counted(len(info.cells), 'cell')}, {counted(loops, 'loop')}"
+        )
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from inferometer.cli.given import RUNS, notice
+from inferometer.cli.paths import PATH
 from inferometer.runs import read_runs
 from inferometer.units import counted
 
@@ -15,7 +16,7 @@ from inferometer.units import counted
 @RUNS
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="Run directory to write (several machines: one below it for each).",
 )

@@ -1,4 +1,4 @@
-"""Standard output as it may be: a terminal or a pipe that knows few characters, a reader that leaves, a full disk."""
+"""Standard output as it may be: closed, a terminal or a pipe that knows few characters, a reader that leaves, a full disk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ _PLAIN = {
     "±": "+-", "×": "x", "µ": "u", "μ": "u", "≈": "~", "≤": "<=", "≥": ">=", "→": "->", "…": "...", "–": "-", "—": "-",
     "─": "-", "│": "|", "★": "#", "▲": "^", "‘": "'", "’": "'", "“": '"', "”": '"', "·": "*", "²": "2", "³": "3",
 }  # fmt: skip
+
+
+def open_closed_streams() -> None:
+    """Send what goes to a closed stream (`>&-`) nowhere: else the next file opened, of a run say, would take its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
 
 
 def write_plainly_where_needed() -> None:

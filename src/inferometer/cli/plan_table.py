@@ -42,7 +42,7 @@ def print_plan(
         screen.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
     total_s = _whole_s(times, at_once) * protocol.rounds
     text = (
-        f"{len(plan.cells)} cells x {protocol.rounds} rounds{_growth(protocol)}, {len(plan.skips)} skipped; about "
+        f"{units.counted(len(plan.cells), 'cell')} x {units.counted(protocol.rounds, 'round')}{_growth(protocol)}, {len(plan.skips)} skipped; about "
         f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores"
     )
     screen.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -94,5 +94,5 @@ def _sizes(text: str | None) -> tuple[int, ...]:
 
 def _positive(value: float | None, name: str) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
-        raise UsageError(f"{name} is {value}, must be above 0")
+        raise UsageError(f"{name} is {value:g}: give a finite number above 0, or leave it out for no limit")
     return value

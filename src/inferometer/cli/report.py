@@ -8,27 +8,25 @@ import click
 
 from inferometer import tables
 from inferometer.cli.given import RUNS, results_of
+from inferometer.cli.paths import PATH
+from inferometer.errors import UsageError
 
 
 @click.command("report")
 @RUNS
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="HTML file to write; default report.html unless another output is asked for.",
 )
 @click.option(
     "--static",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Also every figure as PNG and SVG into DIR (matplotlib).",
 )
-@click.option(
-    "--xlsx", type=click.Path(path_type=Path), metavar="FILE", help="Also the tables as a coloured workbook."
-)
-@click.option(
-    "--md", type=click.Path(path_type=Path), metavar="FILE", help="Also a Markdown report for a pull request."
-)
+@click.option("--xlsx", type=PATH, metavar="FILE", help="Also the tables as a coloured workbook.")
+@click.option("--md", type=PATH, metavar="FILE", help="Also a Markdown report for a pull request.")
 @click.option("--title", default="inferometer report", show_default=True)
 @click.option(
     "--reference",
@@ -54,6 +52,7 @@ def report_command(
     palette: str,
 ) -> int:
     """Write one self-contained HTML report of any set of runs; --static, --xlsx and --md write other forms."""
+    _refuse_same({"--out": out, "--static": static, "--xlsx": xlsx, "--md": md})
     results = results_of(runs)
     if reference is not None:
         tables.machine_named(reference, results)  # in every form, also where no asterisk is shown
@@ -80,3 +79,14 @@ def report_command(
         write_markdown(results, md, title=title, reference=reference)
         click.echo(str(md))
     return 0
+
+
+def _refuse_same(outputs: dict[str, Path | None]) -> None:
+    """Raise UsageError for two outputs with one path: the later would replace the earlier."""
+    found: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        other = found.setdefault(path.resolve(), option)
+        if other != option:
+            raise UsageError(f"{other} and {option} are both {path}; give each a name of its own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from click.core import ParameterSource
 from inferometer.api import default_out, make_request, model_request
 from inferometer.cli.energy import meter_option, powercap_option
 from inferometer.cli.given import notice
+from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.execution import Preparation, execute_prepared, prepare_run, resume
 from inferometer.lanes import devices_at_once
@@ -25,6 +27,8 @@ from inferometer.progress import shown_progress
 from inferometer.request import RunRequest
 from inferometer.runs import find_runs
 from inferometer.store import RUN_FILE, StoredRun, check_free, read_run
+
+_LARGEST_DIMENSION = 2**31 - 1
 
 
 def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
@@ -40,8 +44,10 @@ def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
 def _shapes(values: tuple[str, ...]) -> dict[str, int]:
     pairs = _pairs("--shape", values)
     for name, text in pairs.items():
-        if not text.isdigit() or int(text) < 1:
-            raise UsageError(f"--shape {name}={text}: a dimension is a whole number of at least 1")
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= _LARGEST_DIMENSION:
+            raise UsageError(
+                f"--shape {name}={text}: a dimension is a whole number from 1 to {_LARGEST_DIMENSION}"
+            )
     return {name: int(text) for name, text in pairs.items()}
 
 
@@ -111,12 +117,10 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     "--image",
     "images_from",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A photo or a folder of them.",
 )
-@click.option(
-    "--input", "inputs", type=click.Path(path_type=Path), help="FILE.npz with an array per model input."
-)
+@click.option("--input", "inputs", type=PATH, help="FILE.npz with an array per model input.")
 @click.option("--shape", "shapes", multiple=True, help="NAME=N for a symbolic dimension of an ONNX file.")
 @click.option("--input-range", "input_ranges", multiple=True, help="NAME=LOW:HIGH for a generated input.")
 @click.option("--trust-model", is_flag=True, help="Let a .keras file run code of its own (Lambda layers).")
@@ -129,10 +133,8 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
 )
 @meter_option
 @powercap_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The run's directory.  [default: below ./inferometer-runs]"
-)
-@click.option("--resume", "resumed", type=click.Path(path_type=Path), help="Go on with an interrupted run.")
+@click.option("--out", type=PATH, help="The run's directory.  [default: below ./inferometer-runs]")
+@click.option("--resume", "resumed", type=PATH, help="Go on with an interrupted run.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and an estimate of the time, measure nothing.")
 @click.option("--report", is_flag=True, help="Write report.html into the run's directory at the end.")
 def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: bool, **options: Any) -> int:
@@ -141,11 +143,12 @@ def run_command(resumed: Path | None, dry_run: bool, out: Path | None, report: b
         _refuse_other_options()
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
     request = _request(**options)
+    if out:
+        check_free(out)
     if dry_run:
         _print_plan(request)
         return 0
     target = out or default_out(request)
-    check_free(target)
     preparation = prepare_run(request)
     _announce(preparation)
     return _finish(target, lambda observer: execute_prepared(preparation, target, observer), report)
@@ -257,7 +260,7 @@ def _print_plan(request: RunRequest) -> None:
 
 
 @click.command("show")
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory", type=PATH)
 @click.option(
     "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
 )

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
+from inferometer.placing import RUNS_FOLDER
 
 DEFAULT_PORT = 8765
 
 
 @click.command("serve")
-@click.argument("runs_dir", default="inferometer-runs", type=click.Path(path_type=Path), metavar="[RUNS_DIR]")
+@click.argument("runs_dir", default=RUNS_FOLDER, type=PATH, metavar="[RUNS_DIR]")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -29,6 +31,8 @@ def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) ->
     from inferometer.report.live import LiveFolder
     from inferometer.report.serve import is_local, open_server
 
+    if not host.strip():  # a socket takes it for all interfaces
+        raise UsageError("--host is empty; give 127.0.0.1 for this machine only, 0.0.0.0 for everyone")
     if not runs_dir.is_dir():
         raise UsageError(f"{runs_dir} is no folder; give the folder that holds your run directories")
     server = open_server(LiveFolder(runs_dir, title or TITLE), host, port)

@@ -16,7 +16,7 @@ from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
 from inferometer.placing import places
-from inferometer.records import Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
+from inferometer.records import MOST_ROUNDS, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.store import RunWriter
 
 MAX_DEPTH = 4
@@ -190,6 +190,11 @@ def _info(name: str, found: list[Record], request: Request, command: str, log: L
     gpu = Gpu(0, "", worked or next(iter(devices), name))
     cells = tuple(dict.fromkeys(r.cell for r in found))
     loops = [len(r.loops) for r in found if r.loops]
+    last_round = max(r.round for r in found)
+    if last_round >= MOST_ROUNDS:
+        raise UsageError(
+            f"round {last_round} is too large: at most {MOST_ROUNDS - 1}; map a column that counts rounds"
+        )
     return RunInfo(
         tool=inferometer.__version__,
         source="imported",
@@ -199,7 +204,7 @@ def _info(name: str, found: list[Record], request: Request, command: str, log: L
         protocol=Protocol(
             images=max((r.images for r in found), default=0) or 512,
             loops=max(loops, default=0),
-            rounds=1 + max(r.round for r in found),
+            rounds=1 + last_round,
         ),
         machine=Machine(name=name, gpus=(gpu,)),
         cells=cells,

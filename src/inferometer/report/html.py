@@ -45,6 +45,10 @@ def write_report(results: Results, out: Path, *, title: str = TITLE, reference: 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
+    except FileExistsError as error:  # of mkdir
+        raise StoreError(
+            f"cannot write {out}: {out.parent} is a file, not a directory; give another --out"
+        ) from error
     except OSError as error:
         raise StoreError(f"cannot write {out}: {error.strerror or error}; give another --out") from error
     return out

@@ -41,6 +41,10 @@ def write_static(results: Results, folder: Path) -> list[Path]:
                 for plate in plates(results, model, mode):
                     for name, part in _legible(plate):
                         written += _write(part, palette, folder / f"{prefix}{name}")
+    except FileExistsError as error:  # of mkdir
+        raise StoreError(
+            f"cannot write {folder}: it is a file, not a directory; give another folder"
+        ) from error
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror or error}; give another folder") from error
     return written
