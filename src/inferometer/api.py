@@ -86,9 +86,7 @@ class Result:
 
 def load(path: Path | str) -> Result:
     """Return the result in a run directory."""
-    if path == "":
-        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
-    return Result(read_run(path))
+    return Result(read_run(_run_path(path)))
 
 
 def run(
@@ -160,10 +158,9 @@ def run(
 
 def resume(path: Path | str, *, observer: Observer | None = None) -> Result:
     """Go on with an interrupted run: only cells with no ended record are measured."""
-    if path == "":
-        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
-    with _watching(observer, Path(path)) as watching:
-        return Result(execution.resume(Path(path), watching))
+    directory = _run_path(path)
+    with _watching(observer, directory) as watching:
+        return Result(execution.resume(directory, watching))
 
 
 @contextlib.contextmanager
@@ -252,6 +249,12 @@ _LISTS = ("frameworks", "precisions", "modes", "devices")
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     return tuple(part.strip() for part in parts if part.strip())
+
+
+def _run_path(path: Path | str) -> Path:
+    if path == "":
+        raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
+    return Path(path)
 
 
 def _paths(value: str | Path | Iterable[str | Path] | None) -> tuple[Path, ...] | None:

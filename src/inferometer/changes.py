@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 from inferometer.alike import told_once
 from inferometer.compare import Change, Comparison
@@ -43,9 +44,7 @@ def sentence(change: Change, metric: Metric) -> str:
 
 def differences(found: Comparison) -> list[str]:
     """Return what else differs between A and B: versions as the frameworks reported them, and how was measured."""
-    versions: dict[
-        str, dict[tuple[str, str], dict[str, None]]
-    ] = {}  # of what: old and new: in which frameworks
+    versions: dict[str, dict[tuple[str, str], dict[str, None]]] = {}  # what: (old, new): in which frameworks
     for change in found.changes:
         if change.first and change.second and change.first.actual and change.second.actual:
             ours, theirs = _versions(change.first), _versions(change.second)
@@ -106,25 +105,14 @@ def incomparable(found: Comparison) -> list[str]:
 
 def mishaps(found: Comparison) -> list[str]:
     """Return a line a cause why cells broke or were repaired; causes that differ in numbers only are one."""
-    causes = [(_clipped(c.reason), short_name(c, found)) for c in found.changes if c.verdict in MISHAPS]
+    broken = [change for change in found.changes if change.verdict in MISHAPS]
+    causes = [(shorten(c.reason, _CAUSE, placeholder=" …"), short_name(c, found)) for c in broken]
     return [f"{cause}: {_some(names)}" for cause, names in told_once(causes)]
-
-
-def _clipped(cause: str) -> str:
-    text = " ".join(cause.split())
-    return text if len(text) <= _CAUSE else f"{text[:_CAUSE].rsplit(' ', 1)[0]} …"
-
-
-def only_model(found: Comparison) -> str:
-    """Return the model of all cells; "" where there are several."""
-    models = {s.cell.model for c in found.changes for s in (c.first, c.second) if s}
-    return models.pop() if len(models) == 1 else ""
 
 
 def short_name(change: Change, found: Comparison) -> str:
     """Return a cell's name without the model that all have."""
-    model = only_model(found)
-    return change.name.replace(f"{model} ", "", 1) if model else change.name
+    return change.name.replace(f"{found.model} ", "", 1) if found.model else change.name
 
 
 def _some(names: list[str]) -> str:
@@ -137,9 +125,5 @@ def headline(found: Comparison) -> str:
     """Return the counts in one line."""
     names = [word(change, found.metric) for change in found.changes]
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
-    model = only_model(found)
-    return (
-        (f"{model}, " if model else "")
-        + f"{counted(len(found.changes), 'cell')}: "
-        + ", ".join(f"{n} {name}" for name, n in counts.items())
-    )
+    cells = f"{found.model}, " * bool(found.model) + counted(len(found.changes), "cell")
+    return f"{cells}: {', '.join(f'{n} {name}' for name, n in counts.items())}"

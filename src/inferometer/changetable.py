@@ -42,7 +42,7 @@ def _rows(found: Comparison) -> tuple[str, str, list[tuple[Change, str, str]]]:
     scale = scale_of(found.metric, values)
 
     def show(summary: CellSummary | None) -> str:
-        estimate = found.metric.of(summary) if summary and summary.status == "ok" else None
+        estimate = found.metric.of(summary) if summary and summary.measured else None
         return scale.show(estimate.value) if estimate else (summary.status if summary else "")
 
     compared = (change for change in found.changes if change.verdict != "not comparable")
@@ -69,21 +69,20 @@ def render(found: Comparison, console: Console) -> None:
     ours, theirs, rows = _rows(found)
     common = _only_basis([change for change, _, _ in rows])
     grid = Grid(show_edge=False, pad_edge=False)
-    for title in (
-        "Cell",
-        ours,
-        theirs,
-        f"{found.metric.name} B/A",
-        "Verdict",
-        *(() if common else ("Basis",)),
-    ):
+    titles = ["Cell", ours, theirs, f"{found.metric.name} B/A", "Verdict"]
+    for title in titles if common else [*titles, "Basis"]:
         grid.add_column(title, justify="right" if title in (ours, theirs) else "left")
     for change, first, second in rows:
         verdict = word(change, found.metric) + (f" {_SIGNS[change.verdict]}" if signs else "")
-        grid.add_row(
-            Text(short_name(change, found)), Text(first), Text(second), percent(change),
-            Text(verdict, style=_STYLES[change.verdict]), *(() if common else (Text(_basis(change)),)),
-        )  # fmt: skip
+        told = Text(verdict, style=_STYLES[change.verdict])
+        texts: list[str | Text] = [
+            Text(short_name(change, found)),
+            Text(first),
+            Text(second),
+            percent(change),
+            told,
+        ]
+        grid.add_row(*texts if common else [*texts, Text(_basis(change))])
     console.print(Text(headline(found), style="bold"))
     if grid.row_count:
         console.print(grid)
@@ -119,9 +118,7 @@ def to_json(found: Comparison) -> str:
     """Return the comparison as JSON: a list of objects, one a cell."""
     rows: list[dict[str, Any]] = []
     for change in found.changes:
-        values = [
-            found.metric.of(s) if s and s.status == "ok" else None for s in (change.first, change.second)
-        ]
+        values = [found.metric.of(s) if s and s.measured else None for s in (change.first, change.second)]
         rows.append(
             {
                 "cell": change.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,6 +47,12 @@ class Comparison:
     of_two_frameworks: bool = False  # one of A against another of B
     protocols: tuple[tuple[Protocol, ...], tuple[Protocol, ...]] = ((), ())  # of A's and B's runs
 
+    @functools.cached_property
+    def model(self) -> str:
+        """Return the model of all cells; "" where there are several."""
+        models = {s.cell.model for c in self.changes for s in (c.first, c.second) if s}
+        return models.pop() if len(models) == 1 else ""
+
     @property
     def counts(self) -> Counter[str]:
         """Return how many cells got each verdict."""
@@ -55,7 +62,7 @@ class Comparison:
     def unjudged(self) -> tuple[Change, ...]:
         """Return the cells that ended well in A and are not compared."""
         found = (c for c in self.changes if c.verdict == "not comparable")
-        return tuple(c for c in found if c.first and c.first.status == "ok")
+        return tuple(c for c in found if c.first and c.first.measured)
 
     def worse_by(self, share: float) -> tuple[Change, ...]:
         """Return the cells that are surely worse and measured worse by ``share`` or more, and the broken ones."""
@@ -148,13 +155,13 @@ class _Judge:
             return self._alone(name, a, b)
         if reason := difference(a, b, *machines):
             return Change(label, a, b, "not comparable", reason=reason)
-        if a.status != "ok" or b.status != "ok":
+        if not (a.measured and b.measured):
             return _mishap(label, a, b)
         return self._both(label, a, b)
 
     def _alone(self, name: Name, a: CellSummary | None, b: CellSummary | None) -> Change:
         label = label_of(name)
-        if a and a.status == "ok" and name in self.expected:
+        if a and a.measured and name in self.expected:
             return Change(
                 label, a, b, "broken", reason="B was to measure it and has no result (interrupted?)"
             )
@@ -210,9 +217,9 @@ def _basis(known: Sequence[tuple[float, float] | None], counts: Sequence[int]) -
 
 
 def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
-    if a.status == "ok":
+    if a.measured:
         return Change(label, a, b, "broken", reason=f"B {b.status}: {b.cause}")
-    if b.status == "ok":
+    if b.measured:
         return Change(label, a, b, "repaired", reason=f"A was {a.status}: {a.cause}")
     return Change(label, a, b, "not comparable", reason=f"A {a.status}, B {b.status}")
 

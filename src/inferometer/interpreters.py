@@ -9,10 +9,8 @@ from pathlib import Path
 from inferometer.errors import UsageError
 
 _TIMEOUT_S = 60.0  # a first start from a network disk takes long
-_CODE, _ANSWER = (
-    "print('-'.join(('inferometer', 'python')))",
-    b"inferometer-python",
-)  # `echo` would repeat a mark
+_CODE = "print('-'.join(('inferometer', 'python')))"  # joined, since `echo` would repeat a whole word
+_ANSWER = b"inferometer-python"
 
 
 def check_interpreters(given: Mapping[str, Path]) -> None:

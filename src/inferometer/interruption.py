@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # what others than the terminal send to end a process
+
 
 class Interruption:
     """Readable for `select` from the moment it is asked for, in every thread; use as a context manager."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -126,6 +126,19 @@ class Rivals:
     def tied(self, best: CellSummary, other: CellSummary) -> bool:
         """Return whether the data cannot tell two cells of a machine apart."""
         return self.p(best, other) > stats.ALPHA
+
+    def ties(
+        self, best: CellSummary, others: Iterable[CellSummary], name: Callable[[CellSummary], str]
+    ) -> list[CellSummary]:
+        """Return the first of each name among ``others`` that cannot be told from ``best``.
+
+        Of all cells, not of each name's nominal best: a noisy one may tie though it is behind.
+        """
+        tied: dict[str, CellSummary] = {}
+        for other in others:
+            if name(other) not in tied and self.tied(best, other):
+                tied[name(other)] = other
+        return list(tied.values())
 
     def _chance(self, best: CellSummary, other: CellSummary) -> float:
         """Return the p-value of "no difference", before the adjustment for the number of pairs.

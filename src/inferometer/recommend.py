@@ -55,9 +55,7 @@ class Advice:
     objective: Objective
     choice: Option | None  # None: nothing meets the constraints
     runner_up: Option | None  # the first of the ties, else the best of another framework or precision
-    ties: tuple[
-        Option, ...
-    ]  # the best of each framework and precision that the data cannot tell from the choice
+    ties: tuple[Option, ...]  # of each framework and precision the best that cannot be told from the choice
     front: tuple[Option, ...]  # nothing else is better in throughput, latency and energy at once
     refused: tuple[tuple[str, int], ...]  # why cells were left out, and how many
     nearest: str  # where there is no choice: what came closest
@@ -171,12 +169,10 @@ def _advise(
 
 
 def _ties(choice: Option, rivals: Sequence[Option], rule: Rivals) -> tuple[Option, ...]:
-    """Return the best of each row that cannot be told from the choice: of all cells, since a noisy one may be behind."""
-    tied: dict[str, Option] = {}
-    for rival in rivals:
-        if rival.summary.row not in tied and rule.tied(choice.summary, rival.summary):
-            tied[rival.summary.row] = rival
-    return tuple(tied.values())
+    """Return the best of each framework and precision that cannot be told from the choice."""
+    options = {rival.summary.key: rival for rival in rivals}
+    tied = rule.ties(choice.summary, (rival.summary for rival in rivals), lambda cell: cell.row)
+    return tuple(options[cell.key] for cell in tied)
 
 
 def _doubts(

@@ -15,10 +15,10 @@ import msgspec
 SCHEMA = 1
 
 # limits are of what is read: a figure beyond them is damage that a reader would fail over, or wait for without end
-MOST_ROUNDS = 10**6
+ROUNDS_LIMIT = 10**6
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Size = Annotated[int, msgspec.Meta(ge=1)]
-Round = Annotated[int, msgspec.Meta(ge=0, le=MOST_ROUNDS)]
+Round = Annotated[int, msgspec.Meta(ge=0, le=ROUNDS_LIMIT)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 Status = Literal[

@@ -134,8 +134,7 @@ def publish_command(
 
 def _stop_on_signals(seconds: float | None) -> threading.Event:
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())  # SIGTERM and SIGHUP do the same (`stopping`)
     if seconds is not None:
         timer = threading.Timer(seconds, stop.set)
         timer.daemon = True

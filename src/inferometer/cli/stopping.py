@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+from inferometer.interruption import STOP_SIGNALS
 
 
 class Stops:
@@ -15,7 +15,7 @@ class Stops:
         self.heard = 0  # the last signal; 0: none came
 
     def __enter__(self) -> Stops:
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
         for number, handler in self._before.items():
             if handler is signal.SIG_DFL:
                 signal.signal(number, self._stop)

@@ -17,6 +17,7 @@ from inferometer.energy.joules import Joules
 from inferometer.energy.readings import Device
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
+from inferometer.interruption import STOP_SIGNALS
 from inferometer.units import duration, significant
 
 COLUMNS = (
@@ -25,8 +26,7 @@ COLUMNS = (
 )  # fmt: skip
 
 INTERRUPTED = 128 + signal.SIGINT  # exit status, as a shell's
-PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
-_CUT = (INTERRUPTED, *(128 + number for number in PASSED_ON))
+_CUT = (INTERRUPTED, *(128 + number for number in STOP_SIGNALS))
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def measure(
 ) -> CommandRuns:
     """Run a command ``repeat`` times and return what it cost; UsageError if it cannot be started.
 
-    Ctrl-C, which reaches the command itself, and SIGTERM and SIGHUP, which are passed on, end the repetitions. Unless it is the only one, the run that it cut short
-    is left out: the means are of whole runs.
+    Ctrl-C, which reaches the command itself, and SIGTERM and SIGHUP, which are passed on, end the repetitions. Unless it
+    is the only one, the run that was cut short is left out: the means are of whole runs.
     """
     with session or open_session(meters=meters, powercap=powercap) as opened:
         opened.await_reports()
@@ -160,7 +160,7 @@ def _execute(command: Sequence[str]) -> tuple[int, bool]:
             heard.append(number)
             child.send_signal(number)
 
-        for number in PASSED_ON:
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 handled.enter_context(_handling(number, pass_on))
         status = child.wait()

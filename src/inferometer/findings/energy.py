@@ -20,7 +20,7 @@ def efficient(results: Results) -> list[Finding]:
             continue
         best = ranked[0]
         others = [s for s in ranked if s.row != best.row]
-        tied = [s for s in others if rivals.tied(best, s)]
+        tied = rivals.ties(best, others, lambda cell: cell.row)
         rival = next(iter((*tied, *others)))
         ours, theirs = places[best.key].value, places[rival.key].value
         if tied:

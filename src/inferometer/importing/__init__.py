@@ -16,7 +16,7 @@ from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
 from inferometer.placing import places
-from inferometer.records import MOST_ROUNDS, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
+from inferometer.records import ROUNDS_LIMIT, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.store import RunWriter
 
 MAX_DEPTH = 4
@@ -191,9 +191,9 @@ def _info(name: str, found: list[Record], request: Request, command: str, log: L
     cells = tuple(dict.fromkeys(r.cell for r in found))
     loops = [len(r.loops) for r in found if r.loops]
     last_round = max(r.round for r in found)
-    if last_round >= MOST_ROUNDS:
+    if last_round >= ROUNDS_LIMIT:
         raise UsageError(
-            f"round {last_round} is too large: at most {MOST_ROUNDS - 1}; map a column that counts rounds"
+            f"round {last_round} is too large: at most {ROUNDS_LIMIT - 1}; map a column that counts rounds"
         )
     return RunInfo(
         tool=inferometer.__version__,

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from inferometer import __version__
-from inferometer.errors import StoreError
 from inferometer.report.chart import Chart
 from inferometer.report.draw import compact
 from inferometer.report.page import Page, build
 from inferometer.report.palette import DARK, LIGHT, Palette
 from inferometer.report.swatch import dash_array, sprite
 from inferometer.report.tracks import palette_of
+from inferometer.report.writing import writing
 from inferometer.summary import Results
 
 ASSETS = Path(__file__).with_name("assets")
@@ -42,15 +42,9 @@ def write_report(results: Results, out: Path, *, title: str = TITLE, reference: 
     ``reference`` names the machine that an asterisk means beating; default: the one with most wins of each metric.
     """
     page = render(results, title=title, reference=reference)
-    try:
+    with writing(out, "give another --out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
-    except FileExistsError as error:  # of mkdir
-        raise StoreError(
-            f"cannot write {out}: {out.parent} is a file, not a directory; give another --out"
-        ) from error
-    except OSError as error:
-        raise StoreError(f"cannot write {out}: {error.strerror or error}; give another --out") from error
     return out
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from inferometer import advice
-from inferometer.errors import StoreError
 from inferometer.findings import findings
 from inferometer.metrics import METRICS
 from inferometer.recommend import recommend
+from inferometer.report.writing import writing
 from inferometer.summary import Results
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text
@@ -56,7 +56,5 @@ def _runs(results: Results) -> list[str]:
 
 def write_markdown(results: Results, path: Path, *, title: str, reference: str | None = None) -> None:
     """Write the report; StoreError if ``path`` cannot be written."""
-    try:
+    with writing(path):
         path.write_text(render_markdown(results, title=title, reference=reference), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import UsageError
 from inferometer.report.chart import BEST, BY_ROWS, Axis, Chart, Plate, Series
 from inferometer.report.palette import MARKERS, Palette, Style, machine_symbols
 from inferometer.report.plates import plates
 from inferometer.report.static_stacks import explain_parts, stacks
 from inferometer.report.tracks import LEGIBLE_SERIES, palette_of
+from inferometer.report.writing import writing
 from inferometer.summary import Results
 
 DPI = 160
@@ -33,20 +34,13 @@ def write_static(results: Results, folder: Path) -> list[Path]:
     style = _matplotlib_style()
     palette = palette_of(results)
     written: list[Path] = []
-    try:
+    with writing(folder, "give another folder"), style:
         folder.mkdir(parents=True, exist_ok=True)
-        with style:
-            for model, mode in results.sections:
-                prefix = f"{_slug(model)}-{mode}-" if len(results.sections) > 1 else ""
-                for plate in plates(results, model, mode):
-                    for name, part in _legible(plate):
-                        written += _write(part, palette, folder / f"{prefix}{name}")
-    except FileExistsError as error:  # of mkdir
-        raise StoreError(
-            f"cannot write {folder}: it is a file, not a directory; give another folder"
-        ) from error
-    except OSError as error:
-        raise StoreError(f"cannot write {folder}: {error.strerror or error}; give another folder") from error
+        for model, mode in results.sections:
+            prefix = f"{_slug(model)}-{mode}-" if len(results.sections) > 1 else ""
+            for plate in plates(results, model, mode):
+                for name, part in _legible(plate):
+                    written += _write(part, palette, folder / f"{prefix}{name}")
     return written
 
 

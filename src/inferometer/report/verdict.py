@@ -134,7 +134,7 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Riva
     metric = everyone.metric
     if not rivals:
         return "No other framework was measured here."
-    tied = _tied(best, rivals, everyone)
+    tied = everyone.ties(best, rivals, track)
     if tied:
         names = ", ".join(describe(cell) for cell in tied[:_REPORTED_TIES])
         more = f" and {len(tied) - _REPORTED_TIES} more" if len(tied) > _REPORTED_TIES else ""
@@ -145,15 +145,6 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Riva
     if metric.name == "throughput":
         return f"{_margin(ours.value / theirs.value)} faster {rival}."
     return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
-
-
-def _tied(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> list[CellSummary]:
-    """Return the best cell of each framework that cannot be told from the winner, though another may be nominally better."""
-    tied: dict[str, CellSummary] = {}
-    for cell in rivals:
-        if track(cell) not in tied and everyone.tied(best, cell):
-            tied[track(cell)] = cell
-    return list(tied.values())
 
 
 def _margin(ratio: float) -> str:

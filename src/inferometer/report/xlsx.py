@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import UsageError
 from inferometer.findings import findings
 from inferometer.metrics import METRICS
+from inferometer.report.writing import writing
 from inferometer.summary import Results
 from inferometer.tables import Table, TableCell, build, colour
 from inferometer.tables.text import MARKS, footnotes, legend, mark_of
@@ -40,10 +41,8 @@ def write_workbook(
             if not table.is_empty:
                 _sheet(book, table, palette)
     _findings(book, results)
-    try:
+    with writing(path):
         book.save(path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _sheet(book: Any, table: Table, palette: str) -> None:

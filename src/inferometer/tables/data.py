@@ -35,7 +35,7 @@ def long_rows(results: Results, metric: Metric) -> list[dict[str, Any]]:
 
 
 def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
-    estimate = metric.of(summary) if summary.status == "ok" else None
+    estimate = metric.of(summary) if summary.measured else None
     return {
         "batch_size": summary.cell.batch_size,
         "framework": summary.row.removesuffix(f" {summary.cell.precision}"),

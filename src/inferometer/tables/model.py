@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inferometer.errors import unknown
 from inferometer.metrics import METRICS, Metric, why_no_phase
@@ -45,9 +45,7 @@ class TableCell:
     summary: CellSummary
     text: str  # the number, or why there is none
     estimate: Estimate | None = None  # None: no number
-    shade: float | None = (
-        None  # 0 worst .. 1 best among all cells of this batch size, ties as the best; None: nobody is best
-    )
+    shade: float | None = None  # 0 worst .. 1 best of its batch size, ties as the best; None: nobody is best
     best: bool = False  # of its machine and batch size
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
@@ -118,13 +116,7 @@ def build(results: Results, metric: Metric, reference: str | None = None) -> tup
     """Return a table for every model and mode in ``results``; UsageError if ``reference`` names none."""
     if reference is not None:
         reference = machine_named(reference, results)
-    return tuple(
-        replace(
-            _build(cells := results.select(model=model, mode=mode), metric, model, mode, reference),
-            incomplete=tuple(unfinished(results, cells)),
-        )
-        for model, mode in results.sections
-    )
+    return tuple(_build(results, metric, model, mode, reference) for model, mode in results.sections)
 
 
 def machine_named(name: str, results: Results) -> str:
@@ -145,9 +137,8 @@ def metric_named(name: str) -> Metric:
     return METRICS[key]
 
 
-def _build(
-    summaries: Sequence[CellSummary], metric: Metric, model: str, mode: str, reference: str | None
-) -> Table:
+def _build(results: Results, metric: Metric, model: str, mode: str, reference: str | None) -> Table:
+    summaries = results.select(model=model, mode=mode)
     places = standings(summaries, metric)
     machines = tuple(dict.fromkeys(s.machine for s in summaries))
     grid: dict[tuple[int, str], dict[str, CellSummary]] = defaultdict(dict)
@@ -171,8 +162,10 @@ def _build(
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
     )
-    notes = marks.remarks.told()
-    return Table(metric, model, mode, scale, machines, reference, rows, notes, bool(within) and all(within))
+    notes, incomplete = marks.remarks.told(), tuple(unfinished(results, summaries))
+    return Table(
+        metric, model, mode, scale, machines, reference, rows, notes, bool(within) and all(within), incomplete
+    )
 
 
 class _Marks:
