@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from inferometer.version import __version__
+
 if TYPE_CHECKING:
     from inferometer.api import Result, load, resume, run
     from inferometer.errors import InferometerError
-
-__version__ = "0.1.0"
 
 _LOCATIONS = {
     "InferometerError": "inferometer.errors",
@@ -28,11 +28,6 @@ __all__ = ["InferometerError", "Result", "__version__", "load", "resume", "run"]
 def __getattr__(name: str) -> Any:
     if name in _LOCATIONS:
         return getattr(importlib.import_module(_LOCATIONS[name]), name)
-    try:
-        return importlib.import_module(f"inferometer.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"inferometer.{name}":
-            raise
     raise AttributeError(f"module 'inferometer' has no attribute '{name}'")
 
 

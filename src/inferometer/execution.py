@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from inferometer import __version__
 from inferometer.cache import cache_folder
 from inferometer.devices import gpu_of, resolve_devices
 from inferometer.energy import Session, open_session
@@ -35,6 +34,7 @@ from inferometer.runner import COMPILE_FOLDER, Launch, Runner
 from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
+from inferometer.version import __version__
 from inferometer.watch import CellWatch, MeterNeeds
 
 # rounds that take so long together may be added even where they are more than `Protocol.most_rounds`

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from inferometer import __version__
 from inferometer.devices import gpu_of
 from inferometer.errors import StoreError
 from inferometer.lanes import at_once_text, devices_at_once
@@ -19,6 +18,7 @@ from inferometer.plan import Plan
 from inferometer.provision import Provision
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.request import RunRequest, to_builtins
+from inferometer.version import __version__
 
 
 def planned_facts(request: RunRequest, machine: Machine, plan: Plan) -> RunInfo:

@@ -14,10 +14,10 @@ from typing import Any
 
 import click
 
-from inferometer import __version__
 from inferometer.cli.output import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.cli.stopping import Stops
 from inferometer.errors import InferometerError, unknown
+from inferometer.version import __version__
 
 _PROGRAM = "inferometer"
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import inferometer
 from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
 from inferometer.placing import places
 from inferometer.records import ROUNDS_LIMIT, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.store import RunWriter
+from inferometer.version import __version__
 
 MAX_DEPTH = 4
 
@@ -196,7 +196,7 @@ def _info(name: str, found: list[Record], request: Request, command: str, log: L
             f"round {last_round} is too large: at most {ROUNDS_LIMIT - 1}; map a column that counts rounds"
         )
     return RunInfo(
-        tool=inferometer.__version__,
+        tool=__version__,
         source="imported",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
