@@ -19,7 +19,7 @@ from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
 from inferometer.interpreters import check_interpreters
 from inferometer.lanes import Lanes, devices_at_once
-from inferometer.launch import launch_worker
+from inferometer.launch import Launch, launch_worker
 from inferometer.machine import describe_machine, usable_cores
 from inferometer.metering import CellMeter
 from inferometer.models.prepare import prepare
@@ -30,7 +30,7 @@ from inferometer.records import Cell, Machine, RunInfo
 from inferometer.request import RunRequest, from_builtins
 from inferometer.resolution import SecondStage, second_stage
 from inferometer.runfacts import as_begun, complete_facts, planned_facts
-from inferometer.runner import COMPILE_FOLDER, Launch, Runner
+from inferometer.runner import COMPILE_FOLDER, Runner
 from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise

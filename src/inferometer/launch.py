@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from inferometer.environments import Environment
 from inferometer.process import child_environment
 from inferometer.records import Gpu
-from inferometer.runner import Launch
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start the worker of one row: interpreter and its whole set of environment variables."""
+
+    python: Path
+    environment: Mapping[str, str]
 
 
 def launch_worker(

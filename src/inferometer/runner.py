@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from inferometer.attendance import Attendance
 from inferometer.compilecache import CompileCache
 from inferometer.conversation import Conversation
 from inferometer.interruption import Interruption
+from inferometer.launch import Launch
 from inferometer.messages import measure_message, open_message
 from inferometer.models.contract import PreparedModel
 from inferometer.observer import Observer
@@ -30,14 +31,6 @@ from inferometer.timeleft import nominal_s
 from inferometer.watch import CellWatch, MeterNeeds
 
 COMPILE_FOLDER = "compile-cache"
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How to start the worker of one row: interpreter and its whole set of environment variables."""
-
-    python: Path
-    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
