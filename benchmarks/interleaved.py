@@ -24,6 +24,7 @@ import msgspec
 from inferometer.cache import cache_folder
 from inferometer.conversation import Conversation
 from inferometer.devices import gpu_of
+from inferometer.energy.session import MeterNeeds
 from inferometer.execution import prepare_run
 from inferometer.gpus import find_gpus
 from inferometer.launch import launch_worker
@@ -35,7 +36,6 @@ from inferometer.process import Child
 from inferometer.provision import Provision
 from inferometer.records import Cell, Protocol
 from inferometer.request import RunRequest
-from inferometer.watch import MeterNeeds
 
 HAND = Path(__file__).with_name("handloops.py")
 

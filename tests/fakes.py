@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inferometer.energy.session import MeterNeeds
 from inferometer.environments import Environment
 from inferometer.frameworks import Framework, FrameworkChoice
 from inferometer.launch import launch_worker
@@ -17,7 +18,6 @@ from inferometer.records import Cell, ModelInfo, Protocol, RunInfo
 from inferometer.request import RunRequest
 from inferometer.runner import Runner
 from inferometer.store import RunWriter, read_run
-from inferometer.watch import MeterNeeds
 
 BACKENDS = Path(__file__).parent / "backends"
 

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
+from inferometer.energy.session import MeterNeeds
 from inferometer.observer import SilentObserver
 from inferometer.process import Child
 from inferometer.store import read_run
-from inferometer.watch import MeterNeeds
 from processes import children_of, is_alive, wait_for
 
 

@@ -14,6 +14,7 @@ from inferometer.devices import gpu_of, resolve_devices
 from inferometer.energy import Session, open_session
 from inferometer.energy.sampler import STEADY_PACE_S
 from inferometer.energy.selection import Selection
+from inferometer.energy.session import MeterNeeds
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.gpus import find_gpus
 from inferometer.gpuwatch import watch_gpus
@@ -35,7 +36,7 @@ from inferometer.sharedmeters import LaneMeter
 from inferometer.store import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
 from inferometer.summary import summarise
 from inferometer.version import __version__
-from inferometer.watch import CellWatch, MeterNeeds
+from inferometer.watch import CellWatch
 
 # rounds that take so long together may be added even where they are more than `Protocol.most_rounds`
 _SHORT_S, _MOST_SHORT = 3600.0, 100

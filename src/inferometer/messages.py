@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from inferometer.energy.session import MeterNeeds
 from inferometer.frameworks import FrameworkChoice
 from inferometer.models.contract import PreparedModel
 from inferometer.records import Cell
 from inferometer.request import RunRequest
-from inferometer.watch import MeterNeeds
 
 
 def open_message(

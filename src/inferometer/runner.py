@@ -16,6 +16,7 @@ from inferometer.assignments import Assignment, assign
 from inferometer.attendance import Attendance
 from inferometer.compilecache import CompileCache
 from inferometer.conversation import Conversation
+from inferometer.energy.session import MeterNeeds
 from inferometer.interruption import Interruption
 from inferometer.launch import Launch
 from inferometer.messages import measure_message, open_message
@@ -28,7 +29,7 @@ from inferometer.records import Cell, Prepare, Record
 from inferometer.request import RunRequest
 from inferometer.store import RunWriter
 from inferometer.timeleft import nominal_s
-from inferometer.watch import CellWatch, MeterNeeds
+from inferometer.watch import CellWatch
 
 COMPILE_FOLDER = "compile-cache"
 

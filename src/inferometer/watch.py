@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from inferometer.records import Cell, Record
-
-
-@dataclass(frozen=True)
-class MeterNeeds:
-    """What the meters of a device need of the loops on it."""
-
-    window_s: float = 0.0  # loops go on for at least so long
-    updates_s: tuple[float, ...] = ()  # update periods of those that see a part of the time only
 
 
 class CellWatch(Protocol):

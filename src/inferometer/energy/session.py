@@ -7,6 +7,7 @@ import copy
 import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -28,10 +29,17 @@ from inferometer.energy.readings import Meter
 from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.energy.selection import Selection
 from inferometer.records import DeviceEnergy, Energy
-from inferometer.watch import MeterNeeds
 
 SHORTEST_WINDOW_S = 1.0
 _WORKERS = {"cpu": ("cpu", "psys", "external"), "cuda": ("gpu", "external"), "rocm": ("gpu", "external")}
+
+
+@dataclass(frozen=True)
+class MeterNeeds:
+    """What the meters of a device need of the loops on it."""
+
+    window_s: float = 0.0  # loops go on for at least so long
+    updates_s: tuple[float, ...] = ()  # update periods of those that see a part of the time only
 
 
 class Session:
