@@ -86,14 +86,14 @@ FAILING = {
     "in its function": ("def find(environ):\n    raise OSError('no\\nbus')", "failed with OSError: no bus"),
     "by its answer": (
         "def find(environ):\n    return []",
-        "failed with TypeError: wallplug:find returned list, not inferometer.energy.discover.Found",
+        "failed with TypeError: wallplug:find returned list, not inferometer.energy.found.Found",
     ),
     "by another name": (
         EXAMPLE.replace('meter="wallplug"', 'meter="plug"'),
         "says that its meter is 'plug', not 'wallplug'",
     ),
     "by what is no meter": (
-        "from inferometer.energy.discover import Found\ndef find(environ):\n    return Found((object(),))",
+        "from inferometer.energy.found import Found\ndef find(environ):\n    return Found((object(),))",
         "failed with AttributeError: 'object' object has no attribute 'device'",
     ),
 }

@@ -9,7 +9,7 @@ import pytest
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, S, run
 
 from inferometer import energy
-from inferometer.energy.discover import Absence
+from inferometer.energy.found import Absence
 from inferometer.energy.readings import Device
 from inferometer.energy.regions import SETTLE_AT, Profile
 from inferometer.energy.results import COLUMNS

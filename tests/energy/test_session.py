@@ -9,7 +9,8 @@ import pytest
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
 
 from inferometer.energy import open_session, stored
-from inferometer.energy.discover import Absence, discover
+from inferometer.energy.discover import discover
+from inferometer.energy.found import Absence
 from inferometer.energy.instep import partial_period_s
 from inferometer.energy.joules import Joules, without_pauses
 from inferometer.energy.readings import Device, Reading, Track, Traits

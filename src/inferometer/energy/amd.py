@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from inferometer.energy.discover import Absence, Found
+from inferometer.energy.found import Absence, Found
 from inferometer.energy.readings import Device, Meter, Traits
 from inferometer.errors import MeterError
 

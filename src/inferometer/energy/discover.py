@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
+from inferometer.energy.found import Absence, Finder, Found
 from inferometer.energy.readings import Meter
 from inferometer.energy.selection import Selection
 from inferometer.errors import InferometerError, UsageError, unknown
 from inferometer.worker.failures import describe
 
-
-@dataclass(frozen=True)
-class Absence:
-    """A meter that cannot be used: which kind, for which type of device, why, and the remedy."""
-
-    meter: str
-    type: str
-    reason: str
-    remedy: str = ""
-    device: str = ""
-
-    @property
-    def line(self) -> str:
-        """Return it as one line."""
-        subject = f"{self.meter} {self.device}".strip()
-        return f"{subject}: {self.reason}" + (f" ({self.remedy})" if self.remedy else "")
-
-
-@dataclass(frozen=True)
-class Found:
-    """Usable meters and the absent ones."""
-
-    meters: tuple[Meter, ...] = ()
-    absences: tuple[Absence, ...] = ()
-
-    def __add__(self, other: Found) -> Found:
-        return Found(self.meters + other.meters, self.absences + other.absences)
-
-
 BUILT_IN = ("amd", "mqtt", "nvml", "rapl")
-Finder = Callable[[Mapping[str, str]], Found]
 
 
 def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str | None = None) -> Found:

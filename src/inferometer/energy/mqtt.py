@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from inferometer.energy.broker import Address, Connection
-from inferometer.energy.discover import Absence, Found
+from inferometer.energy.found import Absence, Found
 from inferometer.energy.readings import Device, Reading, Track, Traits
 from inferometer.energy.wire import Registered, decode_reading, decode_registration
 from inferometer.errors import InferometerError, MeterError

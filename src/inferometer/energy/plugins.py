@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from inferometer.energy.discover import Finder, Found
+from inferometer.energy.found import Finder, Found
 
 GROUP = "inferometer.meters"
 
@@ -25,7 +25,7 @@ def _loader(point: EntryPoint) -> Finder:
         found = point.load()(environ)
         if not isinstance(found, Found):
             raise TypeError(
-                f"{point.value} returned {type(found).__name__}, not inferometer.energy.discover.Found"
+                f"{point.value} returned {type(found).__name__}, not inferometer.energy.found.Found"
             )
         for meter in found.meters:
             if meter.device.meter != point.name:

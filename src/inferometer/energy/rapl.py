@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.energy.discover import Absence, Found
+from inferometer.energy.found import Absence, Found
 from inferometer.energy.readings import Device, Meter, Traits
 from inferometer.errors import MeterError
 

@@ -20,7 +20,8 @@ from inferometer.energy.cellenergy import (
     is_package,
     steady,
 )
-from inferometer.energy.discover import Absence, discover
+from inferometer.energy.discover import discover
+from inferometer.energy.found import Absence
 from inferometer.energy.idle import IdleStretches
 from inferometer.energy.instep import partial_period_s, step_flag
 from inferometer.energy.joules import Joules, needed_window_s
