@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
+from inferometer.cells import Results
 from inferometer.compare import compare
 from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.resolution import noise_between_rounds, second_stage
 from inferometer.runs import read_runs
 from inferometer.store import StoredRun
-from inferometer.summary import Results, summarise
+from inferometer.summary import summarise
 
 LOOPS = 10
 LOOP_NOISE = 0.01

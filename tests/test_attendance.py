@@ -4,7 +4,8 @@ import contextlib
 
 import pytest
 
-from inferometer.attendance import Attendance, in_short
+from inferometer.attendance import Attendance
+from inferometer.flags import in_short
 from inferometer.records import Cell, Loop, Record
 from inferometer.summary import summarise
 from simulated_runs import record as measured

@@ -13,9 +13,10 @@ from inferometer.cli.compare import compare_command
 from inferometer.cli.given import share
 from inferometer.compare import compare
 from inferometer.errors import UsageError
+from inferometer.metrics import METRICS
 from inferometer.records import Actual, Gpu, Machine, Record
 from inferometer.store import RunWriter
-from inferometer.summary import METRICS, summarise
+from inferometer.summary import summarise
 from simulated_runs import GPU_MACHINE, cell, record, rounds_of, run
 
 QUIET = (0.999, 1.0, 1.001)

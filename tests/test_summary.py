@@ -5,10 +5,10 @@ import msgspec
 import pytest
 
 from inferometer import overview, tables
-from inferometer.metrics import PHASES
+from inferometer.metrics import METRICS, PHASES
 from inferometer.ranking import standings
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
-from inferometer.summary import METRICS, summarise
+from inferometer.summary import summarise
 from simulated_runs import GPU_MACHINE, cell, metered, record, rounds_of, run
 
 

@@ -23,8 +23,8 @@ from inferometer.store import RUN_FILE, StoredRun, read_run
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from inferometer.cells import Results
     from inferometer.report.gallery import Gallery
-    from inferometer.summary import Results
 
 
 class Result:

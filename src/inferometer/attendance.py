@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from inferometer import units
+from inferometer.flags import concurrency_flag
 from inferometer.records import Cell, Record
 
-_AT_ONCE = "measured at once with "
 _SHORTEST_NS = 100_000  # less is no overlap worth telling
 
 
@@ -61,7 +60,8 @@ class Attendance:
         """Return the record of a cell that began at ``start_ns`` and ends now, with a flag for each device beside it."""
         beside = self.beside(record.cell.device, start_ns, self._now_ns())
         flags = tuple(
-            _flag(device, seconds, self._share_of_loops(device, record)) for device, seconds in beside.items()
+            concurrency_flag(device, seconds, self._share_of_loops(device, record))
+            for device, seconds in beside.items()
         )
         return msgspec.structs.replace(record, flags=(*record.flags, *flags)) if flags else record
 
@@ -72,14 +72,3 @@ class Attendance:
         stints = [stint for stint in tuple(self._stints) if stint.device == device]
         overlap_ns = sum(stint.overlap_ns(*span) for stint in stints for span in spans)
         return overlap_ns / total_ns if total_ns else None
-
-
-def _flag(device: str, seconds: dict[str, float], share: float | None) -> str:
-    ran = ", ".join(f"{framework} for {units.duration(s)}" for framework, s in seconds.items())
-    loops = "" if share is None else f"; during {share:.0%} of its loops"
-    return f"{_AT_ONCE}{device}: {ran}{loops}"
-
-
-def in_short(flag: str) -> str:
-    """Return a flag without what differs from round to round of one cell, for tables; others as they are."""
-    return flag.partition(": ")[0] if flag.startswith(_AT_ONCE) else flag

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from inferometer.alike import told_once
+from inferometer.cells import CellSummary
 from inferometer.compare import Change, Comparison
 from inferometer.metrics import Metric
 from inferometer.records import Protocol
-from inferometer.summary import CellSummary
 from inferometer.units import counted
 
 MISHAPS = ("broken", "repaired")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from inferometer.cells import CellSummary
 from inferometer.changes import (
     MISHAPS,
     differences,
@@ -21,7 +22,6 @@ from inferometer.changes import (
     word,
 )
 from inferometer.compare import Change, Comparison
-from inferometer.summary import CellSummary
 from inferometer.tables.markup import markdown_text
 from inferometer.tables.model import scale_of
 

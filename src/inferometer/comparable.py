@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from inferometer.cells import CellSummary
 from inferometer.pooling import hardware_name
 from inferometer.records import Machine
-from inferometer.summary import CellSummary
 
 
 def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:

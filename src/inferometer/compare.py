@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from inferometer import drift, stats
+from inferometer.cells import CellSummary, Results
 from inferometer.comparable import difference, other_meter
 from inferometer.estimates import PUBLISHED, WITHIN_ONE_PROCESS
 from inferometer.metrics import METRICS, Metric
@@ -17,7 +18,6 @@ from inferometer.pairing import Apart, Name, label_of, named, planned, unframed
 from inferometer.ranking import UNKNOWN_NOISE, differences
 from inferometer.records import Machine, Protocol
 from inferometer.store import StoredRun
-from inferometer.summary import CellSummary, Results
 
 Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from inferometer.cells import CellSummary
 from inferometer.estimates import Estimate, Series
 from inferometer.units import duration, significant, size
-
-if TYPE_CHECKING:
-    from inferometer.summary import CellSummary
 
 
 @dataclass(frozen=True)

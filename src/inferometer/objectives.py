@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from inferometer.cells import CellSummary
 from inferometer.estimates import Estimate, Series
 from inferometer.metrics import METRICS, Metric
-from inferometer.summary import CellSummary
 from inferometer.units import significant
 
 Objective = Literal["throughput", "latency", "energy", "cost"]

@@ -9,9 +9,10 @@ from typing import Any
 
 from inferometer import units
 from inferometer.alike import told_once
-from inferometer.metrics import PHASES
+from inferometer.cells import CellSummary, Results
+from inferometer.estimates import Estimate
+from inferometer.metrics import METRICS, PHASES
 from inferometer.resolution import resolution_text
-from inferometer.summary import METRICS, CellSummary, Estimate, Results
 from inferometer.unfinished import unfinished
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TypeVar
 
+from inferometer.cells import CellSummary, Results
 from inferometer.errors import UsageError, unknown
 from inferometer.records import Cell
-from inferometer.summary import CellSummary, Results
 
 # machine ("": the only one), model, framework, precision, batch size, mode, device ("": the only one)
 Name = tuple[str, str, str, str, int, str, str]

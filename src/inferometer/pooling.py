@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inferometer.attendance import in_short
 from inferometer.estimates import Key
+from inferometer.flags import in_short
 from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.store import StoredRun
 from inferometer.units import counted

@@ -12,16 +12,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inferometer import drift, stats
+from inferometer.cells import CellSummary
 from inferometer.estimates import Series
 from inferometer.metrics import Metric
-
-if TYPE_CHECKING:
-    from inferometer.summary import CellSummary
 
 # Without a second process, or with published means only, nothing is known of the noise between processes:
 # smaller differences are called ties.

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from inferometer.cells import CellSummary, Results
 from inferometer.errors import UsageError
 from inferometer.metrics import METRICS
 from inferometer.objectives import USUAL_PRICES, Objective, Prices, batch_latency, cost_per_million, metric_of
 from inferometer.ranking import Rivals, of_one_meter
-from inferometer.summary import CellSummary, Results
 from inferometer.unfinished import unfinished
 
 

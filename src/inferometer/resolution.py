@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from inferometer import drift
+from inferometer.cells import CellSummary, Results
 from inferometer.estimates import Series
 from inferometer.stats import CONFIDENCE, Floats, t_quantile
-from inferometer.summary import CellSummary, Results
 from inferometer.units import counted, significant
 
 POWER = 0.90  # share of true differences that are to be found

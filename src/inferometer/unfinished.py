@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from inferometer.cells import CellSummary, Results
 from inferometer.store import StoredRun
-from inferometer.summary import CellSummary, Results
 
 
 def unfinished(results: Results, cells: Sequence[CellSummary] | None = None) -> list[str]:

@@ -3,8 +3,9 @@
 import msgspec
 
 from inferometer import overview, tables
+from inferometer.metrics import METRICS
 from inferometer.records import Record
-from inferometer.summary import METRICS, summarise
+from inferometer.summary import summarise
 from inferometer.tables.text import MARKS, WITHIN, legend
 from simulated_runs import cell, record, run
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from inferometer.cells import Results
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.runs import read_runs
-from inferometer.summary import Results, summarise
+from inferometer.summary import summarise
 
 RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from inferometer.cells import Results
 from inferometer.cli.given import console
 from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
 from inferometer.records import RunInfo
-from inferometer.summary import Results
 from inferometer.unfinished import unfinished
 from inferometer.units import counted, listed
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from inferometer import stats, units
+from inferometer.cells import CellSummary, Results
 from inferometer.findings.finding import Finding, Scope, where
 from inferometer.stats import Line
-from inferometer.summary import CellSummary, Results
 
 _LEAST_R2 = 0.5  # below it a line explains less than half of the power's variance
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from inferometer.cells import CellSummary
 from inferometer.report.tracks import track
-from inferometer.summary import CellSummary
 from inferometer.units import counted
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inferometer.alike import told_once
+from inferometer.cells import CellSummary, Results
 from inferometer.records import Machine
 from inferometer.report.tracks import track
 from inferometer.store import StoredRun
-from inferometer.summary import CellSummary, Results
 from inferometer.units import counted, significant, size
 
 

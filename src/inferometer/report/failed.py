@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer.alike import shape, spanned
+from inferometer.cells import CellSummary, Results
 from inferometer.report.palette import Palette
 from inferometer.report.tracks import track
-from inferometer.summary import CellSummary, Results
 
 
 @dataclass(frozen=True)

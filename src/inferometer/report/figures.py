@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from inferometer.cells import Results
 from inferometer.errors import UsageError, unknown
 from inferometer.report.chart import Plate
 from inferometer.report.draw import panel
@@ -19,7 +20,6 @@ from inferometer.report.palette import Palette, machine_symbols
 from inferometer.report.plates import plates
 from inferometer.report.traces import PARTS, parts_marker
 from inferometer.report.tracks import palette_of
-from inferometer.summary import Results
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from inferometer.cells import Results
 from inferometer.report.figures import plates_of, plotly_figure
 from inferometer.report.tracks import palette_of
-from inferometer.summary import Results
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

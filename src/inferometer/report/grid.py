@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer import tables
+from inferometer.cells import Results
 from inferometer.metrics import METRICS, Metric
 from inferometer.report.palette import Palette
 from inferometer.report.tracks import track
-from inferometer.summary import Results
 from inferometer.tables import Table, TableCell
 
 SHOWN = (

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from inferometer.cells import Results
 from inferometer.report.chart import Chart
 from inferometer.report.draw import compact
 from inferometer.report.page import Page, build
@@ -22,7 +23,6 @@ from inferometer.report.palette import DARK, LIGHT, Palette
 from inferometer.report.swatch import dash_array, sprite
 from inferometer.report.tracks import palette_of
 from inferometer.report.writing import writing
-from inferometer.summary import Results
 from inferometer.version import __version__
 
 ASSETS = Path(__file__).with_name("assets")

@@ -7,11 +7,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from inferometer.cells import Results
 from inferometer.errors import InferometerError
 from inferometer.report.html import TITLE, render, render_body
 from inferometer.runs import find_runs
 from inferometer.store import CELLS_FILE, RUN_FILE, StoredRun, read_run
-from inferometer.summary import Results, summarise
+from inferometer.summary import summarise
 
 _Stamp = tuple[int, int, int, int]  # sizes and times of change of a run's two files
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from inferometer import advice
+from inferometer.cells import Results
 from inferometer.findings import findings
 from inferometer.metrics import METRICS
 from inferometer.recommend import recommend
 from inferometer.report.writing import writing
-from inferometer.summary import Results
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text
 from inferometer.unfinished import unfinished

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inferometer.cells import Results
 from inferometer.findings import findings
 from inferometer.report.chart import Chart
 from inferometer.report.facts import Progress, extent, flags, machine_facts, progress, run_facts, versions
@@ -14,7 +15,6 @@ from inferometer.report.method import method
 from inferometer.report.palette import Palette, Style
 from inferometer.report.sections import Section, section
 from inferometer.report.tracks import LEGIBLE_SERIES, track
-from inferometer.summary import Results
 from inferometer.unfinished import unfinished
 
 

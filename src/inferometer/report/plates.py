@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from inferometer.cells import CellSummary, Results
+from inferometer.estimates import Estimate
+from inferometer.metrics import METRICS
 from inferometer.report.cells import Section, left_out
 from inferometer.report.chart import BEST, Axis, Chart, Fit, Plate, Point, Series
 from inferometer.report.stacks import phases
 from inferometer.report.tracks import track
 from inferometer.stats import regress
-from inferometer.summary import METRICS, CellSummary, Estimate, Results
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
 LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis

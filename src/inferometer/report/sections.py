@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.cells import Results
 from inferometer.report.chart import BY_ROWS, Chart, Plate
 from inferometer.report.grid import TableView, absent
 from inferometer.report.layout import layout
@@ -12,7 +13,6 @@ from inferometer.report.palette import Palette, Style, machine_symbols
 from inferometer.report.plates import plates
 from inferometer.report.traces import PARTS
 from inferometer.report.verdict import Verdict, verdicts
-from inferometer.summary import Results
 from inferometer.units import counted
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from inferometer.cells import CellSummary
 from inferometer.metrics import PHASES, why_no_phase
 from inferometer.report.cells import Section, left_out
 from inferometer.report.chart import Axis, Chart, Plate, Point, Series
-from inferometer.summary import CellSummary
 
 _LEAD = (
     "Copy in, compute and copy out of one batch, as shares of their sum, which stands at the end of the bar. Sampled after "

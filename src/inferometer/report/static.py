@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from inferometer.cells import Results
 from inferometer.errors import UsageError
 from inferometer.report.chart import BEST, BY_ROWS, Axis, Chart, Plate, Series
 from inferometer.report.palette import MARKERS, Palette, Style, machine_symbols
@@ -16,7 +17,6 @@ from inferometer.report.plates import plates
 from inferometer.report.static_stacks import explain_parts, stacks
 from inferometer.report.tracks import LEGIBLE_SERIES, palette_of
 from inferometer.report.writing import writing
-from inferometer.summary import Results
 
 DPI = 160
 _PANEL_INCHES = (6.4, 4.2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from inferometer.cells import CellSummary, Results
 from inferometer.report.palette import Palette
-from inferometer.summary import CellSummary, Results
 
 LEGIBLE_SERIES = 24  # figures start with one precision where there would be more lines than this
 

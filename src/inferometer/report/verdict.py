@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inferometer.cells import CellSummary, Results
+from inferometer.estimates import Estimate
+from inferometer.metrics import METRICS, Metric
 from inferometer.ranking import Rivals, of_one_meter
 from inferometer.report.tracks import track
-from inferometer.summary import METRICS, CellSummary, Estimate, Metric, Results
 from inferometer.tables.model import scale_of
 from inferometer.units import duration, significant
 

@@ -7,8 +7,9 @@ import io
 import json
 from typing import Any
 
+from inferometer.cells import CellSummary, Results
+from inferometer.estimates import Estimate
 from inferometer.metrics import Metric
-from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.model import why_empty
 
 COLUMNS = (

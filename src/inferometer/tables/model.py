@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from inferometer.cells import CellSummary, Results
 from inferometer.errors import unknown
+from inferometer.estimates import Estimate
 from inferometer.metrics import METRICS, Metric, why_no_phase
 from inferometer.ranking import Standing, group_of, standings
-from inferometer.summary import CellSummary, Estimate, Results
 from inferometer.tables.remarks import Remarks
 from inferometer.unfinished import unfinished
 from inferometer.units import significant
