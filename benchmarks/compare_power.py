@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
-from inferometer.cells import Results
-from inferometer.compare import compare
+from inferometer.comparison.compare import compare
 from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.resolution import noise_between_rounds, second_stage
-from inferometer.runs import read_runs
-from inferometer.store import StoredRun
-from inferometer.summary import summarise
+from inferometer.results.cells import Results
+from inferometer.results.resolution import noise_between_rounds, second_stage
+from inferometer.results.summary import summarise
+from inferometer.storage.find import read_runs
+from inferometer.storage.run_directory import StoredRun
 
 LOOPS = 10
 LOOP_NOISE = 0.01

@@ -140,7 +140,7 @@ def names(machine: Machine, **rows: str) -> str:
 
 def named(machine: Machine, *candidates: str) -> str:
     """Return the first of these frameworks with variants that this version of inferometer knows."""
-    code = "import sys; from inferometer.frameworks import parse_choice; parse_choice(sys.argv[1])"
+    code = "import sys; from inferometer.frameworks.catalogue import parse_choice; parse_choice(sys.argv[1])"
     for candidate in candidates:
         command = [str(machine.root / "bin" / "core"), "-c", code, candidate]
         if not subprocess.run(

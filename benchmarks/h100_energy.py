@@ -23,10 +23,10 @@ from pathlib import Path
 
 import metering
 
-from inferometer.energy import stored
-from inferometer.energy.characterize import Plan, characterize, idle_text
-from inferometer.energy.loading import LoadProcess
-from inferometer.energy.nvml import find
+from inferometer.energy.characterization.characterize import Plan, characterize, idle_text
+from inferometer.energy.characterization.load_process import LoadProcess
+from inferometer.energy.meters import known_traits
+from inferometer.energy.meters.nvml import find
 from inferometer.energy.session import Session
 
 REPEATS = 5
@@ -207,7 +207,7 @@ def main() -> None:
         say=note,
     )
     save()
-    stored.save(meter.device.uid, facts["characterized"])
+    known_traits.save(meter.device.uid, facts["characterized"])
     if "counter" in facts["characterized"]:
         counter = facts["characterized"]["counter"]
         meter.traits = dataclasses.replace(

@@ -21,21 +21,21 @@ from typing import Any
 
 import msgspec
 
-from inferometer.cache import cache_folder
-from inferometer.conversation import Conversation
-from inferometer.devices import gpu_of
 from inferometer.energy.session import MeterNeeds
-from inferometer.execution import prepare_run
-from inferometer.gpus import find_gpus
-from inferometer.launch import launch_worker
-from inferometer.messages import measure_message, open_message
+from inferometer.host.gpus import find_gpus
 from inferometer.models.prepare import prepare
-from inferometer.observer import SilentObserver
-from inferometer.outcome import Ending
-from inferometer.process import Child
-from inferometer.provision import Provision
+from inferometer.planning.devices import gpu_of
+from inferometer.planning.request import RunRequest
 from inferometer.records import Cell, Protocol
-from inferometer.request import RunRequest
+from inferometer.running.messages import measure_message, open_message
+from inferometer.running.processes.child import Child
+from inferometer.running.processes.endings import Ending
+from inferometer.running.processes.launch import launch_worker
+from inferometer.running.processes.worker_client import Conversation
+from inferometer.running.progress.observer import SilentObserver
+from inferometer.running.ready_environments import Provision
+from inferometer.running.run import prepare_run
+from inferometer.storage.cache import cache_folder
 
 HAND = Path(__file__).with_name("handloops.py")
 

@@ -24,10 +24,10 @@ import numpy as np
 
 from inferometer.worker.backend import Batch, Opening
 from inferometer.worker.backends.jax import Runtime
-from inferometer.worker.backends.jax_pipeline import PiecewisePipeline
-from inferometer.worker.backends.jax_transfer import Pieces, Piecewise
-from inferometer.worker.backends.rows import cut
-from inferometer.worker.contention import Accounts
+from inferometer.worker.backends.parts.copier import cut
+from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
+from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise
+from inferometer.worker.system.contention import Accounts
 
 DEPTH = 8
 PIECES = 8

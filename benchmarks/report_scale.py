@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
 
 LIMITS = {"seconds": 10.0, "peak_bytes": 1e9, "file_bytes": 12e6}
 FRAMEWORKS = tuple(f"framework-{number:02}" for number in range(24))
@@ -40,9 +40,9 @@ def write_runs(folder: Path) -> tuple[int, int]:
 def measure(folder: Path, out: Path) -> dict[str, float]:
     """Write the report in this process and return what it took, imports included."""
     began = time.perf_counter()
-    from inferometer.report.html import write_report
-    from inferometer.runs import read_runs
-    from inferometer.summary import summarise
+    from inferometer.report.page.html import write_report
+    from inferometer.results.summary import summarise
+    from inferometer.storage.find import read_runs
 
     results = summarise(read_runs([folder]))
     read = time.perf_counter()

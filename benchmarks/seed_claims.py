@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer import importing
-from inferometer.cells import Results
 from inferometer.findings import findings, regressions
-from inferometer.metrics import METRICS
-from inferometer.runs import read_runs
-from inferometer.summary import summarise
+from inferometer.results.cells import Results
+from inferometer.results.metrics import METRICS
+from inferometer.results.summary import summarise
+from inferometer.storage.find import read_runs
 from inferometer.tables import build, to_markdown
 
 A2, V100, TITAN = "NVIDIA A2", "Tesla V100", "TITAN X (Pascal)"

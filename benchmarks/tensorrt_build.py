@@ -18,14 +18,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from inferometer import environments, requirements
+from inferometer.frameworks import environments, requirements
 from inferometer.models.contract import Artifact, ModelRequest
 from inferometer.models.prepare import prepare
-from inferometer.plan import Plan
-from inferometer.provision import Provision
+from inferometer.planning.plan import Plan
+from inferometer.planning.request import RunRequest
 from inferometer.records import Protocol
-from inferometer.request import RunRequest
-from inferometer.worker.backends import trt_build
+from inferometer.running.ready_environments import Provision
+from inferometer.worker.backends.parts import trt_build
 
 # Runs in the environment of TensorRT for RTX: the package's light modules are read from the source, nothing is installed.
 BUILDS = """
@@ -35,7 +35,7 @@ package.__path__ = [sys.argv[1]]
 sys.modules["inferometer"] = package
 from pathlib import Path
 import tensorrt_rtx
-from inferometer.worker.backends import trt_build
+from inferometer.worker.backends.parts import trt_build
 onnx, target, wanted, times = Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]), int(sys.argv[5])
 for _ in range(times):
     for precision, shapes in wanted:
@@ -61,7 +61,7 @@ def build(onnx: Path, target: str, wanted: list[Any], times: int, folder: Path) 
     environment = environments.ensure(
         requirements.read("tensorrt-rtx", "cuda13"), folder / "build.log", print
     )
-    source = Path(trt_build.__file__).parents[2]
+    source = Path(trt_build.__file__).parents[3]
     arguments = [str(source), str(onnx), target, json.dumps(wanted), str(times)]
     done = subprocess.run(
         [environment.python, "-P", "-c", BUILDS, *arguments], stdout=subprocess.PIPE, text=True, check=False

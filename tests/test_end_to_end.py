@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 import inferometer
-from inferometer import environments, requirements
 from inferometer.cli import invoke
-from inferometer.store import read_run
+from inferometer.frameworks import environments, requirements
+from inferometer.storage.run_directory import read_run
 
 pytestmark = pytest.mark.environment
 

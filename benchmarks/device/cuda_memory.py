@@ -19,7 +19,7 @@ sys.modules["inferometer"] = package
 
 import numpy as np  # noqa: E402
 
-from inferometer.worker.backends.trt_memory import Cuda, DeviceBuffer, PinnedArray  # noqa: E402
+from inferometer.worker.backends.parts.trt_memory import Cuda, DeviceBuffer, PinnedArray  # noqa: E402
 
 
 def main() -> None:

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import psutil
 
-from inferometer.gpus import find_gpus
-from inferometer.gpusnapshot import NvmlReader
-from inferometer.store import read_run
+from inferometer.host.gpu_snapshot import NvmlReader
+from inferometer.host.gpus import find_gpus
+from inferometer.storage.run_directory import read_run
 
 NEIGHBOUR = """
 import sys, time, torch

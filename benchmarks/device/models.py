@@ -14,10 +14,10 @@ from pathlib import Path
 
 from inferometer.models.contract import FORMS, ModelRequest
 from inferometer.models.prepare import prepare
-from inferometer.plan import Plan
-from inferometer.provision import Provision
+from inferometer.planning.plan import Plan
+from inferometer.planning.request import RunRequest
 from inferometer.records import Protocol
-from inferometer.request import RunRequest
+from inferometer.running.ready_environments import Provision
 
 
 def main() -> None:

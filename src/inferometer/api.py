@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
-from inferometer import execution
 from inferometer.errors import UsageError, unknown
-from inferometer.execution import execute
 from inferometer.models.contract import ModelRequest
-from inferometer.observer import Observer, SilentObserver
-from inferometer.placing import RUNS_FOLDER
-from inferometer.presets import PRESETS
-from inferometer.request import RunRequest, batch_sizes_of, real, whole
-from inferometer.store import RUN_FILE, StoredRun, read_run
+from inferometer.planning.presets import PRESETS
+from inferometer.planning.request import RunRequest, batch_sizes_of, real, whole
+from inferometer.running.progress.observer import Observer, SilentObserver
+from inferometer.running.run import execute
+from inferometer.running.run import resume as resume_run
+from inferometer.storage.destinations import RUNS_FOLDER
+from inferometer.storage.run_directory import RUN_FILE, StoredRun, read_run
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from inferometer.cells import Results
-    from inferometer.report.gallery import Gallery
+    from inferometer.report.figures.gallery import Gallery
+    from inferometer.results.cells import Results
 
 
 class Result:
@@ -40,8 +40,8 @@ class Result:
 
     @property
     def results(self) -> Results:
-        """Return the cells summarised (`inferometer.summary.Results`)."""
-        from inferometer.summary import summarise
+        """Return the cells summarised (`inferometer.results.summary.Results`)."""
+        from inferometer.results.summary import summarise
 
         return summarise([self.run])
 
@@ -51,7 +51,7 @@ class Result:
             import pandas
         except ImportError as error:
             raise UsageError("to_pandas needs pandas: pip install 'inferometer[pandas]'") from error
-        from inferometer.overview import flat_rows
+        from inferometer.tables.overview import flat_rows
 
         return pandas.DataFrame(flat_rows(self.results))
 
@@ -68,8 +68,8 @@ class Result:
         prepare_time, images_per_joule-by-batch, images_per_watt-by-batch, latency-distribution, phases.
         ``machine``, ``model`` and ``mode`` choose where there are several; UsageError for a name that is not among these.
         """
-        from inferometer.report.figures import figure
-        from inferometer.report.gallery import Gallery
+        from inferometer.report.figures.gallery import Gallery
+        from inferometer.report.figures.plotly_figure import figure
 
         if name is None:
             return Gallery(self.results, machine=machine, **which)
@@ -79,7 +79,7 @@ class Result:
         return f"<inferometer.Result of {len(self.run.records)} records in {self.path}>"
 
     def _repr_html_(self) -> str:
-        from inferometer.overview import to_html
+        from inferometer.tables.overview import to_html
 
         return to_html(self.results)
 
@@ -160,13 +160,13 @@ def resume(path: Path | str, *, observer: Observer | None = None) -> Result:
     """Go on with an interrupted run: only cells with no ended record are measured."""
     directory = _run_path(path)
     with _watching(observer, directory) as watching:
-        return Result(execution.resume(directory, watching))
+        return Result(resume_run(directory, watching))
 
 
 @contextlib.contextmanager
 def _watching(observer: Observer | None, path: Path) -> Iterator[Observer]:
     """Yield the observer, or one that shows the progress; an interruption says how to go on."""
-    from inferometer.progress import shown_progress
+    from inferometer.running.progress.terminal import shown_progress
 
     try:
         with shown_progress() if observer is None else contextlib.nullcontext(observer) as watching:

@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Device
-from inferometer.energy.regions import Profile, Total, Visit
-from inferometer.energy.selection import Selection
+from inferometer.energy.regions.profile import Profile, Total, Visit
 from inferometer.energy.session import open_session
 from inferometer.errors import MeterError, UsageError
 from inferometer.records import DeviceEnergy

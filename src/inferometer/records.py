@@ -1,7 +1,7 @@
 """What a run directory holds, as frozen, validated types.
 
 Every stored key carries its SI unit (`_s`, `_ns`, `_j`, `_w`, `_bytes`, `_hz`). Raw samples are stored; statistics are
-derived on reading (`inferometer.summary`). Unknown keys are ignored on reading, so that a newer minor version's extra
+derived on reading (`inferometer.results.summary`). Unknown keys are ignored on reading, so that a newer minor version's extra
 facts do not break an older reader; `SCHEMA` changes only when a reader would misread.
 """
 

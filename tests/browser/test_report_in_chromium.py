@@ -9,10 +9,10 @@ import threading
 import pytest
 
 import simulated_runs as simulated
-from inferometer.report.html import write_report
-from inferometer.report.live import LiveFolder
-from inferometer.report.serve import open_server
-from inferometer.store import RunWriter
+from inferometer.report.page.html import write_report
+from inferometer.report.page.live import LiveFolder
+from inferometer.report.page.serve import open_server
+from inferometer.storage.run_directory import RunWriter
 from parts import missing
 from report_fixtures import SECTIONS
 
@@ -172,11 +172,11 @@ BARS = """() => document.querySelector('[data-figure=s0-phases-0]').data.filter(
 
 
 def test_bars_of_phases_are_those_of_the_notebook(visit, report, results):
-    from inferometer.report import figures
+    from inferometer.report.figures import plotly_figure
 
     opened = visit(report)
     drawn = opened.page.evaluate(BARS)
-    theirs = [t for t in figures.phases(results, machine="NVIDIA A2").data if t.x != (None,)]
+    theirs = [t for t in plotly_figure.phases(results, machine="NVIDIA A2").data if t.x != (None,)]
     assert [bar[0] for bar in drawn] == [t.name for t in theirs]
     for (_, x, base, text, told, hatches), wanted in zip(drawn, theirs, strict=True):
         assert x == pytest.approx(list(wanted.x), rel=1e-3)
@@ -382,7 +382,7 @@ def test_progress_moves_as_cells_end(visit, served):
     simulated.write_run(
         whole, simulated.BOARDS[0], frameworks=("onnxrt", "torch"), precisions=("fp32",), rounds=2
     )
-    from inferometer.store import read_run
+    from inferometer.storage.run_directory import read_run
 
     RunWriter(folder / "run").append(read_run(whole).records[20])
     opened.page.locator("progress[value='21']").wait_for()

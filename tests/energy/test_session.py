@@ -1,4 +1,4 @@
-"""The runner's side: idle power, the device that worked, windows, reasons, what is stored."""
+"""The runner's side: idle power, the device that worked, windows, reasons, what is known_traits."""
 
 import dataclasses
 import subprocess
@@ -6,19 +6,20 @@ import sys
 
 import msgspec
 import pytest
-from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
 
-from inferometer.energy import open_session, stored
-from inferometer.energy.discover import discover
-from inferometer.energy.found import Absence
-from inferometer.energy.instep import partial_period_s
-from inferometer.energy.joules import Joules, without_pauses
+from inferometer.energy import open_session
+from inferometer.energy.integration.aliasing import partial_period_s
+from inferometer.energy.integration.joules import Joules, without_pauses
+from inferometer.energy.meters import known_traits
+from inferometer.energy.meters.discover import discover
+from inferometer.energy.meters.found import Absence
+from inferometer.energy.meters.selection import Selection
+from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import Device, Reading, Track, Traits
-from inferometer.energy.sampler import Sampler
-from inferometer.energy.selection import Selection
+from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.session import Session
-from inferometer.energy.simulated import PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.errors import MeterError, UsageError
+from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
 
 IDLE_THEN_WORK = PowerCurve((0, 4, 8, 20, 40), (60, 90, 300, 61))  # idle, model loaded, work, idle
 
@@ -353,7 +354,7 @@ def test_a_plug_in_that_fails_is_an_absence(monkeypatch):
         def load():
             raise ImportError("no such module")
 
-    monkeypatch.setattr("inferometer.energy.plugins.entry_points", lambda group: [Point])
+    monkeypatch.setattr("inferometer.energy.meters.plugins.entry_points", lambda group: [Point])
     found = discover(Selection.parse(["broken"]), {})
     assert found.meters == ()
     assert found.absences[-1].line == "broken: failed with ImportError: no such module"
@@ -368,17 +369,17 @@ def test_terms_that_mean_nothing():
 def test_characterizations_are_kept_and_quoted(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
     facts = {"uid": "sim:0", "counter": {"period_s": 0.02, "integrates": True}, "measured_at": "2026"}
-    stored.save("sim:0", facts)
+    known_traits.save("sim:0", facts)
     meter = SimulatedMeter(
         IDLE_THEN_WORK, SimulatedClock(), dataclasses.replace(GPU_COUNTER, integrates=False)
     )
-    assert stored.apply_stored([meter]) == {"sim:0": facts}
+    assert known_traits.apply_stored([meter]) == {"sim:0": facts}
     assert (meter.traits.period_s, meter.traits.integrates) == (0.02, True)
-    stored.path_of("sim:0").write_text("garbage")
-    assert stored.load("sim:0") is None
+    known_traits.path_of("sim:0").write_text("garbage")
+    assert known_traits.load("sim:0") is None
     monkeypatch.setenv("INFEROMETER_METERS", "/proc/nowhere")
     with pytest.raises(MeterError, match="INFEROMETER_METERS"):
-        stored.save("sim:0", facts)
+        known_traits.save("sim:0", facts)
 
 
 IMPORT = """

@@ -3,9 +3,9 @@ import pytest
 from inferometer import importing
 from inferometer.errors import UsageError
 from inferometer.importing import Request, longcsv
-from inferometer.store import read_run
-from inferometer.summary import summarise
-from inferometer.unfinished import unfinished
+from inferometer.results.completeness import unfinished
+from inferometer.results.summary import summarise
+from inferometer.storage.run_directory import read_run
 from seed_data import seed
 
 
@@ -122,7 +122,7 @@ def test_unknown_mapping_target_names_the_nearest():
 
 def test_what_the_table_command_writes_reads_back(tmp_path):
     from inferometer import tables
-    from inferometer.metrics import METRICS
+    from inferometer.results.metrics import METRICS
 
     text = "batch_size,framework,gpu,throughput,precision\n8,tf,A2,100.125,fp32\n8,torch,A2,33.1,fp16\n"
     _, first = results_of(tmp_path / "a", text)
@@ -132,7 +132,7 @@ def test_what_the_table_command_writes_reads_back(tmp_path):
 
 def of_simulated(metric):
     from inferometer import tables
-    from inferometer.metrics import METRICS
+    from inferometer.results.metrics import METRICS
     from simulated_runs import cell, record, run
 
     return tables.to_csv(summarise([run([record(cell(), rate=1000.0, power_w=50.0)])]), METRICS[metric])
@@ -142,7 +142,7 @@ def of_simulated(metric):
     "metric", ["latency", "latency_batch", "p50", "p90", "p99", "power", "energy", "memory"]
 )
 def test_a_metric_reads_back_as_itself_and_as_nothing_else(tmp_path, metric):
-    from inferometer.metrics import METRICS
+    from inferometer.results.metrics import METRICS
 
     text = of_simulated(metric)
     _, results = results_of(tmp_path, text)
@@ -190,11 +190,12 @@ def test_values_of_one_metric_alone_need_no_name(tmp_path):
     ],
 )
 def test_any_quantity_alone_makes_a_table_and_a_report(tmp_path, metric, column):
-    from inferometer import overview, tables
-    from inferometer.metrics import METRICS
-    from inferometer.recommend import recommend
-    from inferometer.report.html import render
-    from inferometer.report.verdict import verdicts
+    from inferometer import tables
+    from inferometer.recommendation.recommend import recommend
+    from inferometer.report.page.html import render
+    from inferometer.report.page.verdict import verdicts
+    from inferometer.results.metrics import METRICS
+    from inferometer.tables import overview
 
     _, results = results_of(tmp_path, f"batch_size,framework,gpu,{column}\n8,onnxrt,A2,50\n8,tf,A2,60\n")
     (built,) = tables.build(results, METRICS[metric])

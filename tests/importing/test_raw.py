@@ -5,8 +5,8 @@ from inferometer import importing
 from inferometer.cli.importing import import_command
 from inferometer.errors import UsageError
 from inferometer.importing import Request
-from inferometer.store import read_run
-from inferometer.summary import summarise
+from inferometer.results.summary import summarise
+from inferometer.storage.run_directory import read_run
 from seed_data import seed
 
 LOOPS = "Batch_Size,Elapsed_Times,Throughput,Latency,GPU_Memory_Usage\n"

@@ -1,9 +1,9 @@
 """Real environments and small models, one set for all tests of this folder."""
 
 import pytest
-from steprunner import RealSteps
 
 from parts import missing  # noqa: F401  (`from conftest import missing` may find this conftest)
+from steprunner import RealSteps
 
 
 @pytest.fixture(scope="session")

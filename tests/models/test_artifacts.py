@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from inferometer.errors import ModelError
-from inferometer.models.artifacts import Cache, hash_file, key_of
+from inferometer.models.artifact_cache import Cache, hash_file, key_of
 
 
 def fill(folder):
@@ -58,7 +58,7 @@ def test_what_a_killed_process_left_is_replaced(tmp_path):
 RACE = """
 import os, sys, time
 from pathlib import Path
-from inferometer.models.artifacts import Cache
+from inferometer.models.artifact_cache import Cache
 def make(folder):
     with open(sys.argv[2], "a") as log: log.write("made\\n")
     (folder / "file").write_text("x" * 100000)

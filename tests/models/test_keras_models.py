@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from steprunner import interpreter
 
 from inferometer.errors import EnvironmentBuildError, ModelError
-from inferometer.models.bench import read_arrays
 from inferometer.models.catalogue import APPLICATIONS
 from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
+from inferometer.models.steps_cache import read_arrays
 from inferometer.worker.parity import LIMITS
+from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
 FORMS = ("keras", "savedmodel", "exported", "onnx")
@@ -76,7 +76,7 @@ def operators(made, tmp_path):
     def find(kind):
         path = made(kind, forms={"exported"}).artifacts["exported"].path
         python = interpreter("torch", tmp_path / "environment.log")
-        command = [str(python), str(Path(__file__).parent / "graph_script.py"), str(path)]
+        command = [str(python), str(Path(__file__).parents[1] / "support" / "graph_script.py"), str(path)]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     return find

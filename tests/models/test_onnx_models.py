@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from steprunner import interpreter
 
 from inferometer.errors import ModelError, UsageError
-from inferometer.models.bench import read_arrays
 from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
+from inferometer.models.steps_cache import read_arrays
+from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
 FORMS = ("keras", "savedmodel", "exported", "onnx")
@@ -19,7 +19,9 @@ FORMS = ("keras", "savedmodel", "exported", "onnx")
 def onnx(tmp_path_factory):
     folder = tmp_path_factory.mktemp("onnx")
     python = interpreter("onnxrt", folder / "environment.log")
-    subprocess.run([str(python), str(Path(__file__).parent / "onnx_files.py"), str(folder)], check=True)
+    subprocess.run(
+        [str(python), str(Path(__file__).parents[1] / "support" / "onnx_files.py"), str(folder)], check=True
+    )
     (folder / "bad.onnx").write_bytes(b"no model at all")
     return folder
 

@@ -132,8 +132,8 @@ def test_options_for_own_models_are_refused_for_architectures(options):
 
 def test_photos_made_again_have_equal_bytes(tmp_path):
     from inferometer.models import photo_inputs
-    from inferometer.models.artifacts import Cache
-    from inferometer.models.bench import Bench
+    from inferometer.models.artifact_cache import Cache
+    from inferometer.models.steps_cache import Bench
 
     def stack(folder):
         bench = Bench(lambda *_: {}, Cache(tmp_path / folder), lambda text: None)

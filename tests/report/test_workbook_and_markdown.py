@@ -6,7 +6,7 @@ from inferometer.errors import StoreError
 from inferometer.records import Gpu, Machine, Record
 from inferometer.report.markdown import render_markdown, write_markdown
 from inferometer.report.xlsx import write_workbook
-from inferometer.summary import summarise
+from inferometer.results.summary import summarise
 from simulated_runs import BOARDS, cell, record, run, write_run
 
 

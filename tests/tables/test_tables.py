@@ -9,12 +9,12 @@ from rich.console import Console
 from inferometer import tables
 from inferometer.cli.table import table_command
 from inferometer.errors import UsageError
-from inferometer.metrics import METRICS
 from inferometer.records import Gpu, Machine, Record
-from inferometer.report.grid import grids
-from inferometer.report.palette import Palette
-from inferometer.store import RunWriter
-from inferometer.summary import summarise
+from inferometer.report.figures.palette import Palette
+from inferometer.report.page.tables import grids
+from inferometer.results.metrics import METRICS
+from inferometer.results.summary import summarise
+from inferometer.storage.run_directory import RunWriter
 from inferometer.tables.palette import PALETTES, colour, contrast
 from inferometer.tables.text import render
 from simulated_runs import cell, record, rounds_of, run

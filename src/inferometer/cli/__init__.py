@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from inferometer.cli.output import forget_output, open_closed_streams, write_plainly_where_needed
-from inferometer.cli.stopping import Stops
+from inferometer.cli.signals import Stops
+from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.errors import InferometerError, unknown
 from inferometer.version import __version__
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from inferometer.cli.given import console, results_of, share
+from inferometer.cli.common import console, results_of, share
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.units import counted
@@ -44,18 +44,19 @@ def compare_command(
     and a verdict. A cell that ended well in A is broken where B failed at it or was to measure it and has no result.
     Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
     """
-    from inferometer import changes, changetable, tables
-    from inferometer.compare import compare
+    from inferometer import tables
+    from inferometer.comparison import render, wording
+    from inferometer.comparison.compare import compare
 
     limit = share(fail_if_slower, "--fail-if-slower") if fail_if_slower is not None else None
     pair = _two_names(frameworks) if frameworks else None
     found = compare(results_of((first,)), results_of((second,)), tables.metric_named(metric), pair)
     if format_ == "json":
-        click.echo(changetable.to_json(found), nl=False)
+        click.echo(render.to_json(found), nl=False)
     elif format_ == "md":
-        click.echo(changetable.to_markdown(found), nl=False)
+        click.echo(render.to_markdown(found), nl=False)
     else:
-        changetable.render(found, console())
+        render.render(found, console())
     if limit is None:
         return 0
     if all(change.verdict == "not comparable" for change in found.changes):
@@ -71,7 +72,7 @@ def compare_command(
         )
     worse = found.worse_by(limit)
     for change in worse:
-        click.echo(f"inferometer: {changes.sentence(change, found.metric)}", err=True)
+        click.echo(f"inferometer: {wording.sentence(change, found.metric)}", err=True)
     return 3 if worse else 0
 
 

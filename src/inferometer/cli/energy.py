@@ -47,7 +47,7 @@ def measure_command(
     inferometer measure -- python train.py
     inferometer measure --repeat 5 --meter rapl -- ./bench --size 10
     """
-    from inferometer.energy.measure import measure
+    from inferometer.energy.tools.measure import measure
 
     _check_writable(csv_path)
     runs = measure(command, repeat=repeat, meters=terms, powercap=powercap)
@@ -71,7 +71,7 @@ def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | N
     ctx.obj = (terms, powercap)
     if ctx.invoked_subcommand is not None:
         return
-    from inferometer.energy.listing import describe_meters, table
+    from inferometer.energy.tools.list_meters import describe_meters, table
 
     rows = describe_meters(terms, powercap)
     click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
@@ -93,7 +93,7 @@ def characterize_command(
     Update period, averaging window, cost of a read, idle power and drift, and whether part of a load that is on half of
     the time is missed. Takes about a minute and a half for a GPU, and needs the device for itself.
     """
-    from inferometer.energy.listing import characterize_all
+    from inferometer.energy.tools.list_meters import characterize_all
 
     _check_writable(out)
     terms, powercap = choice
@@ -117,9 +117,9 @@ def publish_command(
     Another host reads them with --meter mqtt://HOST[:PORT][/TOPIC]. TLS and password come from EMA_MQTT_TLS=ca[:cert:key]
     and EMA_MQTT_CREDS=user:password.
     """
-    from inferometer.energy.broker import Address
-    from inferometer.energy.publish import Publisher
+    from inferometer.energy.meters.broker import Address
     from inferometer.energy.session import open_session
+    from inferometer.energy.tools.publish import Publisher
 
     terms, powercap = choice
     target = Address.parse(address)

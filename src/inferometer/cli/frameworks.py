@@ -11,17 +11,18 @@ import msgspec
 from rich import box
 from rich.table import Table
 
-from inferometer import environments, requirements, units
-from inferometer.cli.given import console
-from inferometer.devices import driver_accelerator
+from inferometer import units
+from inferometer.cli.common import console
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
-from inferometer.frameworks import FRAMEWORKS, Framework, FrameworkChoice
-from inferometer.gpus import find_gpus, hidden_reason, visible_gpus
-from inferometer.machine import describe_machine
-from inferometer.plan import age_reason, capability_reason, requirements_for
-from inferometer.provision import environment_names
+from inferometer.frameworks import environments, requirements
+from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
+from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
+from inferometer.host.machine import describe_machine
+from inferometer.planning.devices import driver_accelerator
+from inferometer.planning.plan import age_reason, capability_reason, requirements_for
+from inferometer.planning.request import ACCELERATORS
 from inferometer.records import Gpu
-from inferometer.request import ACCELERATORS
+from inferometer.running.ready_environments import environment_names
 
 
 @click.command("frameworks")

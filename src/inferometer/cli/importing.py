@@ -10,7 +10,7 @@ import click
 from inferometer import importing
 from inferometer.cli.paths import PATH
 from inferometer.importing.longcsv import TARGETS, parse_mapping
-from inferometer.placing import RUNS_FOLDER, slug
+from inferometer.storage.destinations import RUNS_FOLDER, slug
 from inferometer.units import counted
 
 _SHOWN = 20

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from inferometer.cli.given import RUNS, notice
+from inferometer.cli.common import RUNS, notice
 from inferometer.cli.paths import PATH
-from inferometer.runs import read_runs
+from inferometer.storage.find import read_runs
 from inferometer.units import counted
 
 
@@ -22,7 +22,7 @@ from inferometer.units import counted
 )
 def merge_command(*, runs: tuple[Path, ...], out: Path) -> int:
     """Pool runs of the same hardware and model into one run directory; their rounds count on."""
-    from inferometer.merge import merge, write
+    from inferometer.storage.merge import merge, write
 
     for path, info, count in write(merge(read_runs(runs, notice=notice)), out):
         click.echo(

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inferometer.cells import Results
-from inferometer.cli.given import console
-from inferometer.overview import Column, Row, columns, failures, notes, rows, skipped
+from inferometer.cli.common import console
 from inferometer.records import RunInfo
-from inferometer.unfinished import unfinished
+from inferometer.results.cells import Results
+from inferometer.results.completeness import unfinished
+from inferometer.tables.overview import Column, Row, columns, failures, notes, rows, skipped
 from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}

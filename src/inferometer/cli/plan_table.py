@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from inferometer import units
-from inferometer.cli.given import console
-from inferometer.environments import is_built
-from inferometer.lanes import at_once_text
-from inferometer.plan import Plan, Row
+from inferometer.cli.common import console
+from inferometer.frameworks.environments import is_built
+from inferometer.planning.plan import Plan, Row
 from inferometer.records import Cell, Protocol
-from inferometer.resolution import AIM
-from inferometer.timeleft import nominal_s
+from inferometer.results.resolution import AIM
+from inferometer.running.parallel import at_once_text
+from inferometer.running.progress.time_left import nominal_s
 
 
 def print_plan(

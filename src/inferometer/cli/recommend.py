@@ -8,10 +8,10 @@ from typing import cast
 
 import click
 
-from inferometer.cli.given import RUNS, console, notice, results_of, share
+from inferometer.cli.common import RUNS, console, notice, results_of, share
 from inferometer.errors import UsageError
-from inferometer.objectives import Objective
-from inferometer.request import parse_batch_sizes
+from inferometer.planning.request import parse_batch_sizes
+from inferometer.recommendation.objectives import Objective
 
 
 @click.command("recommend")
@@ -53,10 +53,10 @@ def recommend_command(
 
     A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has any choice.
     """
-    from inferometer import advice
-    from inferometer.objectives import Prices
-    from inferometer.recommend import Constraints, recommend
-    from inferometer.unfinished import unfinished
+    from inferometer.recommendation import render
+    from inferometer.recommendation.objectives import Prices
+    from inferometer.recommendation.recommend import Constraints, recommend
+    from inferometer.results.completeness import unfinished
 
     latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
     energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")
@@ -78,9 +78,9 @@ def recommend_command(
     for line in unfinished(results) if not found else ():  # else they are among the doubts
         notice(line)
     if format_ == "text":
-        advice.render(found, console())
+        render.render(found, console())
     else:
-        click.echo((advice.to_markdown if format_ == "md" else advice.to_json)(found), nl=False)
+        click.echo((render.to_markdown if format_ == "md" else render.to_json)(found), nl=False)
     return 0 if any(a.choice for a in found) else 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from inferometer import tables
-from inferometer.cli.given import RUNS, results_of
+from inferometer.cli.common import RUNS, results_of
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 
@@ -59,12 +59,12 @@ def report_command(
     if out is None and not (static or xlsx or md):
         out = Path("report.html")
     if out is not None:
-        from inferometer.report.html import write_report
+        from inferometer.report.page.html import write_report
 
         write_report(results, out, title=title, reference=reference)
         click.echo(str(out))
     if static is not None:
-        from inferometer.report.static import write_static
+        from inferometer.report.figures.matplotlib_figure import write_static
 
         write_static(results, static)
         click.echo(str(static))

@@ -15,18 +15,18 @@ import click
 from click.core import ParameterSource
 
 from inferometer.api import default_out, make_request, model_request
+from inferometer.cli.common import notice
 from inferometer.cli.energy import meter_option, powercap_option
-from inferometer.cli.given import notice
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
-from inferometer.execution import Preparation, execute_prepared, prepare_run, resume
-from inferometer.lanes import devices_at_once
-from inferometer.observer import Observer
-from inferometer.presets import PRESETS
-from inferometer.progress import shown_progress
-from inferometer.request import RunRequest
-from inferometer.runs import find_runs
-from inferometer.store import RUN_FILE, StoredRun, check_free, read_run
+from inferometer.planning.presets import PRESETS
+from inferometer.planning.request import RunRequest
+from inferometer.running.parallel import devices_at_once
+from inferometer.running.progress.observer import Observer
+from inferometer.running.progress.terminal import shown_progress
+from inferometer.running.run import Preparation, execute_prepared, prepare_run, resume
+from inferometer.storage.find import find_runs
+from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, read_run
 
 _LARGEST_DIMENSION = 2**31 - 1
 
@@ -199,7 +199,7 @@ def _request(
 
 def _announce(preparation: Preparation) -> None:
     """Say beforehand what will be built and fetched."""
-    from inferometer.environments import is_built
+    from inferometer.frameworks.environments import is_built
 
     rows = preparation.plan.rows.values()
     wanted = {row.requirements.name: row.requirements for row in rows if row.requirements}
@@ -231,8 +231,8 @@ def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) 
 
 
 def _write_report(stored: StoredRun) -> Path:
-    from inferometer.report.html import write_report
-    from inferometer.summary import summarise
+    from inferometer.report.page.html import write_report
+    from inferometer.results.summary import summarise
 
     path = stored.path / "report.html"
     write_report(summarise([stored]), path)
@@ -246,7 +246,7 @@ def _exit_code(stored: StoredRun) -> int:
 
 def _print_table(stored: StoredRun) -> None:
     from inferometer.cli.overview_table import print_overview
-    from inferometer.summary import summarise
+    from inferometer.results.summary import summarise
 
     print_overview(summarise([stored]))
 
@@ -266,8 +266,8 @@ def _print_plan(request: RunRequest) -> None:
 )
 def show_command(directory: Path, form: str) -> None:
     """Print the table of a run DIRECTORY again."""
-    from inferometer.overview import flat_rows
-    from inferometer.summary import summarise
+    from inferometer.results.summary import summarise
+    from inferometer.tables.overview import flat_rows
 
     runs = find_runs(directory, notice=notice)
     if len(runs) > 1:

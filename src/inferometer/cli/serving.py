@@ -8,7 +8,7 @@ import click
 
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
-from inferometer.placing import RUNS_FOLDER
+from inferometer.storage.destinations import RUNS_FOLDER
 
 DEFAULT_PORT = 8765
 
@@ -27,9 +27,9 @@ DEFAULT_PORT = 8765
 @click.option("--title", default=None, help="Heading of the page.")
 def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) -> int:
     """Serve the report of every run below RUNS_DIR (default: ./inferometer-runs), live, until Ctrl-C."""
-    from inferometer.report.html import TITLE
-    from inferometer.report.live import LiveFolder
-    from inferometer.report.serve import is_local, open_server
+    from inferometer.report.page.html import TITLE
+    from inferometer.report.page.live import LiveFolder
+    from inferometer.report.page.serve import is_local, open_server
 
     if not host.strip():  # a socket takes it for all interfaces
         raise UsageError("--host is empty; give 127.0.0.1 for this machine only, 0.0.0.0 for everyone")

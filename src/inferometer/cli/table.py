@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from inferometer import tables
-from inferometer.cli.given import RUNS, console, notice, results_of
+from inferometer.cli.common import RUNS, console, notice, results_of
+from inferometer.results.completeness import unfinished
 from inferometer.tables.text import render
-from inferometer.unfinished import unfinished
 
 
 @click.command("table")

@@ -12,9 +12,9 @@ For the runner: `open_session`.
 
 from __future__ import annotations
 
-from inferometer.energy.default import begin, configure, end, region, reset, results
-from inferometer.energy.regions import Profile, Region
-from inferometer.energy.results import RegionEnergy, Results
+from inferometer.energy.regions.process_profile import begin, configure, end, region, reset, results
+from inferometer.energy.regions.profile import Profile, Region
+from inferometer.energy.regions.results import RegionEnergy, Results
 from inferometer.energy.session import Session, open_session
 
 __all__ = [

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.cellenergy import (
+from inferometer.energy.integration.aliasing import partial_period_s, step_flag
+from inferometer.energy.integration.cell_energy import (
     Span,
     above_idle_j,
     all_packages,
@@ -20,15 +21,14 @@ from inferometer.energy.cellenergy import (
     is_package,
     steady,
 )
-from inferometer.energy.discover import discover
-from inferometer.energy.found import Absence
-from inferometer.energy.idle import IdleStretches
-from inferometer.energy.instep import partial_period_s, step_flag
-from inferometer.energy.joules import Joules, needed_window_s
-from inferometer.energy.meterfacts import condition_flags, conditions, describe
+from inferometer.energy.integration.idle import IdleStretches
+from inferometer.energy.integration.joules import Joules, needed_window_s
+from inferometer.energy.meters.discover import discover
+from inferometer.energy.meters.found import Absence
+from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
-from inferometer.energy.sampler import PACE_S, Channel, Clock, Sampler
-from inferometer.energy.selection import Selection
+from inferometer.energy.sampling.meter_facts import condition_flags, conditions, describe
+from inferometer.energy.sampling.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.records import DeviceEnergy, Energy
 
 SHORTEST_WINDOW_S = 1.0
@@ -98,7 +98,7 @@ class Session:
 
     def start(self) -> None:
         """Begin to sample."""
-        importlib.import_module("inferometer.energy.integrate")  # now, not between two cells
+        importlib.import_module("inferometer.energy.integration.integrate")  # now, not between two cells
         self.sampler.start()
 
     def stop(self) -> None:
@@ -230,7 +230,7 @@ class Session:
         return min(max([0.25, *(3 * p for p in periods)]), 5.0)
 
     def _span(self, channel: Channel, start_ns: int, end_ns: int) -> Joules:
-        from inferometer.energy.integrate import span_energy
+        from inferometer.energy.integration.integrate import span_energy
 
         window = channel.track.window(start_ns, end_ns)
         return span_energy(window, channel.meter.traits, start_ns, end_ns)
@@ -263,7 +263,7 @@ def open_session(
     ``hunt_pace_s``: how often to look at an integrating counter that is updated seldom (`STEADY_PACE_S` is enough for
     loops of seconds). UsageError only for a term that means nothing.
     """
-    from inferometer.energy.stored import apply_stored
+    from inferometer.energy.meters.known_traits import apply_stored
 
     selection = Selection.parse(meters or ())
     found = discover(selection, os.environ, powercap=powercap)

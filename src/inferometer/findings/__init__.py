@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from inferometer.cells import Results
 from inferometer.findings.energy import contradictions, efficient
 from inferometer.findings.failures import failures
 from inferometer.findings.finding import Finding
 from inferometer.findings.machines import machines
 from inferometer.findings.power import regressions, slopes
 from inferometer.findings.speed import batch_sizes, winners
+from inferometer.results.cells import Results
 
 __all__ = ["Finding", "findings", "regressions"]
 

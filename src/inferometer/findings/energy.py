@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inferometer.cells import CellSummary, Results
 from inferometer.findings.finding import Finding, at_sizes, by_size, percent, scopes, where
-from inferometer.metrics import METRICS
-from inferometer.ranking import Rivals, of_one_meter, standings
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.metrics import METRICS
+from inferometer.results.ranking import Rivals, of_one_meter, standings
 
 
 def efficient(results: Results) -> list[Finding]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from inferometer import units
-from inferometer.cells import CellSummary, Results
 from inferometer.findings.finding import Finding, scopes, where
+from inferometer.results.cells import CellSummary, Results
 
 
 def failures(results: Results) -> list[Finding]:

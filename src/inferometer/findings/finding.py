@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inferometer import units
-from inferometer.cells import CellSummary, Results
-from inferometer.ranking import Standing
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.ranking import Standing
 
 Scope = tuple[str, str, str]  # machine, model, mode
 

@@ -7,11 +7,11 @@ from collections import defaultdict
 
 import numpy as np
 
-from inferometer.cells import Results
 from inferometer.findings.finding import Finding
-from inferometer.hardware import launch_year
-from inferometer.metrics import METRICS
-from inferometer.pooling import hardware_name
+from inferometer.host.gpu_years import launch_year
+from inferometer.results.cells import Results
+from inferometer.results.metrics import METRICS
+from inferometer.results.pooling import hardware_name
 from inferometer.units import significant
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from inferometer import stats, units
-from inferometer.cells import CellSummary, Results
+from inferometer import units
 from inferometer.findings.finding import Finding, Scope, where
-from inferometer.stats import Line
+from inferometer.results import stats
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.stats import Line
 
 _LEAST_R2 = 0.5  # below it a line explains less than half of the power's variance
 

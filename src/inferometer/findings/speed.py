@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 from inferometer import units
-from inferometer.cells import Results
 from inferometer.findings.finding import Finding, at_sizes, by_size, margin, percent, scopes, where
-from inferometer.metrics import METRICS
-from inferometer.ranking import standings
+from inferometer.results.cells import Results
+from inferometer.results.metrics import METRICS
+from inferometer.results.ranking import standings
 
 _NEAR_BEST = 0.95  # a batch size that reaches this share of the best throughput is large enough
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
-from inferometer.placing import places
 from inferometer.records import ROUNDS_LIMIT, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.store import RunWriter
+from inferometer.storage.destinations import places
+from inferometer.storage.run_directory import RunWriter
 from inferometer.version import __version__
 
 MAX_DEPTH = 4

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from inferometer import stats
 from inferometer.importing import names
 from inferometer.importing.csvfile import Log, Row, number, read
 from inferometer.records import DeviceEnergy
+from inferometer.results import stats
 
 REQUIRED = ("region_idf", "energy", "time")
 _GPU = re.compile(

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.artifacts import key_of
-from inferometer.models.bench import read_arrays
+from inferometer.models.artifact_cache import key_of
 from inferometer.models.sources import Source
+from inferometer.models.steps_cache import read_arrays
 
 
 def identity(content: Any, inputs: Sequence[dict[str, Any]], rows: Path) -> str:

@@ -9,11 +9,19 @@ from typing import Any
 
 from inferometer.errors import InferometerError
 from inferometer.models import photo_inputs
-from inferometer.models.artifacts import hash_file
-from inferometer.models.bench import Bench, Made, artifact, check_judgeable, describe, judge, read_arrays
+from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import ModelRequest, PreparedModel
 from inferometer.models.identity import architecture, identity
 from inferometer.models.sources import Source
+from inferometer.models.steps_cache import (
+    Bench,
+    Made,
+    artifact,
+    check_judgeable,
+    describe,
+    judge,
+    read_arrays,
+)
 from inferometer.records import ModelInfo
 
 _FILES = {

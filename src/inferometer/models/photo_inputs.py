@@ -11,9 +11,9 @@ import numpy as np
 
 from inferometer.errors import UsageError
 from inferometer.models import images
-from inferometer.models.artifacts import hash_file, key_of
-from inferometer.models.bench import Bench
+from inferometer.models.artifact_cache import hash_file, key_of
 from inferometer.models.steps.tensors import write_npz
+from inferometer.models.steps_cache import Bench
 
 
 def stack(bench: Bench, paths: Sequence[Path] | None, height: int, width: int) -> tuple[Path, str]:

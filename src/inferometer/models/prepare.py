@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from inferometer import requirements
+from inferometer.frameworks import requirements
 from inferometer.models import keras_models, onnx_models
-from inferometer.models.artifacts import Cache
-from inferometer.models.bench import Bench
+from inferometer.models.artifact_cache import Cache
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
 from inferometer.models.sources import conversion_environments, forms_reachable, resolve
+from inferometer.models.steps_cache import Bench
 
 __all__ = ["forms_reachable", "prepare"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inferometer import advice
-from inferometer.cells import Results
 from inferometer.findings import findings
-from inferometer.metrics import METRICS
-from inferometer.recommend import recommend
+from inferometer.recommendation import render
+from inferometer.recommendation.recommend import recommend
 from inferometer.report.writing import writing
+from inferometer.results.cells import Results
+from inferometer.results.completeness import unfinished
+from inferometer.results.metrics import METRICS
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text
-from inferometer.unfinished import unfinished
 
 METRICS_SHOWN = ("throughput", "power", "energy")
 
@@ -35,7 +35,7 @@ def _verdict(results: Results) -> str:
     found = recommend(results)
     if not found:
         return "\n".join(f"- {markdown_text(line)}" for line in unfinished(results))
-    return advice.to_markdown(found)
+    return render.to_markdown(found)
 
 
 def _runs(results: Results) -> list[str]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inferometer.cells import Results
 from inferometer.errors import UsageError
 from inferometer.findings import findings
-from inferometer.metrics import METRICS
 from inferometer.report.writing import writing
+from inferometer.results.cells import Results
+from inferometer.results.metrics import METRICS
 from inferometer.tables import Table, TableCell, build, colour
 from inferometer.tables.text import MARKS, footnotes, legend, mark_of
 

@@ -7,9 +7,9 @@ import io
 import json
 from typing import Any
 
-from inferometer.cells import CellSummary, Results
-from inferometer.estimates import Estimate
-from inferometer.metrics import Metric
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.estimates import Estimate
+from inferometer.results.metrics import Metric
 from inferometer.tables.model import why_empty
 
 COLUMNS = (

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inferometer.cells import CellSummary, Results
 from inferometer.errors import unknown
-from inferometer.estimates import Estimate
-from inferometer.metrics import METRICS, Metric, why_no_phase
-from inferometer.ranking import Standing, group_of, standings
-from inferometer.tables.remarks import Remarks
-from inferometer.unfinished import unfinished
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.completeness import unfinished
+from inferometer.results.estimates import Estimate
+from inferometer.results.metrics import METRICS, Metric, why_no_phase
+from inferometer.results.ranking import Standing, group_of, standings
+from inferometer.tables.footnotes import Remarks
 from inferometer.units import significant
 
 _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {

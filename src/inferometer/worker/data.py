@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inferometer.worker import memory
 from inferometer.worker.aligned import aligned_like
 from inferometer.worker.backend import Batch, Outputs
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.parity import compare
+from inferometer.worker.system import memory
 
 if TYPE_CHECKING:
-    from inferometer.worker.execution import Execution
+    from inferometer.worker.modes import Execution
 
 Array = Any
 

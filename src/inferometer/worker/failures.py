@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.worker import memory
-from inferometer.worker.shortage import asked_bytes, is_of_the_host, means_shortage
+from inferometer.worker.oom import asked_bytes, is_of_the_host, means_shortage
+from inferometer.worker.system import memory
 
 _UNSUPPORTED = (
     "not implemented",

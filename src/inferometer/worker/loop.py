@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from inferometer.worker.beat import PhaseShift
-from inferometer.worker.execution import Execution
+from inferometer.worker.modes import Execution
+from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.stopping import StoppingRule
 
 

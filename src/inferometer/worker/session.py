@@ -10,16 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inferometer.worker import memory
 from inferometer.worker.backend import Backend, Opening
-from inferometer.worker.beat import PhaseShift
-from inferometer.worker.contention import Accounts
 from inferometer.worker.data import ImageStack
-from inferometer.worker.execution import EXECUTIONS, Execution
 from inferometer.worker.failures import describe
 from inferometer.worker.loop import measure_loops, warm_up
+from inferometer.worker.modes import EXECUTIONS, Execution
+from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.placement import check_actual
 from inferometer.worker.stopping import StoppingRule
+from inferometer.worker.system import memory
+from inferometer.worker.system.contention import Accounts
 
 Report = Callable[[str], None]
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
-from inferometer.worker.backends import keras_file, keras_precision
-from inferometer.worker.backends.depth import depth
-from inferometer.worker.backends.jax_pipeline import PiecewisePipeline
-from inferometer.worker.backends.jax_transfer import Pieces, Piecewise, Whole
-from inferometer.worker.backends.keras_inputs import packer
+from inferometer.worker.backends.parts import keras_file, keras_precision
+from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
+from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise, Whole
+from inferometer.worker.backends.parts.keras_inputs import packer
+from inferometer.worker.backends.parts.pipeline_depth import depth
 from inferometer.worker.failures import Unsupported
-from inferometer.worker.threads import limit_affinity
+from inferometer.worker.system.threads import limit_affinity
 
 
 class Runtime(Backend):

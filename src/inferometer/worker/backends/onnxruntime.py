@@ -9,9 +9,9 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import strays
-from inferometer.worker.backends.onnx_binding import Binding
-from inferometer.worker.backends.staging import PageLock, Staging
+from inferometer.worker.backends.parts import stray_nodes
+from inferometer.worker.backends.parts.onnx_binding import Binding
+from inferometer.worker.backends.parts.pinned_memory import PageLock, Staging
 from inferometer.worker.failures import Misplaced, Unsupported
 
 _PROVIDERS = {
@@ -179,7 +179,7 @@ class Runtime(Backend):
             "details": {
                 "providers": self._session.get_providers(),
                 "nodes": counts,
-                "nodes_elsewhere": strays.named(self._strays()),
+                "nodes_elsewhere": stray_nodes.named(self._strays()),
                 "bound": self._bound,
                 **({"tf32": _told_tf32()} if self._kind == "tensorrt" else {}),
                 "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
@@ -193,7 +193,7 @@ class Runtime(Backend):
     def flags(self) -> list[str]:
         """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
         total = sum(len(nodes) for nodes in self._nodes.values())
-        return [*strays.told(self._strays(), total), *(self._staging.flags() if self._staging else [])]
+        return [*stray_nodes.told(self._strays(), total), *(self._staging.flags() if self._staging else [])]
 
     def _precision(self) -> str:
         options = self._session.get_provider_options()

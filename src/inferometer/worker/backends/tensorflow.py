@@ -10,8 +10,8 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import keras_file, keras_precision, tf_placement, tf_transfer
-from inferometer.worker.backends.keras_inputs import packer
+from inferometer.worker.backends.parts import keras_file, keras_precision, tf_placement, tf_transfer
+from inferometer.worker.backends.parts.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import trt_build
-from inferometer.worker.backends.rows import Copier
-from inferometer.worker.backends.trt_memory import Cuda, DeviceBuffer, PinnedArray
+from inferometer.worker.backends.parts import trt_build
+from inferometer.worker.backends.parts.copier import Copier
+from inferometer.worker.backends.parts.trt_memory import Cuda, DeviceBuffer, PinnedArray
 from inferometer.worker.failures import Unsupported
 
 # what the engine inspector calls element types, in the order that says most about a mixed engine

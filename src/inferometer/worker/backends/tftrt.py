@@ -12,7 +12,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends import tf_transfer
+from inferometer.worker.backends.parts import tf_transfer
 from inferometer.worker.failures import Unsupported
 
 _MODES = {"fp32": "FP32", "tf32": "FP32", "fp16": "FP16"}

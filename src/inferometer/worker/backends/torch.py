@@ -11,7 +11,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
-from inferometer.worker.backends import torch_precision, torch_program, torch_transfer
+from inferometer.worker.backends.parts import torch_precision, torch_program, torch_transfer
 from inferometer.worker.failures import Unsupported
 
 
@@ -135,7 +135,7 @@ class Runtime(Backend):
             raise Unsupported(
                 "torch has a pipeline on NVIDIA GPUs only: on the CPU there is nothing to overlap"
             )
-        from inferometer.worker.backends.torch_pipeline import PinnedPipeline
+        from inferometer.worker.backends.parts.torch_pipeline import PinnedPipeline
 
         self._read_types([self._host.empty(array).to(self._dtype) for array in batch])
         return PinnedPipeline(self._torch, self._device, self._pixel_function(), batch, self._opening.threads)

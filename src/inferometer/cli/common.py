@@ -1,0 +1,51 @@
+"""What the commands that read runs have in common: their argument, its results, shares, the console they print on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from inferometer.cli.paths import PATH
+from inferometer.errors import UsageError
+from inferometer.results.cells import Results
+from inferometer.results.summary import summarise
+from inferometer.storage.find import read_runs
+
+RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
+
+
+def results_of(runs: tuple[Path, ...]) -> Results:
+    """Return the given run directories, or those in the given folders, summarised together."""
+    return summarise(read_runs(runs, notice=notice))
+
+
+def notice(text: str) -> None:
+    """Print a line that is no part of the result."""
+    click.echo(f"inferometer: {text}", err=True)
+
+
+def console() -> Console:
+    """Return a console that wraps for a terminal only: what reads a pipe wants whole lines."""
+    screen = _Screen()
+    return screen if screen.is_terminal else _Screen(width=400)
+
+
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the error through: rich would end the process with status 1, `inferometer.cli.invoke` knows better."""
+        raise BrokenPipeError
+
+
+def share(text: str, option: str, *, whole: bool = False) -> float:
+    """Return "3%", "3 %" or "0.03" as 0.03; UsageError if it is none or not below 1 (``whole``: 1 is allowed)."""
+    plain = text.strip()
+    try:
+        value = float(plain.rstrip("% ")) / (100 if plain.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not (0 <= value < 1 or (whole and value == 1)):
+        limit = "at most 100 %, such as 99% or 0.99" if whole else "below 100 %, such as 3% or 0.03"
+        raise UsageError(f"{option} {text!r} is no share: give at least 0 and {limit}")
+    return value

@@ -1,0 +1,1 @@
+"""Two sets of runs, cell by cell."""

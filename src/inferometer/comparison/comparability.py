@@ -1,0 +1,39 @@
+"""Why two cells are of different things, so that their figures must not be compared (pure)."""
+
+from __future__ import annotations
+
+from inferometer.records import Machine
+from inferometer.results.cells import CellSummary
+from inferometer.results.pooling import hardware_name
+
+
+def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:
+    """Return why two cells are of different things, or an empty text."""
+    if first.name != second.name:
+        return f"other machine: {first.name or 'unnamed'} / {second.name or 'unnamed'}"
+    if a.cell.device.startswith("cuda") or b.cell.device.startswith("cuda"):
+        ours, theirs = _gpu(first, a), _gpu(second, b)
+        if ours != theirs:
+            return f"other GPU: {ours} / {theirs}"
+    if (first.cpu, first.physical_cores) != (second.cpu, second.physical_cores):
+        return f"other CPU: {first.cpu}, {first.physical_cores} cores / {second.cpu}, {second.physical_cores} cores"
+    if first.usable_cores != second.usable_cores:
+        return f"other share of the CPU: {first.usable_cores} / {second.usable_cores} cores usable"
+    return _other_model(a, b)
+
+
+def other_meter(a: CellSummary, b: CellSummary) -> str:
+    """Return why the energies of two cells are of different things, or an empty text."""
+    return f"other meter: {a.meter} / {b.meter}" if a.meter and b.meter and a.meter != b.meter else ""
+
+
+def _gpu(machine: Machine, summary: CellSummary) -> str:
+    return hardware_name(machine, summary.cell.device)
+
+
+def _other_model(a: CellSummary, b: CellSummary) -> str:
+    if a.model_hash and b.model_hash and a.model_hash != b.model_hash:
+        return f"other model, input shapes or inputs (or hashed before 2026-11-26): {a.model_hash[:8]} / {b.model_hash[:8]}"
+    if a.actual and b.actual and a.actual.threads != b.actual.threads:
+        return f"other number of threads: {a.actual.threads} / {b.actual.threads}"
+    return ""

@@ -1,0 +1,129 @@
+"""What a comparison says, in words: of each cell, of what else differs, and of what was not compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import shorten
+
+from inferometer.comparison.compare import Change, Comparison
+from inferometer.records import Protocol
+from inferometer.results.cells import CellSummary
+from inferometer.results.metrics import Metric
+from inferometer.results.similar_remarks import told_once
+from inferometer.units import counted
+
+MISHAPS = ("broken", "repaired")
+_CAUSE = 120  # so many characters of a cause are told; the runs have the whole
+_NAMED_CELLS = 8  # so many are named in one line
+
+
+def word(change: Change, metric: Metric) -> str:
+    """Return the verdict in the metric's own words."""
+    names = {"throughput": ("faster", "slower"), "latency": ("faster", "slower")}.get(
+        metric.name, ("better", "worse")
+    )
+    return {"better": names[0], "worse": names[1]}.get(change.verdict, change.verdict)
+
+
+def percent(change: Change) -> str:
+    """Return the change as a share with its interval: "-3.1 % (-3.9 to -2.3)"."""
+    if change.ratio is None:
+        return ""
+    text = f"{100 * (change.ratio - 1):+.1f} %"
+    if change.low is not None and change.high is not None:
+        text += f" ({100 * (change.low - 1):+.1f} to {100 * (change.high - 1):+.1f})"
+    return text
+
+
+def sentence(change: Change, metric: Metric) -> str:
+    """Return one line that says what became of a cell."""
+    if change.ratio is None:
+        return f"{change.name}: {change.verdict}: {change.reason}"
+    return f"{change.name}: {word(change, metric)}, {metric.name} {percent(change)}, {change.basis}"
+
+
+def differences(found: Comparison) -> list[str]:
+    """Return what else differs between A and B: versions as the frameworks reported them, and how was measured."""
+    versions: dict[str, dict[tuple[str, str], dict[str, None]]] = {}  # what: (old, new): in which frameworks
+    for change in found.changes:
+        if change.first and change.second and change.first.actual and change.second.actual:
+            ours, theirs = _versions(change.first), _versions(change.second)
+            common = {*ours} & {*theirs} if found.of_two_frameworks else {*ours, *theirs}
+            for name in sorted(common):
+                pair = (ours.get(name, "none"), theirs.get(name, "none"))
+                if pair[0] != pair[1]:
+                    whose = versions.setdefault(name, {}).setdefault(pair, {})
+                    whose[change.second.cell.framework] = None
+    told = []
+    for name, pairs in versions.items():
+        for (old, new), frameworks in pairs.items():
+            whose_text = f" ({', '.join(frameworks)})" if len(pairs) > 1 else ""
+            told.append(f"{name}: {old} -> {new}{whose_text}")
+    return told + _protocol_differences(*found.protocols)
+
+
+_PROTOCOL = {  # field of records.Protocol: what people call it
+    "images": "images a loop",
+    "loops": "loops",
+    "warmup": "warm-up batches",
+    "rounds": "rounds",
+    "budget_s": "budget [s]",
+    "least_loops": "least loops within the budget",
+    "energy_window_s": "energy window [s]",
+}
+
+
+def _protocol_differences(first: Sequence[Protocol], second: Sequence[Protocol]) -> list[str]:
+    lines = []
+    for field, title in _PROTOCOL.items():
+        values = [sorted({getattr(protocol, field) for protocol in side}) for side in (first, second)]
+        if values[0] != values[1]:
+            old, new = (", ".join(_number(value) for value in side) for side in values)
+            lines.append(f"{title}: {old} -> {new}")
+    return lines
+
+
+def _number(value: float) -> str:
+    return (str(value) if isinstance(value, int) else f"{value:.3g}") if value else "none"
+
+
+def _versions(summary: CellSummary) -> dict[str, str]:
+    assert summary.actual
+    name = summary.cell.framework.partition("@")[0]
+    own = {name: summary.actual.version} if summary.actual.version else {}
+    return own | dict(summary.actual.versions)
+
+
+def incomparable(found: Comparison) -> list[str]:
+    """Return a line a reason why cells were not compared: how many, and which."""
+    reasons: dict[str, list[str]] = {}
+    for change in found.changes:
+        if change.verdict == "not comparable":
+            reasons.setdefault(change.reason, []).append(short_name(change, found))
+    return [f"not comparable, {reason}: {_some(names)}" for reason, names in reasons.items()]
+
+
+def mishaps(found: Comparison) -> list[str]:
+    """Return a line a cause why cells broke or were repaired; causes that differ in numbers only are one."""
+    broken = [change for change in found.changes if change.verdict in MISHAPS]
+    causes = [(shorten(c.reason, _CAUSE, placeholder=" …"), short_name(c, found)) for c in broken]
+    return [f"{cause}: {_some(names)}" for cause, names in told_once(causes)]
+
+
+def short_name(change: Change, found: Comparison) -> str:
+    """Return a cell's name without the model that all have."""
+    return change.name.replace(f"{found.model} ", "", 1) if found.model else change.name
+
+
+def _some(names: list[str]) -> str:
+    if len(names) <= _NAMED_CELLS:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED_CELLS - 1])} and {len(names) - _NAMED_CELLS + 1} more"
+
+
+def headline(found: Comparison) -> str:
+    """Return the counts in one line."""
+    names = [word(change, found.metric) for change in found.changes]
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    cells = f"{found.model}, " * bool(found.model) + counted(len(found.changes), "cell")
+    return f"{cells}: {', '.join(f'{n} {name}' for name, n in counts.items())}"

@@ -1,0 +1,1 @@
+"""How a meter behaves, found out with a load that is switched."""

@@ -1,0 +1,1 @@
+"""Energy of spans of time from readings (pure)."""

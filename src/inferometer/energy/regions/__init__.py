@@ -1,0 +1,1 @@
+"""Named spans of a program's time, whose energy is wanted."""

@@ -1,0 +1,64 @@
+"""What a meter and its device tell beside joules: how they behave, and the conditions that rode along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from inferometer.energy.sampling.sampler import Channel
+
+CLOCK_SHARE = 0.05  # by which a clock must fall, and
+WARMING_C = 10  # degrees by which a device must warm, for a reader of the loops to be told
+
+
+def describe(channel: Channel) -> dict[str, Any]:
+    """Return a meter as stored in run.json: device, traits, and what its reads were seen to cost."""
+    device = channel.meter.device
+    facts: dict[str, Any] = {
+        "uid": device.uid,
+        "name": device.name,
+        "type": device.type,
+        "meter": device.meter,
+        **msgspec.to_builtins(channel.meter.traits),
+    }
+    if channel.track.failed:
+        facts["failed"] = channel.track.failed
+    if channel.cost.reads:
+        facts |= {
+            "reads": channel.cost.reads,
+            "read_s": channel.cost.wall_s,
+            "read_cpu_s": channel.cost.cpu_s,
+        }
+    return facts
+
+
+def conditions(channel: Channel, start_ns: int, end_ns: int) -> dict[str, Any]:
+    """Return what rode along between two moments: least and largest of numbers, every distinct text; empty if nothing."""
+    facts = [found for at_ns, found in tuple(channel.conditions) if start_ns <= at_ns <= end_ns]
+    return _summarize(facts) if facts else {}
+
+
+def condition_flags(uid: str, facts: dict[str, Any]) -> list[str]:
+    """Return what a reader must know of `conditions`: throttling, a clock that was not steady, warming."""
+    flags = [f"throttled: {uid}: {reason}" for reason in sorted(set(facts.get("throttle", ())) - {""})]
+    for key, name in (("sm_clock_hz", "SM"), ("memory_clock_hz", "memory")):
+        low, high = facts.get(key, (0.0, 0.0))
+        if low < (1 - CLOCK_SHARE) * high:
+            flags.append(f"{name} clock between {low / 1e6:.0f} and {high / 1e6:.0f} MHz during the loops")
+    low, high = facts.get("temperature_c", (0, 0))
+    if high - low >= WARMING_C:
+        flags.append(f"between {low:.0f} and {high:.0f} °C during the loops")
+    return flags
+
+
+def _summarize(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    summary: dict[str, Any] = {}
+    for key in facts[0]:
+        values = [f[key] for f in facts if key in f]
+        if all(isinstance(v, (int, float)) for v in values):
+            summary[key] = [min(values), max(values)]
+        else:
+            summary[key] = sorted({str(v) for v in values})
+    return summary

@@ -1,0 +1,1 @@
+"""Which frameworks there are, what each needs, and the environments built from it."""

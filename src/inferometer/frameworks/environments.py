@@ -1,0 +1,249 @@
+"""A virtual environment per backend, built by uv from pinned requirements and keyed by their hash.
+
+Frameworks break each other when installed together, so none shares an environment with another. Building is locked and
+atomic: two runs at once share one build, and a half-built environment is never seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+import psutil
+
+from inferometer.errors import EnvironmentBuildError, UsageError
+from inferometer.frameworks.requirements import Requirements
+from inferometer.storage.cache import cache_folder
+
+_FACTS = "inferometer.json"
+_PARTIAL = ".partial-"  # between an environment's name and the process that builds it
+_NO_NETWORK = re.compile(
+    r"dns error|client error \(Connect\)|Failed to fetch|error sending request|Network is unreachable", re.I
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An interpreter with a framework in it."""
+
+    name: str
+    python: Path
+    given: bool = False  # the user's own interpreter, not built here
+    pins: str = ""  # the requirement lines, or "" where given
+    facts: Mapping[str, Any] = field(default_factory=dict)  # how it was built
+
+    def library_paths(self) -> list[str]:
+        """Return the CUDA library folders of its NVIDIA wheels (TensorFlow's own search for them is broken)."""
+        root = self.python.parent.parent / "lib"
+        return sorted(str(path) for path in root.glob("python*/site-packages/nvidia/*/lib") if path.is_dir())
+
+
+def environments_folder() -> Path:
+    """Return where the built environments lie."""
+    return cache_folder("environments")
+
+
+def locate(wanted: Requirements) -> Path:
+    """Return the folder that an environment with these requirements has, built or not."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}" if not wanted.python else wanted.python
+    text = "\n".join((*wanted.lines, wanted.torch_backend, version))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return environments_folder() / f"{wanted.name}-{wanted.accelerator}-{digest}"
+
+
+def is_built(wanted: Requirements) -> bool:
+    """Return whether the environment is there, whole; its interpreter is a link into a Python that may be gone."""
+    return (locate(wanted) / _FACTS).exists() and _python(locate(wanted)).exists()
+
+
+def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
+    """Return the environment, building it first if need be; EnvironmentBuildError with the cause and the remedy."""
+    folder = locate(wanted)
+    with filelock.FileLock(f"{folder}.lock"):
+        if not is_built(wanted):
+            progress(f"building environment {wanted.name} ({', '.join(wanted.lines)})")
+            _build(wanted, folder, log)
+    return _built(wanted.name, folder)
+
+
+def _built(name: str, folder: Path) -> Environment:
+    facts = json.loads((folder / _FACTS).read_text())
+    return Environment(name, _python(folder), pins="\n".join(facts["requirements"]), facts=facts)
+
+
+def _python(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def _build(wanted: Requirements, folder: Path, log: Path) -> None:
+    partial = folder.with_name(f"{folder.name}{_PARTIAL}{os.getpid()}")
+    for left in folder.parent.glob(
+        f"{folder.name}{_PARTIAL}*"
+    ):  # by killed builds: the lock says nobody is at it
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        interpreter = find_interpreter(wanted)
+        _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(partial)], wanted, log)
+        source = _install(wanted, partial, log)
+        facts = {"requirements": wanted.lines, "torch_source": source, "python": interpreter}
+        (partial / _FACTS).write_text(json.dumps(facts))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        raise EnvironmentBuildError(
+            f"cannot build environment '{wanted.name}' in {folder.parent}: {error.strerror}"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _install(wanted: Requirements, folder: Path, log: Path) -> str:
+    """Install the pins; return which build of torch was taken, where the requirements care."""
+    command = ["pip", "install", "--python", str(_python(folder)), *wanted.lines]
+    if wanted.torch_backend:
+        try:
+            _uv([*command, "--torch-backend", wanted.torch_backend], wanted, log, UV_HTTP_RETRIES="0")
+            return f"torch's {wanted.torch_backend} index"
+        except EnvironmentBuildError:
+            _uv(
+                command, wanted, log
+            )  # that index is out of reach: the registry's default build runs on the CPU too
+            return "the registry's default build"
+    _uv(command, wanted, log)
+    return ""
+
+
+def find_interpreter(wanted: Requirements) -> str:
+    """Return a Python of this host that suits the requirements; EnvironmentBuildError if there is none."""
+    if not wanted.python:
+        return sys.executable
+    found = subprocess.run(
+        [uv_path(), "python", "find", "--no-python-downloads", wanted.python],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        raise EnvironmentBuildError(
+            f"environment '{wanted.name}' needs Python {wanted.python}, and none is installed; "
+            f"install one, or give --python {wanted.name}=PATH"
+        )
+    return found.stdout.strip()
+
+
+def uv_path() -> str:
+    """Return uv's executable, from its own package."""
+    import uv
+
+    return os.fsdecode(uv.find_uv_bin())
+
+
+def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: str) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    with log.open("ab") as output:
+        done = subprocess.run(
+            [uv_path(), "--no-python-downloads", "--color", "never", *arguments],
+            stdout=output, stderr=subprocess.PIPE, env={**kept, **environment}, check=False,
+        )  # fmt: skip
+        output.write(done.stderr)
+    if done.returncode:
+        raise EnvironmentBuildError(_cause(wanted, done.stderr.decode(errors="replace"), log))
+
+
+def _cause(wanted: Requirements, text: str, log: Path) -> str:
+    if _NO_NETWORK.search(text):
+        return (
+            f"cannot build environment '{wanted.name}': the package registry cannot be reached; connect to the network, "
+            f"or use an interpreter that has the framework: --python {wanted.name}=PATH"
+        )
+    lines = [line.strip(" ×╰─▶│") for line in text.splitlines() if line.strip()]
+    return f"cannot build environment '{wanted.name}': {' '.join(lines)[:400]} (log: {log})"
+
+
+@dataclass(frozen=True)
+class InstalledEnvironment:
+    """One folder of the environments' cache; ``is_whole`` is False where the Python that it was made of is gone."""
+
+    name: str
+    folder: Path
+    size_bytes: int
+    requirements: tuple[str, ...]
+    is_whole: bool
+
+
+def list_installed() -> list[InstalledEnvironment]:
+    """Return every built environment, by name."""
+    return [
+        InstalledEnvironment(
+            facts.parent.name,
+            facts.parent,
+            _size(facts.parent),
+            _pins_of(facts),
+            _python(facts.parent).exists(),
+        )
+        for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
+    ]
+
+
+def _pins_of(facts: Path) -> tuple[str, ...]:
+    return tuple(json.loads(facts.read_text())["requirements"])
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def remove(folder: Path) -> None:
+    """Delete a built environment; waits for a build of it to end. UsageError while a process runs in it."""
+    if user := _user_of(folder):
+        raise UsageError(f"environment {folder.name} is in use by process {user}; wait for it or stop it")
+    with filelock.FileLock(f"{folder}.lock"):
+        shutil.rmtree(folder)
+
+
+def remove_partial() -> list[Path]:
+    """Delete what killed builds left behind, but nothing that is being built; return the folders."""
+    removed = []
+    for partial in sorted(environments_folder().glob(f"*{_PARTIAL}*")):
+        lock = filelock.FileLock(f"{partial.with_name(partial.name.partition(_PARTIAL)[0])}.lock")
+        with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+            shutil.rmtree(partial)
+            removed.append(partial)
+    return removed
+
+
+def _user_of(folder: Path) -> int | None:
+    """Return a process that was started from an environment's interpreter, if there is one."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"]
+        if command and command[0].startswith(f"{folder}{os.sep}"):
+            return int(process.pid)
+    return None
+
+
+__all__ = [
+    "Environment",
+    "InstalledEnvironment",
+    "ensure",
+    "environments_folder",
+    "find_interpreter",
+    "is_built",
+    "list_installed",
+    "locate",
+    "remove",
+    "remove_partial",
+]

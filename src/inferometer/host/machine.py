@@ -1,0 +1,79 @@
+"""What this host is: CPU, memory, operating system, GPUs, and what else it is busy with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from inferometer.host.cpu_names import cpu_name
+from inferometer.host.gpus import find_gpus
+from inferometer.records import Machine
+from inferometer.worker.system.quota import Quota
+
+
+def describe_machine() -> Machine:
+    """Return the facts of this host; what cannot be told is empty or 0, never guessed."""
+    return Machine(
+        hostname=socket.gethostname(),
+        cpu=_cpu_model(),
+        physical_cores=psutil.cpu_count(logical=False) or 0,
+        logical_cores=psutil.cpu_count() or 0,
+        usable_cores=usable_cores(),
+        governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        memory_bytes=int(psutil.virtual_memory().total),
+        os=_os_name(),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        virtualization=_virtualization(),
+        load_1m=os.getloadavg()[0],
+        gpus=find_gpus()[0],
+    )
+
+
+def usable_cores() -> int:
+    """Return how many CPUs this process may use, by affinity and by its control groups' quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = Quota().cores()
+    return allowed if quota is None else max(1, min(allowed, int(quota)))
+
+
+def _cpu_model() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return cpu_name(text, platform.machine())
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return platform.system()
+
+
+def _virtualization() -> str:
+    tool = shutil.which("systemd-detect-virt")
+    if tool:
+        answer = subprocess.run(
+            [tool], capture_output=True, text=True, timeout=10, check=False
+        ).stdout.strip()
+        return "" if answer == "none" else answer
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ""
+    return "hypervisor" if " hypervisor" in flags else ""
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().splitlines()[0].strip()
+    except (OSError, IndexError):
+        return ""

@@ -1,0 +1,132 @@
+"""Runs a step once and keeps what it made, whoever asks for the same again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferometer.errors import ModelError
+from inferometer.models.artifact_cache import Cache
+from inferometer.models.contract import Artifact, StepRunner, TensorSpec
+from inferometer.worker import parity
+
+_STEPS = Path(__file__).parent / "steps"
+_CHECK = "check.npz"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A cache entry: its folder, its key, and what its step answered."""
+
+    folder: Path
+    answer: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Return the entry's content address."""
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where steps run, where their products are kept, and who is told."""
+
+    run_step: StepRunner
+    cache: Cache
+    progress: Callable[[str], None]
+    pins: Mapping[str, str] = field(default_factory=dict)  # environment -> what is installed in it
+
+    def make(
+        self,
+        step: str,
+        environment: str,
+        facts: dict[str, Any],
+        *,
+        paths: Mapping[str, Path | None],
+        saying: str,
+        then: Callable[[Path, dict[str, Any]], dict[str, Any]] = lambda folder, answer: answer,
+    ) -> Made:
+        """Run a step, or find what it made before.
+
+        ``facts`` are the part of the request that makes the product what it is, content hashes of foreign files
+        included; ``paths`` only say where things lie. ``then`` finishes and judges the product before it is kept.
+        """
+
+        def build(folder: Path) -> dict[str, Any]:
+            self.progress(saying)
+            started = time.monotonic()
+            located = {name: str(path) if path else None for name, path in paths.items()}
+            answer = self.run(environment, step, {**facts, **located, "out": str(folder)})
+            return {**then(folder, answer), "seconds": round(time.monotonic() - started, 2)}
+
+        parts = {"step": step, "code": _code_hash(), "pins": self.pins.get(environment, ""), "facts": facts}
+        return Made(*self.cache.get(parts, build))
+
+    def run(self, environment: str, step: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a step and return its answer; ModelError with one line."""
+        try:
+            return self.run_step(environment, f"models.steps.{step}", request)
+        except ModelError as error:
+            raise ModelError(" ".join(str(error).removeprefix("ValueError: ").split())) from error
+
+
+@cache
+def _code_hash() -> str:
+    """Return the hash of all steps' code, so that no changed step is ever answered from the cache."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_STEPS.glob("*.py")))).hexdigest()
+
+
+def read_arrays(path: Path) -> list[Any]:
+    """Return the arrays of an .npz in the order they were written."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[name] for name in file.files]
+
+
+def judge(folder: Path, reference: list[Any]) -> dict[str, Any]:
+    """Return the parity of the outputs that a conversion step left in ``folder``; ModelError if it fails."""
+    found = parity.compare(read_arrays(folder / _CHECK), reference, "fp32")
+    (folder / _CHECK).unlink()
+    if not found["passed"]:
+        raise ModelError(f"the converted model's outputs differ from the source's: {found['cause']}")
+    return found
+
+
+def check_judgeable(reference: list[Any]) -> None:
+    """Raise ModelError, an error of the set-up, if agreement with ``reference`` would say nothing."""
+    try:
+        parity.check_judgeable(reference, "fp32")
+    except parity.SpreadError as error:
+        raise ModelError(
+            f"set-up: {error}; give other weights or inputs (--weights, --image, --input)"
+        ) from error
+
+
+def artifact(form: str, made: Made, name: str) -> Artifact:
+    """Return the artifact that an entry holds under ``name``."""
+    answer = made.answer
+    return Artifact(
+        form=form,
+        path=made.folder / name,
+        inputs=_specs(answer["inputs"]),
+        outputs=_specs(answer["outputs"]),
+        layout=answer["layout"],
+        hash=answer["file_hash"],
+        parity=answer["parity"],
+    )
+
+
+def _specs(found: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(item["name"], tuple(item["shape"]), item["dtype"]) for item in found)
+
+
+def describe(made: Made) -> dict[str, Any]:
+    """Return what a run's record keeps of a conversion."""
+    kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash")
+    return {name: made.answer[name] for name in kept if made.answer.get(name)}

@@ -1,0 +1,103 @@
+"""Which devices a request means on this machine, and which set of requirements each takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from inferometer.errors import UsageError
+from inferometer.host.gpus import hidden_reason, is_older, names_mig_instance, visible_gpus
+from inferometer.planning.request import RunRequest
+from inferometer.records import Gpu, Machine
+
+# CUDA 13 dropped Maxwell, Pascal and Volta from its compilers and libraries; its driver still runs CUDA 12's there
+CUDA13_CAPABILITY = "7.5"
+
+
+def resolve_devices(names: Iterable[str], machine: Machine, gpu_reason: str = "") -> tuple[str, ...]:
+    """Return the devices that ``names`` mean on this machine (`auto` by what is visible now); UsageError for none."""
+    return tuple(dict.fromkeys(_device(name, machine, gpu_reason) for name in names))
+
+
+def _device(name: str, machine: Machine, gpu_reason: str) -> str:
+    if name == "cpu":
+        return name
+    if name in ("auto", "cuda"):
+        return _first_visible(name, machine, gpu_reason)
+    kind, _, index = name.partition(":")
+    if kind != "cuda" or not index.isdigit():
+        raise UsageError(f"unknown device '{name}' (known: cpu, cuda:0, cuda:1, ..., auto)")
+    if int(index) >= len(machine.gpus):
+        raise UsageError(
+            f"device {name} does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
+        )
+    return _unhidden(int(index), machine)
+
+
+def _first_visible(name: str, machine: Machine, gpu_reason: str) -> str:
+    gpus = visible_gpus(machine.gpus)
+    if gpus:
+        return f"cuda:{gpus[0].index}"
+    if machine.gpus and (name == "cuda" or names_mig_instance()):
+        raise UsageError(f"{hidden_reason()}; give --device cpu, or unset the variable for a whole GPU")
+    if name == "cuda":
+        raise UsageError(
+            f"device cuda does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
+        )
+    return "cpu"
+
+
+def _unhidden(index: int, machine: Machine) -> str:
+    """Return the device's name; UsageError if CUDA_VISIBLE_DEVICES keeps it from this process."""
+    visible = [f"cuda:{gpu.index}" for gpu in visible_gpus(machine.gpus)]
+    name = f"cuda:{machine.gpus[index].index}"
+    if name in visible:
+        return name
+    if not visible:
+        raise UsageError(
+            f"device {name} is hidden: {hidden_reason()}; unset the variable, or give --device cpu"
+        )
+    raise UsageError(
+        f"device {name} is hidden: CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} leaves "
+        f"{', '.join(visible)}; give one of these or auto, or unset the variable"
+    )
+
+
+def _found(machine: Machine, gpu_reason: str) -> str:
+    if machine.gpus:
+        return f"this machine has {len(machine.gpus)}"
+    return gpu_reason or "this machine has no GPU"
+
+
+def gpu_of(device: str, machine: Machine) -> Gpu | None:
+    """Return the GPU that a device names, or None for the CPU."""
+    return machine.gpus[int(device.partition(":")[2])] if device.startswith("cuda") else None
+
+
+def check_accelerator(request: RunRequest, devices: Iterable[str]) -> None:
+    """Raise UsageError for an --accelerator that serves none of the devices, or has no code for one."""
+    gpus = [device for device in devices if device != "cpu"]
+    if request.accelerator == "cpu" and gpus:
+        raise UsageError(
+            f"--accelerator cpu has no code for {', '.join(gpus)}: leave it out, or give --device cpu"
+        )
+    if request.accelerator.startswith("cuda") and not gpus:
+        raise UsageError(
+            f"--accelerator {request.accelerator} is for GPUs, and the only device is the CPU: "
+            "leave it out, or give a --device such as cuda:0"
+        )
+
+
+def accelerator_for(device: str, request: RunRequest, machine: Machine) -> str:
+    """Return which set of requirements a device needs: by driver and GPU, unless the request says."""
+    if device == "cpu":
+        return "cpu"
+    if request.accelerator:
+        return request.accelerator
+    return driver_accelerator(gpu_of(device, machine))
+
+
+def driver_accelerator(gpu: Gpu | None) -> str:
+    """Return the newest set of CUDA requirements that a GPU's driver runs and that has code for the GPU."""
+    newest = gpu and gpu.cuda and int(gpu.cuda.partition(".")[0]) >= 13
+    return "cuda13" if newest and not is_older(gpu, CUDA13_CAPABILITY) else "cuda12"

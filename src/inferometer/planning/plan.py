@@ -1,0 +1,203 @@
+"""The matrix: every cell that was asked for, and for each that cannot run, why, before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
+from inferometer.frameworks import requirements
+from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
+from inferometer.frameworks.requirements import Requirements
+from inferometer.models.sources import forms_reachable, resolve
+from inferometer.planning.devices import accelerator_for, check_accelerator, gpu_of, resolve_devices
+from inferometer.planning.request import RunRequest
+from inferometer.records import Cell, Gpu, Machine, Skip
+
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
+MODES = ("host", "device", "host-pipelined")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A framework as asked on one device: which environment it takes."""
+
+    choice: FrameworkChoice
+    device: str
+    requirements: Requirements | None  # None: the user's own interpreter
+    python: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """Return the framework's name in tables."""
+        return self.choice.label
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be measured, in the order asked, and what will not."""
+
+    rows: Mapping[tuple[str, str], Row]  # (label, device) -> row; only those with cells
+    cells: tuple[Cell, ...]
+    skips: tuple[Skip, ...]
+
+    def row(self, cell: Cell) -> Row:
+        """Return the row that a cell belongs to."""
+        return self.rows[cell.framework, cell.device]
+
+
+def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Plan:
+    """Expand the request on this machine; UsageError if nothing that was asked for exists.
+
+    ``gpu_reason`` says why the machine has no GPU, for the skips.
+    """
+    request.check()
+    choices = _choices(request)
+    devices = resolve_devices(request.devices, machine, gpu_reason)
+    check_accelerator(request, devices)
+    reachable = forms_reachable(request.model)
+    name = resolve(request.model).name
+    rows: dict[tuple[str, str], Row] = {}
+    cells: dict[Cell, None] = {}
+    skips: dict[Cell, Skip] = {}  # a cell may be named twice: `tftrt` at fp16 and `tftrtfp16`
+    for choice, device in itertools.product(choices, devices):
+        row, reason = _row(choice, device, request, machine, gpu_reason)
+        precisions = (choice.precision,) if choice.precision else request.precisions
+        for precision, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
+            cell = Cell(name, choice.label, precision, size, device, mode)
+            route = reachable[choice.framework.form_at(precision)]
+            unreachable = route if isinstance(route, str) else ""
+            kind, gpu = device.partition(":")[0], gpu_of(device, machine)
+            why = reason or unreachable or choice.obstacle(kind, precision, mode, gpu)
+            if why or row is None:
+                skips[cell] = Skip(cell, why)
+            else:
+                cells[cell] = None
+                rows[row.label, device] = row
+    return Plan(rows, tuple(cells), tuple(skips.values()))
+
+
+def _choices(request: RunRequest) -> list[FrameworkChoice]:
+    names = list(
+        itertools.chain.from_iterable(FRAMEWORKS if name == "all" else [name] for name in request.frameworks)
+    )
+    choices = {(choice.label, choice.precision): choice for choice in map(parse_choice, names)}
+    for precision in request.precisions:
+        if precision not in PRECISIONS:
+            raise UsageError(f"unknown precision '{precision}' (known: {', '.join(PRECISIONS)})")
+    for mode in request.modes:
+        if mode not in MODES:
+            raise UsageError(f"unknown mode '{mode}' (known: {', '.join(MODES)})")
+    wanted = {
+        "framework": choices,
+        "batch size": request.batch_sizes,
+        "precision": request.precisions,
+        "mode": request.modes,
+        "device": request.devices,
+    }
+    for name, given in wanted.items():
+        if not given:
+            raise UsageError(f"nothing to measure: give at least one {name}")
+    return list(choices.values())
+
+
+def _row(
+    choice: FrameworkChoice, device: str, request: RunRequest, machine: Machine, gpu_reason: str
+) -> tuple[Row | None, str]:
+    framework = choice.framework
+    kind = device.partition(":")[0]
+    if kind not in framework.devices:
+        if kind == "cpu":
+            return (
+                None,
+                f"needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
+            )
+        return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"
+    gpu = gpu_of(device, machine)
+    if refusal := capability_reason(framework, gpu):
+        return None, refusal
+    if python := _given_python(choice, request):
+        return Row(choice, device, None, python), ""
+    return _built_row(choice, device, accelerator_for(device, request, machine), gpu)
+
+
+def _given_python(choice: FrameworkChoice, request: RunRequest) -> Path | None:
+    given = given_pythons(request)
+    names = (choice.label, choice.framework.name, choice.framework.environment)
+    return next((given[name] for name in names if name in given), None)
+
+
+def _built_row(
+    choice: FrameworkChoice, device: str, accelerator: str, gpu: Gpu | None
+) -> tuple[Row | None, str]:
+    try:
+        wanted = requirements_for(choice, accelerator)
+    except EnvironmentBuildError as error:
+        return None, str(error)
+    reason = age_reason(choice, wanted, gpu)
+    return (None, reason) if reason else (Row(choice, device, wanted), "")
+
+
+def capability_reason(framework: Framework, gpu: Gpu | None) -> str:
+    """Return why a framework has no code for a GPU, or "" if it has or does not say."""
+    known = framework.capabilities
+    if not gpu or not gpu.compute_capability or not known or gpu.compute_capability in known:
+        return ""
+    return f"{framework.name} runs on compute capability {', '.join(known)}, not {gpu.compute_capability} ({gpu.name})"
+
+
+def age_reason(choice: FrameworkChoice, wanted: Requirements, gpu: Gpu | None) -> str:
+    """Return why a GPU is too old for the pinned packages, or ""; a version that the user names is his to judge."""
+    if choice.version:
+        return ""
+    return requirements.too_old(wanted, gpu, choice.framework.distribution)
+
+
+def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:
+    """Return the pins of a choice; a CUDA 12 set serves a CUDA 13 driver where there is no other."""
+    framework = choice.framework
+    if framework.only_given:
+        raise EnvironmentBuildError(
+            f"{framework.name} has no requirement set, since {framework.only_given}; "
+            f"give an interpreter that has both: --python {framework.name}=PATH"
+        )
+    try:
+        wanted = requirements.read(choice.framework.environment, accelerator)
+    except EnvironmentBuildError:
+        if accelerator != "cuda13":
+            raise
+        wanted = requirements.read(choice.framework.environment, "cuda12")
+    if not choice.version:
+        return wanted
+    return requirements.with_version(wanted, choice.framework.distribution, choice.version)
+
+
+def given_pythons(request: RunRequest) -> dict[str, Path]:
+    """Return the interpreters given, by row, framework or environment; a name for one precision means its framework."""
+    given: dict[str, Path] = {}
+    for name, path in request.python.items():
+        meant = name if name in _environments() else parse_choice(name).label
+        if given.setdefault(meant, path) != path:
+            raise UsageError(
+                f"--python {name}={path}: {meant} has the interpreter {given[meant]} already; give one for both"
+            )
+    return given
+
+
+def _environments() -> set[str]:
+    return {framework.environment for framework in FRAMEWORKS.values()}
+
+
+def check_given_pythons(request: RunRequest) -> None:
+    """Raise UsageError for a --python whose name is no framework or environment, or whose file is no program."""
+    for name, path in request.python.items():
+        if name not in _environments():
+            try:
+                parse_choice(name)
+            except InferometerError as error:
+                raise UsageError(f"--python {name}={path}: {error}") from error
+        if not path.is_file():
+            raise UsageError(f"--python {name}={path}: there is no such interpreter")
+    given_pythons(request)

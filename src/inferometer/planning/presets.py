@@ -1,0 +1,37 @@
+"""Named protocols: which sizes, how many images, loops, warm-ups and rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from inferometer.planning.request import REPORT_BATCH_SIZES
+from inferometer.records import Protocol
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A protocol and the batch sizes that go with it."""
+
+    title: str
+    batch_sizes: tuple[int, ...]
+    protocol: Protocol
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(
+        "minutes on two CPU cores: two sizes, slow cells cut at a budget of 1 s",
+        (1, 8),
+        Protocol(images=8, loops=5, warmup=4, rounds=3, timeout_s=300, budget_s=1.0, least_loops=1),
+    ),
+    "standard": Preset(
+        "the default: four sizes, cells cut at a budget of 30 s, more rounds where the machine is noisy",
+        (1, 8, 32, 64),
+        Protocol(images=512, loops=10, warmup=50, rounds=3, most_rounds=20, timeout_s=900, budget_s=30.0),
+    ),
+    "report": Preset(
+        "the internship report's protocol: 7 sizes, 512 images, 50 warm-ups, 10 loops, nothing cut",
+        REPORT_BATCH_SIZES,
+        Protocol(images=512, loops=10, warmup=50, rounds=1, timeout_s=3600),
+    ),
+}

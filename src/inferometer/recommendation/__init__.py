@@ -1,0 +1,1 @@
+"""One cell chosen under constraints."""

@@ -1,0 +1,105 @@
+"""What a deployment can be chosen by: throughput, latency of a batch, energy, cost; each as a metric of a cell (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from inferometer.results.cells import CellSummary
+from inferometer.results.estimates import Estimate, Series
+from inferometer.results.metrics import METRICS, Metric
+from inferometer.units import significant
+
+Objective = Literal["throughput", "latency", "energy", "cost"]
+_JOULES_A_KWH = 3.6e6
+_MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What running costs."""
+
+    per_kwh: float = 0.30
+    per_hour: float = 0.0  # of the machine itself
+
+
+USUAL_PRICES = Prices()
+
+
+def cost_per_million(throughput: float, energy_j: float | None, prices: Prices) -> float | None:
+    """Return what a million images cost: electricity, and the machine's hours; None where a part is not known.
+
+    ``energy_j`` (an image) is not needed where electricity costs nothing. Without any price there is no cost.
+    """
+    if not (prices.per_kwh or prices.per_hour) or (prices.per_kwh and energy_j is None):
+        return None
+    electricity = (energy_j or 0.0) / _JOULES_A_KWH * prices.per_kwh
+    return _MILLION * (electricity + prices.per_hour / 3600 / throughput)
+
+
+def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
+    """Return the time from a batch handed in to its results, and which figure that is."""
+    if summary.p99:
+        return summary.p99, "p99 of few batches" if summary.p99.remark else "p99 of a batch"
+    if summary.latency_batch:
+        return summary.latency_batch, "mean of a batch"
+    assert summary.throughput
+    value = summary.cell.batch_size / summary.throughput.value
+    return Estimate(value, None, None, "s", "throughput", 0), "batch size / throughput"
+
+
+def metric_of(objective: Objective, prices: Prices) -> Metric:
+    """Return what an objective compares cells by, with the rounds' own values behind it."""
+    if objective == "latency":
+        return replace(METRICS["p99"], of=_latency, series=_latency_series)
+    if objective == "cost":
+        of, series = _cost(prices), _cost_series(prices)
+        unit = "J" if prices.per_kwh else ""  # what electricity costs is an energy, so of one meter only
+        return Metric("cost", "Cost of a million images", unit, False, of, series, significant)
+    return METRICS[objective]
+
+
+def _latency(summary: CellSummary) -> Estimate | None:
+    return batch_latency(summary)[0] if summary.throughput else None
+
+
+def _latency_series(summary: CellSummary) -> Series | None:
+    for name, known in (("p99", summary.p99), ("latency_batch", summary.latency_batch)):
+        if known:
+            return summary.series.get(name)
+    found = summary.series.get("throughput")
+    return found and found.scaled(-1)
+
+
+def _cost(prices: Prices) -> Callable[[CellSummary], Estimate | None]:
+    def of(summary: CellSummary) -> Estimate | None:
+        if summary.throughput is None:
+            return None
+        energy = summary.energy_image.value if summary.energy_image else None
+        cost = cost_per_million(summary.throughput.value, energy, prices)
+        return None if cost is None else Estimate(cost, None, None, "", "rounds", summary.rounds)
+
+    return of
+
+
+def _cost_series(prices: Prices) -> Callable[[CellSummary], Series | None]:
+    """Return the costs round by round: of the rounds that have what the prices ask for."""
+
+    def series(summary: CellSummary) -> Series | None:
+        speeds, energies = summary.series.get("throughput"), summary.series.get("energy_image")
+        if speeds is None or (prices.per_kwh and energies is None):
+            return None
+        joules = dict(zip(energies.keys, energies.logs, strict=True)) if energies and prices.per_kwh else {}
+        pairs = []
+        for key, log in zip(speeds.keys, speeds.logs, strict=True):
+            energy = math.exp(joules[key]) if key in joules else None
+            cost = cost_per_million(math.exp(log), energy, prices)
+            if cost:
+                pairs.append((key, math.log(cost)))
+        return (
+            Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs), speeds.within) if pairs else None
+        )
+
+    return series

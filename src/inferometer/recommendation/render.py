@@ -1,0 +1,190 @@
+"""Recommendations for people and for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from inferometer.recommendation.objectives import Prices
+from inferometer.recommendation.recommend import Advice, Option
+from inferometer.results.metrics import METRICS
+from inferometer.tables.markup import markdown_text
+from inferometer.units import duration, significant
+
+
+def figures(found: Option) -> str:
+    """Return an option's figures in one line."""
+    parts = [
+        f"{significant(found.throughput, 4)} images/s",
+        f"{duration(found.latency_s)} ({found.latency_kind})",
+    ]
+    if found.power_w is not None:
+        parts.append(f"{significant(found.power_w, 3)} W")
+    if found.energy_j is not None:
+        parts.append(f"{METRICS['energy'].show(found.energy_j)} an image")
+    if found.cost is not None:
+        parts.append(f"{significant(found.cost, 3)} per million images")
+    return ", ".join(parts)
+
+
+def price(choice: Option, other: Option) -> str:
+    """Return what taking ``other`` instead of ``choice`` would change."""
+    parts = [
+        f"{_change(choice.throughput, other.throughput)} throughput",
+        f"{_change(choice.latency_s, other.latency_s)} batch latency",
+    ]
+    if choice.energy_j is not None and other.energy_j is not None:
+        parts.append(f"{_change(choice.energy_j, other.energy_j)} energy an image")
+    if choice.cost is not None and other.cost is not None:
+        parts.append(f"{_change(choice.cost, other.cost)} cost")
+    return ", ".join(parts)
+
+
+def _change(first: float, second: float) -> str:
+    return f"{100 * (second / first - 1):+.1f} %"
+
+
+def lines(advice: Advice) -> list[tuple[str, str]]:
+    """Return (kind, sentence) of everything to say about one machine."""
+    found = [("head", f"{advice.machine}: {advice.model}, {advice.mode} mode, objective {advice.objective}")]
+    if advice.choice is None:
+        near = f"nothing meets the constraints; nearest: {advice.nearest}"
+        found.append(("none", near if advice.nearest else "nothing to choose from"))
+    else:
+        found.append(("choice", f"use {advice.choice.name}: {figures(advice.choice)}"))
+        word = "cannot be told apart from it" if advice.ties else "runner-up"
+        others = advice.ties or filter(None, [advice.runner_up])
+        found += [("runner-up", f"{word}: {o.name}: {price(advice.choice, o)}") for o in others]
+    found += [("doubt", doubt) for doubt in advice.doubts]
+    if len(advice.front) > 1:
+        found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
+    if advice.refused:
+        found.append(
+            ("refused", "left out: " + ", ".join(f"{count} x {why}" for why, count in advice.refused))
+        )
+    return found
+
+
+def front(advice: Advice) -> list[tuple[str, ...]]:
+    """Return the Pareto front as a table: a row of titles, then a row an option; columns without any value left out."""
+    titles = (
+        "option",
+        "images/s",
+        f"batch latency, {_kinds(advice.front)}",
+        "W",
+        "mJ an image",
+        "cost of a million",
+    )
+    rows = [
+        (
+            o.name,
+            significant(o.throughput, 4),
+            duration(o.latency_s),
+            "" if o.power_w is None else significant(o.power_w, 3),
+            "" if o.energy_j is None else significant(1e3 * o.energy_j, 3),
+            "" if o.cost is None else significant(o.cost, 3),
+        )
+        for o in advice.front
+    ]
+    kept = [index for index in range(len(titles)) if any(row[index] for row in rows)]
+    return [tuple(row[index] for index in kept) for row in (titles, *rows)]
+
+
+def _kinds(options: Sequence[Option]) -> str:
+    return " or ".join(dict.fromkeys(o.latency_kind for o in options))
+
+
+def cost_notes(found: Sequence[Advice]) -> list[str]:
+    """Return what the cost of a million images is made of, for each set of prices that a choice has one by."""
+    priced = (advice.prices for advice in found if advice.choice and advice.choice.cost is not None)
+    return [_cost_note(prices) for prices in dict.fromkeys(priced)]
+
+
+def _cost_note(prices: Prices) -> str:
+    electricity = f"energy of the metered device at {prices.per_kwh:g} a kWh"
+    rent = f"{prices.per_hour:g} an hour for the machine"
+    parts = ((electricity, prices.per_kwh), (rent, prices.per_hour))
+    return "cost: " + " and ".join(text for text, paid in parts if paid)
+
+
+_STYLES = {"head": "bold", "choice": "green", "none": "red", "doubt": "yellow", "refused": "dim"}
+
+
+def render(found: Sequence[Advice], console: Console) -> None:
+    """Print the advice for every machine."""
+    for advice in found:
+        for kind, text in lines(advice):
+            console.print(Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, "")))
+            if kind == "front":
+                console.print(Padding(_grid(front(advice)), (0, 0, 0, 4), expand=False))
+    for note in cost_notes(found):
+        console.print(Text(note, style="dim"))
+
+
+def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for index, title in enumerate(rows[0]):
+        grid.add_column(Text(title), justify="right" if index else "left", no_wrap=not index)
+    for row in rows[1:]:
+        grid.add_row(*map(Text, row))
+    return grid
+
+
+def to_markdown(found: Sequence[Advice]) -> str:
+    """Return the advice as Markdown."""
+    out = []
+    for advice in found:
+        for kind, text in lines(advice):
+            flat = markdown_text(text)
+            out.append(f"\n**{flat}**\n" if kind == "head" else f"- {flat}")
+            if kind == "front":
+                titles, *rows = (" | ".join(map(markdown_text, row)) for row in front(advice))
+                rule = "---|" + "---:|" * titles.count(" | ")
+                out += ["", f"  | {titles} |", f"  |{rule}", *(f"  | {row} |" for row in rows), ""]
+    return "\n".join([*out, "", *cost_notes(found)]).strip() + "\n"
+
+
+def to_json(found: Sequence[Advice]) -> str:
+    """Return the advice as JSON: a list of objects, one a machine, model and mode."""
+    rows = [
+        {
+            "machine": a.machine,
+            "model": a.model,
+            "mode": a.mode,
+            "objective": a.objective,
+            "choice": a.choice and _object(a.choice),
+            "runner_up": a.runner_up and _object(a.runner_up),
+            "tie": a.tie,
+            "ties": [_object(o) for o in a.ties],
+            "pareto": [_object(o) for o in a.front],
+            "left_out": dict(a.refused),
+            "nearest": a.nearest,
+            "doubts": list(a.doubts),
+            "price_per_kwh": a.prices.per_kwh,
+            "price_per_hour": a.prices.per_hour,
+        }
+        for a in found
+    ]
+    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+
+
+def _object(found: Option) -> dict[str, Any]:
+    cell = found.summary.cell
+    return {
+        "framework": cell.framework,
+        "precision": cell.precision,
+        "batch_size": cell.batch_size,
+        "device": cell.device,
+        "throughput_images_per_s": found.throughput,
+        "latency_s": found.latency_s,
+        "latency_kind": found.latency_kind,
+        "power_w": found.power_w,
+        "energy_j": found.energy_j,
+        "cost_per_million_images": found.cost,
+    }

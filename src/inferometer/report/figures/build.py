@@ -1,0 +1,241 @@
+"""From `Results` to the figures of one section (one model in one mode): which panels, which series, which points.
+
+Nothing is drawn here, and nothing is left out silently: what a figure cannot show is a sentence in its `omitted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from inferometer.report.figures.build_phases import phases
+from inferometer.report.figures.chart import BEST, Axis, Chart, Fit, Plate, Point, Series
+from inferometer.report.figures.colours import track
+from inferometer.report.figures.section_cells import Section, left_out
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.estimates import Estimate
+from inferometer.results.metrics import METRICS
+from inferometer.results.stats import regress
+
+QUANTILES = (5, 25, 50, 75, 95, 99)
+LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis
+MIN_FIT_POINTS = 3
+
+# metric: (factor from SI, unit in figures)
+_SHOWN: dict[str, tuple[float, str]] = {
+    "throughput": (1.0, "images/s"),
+    "latency": (1e3, "ms"),
+    "power": (1.0, "W"),
+    "energy": (1e3, "mJ"),
+    "energy_time": (1e6, "µJ s"),
+    "images_per_joule": (1.0, "images/J"),
+    "images_per_watt": (1.0, "images/s/W"),
+    "memory": (2.0**-30, "GiB"),
+    "prepare_time": (1.0, "s"),
+}
+ACROSS = ("throughput", "latency", "power", "energy", "energy_time", "memory", "prepare_time")
+_ENERGY = frozenset(("power", "energy", "energy_time", "images_per_joule", "images_per_watt"))
+_ACROSS_LEAD = (
+    "One row a framework, one marker a machine. Choose a batch size, or leave each framework at the batch size "
+    "where it is fastest on that machine."
+)
+
+
+def plates(results: Results, model: str, mode: str) -> tuple[Plate, ...]:
+    """Return every figure of one section, in the report's order."""
+    selected = [s for s in results.select(model=model, mode=mode) if s.measured]
+    machines = tuple(dict.fromkeys(s.machine for s in results.select(model=model, mode=mode)))
+    section = Section(machines, tuple(selected))
+    return (
+        power_throughput(section),
+        by_batch_size(section, "throughput"),
+        *(across_machines(section, name) for name in ACROSS[:5]),
+        by_batch_size(section, "images_per_joule"),
+        by_batch_size(section, "images_per_watt"),
+        latency_distribution(section),
+        phases(section),
+        *(across_machines(section, name) for name in ACROSS[5:]),
+    )
+
+
+def power_throughput(section: Section) -> Plate:
+    """Power against throughput: a panel a machine, a regression line a series, a marker a batch size."""
+    charts = []
+    for number, machine in enumerate(section.machines):
+        series = tuple(_fitted(key, cells) for key, cells in section.rows(machine).items())
+        series = tuple(s for s in series if s.points)
+        if series:
+            x, y = Axis("Throughput", "images/s"), Axis("Power", "W")
+            charts.append(Chart(f"power-throughput-{number}", machine, "fit", x, y, series))
+    lead = (
+        "Power of the device that did the work while it did it. Larger markers are larger batches; the line is the "
+        "least-squares fit of each framework, from three batch sizes on. A flatter line means that more speed costs less power."
+    )
+    return Plate(
+        "power-throughput", "Power against throughput", lead, tuple(charts), _without(section, "power")
+    )
+
+
+def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> Series:
+    points = []
+    for cell in cells:
+        if cell.throughput and cell.power:
+            speed, power = cell.throughput, cell.power
+            size = cell.cell.batch_size
+            points.append(Point(size, power.value, power.low, power.high, speed.value, speed.low, speed.high))
+    line = None
+    if len(points) >= MIN_FIT_POINTS:
+        line = regress([float(point.at) for point in points], [point.value for point in points])
+    return Series(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
+
+
+def by_batch_size(section: Section, metric: str) -> Plate:
+    """A metric against the batch size: a panel a machine, a line a series."""
+    charts = []
+    for number, machine in enumerate(section.machines):
+        series = tuple(
+            Series(*key, points)
+            for key, cells in section.rows(machine).items()
+            if (points := _points(cells, metric, lambda cell: cell.cell.batch_size))
+        )
+        if series:
+            sizes = sorted({float(point.at) for s in series for point in s.points})
+            values = [point.value for s in series for point in s.points]
+            y = Axis(METRICS[metric].title, _SHOWN[metric][1], _wide(values))
+            x = Axis("Batch size", "", log=True, ticks=tuple(sizes))
+            charts.append(Chart(f"{metric}-by-batch-{number}", machine, "lines", x, y, series))
+    title = f"{METRICS[metric].title} against batch size"
+    panels = _same_scale(charts, "y")
+    return Plate(f"{metric}-by-batch", title, _BY_BATCH_LEADS[metric], panels, _without(section, metric))
+
+
+_BY_BATCH_LEADS = {
+    "throughput": "Where a line flattens, a larger batch stops paying. Bars are 95 % intervals.",
+    "images_per_joule": "How far a joule of the measured device goes. Bars are 95 % intervals.",
+    "images_per_watt": "Throughput for each watt drawn; it differs from images per joule only where power and "
+    "energy were metered over different windows.",
+}
+
+
+def across_machines(section: Section, metric: str) -> Plate:
+    """A metric per framework across machines: a row a series, a marker a machine."""
+    title = METRICS[metric].title
+    series = tuple(
+        Series(*key, points) for key, cells in section.rows().items() if (points := _dots(cells, metric))
+    )
+    omitted = _without(section, metric)
+    if not series:
+        return Plate(metric, title, _ACROSS_LEAD, (), omitted)
+    series = _by_value(series, METRICS[metric].higher_is_better)
+    values = [point.value for s in series for point in s.points]
+    x = Axis(title, _SHOWN[metric][1], _wide(values))
+    machines = tuple(m for m in section.machines if any(p.at == m for s in series for p in s.points))
+    chart = Chart(f"{metric}-across", "", "dots", x, Axis(""), series, machines)
+    return Plate(metric, title, _ACROSS_LEAD, (chart,), omitted)
+
+
+def _by_value(series: Iterable[Series], descending: bool) -> tuple[Series, ...]:
+    def best(one: Series) -> float:
+        values = [point.value for point in one.points if point.batch_size == BEST] or [0.0]
+        return max(values) if descending else -min(values)
+
+    return tuple(sorted(series, key=best, reverse=True))
+
+
+def _dots(cells: Sequence[CellSummary], metric: str) -> tuple[Point, ...]:
+    fastest = _fastest(cells)
+    best = [cell for cell in cells if fastest[cell.machine] is cell]
+    points = _points(best, metric, lambda cell: cell.machine, size=lambda _: BEST)
+    return points + _points(cells, metric, lambda cell: cell.machine)
+
+
+def _fastest(cells: Iterable[CellSummary]) -> dict[str, CellSummary]:
+    """Return, of each machine, the cell with the highest throughput."""
+    found: dict[str, CellSummary] = {}
+    for cell in cells:
+        known = found.get(cell.machine)
+        if known is None or _speed(cell) > _speed(known):
+            found[cell.machine] = cell
+    return found
+
+
+def _speed(cell: CellSummary) -> float:
+    return cell.throughput.value if cell.throughput else 0.0
+
+
+def latency_distribution(section: Section) -> Plate:
+    """Latency of single batches: a panel a machine, a row a series, quantiles of the raw samples."""
+    charts = []
+    for number, machine in enumerate(section.machines):
+        series = tuple(
+            Series(*key, points) for key, cells in section.rows(machine).items() if (points := _boxes(cells))
+        )
+        if series:
+            values = [value for s in series for point in s.points for value in point.quantiles]
+            x = Axis("Latency per batch", "ms", _wide(values))
+            series = _by_value(series, descending=False)
+            charts.append(Chart(f"latency-distribution-{number}", machine, "boxes", x, Axis(""), series))
+    lead = (
+        "Every timed batch of every round. Thick bar: the middle half; thin line: from the 5th to the 99th "
+        "percentile; marker: the median."
+    )
+    shown = {(s.framework, s.precision, c.title) for c in charts for s in c.series}
+    bare = [c for c in section.cells if (track(c), c.cell.precision, c.machine) not in shown]
+    omitted = left_out(
+        (c.machine, "no single batches were recorded, only whole loops or means") for c in bare
+    )
+    panels = _same_scale(charts, "x")
+    return Plate("latency-distribution", "Latency distribution", lead, panels, omitted)
+
+
+def _boxes(cells: Sequence[CellSummary]) -> tuple[Point, ...]:
+    points = []
+    fastest = _fastest(cells)
+    for cell in cells:
+        samples = cell.batch_latencies_s()
+        if len(samples) < 2 or not np.all(np.isfinite(samples)):
+            continue
+        quantiles = tuple((1e3 * np.percentile(samples, QUANTILES)).tolist())
+        sizes = (BEST, cell.cell.batch_size) if fastest[cell.machine] is cell else (cell.cell.batch_size,)
+        points += [Point(size, quantiles[2], quantiles=quantiles) for size in sizes]
+    return tuple(points)
+
+
+def _points(
+    cells: Iterable[CellSummary],
+    metric: str,
+    at: Callable[[CellSummary], float | str],
+    size: Callable[[CellSummary], int] = lambda cell: cell.cell.batch_size,
+) -> tuple[Point, ...]:
+    factor = _SHOWN[metric][0]
+    pairs = ((cell, METRICS[metric].of(cell)) for cell in cells)
+    return tuple(
+        Point(size(cell), *_scaled(estimate, factor), at=at(cell)) for cell, estimate in pairs if estimate
+    )
+
+
+def _scaled(estimate: Estimate, factor: float) -> tuple[float, float | None, float | None]:
+    low, high = (None if end is None else end * factor for end in (estimate.low, estimate.high))
+    return estimate.value * factor, low, high
+
+
+def _same_scale(charts: Iterable[Chart], letter: str) -> tuple[Chart, ...]:
+    """Return panels whose axes are all logarithmic if one of them is, so that they can be compared."""
+    panels = tuple(charts)
+    log = any(getattr(chart, letter).log for chart in panels)
+    axes = [replace(getattr(chart, letter), log=log) for chart in panels]
+    return tuple(replace(chart, **{letter: axis}) for chart, axis in zip(panels, axes, strict=True))
+
+
+def _wide(values: Sequence[float]) -> bool:
+    return min(values) > 0 and max(values) / min(values) > LOG_RANGE
+
+
+def _without(section: Section, metric: str) -> tuple[str, ...]:
+    """Return why measured cells are missing from a metric's figure, by machine and reason."""
+    missing = [cell for cell in section.cells if METRICS[metric].of(cell) is None]
+    if metric in _ENERGY:
+        return left_out((c.machine, c.energy_reason or "not metered") for c in missing)
+    return left_out((c.machine, f"no {METRICS[metric].title.lower()} was recorded") for c in missing)

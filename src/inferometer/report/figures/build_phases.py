@@ -1,0 +1,55 @@
+"""Where a batch's time goes: the phases of each framework's batch, a panel a machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from inferometer.report.figures.chart import Axis, Chart, Plate, Point, Series
+from inferometer.report.figures.section_cells import Section, left_out
+from inferometer.results.cells import CellSummary
+from inferometer.results.metrics import PHASES, why_no_phase
+
+_LEAD = (
+    "Copy in, compute and copy out of one batch, as shares of their sum, which stands at the end of the bar. Sampled after "
+    "the timed loops, waiting for the device between phases, so the sum is more than a batch took there. What a framework "
+    "counts as copying differs."
+)
+
+
+def phases(section: Section) -> Plate:
+    """Return the figure: a row a series, at first at the largest batch size that most rows of the machine have."""
+    charts = []
+    for number, machine in enumerate(section.machines):
+        rows = ((key, _points(cells)) for key, cells in section.rows(machine).items())
+        series = tuple(Series(*key, points) for key, points in rows if points)
+        if series:
+            charts.append(_panel(f"phases-{number}", machine, series))
+    omitted = left_out((cell.machine, why_no_phase(cell)) for cell in section.cells if not cell.phases)
+    return Plate("phases", "Where a batch's time goes", _LEAD, tuple(charts), omitted, optional=True)
+
+
+def _panel(key: str, machine: str, series: Sequence[Series]) -> Chart:
+    size = _common_size(series)
+    x = Axis(f"Share of time, batch size {size}", "%")
+    rows = tuple(sorted(series, key=lambda one: _at(one, size)))
+    return Chart(key, machine, "stacks", x, Axis(""), rows, first_size=size)
+
+
+def _common_size(series: Iterable[Series]) -> int:
+    rows = Counter(point.batch_size for one in series for point in one.points)
+    return max(rows, key=lambda size: (rows[size], size))
+
+
+def _at(series: Series, size: int) -> float:
+    return next((point.value for point in series.points if point.batch_size == size), float("inf"))
+
+
+def _points(cells: Iterable[CellSummary]) -> tuple[Point, ...]:
+    points = []
+    for cell in cells:
+        found = {name: 1e3 * estimate.value for name, estimate in cell.phases.items()}
+        total = sum(ms for name, ms in found.items() if name != "enqueue")  # which is a part of compute
+        if total > 0:
+            points.append(Point(cell.cell.batch_size, total, phases=tuple(map(found.get, PHASES))))
+    return tuple(points)

@@ -1,0 +1,19 @@
+"""Which framework gives a series its colour, and how many series are legible in one figure."""
+
+from __future__ import annotations
+
+from inferometer.report.figures.palette import Palette
+from inferometer.results.cells import CellSummary, Results
+
+LEGIBLE_SERIES = 24  # figures start with one precision where there would be more lines than this
+
+
+def track(summary: CellSummary) -> str:
+    """Return the framework (with its version where two are compared) that gives a series its colour."""
+    return summary.row.removesuffix(f" {summary.cell.precision}")
+
+
+def palette_of(results: Results) -> Palette:
+    """Return one look per framework of these results; those that were measured have the first pick of the colours."""
+    measured = {track(summary) for summary in results.summaries if summary.measured}
+    return Palette(measured, (track(summary) for summary in results.summaries))

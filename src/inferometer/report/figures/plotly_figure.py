@@ -1,0 +1,230 @@
+"""The figures as plotly objects, for notebooks: every function takes `Results` and returns a `plotly` Figure.
+
+    figures.power_throughput(results).show()
+
+Where there are several models or modes, say which with ``model`` and ``mode``; the default is the first section. A
+figure that has nothing to show says why instead of being empty.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from inferometer.errors import UsageError, unknown
+from inferometer.report.figures.build import plates
+from inferometer.report.figures.chart import Plate
+from inferometer.report.figures.colours import palette_of
+from inferometer.report.figures.palette import Palette, machine_symbols
+from inferometer.report.figures.plotly_layout import FONT, GRID, INK, Spec, layout, text
+from inferometer.report.figures.plotly_panel import panel
+from inferometer.report.figures.plotly_traces import PARTS, parts_marker
+from inferometer.results.cells import Results
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_GAP = 0.11  # between panels, as a share of the figure's width
+_TITLE_PX, _LEGEND_ROW_PX, _PANEL_GAP_PX = 60, 20, 110
+
+
+def figure(
+    results: Results,
+    key: str,
+    *,
+    machine: str | None = None,
+    model: str | None = None,
+    mode: str | None = None,
+) -> Figure:
+    """Return the figure called ``key`` (see `keys`), of one ``machine`` or a panel each; UsageError if there is none."""
+    found = {plate.key: plate for plate in plates_of(results, model, mode, machine)}
+    if key not in found:
+        raise unknown("figure", key, found)
+    return plotly_figure(found[key], palette_of(results))
+
+
+def keys(results: Results) -> tuple[str, ...]:
+    """Return the names of all figures, in the report's order."""
+    return tuple(plate.key for plate in plates_of(results))
+
+
+def plates_of(
+    results: Results, model: str | None = None, mode: str | None = None, machine: str | None = None
+) -> tuple[Plate, ...]:
+    """Return every figure, not drawn yet, of one section; UsageError if there is no such section or machine.
+
+    ``machine``: only its panel, of figures that have one a machine.
+    """
+    if machine is not None and machine not in results.machines:
+        raise unknown("machine", machine, results.machines)
+    found = plates(results, *_section(results, model, mode))
+    return found if machine is None else tuple(_panels_of(machine, plate) for plate in found)
+
+
+def _panels_of(machine: str, plate: Plate) -> Plate:
+    charts = tuple(chart for chart in plate.charts if chart.title in ("", machine))
+    return Plate(plate.key, plate.title, plate.lead, charts, plate.omitted)
+
+
+def power_throughput(results: Results, **which: Any) -> Figure:
+    """Power against throughput, with a regression line and R² a framework and a marker a batch size."""
+    return figure(results, "power-throughput", **which)
+
+
+def throughput_by_batch(results: Results, **which: Any) -> Figure:
+    """Throughput against batch size."""
+    return figure(results, "throughput-by-batch", **which)
+
+
+def images_per_joule(results: Results, **which: Any) -> Figure:
+    """Images per joule against batch size."""
+    return figure(results, "images_per_joule-by-batch", **which)
+
+
+def images_per_watt(results: Results, **which: Any) -> Figure:
+    """Throughput per watt against batch size."""
+    return figure(results, "images_per_watt-by-batch", **which)
+
+
+def latency_distribution(results: Results, **which: Any) -> Figure:
+    """Quantiles of the batches' latencies."""
+    return figure(results, "latency-distribution", **which)
+
+
+def phases(results: Results, **which: Any) -> Figure:
+    """Where a batch's time goes: copy in, compute and copy out as shares, at the largest batch size that most rows have."""
+    return figure(results, "phases", **which)
+
+
+def across_machines(results: Results, metric: str = "throughput", **which: Any) -> Figure:
+    """A metric (throughput, latency, power, energy, energy_time, memory, prepare_time) per framework and machine."""
+    return figure(results, metric, **which)
+
+
+def _section(results: Results, model: str | None, mode: str | None) -> tuple[str, str]:
+    for section in results.sections:
+        if model in (None, section[0]) and mode in (None, section[1]):
+            return section
+    if not results.sections:
+        raise UsageError("these runs hold no cell, so there is nothing to draw")
+    known = ", ".join(f"{name} in {how} mode" for name, how in results.sections)
+    raise UsageError(f"no cells of model {model!r} in mode {mode!r}; there are: {known}")
+
+
+def plotly_figure(plate: Plate, palette: Palette) -> Figure:
+    """Return all panels of a plate as one plotly Figure with a legend, validated by plotly."""
+    from plotly.graph_objects import Figure
+
+    if not plate.charts:
+        return Figure(_nothing(plate))
+    columns = 1 if len(plate.charts) == 1 else 2
+    rows = math.ceil(len(plate.charts) / columns)
+    charts = [chart.at_first() for chart in plate.charts]
+    heights = [int(layout(chart)["height"]) for chart in charts]
+    height = max(heights) * rows + _PANEL_GAP_PX * (rows - 1) + _TITLE_PX
+    spec: Spec = {"data": [], "layout": _common(plate, height)}
+    shown: set[str] = set()
+    for number, chart in enumerate(charts):
+        drawn = panel(chart, palette)
+        suffix = "" if number == 0 else str(number + 1)
+        box = _domain(number, columns, rows, height)
+        spec["layout"][f"xaxis{suffix}"] = drawn["layout"]["xaxis"] | {
+            "domain": box[0],
+            "anchor": f"y{suffix}",
+        }
+        spec["layout"][f"yaxis{suffix}"] = drawn["layout"]["yaxis"] | {
+            "domain": box[1],
+            "anchor": f"x{suffix}",
+        }
+        spec["layout"]["annotations"].append(_heading(chart.title, box))
+        for trace in drawn["data"]:
+            trace["meta"].pop("by", None)
+            first = trace["meta"]["k"] == "points" and trace["name"] not in shown
+            if first:
+                shown.add(trace["name"])
+            in_legend = first and chart.kind in ("lines", "fit")
+            spec["data"].append(
+                trace | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "showlegend": in_legend}
+            )
+        spec["data"] += _machine_entries(chart) if chart.kind == "dots" else []
+    spec["data"] += _part_entries() if charts[0].kind == "stacks" else []
+    return Figure(spec)
+
+
+def _common(plate: Plate, height: int) -> Spec:
+    return {
+        "title": {"text": plate.title},
+        "font": {"family": FONT, "color": INK},
+        "hovermode": "closest",
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "height": height + 2 * _LEGEND_ROW_PX,
+        "margin": {"t": _TITLE_PX, "l": 60, "r": 20, "b": 40},
+        "legend": {"groupclick": "togglegroup"},
+        "showlegend": True,
+        "barmode": "overlay",
+        "annotations": [],
+        "modebar": {"remove": ["sendChartToCloud"]},  # nobody should send results away by a slip of the mouse
+    }
+
+
+def _domain(number: int, columns: int, rows: int, height: int) -> tuple[list[float], list[float]]:
+    """Return the panel's share of the figure, horizontally and vertically."""
+    column, row = number % columns, number // columns
+    width = (1 - _GAP * (columns - 1)) / columns
+    gap = _PANEL_GAP_PX / height
+    tall = (1 - gap * (rows - 1)) / rows
+    left, top = column * (width + _GAP), 1 - row * (tall + gap)
+    return [left, min(1.0, left + width)], [max(0.0, top - tall), top]
+
+
+def _heading(title: str, box: tuple[list[float], list[float]]) -> Spec:
+    return {
+        "text": f"<b>{text(title)}</b>",
+        "x": box[0][0],
+        "y": box[1][1],
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
+
+
+def _machine_entries(chart: Any) -> list[Spec]:
+    """Return empty traces that explain the markers of a "dots" panel in the legend."""
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [None],
+            "y": [None],
+            "name": text(machine),
+            "marker": {"symbol": symbol, "color": INK, "size": 9},
+        }
+        for machine, symbol in machine_symbols(chart.machines).items()
+    ]
+
+
+def _part_entries() -> list[Spec]:
+    """Return empty bars that explain the parts of a "stacks" panel in the legend."""
+    return [
+        {"type": "bar", "x": [None], "y": [None], "name": label, "marker": parts_marker(INK, [hatch])}
+        for label, _, hatch in PARTS
+    ]
+
+
+def _nothing(plate: Plate) -> Spec:
+    reasons = "<br>".join(text(sentence) for sentence in plate.omitted) or "no cell ended well"
+    note = {"text": reasons, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    axis = {"visible": False, "gridcolor": GRID}
+    return {
+        "data": [],
+        "layout": {
+            "title": {"text": plate.title},
+            "xaxis": axis,
+            "yaxis": axis,
+            "annotations": [note],
+            "plot_bgcolor": "white",
+        },
+    }

@@ -1,0 +1,254 @@
+"""The series of one panel as plotly traces, one function a kind of chart.
+
+Every trace carries in `meta` what the page needs to show, hide and recolour it: `f` the framework's number, `p` the
+precision, `k` its part (points, fit, whisker) and, where one batch size is shown at a time, `by` the data of each:
+values, intervals and machines of a "dots" series, quantiles of a "boxes" series, phases and their sum in words of a
+"stacks" series.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from inferometer.report.figures.chart import BEST, Axis, Chart, Point, Series
+from inferometer.report.figures.palette import COPYING, Style, machine_symbols
+from inferometer.report.figures.plotly_layout import Spec, text
+from inferometer.units import duration
+
+_FIT_STEPS = 24
+
+
+def lines(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+    """Return a line over the batch sizes."""
+    points = sorted(series.points, key=lambda point: float(point.at))
+    trace = _trace(series, style, name, "points") | {
+        "mode": "lines+markers",
+        "x": [point.at for point in points],
+        "y": numbers(point.value for point in points),
+        "customdata": _intervals(points),
+        "marker": _marker(style),
+        "line": {"color": style.light, "width": 1.6, "dash": style.dash},
+        "error_y": _errors(points, style.light),
+        "hovertemplate": f"<b>{name}</b><br>batch size %{{x}}<br>{_reading('y', chart.y, points)}<extra></extra>",
+    }
+    return [trace]
+
+
+def fit(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+    """Return a marker a batch size, and the line fitted to them."""
+    points = sorted(series.points, key=lambda point: point.batch_size)
+    quality = f"<br>line: R² {series.fit.r2:.3f}" if series.fit else ""
+    trace = _trace(series, style, name, "points") | {
+        "mode": "markers",
+        "x": numbers(float(point.at) for point in points),
+        "y": numbers(point.value for point in points),
+        "customdata": [
+            [*interval, point.batch_size] for interval, point in zip(_intervals(points), points, strict=True)
+        ],
+        "marker": _marker(style, size=[6 + 7 * chart.place(point.batch_size) for point in points]),
+        "error_y": _errors(points, style.light),
+        "error_x": _errors_at(points, style.light),
+        "hovertemplate": f"<b>{name}</b><br>batch size %{{customdata[2]}}<br>"
+        f"%{{x:,.4~r}} {text(chart.x.unit)}<br>{_reading('y', chart.y, points)}{quality}<extra></extra>",
+    }
+    return [_fit_line(series, style, name, points), trace] if series.fit else [trace]
+
+
+def _fit_line(series: Series, style: Style, name: str, points: Sequence[Point]) -> Spec:
+    fit = series.fit
+    assert fit is not None
+    first, last = (choose(float(point.at) for point in points) for choose in (min, max))
+    xs = [first + (last - first) * step / _FIT_STEPS for step in range(_FIT_STEPS + 1)]
+    return _trace(series, style, name, "fit") | {
+        "mode": "lines",
+        "x": numbers(xs),
+        "y": numbers(fit.intercept + fit.slope * x for x in xs),
+        "line": {"color": style.light, "width": 1.4, "dash": style.dash},
+        "opacity": 0.75,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def dots(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+    """Return a row of markers, one a machine."""
+    symbols = machine_symbols(chart.machines)
+    best = _of_size(series, BEST)
+    trace = _trace(series, style, name, "points") | {
+        "mode": "markers",
+        "x": numbers(point.value for point in best),
+        "y": [name] * len(best),
+        "customdata": [
+            [*interval, text(str(point.at))] for interval, point in zip(_intervals(best), best, strict=True)
+        ],
+        "marker": _marker(style, size=9, symbol=[symbols[str(point.at)] for point in best]),
+        "error_x": _errors(best, style.light),
+        "hovertemplate": f"<b>{name}</b> on %{{customdata[2]}}<br>{_reading('x', chart.x, series.points)}<extra></extra>",
+    }
+    by = {}
+    for size in (BEST, *chart.batch_sizes):
+        points = _of_size(series, size)
+        machines = [chart.machines.index(str(point.at)) for point in points]
+        by[str(size)] = [numbers(point.value for point in points), _intervals(points), machines]
+    trace["meta"]["by"] = by
+    return [trace]
+
+
+def _of_size(series: Series, size: int) -> list[Point]:
+    return [point for point in series.points if point.batch_size == size]
+
+
+def boxes(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+    """Return a row with median, quartiles and whiskers to the 5th and 99th percentile."""
+    best = _of_size(series, BEST)
+    by = {
+        str(size): [numbers(point.quantiles) for point in _of_size(series, size)]
+        for size in (BEST, *chart.batch_sizes)
+    }
+    whisker = _trace(series, style, name, "whisker") | {
+        "mode": "lines+markers",
+        "x": [value for p in best for value in numbers((p.quantiles[0], p.quantiles[5]))],
+        "y": [name, name] * len(best),
+        "line": {"color": style.light, "width": 1.4},
+        "marker": _marker(style, symbol="line-ns-open", size=9),
+        "hoverinfo": "skip",
+    }
+    highs = [p.quantiles[3] - p.quantiles[2] for p in best]
+    lows = [p.quantiles[2] - p.quantiles[1] for p in best]
+    middle = _trace(series, style, name, "points") | {
+        "mode": "markers",
+        "x": numbers(p.quantiles[2] for p in best),
+        "y": [name] * len(best),
+        "customdata": [numbers(p.quantiles) for p in best],
+        "error_x": _error_bar(highs, lows, style.light) | {"thickness": 6, "width": 0},
+        "marker": _marker(style, size=9),
+        "hovertemplate": f"<b>{name}</b><br>median %{{x:,.4~r}} {chart.x.unit}<br>"
+        "5 % %{customdata[0]:,.4~r}, 25 % %{customdata[1]:,.4~r}, 75 % %{customdata[3]:,.4~r},<br>"
+        "95 % %{customdata[4]:,.4~r}, 99 % %{customdata[5]:,.4~r}<extra></extra>",
+    }
+    middle["meta"]["by"] = by
+    return [whisker, middle]
+
+
+def stacks(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+    """Return a row of parts, one a phase: compute in the framework's colour, what is copied hatched, the sum at the end."""
+    trace = _trace(series, style, name, "points")
+    trace["meta"]["by"] = {
+        str(point.batch_size): [*map(rounded, point.phases), duration(point.value / 1e3)]
+        for point in series.points
+    }
+    *phases, total = trace["meta"]["by"].get(str(chart.first_size), (None, None, None, None, ""))
+    parts = [(label, phases[place], hatch) for label, place, hatch in PARTS if phases[place] is not None]
+    whole = sum(ms for _, ms, _ in parts) or 1.0
+    return [
+        trace
+        | {
+            "type": "bar",
+            "orientation": "h",
+            "width": 0.62,
+            "x": numbers(100 * ms / whole for _, ms, _ in parts),
+            "base": numbers(
+                100 * sum(ms for _, ms, _ in parts[:place]) / whole for place in range(len(parts))
+            ),
+            "y": [name] * len(parts),
+            "customdata": [
+                [_told(label, phases[1]), ms, rounded(100 * ms / whole)] for label, ms, _ in parts
+            ],
+            "text": [*[""] * (len(parts) - 1), total][: len(parts)],
+            "textposition": "outside",
+            "textangle": 0,
+            "cliponaxis": False,
+            "marker": parts_marker(style.light, [hatch for _, _, hatch in parts]),
+            "hovertemplate": f"<b>{name}</b><br>%{{customdata[0]}}<br>%{{customdata[1]:,.4~r}} ms, %{{customdata[2]:.3~r}} %"
+            "<extra></extra>",
+        }
+    ]
+
+
+# a part of a bar, its place among a point's phases, plotly's hatch
+PARTS = (("copy in", 0, "/"), ("compute", 2, ""), ("copy out", 3, "\\"))
+
+
+def _told(label: str, enqueue_ms: float | None) -> str:
+    if label != "compute" or enqueue_ms is None:
+        return label
+    return f"compute; the call returned after {enqueue_ms:,.4g} ms"
+
+
+def parts_marker(colour: str, hatches: Sequence[str]) -> Spec:
+    """Return the look of a bar's parts: hatched grey, or all of ``colour``."""
+    colours = [COPYING if hatch else colour for hatch in hatches]
+    return {
+        "color": colours,
+        "line": {"color": colours, "width": 1},
+        "pattern": {"fillmode": "replace", "shape": list(hatches), "size": 6, "solidity": 0.25},
+    }
+
+
+def _trace(series: Series, style: Style, name: str, part: str) -> Spec:
+    return {
+        "type": "scatter",
+        "name": name,
+        "meta": {"f": style.index, "p": series.precision, "k": part},
+        "legendgroup": name,
+    }
+
+
+def _marker(style: Style, **more: Any) -> Spec:
+    return {
+        "symbol": style.plotly_symbol,
+        "color": style.light,
+        "size": 8,
+        "line": {"width": 1.4, "color": style.light},
+    } | more
+
+
+def _reading(letter: str, axis: Axis, points: Sequence[Point]) -> str:
+    """Return the hover text of a value, with its interval where every point has one."""
+    value = f"%{{{letter}:,.4~r}} {text(axis.unit)}"
+    if any(point.low is None or point.high is None for point in points):
+        return value
+    return value + " <i>[%{customdata[0]:,.4~r}, %{customdata[1]:,.4~r}]</i>"
+
+
+def _intervals(points: Sequence[Point]) -> list[list[float | None]]:
+    return [[rounded(point.low), rounded(point.high)] for point in points]
+
+
+def _errors(points: Sequence[Point], colour: str) -> Spec:
+    highs = [None if p.high is None else p.high - p.value for p in points]
+    lows = [None if p.low is None else p.value - p.low for p in points]
+    return _error_bar(highs, lows, colour)
+
+
+def _errors_at(points: Sequence[Point], colour: str) -> Spec:
+    highs = [None if p.at_high is None else p.at_high - float(p.at) for p in points]
+    lows = [None if p.at_low is None else float(p.at) - p.at_low for p in points]
+    return _error_bar(highs, lows, colour)
+
+
+def _error_bar(highs: Sequence[float | None], lows: Sequence[float | None], colour: str) -> Spec:
+    return {
+        "type": "data",
+        "array": [rounded(value) for value in highs],
+        "arrayminus": [rounded(value) for value in lows],
+        "symmetric": False,
+        "visible": any(value is not None for value in highs),
+        "color": colour,
+        "thickness": 1.1,
+        "width": 3,
+    }
+
+
+def numbers(values: Iterable[float]) -> list[float | None]:
+    """Return values at the five digits that a picture can show."""
+    return [rounded(value) for value in values]
+
+
+def rounded(value: float | None) -> float | None:
+    """Return ``value`` to five significant digits; None where it is no number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.5g}")

@@ -1,0 +1,56 @@
+"""The failed cells of a report, those that failed alike together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inferometer.report.figures.colours import track
+from inferometer.report.figures.palette import Palette
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.similar_remarks import shape, spanned
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Cells that failed alike: those of one framework, precision, mode and cause (but for its numbers)."""
+
+    machines: tuple[str, ...]
+    framework: str
+    index: int  # of the framework in the palette
+    precision: str
+    mode: str
+    batch_sizes: tuple[int, ...]
+    status: str
+    cause: str
+    log: str
+
+
+def failures(results: Results, palette: Palette) -> tuple[Failure, ...]:
+    """Return every failed cell, those alike on one machine together, then machines with the same ones."""
+    groups: dict[tuple[str, ...], dict[str, list[CellSummary]]] = {}
+    for s in results.summaries:
+        if s.status != "ok":
+            key = (s.model, track(s), s.cell.precision, s.cell.mode, s.status, shape(s.cause))
+            groups.setdefault(key, {}).setdefault(s.machine, []).append(s)
+    failed = []
+    for (_, framework, precision, mode, status, _), by_machine in groups.items():
+        alike: dict[tuple[int, ...], list[str]] = {}
+        for machine, members in by_machine.items():
+            sizes = tuple(sorted({s.cell.batch_size for s in members}))
+            alike.setdefault(sizes, []).append(machine)
+        for sizes, machines in alike.items():
+            cause = spanned([s.cause for machine in machines for s in by_machine[machine]])
+            failed.append(
+                Failure(
+                    tuple(machines), framework, palette.index(framework), precision, mode, sizes,
+                    status, cause or "no cause was recorded", _log(by_machine[machines[0]]),
+                )
+            )  # fmt: skip
+    return tuple(failed)
+
+
+def _log(members: Sequence[CellSummary]) -> str:
+    return next(
+        (record.log for s in members for record in s.records if record.log and record.status != "ok"), ""
+    )

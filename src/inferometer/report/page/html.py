@@ -1,0 +1,161 @@
+"""One self-contained HTML file: styles, scripts, figures and data inlined; no request leaves it.
+
+A content security policy with the hashes of the page's own scripts stands behind the escaping: nothing else runs,
+nothing is fetched, even if a name slipped through.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from inferometer.report.figures.chart import Chart
+from inferometer.report.figures.colours import palette_of
+from inferometer.report.figures.palette import DARK, LIGHT, Palette
+from inferometer.report.figures.plotly_panel import compact
+from inferometer.report.figures.swatch import dash_array, sprite
+from inferometer.report.page.page import Page, build
+from inferometer.report.writing import writing
+from inferometer.results.cells import Results
+from inferometer.version import __version__
+
+ASSETS = Path(__file__).with_name("assets")
+TITLE = "Inference benchmark"
+_JSON_ESCAPES: dict[str, str | int | None] = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
+
+
+def write_report(results: Results, out: Path, *, title: str = TITLE, reference: str | None = None) -> Path:
+    """Write the report to ``out`` and return it; StoreError if it cannot be written.
+
+    ``reference`` names the machine that an asterisk means beating; default: the one with most wins of each metric.
+    """
+    page = render(results, title=title, reference=reference)
+    with writing(out, "give another --out"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page, encoding="utf-8")
+    return out
+
+
+def render(
+    results: Results,
+    *,
+    title: str = TITLE,
+    reference: str | None = None,
+    notices: Sequence[str] = (),
+    live_tag: str = "",
+) -> str:
+    """Return the whole page; a ``live_tag`` (the tag of this version) adds the script that follows a server."""
+    live = bool(live_tag)
+    scripts = {
+        "plotly": plotly_source(),
+        "script": _asset("report.js"),
+        "live": _asset("live.js") if live else "",
+    }
+    now = "" if live else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return _filled(
+        "report.html.j2",
+        _context(results, title, notices, reference),
+        live_tag=live_tag,
+        policy=_policy([script for script in scripts.values() if script], live=live),
+        style=_raw(_colours() + _asset("report.css")),
+        sprite=_raw(sprite()),
+        version=__version__,
+        made_at=now,
+        **{name: _raw(script) for name, script in scripts.items()},
+    )
+
+
+def render_body(
+    results: Results, *, title: str = TITLE, notices: Sequence[str] = (), live_tag: str = ""
+) -> str:
+    """Return what is inside the page's ``main`` alone, for a live page to put in place of the old."""
+    return _filled("body.html.j2", _context(results, title, notices), live_tag=live_tag)
+
+
+def _context(
+    results: Results, title: str, notices: Sequence[str], reference: str | None = None
+) -> dict[str, Any]:
+    palette = palette_of(results)
+    page, charts = build(results, palette, title, reference)
+    return {
+        "page": page,
+        "notices": notices,
+        "data": _raw(_data(page, charts, palette)),
+        "dash_array": dash_array,
+        "colours": len(LIGHT),
+    }
+
+
+def _data(page: Page, charts: dict[str, Chart], palette: Palette) -> str:
+    """Return the figures as JSON that is safe within a script element."""
+    figures = {key: compact(chart, palette) for key, chart in charts.items()}
+    data = {"figures": figures, "light": LIGHT, "dark": DARK, "frameworks": palette.frameworks}
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(str.maketrans(_JSON_ESCAPES))
+
+
+def _policy(scripts: Sequence[str], *, live: bool) -> str:
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"connect-src {chr(39)}{'self' if live else 'none'}{chr(39)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _colours() -> str:
+    """Return the frameworks' colours as CSS variables, ``--f0`` and on."""
+    light = "".join(f"--f{i}:{colour};" for i, colour in enumerate(LIGHT))
+    dark = "".join(f"--f{i}:{colour};" for i, colour in enumerate(DARK))
+    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+
+
+@functools.cache
+def plotly_source() -> str:
+    """Return plotly.js, as the installed plotly package carries it."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs()).replace("\r\n", "\n")
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment() -> Any:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=False,
+    )
+
+
+def _filled(template: str, context: dict[str, Any], **more: Any) -> str:
+    return str(_environment().get_template(template).render(context, **more))
+
+
+def _raw(text: str) -> Any:
+    """Mark our own text as not to be escaped."""
+    from markupsafe import Markup
+
+    return Markup(text)

@@ -1,0 +1,160 @@
+"""The results of one model in one mode as the template shows them: verdicts, tables, figures with their controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from inferometer.report.figures.build import plates
+from inferometer.report.figures.chart import BY_ROWS, Chart, Plate
+from inferometer.report.figures.palette import Palette, Style, machine_symbols
+from inferometer.report.figures.plotly_layout import layout
+from inferometer.report.figures.plotly_traces import PARTS
+from inferometer.report.page.tables import TableView, absent
+from inferometer.report.page.verdict import Verdict, verdicts
+from inferometer.results.cells import Results
+from inferometer.units import counted
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of a figure's legend."""
+
+    index: int
+    name: str
+    style: Style
+    note: str = ""
+    precision: str = ""  # of the one series it stands for; empty: of all of the framework's
+
+
+@dataclass(frozen=True)
+class PanelView:
+    """One panel with its legend, if it has one of its own."""
+
+    chart: Chart
+    figure: str  # key in the page's figures
+    height_px: int
+    label: str  # what a screen reader says
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class PlateView:
+    """A figure with its controls."""
+
+    plate: Plate
+    anchor: str
+    panels: tuple[PanelView, ...]
+    keys: tuple[Key, ...]
+    machines: tuple[tuple[str, str], ...]  # (name, symbol) where markers stand for machines
+    batch_sizes: tuple[int, ...]  # to choose from, where one is shown at a time
+    axes: tuple[tuple[str, str, bool], ...]  # (letter, label, logarithmic) that can be switched
+    first_choice: str  # how the batch size is called that is shown at first
+    parts: tuple[tuple[str, int, str], ...]  # of bars: (name, place, hatch)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The results of one model in one mode."""
+
+    anchor: str
+    title: str
+    verdicts: tuple[Verdict, ...]
+    tables: tuple[TableView, ...]
+    absent: tuple[str, ...]  # metrics without any value
+    plates: tuple[PlateView, ...]
+
+
+_MODES = {
+    "host": "host to host",
+    "device": "resident on the device",
+    "host-pipelined": "host to host, pipelined",
+}
+
+
+def section(
+    results: Results,
+    number: int,
+    palette: Palette,
+    charts: dict[str, Chart],
+    tables: Sequence[TableView],
+) -> Section:
+    """Return section ``number`` of the results; the charts of its figures are added to ``charts`` by their key."""
+    model, mode = results.sections[number]
+    anchor = f"s{number}"
+    shown = (plate for plate in plates(results, model, mode) if plate.charts or not plate.optional)
+    views = tuple(_plate(plate, anchor, palette, charts) for plate in shown)
+    title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
+    return Section(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
+
+
+def _plate(plate: Plate, anchor: str, palette: Palette, charts: dict[str, Chart]) -> PlateView:
+    panels = []
+    for chart in plate.charts:
+        key = f"{anchor}-{chart.key}"
+        charts[key] = chart
+        panels.append(_panel(plate, chart, key, palette))
+    shared = plate.charts and plate.charts[0].kind in ("lines", "dots", "boxes")
+    first = plate.charts[0] if plate.charts else None
+    one_size = first is not None and first.kind in BY_ROWS
+    return PlateView(
+        plate,
+        f"{anchor}-{plate.key}",
+        tuple(panels),
+        _keys([s for c in plate.charts for s in _named(c)], palette) if shared else (),
+        _machine_keys(first) if first else (),
+        tuple(sorted({size for c in plate.charts for size in c.batch_sizes})) if one_size else (),
+        _axes(plate.charts) if not (first and first.kind == "stacks") else (),
+        _FIRST.get(first.kind, "") if first else "",
+        PARTS if first and first.kind == "stacks" else (),
+    )
+
+
+_FIRST = {
+    "dots": "each at its fastest",
+    "boxes": "each at its fastest",
+    "stacks": "largest that most have",
+}
+
+
+def _panel(plate: Plate, chart: Chart, key: str, palette: Palette) -> PanelView:
+    where = f" on {chart.title}" if chart.title else ""
+    frameworks = counted(len({series.framework for series in chart.series}), "framework")
+    label = f"{plate.title}{where}: {frameworks}, {len(chart.series)} series. The data follow as a table."
+    keys: tuple[Key, ...] = ()
+    if chart.kind == "fit":
+        keys = tuple(
+            Key(
+                palette.index(s.framework),
+                s.name,
+                palette.style(s.framework, s.precision),
+                f"R² {s.fit.r2:.2f}" if s.fit else "no line",
+                s.precision,
+            )
+            for s in chart.series
+        )
+    return PanelView(chart, key, int(layout(chart)["height"]), label, keys)
+
+
+def _named(chart: Chart) -> Iterable[str]:
+    return (series.framework for series in chart.series)
+
+
+def _keys(names: Iterable[str], palette: Palette) -> tuple[Key, ...]:
+    return tuple(Key(palette.index(n), n, palette.style(n)) for n in sorted(set(names)))
+
+
+def _machine_keys(chart: Chart) -> tuple[tuple[str, str], ...]:
+    return tuple(machine_symbols(chart.machines).items()) if chart.kind == "dots" else ()
+
+
+def _axes(charts: Sequence[Chart]) -> tuple[tuple[str, str, bool], ...]:
+    if not charts:
+        return ()
+    chart = charts[0]
+    axes = []
+    for letter, axis in (("x", chart.x), ("y", chart.y)):
+        if axis.label and not axis.ticks:
+            log = any((c.x if letter == "x" else c.y).log for c in charts)
+            axes.append((letter, axis.label.lower(), log))
+    return tuple(axes)

@@ -1,0 +1,1 @@
+"""Records pooled, estimated and ranked."""

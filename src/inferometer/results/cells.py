@@ -1,0 +1,108 @@
+"""What is known of each cell of a set of runs: its estimates, or why there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from inferometer.records import Actual, Cell, Machine, Parity, Record
+from inferometer.results import estimates
+from inferometer.results.estimates import Estimate, PrepareEstimate, Series
+from inferometer.results.stats import Floats
+from inferometer.storage.run_directory import StoredRun
+
+
+@dataclass(frozen=True, eq=False)
+class CellSummary:
+    """One cell on one machine: estimates with intervals, or the status and cause of why there are none."""
+
+    key: str  # unique within a Results
+    cell: Cell
+    row: str  # what a table's row is called: framework, with version and precision where needed to tell rows apart
+    machine: str  # label of the machine or GPU that did the work; a key of Results.machines
+    model: str  # label of the model
+    model_hash: str  # of its content; "" where unknown
+    paths: tuple[Path, ...]  # run directories pooled here
+    status: str  # a records.Status; only "ok" ever competes
+    cause: str = ""
+    rounds: int = 0  # fresh processes that measured it
+    loops: int = 0
+    throughput: Estimate | None = None  # images/s, mean over loops (the report's)
+    throughput_total: Estimate | None = None  # images/s, all images over all time
+    latency_image: Estimate | None = None  # s, inverse of throughput (the report's)
+    latency_batch: Estimate | None = None  # s a full batch, mean
+    p50: Estimate | None = None  # s a full batch
+    p90: Estimate | None = None
+    p99: Estimate | None = None
+    prepare: PrepareEstimate | None = None
+    power: Estimate | None = None  # W, of the device that did the work, over the timed loops
+    energy_image: Estimate | None = None  # J
+    energy_net: Estimate | None = None  # J an image beyond what the device takes at rest
+    energy_time: Estimate | None = None  # J s, energy per image x time per image
+    images_per_joule: Estimate | None = None
+    images_per_watt: Estimate | None = None  # images/s per W
+    idle_w: float | None = None  # of that device at rest
+    meter: str = ""  # what metered power and energy, and of which kind of device: "nvml (gpu)"
+    energy_reason: str = ""  # why there is no energy: "no meter: ...", "unresolved: ..."
+    memory: Estimate | None = None  # bytes, peak
+    parity: Parity | None = None  # the worst round's
+    accuracy: Estimate | None = None  # top-1 agreement with the reference, 0 to 1
+    flags: tuple[str, ...] = ()
+    actual: Actual | None = None
+    phases: dict[str, Estimate] = field(
+        default_factory=dict
+    )  # s a batch, of those of `metrics.PHASES` sampled
+    series: dict[str, Series] = field(default_factory=dict)  # per round: throughput, power, energy_image
+    records: tuple[Record, ...] = ()
+    best: bool = False  # highest throughput of its machine, model, mode and batch size
+    tie: bool = False  # of two or more that the data cannot tell from the best (the best included)
+    best_overall: bool = False  # highest throughput of its machine, model and mode over all batch sizes
+
+    @property
+    def measured(self) -> bool:
+        """Return whether the cell ended well, so that each metric it has an estimate of counts."""
+        return self.status == "ok"
+
+    @property
+    def ranked(self) -> bool:
+        """Return whether the cell may be chosen: it ended well and has a throughput, which imported figures may lack."""
+        return self.measured and self.throughput is not None
+
+    def batch_latencies_s(self) -> Floats:
+        """Return every full batch's latency in seconds, all rounds, in order; empty where only loops are known."""
+        parts = [estimates.full_batches(record) for record in self.records if record.status == "ok"]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Any number of runs, summarised: cells in plan order, machines by label."""
+
+    summaries: tuple[CellSummary, ...]
+    runs: tuple[StoredRun, ...]
+    machines: dict[str, Machine]
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Return every batch size, ascending."""
+        return tuple(sorted({s.cell.batch_size for s in self.summaries}))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Return every row label (framework, with precision or version where needed), in order of appearance."""
+        return tuple(dict.fromkeys(s.row for s in self.summaries))
+
+    def select(self, *, model: str | None = None, mode: str | None = None) -> tuple[CellSummary, ...]:
+        """Return the summaries of one model label and mode."""
+        return tuple(
+            s
+            for s in self.summaries
+            if (model is None or s.model == model) and (mode is None or s.cell.mode == mode)
+        )
+
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]:
+        """Return the (model, mode) pairs present: figures of two of them are never ranked against each other."""
+        return tuple(dict.fromkeys((s.model, s.cell.mode) for s in self.summaries))

@@ -1,0 +1,151 @@
+"""What two runs at different times can know: noise of a cell, and drift that all cells of a run share (pure).
+
+Within a run the frameworks are interleaved, so drift shows as an effect of the round common to all frameworks. It is
+modelled as a random walk plus a trend, both estimated from the rounds' common effects beyond what independent
+processes explain; the distance that such drift covers between the means of two runs, one after the other, is added to
+the variance of every comparison of them. See docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inferometer.results import stats
+from inferometer.results.estimates import Key, Series
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What the rounds' common effects of one run look like."""
+
+    steps: float  # mean square of a round's difference from the one before
+    slope: float  # least squares, a round
+    noise: float  # variance of a round's effect that independent processes alone explain
+    rounds: int
+
+    @property
+    def slope_noise(self) -> float:
+        """Return the variance of the slope that ``noise`` alone explains."""
+        return self.noise * 12 / (self.rounds * (self.rounds**2 - 1))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """One side's noise: a variance a cell, and the common drift."""
+
+    variances: Mapping[str, tuple[float, float]]  # by cell: of one round, and its degrees of freedom
+    independent_dof: float = 0.0  # of processes: cells of one framework and round share a process
+    walk: Walk | None = None  # None: fewer than three rounds
+
+
+NOTHING = Noise({})
+
+
+def estimate(series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Noise:
+    """Return the noise of one run's cells; ``frameworks`` names the process each cell (by key) ran in."""
+    whole = {cell: s for cell, s in series.items() if not s.within and len(s.keys) > 1}
+    if not whole:
+        return NOTHING
+    effects, share = _round_effects(whole, frameworks)
+    variances = {}
+    for cell, found in whole.items():
+        rest = np.array([x - effects.get(k, 0.0) for k, x in zip(found.keys, found.logs, strict=True)])
+        variances[cell] = (float(rest.var(ddof=1)) / share, len(rest) - 1.0)
+    walk = _walk(_centred(whole, frameworks), effects)
+    processes: dict[str, float] = {}
+    for cell, (_, freedom) in variances.items():
+        processes[frameworks[cell]] = max(processes.get(frameworks[cell], 0.0), freedom)
+    return Noise(variances, share * sum(processes.values()), walk)
+
+
+def _centred(whole: Mapping[str, Series], frameworks: Mapping[str, str]) -> dict[str, dict[Key, float]]:
+    """Return, by framework and round, how far its cells were from their own means, on average."""
+    sums: dict[str, dict[Key, list[float]]] = {}
+    for cell, found in whole.items():
+        mean = float(np.mean(found.logs))
+        rounds = sums.setdefault(frameworks[cell], {})
+        for key, log in zip(found.keys, found.logs, strict=True):
+            rounds.setdefault(key, []).append(log - mean)
+    return {name: {key: float(np.mean(v)) for key, v in rounds.items()} for name, rounds in sums.items()}
+
+
+def _round_effects(
+    whole: Mapping[str, Series], frameworks: Mapping[str, str]
+) -> tuple[dict[Key, float], float]:
+    """Return the rounds' common effects and the share of a cell's own variance that removing them leaves."""
+    centred = _centred(whole, frameworks)
+    if len(centred) < 3:  # too few to tell common drift from each one's noise
+        return {}, 1.0
+    rounds = sorted({key for found in centred.values() for key in found})
+    effects = {k: float(np.mean([f[k] for f in centred.values() if k in f])) for k in rounds}
+    return effects, 1 - 1 / len(centred)
+
+
+def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, float]) -> Walk | None:
+    rounds = sorted({key for found in centred.values() for key in found})
+    count = len(rounds)
+    if count < 3:
+        return None
+    values = np.array([np.mean([f[key] for f in centred.values() if key in f]) for key in rounds])
+    times = np.arange(count) - (count - 1) / 2
+    slope = float(times @ values / (times @ times))
+    if effects:  # enough frameworks to know what independent processes alone would show
+        rest = [found[key] - effects[key] for found in centred.values() for key in found]
+        noise = float(np.sum(np.square(rest))) / ((len(centred) - 1) * (count - 1)) / len(centred)
+        return Walk(float(np.mean(np.diff(values) ** 2)), slope, noise, count)
+    noise = float(np.sum((values - values.mean() - slope * times) ** 2)) / (count - 2)
+    return Walk(0.0, slope, noise, count)
+
+
+def between(first: Noise, second: Noise, rounds: Sequence[int]) -> list[tuple[float, float]]:
+    """Return the variances that drift adds to a difference of two runs' means, each with its degrees of freedom.
+
+    Over two runs of n rounds, one after the other: q (2 n^2 + 1) / (3 n) of a random walk with step variance q, and
+    (b n)^2 of a trend of b a round that both runs show.
+    """
+    walks = [side.walk for side in (first, second) if side.walk]
+    if not walks:
+        return []
+    count, sides = float(np.mean(rounds)), len(walks)
+    noise = 2 * float(np.mean([w.noise for w in walks]))
+    step = max(0.0, float(np.mean([w.steps for w in walks])) - noise)
+    slope_noise = sum(w.slope_noise for w in walks) / sides**2
+    trend = max(0.0, float(np.mean([w.slope for w in walks])) ** 2 - slope_noise)
+    step_dof = float(sum(w.rounds - 1 for w in walks))
+    return [(step * (2 * count**2 + 1) / (3 * count), step_dof), (trend * count**2, float(sides))]
+
+
+def unpaired(
+    first: Series,
+    second: Series,
+    known: Sequence[tuple[float, float] | None],
+    borrowed: stats.Prior,
+    added: Sequence[tuple[float, float]] = (),
+) -> stats.Spread | None:
+    """Return how far apart two cells of different rounds are; None where nothing is known of the noise of either.
+
+    ``known``: each one's variance of one round with its degrees of freedom; a cell of one process has none and takes the
+    other's, or what ``borrowed`` says of all cells. ``added``: further variances of the difference.
+    """
+    counts = [first.processes, second.processes]
+    own = [borrowed.moderate(*found) for found in known if found]
+    if len(own) == 2:
+        parts = [(variance / count, dof) for (variance, dof), count in zip(own, counts, strict=True)]
+    elif lent := own[0] if own else borrowed.alone:
+        parts = [(lent[0] * sum(1 / count for count in counts), lent[1])]
+    else:
+        return None
+    parts += added
+    total = sum(part for part, _ in parts)
+    dof = total**2 / sum(part**2 / dof for part, dof in parts if part > 0) if total > 0 else 1.0
+    return stats.Spread(float(np.mean(second.logs) - np.mean(first.logs)), float(np.sqrt(total)), dof)
+
+
+def prior(*sides: Noise, factor: float = 1.0) -> stats.Prior:
+    """Return what all cells say about the variance of one round, times ``factor`` (2: of a difference of two cells)."""
+    found = [pair for side in sides for pair in side.variances.values()]
+    total = sum(side.independent_dof for side in sides)
+    return stats.fit_prior([factor * v for v, _ in found], [d for _, d in found], total)

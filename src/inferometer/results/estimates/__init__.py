@@ -1,0 +1,51 @@
+"""From the records of one pooled cell to estimates with intervals (pure)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inferometer.records import Cell
+from inferometer.results.estimates import efficiency, energy, published, speed, untimed
+from inferometer.results.estimates.quantity import (
+    PUBLISHED,
+    WITHIN_ONE_PROCESS,
+    Estimate,
+    Good,
+    Key,
+    PrepareEstimate,
+    Series,
+)
+from inferometer.results.estimates.speed import full_batches
+
+__all__ = [
+    "PUBLISHED",
+    "WITHIN_ONE_PROCESS",
+    "Estimate",
+    "Good",
+    "Key",
+    "PrepareEstimate",
+    "Series",
+    "estimate",
+    "full_batches",
+]
+
+
+def estimate(good: Good, cell: Cell) -> dict[str, Any]:
+    """Return the fields of a `CellSummary` that the rounds that ended well can fill."""
+    fields: dict[str, Any] = {
+        "rounds": len({key for key, record in good if record.loops}),
+        "loops": sum(len(record.loops) for _, record in good),
+    }
+    if not good:
+        return fields
+    series: dict[str, Series] = {}
+    for part in (speed.throughput(good), speed.latency(good, cell), energy.energy(good)):
+        series |= part.pop("_series", {})
+        fields |= part
+    fields |= untimed.prepare(good) | untimed.memory(good, cell) | untimed.parity(good)
+    fields |= published.means(good, fields)
+    fields |= efficiency.derived(fields, series)
+    fields["series"] = series
+    fields["actual"] = next((r.actual for _, r in reversed(good) if r.actual), None)
+    fields["phases"] = untimed.phases(good)
+    return fields

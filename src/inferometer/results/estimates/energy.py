@@ -1,0 +1,120 @@
+"""Energy and power of the device that did the work, over the timed loops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from inferometer.records import DeviceEnergy, Record
+from inferometer.results import stats
+from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
+from inferometer.units import counted, listed
+
+
+def _primary(record: Record) -> DeviceEnergy | None:
+    """Return the energy of the device that did the work; None if it was not metered, whatever others took meanwhile."""
+    metered = record.energy
+    if metered is None or not metered.devices or (metered.reason and not metered.primary):
+        return None
+    return next((d for d in metered.devices if d.device_uid == metered.primary), metered.devices[0])
+
+
+def energy(good: Good) -> dict[str, Any]:
+    """Return power and idle power [W], and energy an image, gross and net of idle [J], of the primary device.
+
+    Or the reason why there is none.
+    """
+    metered = [(key, device) for key, record in good if (device := _primary(record))]
+    resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
+    resolved, meter, remark = _of_one_meter(resolved)
+    if not resolved:
+        return {"energy_reason": _energy_reason([record for _, record in good], [d for _, d in metered])}
+    joules = sum(d.energy_j or 0.0 for _, d in resolved)
+    seconds = sum(d.seconds for _, d in resolved)
+    images = sum(d.images for _, d in resolved)
+    claimed = _meter_reach([d for _, d in resolved])
+    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
+    power = round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)
+    idle = [d.idle_w for _, d in resolved if d.idle_w is not None]
+    fields: dict[str, Any] = {
+        "power": replace(_metered(joules / seconds, "W", power, claimed, source), remark=remark),
+        "meter": meter,
+        "idle_w": float(np.mean(idle)) if idle else None,
+        "_series": {"power": power},
+    }
+    if images and all(d.images for _, d in resolved):
+        each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
+        gross = _metered(joules / images, "J", each, claimed, source)
+        fields["energy_image"] = replace(gross, remark=remark)
+        fields["_series"]["energy_image"] = each
+        fields |= _net(fields, resolved)
+    return fields
+
+
+def _net(fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Any]:
+    """Return the energy an image [J] beyond what the device takes at rest; nothing if that is unknown or all of it.
+
+    Its interval is that of the gross energy: what is unsure of the power at rest is not in it.
+    """
+    if any(d.idle_w is None for _, d in resolved):
+        return {}
+    gross: Estimate = fields["energy_image"]
+    rest = sum((d.idle_w or 0.0) * d.seconds for _, d in resolved) / sum(d.images for _, d in resolved)
+    if gross.value <= rest or (gross.low is not None and gross.low <= rest):  # cannot be told from rest
+        return {}
+    low, high = (None if edge is None else edge - rest for edge in (gross.low, gross.high))
+    fields["_series"]["energy_net"] = round_series(
+        (key, ((d.energy_j or 0.0) - (d.idle_w or 0.0) * d.seconds) / d.images) for key, d in resolved
+    )
+    return {"energy_net": Estimate(gross.value - rest, low, high, "J", gross.source, gross.n, gross.remark)}
+
+
+def _of_one_meter(
+    resolved: Sequence[tuple[Key, DeviceEnergy]],
+) -> tuple[list[tuple[Key, DeviceEnergy]], str, str]:
+    """Return the rounds of the meter with most of them, its name, and a remark on those of others.
+
+    A wall meter and a processor's own counter measure different things: their joules have no mean.
+    """
+    rounds: dict[str, list[tuple[Key, DeviceEnergy]]] = {}
+    for key, device in resolved:
+        rounds.setdefault(_meter_name(device), []).append((key, device))
+    meter = max(rounds, key=lambda name: len(rounds[name]), default="")
+    others = [f"{counted(len(found), 'round')} by {name}" for name, found in rounds.items() if name != meter]
+    remark = f"energy: by {meter} alone, without {listed(others)}" if others else ""
+    return rounds.get(meter, []), meter, remark
+
+
+def _meter_name(device: DeviceEnergy) -> str:
+    """Return what a device's joules are those of; one socket is not the whole of two."""
+    parts = device.device_uid.count("+") + 1
+    packages = f", {parts} packages" if parts > 1 and device.meter == "rapl" else ""
+    return f"{device.meter} ({device.device_type}{packages})"
+
+
+def _metered(value: float, unit: str, series: Series, meter: float | None, source: str) -> Estimate:
+    """Return an estimate whose interval is the wider of the rounds' spread and the meter's own."""
+    reaches = [r for r in (stats.reach_of_mean(series.logs), meter) if r is not None]
+    low, high = stats.around(value, max(reaches, default=None))
+    return Estimate(value, low, high, unit, source, len(series.keys))
+
+
+def _meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:
+    """Return the largest half width (log) that the meter itself claims."""
+    reaches = [
+        max(math.log(d.high_j / d.energy_j), math.log(d.energy_j / d.low_j))
+        for d in devices
+        if d.energy_j and d.low_j and d.high_j and d.low_j > 0 and d.high_j > 0
+    ]
+    return max(reaches, default=None)
+
+
+def _energy_reason(records: Sequence[Record], metered: Sequence[DeviceEnergy]) -> str:
+    for device in metered:
+        return f"{device.source}: {device.reason}" if device.reason else device.source
+    reasons = [r.energy.reason for r in records if r.energy and r.energy.reason]
+    return reasons[0] if reasons else "not metered"

@@ -1,0 +1,74 @@
+"""What records say besides their timed loops: time to ready, peak memory, agreement with the reference, phases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inferometer.records import Cell, Parity
+from inferometer.results import stats
+from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate
+from inferometer.units import counted
+
+
+def prepare(good: Good) -> dict[str, Any]:
+    """Return the time to ready, of rounds with a cold compile cache where there are any."""
+    known = [record.prepare for _, record in good if record.prepare]
+    if not known:
+        return {}
+    cold = [p for p in known if not p.cached] or known
+    totals = [p.total_s for p in cold]
+    mean = float(np.mean(totals))
+    low, high = stats.around(mean, stats.reach_of_mean(np.log(totals)) if min(totals) > 0 else None)
+    source = "rounds" if not cold[0].cached else "rounds with a warm compile cache"
+    return {
+        "prepare": PrepareEstimate(
+            Estimate(mean, low, high, "s", source, len(cold)),
+            float(np.mean([p.load_s for p in cold])),
+            float(np.mean([p.compile_s for p in cold])),
+            float(np.mean([p.first_run_s for p in cold])),
+        )
+    }
+
+
+_MEMORY_SOURCES = (
+    ("device_used_bytes", "device, by the driver"),
+    ("device_peak_bytes", "device, by the framework"),
+    ("rss_peak_bytes", "process (RSS)"),
+)
+
+
+def memory(good: Good, cell: Cell) -> dict[str, Any]:
+    """Return the largest peak of any round: of the device where the cell ran on one, else of the process."""
+    for name, source in _MEMORY_SOURCES[2 if cell.device == "cpu" else 0 :]:
+        values = [
+            getattr(r.memory, name) for _, r in good if r.memory and getattr(r.memory, name) is not None
+        ]
+        if values:
+            peak = Estimate(float(max(values)), None, None, "bytes", source, len(values))
+            return {"memory": peak}
+    return {}
+
+
+def parity(good: Good) -> dict[str, Any]:
+    """Return the worst round's agreement with the reference."""
+    found = [record.parity for _, record in good if record.parity]
+    if not found:
+        return {}
+    worst: Parity = min(found, key=lambda p: (p.passed, p.top1, -(p.max_rel or 0.0)))
+    top1 = Estimate(worst.top1, None, None, "share", worst.reference or "reference", len(found))
+    return {"parity": worst, "accuracy": top1}
+
+
+def phases(good: Good) -> dict[str, Estimate]:
+    """Return the mean seconds a batch of every phase that was sampled, without an interval: samples are few."""
+    sampled = [record for _, record in good if record.phases]
+    batches = sum(record.phase_batches for record in sampled)
+    over = counted(len(sampled), "round")
+    source = f"mean of {counted(batches, 'batch')} in {over}" if batches else f"mean over {over}"
+    found = {}
+    for name in dict.fromkeys(name for record in sampled for name in record.phases):
+        values = [record.phases[name] for record in sampled if name in record.phases]
+        found[name] = Estimate(sum(values) / len(values), None, None, "s", source, len(values))
+    return found

@@ -1,0 +1,54 @@
+"""What a set of runs says about each cell: one `CellSummary` a cell and machine, pooled over rounds and runs.
+
+    results = summarise([read_run(path) for path in paths])
+    for summary in results.summaries:
+        estimate = METRICS["throughput"].of(summary)
+
+A summary carries its own name, unit, interval and source, so that no printer needs to know a metric. All of it is
+derived on reading; `docs/statistics.md` gives the methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from inferometer.records import Machine
+from inferometer.results import estimates, pooling
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.metrics import METRICS
+from inferometer.results.ranking import standings
+from inferometer.storage.run_directory import StoredRun
+
+
+def summarise(runs: Sequence[StoredRun]) -> Results:
+    """Pool the runs' records per cell and machine, estimate every metric, and mark the best and its ties."""
+    pools = pooling.pool(runs)
+    machines: dict[str, Machine] = {}
+    for entry in pools:
+        machines.setdefault(entry.machine, entry.hardware)
+    summaries = tuple(_summarise(entry) for entry in pools)
+    places = standings(summaries, METRICS["throughput"])
+    marked = tuple(
+        replace(s, best=p.best, tie=p.tie, best_overall=p.best_overall) if (p := places.get(s.key)) else s
+        for s in summaries
+    )
+    return Results(marked, tuple(runs), machines)
+
+
+def _summarise(entry: pooling.Pool) -> CellSummary:
+    values = estimates.estimate(entry.good, entry.cell)
+    return CellSummary(
+        key=entry.key,
+        cell=entry.cell,
+        row=entry.row,
+        machine=entry.machine,
+        model=entry.model,
+        model_hash=entry.model_hash,
+        paths=entry.paths,
+        status=entry.status,
+        cause=entry.cause,
+        flags=entry.flags,
+        records=tuple(record for _, record in entry.records),
+        **values,
+    )

@@ -1,0 +1,1 @@
+"""What the parent sees around a cell: energy, GPU, neighbours."""

@@ -1,0 +1,74 @@
+"""Which device's worker ran when, and what a record must say of those that ran beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from inferometer.records import Cell, Record
+from inferometer.results.flags import concurrency_flag
+
+_SHORTEST_NS = 100_000  # less is no overlap worth telling
+
+
+@dataclass
+class _Stint:
+    """The life of one worker process."""
+
+    device: str
+    framework: str
+    start_ns: int
+    end_ns: int | None = None
+
+    def overlap_ns(self, start_ns: int, end_ns: int) -> int:
+        last_ns = end_ns if self.end_ns is None else min(end_ns, self.end_ns)
+        return max(last_ns - max(start_ns, self.start_ns), 0)
+
+
+class Attendance:
+    """The workers of a run, from each one's start to its end (CLOCK_MONOTONIC, ns); any thread may ask or add."""
+
+    def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._now_ns = now_ns
+        self._stints: list[_Stint] = []
+
+    @contextlib.contextmanager
+    def worker(self, cell: Cell) -> Iterator[None]:
+        """Note that a worker for ``cell`` runs."""
+        stint = _Stint(cell.device, cell.framework, self._now_ns())
+        self._stints.append(stint)
+        try:
+            yield
+        finally:
+            stint.end_ns = self._now_ns()
+
+    def beside(self, device: str, start_ns: int, end_ns: int) -> dict[str, dict[str, float]]:
+        """Return how long (s) workers of other devices ran between two moments, by device and framework."""
+        found: dict[str, dict[str, float]] = {}
+        for stint in tuple(self._stints):
+            overlap_ns = stint.overlap_ns(start_ns, end_ns)
+            if stint.device != device and overlap_ns >= _SHORTEST_NS:
+                seconds = found.setdefault(stint.device, {})
+                seconds[stint.framework] = seconds.get(stint.framework, 0.0) + overlap_ns / 1e9
+        return found
+
+    def told(self, record: Record, start_ns: int) -> Record:
+        """Return the record of a cell that began at ``start_ns`` and ends now, with a flag for each device beside it."""
+        beside = self.beside(record.cell.device, start_ns, self._now_ns())
+        flags = tuple(
+            concurrency_flag(device, seconds, self._share_of_loops(device, record))
+            for device, seconds in beside.items()
+        )
+        return msgspec.structs.replace(record, flags=(*record.flags, *flags)) if flags else record
+
+    def _share_of_loops(self, device: str, record: Record) -> float | None:
+        """Return during which share of a record's loops another device's workers ran; None where there is no loop."""
+        spans = [(loop.start_ns, loop.start_ns + round(loop.elapsed_s * 1e9)) for loop in record.loops]
+        total_ns = sum(end - start for start, end in spans)
+        stints = [stint for stint in tuple(self._stints) if stint.device == device]
+        overlap_ns = sum(stint.overlap_ns(*span) for stint in stints for span in spans)
+        return overlap_ns / total_ns if total_ns else None

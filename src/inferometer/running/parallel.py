@@ -1,0 +1,143 @@
+"""Several devices at once: a lane for each, which measures that device's cells in their order, one worker at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+
+from inferometer.errors import UsageError
+from inferometer.interruption import Interruption
+from inferometer.planning.plan import Plan
+from inferometer.planning.request import RunRequest
+from inferometer.records import Cell
+from inferometer.running.monitoring.cell_monitor import CellWatch
+from inferometer.running.progress.observer import OneAtATime
+from inferometer.running.runner import Runner
+from inferometer.running.schedule import Assignment
+from inferometer.units import counted
+
+
+def devices_at_once(request: RunRequest, plan: Plan) -> tuple[str, ...]:
+    """Return the devices to be measured at once, none if they take turns; UsageError where there are not two."""
+    devices = tuple(dict.fromkeys(cell.device for cell in plan.cells))
+    if not request.at_once:
+        return ()
+    if len(devices) == 1:
+        raise UsageError(
+            f"--at-once needs two devices with something to measure, and there is one ({devices[0]}): "
+            "give for example --device cuda:0,cuda:1, or leave --at-once out"
+        )
+    return devices
+
+
+def at_once_text(devices: Sequence[str], threads: int) -> str:
+    """Return what is measured at once in one line, for the plan and the run's notes."""
+    return (
+        f"{', '.join(devices)} are measured at once, {counted(threads, 'CPU thread')} for each worker; "
+        "they share processors, memory and bus"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """Measures missing cells of a run on all their devices at once.
+
+    ``runner``: how; its watches see the whole run's beginning and end. ``watches``: those of one device's cells.
+    """
+
+    runner: Runner
+    watches: Callable[[str], tuple[CellWatch, ...]] = lambda device: ()
+
+    def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
+        """Measure every (cell, round) of ``missing``; after Ctrl-C, or if a lane fails, each cell in flight is a record.
+
+        KeyboardInterrupt after Ctrl-C; what made a lane fail, such as a StoreError, is raised once all lanes have ended.
+        """
+        devices = tuple(dict.fromkeys(cell.device for cell, _ in missing))
+        if len(devices) > 1:
+            self.runner.observer.at_once(devices)
+        work = self.runner.assign(missing)
+        with contextlib.ExitStack() as stack:
+            interruption = stack.enter_context(Interruption())
+            stack.enter_context(self.runner.watched())
+            observer = OneAtATime(self.runner.observer)
+            shared = replace(self.runner, observer=observer, interruption=interruption)
+            lanes = [self._lane(device, work, shared) for device in devices]
+            for lane in lanes:
+                stack.enter_context(lane.runner.watched())
+            stack.enter_context(interruption.by_ctrl_c())
+            _run_all(lanes, interruption)
+
+    def _lane(self, device: str, work: Sequence[Assignment], shared: Runner) -> _Lane:
+        own = [assignment for assignment in work if assignment.cells[0].device == device]
+        return _Lane(device, replace(shared, watches=self.watches(device)), own)
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """One device's share of a run, for a thread of its own."""
+
+    device: str
+    runner: Runner
+    work: Sequence[Assignment]
+
+    def run(self, ended: SimpleQueue[_End]) -> None:
+        """Measure it all; the thread outlives its workers, which the kernel would kill with it."""
+        error: BaseException | None = None
+        try:
+            for assignment in self.work:
+                self.runner.measure(assignment)
+        except BaseException as caught:  # whatever it is, the main thread must know
+            error = caught
+        ended.put(_End(self.device, error))
+
+
+@dataclass(frozen=True)
+class _End:
+    device: str
+    error: BaseException | None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the lane ended for a reason of its own, not because it was to stop."""
+        return self.error is not None and not isinstance(self.error, KeyboardInterrupt)
+
+    @property
+    def reason(self) -> str:
+        """Return why the other lanes are to stop."""
+        if self.is_failure:
+            return f"stopped, since {self.device} could not go on: {' '.join(str(self.error).split())}"
+        return "stopped by the user"
+
+
+def _run_all(lanes: Sequence[_Lane], interruption: Interruption) -> None:
+    """Sleep until every lane has ended; the first that does not end well stops the others."""
+    ended: SimpleQueue[_End] = SimpleQueue()
+    for lane in lanes:
+        _start(lane, ended)
+    ends: list[_End] = []
+    running = len(lanes)
+    while running:
+        try:
+            ends.append(ended.get())
+            running -= 1
+        except (
+            BaseException
+        ) as error:  # raised by a signal handler that is not ours: the lanes must end first
+            ends.append(_End("the run", error))
+        if ends[-1].error is not None:
+            interruption.ask(ends[-1].reason)
+    failures = [end.error for end in ends if end.error is not None and end.is_failure]
+    if failures:
+        raise failures[0]
+    interruption.check()
+
+
+def _start(lane: _Lane, ended: SimpleQueue[_End]) -> None:
+    try:
+        threading.Thread(target=lane.run, args=(ended,), name=f"inferometer-{lane.device}").start()
+    except RuntimeError as error:  # the system gives no more threads
+        ended.put(_End(lane.device, error))

@@ -1,0 +1,1 @@
+"""One child: started, asked, its end understood."""

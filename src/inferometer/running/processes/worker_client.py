@@ -1,0 +1,74 @@
+"""Requests to one worker; every way a worker can end becomes an `Ending`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from inferometer.errors import ProtocolError
+from inferometer.records import Cell
+from inferometer.running.processes.child import Child, log_tail
+from inferometer.running.processes.endings import Ending, ending_of_death, ending_of_timeout, oom_kills
+from inferometer.running.progress.observer import Observer
+
+_MEASURED = ("ok", "parity-failed", "wrong-device", "wrong-precision")  # endings with a record's facts
+
+
+class Conversation:
+    """One worker, asked one thing at a time; `is_over` once it must not be asked again."""
+
+    def __init__(self, child: Child, timeout_s: float, observer: Observer, round_number: int) -> None:
+        self._child = child
+        self._timeout_s = timeout_s
+        self._observer = observer
+        self._oom_kills = oom_kills()
+        self.round = round_number
+        self.cell: Cell | None = None
+        self.is_over = False
+
+    @property
+    def pid(self) -> int:
+        """Return the worker's process number."""
+        return self._child.pid
+
+    def ask(self, cell: Cell, message: dict[str, Any]) -> dict[str, Any] | Ending:
+        """Send a request and sleep until its answer; phases in between go to the observer."""
+        self.cell = cell
+        self._child.send(message)
+        deadline = time.monotonic() + self._timeout_s
+        phase = "start"
+        while True:
+            try:
+                answer = self._child.receive(deadline - time.monotonic())
+            except TimeoutError:
+                return self._stop(ending_of_timeout(self._child.is_computing(), self._timeout_s, phase))
+            except ProtocolError as error:
+                return self._stop(Ending("broken-protocol", str(error)))
+            if answer is None:
+                return self._died(phase)
+            event = answer.pop("event", None)
+            if event == "phase":
+                phase = str(answer.get("phase"))
+                self._observer.cell_phase(cell, self.round, phase)
+            elif event == "failed":
+                return Ending.from_message(answer, cell.device)
+            elif event in ("result", "opened"):
+                return self._checked(cell, answer)
+            else:
+                return self._stop(Ending("broken-protocol", f"worker sent an unknown event {event!r}"))
+
+    def _checked(self, cell: Cell, answer: dict[str, Any]) -> dict[str, Any] | Ending:
+        ended_well = answer.get("status", "ok") in _MEASURED
+        return answer if ended_well else Ending.from_message(answer, cell.device)
+
+    def _stop(self, ending: Ending) -> Ending:
+        self.is_over = True
+        self._child.kill()
+        return ending
+
+    def _died(self, phase: str) -> Ending:
+        self.is_over = True
+        status = self._child.wait()
+        if status is None:
+            return Ending("hung", f"the worker closed its answers in phase '{phase}' and did not leave")
+        return ending_of_death(status, phase, log_tail(self._child.log), oom_kills() > self._oom_kills)

@@ -1,0 +1,125 @@
+"""Environments for the rows of a plan and for conversions: built once, in order, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import EnvironmentBuildError, ModelError, ProtocolError, UsageError
+from inferometer.frameworks import environments, requirements
+from inferometer.frameworks.catalogue import FRAMEWORKS
+from inferometer.frameworks.environments import Environment
+from inferometer.planning.plan import Plan, Row
+from inferometer.planning.request import RunRequest
+from inferometer.running.processes.child import Child, log_tail
+from inferometer.running.processes.launch import launch_worker
+
+_STEP_TIMEOUT_S = 1800.0
+
+
+class Provision:
+    """Knows the environment of every row and conversion, and runs steps in them."""
+
+    def __init__(self, request: RunRequest, plan: Plan, logs: Path, progress: Callable[[str], None]) -> None:
+        self._request = request
+        self._plan = plan
+        self._logs = logs
+        self._progress = progress
+        self._conversions: dict[str, Environment] = {}
+        self.rows: dict[tuple[str, str], Environment] = {}
+        self.failures: dict[tuple[str, str], str] = {}  # row -> why it has no environment
+
+    def build_rows(self) -> None:
+        """Build or check the environment of every row; a row that fails keeps its reason, the others go on."""
+        for key, row in self._plan.rows.items():
+            try:
+                self.rows[key] = self._row_environment(row)
+            except EnvironmentBuildError as error:
+                self.failures[key] = str(error)
+
+    def _row_environment(self, row: Row) -> Environment:
+        if row.requirements is None:
+            return self._given(row)
+        return environments.ensure(row.requirements, self._log(row.requirements.name), self._progress)
+
+    def _given(self, row: Row) -> Environment:
+        """Return the user's interpreter for a row; UsageError if it lacks the framework."""
+        framework = row.choice.framework
+        assert row.python is not None
+        environment = Environment(framework.environment, row.python, given=True)
+        try:
+            found = self._call(environment, "worker.probe", {"modules": ["numpy", framework.module]})
+        except ModelError as error:
+            cause = str(error).partition(" (log: ")[0]  # the log goes with the run that does not begin
+            raise UsageError(f"--python {row.label}={row.python} cannot be used: {cause}") from error
+        if found["missing"]:
+            packages = {framework.module: framework.distribution}
+            wanted = " and ".join(packages.get(name, name) for name in found["missing"])
+            raise UsageError(
+                f"--python {row.label}={row.python} has no module {' and no module '.join(found['missing'])}; "
+                f"install {wanted} there, or leave the option out"
+            )
+        return environment
+
+    def run_step(self, environment: str, module: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a conversion step in the named environment (`models.contract.StepRunner`)."""
+        return self._call(self._conversion_environment(environment), module, request)
+
+    def _conversion_environment(self, name: str) -> Environment:
+        if name not in self._conversions:
+            self._conversions[name] = self._find_conversion_environment(name)
+        return self._conversions[name]
+
+    def _find_conversion_environment(self, name: str) -> Environment:
+        for key, row in self._plan.rows.items():
+            if row.choice.framework.environment == name and not row.choice.version and key in self.rows:
+                return self.rows[key]
+        given = self._request.python.get(name)
+        if given:
+            return Environment(name, given, given=True)
+        return environments.ensure(requirements.read(name, "cpu"), self._log(name), self._progress)
+
+    def _call(self, environment: Environment, module: str, request: dict[str, Any]) -> dict[str, Any]:
+        log = self._logs / f"{module.rpartition('.')[2]}.log"
+        launch = launch_worker(environment, gpu=None, threads=self._request.protocol.threads, fetches=True)
+        try:
+            child = Child(launch.python, launch.environment, log)
+        except OSError as error:
+            raise ModelError(
+                f"cannot start {launch.python}: {error.strerror}; {_remedy(environment)}"
+            ) from error
+        with child:
+            child.send({"op": "call", "module": module, "request": request})
+            try:
+                answer = child.receive(_STEP_TIMEOUT_S)
+            except (TimeoutError, ProtocolError) as error:
+                child.kill()
+                reason = str(error) or f"no answer within {_STEP_TIMEOUT_S:g} s"
+                raise ModelError(f"step {module} in environment '{environment.name}': {reason}") from error
+        return _value(answer, module, environment, log)
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"environment-{name}.log"
+
+
+def _remedy(environment: Environment) -> str:
+    if environment.given:
+        return "give another --python, or leave it out"
+    return f"rebuild it: inferometer env remove {environment.python.parent.parent.name}, then run again"
+
+
+def _value(answer: dict[str, Any] | None, module: str, environment: Environment, log: Path) -> dict[str, Any]:
+    if answer is None:
+        raise ModelError(
+            f"step {module} in environment '{environment.name}' died: {log_tail(log)} (log: {log})"
+        )
+    if answer["event"] == "failed":
+        raise ModelError(str(answer["cause"]))
+    value: dict[str, Any] = answer["value"]
+    return value
+
+
+def environment_names() -> tuple[str, ...]:
+    """Return every environment that some framework uses."""
+    return tuple(sorted({framework.environment for framework in FRAMEWORKS.values()}))

@@ -1,0 +1,246 @@
+"""From a request to a finished run directory: plan, environments, model, rounds. Also goes on with an unfinished one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from inferometer.energy import Session, open_session
+from inferometer.energy.meters.selection import Selection
+from inferometer.energy.sampling.sampler import STEADY_PACE_S
+from inferometer.energy.session import MeterNeeds
+from inferometer.errors import InferometerError, StoreError, UsageError
+from inferometer.frameworks.interpreters import check_interpreters
+from inferometer.host.gpus import find_gpus
+from inferometer.host.machine import describe_machine, usable_cores
+from inferometer.models.prepare import prepare
+from inferometer.planning.devices import gpu_of, resolve_devices
+from inferometer.planning.plan import Plan, check_given_pythons, make_plan
+from inferometer.planning.request import RunRequest, from_builtins
+from inferometer.records import Cell, Machine, RunInfo
+from inferometer.results.resolution import SecondStage, second_stage
+from inferometer.results.summary import summarise
+from inferometer.running.monitoring.cell_monitor import CellWatch
+from inferometer.running.monitoring.energy import CellMeter
+from inferometer.running.monitoring.gpu import watch_gpus
+from inferometer.running.monitoring.shared_energy import LaneMeter
+from inferometer.running.parallel import Lanes, devices_at_once
+from inferometer.running.processes.launch import Launch, launch_worker
+from inferometer.running.progress.observer import Observer
+from inferometer.running.ready_environments import Provision
+from inferometer.running.run_info import as_begun, complete_facts, planned_facts
+from inferometer.running.runner import COMPILE_FOLDER, Runner
+from inferometer.storage.cache import cache_folder
+from inferometer.storage.run_directory import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
+from inferometer.version import __version__
+
+# rounds that take so long together may be added even where they are more than `Protocol.most_rounds`
+_SHORT_S, _MOST_SHORT = 3600.0, 100
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A request made concrete on this machine."""
+
+    request: RunRequest
+    machine: Machine
+    plan: Plan
+
+    def facts(self) -> RunInfo:
+        """Return what run.json says before anything is built."""
+        return planned_facts(self.request, self.machine, self.plan)
+
+
+def prepare_run(request: RunRequest) -> Preparation:
+    """Look at the machine and plan; UsageError for what cannot be met."""
+    check_given_pythons(request)
+    check_interpreters(request.python)
+    machine = describe_machine()
+    gpu_reason = find_gpus()[1]
+    devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew
+    request = msgspec.structs.replace(request, devices=devices)
+    plan = make_plan(request, machine, gpu_reason)
+    lanes = len(devices_at_once(request, plan)) or 1
+    threads = request.protocol.threads or max(usable_cores() // lanes, 1)
+    if threads > machine.logical_cores:
+        raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
+    protocol = msgspec.structs.replace(request.protocol, threads=threads)
+    return Preparation(msgspec.structs.replace(request, protocol=protocol), machine, plan)
+
+
+def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
+    """Measure what ``request`` asks for into the new directory ``out`` and return it as stored."""
+    return execute_prepared(prepare_run(request), out, observer)
+
+
+def execute_prepared(preparation: Preparation, out: Path, observer: Observer) -> StoredRun:
+    """Measure as `execute` does what was prepared already."""
+    if not preparation.plan.cells:
+        reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
+        raise UsageError(f"nothing can be measured: {reasons}")
+    writer = RunWriter.create(out, preparation.facts())
+    try:
+        with alone_in(out):
+            return _measure(preparation, writer, observer)
+    except InferometerError as error:  # found late, such as an interpreter without the framework
+        if str(out / "logs") not in str(error):  # a log that the error names stays
+            writer.withdraw()
+        raise
+
+
+def resume(path: Path, observer: Observer) -> StoredRun:
+    """Go on with an interrupted run: only cells with no ended record are measured."""
+    stored = read_run(path)
+    if not stored.info.request:
+        raise StoreError(f"{path} was not made by a run on this machine and cannot be resumed")
+    preparation = prepare_run(_request_of(stored))
+    if preparation.machine.fingerprint != stored.info.machine.fingerprint:
+        raise StoreError(
+            f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
+        )
+    if stored.info.tool != __version__:
+        raise StoreError(
+            f"{path} was begun by inferometer {stored.info.tool}, this is {__version__}: its measurements do not mix; "
+            "go on with that version, or start a new run"
+        )
+    with alone_in(path):
+        _forget_compiled(path)  # left by a killed process; what it finds there no record would say
+        return _measure(preparation, RunWriter(path), observer, stored.info)
+
+
+def _request_of(stored: StoredRun) -> RunRequest:
+    """Return what a run was begun with, checked as if it were asked now; StoreError if it cannot be read."""
+    try:
+        request = from_builtins(stored.info.request)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise StoreError(f"{stored.path / RUN_FILE}: damaged request: {error}; start a new run") from error
+    request.check()
+    return request
+
+
+def _measure(
+    preparation: Preparation, writer: RunWriter, observer: Observer, begun: RunInfo | None = None
+) -> StoredRun:
+    request, plan = preparation.request, preparation.plan
+    provision = Provision(request, plan, writer.path / "logs", observer.preparing)
+    provision.build_rows()
+    forms = {
+        plan.row(cell).choice.framework.form_at(cell.precision)
+        for cell in plan.cells
+        if (cell.framework, cell.device) in provision.rows
+    }
+    model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
+    info = complete_facts(preparation.facts(), provision, plan, model)
+    info = as_begun(info, begun, writer.path) if begun else info
+    session = _open_meters(preparation)
+    _tell_absences(session, request, observer)
+    runner = Runner(
+        request=request,
+        plan=plan,
+        model=model,
+        launch=lambda cell: _launch(cell, preparation, provision),
+        writer=writer,
+        observer=observer,
+    )
+    try:
+        stored = _measure_rounds(runner, info, session, preparation)
+        if further := _second_stage(stored):
+            observer.preparing(further.text)
+            protocol = msgspec.structs.replace(info.protocol, rounds=further.rounds)
+            notes = (*stored.info.notes, further.text)
+            info = msgspec.structs.replace(stored.info, protocol=protocol, notes=notes)
+            session = _open_meters(preparation)
+            stored = _measure_rounds(runner, info, session, preparation)
+    finally:
+        _forget_compiled(writer.path)
+    return stored
+
+
+def _forget_compiled(path: Path) -> None:
+    """Remove the code that workers compiled: it is warm within one process's rounds only (`CompileCache`)."""
+    shutil.rmtree(path / COMPILE_FOLDER, ignore_errors=True)
+
+
+def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation: Preparation) -> StoredRun:
+    """Measure what is missing of ``info``'s rounds with meters of their own, which end with it."""
+    request = runner.request
+    needs = _meter_needs(request, {cell.device for cell in preparation.plan.cells}, session)
+    request = _with_window(request, max(need.window_s for need in needs.values()))
+    window_s = request.protocol.energy_window_s
+    protocol = msgspec.structs.replace(info.protocol, energy_window_s=window_s)
+    info = msgspec.structs.replace(info, protocol=protocol, meters=session.describe())
+    runner.writer.write_info(info)
+    meter = CellMeter(session)
+    runner = replace(runner, request=request, watches=(meter,), needs=needs.__getitem__)
+    try:
+        _watching(runner, meter, preparation).run(read_run(runner.writer.path).missing)
+    finally:  # what is known of the meters only now: idle power, cost of reads
+        runner.writer.write_info(msgspec.structs.replace(info, meters=session.describe()))
+    return read_run(runner.writer.path)
+
+
+def _second_stage(stored: StoredRun) -> SecondStage | None:
+    """Return to how many rounds the noise of a finished run asks it to go on; None if it has been asked before."""
+    protocol = stored.info.protocol
+    if not protocol.most_rounds or protocol.rounds > stored.info.first_rounds:
+        return None
+    round_s = sum(record.elapsed_s for record in stored.records) / protocol.rounds
+    short = min(protocol.rounds + _SHORT_S / max(round_s, 1.0), _MOST_SHORT)
+    return second_stage(summarise([stored]), protocol.rounds, max(protocol.most_rounds, int(short)))
+
+
+def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Runner | Lanes:
+    """Return what measures, the devices in turn or all at once, with the watches that it needs."""
+    machine, devices = preparation.machine, {cell.device for cell in preparation.plan.cells}
+    if not preparation.request.at_once:
+        return replace(runner, watches=(meter, *watch_gpus(devices, machine.gpus)))
+
+    def watches(device: str) -> tuple[CellWatch, ...]:
+        gpu = gpu_of(device, machine)
+        own = LaneMeter(meter, device, gpu.uuid if gpu else "", runner.attendance)
+        return (own, *watch_gpus({device}, machine.gpus))
+
+    return Lanes(runner=runner, watches=watches)
+
+
+def _open_meters(preparation: Preparation) -> Session:
+    request = preparation.request
+    session = open_session(
+        preparation.plan.cells[0].device,
+        request.meters,
+        gpus={f"cuda:{gpu.index}": gpu.uuid for gpu in preparation.machine.gpus},
+        hunt_pace_s=STEADY_PACE_S,
+        powercap=request.powercap or None,
+    )
+    session.await_reports()
+    return session
+
+
+def _tell_absences(session: Session, request: RunRequest, observer: Observer) -> None:
+    """Tell the meters asked for that cannot be had, a line each."""
+    chosen = bool(Selection.parse(request.meters).include)
+    for absence in session.absences:
+        if chosen or absence.meter == "mqtt" or (absence.meter == "rapl" and request.powercap):
+            observer.preparing(f"no meter: {absence.line}")
+
+
+def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) -> dict[str, MeterNeeds]:
+    """Return what each device's meters need; a window that the request names itself is kept."""
+    needs = {device: session.needs(device) for device in devices}
+    given_s = request.protocol.energy_window_s
+    return {device: replace(need, window_s=given_s) if given_s else need for device, need in needs.items()}
+
+
+def _with_window(request: RunRequest, window_s: float) -> RunRequest:
+    protocol = msgspec.structs.replace(request.protocol, energy_window_s=window_s)
+    return msgspec.structs.replace(request, protocol=protocol)
+
+
+def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launch:
+    environment = provision.rows[cell.framework, cell.device]
+    gpu = gpu_of(cell.device, preparation.machine)
+    return launch_worker(environment, gpu, preparation.request.protocol.threads)

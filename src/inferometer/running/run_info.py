@@ -1,0 +1,117 @@
+"""What run.json says of a run: as planned, once environments and model are there, and when it is resumed."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferometer.errors import StoreError
+from inferometer.models.contract import Artifact, PreparedModel
+from inferometer.planning.devices import gpu_of
+from inferometer.planning.plan import Plan
+from inferometer.planning.request import RunRequest, to_builtins
+from inferometer.records import Cell, Machine, RunInfo, Skip
+from inferometer.running.parallel import at_once_text, devices_at_once
+from inferometer.running.ready_environments import Provision
+from inferometer.version import __version__
+
+
+def planned_facts(request: RunRequest, machine: Machine, plan: Plan) -> RunInfo:
+    """Return what is known before anything is built."""
+    at_once = devices_at_once(request, plan)
+    return RunInfo(
+        tool=__version__,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=_command(),
+        protocol=request.protocol,
+        machine=machine,
+        cells=plan.cells,
+        skips=plan.skips,
+        notes=(at_once_text(at_once, request.protocol.threads),) if at_once else (),
+        request=to_builtins(request),
+    )
+
+
+def _command() -> str:
+    """Return the command line, or what a program or a notebook called: its own arguments say nothing of the run."""
+    program = Path(sys.argv[0])
+    ours = program.stem == "inferometer" or program.parent.name == "inferometer"
+    return shlex.join(["inferometer", *sys.argv[1:]]) if ours else "inferometer.run(...)"
+
+
+def complete_facts(info: RunInfo, provision: Provision, plan: Plan, model: PreparedModel) -> RunInfo:
+    """Add model and environments; cells whose environment or artifact could not be made become skips."""
+    reasons = {cell: _unmakeable(cell, provision, plan, model) for cell in info.cells}
+    late = tuple(Skip(cell, reason) for cell, reason in reasons.items() if reason)
+    return msgspec.structs.replace(
+        info,
+        model=model.info,
+        cells=tuple(cell for cell, reason in reasons.items() if not reason),
+        skips=(*info.skips, *late),
+        environments=_environment_facts(provision),
+    )
+
+
+def _unmakeable(cell: Cell, provision: Provision, plan: Plan, model: PreparedModel) -> str:
+    key = (cell.framework, cell.device)
+    if key in provision.failures:
+        return provision.failures[key]
+    form = plan.row(cell).choice.framework.form_at(cell.precision)
+    return model.missing.get(form, "") or _fixed_batch(cell, model.artifacts[form])
+
+
+def _fixed_batch(cell: Cell, artifact: Artifact) -> str:
+    """Return why a model whose batch dimension is a number cannot take this batch size."""
+    fixed = {spec.shape[0] for spec in artifact.inputs if spec.shape} - {None, cell.batch_size}
+    return f"the model's batch size is fixed at {', '.join(map(str, fixed))}; give that one" if fixed else ""
+
+
+def _environment_facts(provision: Provision) -> dict[str, Any]:
+    return {
+        f"{label} on {device}": {
+            "environment": environment.name,
+            "interpreter": "given" if environment.given else "built",
+            "pins": environment.pins.splitlines(),
+            **{key: value for key, value in environment.facts.items() if key == "torch_source" and value},
+        }
+        for (label, device), environment in provision.rows.items()
+    }
+
+
+def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
+    """Return a resumed run's facts with those of its beginning; StoreError if its records are of another model, pins or GPU."""
+    if begun.model.hash and begun.model.hash != info.model.hash:
+        raise StoreError(
+            f"{path} was begun with another content of {info.model.name}, or with other input shapes or inputs (or by an "
+            "inferometer before 2026-11-26, which hashed less), so its records cannot be added to; start a new run"
+        )
+    for row, facts in begun.environments.items():
+        now = info.environments.get(row, facts)
+        if facts.get("pins") != now.get("pins"):
+            raise StoreError(
+                f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
+                f"{', '.join(now.get('pins', []))}; start a new run"
+            )
+    _check_same_gpus(info, begun, path)
+    # rounds and notes may be a second stage's
+    protocol = msgspec.structs.replace(info.protocol, rounds=begun.protocol.rounds)
+    notes = tuple(dict.fromkeys((*begun.notes, *info.notes)))
+    return msgspec.structs.replace(
+        info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes
+    )
+
+
+def _check_same_gpus(info: RunInfo, begun: RunInfo, path: Path) -> None:
+    """Raise StoreError where a device is another card now: two of one kind differ in speed and in power."""
+    for device in sorted({cell.device for cell in info.cells}):
+        now, then = gpu_of(device, info.machine), gpu_of(device, begun.machine)
+        if now and then and now.uuid != then.uuid:
+            raise StoreError(
+                f"{path} was begun on another {device}, {then.name} {then.uuid}, now {now.uuid}: "
+                "records of two cards do not mix; start a new run, and give reports both"
+            )

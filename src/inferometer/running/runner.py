@@ -1,0 +1,244 @@
+"""Rounds of fresh workers, interleaved across frameworks; one record for every cell that ends, whatever its end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferometer.energy.session import MeterNeeds
+from inferometer.interruption import Interruption
+from inferometer.models.contract import PreparedModel
+from inferometer.planning.plan import Plan
+from inferometer.planning.request import RunRequest
+from inferometer.records import Cell, Prepare, Record
+from inferometer.running.compile_cache import CompileCache
+from inferometer.running.messages import measure_message, open_message
+from inferometer.running.monitoring.cell_monitor import CellWatch
+from inferometer.running.monitoring.concurrency import Attendance
+from inferometer.running.processes.child import Child
+from inferometer.running.processes.endings import Ending, with_shortage
+from inferometer.running.processes.launch import Launch
+from inferometer.running.processes.worker_client import Conversation
+from inferometer.running.progress.observer import Observer
+from inferometer.running.progress.time_left import nominal_s
+from inferometer.running.schedule import Assignment, assign
+from inferometer.storage.run_directory import RunWriter
+
+COMPILE_FOLDER = "compile-cache"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Measures missing cells of a run, one worker at a time."""
+
+    request: RunRequest
+    plan: Plan
+    model: PreparedModel
+    launch: Callable[[Cell], Launch]
+    writer: RunWriter
+    observer: Observer
+    watches: tuple[CellWatch, ...] = ()
+    needs: Callable[[str], MeterNeeds] = lambda device: MeterNeeds()  # of the meters, by device
+    compiled: CompileCache = field(default_factory=CompileCache)
+    attendance: Attendance = field(default_factory=Attendance)
+    interruption: Interruption | None = None  # what else than an exception may stop it
+
+    def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
+        """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
+        work = self.assign(missing)
+        with self.watched():
+            for assignment in work:
+                self.measure(assignment)
+
+    def assign(self, missing: Sequence[tuple[Cell, int]]) -> list[Assignment]:
+        """Return the workers' assignments in their order, and tell the observer what is to come."""
+        work = assign(missing, self.request.protocol.seed)
+        cells = [cell for assignment in work for cell in assignment.cells]
+        self.observer.started(cells, {cell: self._nominal_s(cell) for cell in cells})
+        return work
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let the watches begin, and end whatever happens."""
+        with contextlib.ExitStack() as stack:
+            for watch in self.watches:
+                stack.callback(watch.end_run)
+                watch.begin_run()
+            yield
+
+    def measure(self, assignment: Assignment) -> None:
+        """Measure an assignment's cells, in a new worker as often as one dies."""
+        remaining = list(assignment.cells)
+        while remaining:
+            if self.interruption:
+                self.interruption.check()
+            remaining = _WorkerRun(self, assignment).measure(remaining)
+
+    def _nominal_s(self, cell: Cell) -> float:
+        return nominal_s(cell, self.plan.row(cell).choice.framework, self.request.protocol)
+
+    def store(self, record: Record) -> None:
+        """Keep a record, before anything else happens."""
+        self.writer.append(record)
+        self.observer.cell_ended(record)
+
+    def compile_folder(self, cell: Cell) -> Path:
+        """Return where a cell's worker keeps compiled code for later rounds of this run."""
+        name = f"{cell.framework}-{cell.device}".replace(
+            ":", "_"
+        )  # code of one device says nothing of another
+        return self.writer.path / COMPILE_FOLDER / name
+
+    def open_message(self, cell: Cell) -> dict[str, Any]:
+        """Return the request that makes a worker load what a cell needs."""
+        choice = self.plan.row(cell).choice
+        return open_message(cell, choice, self.request, self.model, self.compile_folder(cell))
+
+    def measure_message(self, cell: Cell) -> dict[str, Any]:
+        """Return the request that makes a worker measure a cell."""
+        return measure_message(cell, self.request, self.needs(cell.device))
+
+
+class _Opened(msgspec.Struct):
+    load_s: float
+    data_s: float
+
+
+class _WorkerRun:
+    """One worker process from start to end."""
+
+    def __init__(self, runner: Runner, assignment: Assignment) -> None:
+        self._runner = runner
+        self._round = assignment.round
+        self._log = Path("logs") / f"{assignment.name}.log"
+        self._clock = _CellClock()
+        self._loaded = _Opened(0.0, 0.0)
+        self._finds_code = False  # compiled by an earlier worker
+        self._cached = False  # and the current cell's is among it
+
+    def measure(self, cells: list[Cell]) -> list[Cell]:
+        """Measure cells until done or the worker dies; return those left for a new worker."""
+        launch = self._runner.launch(cells[0])
+        for watch in self._runner.watches:
+            watch.begin_worker(cells[0])
+        self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
+        log = self._runner.writer.path / self._log
+        try:
+            child = Child(launch.python, launch.environment, log, self._runner.interruption)
+        except OSError as error:
+            return self._end_all(cells, Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
+        with self._runner.attendance.worker(cells[0]), child:
+            timeout_s = self._runner.request.protocol.timeout_s
+            conversation = Conversation(child, timeout_s, self._runner.observer, self._round)
+            try:
+                return self._converse(conversation, cells)
+            except KeyboardInterrupt as stop:
+                cause = str(stop) or "stopped by the user"
+                self._end(conversation.cell or cells[0], Ending("interrupted", cause))
+                raise
+
+    def _converse(self, conversation: Conversation, cells: list[Cell]) -> list[Cell]:
+        opened = conversation.ask(cells[0], self._runner.open_message(cells[0]))
+        if isinstance(opened, Ending):
+            return self._end_all(cells, opened)
+        try:
+            self._loaded = msgspec.convert(opened, _Opened)
+        except msgspec.ValidationError as error:
+            return self._end_all(
+                cells, Ending("broken-protocol", f"the worker's answer is malformed: {error}")
+            )
+        for index, cell in enumerate(cells):
+            conversation.cell = cell  # the one to call interrupted, also before it is asked for
+            for watch in self._runner.watches:
+                watch.begin(cell, conversation.pid)
+            self._cached = self._runner.compiled.was_asked(cell) and self._finds_code
+            answer = conversation.ask(cell, self._runner.measure_message(cell))
+            ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
+            rest = cells[index + 1 :]
+            if ending:
+                self._end(cell, ending, watched=True)
+                if ending.status == "out-of-memory" and not self._runner.request.keep_trying:
+                    self._clock = _CellClock()
+                    reason = f"batch size {cell.batch_size} ran out of memory (--keep-trying goes on)"
+                    return self._end_all(rest, Ending("skipped", reason))
+            if conversation.is_over:
+                return rest
+            self._clock = _CellClock()
+        return []
+
+    def _end_all(self, cells: list[Cell], ending: Ending) -> list[Cell]:
+        for cell in cells:
+            self._end(cell, ending)
+            self._clock = _CellClock()  # the time was the first one's
+        return []
+
+    def _end(self, cell: Cell, ending: Ending, watched: bool = False) -> None:
+        record = msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record)
+        record = msgspec.structs.replace(record, memory=ending.memory)
+        self._store(with_shortage(self._seen(record) if watched else record))
+
+    def _seen(self, record: Record) -> Record:
+        """Return the record with what the watches saw; they have begun its cell."""
+        for watch in self._runner.watches:
+            record = watch.end(record)
+        return record
+
+    def _store(self, record: Record) -> None:
+        self._runner.store(self._runner.attendance.told(record, self._clock.start_ns))
+
+    def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
+        """Store a measured cell; return the ending instead if the worker's facts are malformed."""
+        try:
+            prepare = {
+                **msgspec.structs.asdict(self._loaded),
+                "cached": self._cached,
+                **answer.pop("prepare"),
+            }
+            record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
+        except (msgspec.ValidationError, KeyError, TypeError) as error:
+            return Ending("broken-protocol", f"the worker's record is malformed: {error}")
+        self._store(self._seen(_with_overhead(record, starts_worker)))
+        return None
+
+    def _facts(self, cell: Cell, **facts: Any) -> dict[str, Any]:
+        return {
+            "cell": cell,
+            "round": self._round,
+            "started_at": self._clock.started_at,
+            "elapsed_s": self._clock.elapsed_s(),
+            "log": str(self._log),
+            **facts,
+        }
+
+
+class _CellClock:
+    """Wall time of one cell; the first cell of a worker carries the worker's start."""
+
+    def __init__(self) -> None:
+        self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.start_ns = time.monotonic_ns()
+
+    def elapsed_s(self) -> float:
+        """Return seconds since the cell began."""
+        return (time.monotonic_ns() - self.start_ns) / 1e9
+
+
+def _with_overhead(record: Record, starts_worker: bool) -> Record:
+    """Add the seconds that were neither load, preparation nor loops; a worker's first cell waited for the load."""
+    prepare = record.prepare or Prepare()
+    known_s = (
+        prepare.compile_s
+        + prepare.first_run_s
+        + prepare.warmup_s
+        + sum(loop.elapsed_s for loop in record.loops)
+    )
+    if starts_worker:
+        known_s += prepare.load_s + prepare.data_s
+    return msgspec.structs.replace(record, overhead_s=max(0.0, record.elapsed_s - known_s))

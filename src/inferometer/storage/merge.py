@@ -1,0 +1,125 @@
+"""Runs of the same hardware, model and framework versions as one run: rounds count on, nothing is averaged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from inferometer.records import Record, RunInfo
+from inferometer.storage.destinations import places
+from inferometer.storage.run_directory import RunWriter, StoredRun
+
+Merged = tuple[RunInfo, list[Record]]
+
+
+def merge(runs: Sequence[StoredRun]) -> list[Merged]:
+    """Return one run for each machine, share of it, model and number of threads; their records keep every sample.
+
+    A run whose frameworks have other versions than an earlier one's of the same machine stays a run of its own.
+    """
+    groups: dict[tuple[object, ...], list[StoredRun]] = defaultdict(list)
+    for run in runs:
+        groups[*_alike(run), _clash(run, runs)].append(run)
+    return [_merge(found) for found in groups.values()]
+
+
+def _alike(run: StoredRun) -> tuple[object, ...]:
+    """Return what runs must have in common for their rounds to be of the same thing."""
+    info = run.info
+    threads = {r.actual.threads for r in run.records if r.actual} or {0}
+    return (
+        info.machine.fingerprint,
+        info.machine.usable_cores,
+        info.protocol.threads or max(threads),
+        info.model.hash,
+    )
+
+
+def _versions(run: StoredRun) -> dict[tuple[str, str], str]:
+    return {
+        (r.cell.framework, r.cell.device): r.actual.version
+        for r in run.records
+        if r.actual and r.actual.version
+    }
+
+
+def _clash(run: StoredRun, runs: Sequence[StoredRun]) -> str:
+    """Return the versions of the frameworks that another run has in another version: what keeps runs apart."""
+    ours = _versions(run)
+    clashing = {
+        name
+        for other in runs
+        if other.info.machine.fingerprint == run.info.machine.fingerprint
+        for name, version in _versions(other).items()
+        if ours.get(name, version) != version
+    }
+    return ", ".join(f"{name[0]} {ours[name]}" for name in sorted(clashing))
+
+
+def _merge(runs: list[StoredRun]) -> Merged:
+    first = runs[0].info
+    records: list[Record] = []
+    known: set[tuple[object, ...]] = set()
+    offset = 0
+    for run in runs:
+        fresh = [
+            msgspec.structs.replace(r, round=r.round + offset, log=_log(run, r)) for r in _fresh(run, known)
+        ]
+        records += fresh
+        offset = max([offset, *(r.round + 1 for r in fresh)])
+    cells = tuple(dict.fromkeys(c for run in runs for c in run.info.cells))
+    notes = (
+        *dict.fromkeys(n for run in runs for n in run.info.notes),
+        *(f"merged from {run.path}" for run in runs),
+    )
+    info = msgspec.structs.replace(
+        first,
+        protocol=msgspec.structs.replace(first.protocol, rounds=max(offset, 1)),
+        cells=cells,
+        skips=tuple(s for s in dict.fromkeys(s for run in runs for s in run.info.skips)),
+        meters=tuple({repr(m): m for run in runs for m in run.info.meters}.values()),
+        environments={name: env for run in runs for name, env in run.info.environments.items()},
+        notes=notes,
+        request={},  # it is no run that could be resumed
+        merged=True,
+    )
+    return info, records
+
+
+def _fresh(run: StoredRun, known: set[tuple[object, ...]]) -> list[Record]:
+    """Return the records that were not merged before (a run given twice, or whole and merged)."""
+    found = []
+    for record in run.records:
+        mark = (
+            record.cell,
+            record.status,
+            record.started_at,
+            record.loops,
+            *sorted(record.published.items()),
+        )
+        if mark not in known or not (record.loops or record.published):
+            known.add(mark)
+            found.append(record)
+    return found
+
+
+def _log(run: StoredRun, record: Record) -> str:
+    return (
+        str((run.path / record.log).resolve())
+        if record.log and not Path(record.log).is_absolute()
+        else record.log
+    )
+
+
+def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]]:
+    """Write the runs where `places` says; return (path, info, number of records) of each."""
+    written = []
+    for path, (info, records) in zip(places([info for info, _ in merged], out), merged, strict=True):
+        writer = RunWriter.create(path, info)
+        for record in records:
+            writer.append(record)
+        written.append((path, info, len(records)))
+    return written

@@ -1,0 +1,1 @@
+"""Pieces that backends share or are made of."""

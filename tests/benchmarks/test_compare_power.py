@@ -1,0 +1,47 @@
+"""False alarms and power of comparisons, by simulation through the real code (fixed seeds, so never by chance)."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from inferometer.planning.presets import PRESETS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def power():
+    spec = importlib.util.spec_from_file_location("compare_power", ROOT / "benchmarks/compare_power.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("method", ["two runs", "paired in one run", "ties in one run"])
+@pytest.mark.parametrize("drift", ["none", "walk:1", "ramp:5"])
+def test_few_false_alarms_with_noise_between_processes_and_drift(power, method, drift):
+    scene = power.Scene(frameworks=6, batch_sizes=1, rounds=3, noise=0.01, drift=drift)
+    alarm, _ = power.measure(method, scene, 200, 0.0, seed=11)
+    assert alarm <= 0.05
+
+
+def test_three_percent_is_found_within_one_run_whatever_the_drift(power):
+    scene = power.Scene(frameworks=6, batch_sizes=2, rounds=3, noise=0.005, drift="walk:1")
+    assert power.measure("paired in one run", scene, 30, 0.03, seed=12)[1] >= 0.9
+
+
+def test_three_percent_is_found_between_two_quiet_runs(power):
+    scene = power.Scene(frameworks=6, batch_sizes=2, rounds=3, noise=0.005)
+    assert power.measure("two runs", scene, 30, 0.03, seed=13)[1] >= 0.9
+
+
+def test_three_percent_is_found_on_a_noisy_machine_by_the_rounds_that_a_run_adds(power):
+    scene = power.Scene(
+        frameworks=8, batch_sizes=3, rounds=3, noise=0.023, most=PRESETS["standard"].protocol.most_rounds
+    )
+    alarm, _ = power.measure("paired in one run", scene, 60, 0.0, seed=14)
+    assert alarm <= 0.05
+    assert power.measure("paired in one run", scene, 60, 0.03, seed=15)[1] >= 0.9

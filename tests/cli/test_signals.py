@@ -1,0 +1,44 @@
+"""SIGTERM and SIGHUP do what Ctrl-C does at that moment, whatever that is."""
+
+import os
+import signal
+
+import pytest
+
+from inferometer.cli.signals import Stops
+
+
+@pytest.fixture(autouse=True)
+def default():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_it_interrupts_also_where_ctrl_c_is_ignored(ctrl_c, number, status):
+    signal.signal(signal.SIGINT, ctrl_c)
+    with Stops() as stops:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        assert stops.status(130) == status
+        assert stops.status(2) == 2, "it failed for another reason"
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_handler_of_ctrl_c_hears_it():
+    heard = []
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    with Stops():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert heard == [signal.SIGINT]
+
+
+def test_nohup_stays_nohup():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Stops() as stops:
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert stops.status(130) == 130
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -1,0 +1,148 @@
+"""NVML's logic against a stand-in library (no GPU runs here); the names used are checked in the real `pynvml`."""
+
+import inspect
+import re
+from types import SimpleNamespace
+
+import pynvml
+import pytest
+
+from inferometer.energy.meters import nvml
+from inferometer.errors import MeterError
+from inferometer.host.gpu_snapshot import SLOWDOWNS
+
+UUIDS = ["GPU-aaaa-0", "GPU-aabb-1", "GPU-cccc-2"]
+
+
+class StandIn:
+    """Answers like pynvml for GPUs of a kind: each call in ``refused`` raises as an old GPU would."""
+
+    NVMLError = pynvml.NVMLError
+    NVML_SUCCESS = pynvml.NVML_SUCCESS
+
+    def __init__(self, uuids=UUIDS, refused=(), mig=(), capability=(9, 0)):
+        self.uuids, self.refused, self.mig, self.capability = uuids, set(refused), mig, capability
+
+    def __getattr__(self, name):
+        if name.startswith("NVML_"):
+            return getattr(pynvml, name)
+        if not hasattr(pynvml, name):
+            raise AttributeError(name)
+        return lambda *arguments: self._answer(name, *arguments)
+
+    def _answer(self, name, handle=None, *_):
+        if name in self.refused:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        answers = {
+            "nvmlDeviceGetCount": lambda: len(self.uuids),
+            "nvmlDeviceGetHandleByIndex": lambda: handle,
+            "nvmlDeviceGetUUID": lambda: self.uuids[handle],
+            "nvmlDeviceGetName": lambda: b"Fake GPU",
+            "nvmlDeviceGetMigMode": lambda: (int(handle in self.mig), 0),
+            "nvmlDeviceGetCudaComputeCapability": lambda: self.capability,
+            "nvmlDeviceGetTotalEnergyConsumption": lambda: 5_000,
+            "nvmlDeviceGetPowerUsage": lambda: 70_000,
+            "nvmlDeviceGetFieldValues": lambda: [
+                SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=71_000))
+            ],
+            "nvmlDeviceGetClockInfo": lambda: 1980,
+            "nvmlDeviceGetTemperature": lambda: 40,
+            "nvmlDeviceGetUtilizationRates": lambda: SimpleNamespace(gpu=90),
+            "nvmlDeviceGetCurrentClocksThrottleReasons": lambda: 0x44,
+            "nvmlSystemGetDriverVersion": lambda: b"580.1",
+            "nvmlDeviceGetEnforcedPowerLimit": lambda: 700_000,
+        }
+        return answers.get(name, lambda: None)()
+
+
+def find(monkeypatch, library, environ=None):
+    monkeypatch.setattr(nvml.importlib, "import_module", lambda name: library)
+    return nvml.find(environ or {})
+
+
+def test_every_name_used_is_pynvmls():
+    names = set(re.findall(r"\b(?:lib|library)\.((?:nvml|NVML)\w+)", inspect.getsource(nvml)))
+    assert len(names) > 15
+    assert {name for name in names if not hasattr(pynvml, name)} == set()
+    assert pynvml.NVML_FI_DEV_POWER_INSTANT == 186
+    assert set(SLOWDOWNS) == {
+        pynvml.nvmlClocksThrottleReasonSwPowerCap,
+        pynvml.nvmlClocksThrottleReasonHwSlowdown,
+        pynvml.nvmlClocksThrottleReasonSwThermalSlowdown,
+        pynvml.nvmlClocksThrottleReasonHwThermalSlowdown,
+        pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown,
+    }
+
+
+def test_the_counter_where_there_is_one(monkeypatch):
+    first, *others = find(monkeypatch, StandIn()).meters
+    assert [first.device.uid, *(m.device.uid for m in others)] == UUIDS
+    assert (first.traits.kind, first.read(), first.device.name) == ("counter", 5.0, "Fake GPU")
+    assert not first.traits.integrates  # until it is characterized
+    assert {k: m.read() for k, m in first.powers().items()} == {"instant": 71.0, "average": 70.0}
+    assert first.powers()["average"].traits.window_s == 1.0
+    assert first.facts() == {"driver": "580.1", "power_limit_w": 700.0}
+
+
+def test_pascal_is_sampled(monkeypatch):
+    library = StandIn(
+        UUIDS[:1], {"nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetFieldValues"}, capability=(6, 1)
+    )
+    (meter,) = find(monkeypatch, library).meters
+    assert (meter.traits.kind, meter.kind, meter.read()) == ("power", "average", 70.0)
+    assert meter.traits.window_s == 0.0
+
+
+def test_a_gpu_without_any_is_absent(monkeypatch):
+    library = StandIn(
+        UUIDS[:1],
+        {"nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetFieldValues", "nvmlDeviceGetPowerUsage"},
+    )
+    found = find(monkeypatch, library)
+    assert found.meters == ()
+    assert "neither energy nor power" in found.absences[0].line
+
+
+def test_mig_is_unsupported_with_the_reason(monkeypatch):
+    found = find(monkeypatch, StandIn(mig=(1,)))
+    assert [m.device.uid for m in found.meters] == [UUIDS[0], UUIDS[2]]
+    assert "MIG" in found.absences[0].line
+
+
+def test_a_gpu_that_falls_off_the_bus_is_a_meter_error(monkeypatch):
+    library = StandIn(UUIDS[:1])
+    (meter,) = find(monkeypatch, library).meters
+    library.refused.add("nvmlDeviceGetTotalEnergyConsumption")
+    with pytest.raises(MeterError, match="NVML"):
+        meter.read()
+
+
+def test_what_rides_along(monkeypatch):
+    (meter,) = find(monkeypatch, StandIn(UUIDS[:1], {"nvmlDeviceGetUtilizationRates"})).meters
+    assert meter.conditions() == {
+        "sm_clock_hz": 1980e6,
+        "memory_clock_hz": 1980e6,
+        "temperature_c": 40,
+        "throttle": "power cap, thermal slowdown (hardware)",
+    }
+
+
+def test_hiding_every_gpu_is_said(monkeypatch):
+    (absence,) = find(monkeypatch, StandIn(), {"CUDA_VISIBLE_DEVICES": "-1"}).absences
+    assert "CUDA_VISIBLE_DEVICES=-1 shows none of 3" in absence.line
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, "no NVIDIA driver"),
+        (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, "not loaded"),
+        (pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH, "reboot"),
+        (pynvml.NVML_ERROR_UNKNOWN, "cannot start"),
+    ],
+)
+def test_why_nvml_cannot_start(monkeypatch, code, said):
+    library = StandIn()
+    library.nvmlInit = lambda: (_ for _ in ()).throw(pynvml.NVMLError(code))
+    (absence,) = find(monkeypatch, library).absences
+    assert said in absence.line

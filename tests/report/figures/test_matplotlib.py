@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from inferometer.errors import StoreError
+from inferometer.report.figures.matplotlib_figure import write_static
+
+
+@pytest.fixture
+def drawing():
+    from parts import missing
+
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError:
+        missing("matplotlib")
+    return mpl
+
+
+def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
+    from PIL import Image
+
+    files = write_static(one_cell, tmp_path / "figures")
+    assert sorted({file.stem for file in files}) == [
+        "latency", "latency-distribution", "memory", "phases", "prepare_time", "throughput", "throughput-by-batch",
+    ]  # fmt: skip
+    assert {file.suffix for file in files} == {".png", ".svg"}
+    for file in files:
+        if file.suffix == ".png":
+            with Image.open(file) as image:
+                assert min(image.size) > 300
+                assert np.asarray(image.convert("L")).min() < 100
+        else:
+            assert file.read_text().rstrip().endswith("</svg>")
+
+
+def test_hostile_names_are_drawn_as_text(hostile, tmp_path, drawing):
+    from inferometer.report.figures.build import plates
+    from inferometer.report.figures.colours import palette_of
+    from inferometer.report.figures.matplotlib_figure import draw_plate
+
+    plate = plates(hostile, *hostile.sections[0])[0]
+    drawn = draw_plate(plate, palette_of(hostile))
+    drawn.savefig(tmp_path / "x.svg")
+    assert "<script" not in (tmp_path / "x.svg").read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(one_cell, tmp_path, drawing):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="give another folder"):
+        write_static(one_cell, tmp_path / "file" / "figures")
+
+
+def test_many_series_become_a_picture_a_precision(tmp_path, drawing):
+    import simulated_runs as simulated
+    from inferometer.report.figures.build import plates
+    from inferometer.report.figures.matplotlib_figure import _legible
+    from report_fixtures import summarised
+
+    simulated.write_run(tmp_path / "run", simulated.BOARDS[0], batch_sizes=(8,), rounds=1, loops=1)
+    found = summarised(tmp_path)
+    plate = next(p for p in plates(found, *found.sections[0]) if p.key == "throughput")
+    parts = _legible(plate)
+    assert sorted(name for name, _ in parts) == ["throughput-fp16", "throughput-fp32", "throughput-int8"]
+    assert sum(len(part.charts[0].series) for _, part in parts) == len(plate.charts[0].series) > 24

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import types
+
+import pytest
+
+from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
+from inferometer.records import Actual, Cell, Gpu, Memory, Record
+from inferometer.running.monitoring.gpu import GpuWatch, watch_gpus
+
+MIB = 2**20
+WORKER = 4_000_001  # above every real process number, so that no session is looked up by accident
+GPU = Gpu(0, "GPU-abc", "NVIDIA H100")
+CELL = Cell("m", "torch", "fp32", 8, "cuda:0")
+SETTINGS = {"power limit": 350000, "ECC": 1}
+IDLE = Snapshot(used_bytes=1 * MIB, settings=SETTINGS)
+LOADED = Snapshot(used_bytes=601 * MIB, processes={WORKER: 600 * MIB}, settings=SETTINGS)
+
+
+class Script:
+    """Answers the snapshots of a list, in order."""
+
+    def __init__(self, *snapshots):
+        self.snapshots = list(snapshots)
+        self.asked = []
+        self.closed = False
+
+    def read(self, uuid):
+        self.asked.append(uuid)
+        found = self.snapshots.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def close(self):
+        self.closed = True
+
+
+def watched(at_rest, before, after, record=None, pid=WORKER):
+    reader = Script(at_rest, before, after)
+    watch = GpuWatch({"cuda:0": GPU}, reader)
+    watch.begin_run()
+    watch.begin(CELL, pid)
+    record = watch.end(record or Record(CELL, 1, "ok", actual=Actual(device="cuda"), memory=Memory(5, 6)))
+    watch.end_run()
+    assert reader.closed
+    return record
+
+
+def replace(snapshot, **changes):
+    return dataclasses.replace(snapshot, **changes)
+
+
+def test_placed_worker_alone():
+    record = watched(IDLE, LOADED, LOADED)
+    assert (record.status, record.flags) == ("ok", ())
+    assert record.actual.device_uuid == "GPU-abc"
+    assert record.actual.details["driver"]["placed_by"] == "process number"
+    assert record.memory == Memory(5, 6, 600 * MIB)
+
+
+def test_worker_without_memory_ran_elsewhere():
+    record = watched(IDLE, IDLE, IDLE)
+    assert record.status == "wrong-device"
+    assert "no memory of this worker on cuda:0 (GPU-abc)" in record.cause
+    assert record.actual.device_uuid == ""
+
+
+def test_a_neighbours_memory_does_not_prove_placement():
+    neighbour = Snapshot(used_bytes=2049 * MIB, processes={7_000_001: 2048 * MIB}, settings=SETTINGS)
+    record = watched(neighbour, neighbour, neighbour)
+    assert record.status == "wrong-device"
+    assert record.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+
+
+def test_failure_of_another_kind_keeps_its_status():
+    record = watched(IDLE, IDLE, IDLE, Record(CELL, 1, "parity-failed", "differs"))
+    assert (record.status, record.cause) == ("parity-failed", "differs")
+
+
+def test_neighbour_that_came_during_the_cell():
+    after = replace(LOADED, processes={**LOADED.processes, 7_000_001: 1229 * MIB}, used_bytes=1830 * MIB)
+    assert watched(IDLE, LOADED, after).flags == ("another process (pid 7000001) holds 1.2 GiB on this GPU",)
+
+
+def test_neighbour_that_computed_and_left():
+    after = replace(LOADED, active=frozenset({WORKER, 7_000_001}))
+    assert watched(IDLE, LOADED, after).flags == ("another process (pid 7000001) computed on this GPU",)
+
+
+def test_children_of_the_worker_are_no_neighbours():
+    """A worker leads its session; this process' own session leader stands for one."""
+    leader = os.getsid(0)
+    after = Snapshot(used_bytes=300 * MIB, processes={os.getpid(): 200 * MIB}, settings=SETTINGS)
+    record = watched(IDLE, after, after, pid=leader)
+    assert record.flags == ()
+    assert record.memory.device_used_bytes == 200 * MIB
+
+
+def test_container_whose_process_numbers_are_the_hosts():
+    listed = replace(LOADED, processes={7_000_009: 600 * MIB}, active=frozenset({7_000_009}))
+    record = watched(IDLE, listed, listed)
+    assert (record.status, record.flags) == ("ok", ())
+    assert record.memory.device_used_bytes == 600 * MIB
+    two = replace(listed, processes={7_000_009: None, 7_000_010: None})
+    assert watched(IDLE, listed, two).flags == (
+        "2 processes came to this GPU with the worker, one is expected",
+    )
+
+
+def test_a_newcomer_is_no_worker_where_numbers_are_known_to_match():
+    """A second worker falls back to the CPU while a neighbour comes: its memory proves nothing."""
+    newcomer = Snapshot(used_bytes=3000 * MIB, processes={7_000_001: 2999 * MIB}, settings=SETTINGS)
+    watch = GpuWatch({"cuda:0": GPU}, Script(IDLE, LOADED, LOADED, IDLE, newcomer))
+    watch.begin_run()
+    ended = []
+    for pid in (WORKER, WORKER + 1):
+        watch.begin(CELL, pid)
+        ended.append(watch.end(Record(CELL, 1, "ok")).status)
+    assert ended == ["ok", "wrong-device"]
+
+
+def test_container_that_lists_no_processes():
+    silent = replace(LOADED, processes={})
+    record = watched(IDLE, silent, silent)
+    assert record.status == "ok"
+    assert record.actual.details["driver"]["placed_by"] == "memory"
+    assert record.memory.device_used_bytes == 600 * MIB
+    crowded = replace(silent, used_bytes=5000 * MIB)
+    assert watched(crowded, crowded, crowded).status == "wrong-device"
+    grown = replace(silent, used_bytes=5600 * MIB)
+    assert watched(crowded, grown, grown).flags == ("4.9 GiB were in use on this GPU before the run",)
+
+
+SILENT = replace(LOADED, processes={})  # a container that lists none
+
+
+def workers(*scripts):
+    """Return the records of one cell a worker, each seen before the worker, before its cell and after it."""
+    watch = GpuWatch({"cuda:0": GPU}, Script(IDLE, *(snapshot for script in scripts for snapshot in script)))
+    watch.begin_run()
+    ended = []
+    for number, _ in enumerate(scripts):
+        watch.begin_worker(CELL)
+        watch.begin(CELL, WORKER + number)
+        ended.append(watch.end(Record(CELL, 1, "ok", actual=Actual(device="cuda"))))
+    return ended
+
+
+def with_more(snapshot, mib):
+    return replace(snapshot, used_bytes=snapshot.used_bytes + mib * MIB)
+
+
+def test_unlisted_neighbour_that_comes_between_two_workers():
+    """Its 20 GiB are neither the second worker's memory nor a proof that this is on the GPU."""
+    neighbour = with_more(IDLE, 20480)
+    first, second = workers((IDLE, SILENT, SILENT), (neighbour, neighbour, with_more(SILENT, 20480)))
+    assert (first.status, first.flags) == ("ok", ())
+    assert second.flags == ("others' memory on this GPU went from 0.0 GiB to 20.0 GiB since the run began",)
+    assert second.memory.device_used_bytes == 600 * MIB
+    _, elsewhere = workers((IDLE, SILENT, SILENT), (neighbour, neighbour, neighbour))
+    assert elsewhere.status == "wrong-device"
+
+
+def test_unlisted_neighbour_that_leaves_beside_a_worker():
+    crowded = with_more(IDLE, 20480)
+    (record,) = workers((crowded, with_more(SILENT, 20480), SILENT))
+    assert record.status == "ok"
+    assert (
+        record.flags[-1]
+        == "placement not shown: memory in use on this GPU fell from 20.0 GiB to 0.6 GiB meanwhile"
+    )
+    assert record.actual.device_uuid == ""
+
+
+def test_a_listed_neighbour_is_told_by_its_number_alone():
+    neighbour = replace(with_more(IDLE, 2048), processes={7_000_001: 2048 * MIB})
+    both = replace(with_more(LOADED, 2048), processes={WORKER + 1: 600 * MIB, **neighbour.processes})
+    _, second = workers((IDLE, LOADED, LOADED), (neighbour, both, both))
+    assert second.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+
+
+def test_memory_that_ran_out_says_what_the_driver_had_free():
+    failed = Record(CELL, 1, "out-of-memory", "no room", memory=Memory(asked_bytes=9 * MIB))
+    full = replace(LOADED, free_bytes=3 * MIB)
+    neighbour = replace(full, processes={**LOADED.processes, 7_000_001: 2048 * MIB})
+    record = watched(IDLE, LOADED, neighbour, failed)
+    assert (record.memory.asked_bytes, record.memory.free_bytes) == (9 * MIB, 3 * MIB)
+    assert record.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+    kernels_word = Record(CELL, 1, "out-of-memory", "the host's memory is full")
+    assert watched(IDLE, LOADED, full, kernels_word).memory.free_bytes is None
+    of_the_host = Record(CELL, 1, "out-of-memory", memory=Memory(free_bytes=5))
+    assert watched(IDLE, LOADED, full, of_the_host).memory.free_bytes == 5
+
+
+def test_busy_before_the_run():
+    assert watched(replace(IDLE, utilisation=37), LOADED, LOADED).flags == (
+        "this GPU was 37 % busy before the run",
+    )
+
+
+def test_throttling_by_counter_else_by_the_moments_reason():
+    before = replace(LOADED, held_down_ns={"power cap": 1_000_000_000, "thermal slowdown": 5})
+    after = replace(
+        LOADED,
+        held_down_ns={"power cap": 2_500_000_000, "thermal slowdown": 9},
+        reasons=("power cap", "hardware slowdown"),
+    )
+    flags = watched(IDLE, before, after).flags
+    assert flags == ("throttled: power cap for 1.5 s", "throttled: hardware slowdown")
+
+
+def test_settings_changed_inside_a_cell():
+    after = replace(LOADED, settings={"power limit": 300000, "ECC": 1})
+    assert watched(IDLE, LOADED, after).flags == (
+        "power limit changed from 350000 to 300000 inside the cell",
+    )
+
+
+@pytest.mark.parametrize("silent", range(3))
+def test_a_gpu_that_is_lost_is_told_not_raised(silent):
+    snapshots = [IDLE, LOADED, LOADED]
+    snapshots[silent] = NoAnswerError("GPU is lost")
+    record = watched(*snapshots)
+    assert record.status == "ok"
+    assert record.flags == ("placement not checked: the driver did not answer (GPU is lost)",)
+
+
+def test_cpu_cells_are_left_alone():
+    reader = Script(IDLE)
+    watch = GpuWatch({"cuda:0": GPU}, reader)
+    watch.begin_run()
+    cell = Cell("m", "torch", "fp32", 8, "cpu")
+    watch.begin(cell, WORKER)
+    record = Record(cell, 1, "ok")
+    assert watch.end(record) is record
+    assert reader.asked == ["GPU-abc"]
+
+
+def test_no_gpu_in_the_plan_needs_no_driver():
+    assert watch_gpus({"cpu"}, (GPU,)) == ()
+
+
+@pytest.fixture
+def nvml(monkeypatch):
+    """NVML of a card that answers memory and processes, and refuses the rest."""
+
+    class NVMLError(Exception):
+        pass
+
+    def refuse(*arguments):
+        raise NVMLError("Not Supported")
+
+    known = {
+        "NVMLError": NVMLError,
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetHandleByUUID": lambda uuid: uuid,
+        "nvmlDeviceGetMemoryInfo": lambda handle: types.SimpleNamespace(used=7 * MIB, free=73 * MIB),
+        "nvmlDeviceGetComputeRunningProcesses": lambda handle: [
+            types.SimpleNamespace(pid=12, usedGpuMemory=None)
+        ],
+        "nvmlDeviceGetPowerManagementLimit": lambda handle: 350000,
+        "nvmlDeviceGetEccMode": lambda handle: [1, 0],
+        "NVML_CLOCK_SM": 1,
+        "NVML_CLOCK_MEM": 2,
+        "NVML_TEMPERATURE_GPU": 0,
+        "__getattr__": lambda name: refuse,
+    }
+    module = types.ModuleType("pynvml")
+    module.__dict__.update(known)
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    return module
+
+
+def test_reader_takes_what_the_card_tells(nvml):
+    found = NvmlReader().read("GPU-abc")
+    assert (found.used_bytes, found.free_bytes) == (7 * MIB, 73 * MIB)
+    assert found.processes == {12: None}
+    assert found.settings["power limit"] == 350000
+    assert found.settings["ECC"] == 1
+    assert found.settings["MIG"] is None
+    assert (found.utilisation, found.temperature_c, found.reasons, found.held_down_ns) == (None, None, (), {})
+
+
+def test_reader_says_that_a_gpu_is_gone(nvml):
+    reader = NvmlReader()
+    nvml.nvmlDeviceGetMemoryInfo = (
+        nvml.nvmlDeviceGetFanSpeed
+    )  # refused, as every unknown call of this stand-in
+    with pytest.raises(NoAnswerError, match="Not Supported"):
+        reader.read("GPU-abc")
+
+
+def test_reader_names_reasons_counters_and_who_was_active(nvml):
+    nvml.nvmlDeviceGetCurrentClocksThrottleReasons = lambda handle: 0x01 | 0x04 | 0x40
+    nvml.nvmlDeviceGetViolationStatus = lambda handle, policy: types.SimpleNamespace(violationTime=policy + 5)
+    samples = [(2**60, 12, 80), (2**60 + 1, 13, 0)]
+    nvml.nvmlDeviceGetProcessUtilization = lambda handle, since: [
+        types.SimpleNamespace(timeStamp=at, pid=pid, smUtil=busy) for at, pid, busy in samples
+    ]
+    reader = NvmlReader()
+    found = reader.read("GPU-abc")
+    assert found.reasons == ("power cap", "thermal slowdown (hardware)")
+    assert found.held_down_ns["power cap"] == 5
+    assert found.active == {12}
+    assert reader.read("GPU-abc").active == frozenset()  # the same samples again say nothing new

@@ -1,0 +1,330 @@
+"""Real worker processes with a fake framework: every way a cell can end."""
+
+import functools
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
+from inferometer.energy.session import MeterNeeds
+from inferometer.running.processes.child import Child
+from inferometer.running.progress.observer import SilentObserver
+from inferometer.storage.run_directory import read_run
+from processes import children_of, is_alive, wait_for
+
+
+@pytest.fixture(autouse=True)
+def _backends(monkeypatch):
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+
+
+def statuses(run):
+    return {r.cell.batch_size: r.status for r in run.records}
+
+
+def test_a_good_cell_keeps_every_raw_number(tmp_path):
+    run = run_fakes(tmp_path, fake_framework())
+    assert statuses(run) == {2: "ok", 4: "ok"}
+    record = run.records[0]
+    assert record.images == 8
+    assert len(record.loops) == 3
+    assert all(len(loop.batch_s) == 4 and loop.start_ns > 0 for loop in record.loops)
+    assert all(abs(sum(loop.batch_s) - loop.elapsed_s) < 1e-3 for loop in record.loops)
+    assert record.parity.passed and record.parity.max_abs == 0
+    assert record.actual.version == "1.0" and record.actual.threads == 1
+    assert record.memory.rss_peak_bytes > 1 << 20
+    assert record.prepare.load_s > 0
+    assert run.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "cause"),
+    [
+        ("segfault", "crashed", "SIGSEGV"),
+        ("abort", "crashed", "SIGABRT"),
+        ("exit", "crashed", "exit status 3"),
+        ("kill", "killed", "SIGKILL"),
+        ("memory", "out-of-memory", "12345 bytes"),
+        ("raise", "failed", "ValueError: the model is odd"),
+        ("unsupported", "unsupported", "no such operator"),
+        ("garbage", "broken-protocol", "no JSON"),
+        ("object", "broken-protocol", "malformed"),
+        ("nan", "parity-failed", "NaN"),
+        ("shape", "parity-failed", "shape"),
+        ("wrong", "parity-failed", "error"),
+    ],
+)
+def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, cause):
+    run = run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2))
+    record = run.records[0]
+    assert record.status == status
+    assert cause in record.cause
+    assert "\n" not in record.cause
+    assert record.loops == ()
+
+
+def test_what_fails_after_the_loops_does_not_lose_them(tmp_path):
+    record = run_fakes(tmp_path, fake_framework(behaviour="phases")).records[0]
+    assert record.status == "ok" and len(record.loops) == 3
+    assert flags_of(record) == ("phases not sampled: MemoryError: no room to sample",)
+
+
+@pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "raise"])
+def test_the_next_cell_is_measured_all_the_same(tmp_path, behaviour):
+    assert statuses(run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2)))[4] == "ok"
+
+
+def test_larger_batches_are_skipped_after_out_of_memory_unless_asked_for(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    run = run_fakes(tmp_path / "a", fake_framework(behaviour="memory", at=2))
+    assert statuses(run) == {2: "out-of-memory", 4: "skipped"}
+    assert "batch size 2 ran out of memory" in run.records[1].cause
+    import msgspec
+
+    insistent = msgspec.structs.replace(fake_request(), keep_trying=True)
+    run = run_fakes(tmp_path / "b", fake_framework(behaviour="memory", at=2), request=insistent)
+    assert statuses(run) == {2: "out-of-memory", 4: "ok"}
+
+
+@pytest.mark.parametrize(("behaviour", "status"), [("hang", "hung"), ("spin", "timed-out")])
+def test_a_worker_that_does_not_answer_is_stopped(tmp_path, behaviour, status):
+    request = fake_request(timeout_s=1.5)
+    run = run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2), request=request)
+    assert statuses(run) == {2: status, 4: "ok"}
+    assert "--timeout" in run.records[0].cause and "prepare" in run.records[0].cause
+
+
+def test_output_of_the_framework_goes_to_the_log(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(behaviour="stdout"))
+    assert statuses(run) == {2: "ok", 4: "ok"}
+    log = (run.path / run.records[0].log).read_text()
+    assert "xxxx" in log and '{"event": "result"}' in log
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"device": "cuda:0"}, "wrong-device"),
+        ({"precision": "bf16"}, "wrong-precision"),
+        ({"device": ""}, "wrong-device"),
+    ],
+)
+def test_work_done_elsewhere_or_otherwise_is_not_timed(tmp_path, options, status):
+    run = run_fakes(tmp_path, fake_framework(**options))
+    assert {r.status for r in run.records} == {status}
+    assert all(r.loops == () and r.actual is not None for r in run.records)
+
+
+def test_a_framework_that_dies_while_loading_ends_all_its_cells(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(open="segfault"), fake_framework("sound"))
+    assert [r.status for r in run.records if r.cell.framework == "fake"] == ["crashed", "crashed"]
+    assert [r.status for r in run.records if r.cell.framework == "sound"] == ["ok", "ok"]
+
+
+def test_a_malformed_answer_to_open_ends_its_cells(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(open="opened"))
+    assert [r.status for r in run.records] == ["broken-protocol", "broken-protocol"]
+
+
+def test_an_interpreter_that_does_not_exist_is_a_failed_cell(tmp_path):
+    runner = fake_runner(tmp_path, [fake_framework()])
+    broken = type(runner)(
+        **{**vars(runner), "launch": lambda cell: _with_python(runner.launch(cell), tmp_path / "no-python")}
+    )
+    broken.run(read_run(runner.writer.path).missing)
+    records = read_run(runner.writer.path).records
+    assert {r.status for r in records} == {"failed"}
+    assert "no-python" in records[0].cause
+
+
+def _with_python(launch, python):
+    return type(launch)(python, launch.environment)
+
+
+def test_a_partial_last_batch_is_measured_and_said(tmp_path):
+    request = fake_request(images=7)
+    run = run_fakes(tmp_path, fake_framework(), request=request)
+    record = next(r for r in run.records if r.cell.batch_size == 4)
+    assert record.status == "ok"
+    assert [len(loop.batch_s) for loop in record.loops] == [2, 2, 2]
+    assert flags_of(record) == ("last batch of each loop holds 3 of 4 images",)
+
+
+def test_a_slow_cell_is_cut_by_its_budget_and_says_so(tmp_path):
+    request = fake_request(loops=50, warmup=500, budget_s=0.3)
+    run = run_fakes(tmp_path, fake_framework(behaviour="slow"), request=request)
+    record = run.records[0]
+    assert 3 <= len(record.loops) < 50
+    assert any("warm-up cut" in flag for flag in record.flags)
+    assert any("of 50 loops" in flag for flag in record.flags)
+
+
+def test_the_protocol_says_how_few_loops_the_budget_leaves(tmp_path):
+    for least in (1, 2):
+        folder = tmp_path / str(least)
+        folder.mkdir()
+        request = fake_request(loops=50, warmup=0, budget_s=1e-9, least_loops=least)
+        assert {len(r.loops) for r in run_fakes(folder, fake_framework(), request=request).records} == {least}
+
+
+def test_loops_go_on_for_the_meters_and_are_shifted_where_they_keep_step(tmp_path):
+    every_period = tuple(
+        0.005 * 1.01**i for i in range(350)
+    )  # 5 to 160 ms: one of them fits, however fast this machine
+    request = fake_request(loops=12, images=4)
+    framework = fake_framework(behaviour="slow")
+    run = run_fakes(tmp_path, framework, request=request, needs=MeterNeeds(0.5, every_period))
+    for record in run.records:
+        assert sum(loop.elapsed_s for loop in record.loops) >= 0.5
+        assert sys.platform != "linux" or record.actual.details["processors"]["others_share"] >= 0
+        starts = [loop.start_ns for loop in record.loops]
+        gaps = [
+            b - a - loop.elapsed_s * 1e9 for a, b, loop in zip(starts, starts[1:], record.loops, strict=False)
+        ]
+        assert sum("shifted in phase" in flag for flag in record.flags) == 1
+        assert max(gaps) > 50_000  # a pause, beside which two loops follow one another within microseconds
+    unmetered = run_fakes(tmp_path / "run", framework, request=request).records[0]
+    assert not any("shifted" in flag for flag in unmetered.flags)
+
+
+def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):
+    frameworks = [fake_framework(name) for name in ("a", "b", "c")]
+    run = run_fakes(tmp_path, *frameworks, request=fake_request(rounds=3))
+    assert [r.round for r in run.records] == [0] * 6 + [1] * 6 + [2] * 6
+    orders = {tuple(dict.fromkeys(r.cell.framework for r in run.records if r.round == n)) for n in range(3)}
+    assert len(orders) > 1
+    assert all(r.prepare.load_s > 0 for r in run.records)
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_only_the_first_round_of_a_framework_that_keeps_its_code_is_cold(tmp_path, compiles):
+    run = run_fakes(tmp_path, fake_framework(compiles=compiles), request=fake_request(rounds=2))
+    assert [r.prepare.cached for r in run.records] == [False, False, compiles, compiles]
+
+
+class _InterruptAt(SilentObserver):
+    def __init__(self, phase):
+        self.phase = phase
+
+    def cell_phase(self, cell, round_number, phase):
+        if phase == self.phase and cell.batch_size == 4:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_what_was_measured_and_the_rest_can_be_resumed(tmp_path):
+    runner = fake_runner(tmp_path, [fake_framework()], observer=_InterruptAt("loops"))
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(read_run(runner.writer.path).missing)
+    run = read_run(runner.writer.path)
+    assert [r.status for r in run.records] == ["ok", "interrupted"]
+    assert [cell.batch_size for cell, _ in run.missing] == [4]
+    again = fake_runner(tmp_path, [fake_framework()], create=False)
+    again.run(run.missing)
+    assert [r.status for r in read_run(runner.writer.path).records] == ["ok", "interrupted", "ok"]
+
+
+class _Flagging:
+    """Flags every cell that it sees ended."""
+
+    def __getattr__(self, name):
+        return lambda *arguments: None
+
+    def end(self, record):
+        return msgspec.structs.replace(record, flags=(*record.flags, "seen"))
+
+
+def test_watches_see_cells_that_failed_too(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2), watches=(_Flagging(),))
+    assert [(r.status, r.flags) for r in run.records] == [("out-of-memory", ("seen",)), ("skipped", ())]
+
+
+def test_memory_that_ran_out_is_told_in_bytes(tmp_path):
+    record = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2)).records[0]
+    assert record.memory.asked_bytes == 12345
+    assert record.memory.free_bytes > 2**20
+    assert re.fullmatch(
+        r"asked for 12.1 KiB, [\d.]+ [GM]iB free: MemoryError: cannot allocate 12345 bytes", record.cause
+    )
+
+
+class _InterruptWatch:
+    def __init__(self, at):
+        self.at = at
+        self.ended = False
+
+    def begin_worker(self, cell):
+        pass
+
+    def begin_run(self):
+        if self.at == "begin_run":
+            raise KeyboardInterrupt
+
+    def begin(self, cell, pid):
+        if cell.batch_size == self.at:
+            raise KeyboardInterrupt
+
+    def end(self, record):
+        return record
+
+    def end_run(self):
+        self.ended = True
+
+
+@pytest.mark.parametrize(("at", "left"), [("begin_run", []), (4, [(2, "ok"), (4, "interrupted")])])
+def test_ctrl_c_while_the_machine_rests_names_the_next_cell_and_lets_go_of_the_meters(tmp_path, at, left):
+    first, second = _InterruptWatch(at), _InterruptWatch("never")
+    with pytest.raises(KeyboardInterrupt):
+        run_fakes(tmp_path, fake_framework(), watches=(second, first))
+    records = read_run(tmp_path / "run").records
+    assert [(r.cell.batch_size, r.status) for r in records] == left
+    assert first.ended and second.ended
+
+
+def test_time_spent_on_one_cell_is_not_told_of_those_that_fall_with_it(tmp_path):
+    request = fake_request(timeout_s=1.0)
+    run = run_fakes(tmp_path, fake_framework(open="hang"), request=request)
+    assert [r.status for r in run.records] == ["hung", "hung"]
+    assert run.records[0].elapsed_s >= 1.0 > run.records[1].elapsed_s
+
+
+_PARENT = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from fakes import fake_framework, run_fakes
+print("started", flush=True)
+run_fakes(Path({folder!r}), fake_framework(behaviour="hang", at=4))
+"""
+
+
+def test_killing_the_parent_loses_at_most_the_cell_in_flight_and_leaves_no_worker(tmp_path):
+    script = _PARENT.format(tests=str(Path(__file__).parents[1] / "support"), folder=str(tmp_path))
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    cells = tmp_path / "run" / "cells.jsonl"
+    wait_for(lambda: cells.exists() and cells.read_bytes().endswith(b"\n"))
+    wait_for(lambda: children_of(parent.pid))
+    workers = children_of(parent.pid)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not any(is_alive(pid) for pid in workers))
+    run = read_run(tmp_path / "run")
+    assert [r.status for r in run.records] == ["ok"]
+    again = fake_runner(tmp_path, [fake_framework()], create=False)
+    again.run(run.missing)
+    assert read_run(tmp_path / "run").missing == ()
+
+
+def test_a_worker_that_closes_its_answers_and_stays_is_hung_not_killed_from_outside(tmp_path, monkeypatch):
+    impatient = functools.partialmethod(Child.wait, timeout_s=0.2)
+    monkeypatch.setattr(Child, "wait", impatient)
+    run = run_fakes(tmp_path, fake_framework(behaviour="silent", at=2))
+    by_size = {record.cell.batch_size: record for record in run.records}
+    assert (by_size[2].status, by_size[4].status) == ("hung", "ok")
+    assert "closed its answers" in by_size[2].cause

@@ -1,0 +1,131 @@
+"""Who had the processors: the arithmetic on written accounts, and a real neighbour on this machine's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from inferometer.worker.system.contention import Accounts, Contention, Moment
+from parts import missing
+
+STAT = """cpu  400 0 100 1500 0 0 0 0 0 0
+cpu0 {user} 0 50 {idle} 0 0 0 {steal} 0 0
+cpu1 100 0 50 850 0 0 0 0 0 0
+cpu7 900 0 0 0 0 0 0 0 0 0
+intr 1 2 3
+"""
+
+
+class Held:
+    """A quota that has held back for so long (s)."""
+
+    seconds: float | None = 0.0
+
+    def held_back_s(self):
+        return self.seconds
+
+
+def accounts(folder, processors=(0, 1), **counts):
+    write(folder, **counts)
+    found = Accounts(folder, Held())
+    found.processors = frozenset(processors)
+    return found
+
+
+def write(folder, user=300, idle=650, steal=0):
+    (folder / "stat").write_text(STAT.format(user=user, idle=idle, steal=steal))
+
+
+def contention(others_s=0.0, stolen_s=0.0, held_back_s=0.0, capacity_s=20.0):
+    before = Moment(100.0, 50.0, 1.0, 7.0, 3.0)
+    own_s = 5.0
+    after = Moment(100.0 + capacity_s, 50.0 + own_s + others_s, 1.0 + stolen_s, 12.0, 3.0 + held_back_s)
+    return Contention.between(before, after, processors=2)
+
+
+def test_only_this_process_processors_count(tmp_path):
+    found = accounts(tmp_path)
+    before = found.now()
+    write(tmp_path, user=400, idle=730, steal=20)
+    found._quota.seconds = 0.25
+    told = found.since(before)
+    assert told.processors == 2
+    assert told.capacity_s == pytest.approx(2.0)  # 200 ticks of 10 ms on cpu0, none on cpu1
+    assert told.others_s == pytest.approx(1.0, abs=0.1)  # but for what this test itself took
+    assert told.stolen_s == pytest.approx(0.2)
+    assert told.held_back_s == pytest.approx(0.25)
+
+
+def test_own_time_is_no_other_process():
+    assert contention(others_s=0.0).others_s == 0.0
+    assert contention(others_s=-0.2).others_s == 0.0  # ticks are coarser than a process's own account
+    assert contention(others_s=3.0).others_s == pytest.approx(3.0)
+
+
+def test_a_reader_is_told_from_a_share_on():
+    assert contention(others_s=0.9, stolen_s=0.19, held_back_s=0.05).flags() == []
+    assert contention(others_s=1.2).flags() == [
+        "other processes had 6 % of the 2 processors' time during the loops"
+    ]
+    assert contention(others_s=5.0).flags() == [
+        "crowded: other processes had 25 % of the 2 processors' time during the loops"
+    ]
+    assert contention(stolen_s=0.4).flags() == [
+        "the hypervisor took 2 % of the 2 processors' time during the loops"
+    ]
+    assert contention(held_back_s=1.2).flags() == [
+        "a quota held the loops back for 6 % of the 2 processors' time"
+    ]
+
+
+def test_facts_are_shares():
+    facts = contention(others_s=6.0, stolen_s=0.4).facts()
+    shares = {"own_share": 0.25, "others_share": 0.3, "stolen_share": 0.02}
+    assert facts == {"processors": 2, **shares, "held_back_s": 0.0}
+
+
+def test_what_no_group_tells_is_not_told(tmp_path):
+    found = accounts(tmp_path)
+    found._quota.seconds = None
+    before = found.now()
+    write(tmp_path, idle=750)
+    told = found.since(before)
+    assert told.held_back_s is None and "held_back_s" not in told.facts() and told.flags() == []
+
+
+def test_of_a_few_ticks_nothing_is_told(tmp_path):
+    found = accounts(tmp_path)
+    before = found.now()
+    write(tmp_path, user=310)
+    assert found.since(before) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cpu0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0\n",
+        "cpu0 1 2 3 4\ncpu1 1 2 3 4\n",
+        "cpu0 9 0 0 9 0 0 0 0\n",  # a container that numbers its processors anew
+    ],
+)
+def test_without_accounts_of_every_processor_nothing_is_told(tmp_path, text):
+    found = accounts(tmp_path)
+    (tmp_path / "stat").write_text(text)
+    assert found.now() is None
+    assert found.since(None) is None
+    (tmp_path / "stat").unlink()
+    assert found.now() is None
+
+
+def test_a_real_neighbour_is_seen():
+    found = Accounts()
+    before = found.now()
+    if before is None:
+        missing("this system keeps no accounts of its processors")
+    code = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    told = found.since(before)
+    assert told.others_s > 0.15 and told.facts()["others_share"] > 0
