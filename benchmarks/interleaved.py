@@ -31,9 +31,9 @@ from inferometer.running.messages import measure_message, open_message
 from inferometer.running.processes.child import Child
 from inferometer.running.processes.endings import Ending
 from inferometer.running.processes.launch import launch_worker
-from inferometer.running.processes.worker_client import Conversation
+from inferometer.running.processes.worker_client import WorkerClient
 from inferometer.running.progress.observer import SilentObserver
-from inferometer.running.ready_environments import Provision
+from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.run import prepare_run
 from inferometer.storage.cache import cache_folder
 
@@ -85,7 +85,7 @@ class Ours:
     def __init__(
         self, child: Child, opening: Cell, open_request: dict[str, Any], request: RunRequest
     ) -> None:
-        self._conversation = Conversation(child, request.protocol.timeout_s, SilentObserver(), 0)
+        self._client = WorkerClient(child, request.protocol.timeout_s, SilentObserver(), 0)
         self._request = request
         self._answer(opening, open_request)
 
@@ -100,7 +100,7 @@ class Ours:
         return answer["images"] * len(answer["loops"]) / loops_s, elapsed_s - known_s
 
     def _answer(self, cell: Cell, message: dict[str, Any]) -> dict[str, Any]:
-        answer = self._conversation.ask(cell, message)
+        answer = self._client.ask(cell, message)
         if isinstance(answer, Ending):
             raise RuntimeError(f"{cell.key}: {answer.status}: {answer.cause}")
         if answer.get("status", "ok") != "ok":
@@ -153,11 +153,11 @@ class Arena:
             (skip.cell.framework, skip.cell.precision, skip.cell.mode): skip.reason
             for skip in self._plan.skips
         }
-        self._provision = Provision(preparation.request, self._plan, folder / "logs", print)
-        self._provision.build_rows()
+        self._ready = ReadyEnvironments(preparation.request, self._plan, folder / "logs", print)
+        self._ready.build_rows()
         forms = {self._plan.row(cell).choice.framework.form_at(cell.precision) for cell in self._plan.cells}
         models = cache_folder("models")
-        self._model = prepare(self._request.model, forms, self._provision.run_step, models, print)
+        self._model = prepare(self._request.model, forms, self._ready.run_step, models, print)
 
     def _of(self, contests: Sequence[Contest]) -> RunRequest:
         return msgspec.structs.replace(
@@ -231,7 +231,7 @@ class Arena:
                 process.kill()
 
     def _launch(self, cell: Cell) -> Any:
-        environment = self._provision.rows[cell.framework, cell.device]
+        environment = self._ready.rows[cell.framework, cell.device]
         return launch_worker(environment, self._gpu if cell.device != "cpu" else None, self._protocol.threads)
 
 

@@ -27,7 +27,7 @@ from inferometer.worker.backends.jax import Runtime
 from inferometer.worker.backends.parts.copier import cut
 from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise
-from inferometer.worker.system.contention import Accounts
+from inferometer.worker.system.contention import CpuAccounting
 
 DEPTH = 8
 PIECES = 8
@@ -78,7 +78,7 @@ class Way:
         timers = self._send, self._launch, self._deliver
         for timer in timers:
             timer.seconds = 0.0
-        accounts = Accounts()
+        accounts = CpuAccounting()
         before, start = accounts.now(), time.perf_counter()
         for number in range(count):
             self._pipeline.submit(batches[number % len(batches)])

@@ -24,7 +24,7 @@ from inferometer.models.prepare import prepare
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Protocol
-from inferometer.running.ready_environments import Provision
+from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.worker.backends.parts import trt_build
 
 # Runs in the environment of TensorRT for RTX: the package's light modules are read from the source, nothing is installed.
@@ -49,8 +49,8 @@ for _ in range(times):
 def export(model: str, folder: Path) -> Artifact:
     """Return the model as ONNX, made by the project's own conversion."""
     request = RunRequest(protocol=Protocol(threads=2))
-    provision = Provision(request, Plan({}, (), ()), folder / "logs", print)
-    made = prepare(ModelRequest(model).located(), {"onnx"}, provision.run_step, folder / "models", print)
+    ready = ReadyEnvironments(request, Plan({}, (), ()), folder / "logs", print)
+    made = prepare(ModelRequest(model).located(), {"onnx"}, ready.run_step, folder / "models", print)
     if "onnx" not in made.artifacts:
         raise SystemExit(f"no ONNX of {model}: {made.missing['onnx']}")
     return made.artifacts["onnx"]

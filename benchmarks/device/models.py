@@ -17,7 +17,7 @@ from inferometer.models.prepare import prepare
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Protocol
-from inferometer.running.ready_environments import Provision
+from inferometer.running.ready_environments import ReadyEnvironments
 
 
 def main() -> None:
@@ -28,8 +28,8 @@ def main() -> None:
     pythons = {name: Path(path) for name, _, path in (item.partition("=") for item in arguments.python)}
     request = RunRequest(python=pythons, protocol=Protocol(threads=2))
     cache = arguments.folder / "cache" / "models"
-    provision = Provision(request, Plan({}, (), ()), arguments.folder / "logs", print)
-    made = prepare(ModelRequest(), set(FORMS), provision.run_step, cache, print)
+    ready = ReadyEnvironments(request, Plan({}, (), ()), arguments.folder / "logs", print)
+    made = prepare(ModelRequest(), set(FORMS), ready.run_step, cache, print)
     for form, cause in made.missing.items():
         print(f"missing: {form}: {cause}")
     for form, artifact in made.artifacts.items():

@@ -242,8 +242,8 @@ def test_the_sampler_encloses_updates_at_two_reads_each():
         clock.time_ns = max(clock.time_ns, sampler.next_ns)
         sampler.step()
     (channel,) = sampler.channels.values()
-    assert channel.hunt.locked
-    assert channel.hunt.period_ns == pytest.approx(1e8, rel=1e-3)
+    assert channel.tracker.locked
+    assert channel.tracker.period_ns == pytest.approx(1e8, rel=1e-3)
     assert channel.edge_s < 0.02
     assert channel.cost.reads < 2.4 * 600  # two reads an update, and few more
 

@@ -38,8 +38,8 @@ from inferometer.frameworks.catalogue import _ALL, FRAMEWORKS, parse_choice
     ],
 )
 def test_what_stands_in_the_way(name, device, precision, mode, part):
-    obstacle = parse_choice(name).obstacle(device, precision, mode)
-    assert part in obstacle and bool(part) == bool(obstacle)
+    unsupported_reason = parse_choice(name).unsupported_reason(device, precision, mode)
+    assert part in unsupported_reason and bool(part) == bool(unsupported_reason)
 
 
 def test_variants_add_up():

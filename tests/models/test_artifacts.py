@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from inferometer.errors import ModelError
-from inferometer.models.artifact_cache import Cache, hash_file, key_of
+from inferometer.models.artifact_cache import ArtifactCache, hash_file, key_of
 
 
 def fill(folder):
@@ -20,8 +20,8 @@ def test_an_entry_is_made_once_and_read_back_equal(tmp_path):
         calls.append(folder)
         return fill(folder)
 
-    first = Cache(tmp_path).get({"a": 1}, make)
-    second = Cache(tmp_path).get({"a": 1}, make)
+    first = ArtifactCache(tmp_path).get({"a": 1}, make)
+    second = ArtifactCache(tmp_path).get({"a": 1}, make)
     assert first == second
     assert first[1] == {"value": [1, 2]}
     assert (first[0] / "file").read_text() == "content"
@@ -29,7 +29,7 @@ def test_an_entry_is_made_once_and_read_back_equal(tmp_path):
 
 
 def test_other_ingredients_are_another_entry(tmp_path):
-    cache = Cache(tmp_path)
+    cache = ArtifactCache(tmp_path)
     assert cache.get({"a": 1}, fill)[0] != cache.get({"a": 2}, fill)[0]
     assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
 
@@ -40,9 +40,9 @@ def test_a_failed_make_leaves_nothing_and_can_be_repeated(tmp_path):
         raise ModelError("no")
 
     with pytest.raises(ModelError, match="no"):
-        Cache(tmp_path).get({}, fail)
+        ArtifactCache(tmp_path).get({}, fail)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
-    assert Cache(tmp_path).get({}, fill)[1] == {"value": [1, 2]}
+    assert ArtifactCache(tmp_path).get({}, fill)[1] == {"value": [1, 2]}
 
 
 def test_what_a_killed_process_left_is_replaced(tmp_path):
@@ -50,7 +50,7 @@ def test_what_a_killed_process_left_is_replaced(tmp_path):
     (tmp_path / f"{key}.part-dead").mkdir()
     (tmp_path / f"{key}.part-dead" / "half").write_text("x")
     (tmp_path / key).mkdir()  # no entry.json: not whole
-    folder, _ = Cache(tmp_path).get({}, fill)
+    folder, _ = ArtifactCache(tmp_path).get({}, fill)
     assert sorted(path.name for path in folder.iterdir()) == ["entry.json", "file"]
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [key]
 
@@ -58,12 +58,12 @@ def test_what_a_killed_process_left_is_replaced(tmp_path):
 RACE = """
 import os, sys, time
 from pathlib import Path
-from inferometer.models.artifact_cache import Cache
+from inferometer.models.artifact_cache import ArtifactCache
 def make(folder):
     with open(sys.argv[2], "a") as log: log.write("made\\n")
     (folder / "file").write_text("x" * 100000)
     return {"by": os.getpid()}
-folder, made = Cache(Path(sys.argv[1])).get({"race": 1}, make)
+folder, made = ArtifactCache(Path(sys.argv[1])).get({"race": 1}, make)
 assert len((folder / "file").read_text()) == 100000
 print(made["by"])
 """
@@ -81,7 +81,7 @@ def test_processes_at_once_make_one_entry(tmp_path):
 def test_an_unwritable_cache_is_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match="cannot write the model cache"):
-        Cache(tmp_path / "file" / "models")
+        ArtifactCache(tmp_path / "file" / "models")
 
 
 def test_a_full_disk_is_one_line(tmp_path):
@@ -89,7 +89,7 @@ def test_a_full_disk_is_one_line(tmp_path):
         raise OSError(28, os.strerror(28))
 
     with pytest.raises(ModelError, match="No space left on device"):
-        Cache(tmp_path).get({}, full)
+        ArtifactCache(tmp_path).get({}, full)
 
 
 def test_hash_of_a_folder_sees_names_and_content(tmp_path):

@@ -10,7 +10,7 @@ from inferometer.models.catalogue import APPLICATIONS
 from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
-from inferometer.models.steps_cache import read_arrays
+from inferometer.models.step_cache import read_arrays
 from inferometer.worker.parity import LIMITS
 from steprunner import interpreter
 

@@ -8,7 +8,7 @@ from inferometer.errors import ModelError, UsageError
 from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
-from inferometer.models.steps_cache import read_arrays
+from inferometer.models.step_cache import read_arrays
 from steprunner import interpreter
 
 pytestmark = pytest.mark.environment

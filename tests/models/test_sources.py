@@ -132,11 +132,11 @@ def test_options_for_own_models_are_refused_for_architectures(options):
 
 def test_photos_made_again_have_equal_bytes(tmp_path):
     from inferometer.models import photo_inputs
-    from inferometer.models.artifact_cache import Cache
-    from inferometer.models.steps_cache import Bench
+    from inferometer.models.artifact_cache import ArtifactCache
+    from inferometer.models.step_cache import StepCache
 
     def stack(folder):
-        bench = Bench(lambda *_: {}, Cache(tmp_path / folder), lambda text: None)
-        return photo_inputs.stack(bench, None, 16, 16)[0].read_bytes()
+        steps = StepCache(lambda *_: {}, ArtifactCache(tmp_path / folder), lambda text: None)
+        return photo_inputs.stack(steps, None, 16, 16)[0].read_bytes()
 
     assert stack("1") == stack("2")

@@ -14,7 +14,7 @@ from inferometer.recommendation.recommend import Constraints, option, pareto, re
 from inferometer.records import Parity, Record
 from inferometer.report.page.verdict import verdicts
 from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import Rivals, standings
+from inferometer.results.ranking import TieTest, rank_cells
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import RunWriter, read_run
 from simulated_runs import cell, metered, record, rounds_of, run
@@ -114,7 +114,7 @@ def test_no_lead_over_a_framework_whose_noisy_cell_ties():
     ]
     results = summarise([run(records)])
     best, noisy, clear = results.summaries
-    rule = Rivals(results.summaries, METRICS["throughput"])
+    rule = TieTest(results.summaries, METRICS["throughput"])
     assert rule.tied(best, noisy) and not rule.tied(best, clear)
     (found,) = recommend(results)
     assert (
@@ -138,7 +138,7 @@ EXAMPLES = sorted(path.parent for path in (Path(__file__).parents[2] / "examples
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_at_one_batch_size_the_tables_rule_of_ties_holds(path):
     results = summarise([read_run(path)])
-    places = standings(results.summaries, METRICS["throughput"])
+    places = rank_cells(results.summaries, METRICS["throughput"])
     for size in results.batch_sizes:
         for found in recommend(results, Constraints(batch_sizes=(size,))):
             if found.runner_up:
@@ -152,7 +152,7 @@ def test_the_report_calls_a_tie_what_the_table_calls_one():
     lucky = [*rounds_of(cell("a"), [1000.0, 1001.0]), *rounds_of(cell("b"), [996.0, 997.0])]
     for others in (quiet, [r for n in range(6) for r in rounds_of(cell(f"f{n}"), [500.0, 560.0, 450.0])]):
         results = summarise([run([*lucky, *others])])
-        (place,) = (p for k, p in standings(results.summaries, METRICS["throughput"]).items() if "/b/" in k)
+        (place,) = (p for k, p in rank_cells(results.summaries, METRICS["throughput"]).items() if "/b/" in k)
         (verdict,) = verdicts(results, "mobilenet", "host")
         assert verdict.fastest.why.startswith("A tie with b") == place.tie
         assert recommend(results)[0].tie == place.tie
@@ -228,7 +228,7 @@ def test_ties_are_those_of_the_table_whatever_else_was_measured():
     records = [r for name in ("x", "y") for r in rounds_of(cell(name, 8, mode="device"), noisy)]
     records += rounds_of(cell("a"), [1000.0, 1001.0, 999.0]) + rounds_of(cell("b"), [985.0, 987.0, 983.0])
     results = summarise([run(records)])
-    places = standings(results.summaries, METRICS["throughput"])
+    places = rank_cells(results.summaries, METRICS["throughput"])
     tied = {s.row: places[s.key].tie for s in results.summaries if s.cell.mode == "host"}
     (found,) = [found for found in recommend(results) if found.mode == "host"]
     (verdict,) = verdicts(results, "mobilenet", "host")
@@ -242,7 +242,7 @@ def test_one_process_each_is_judged_by_what_the_meter_claims():
             energy = metered(joules, 1.0, 1000, share=share)
             records.append(record(cell(name), energy=energy))
         results = summarise([run(records)])
-        return standings(results.summaries, METRICS["energy"])
+        return rank_cells(results.summaries, METRICS["energy"])
 
     assert [place.tie for place in of(0.3).values()] == [True, True]
     assert [place.tie for place in of(0.01).values()] == [False, False]

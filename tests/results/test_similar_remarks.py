@@ -1,6 +1,6 @@
 """Notes that differ in their numbers only."""
 
-from inferometer.results.similar_remarks import spanned, told_once
+from inferometer.results.similar_remarks import group_similar, spanned
 
 
 def test_notes_of_the_same_words_are_told_once_with_the_range_of_each_number():
@@ -11,7 +11,7 @@ def test_notes_of_the_same_words_are_told_once_with_the_range_of_each_number():
         ("loops of 55 ms keep step with its updates (114.3 ms)", "tf"),
         ("warm-up cut at 9 of 50 batches by the budget of 40 s", "torch"),
     ]
-    assert told_once(notes) == [
+    assert group_similar(notes) == [
         ("warm-up cut at 8 to 40 of 50 batches by the budget of 40 s", ["keras", "torch"]),
         ("loops of 55 to 1,201 ms keep step with its updates (98.5 to 114.3 ms)", ["tf"]),
     ]
@@ -25,7 +25,7 @@ def test_digits_of_names_are_not_numbers():
         "GPU-21a is 3.5.1",
         "GPU-22a is 3.5.2",
     ]
-    assert [text for text, _ in told_once((note, 0) for note in notes)] == notes
+    assert [text for text, _ in group_similar((note, 0) for note in notes)] == notes
 
 
 def test_a_list_of_numbers_is_no_number():

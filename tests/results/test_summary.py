@@ -7,7 +7,7 @@ import pytest
 from inferometer import tables
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.results.metrics import METRICS, PHASES
-from inferometer.results.ranking import standings
+from inferometer.results.ranking import rank_cells
 from inferometer.results.summary import summarise
 from inferometer.tables import overview
 from simulated_runs import GPU_MACHINE, cell, metered, record, rounds_of, run
@@ -95,7 +95,7 @@ def test_phases_are_means_over_rounds_without_an_interval():
 def test_nobody_is_best_at_a_phase():
     fast, slow = record(cell("tf"), rate=2000.0), record(cell("onnxrt"), rate=1000.0)
     results = summarise([run([fast, slow])])
-    places = standings(results.summaries, METRICS["copy_in"])
+    places = rank_cells(results.summaries, METRICS["copy_in"])
     assert sorted(place.value for place in places.values()) == pytest.approx([0.0012, 0.0024])
     assert not any(place.best or place.tie or place.best_overall for place in places.values())
 
@@ -151,9 +151,9 @@ def test_one_socket_is_another_meter_than_both():
 def test_cells_of_two_meters_are_not_rivals_in_energy():
     runs = [run([by("rapl", "cpu", 0.5)], "a"), run([by("mqtt", "external", 2.0, framework="tf")], "b")]
     results = summarise(runs)
-    places = standings(results.summaries, METRICS["energy"])
+    places = rank_cells(results.summaries, METRICS["energy"])
     assert [place.best for place in places.values()] == [True, True]
-    assert sum(place.best for place in standings(results.summaries, METRICS["throughput"]).values()) == 1
+    assert sum(place.best for place in rank_cells(results.summaries, METRICS["throughput"]).values()) == 1
     (table,) = tables.build(results, METRICS["energy"])
     assert [note.partition(",")[0] for note in table.notes] == [
         "metered by rapl (cpu)",

@@ -14,7 +14,7 @@ import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
 from inferometer.errors import StoreError
-from inferometer.running.parallel import Lanes
+from inferometer.running.parallel import ParallelRunner
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.schedule import assign
 from inferometer.storage.run_directory import RunWriter, read_run
@@ -40,11 +40,11 @@ def _nothing_left():
             assert not thread.is_alive()
 
 
-def run_at_once(folder, *frameworks, watches=lambda device: (), of_run=(), writer=None, **kwargs):
-    runner = fake_runner(folder, frameworks, devices=GPUS, watches=of_run, **kwargs)
+def run_at_once(folder, *frameworks, monitors=lambda device: (), of_run=(), writer=None, **kwargs):
+    runner = fake_runner(folder, frameworks, devices=GPUS, monitors=of_run, **kwargs)
     if writer:
         runner = type(runner)(**{**vars(runner), "writer": writer(runner.writer.path)})
-    Lanes(runner=runner, watches=watches).run(read_run(runner.writer.path).missing)
+    ParallelRunner(runner=runner, monitors=monitors).run(read_run(runner.writer.path).missing)
     return read_run(runner.writer.path)
 
 
@@ -81,13 +81,13 @@ def test_each_device_keeps_its_order_and_has_one_worker_at_a_time(tmp_path):
     frameworks = [fake_framework(name) for name in ("a", "b", "c")]
     runner = fake_runner(tmp_path, frameworks, request=request, devices=GPUS)
     missing = read_run(runner.writer.path).missing
-    Lanes(runner=runner).run(missing)
+    ParallelRunner(runner=runner).run(missing)
     run = read_run(runner.writer.path)
     planned = [(a.round, cell) for a in assign(missing, request.protocol.seed) for cell in a.cells]
     for device, records in by_device(run).items():
         assert [(r.round, r.cell) for r in records] == [p for p in planned if p[1].device == device]
     for device in GPUS:
-        lives = sorted((s.start_ns, s.end_ns) for s in runner.attendance._stints if s.device == device)
+        lives = sorted((s.start_ns, s.end_ns) for s in runner.concurrency._stints if s.device == device)
         assert len(lives) == 6
         assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(lives))
 
@@ -207,7 +207,7 @@ def test_a_device_has_watches_of_its_own_between_those_of_the_run(tmp_path):
     run = run_at_once(
         tmp_path,
         fake_framework(),
-        watches=lambda device: (Watch(device, notes),),
+        monitors=lambda device: (Watch(device, notes),),
         of_run=(Watch("run", notes),),
     )
     assert all(f"seen by {r.cell.device}'s watch" in r.flags for r in run.records)

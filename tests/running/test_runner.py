@@ -240,7 +240,7 @@ class _Flagging:
 
 
 def test_watches_see_cells_that_failed_too(tmp_path):
-    run = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2), watches=(_Flagging(),))
+    run = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2), monitors=(_Flagging(),))
     assert [(r.status, r.flags) for r in run.records] == [("out-of-memory", ("seen",)), ("skipped", ())]
 
 
@@ -280,7 +280,7 @@ class _InterruptWatch:
 def test_ctrl_c_while_the_machine_rests_names_the_next_cell_and_lets_go_of_the_meters(tmp_path, at, left):
     first, second = _InterruptWatch(at), _InterruptWatch("never")
     with pytest.raises(KeyboardInterrupt):
-        run_fakes(tmp_path, fake_framework(), watches=(second, first))
+        run_fakes(tmp_path, fake_framework(), monitors=(second, first))
     records = read_run(tmp_path / "run").records
     assert [(r.cell.batch_size, r.status) for r in records] == left
     assert first.ended and second.ended

@@ -50,7 +50,7 @@ def fake_runner(
     request=None,
     observer=None,
     create=True,
-    watches=(),
+    monitors=(),
     mode="host",
     pixels=False,
     needs=None,
@@ -77,7 +77,7 @@ def fake_runner(
         launch=lambda cell: launch_worker(environment, None, 1),
         writer=RunWriter.create(run, info) if create else RunWriter(run),
         observer=observer or SilentObserver(),
-        watches=watches,
+        monitors=monitors,
         needs=lambda device: needs or MeterNeeds(),
     )
 

@@ -21,13 +21,13 @@ def simulate(
     until_s=None,
     device="cuda:0",
     uid="sim:0",
-    hunt_pace_s=None,
+    track_pace_s=None,
     **options,
 ):
     clock = SimulatedClock()
     type_ = {"cuda:0": "gpu"}.get(device, "cpu")
     meter = SimulatedMeter(curve, clock, traits, faults, Device(uid, "simulated", type_, "sim"), **options)
-    session = Session([meter], device=device, clock=clock, hunt_pace_s=hunt_pace_s)
+    session = Session([meter], device=device, clock=clock, track_pace_s=track_pace_s)
     run(session, clock, until_s or float(curve.times_s[-1]) - 0.5)
     return session, clock
 

@@ -29,7 +29,7 @@ def pretend(folder, setattr_=setattr, setitem=dict.__setitem__):
     artifact = model.artifacts["fake"]
     setattr_(run, "describe_machine", lambda: machine)
     setattr_(run, "usable_cores", lambda: 8)
-    setattr_(run, "watch_gpus", lambda devices, gpus: ())
+    setattr_(run, "monitor_gpus", lambda devices, gpus: ())
     setattr_(run, "prepare", lambda *_: type(model)(**{**vars(model), "artifacts": {"onnx": artifact}}))
     for name, options in (("fake", {}), ("hanging", {"behaviour": "hang", "at": 4})):
         framework = Framework(name, name, "fake", "fake", "onnx", "fake", "json", options=options)

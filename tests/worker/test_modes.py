@@ -5,7 +5,7 @@ import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, run_fakes
 from inferometer.worker.backend import Backend, Pipeline
-from inferometer.worker.modes import EXECUTIONS
+from inferometer.worker.modes import MODES
 from inferometer.worker.phases import sample, timed
 
 
@@ -62,36 +62,36 @@ def batches(*sizes):
 
 
 def test_host_mode_has_a_latency_for_every_batch_that_add_up_to_the_loop():
-    execution = EXECUTIONS["host"](Spy())
-    start, end, batch_s = execution.timed_loop(execution.place(batches(4, 4, 2)))
+    mode = MODES["host"](Spy())
+    start, end, batch_s = mode.timed_loop(mode.place(batches(4, 4, 2)))
     assert len(batch_s) == 3
     assert 0 <= (end - start) / 1e9 - sum(batch_s) < 1e-3
 
 
 def test_device_mode_synchronises_once_a_loop_and_places_a_repeated_batch_once():
     spy = Spy()
-    execution = EXECUTIONS["device"](spy)
+    mode = MODES["device"](spy)
     one, other = batches(4, 4)
-    placed = execution.place([one, other, one])
+    placed = mode.place([one, other, one])
     assert spy.calls == [("place", 4), ("place", 4)]
     assert placed[0] is placed[2]
     spy.calls.clear()
-    _, _, batch_s = execution.timed_loop(placed)
+    _, _, batch_s = mode.timed_loop(placed)
     assert spy.calls == [("resident", 4)] * 3 + [("synchronise",)]
     assert batch_s == []
 
 
 def test_device_mode_has_no_phases_of_copying():
-    assert EXECUTIONS["device"](Spy()).phases(batches(4)[0], 0.01) == ({"enqueue": 2.0, "compute": 3.0}, 5)
-    found, _ = EXECUTIONS["host"](Spy()).phases(batches(4)[0], 0.01)
+    assert MODES["device"](Spy()).phases(batches(4)[0], 0.01) == ({"enqueue": 2.0, "compute": 3.0}, 5)
+    found, _ = MODES["host"](Spy()).phases(batches(4)[0], 0.01)
     assert set(found) == {"copy_in", "enqueue", "compute", "copy_out"}
 
 
 def test_a_pipeline_delivers_every_batch_and_gives_each_the_time_from_submit_to_delivery():
-    execution = EXECUTIONS["host-pipelined"](Spy())
+    mode = MODES["host-pipelined"](Spy())
     for batch in batches(4):
-        execution.prepare(batch)
-    start, end, batch_s = execution.timed_loop(batches(4, 4, 4, 4, 4))
+        mode.prepare(batch)
+    start, end, batch_s = mode.timed_loop(batches(4, 4, 4, 4, 4))
     assert len(batch_s) == 5
     assert all(0 <= seconds <= (end - start) / 1e9 for seconds in batch_s)
     assert sum(batch_s) > batch_s[0]  # they overlap, so they say nothing of the loop
@@ -99,16 +99,16 @@ def test_a_pipeline_delivers_every_batch_and_gives_each_the_time_from_submit_to_
 
 def test_a_partial_last_batch_goes_through_a_pipeline_of_its_own_after_the_others():
     spy = Spy()
-    execution = EXECUTIONS["host-pipelined"](spy)
+    mode = MODES["host-pipelined"](spy)
     full, partial = batches(4, 2)
-    execution.prepare(full)
-    execution.prepare(partial)
+    mode.prepare(full)
+    mode.prepare(partial)
     spy.calls.clear()
-    _, _, batch_s = execution.timed_loop([full, full, partial])
+    _, _, batch_s = mode.timed_loop([full, full, partial])
     assert spy.calls == [("run", 4), ("run", 4), ("run", 2)]
     assert len(batch_s) == 3
-    assert np.array_equal(execution.outputs(partial)[0], partial[0] + 1)
-    assert np.array_equal(execution.outputs(full)[0], full[0] + 1)
+    assert np.array_equal(mode.outputs(partial)[0], partial[0] + 1)
+    assert np.array_equal(mode.outputs(full)[0], full[0] + 1)
 
 
 class Counting(Spy):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inferometer.worker.failures import failure
-from inferometer.worker.oom import asked_bytes, means_shortage
+from inferometer.worker.oom import asked_bytes, is_oom
 
 GIB = 2**30
 
@@ -33,7 +33,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_texts_of_frameworks(text):
-    assert means_shortage(text)
+    assert is_oom(text)
     assert asked_bytes(text) == TEXTS[text]
     assert failure(RuntimeError(text))["status"] == "out-of-memory"
 

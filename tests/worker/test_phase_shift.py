@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from inferometer.worker.phase_shift import IN_STEP, Beat, PhaseShift, beats, plan_trials
+from inferometer.worker.phase_shift import ALIASING_LIMIT, Aliasing, PhaseShift, find_aliasing, plan_trials
 from inferometer.worker.stopping import StoppingRule
 
 S = 1_000_000_000
@@ -28,33 +28,38 @@ def back_to_back(length_s, count):
     ],
 )
 def test_pieces_that_divide_the_period_or_are_multiples_keep_step(piece_s, period_s, in_step):
-    beat, count = Beat(piece_s, period_s), round(5 / piece_s)
-    assert (beat.concentration(back_to_back(piece_s, count)) > IN_STEP) is in_step
-    assert (beat.expected_concentration(piece_s, count) > IN_STEP) is in_step
+    aliasing, count = Aliasing(piece_s, period_s), round(5 / piece_s)
+    assert (aliasing.concentration(back_to_back(piece_s, count)) > ALIASING_LIMIT) is in_step
+    assert (aliasing.expected_concentration(piece_s, count) > ALIASING_LIMIT) is in_step
 
 
 def test_concentration_is_that_of_the_pieces_begins():
-    beat = Beat(0.1, 0.1)
-    assert beat.concentration([(0.0, 1.0)]) == pytest.approx(1)
-    assert beat.concentration([(0.0, 1.0), (1.05, 1.0)]) == pytest.approx(0, abs=1e-9)
-    assert beat.concentration([(0.0, 3.0), (3.05, 1.0)]) == pytest.approx(0.5)
-    assert Beat(0.101, 0.1).concentration([(0.0, 10.1)]) == pytest.approx(0, abs=1e-9)  # one round
-    assert beat.concentration([]) == 0.0
+    aliasing = Aliasing(0.1, 0.1)
+    assert aliasing.concentration([(0.0, 1.0)]) == pytest.approx(1)
+    assert aliasing.concentration([(0.0, 1.0), (1.05, 1.0)]) == pytest.approx(0, abs=1e-9)
+    assert aliasing.concentration([(0.0, 3.0), (3.05, 1.0)]) == pytest.approx(0.5)
+    assert Aliasing(0.101, 0.1).concentration([(0.0, 10.1)]) == pytest.approx(0, abs=1e-9)  # one round
+    assert aliasing.concentration([]) == 0.0
 
 
 def test_what_is_far_shorter_or_longer_than_the_period_does_not_beat():
-    assert beats(10.0, 1.0, (0.1,)) == []
-    assert beats(0.001, 1.0, (0.1,)) == []
-    assert beats(0.5, 5.0, (0.1, 0.02)) == [Beat(0.1, 0.1), Beat(0.5, 0.1), Beat(0.1, 0.02), Beat(0.5, 0.02)]
+    assert find_aliasing(10.0, 1.0, (0.1,)) == []
+    assert find_aliasing(0.001, 1.0, (0.1,)) == []
+    assert find_aliasing(0.5, 5.0, (0.1, 0.02)) == [
+        Aliasing(0.1, 0.1),
+        Aliasing(0.5, 0.1),
+        Aliasing(0.1, 0.02),
+        Aliasing(0.5, 0.02),
+    ]
 
 
 def test_trials_are_as_many_phases_of_each_circle():
-    loops_of_two_halves = beats(0.1, 2.0, (0.1,))
-    beat, trials = plan_trials(loops_of_two_halves, 0.1, 50)
-    assert beat.circle_s == pytest.approx(0.1)
+    loops_of_two_halves = find_aliasing(0.1, 2.0, (0.1,))
+    aliasing, trials = plan_trials(loops_of_two_halves, 0.1, 50)
+    assert aliasing.circle_s == pytest.approx(0.1)
     assert trials == 5  # not 10: these would be five phases of the half
-    assert plan_trials(beats(0.043, 1.0, (0.1,)), 0.043, 100) is None
-    assert plan_trials(beats(0.1, 1.0, (0.1,)), 0.1, 2) is None  # too few loops
+    assert plan_trials(find_aliasing(0.043, 1.0, (0.1,)), 0.043, 100) is None
+    assert plan_trials(find_aliasing(0.1, 1.0, (0.1,)), 0.1, 2) is None  # too few loops
 
 
 def looped(loop_s, batches, period_s=0.1, *, loops=10, window_s=5.0, gap_s=0.0):
@@ -78,9 +83,9 @@ def looped(loop_s, batches, period_s=0.1, *, loops=10, window_s=5.0, gap_s=0.0):
 def test_pauses_spread_the_phases_of_batches_and_loops(batch_s, batches):
     loop_s = batch_s * batches
     spans, pauses, flags = looped(loop_s, batches)
-    plan = plan_trials(beats(loop_s, batches, (0.1,)), loop_s, len(spans))
-    for beat in beats(loop_s, batches, (0.1,)):
-        assert beat.concentration(spans) <= IN_STEP + 1e-6
+    plan = plan_trials(find_aliasing(loop_s, batches, (0.1,)), loop_s, len(spans))
+    for aliasing in find_aliasing(loop_s, batches, (0.1,)):
+        assert aliasing.concentration(spans) <= ALIASING_LIMIT + 1e-6
     if plan is None:
         assert not any(pauses) and not flags
     else:
@@ -93,12 +98,14 @@ def test_loops_that_take_their_time_unevenly_are_spread_too():
     lengths = itertools.cycle((0.1, 0.1007, 0.0995, 0.1002, 0.0996))
     spans, _, flags = looped(lengths, 1)
     assert flags
-    assert Beat(0.1, 0.1).concentration(spans) < IN_STEP
+    assert Aliasing(0.1, 0.1).concentration(spans) < ALIASING_LIMIT
 
 
 def test_thousands_of_short_loops_are_looked_at_a_few_times(monkeypatch):
     asked = []
-    monkeypatch.setattr("inferometer.worker.phase_shift.beats", lambda *a: asked.append(a) or beats(*a))
+    monkeypatch.setattr(
+        "inferometer.worker.phase_shift.find_aliasing", lambda *a: asked.append(a) or find_aliasing(*a)
+    )
     _, _, flags = looped(0.0025, 1)
     assert flags
     assert len(asked) < 30

@@ -97,7 +97,7 @@ def invoke(arguments: list[str] | None = None) -> int:
         forget_output()
         return 0
     except OSError as error:
-        return _fail(_told(error), 1)
+        return _fail(_message(error), 1)
 
 
 def _call(arguments: list[str] | None) -> object:
@@ -112,7 +112,7 @@ def _call(arguments: list[str] | None) -> object:
         return done.exit_code
 
 
-def _told(error: OSError) -> str:
+def _message(error: OSError) -> str:
     try:
         sys.stdout.flush()
     except OSError:  # it is the output that failed

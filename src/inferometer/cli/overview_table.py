@@ -51,11 +51,11 @@ def _print(console: Console, line: str) -> None:
 def _print_table(screen: Console, measured: list[Row], shown: list[Column]) -> None:
     kept = list(shown)
     while (needed := _needed_width(screen, _table(measured, kept))) > screen.width:
-        spare = max(kept, key=lambda column: column.spare)
-        if not spare.spare:
+        widest = max(kept, key=lambda column: column.drop_order)
+        if not widest.drop_order:
             screen.width = needed  # the terminal may wrap what is left; rich would cut it
             break
-        kept.remove(spare)
+        kept.remove(widest)
     screen.print(_table(measured, kept))
     left_out = [column.title for column in shown if column not in kept]
     if left_out:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from inferometer.comparison.comparability import difference, other_meter
-from inferometer.comparison.pairing import Apart, Name, label_of, named, planned, unframed
+from inferometer.comparison.pairing import Name, NameParts, label_of, named, planned, without_framework
 from inferometer.records import Machine, Protocol
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
@@ -91,13 +91,13 @@ def compare(
     A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique. Machines and
     devices tell cells apart where a side has several. UsageError for an unknown framework and a cell held twice.
     """
-    apart = Apart.of(first, second)
-    ours = named(first, "A", apart, frameworks and frameworks[0])
-    theirs = named(second, "B", apart, frameworks and frameworks[1])
+    name_parts = NameParts.of(first, second)
+    ours = named(first, "A", name_parts, frameworks and frameworks[0])
+    theirs = named(second, "B", name_parts, frameworks and frameworks[1])
     if frameworks:
-        ours, theirs = unframed(ours), unframed(theirs)
+        ours, theirs = without_framework(ours), without_framework(theirs)
     pairs = [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])]
-    expected = planned(second, apart, frameworks and frameworks[1])
+    expected = planned(second, name_parts, frameworks and frameworks[1])
     judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else (), expected)
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
     matched = _match_precisions(changes, [name for name, _, _ in pairs])

@@ -9,7 +9,7 @@ from inferometer.comparison.compare import Change, Comparison
 from inferometer.records import Protocol
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics import Metric
-from inferometer.results.similar_remarks import told_once
+from inferometer.results.similar_remarks import group_similar
 from inferometer.units import counted
 
 MISHAPS = ("broken", "repaired")
@@ -107,7 +107,7 @@ def mishaps(found: Comparison) -> list[str]:
     """Return a line a cause why cells broke or were repaired; causes that differ in numbers only are one."""
     broken = [change for change in found.changes if change.verdict in MISHAPS]
     causes = [(shorten(c.reason, _CAUSE, placeholder=" …"), short_name(c, found)) for c in broken]
-    return [f"{cause}: {_some(names)}" for cause, names in told_once(causes)]
+    return [f"{cause}: {_some(names)}" for cause, names in group_similar(causes)]
 
 
 def short_name(change: Change, found: Comparison) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.integration.aliasing import partial_period_s, step_flag
+from inferometer.energy.integration.aliasing import aliasing_flag, partial_period_s
 from inferometer.energy.integration.cell_energy import (
     Span,
     above_idle_j,
@@ -55,7 +55,7 @@ class Session:
         gpus: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         pace_s: float = PACE_S,
-        hunt_pace_s: float | None = None,
+        track_pace_s: float | None = None,
         characterized: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         """``gpus``: the UUIDs of the GPUs known by name ("cuda:0"); work on one of them is told by its own meter alone."""
@@ -63,7 +63,7 @@ class Session:
         self._gpus = dict(gpus or {})
         self.absences = tuple(absences)
         self.characterized = characterized or {}
-        self.sampler = Sampler(meters, clock, pace_s=pace_s, hunt_pace_s=hunt_pace_s)
+        self.sampler = Sampler(meters, clock, pace_s=pace_s, track_pace_s=track_pace_s)
         self._idle = IdleStretches(self.steady)
 
     @property
@@ -194,7 +194,7 @@ class Session:
         """Return what a reader must know of these loops of so many batches: throttling, clocks, work in step with a meter."""
         told = [flag for uid, facts in self.conditions(spans).items() for flag in condition_flags(uid, facts)]
         loops = [(start, end) for start, end, _ in spans]
-        cautions = (step_flag(channel, loops, batches) for channel in self._working_channels(self.device))
+        cautions = (aliasing_flag(channel, loops, batches) for channel in self._working_channels(self.device))
         return (*told, *(caution for caution in cautions if caution))
 
     def describe(self) -> tuple[dict[str, Any], ...]:
@@ -253,14 +253,14 @@ def open_session(
     gpus: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     pace_s: float = PACE_S,
-    hunt_pace_s: float | None = None,
+    track_pace_s: float | None = None,
     powercap: str | None = None,
 ) -> Session:
     """Find this machine's meters and return a session for work on ``device`` ('cpu', 'cuda:0'; '': any).
 
     ``gpus``: the machine's GPUs, name ("cuda:0") to UUID, as far as known. ``meters``: terms as in `Selection` ('nvml',
     '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent or broken meter: see `Session.reasons`.
-    ``hunt_pace_s``: how often to look at an integrating counter that is updated seldom (`STEADY_PACE_S` is enough for
+    ``track_pace_s``: how often to look at an integrating counter that is updated seldom (`STEADY_PACE_S` is enough for
     loops of seconds). UsageError only for a term that means nothing.
     """
     from inferometer.energy.meters.known_traits import apply_stored
@@ -275,7 +275,7 @@ def open_session(
         gpus=gpus,
         clock=clock,
         pace_s=pace_s,
-        hunt_pace_s=hunt_pace_s,
+        track_pace_s=track_pace_s,
         characterized=known,
     )
 

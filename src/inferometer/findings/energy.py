@@ -5,13 +5,13 @@ from __future__ import annotations
 from inferometer.findings.finding import Finding, at_sizes, by_size, percent, scopes, where
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import Rivals, of_one_meter, standings
+from inferometer.results.ranking import TieTest, of_one_meter, rank_cells
 
 
 def efficient(results: Results) -> list[Finding]:
     """Say which cell needs the least energy an image on each machine, and what the fastest needs."""
     metric = METRICS["energy"]
-    places, rivals = standings(results.summaries, metric), Rivals(results.summaries, metric)
+    places, rivals = rank_cells(results.summaries, metric), TieTest(results.summaries, metric)
     found = []
     for scope, summaries in scopes(results).items():
         metered = of_one_meter([s for s in summaries if s.key in places], metric)
@@ -38,8 +38,8 @@ def _cell(summary: CellSummary) -> str:
 
 def contradictions(results: Results) -> list[Finding]:
     """Say where the fastest is not the one with the least energy an image, neither of them by a tie."""
-    fast = standings(results.summaries, METRICS["throughput"])
-    frugal = standings(results.summaries, METRICS["energy"])
+    fast = rank_cells(results.summaries, METRICS["throughput"])
+    frugal = rank_cells(results.summaries, METRICS["energy"])
     found = []
     for scope, summaries in scopes(results).items():
         by_energy = by_size(summaries, frugal)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inferometer import units
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.ranking import Standing
+from inferometer.results.ranking import Rank
 
 Scope = tuple[str, str, str]  # machine, model, mode
 
@@ -40,7 +40,7 @@ def where(results: Results, scope: Scope) -> str:
     return f"{machine} ({', '.join(more)})" if more else machine
 
 
-def by_size(summaries: Iterable[CellSummary], places: dict[str, Standing]) -> dict[int, list[CellSummary]]:
+def by_size(summaries: Iterable[CellSummary], places: dict[str, Rank]) -> dict[int, list[CellSummary]]:
     """Return the ranked cells of every batch size, best first."""
     sizes: dict[int, list[CellSummary]] = defaultdict(list)
     for summary in summaries:

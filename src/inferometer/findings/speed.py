@@ -8,14 +8,14 @@ from inferometer import units
 from inferometer.findings.finding import Finding, at_sizes, by_size, margin, percent, scopes, where
 from inferometer.results.cells import Results
 from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import standings
+from inferometer.results.ranking import rank_cells
 
 _NEAR_BEST = 0.95  # a batch size that reaches this share of the best throughput is large enough
 
 
 def winners(results: Results) -> list[Finding]:
     """Say who is fastest at each batch size, by how much, and where that is a tie."""
-    places = standings(results.summaries, METRICS["throughput"])
+    places = rank_cells(results.summaries, METRICS["throughput"])
     found = []
     for scope, summaries in scopes(results).items():
         clear: dict[str, list[tuple[int, float, str]]] = defaultdict(list)

@@ -84,7 +84,7 @@ class FrameworkChoice:
             merged.update(self.framework.variants[variant].options)
         return merged
 
-    def obstacle(self, device: str, precision: str, mode: str, gpu: Gpu | None = None) -> str:
+    def unsupported_reason(self, device: str, precision: str, mode: str, gpu: Gpu | None = None) -> str:
         """Return why this choice cannot run on a kind of device ("cpu", "cuda"), at a precision, in a mode; or "".
 
         ``gpu``: the card, where it is known; None says nothing of its abilities.
@@ -98,10 +98,10 @@ class FrameworkChoice:
             return f"{precision} needs compute capability {floor} or newer, {gpu.name} has {gpu.compute_capability}"
         if mode not in framework.modes.get(device, ()):
             return f"{framework.name} on {device} has no mode '{mode}' (it has {', '.join(framework.modes.get(device, ()))})"
-        reasons = (self._variant_obstacle(name, device, precision, mode) for name in self.variants)
+        reasons = (self._variant_unsupported_reason(name, device, precision, mode) for name in self.variants)
         return next(filter(None, reasons), "")
 
-    def _variant_obstacle(self, name: str, device: str, precision: str, mode: str) -> str:
+    def _variant_unsupported_reason(self, name: str, device: str, precision: str, mode: str) -> str:
         variant, title = self.framework.variants[name], f"{self.framework.name}:{name}"
         if device not in variant.devices:
             return f"{title} needs a device of kind {', '.join(variant.devices)}, not {device}"

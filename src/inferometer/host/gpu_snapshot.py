@@ -37,7 +37,7 @@ class Snapshot:
     utilisation: int | None = None  # percent of the last second or less
     settings: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()  # why clocks are held down at this moment
-    held_down_ns: Mapping[str, int] = field(default_factory=dict)  # the same, cumulative
+    throttled_ns: Mapping[str, int] = field(default_factory=dict)  # the same, cumulative
     sm_clock_hz: float | None = None
     memory_clock_hz: float | None = None
     temperature_c: int | None = None
@@ -82,7 +82,7 @@ class NvmlReader:
             utilisation=None if utilisation is None else int(utilisation.gpu),
             settings=self._settings(handle),
             reasons=self._reasons(handle),
-            held_down_ns=self._held_down(handle),
+            throttled_ns=self._throttled_ns(handle),
             sm_clock_hz=_hertz(self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)),
             memory_clock_hz=_hertz(self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM)),
             temperature_c=self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
@@ -112,7 +112,7 @@ class NvmlReader:
         mask = self._ask(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle) or 0
         return slowdowns(mask)
 
-    def _held_down(self, handle: Any) -> dict[str, int]:
+    def _throttled_ns(self, handle: Any) -> dict[str, int]:
         counters = {
             text: self._ask(self._nvml.nvmlDeviceGetViolationStatus, handle, policy)
             for policy, text in _POLICIES.items()

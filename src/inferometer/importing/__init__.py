@@ -15,7 +15,7 @@ from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
 from inferometer.records import ROUNDS_LIMIT, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.storage.destinations import places
+from inferometer.storage.destinations import destinations
 from inferometer.storage.run_directory import RunWriter
 from inferometer.version import __version__
 
@@ -63,8 +63,8 @@ def read(request: Request, command: str = "") -> Imported:
 
 
 def write(imported: Imported, out: Path) -> tuple[Path, ...]:
-    """Write the runs where `places` says."""
-    paths = tuple(places([info for info, _ in imported.runs], out))
+    """Write the runs where `destinations` says."""
+    paths = tuple(destinations([info for info, _ in imported.runs], out))
     for path, (info, found) in zip(paths, imported.runs, strict=True):
         writer = RunWriter.create(path, info)
         for record in found:

@@ -42,7 +42,7 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-class Cache:
+class ArtifactCache:
     """Entries below one folder."""
 
     def __init__(self, root: Path) -> None:

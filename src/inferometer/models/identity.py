@@ -13,7 +13,7 @@ import numpy as np
 
 from inferometer.models.artifact_cache import key_of
 from inferometer.models.sources import Source
-from inferometer.models.steps_cache import read_arrays
+from inferometer.models.step_cache import read_arrays
 
 
 def identity(content: Any, inputs: Sequence[dict[str, Any]], rows: Path) -> str:

@@ -13,9 +13,9 @@ from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import ModelRequest, PreparedModel
 from inferometer.models.identity import architecture, identity
 from inferometer.models.sources import Source
-from inferometer.models.steps_cache import (
-    Bench,
-    Made,
+from inferometer.models.step_cache import (
+    CachedStep,
+    StepCache,
     artifact,
     check_judgeable,
     describe,
@@ -33,10 +33,10 @@ _FILES = {
 }
 
 
-def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench) -> PreparedModel:
+def prepare(request: ModelRequest, source: Source, forms: set[str], steps: StepCache) -> PreparedModel:
     """Return the Keras model in ``forms``; see `prepare.prepare`."""
-    made, data = _make_source(request, source, bench)
-    entries, missing = _Chain(bench, made, request.trust_model).run(forms)
+    made, data = _make_source(request, source, steps)
+    entries, missing = _Chain(steps, made, request.trust_model).run(forms)
     rows, content = made.folder / "inputs.npz", [architecture(source), made.answer["hash"]]
     return PreparedModel(
         info=ModelInfo(
@@ -44,11 +44,11 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench
             source=f"keras.applications.{source.application.attribute}"
             if source.application
             else str(source.file),
-            weights=_weights_told(request, source),
+            weights=_weights_text(request, source),
             hash=identity(content, made.answer["inputs"], rows),
             inputs=tuple(made.answer["inputs"]),
             data=data,
-            reference=_reference_told(made.answer["versions"]),
+            reference=_reference_text(made.answer["versions"]),
             conversions={form: describe(entry) for form, entry in entries.items()},
         ),
         artifacts={
@@ -64,15 +64,15 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], bench: Bench
 class _Chain:
     """The conversions from one saved Keras model."""
 
-    bench: Bench
-    source: Made
+    steps: StepCache
+    source: CachedStep
     trust: bool
 
-    def run(self, forms: set[str]) -> tuple[dict[str, Made], dict[str, str]]:
+    def run(self, forms: set[str]) -> tuple[dict[str, CachedStep], dict[str, str]]:
         """Return the entries by form, on the way to ``forms`` included, and the causes of those that failed."""
         made, missing = {"keras": self.source}, {}
 
-        def attempt(form: str, step: str, convert: Callable[[], Made]) -> None:
+        def attempt(form: str, step: str, convert: Callable[[], CachedStep]) -> None:
             try:
                 made[form] = convert()
             except InferometerError as error:
@@ -92,16 +92,16 @@ class _Chain:
             missing["onnx"] = missing["exported"]
         return made, missing
 
-    def _savedmodel(self) -> Made:
+    def _savedmodel(self) -> CachedStep:
         return self._convert("keras_savedmodel", "tf", "savedmodel", "converting to a SavedModel")
 
-    def _exported(self) -> Made:
+    def _exported(self) -> CachedStep:
         return self._convert("torch_export", "torch", "exported", "converting to a torch exported program")
 
-    def _convert(self, step: str, environment: str, form: str, saying: str) -> Made:
+    def _convert(self, step: str, environment: str, form: str, saying: str) -> CachedStep:
         facts = {"source_key": self.source.key, "specs": self.source.answer["inputs"], "trust": self.trust}
         paths = {"model": self.source.folder / "model.keras", "inputs": self._inputs}
-        return self.bench.make(
+        return self.steps.make(
             step,
             environment,
             facts,
@@ -110,7 +110,7 @@ class _Chain:
             then=lambda folder, answer: self._finish(folder, form, answer),
         )
 
-    def _onnx(self, exported: Made) -> Made:
+    def _onnx(self, exported: CachedStep) -> CachedStep:
         answered = exported.answer
         facts = {"program_key": exported.key, "specs": answered["inputs"], "outputs": answered["outputs"]}
 
@@ -120,17 +120,17 @@ class _Chain:
                 "inputs": str(self._inputs),
                 "layout": answered["layout"],
             }
-            found = self.bench.run("onnxrt", "onnx_outputs", {**request, "out": str(folder)})
+            found = self.steps.run("onnxrt", "onnx_outputs", {**request, "out": str(folder)})
             versions = {**answer["versions"], **found["versions"]}
             kept = {"layout": answered["layout"], "notes": answered["notes"], "versions": versions}
             return self._finish(folder, "onnx", {**answer, **found, **kept})
 
         program = {"program": exported.folder / "model.pt2"}
-        return self.bench.make(
+        return self.steps.make(
             "torch_onnx", "torch", facts, paths=program, saying="converting to ONNX", then=check
         )
 
-    def _tflite(self, saved: Made) -> Made:
+    def _tflite(self, saved: CachedStep) -> CachedStep:
         kept = {name: saved.answer[name] for name in ("inputs", "outputs")}
 
         def check(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
@@ -141,11 +141,11 @@ class _Chain:
                 "outputs": [item["name"] for item in kept["outputs"]],
                 "out": str(folder),
             }
-            found = self.bench.run("litert", "litert_outputs", request)
+            found = self.steps.run("litert", "litert_outputs", request)
             versions = {**answer["versions"], **found["versions"]}
             return self._finish(folder, "tflite", {**kept, "versions": versions})
 
-        return self.bench.make(
+        return self.steps.make(
             "litert_convert",
             "tf",
             {"saved_key": saved.key},
@@ -166,8 +166,8 @@ class _Chain:
         return self.source.folder / "inputs.npz"
 
 
-def _make_source(request: ModelRequest, source: Source, bench: Bench) -> tuple[Made, str]:
-    images, inputs, data = _data(request, source, bench)
+def _make_source(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:
+    images, inputs, data = _data(request, source, steps)
     weights = _weights(request, source)
     own = source.file
     facts = {
@@ -193,27 +193,27 @@ def _make_source(request: ModelRequest, source: Source, bench: Bench) -> tuple[M
         return {**answer, "layout": layout, "parity": judge(folder, reference), "file_hash": file_hash}
 
     saying = (
-        f"building {source.name} with {_weights_told(request, source)} weights, computing reference outputs"
+        f"building {source.name} with {_weights_text(request, source)} weights, computing reference outputs"
     )
-    made = bench.make("keras_source", "tf", facts, paths=paths, saying=saying, then=finish)
+    made = steps.make("keras_source", "tf", facts, paths=paths, saying=saying, then=finish)
     return made, data
 
 
-def _data(request: ModelRequest, source: Source, bench: Bench) -> tuple[Path | None, Path | None, str]:
+def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path | None, Path | None, str]:
     """Return the stack of photos, or the file of inputs, or neither (generated), and what to call it."""
     if request.inputs:
         return None, request.inputs.resolve(), str(request.inputs)
     if source.application:
         size = source.application.size
-        stack, told = photo_inputs.stack(bench, request.images, size, size)
+        stack, told = photo_inputs.stack(steps, request.images, size, size)
         return stack, None, told
     if request.images:
         assert source.file
         facts = {"file_hash": hash_file(source.file), "shapes": request.shapes, "trust": request.trust_model}
-        found = bench.make(
+        found = steps.make(
             "keras_inspect", "tf", facts, paths={"file": source.file}, saying=f"reading {source.name}"
         )
-        ready, told = photo_inputs.as_input(bench, request.images, found.answer["inputs"])
+        ready, told = photo_inputs.as_input(steps, request.images, found.answer["inputs"])
         return None, ready, told
     return None, None, f"generated, seed {request.seed}"
 
@@ -230,11 +230,11 @@ def _is_file(weights: str) -> bool:
     return weights not in ("random", "imagenet", "file")
 
 
-def _weights_told(request: ModelRequest, source: Source) -> str:
+def _weights_text(request: ModelRequest, source: Source) -> str:
     weights = _weights(request, source)
     told = {"random": f"random (seed {request.seed})", "file": "its own"}
     return told.get(weights, Path(weights).name if _is_file(weights) else weights)
 
 
-def _reference_told(versions: dict[str, str]) -> str:
+def _reference_text(versions: dict[str, str]) -> str:
     return f"Keras {versions['keras']} on TensorFlow {versions['tensorflow']}, fp32, CPU"

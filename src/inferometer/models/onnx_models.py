@@ -11,9 +11,9 @@ from inferometer.models.artifact_cache import hash_file, key_of
 from inferometer.models.contract import ModelRequest, PreparedModel
 from inferometer.models.identity import identity
 from inferometer.models.sources import Source
-from inferometer.models.steps_cache import (
-    Bench,
-    Made,
+from inferometer.models.step_cache import (
+    CachedStep,
+    StepCache,
     artifact,
     check_judgeable,
     describe,
@@ -24,13 +24,13 @@ from inferometer.records import ModelInfo
 
 
 def prepare(
-    request: ModelRequest, source: Source, forms: set[str], bench: Bench, reasons: dict[str, str]
+    request: ModelRequest, source: Source, forms: set[str], steps: StepCache, reasons: dict[str, str]
 ) -> PreparedModel:
     """Return the ONNX model if it is among ``forms``; ``reasons`` say why the other forms cannot be had."""
     assert source.file
     facts = {"file_hash": hash_file(source.file), "folder": str(source.file.parent), "shapes": request.shapes}
-    inspected = bench.run("onnxrt", "onnx_inspect", {**facts, "file": str(source.file)})
-    made, data = _make(request, source, bench, inspected)
+    inspected = steps.run("onnxrt", "onnx_inspect", {**facts, "file": str(source.file)})
+    made, data = _make(request, source, steps, inspected)
     rows = made.folder / "inputs.npz"
     return PreparedModel(
         info=ModelInfo(
@@ -50,9 +50,11 @@ def prepare(
     )
 
 
-def _make(request: ModelRequest, source: Source, bench: Bench, inspected: dict[str, Any]) -> tuple[Made, str]:
+def _make(
+    request: ModelRequest, source: Source, steps: StepCache, inspected: dict[str, Any]
+) -> tuple[CachedStep, str]:
     assert source.file
-    inputs, data = _data(request, bench, inspected["inputs"])
+    inputs, data = _data(request, steps, inspected["inputs"])
     parts = {name: hash_file(source.file.parent / name) for name in inspected["external"]}
     facts = {
         "content_hash": key_of({"model.onnx": hash_file(source.file), **parts}),
@@ -72,15 +74,15 @@ def _make(request: ModelRequest, source: Source, bench: Bench, inspected: dict[s
 
     paths = {"file": source.file, "inputs": inputs}
     saying = f"computing reference outputs of {source.name}"
-    made = bench.make("onnx_source", "onnxrt", facts, paths=paths, saying=saying, then=finish)
+    made = steps.make("onnx_source", "onnxrt", facts, paths=paths, saying=saying, then=finish)
     return made, data
 
 
-def _data(request: ModelRequest, bench: Bench, specs: list[dict[str, Any]]) -> tuple[Path | None, str]:
+def _data(request: ModelRequest, steps: StepCache, specs: list[dict[str, Any]]) -> tuple[Path | None, str]:
     if request.inputs:
         return request.inputs.resolve(), str(request.inputs)
     if request.images:
-        return photo_inputs.as_input(bench, request.images, specs)
+        return photo_inputs.as_input(steps, request.images, specs)
     return None, f"generated, seed {request.seed}"
 
 

@@ -12,17 +12,19 @@ import numpy as np
 from inferometer.errors import UsageError
 from inferometer.models import images
 from inferometer.models.artifact_cache import hash_file, key_of
+from inferometer.models.step_cache import StepCache
 from inferometer.models.steps.tensors import write_npz
-from inferometer.models.steps_cache import Bench
 
 
-def stack(bench: Bench, paths: Sequence[Path] | None, height: int, width: int) -> tuple[Path, str]:
+def stack(steps: StepCache, paths: Sequence[Path] | None, height: int, width: int) -> tuple[Path, str]:
     """Return an .npz with `images`, float32 (N, height, width, 3), RGB, 0..255, and what to call it."""
     files = images.find(paths)
-    return _keep(bench, files, (height, width), name="images", how="pixels"), _told(files, paths is None)
+    return _keep(steps, files, (height, width), name="images", how="pixels"), _source_text(
+        files, paths is None
+    )
 
 
-def as_input(bench: Bench, paths: Sequence[Path], specs: list[dict[str, Any]]) -> tuple[Path, str]:
+def as_input(steps: StepCache, paths: Sequence[Path], specs: list[dict[str, Any]]) -> tuple[Path, str]:
     """Return an .npz for a model whose only input is an image, and what to call it; UsageError for any other model.
 
     Float inputs get each photo standardised to mean 0 and deviation 1, uint8 inputs the pixels as they are.
@@ -43,8 +45,8 @@ def as_input(bench: Bench, paths: Sequence[Path], specs: list[dict[str, Any]]) -
             f"the model's batch is fixed to {rows}; give a multiple of {rows} images, not {len(files)}"
         )
     return _keep(
-        bench, files, (height, width), name=spec["name"], how=how
-    ), f"{_told(files, False)}, {_scaling(spec)}"
+        steps, files, (height, width), name=spec["name"], how=how
+    ), f"{_source_text(files, False)}, {_scaling(spec)}"
 
 
 def _image_layout(spec: dict[str, Any]) -> str:
@@ -65,7 +67,7 @@ def _scaling(spec: dict[str, Any]) -> str:
     return "pixels 0..255" if spec["dtype"] == "uint8" else "each standardised"
 
 
-def _keep(bench: Bench, files: Sequence[Path], size: tuple[int, int], *, name: str, how: str) -> Path:
+def _keep(steps: StepCache, files: Sequence[Path], size: tuple[int, int], *, name: str, how: str) -> Path:
     parts = {
         "step": "photos",
         "code": key_of({"code": [inspect.getsource(images), inspect.getsource(_convert)]}),
@@ -82,7 +84,7 @@ def _keep(bench: Bench, files: Sequence[Path], size: tuple[int, int], *, name: s
         )  # equal photos, equal bytes: they name what follows
         return {"shape": list(array.shape)}
 
-    return bench.cache.get(parts, make)[0] / "photos.npz"
+    return steps.cache.get(parts, make)[0] / "photos.npz"
 
 
 def _convert(pixels: Any, how: str) -> Any:
@@ -95,7 +97,7 @@ def _convert(pixels: Any, how: str) -> Any:
     return np.ascontiguousarray(array).astype(dtype)
 
 
-def _told(files: Sequence[Path], default: bool) -> str:
+def _source_text(files: Sequence[Path], default: bool) -> str:
     kind = "default photos" if default else "photos"
     names = ", ".join(file.name for file in files[:4])
     more = f" and {len(files) - 4} more" if len(files) > 4 else ""

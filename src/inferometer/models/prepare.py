@@ -12,10 +12,10 @@ from pathlib import Path
 
 from inferometer.frameworks import requirements
 from inferometer.models import keras_models, onnx_models
-from inferometer.models.artifact_cache import Cache
+from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
 from inferometer.models.sources import conversion_environments, forms_reachable, resolve
-from inferometer.models.steps_cache import Bench
+from inferometer.models.step_cache import StepCache
 
 __all__ = ["forms_reachable", "prepare"]
 
@@ -40,13 +40,13 @@ def prepare(
     if unknown:
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
     source = resolve(request)
-    bench = Bench(run_step, Cache(cache), progress, _default_pins() if pins is None else pins)
+    steps = StepCache(run_step, ArtifactCache(cache), progress, _default_pins() if pins is None else pins)
     if source.kind == "onnx":
         reasons = {
             form: reason for form, reason in forms_reachable(request).items() if isinstance(reason, str)
         }
-        return onnx_models.prepare(request, source, forms, bench, reasons)
-    return keras_models.prepare(request, source, forms, bench)
+        return onnx_models.prepare(request, source, forms, steps, reasons)
+    return keras_models.prepare(request, source, forms, steps)
 
 
 def _default_pins() -> dict[str, str]:

@@ -70,7 +70,7 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
             route = reachable[choice.framework.form_at(precision)]
             unreachable = route if isinstance(route, str) else ""
             kind, gpu = device.partition(":")[0], gpu_of(device, machine)
-            why = reason or unreachable or choice.obstacle(kind, precision, mode, gpu)
+            why = reason or unreachable or choice.unsupported_reason(kind, precision, mode, gpu)
             if why or row is None:
                 skips[cell] = Skip(cell, why)
             else:

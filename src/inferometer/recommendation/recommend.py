@@ -19,7 +19,7 @@ from inferometer.recommendation.objectives import (
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import Rivals, of_one_meter
+from inferometer.results.ranking import TieTest, of_one_meter
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _advise(
         prices = replace(prices, per_kwh=0.0)
     refused: Counter[str] = Counter()
     options, near = [], []
-    rule = Rivals(everyone, metric_of(objective, prices))
+    rule = TieTest(everyone, metric_of(objective, prices))
     metered_alike = of_one_meter(summaries, METRICS["energy"])
     for summary in summaries:
         found = option(summary, prices)
@@ -175,7 +175,7 @@ def _advise(
     )
 
 
-def _ties(choice: Option, rivals: Sequence[Option], rule: Rivals) -> tuple[Option, ...]:
+def _ties(choice: Option, rivals: Sequence[Option], rule: TieTest) -> tuple[Option, ...]:
     """Return the best of each framework and precision that cannot be told from the choice."""
     options = {rival.summary.key: rival for rival in rivals}
     tied = rule.ties(choice.summary, (rival.summary for rival in rivals), lambda cell: cell.row)

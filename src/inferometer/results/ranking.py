@@ -2,7 +2,7 @@
 
 Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
 paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
-machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. `Rivals` is the one rule
+machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. `TieTest` is the one rule
 of this, for tables, verdicts and recommendations alike. See docs/statistics.md.
 """
 
@@ -29,7 +29,7 @@ Group = tuple[str, str, str, str, int]  # scope, batch size
 
 
 @dataclass(frozen=True)
-class Standing:
+class Rank:
     """Where a cell stands at one metric among the rivals of its batch size."""
 
     value: float
@@ -54,30 +54,30 @@ def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellS
     return [s for s in summaries if len(meters) < 2 or s.meter == most]
 
 
-def standings(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Standing]:
-    """Return the standing of every measured cell that has the metric, by the summary's key."""
-    rivals = Rivals(summaries, metric)
+def rank_cells(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Rank]:
+    """Return the rank of every measured cell that has the metric, by the summary's key."""
+    test = TieTest(summaries, metric)
     overall: dict[Scope, float] = {}
-    for group, members in rivals.groups.items():
-        members.sort(key=rivals.value, reverse=metric.higher_is_better)
-        top = rivals.value(members[0])
+    for group, members in test.groups.items():
+        members.sort(key=test.value, reverse=metric.higher_is_better)
+        top = test.value(members[0])
         if group[:4] not in overall or metric.better(top, overall[group[:4]]):
             overall[group[:4]] = top
-    found: dict[str, Standing] = {}
-    for group, members in rivals.groups.items():
-        found |= _place(members, rivals, overall[group[:4]])
+    found: dict[str, Rank] = {}
+    for group, members in test.groups.items():
+        found |= _place(members, test, overall[group[:4]])
     if not metric.competes:
         return {key: replace(at, best=False, tie=False, best_overall=False) for key, at in found.items()}
     return found
 
 
-def _place(members: list[CellSummary], rivals: Rivals, overall: float) -> dict[str, Standing]:
-    best, top = members[0], rivals.value(members[0])
-    ps = [1.0] + [rivals.p(best, other) for other in members[1:]]
+def _place(members: list[CellSummary], test: TieTest, overall: float) -> dict[str, Rank]:
+    best, top = members[0], test.value(members[0])
+    ps = [1.0] + [test.p(best, other) for other in members[1:]]
     ties = sum(p > stats.ALPHA for p in ps)
     return {
-        summary.key: Standing(
-            value := rivals.value(summary),
+        summary.key: Rank(
+            value := test.value(summary),
             place,
             place == 1,
             ties > 1 and ps[place - 1] > stats.ALPHA,
@@ -89,7 +89,7 @@ def _place(members: list[CellSummary], rivals: Rivals, overall: float) -> dict[s
     }
 
 
-class Rivals:
+class TieTest:
     """All cells that compete at a metric, and the one rule by which two of a machine are told apart."""
 
     def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:

@@ -29,7 +29,7 @@ def _span(numbers: Iterable[str]) -> str:
     return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
 
 
-def told_once(notes: Iterable[tuple[str, Who]]) -> list[tuple[str, list[Who]]]:
+def group_similar(notes: Iterable[tuple[str, Who]]) -> list[tuple[str, list[Who]]]:
     """Return (text, whom it concerns) for pairs of them: one text for all of one shape, in the order they came."""
     groups: dict[str, list[tuple[str, Who]]] = {}
     for note, who in notes:

@@ -1,4 +1,4 @@
-"""Several devices at once: a lane for each, which measures that device's cells in their order, one worker at a time."""
+"""Several devices at once: a thread for each, which measures that device's cells in their order, one worker at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inferometer.interruption import Interruption
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
-from inferometer.running.monitoring.cell_monitor import CellWatch
+from inferometer.running.monitoring.cell_monitor import CellMonitor
 from inferometer.running.progress.observer import OneAtATime
 from inferometer.running.runner import Runner
 from inferometer.running.schedule import Assignment
@@ -42,19 +42,19 @@ def at_once_text(devices: Sequence[str], threads: int) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lanes:
+class ParallelRunner:
     """Measures missing cells of a run on all their devices at once.
 
-    ``runner``: how; its watches see the whole run's beginning and end. ``watches``: those of one device's cells.
+    ``runner``: how; its monitors see the whole run's beginning and end. ``monitors``: those of one device's cells.
     """
 
     runner: Runner
-    watches: Callable[[str], tuple[CellWatch, ...]] = lambda device: ()
+    monitors: Callable[[str], tuple[CellMonitor, ...]] = lambda device: ()
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
-        """Measure every (cell, round) of ``missing``; after Ctrl-C, or if a lane fails, each cell in flight is a record.
+        """Measure every (cell, round) of ``missing``; after Ctrl-C, or if a thread fails, each cell in flight is a record.
 
-        KeyboardInterrupt after Ctrl-C; what made a lane fail, such as a StoreError, is raised once all lanes have ended.
+        KeyboardInterrupt after Ctrl-C; what made a thread fail, such as a StoreError, is raised once all threads have ended.
         """
         devices = tuple(dict.fromkeys(cell.device for cell, _ in missing))
         if len(devices) > 1:
@@ -62,22 +62,22 @@ class Lanes:
         work = self.runner.assign(missing)
         with contextlib.ExitStack() as stack:
             interruption = stack.enter_context(Interruption())
-            stack.enter_context(self.runner.watched())
+            stack.enter_context(self.runner.monitored())
             observer = OneAtATime(self.runner.observer)
             shared = replace(self.runner, observer=observer, interruption=interruption)
-            lanes = [self._lane(device, work, shared) for device in devices]
-            for lane in lanes:
-                stack.enter_context(lane.runner.watched())
+            threads = [self._device_thread(device, work, shared) for device in devices]
+            for thread in threads:
+                stack.enter_context(thread.runner.monitored())
             stack.enter_context(interruption.by_ctrl_c())
-            _run_all(lanes, interruption)
+            _run_all(threads, interruption)
 
-    def _lane(self, device: str, work: Sequence[Assignment], shared: Runner) -> _Lane:
+    def _device_thread(self, device: str, work: Sequence[Assignment], shared: Runner) -> _DeviceThread:
         own = [assignment for assignment in work if assignment.cells[0].device == device]
-        return _Lane(device, replace(shared, watches=self.watches(device)), own)
+        return _DeviceThread(device, replace(shared, monitors=self.monitors(device)), own)
 
 
 @dataclass(frozen=True)
-class _Lane:
+class _DeviceThread:
     """One device's share of a run, for a thread of its own."""
 
     device: str
@@ -102,31 +102,31 @@ class _End:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the lane ended for a reason of its own, not because it was to stop."""
+        """Whether the thread ended for a reason of its own, not because it was to stop."""
         return self.error is not None and not isinstance(self.error, KeyboardInterrupt)
 
     @property
     def reason(self) -> str:
-        """Return why the other lanes are to stop."""
+        """Return why the other threads are to stop."""
         if self.is_failure:
             return f"stopped, since {self.device} could not go on: {' '.join(str(self.error).split())}"
         return "stopped by the user"
 
 
-def _run_all(lanes: Sequence[_Lane], interruption: Interruption) -> None:
-    """Sleep until every lane has ended; the first that does not end well stops the others."""
+def _run_all(threads: Sequence[_DeviceThread], interruption: Interruption) -> None:
+    """Sleep until every thread has ended; the first that does not end well stops the others."""
     ended: SimpleQueue[_End] = SimpleQueue()
-    for lane in lanes:
-        _start(lane, ended)
+    for thread in threads:
+        _start(thread, ended)
     ends: list[_End] = []
-    running = len(lanes)
+    running = len(threads)
     while running:
         try:
             ends.append(ended.get())
             running -= 1
         except (
             BaseException
-        ) as error:  # raised by a signal handler that is not ours: the lanes must end first
+        ) as error:  # raised by a signal handler that is not ours: the threads must end first
             ends.append(_End("the run", error))
         if ends[-1].error is not None:
             interruption.ask(ends[-1].reason)
@@ -136,8 +136,8 @@ def _run_all(lanes: Sequence[_Lane], interruption: Interruption) -> None:
     interruption.check()
 
 
-def _start(lane: _Lane, ended: SimpleQueue[_End]) -> None:
+def _start(thread: _DeviceThread, ended: SimpleQueue[_End]) -> None:
     try:
-        threading.Thread(target=lane.run, args=(ended,), name=f"inferometer-{lane.device}").start()
+        threading.Thread(target=thread.run, args=(ended,), name=f"inferometer-{thread.device}").start()
     except RuntimeError as error:  # the system gives no more threads
-        ended.put(_End(lane.device, error))
+        ended.put(_End(thread.device, error))

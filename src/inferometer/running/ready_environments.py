@@ -18,7 +18,7 @@ from inferometer.running.processes.launch import launch_worker
 _STEP_TIMEOUT_S = 1800.0
 
 
-class Provision:
+class ReadyEnvironments:
     """Knows the environment of every row and conversion, and runs steps in them."""
 
     def __init__(self, request: RunRequest, plan: Plan, logs: Path, progress: Callable[[str], None]) -> None:

@@ -24,14 +24,14 @@ from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.records import Cell, Machine, RunInfo
 from inferometer.results.resolution import SecondStage, second_stage
 from inferometer.results.summary import summarise
-from inferometer.running.monitoring.cell_monitor import CellWatch
-from inferometer.running.monitoring.energy import CellMeter
-from inferometer.running.monitoring.gpu import watch_gpus
-from inferometer.running.monitoring.shared_energy import LaneMeter
-from inferometer.running.parallel import Lanes, devices_at_once
+from inferometer.running.monitoring.cell_monitor import CellMonitor
+from inferometer.running.monitoring.energy import EnergyMonitor
+from inferometer.running.monitoring.gpu import monitor_gpus
+from inferometer.running.monitoring.shared_energy import SharedEnergyMonitor
+from inferometer.running.parallel import ParallelRunner, devices_at_once
 from inferometer.running.processes.launch import Launch, launch_worker
 from inferometer.running.progress.observer import Observer
-from inferometer.running.ready_environments import Provision
+from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.run_info import as_begun, complete_facts, planned_facts
 from inferometer.running.runner import COMPILE_FOLDER, Runner
 from inferometer.storage.cache import cache_folder
@@ -64,8 +64,8 @@ def prepare_run(request: RunRequest) -> Preparation:
     devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew
     request = msgspec.structs.replace(request, devices=devices)
     plan = make_plan(request, machine, gpu_reason)
-    lanes = len(devices_at_once(request, plan)) or 1
-    threads = request.protocol.threads or max(usable_cores() // lanes, 1)
+    workers = len(devices_at_once(request, plan)) or 1
+    threads = request.protocol.threads or max(usable_cores() // workers, 1)
     if threads > machine.logical_cores:
         raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
     protocol = msgspec.structs.replace(request.protocol, threads=threads)
@@ -126,15 +126,15 @@ def _measure(
     preparation: Preparation, writer: RunWriter, observer: Observer, begun: RunInfo | None = None
 ) -> StoredRun:
     request, plan = preparation.request, preparation.plan
-    provision = Provision(request, plan, writer.path / "logs", observer.preparing)
-    provision.build_rows()
+    ready = ReadyEnvironments(request, plan, writer.path / "logs", observer.preparing)
+    ready.build_rows()
     forms = {
         plan.row(cell).choice.framework.form_at(cell.precision)
         for cell in plan.cells
-        if (cell.framework, cell.device) in provision.rows
+        if (cell.framework, cell.device) in ready.rows
     }
-    model = prepare(request.model, forms, provision.run_step, cache_folder("models"), observer.preparing)
-    info = complete_facts(preparation.facts(), provision, plan, model)
+    model = prepare(request.model, forms, ready.run_step, cache_folder("models"), observer.preparing)
+    info = complete_facts(preparation.facts(), ready, plan, model)
     info = as_begun(info, begun, writer.path) if begun else info
     session = _open_meters(preparation)
     _tell_absences(session, request, observer)
@@ -142,7 +142,7 @@ def _measure(
         request=request,
         plan=plan,
         model=model,
-        launch=lambda cell: _launch(cell, preparation, provision),
+        launch=lambda cell: _launch(cell, preparation, ready),
         writer=writer,
         observer=observer,
     )
@@ -174,8 +174,8 @@ def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation
     protocol = msgspec.structs.replace(info.protocol, energy_window_s=window_s)
     info = msgspec.structs.replace(info, protocol=protocol, meters=session.describe())
     runner.writer.write_info(info)
-    meter = CellMeter(session)
-    runner = replace(runner, request=request, watches=(meter,), needs=needs.__getitem__)
+    meter = EnergyMonitor(session)
+    runner = replace(runner, request=request, monitors=(meter,), needs=needs.__getitem__)
     try:
         _watching(runner, meter, preparation).run(read_run(runner.writer.path).missing)
     finally:  # what is known of the meters only now: idle power, cost of reads
@@ -193,18 +193,18 @@ def _second_stage(stored: StoredRun) -> SecondStage | None:
     return second_stage(summarise([stored]), protocol.rounds, max(protocol.most_rounds, int(short)))
 
 
-def _watching(runner: Runner, meter: CellMeter, preparation: Preparation) -> Runner | Lanes:
-    """Return what measures, the devices in turn or all at once, with the watches that it needs."""
+def _watching(runner: Runner, meter: EnergyMonitor, preparation: Preparation) -> Runner | ParallelRunner:
+    """Return what measures, the devices in turn or all at once, with the monitors that it needs."""
     machine, devices = preparation.machine, {cell.device for cell in preparation.plan.cells}
     if not preparation.request.at_once:
-        return replace(runner, watches=(meter, *watch_gpus(devices, machine.gpus)))
+        return replace(runner, monitors=(meter, *monitor_gpus(devices, machine.gpus)))
 
-    def watches(device: str) -> tuple[CellWatch, ...]:
+    def monitors(device: str) -> tuple[CellMonitor, ...]:
         gpu = gpu_of(device, machine)
-        own = LaneMeter(meter, device, gpu.uuid if gpu else "", runner.attendance)
-        return (own, *watch_gpus({device}, machine.gpus))
+        own = SharedEnergyMonitor(meter, device, gpu.uuid if gpu else "", runner.concurrency)
+        return (own, *monitor_gpus({device}, machine.gpus))
 
-    return Lanes(runner=runner, watches=watches)
+    return ParallelRunner(runner=runner, monitors=monitors)
 
 
 def _open_meters(preparation: Preparation) -> Session:
@@ -213,7 +213,7 @@ def _open_meters(preparation: Preparation) -> Session:
         preparation.plan.cells[0].device,
         request.meters,
         gpus={f"cuda:{gpu.index}": gpu.uuid for gpu in preparation.machine.gpus},
-        hunt_pace_s=STEADY_PACE_S,
+        track_pace_s=STEADY_PACE_S,
         powercap=request.powercap or None,
     )
     session.await_reports()
@@ -240,7 +240,7 @@ def _with_window(request: RunRequest, window_s: float) -> RunRequest:
     return msgspec.structs.replace(request, protocol=protocol)
 
 
-def _launch(cell: Cell, preparation: Preparation, provision: Provision) -> Launch:
-    environment = provision.rows[cell.framework, cell.device]
+def _launch(cell: Cell, preparation: Preparation, ready: ReadyEnvironments) -> Launch:
+    environment = ready.rows[cell.framework, cell.device]
     gpu = gpu_of(cell.device, preparation.machine)
     return launch_worker(environment, gpu, preparation.request.protocol.threads)

@@ -17,7 +17,7 @@ from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest, to_builtins
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.running.parallel import at_once_text, devices_at_once
-from inferometer.running.ready_environments import Provision
+from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.version import __version__
 
 
@@ -44,23 +44,23 @@ def _command() -> str:
     return shlex.join(["inferometer", *sys.argv[1:]]) if ours else "inferometer.run(...)"
 
 
-def complete_facts(info: RunInfo, provision: Provision, plan: Plan, model: PreparedModel) -> RunInfo:
+def complete_facts(info: RunInfo, ready: ReadyEnvironments, plan: Plan, model: PreparedModel) -> RunInfo:
     """Add model and environments; cells whose environment or artifact could not be made become skips."""
-    reasons = {cell: _unmakeable(cell, provision, plan, model) for cell in info.cells}
+    reasons = {cell: _unmakeable(cell, ready, plan, model) for cell in info.cells}
     late = tuple(Skip(cell, reason) for cell, reason in reasons.items() if reason)
     return msgspec.structs.replace(
         info,
         model=model.info,
         cells=tuple(cell for cell, reason in reasons.items() if not reason),
         skips=(*info.skips, *late),
-        environments=_environment_facts(provision),
+        environments=_environment_facts(ready),
     )
 
 
-def _unmakeable(cell: Cell, provision: Provision, plan: Plan, model: PreparedModel) -> str:
+def _unmakeable(cell: Cell, ready: ReadyEnvironments, plan: Plan, model: PreparedModel) -> str:
     key = (cell.framework, cell.device)
-    if key in provision.failures:
-        return provision.failures[key]
+    if key in ready.failures:
+        return ready.failures[key]
     form = plan.row(cell).choice.framework.form_at(cell.precision)
     return model.missing.get(form, "") or _fixed_batch(cell, model.artifacts[form])
 
@@ -71,7 +71,7 @@ def _fixed_batch(cell: Cell, artifact: Artifact) -> str:
     return f"the model's batch size is fixed at {', '.join(map(str, fixed))}; give that one" if fixed else ""
 
 
-def _environment_facts(provision: Provision) -> dict[str, Any]:
+def _environment_facts(ready: ReadyEnvironments) -> dict[str, Any]:
     return {
         f"{label} on {device}": {
             "environment": environment.name,
@@ -79,7 +79,7 @@ def _environment_facts(provision: Provision) -> dict[str, Any]:
             "pins": environment.pins.splitlines(),
             **{key: value for key, value in environment.facts.items() if key == "torch_source" and value},
         }
-        for (label, device), environment in provision.rows.items()
+        for (label, device), environment in ready.rows.items()
     }
 
 

@@ -20,12 +20,12 @@ from inferometer.planning.request import RunRequest
 from inferometer.records import Cell, Prepare, Record
 from inferometer.running.compile_cache import CompileCache
 from inferometer.running.messages import measure_message, open_message
-from inferometer.running.monitoring.cell_monitor import CellWatch
-from inferometer.running.monitoring.concurrency import Attendance
+from inferometer.running.monitoring.cell_monitor import CellMonitor
+from inferometer.running.monitoring.concurrency import Concurrency
 from inferometer.running.processes.child import Child
-from inferometer.running.processes.endings import Ending, with_shortage
+from inferometer.running.processes.endings import Ending, with_oom_amounts
 from inferometer.running.processes.launch import Launch
-from inferometer.running.processes.worker_client import Conversation
+from inferometer.running.processes.worker_client import WorkerClient
 from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.time_left import nominal_s
 from inferometer.running.schedule import Assignment, assign
@@ -44,16 +44,16 @@ class Runner:
     launch: Callable[[Cell], Launch]
     writer: RunWriter
     observer: Observer
-    watches: tuple[CellWatch, ...] = ()
+    monitors: tuple[CellMonitor, ...] = ()
     needs: Callable[[str], MeterNeeds] = lambda device: MeterNeeds()  # of the meters, by device
     compiled: CompileCache = field(default_factory=CompileCache)
-    attendance: Attendance = field(default_factory=Attendance)
+    concurrency: Concurrency = field(default_factory=Concurrency)
     interruption: Interruption | None = None  # what else than an exception may stop it
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
         """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
         work = self.assign(missing)
-        with self.watched():
+        with self.monitored():
             for assignment in work:
                 self.measure(assignment)
 
@@ -65,12 +65,12 @@ class Runner:
         return work
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Let the watches begin, and end whatever happens."""
+    def monitored(self) -> Iterator[None]:
+        """Let the monitors begin, and end whatever happens."""
         with contextlib.ExitStack() as stack:
-            for watch in self.watches:
-                stack.callback(watch.end_run)
-                watch.begin_run()
+            for monitor in self.monitors:
+                stack.callback(monitor.end_run)
+                monitor.begin_run()
             yield
 
     def measure(self, assignment: Assignment) -> None:
@@ -126,26 +126,26 @@ class _WorkerRun:
     def measure(self, cells: list[Cell]) -> list[Cell]:
         """Measure cells until done or the worker dies; return those left for a new worker."""
         launch = self._runner.launch(cells[0])
-        for watch in self._runner.watches:
-            watch.begin_worker(cells[0])
+        for monitor in self._runner.monitors:
+            monitor.begin_worker(cells[0])
         self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
         log = self._runner.writer.path / self._log
         try:
             child = Child(launch.python, launch.environment, log, self._runner.interruption)
         except OSError as error:
             return self._end_all(cells, Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
-        with self._runner.attendance.worker(cells[0]), child:
+        with self._runner.concurrency.worker(cells[0]), child:
             timeout_s = self._runner.request.protocol.timeout_s
-            conversation = Conversation(child, timeout_s, self._runner.observer, self._round)
+            client = WorkerClient(child, timeout_s, self._runner.observer, self._round)
             try:
-                return self._converse(conversation, cells)
+                return self._measure_all(client, cells)
             except KeyboardInterrupt as stop:
                 cause = str(stop) or "stopped by the user"
-                self._end(conversation.cell or cells[0], Ending("interrupted", cause))
+                self._end(client.cell or cells[0], Ending("interrupted", cause))
                 raise
 
-    def _converse(self, conversation: Conversation, cells: list[Cell]) -> list[Cell]:
-        opened = conversation.ask(cells[0], self._runner.open_message(cells[0]))
+    def _measure_all(self, client: WorkerClient, cells: list[Cell]) -> list[Cell]:
+        opened = client.ask(cells[0], self._runner.open_message(cells[0]))
         if isinstance(opened, Ending):
             return self._end_all(cells, opened)
         try:
@@ -155,20 +155,20 @@ class _WorkerRun:
                 cells, Ending("broken-protocol", f"the worker's answer is malformed: {error}")
             )
         for index, cell in enumerate(cells):
-            conversation.cell = cell  # the one to call interrupted, also before it is asked for
-            for watch in self._runner.watches:
-                watch.begin(cell, conversation.pid)
+            client.cell = cell  # the one to call interrupted, also before it is asked for
+            for monitor in self._runner.monitors:
+                monitor.begin(cell, client.pid)
             self._cached = self._runner.compiled.was_asked(cell) and self._finds_code
-            answer = conversation.ask(cell, self._runner.measure_message(cell))
+            answer = client.ask(cell, self._runner.measure_message(cell))
             ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
             rest = cells[index + 1 :]
             if ending:
-                self._end(cell, ending, watched=True)
+                self._end(cell, ending, monitored=True)
                 if ending.status == "out-of-memory" and not self._runner.request.keep_trying:
                     self._clock = _CellClock()
                     reason = f"batch size {cell.batch_size} ran out of memory (--keep-trying goes on)"
                     return self._end_all(rest, Ending("skipped", reason))
-            if conversation.is_over:
+            if client.is_over:
                 return rest
             self._clock = _CellClock()
         return []
@@ -179,19 +179,19 @@ class _WorkerRun:
             self._clock = _CellClock()  # the time was the first one's
         return []
 
-    def _end(self, cell: Cell, ending: Ending, watched: bool = False) -> None:
+    def _end(self, cell: Cell, ending: Ending, monitored: bool = False) -> None:
         record = msgspec.convert(self._facts(cell, status=ending.status, cause=ending.cause), Record)
         record = msgspec.structs.replace(record, memory=ending.memory)
-        self._store(with_shortage(self._seen(record) if watched else record))
+        self._store(with_oom_amounts(self._seen(record) if monitored else record))
 
     def _seen(self, record: Record) -> Record:
-        """Return the record with what the watches saw; they have begun its cell."""
-        for watch in self._runner.watches:
-            record = watch.end(record)
+        """Return the record with what the monitors saw; they have begun its cell."""
+        for monitor in self._runner.monitors:
+            record = monitor.end(record)
         return record
 
     def _store(self, record: Record) -> None:
-        self._runner.store(self._runner.attendance.told(record, self._clock.start_ns))
+        self._runner.store(self._runner.concurrency.with_flags(record, self._clock.start_ns))
 
     def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
         """Store a measured cell; return the ending instead if the worker's facts are malformed."""

@@ -14,7 +14,7 @@ from inferometer.storage.run_directory import RUN_FILE, check_free
 RUNS_FOLDER = Path("inferometer-runs")  # where runs go that are given no place, and what `serve` shows
 
 
-def places(infos: Sequence[RunInfo], out: Path) -> list[Path]:
+def destinations(infos: Sequence[RunInfo], out: Path) -> list[Path]:
     """Return a free directory for every run; StoreError if one holds a run, or anything else, already."""
     if len(infos) == 1:
         paths = [out]

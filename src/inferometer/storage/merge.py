@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from inferometer.records import Record, RunInfo
-from inferometer.storage.destinations import places
+from inferometer.storage.destinations import destinations
 from inferometer.storage.run_directory import RunWriter, StoredRun
 
 Merged = tuple[RunInfo, list[Record]]
@@ -115,9 +115,9 @@ def _log(run: StoredRun, record: Record) -> str:
 
 
 def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]]:
-    """Write the runs where `places` says; return (path, info, number of records) of each."""
+    """Write the runs where `destinations` says; return (path, info, number of records) of each."""
     written = []
-    for path, (info, records) in zip(places([info for info, _ in merged], out), merged, strict=True):
+    for path, (info, records) in zip(destinations([info for info, _ in merged], out), merged, strict=True):
         writer = RunWriter.create(path, info)
         for record in records:
             writer.append(record)

@@ -11,8 +11,8 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import METRICS, Metric, why_no_phase
-from inferometer.results.ranking import Standing, group_of, standings
-from inferometer.tables.footnotes import Remarks
+from inferometer.results.ranking import Rank, group_of, rank_cells
+from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
 
 _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -140,7 +140,7 @@ def metric_named(name: str) -> Metric:
 
 def _build(results: Results, metric: Metric, model: str, mode: str, reference: str | None) -> Table:
     summaries = results.select(model=model, mode=mode)
-    places = standings(summaries, metric)
+    places = rank_cells(summaries, metric)
     machines = tuple(dict.fromkeys(s.machine for s in summaries))
     grid: dict[tuple[int, str], dict[str, CellSummary]] = defaultdict(dict)
     labels = {row: number for number, row in enumerate(dict.fromkeys(s.row for s in summaries))}
@@ -163,7 +163,7 @@ def _build(results: Results, metric: Metric, model: str, mode: str, reference: s
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
     )
-    notes, incomplete = marks.remarks.told(), tuple(unfinished(results, summaries))
+    notes, incomplete = marks.footnotes.texts(), tuple(unfinished(results, summaries))
     return Table(
         metric, model, mode, scale, machines, reference, rows, notes, bool(within) and all(within), incomplete
     )
@@ -175,7 +175,7 @@ class _Marks:
     def __init__(
         self,
         metric: Metric,
-        places: dict[str, Standing],
+        places: dict[str, Rank],
         shades: dict[str, float],
         reference: str | None,
         scale: Scale,
@@ -185,7 +185,7 @@ class _Marks:
         self.metric, self.places, self.shades = metric, places, shades
         self.reference, self.scale, self.mixed = reference, scale, mixed
         self.meters = False  # cells of one machine were metered by different ones
-        self.remarks = Remarks()
+        self.footnotes = Footnotes()
 
     def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
         summary = found.get(machine)
@@ -194,7 +194,7 @@ class _Marks:
         place, estimate = self.places.get(summary.key), self.metric.of(summary)
         if place is None or estimate is None:
             word, reason = why_empty(summary, self.metric)
-            return TableCell(summary, word, notes=self.remarks.exactly(reason))
+            return TableCell(summary, word, notes=self.footnotes.exactly(reason))
         flags = [
             flag for flag in summary.flags if self.metric.is_energy or not flag.startswith(ENERGY_REMARK)
         ]
@@ -210,7 +210,7 @@ class _Marks:
             place.tie,
             place.best_overall,
             self.reference is not None and beats(summary, found.get(self.reference), self.metric),
-            self.remarks.alike(flags),
+            self.footnotes.number(flags),
         )
 
 
@@ -243,7 +243,7 @@ def beats(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bo
     return metric.better(near[0] or 0.0, near[1] or 0.0)
 
 
-def most_wins(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Standing]) -> str | None:
+def most_wins(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Rank]) -> str | None:
     """Return the machine that is best for most rows and batch sizes."""
     groups: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
     for summary in summaries:
@@ -265,9 +265,7 @@ def scale_of(metric: Metric, values: Sequence[float]) -> Scale:
     return Scale(factor, unit)
 
 
-def _shades(
-    summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Standing]
-) -> dict[str, float]:
+def _shades(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Rank]) -> dict[str, float]:
     """Return each cell's place between worst (0) and best (1) of its batch size, over all machines, linearly.
 
     Ties have the shade of the best that they cannot be told from. {} for a metric at which nobody is best.

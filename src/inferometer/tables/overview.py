@@ -13,7 +13,7 @@ from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import METRICS, PHASES
 from inferometer.results.resolution import resolution_text
-from inferometer.results.similar_remarks import told_once
+from inferometer.results.similar_remarks import group_similar
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Column:
 
     title: str
     text: Callable[[CellSummary], str]
-    spare: int = 0
+    drop_order: int = 0
 
 
 def _error(summary: CellSummary) -> str:
@@ -36,13 +36,13 @@ COLUMNS = (
     Column("framework", lambda s: _name(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
     Column("images/s", lambda s: _number(s.throughput)),
     Column("±95 %", lambda s: _half_width(s.throughput)),
-    Column("p50 ms", lambda s: _number(s.p50, 1e3), spare=2),
-    Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3), spare=3),
-    Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else "", spare=4),
-    Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", spare=6),
-    Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason), spare=1),
-    Column("error", _error, spare=5),
-    Column("rounds", lambda s: str(s.rounds), spare=7),
+    Column("p50 ms", lambda s: _number(s.p50, 1e3), drop_order=2),
+    Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3), drop_order=3),
+    Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else "", drop_order=4),
+    Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", drop_order=6),
+    Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason), drop_order=1),
+    Column("error", _error, drop_order=5),
+    Column("rounds", lambda s: str(s.rounds), drop_order=7),
 )
 
 
@@ -124,7 +124,7 @@ def notes(results: Results) -> list[str]:
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.measured and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
     flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
-    return lines + [f"{flag}: {_cells(found)}" for flag, found in told_once(flagged)]
+    return lines + [f"{flag}: {_cells(found)}" for flag, found in group_similar(flagged)]
 
 
 def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[str]:
@@ -157,9 +157,9 @@ def _of_intervals(ranked: Sequence[CellSummary]) -> list[str]:
         for s in ranked
         if s.energy_image and s.energy_image.remark
     )
-    lines += [f"{text}: {_cells(found)}" for text, found in told_once(meters)]
+    lines += [f"{text}: {_cells(found)}" for text, found in group_similar(meters)]
     few = ((s.p99.remark, s.key) for s in ranked if s.p99 and s.p99.remark)
-    return lines + [f"~ {text}" for text, _ in told_once(few)]
+    return lines + [f"~ {text}" for text, _ in group_similar(few)]
 
 
 def _cells(found: Iterable[tuple[str, int]]) -> str:

@@ -16,7 +16,7 @@ from inferometer.worker.parity import compare
 from inferometer.worker.system import memory
 
 if TYPE_CHECKING:
-    from inferometer.worker.modes import Execution
+    from inferometer.worker.modes import Mode
 
 Array = Any
 
@@ -107,20 +107,18 @@ class ImageStack:
     def _bytes(self, count: int) -> int:
         return count * int(sum(array[:1].nbytes for array in self.rows))
 
-    def compare(
-        self, execution: Execution, batches: list[Batch], first: Outputs, precision: str
-    ) -> dict[str, Any]:
+    def compare(self, mode: Mode, batches: list[Batch], first: Outputs, precision: str) -> dict[str, Any]:
         """Compare real outputs with the reference: as many batches as show every distinct row, and a partial last one."""
         distinct = len(self.reference[0])
         outputs = [first]
         rows = len(batches[0][0])
         while rows < min(distinct, self.images):
             batch = batches[len(outputs)]
-            outputs.append(execution.outputs(batch))
+            outputs.append(mode.outputs(batch))
             rows += len(batch[0])
         numbers = list(range(rows))
         if len(batches[-1][0]) != len(batches[0][0]) and rows < self.images:
-            outputs.append(execution.outputs(batches[-1]))
+            outputs.append(mode.outputs(batches[-1]))
             numbers += range(self.images - len(batches[-1][0]), self.images)
         index = np.array(numbers) % distinct
         expected = [array[index] for array in self.reference]

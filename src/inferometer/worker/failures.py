@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.worker.oom import asked_bytes, is_of_the_host, means_shortage
+from inferometer.worker.oom import asked_bytes, is_of_the_host, is_oom
 from inferometer.worker.system import memory
 
 _UNSUPPORTED = (
@@ -32,7 +32,7 @@ def status_of(error: BaseException) -> str:
     if isinstance(error, Misplaced):
         return "wrong-device"
     text = f"{type(error).__name__} {error}".lower()
-    if isinstance(error, MemoryError) or means_shortage(text):
+    if isinstance(error, MemoryError) or is_oom(text):
         return "out-of-memory"
     if any(word in text for word in _UNSUPPORTED):
         return "unsupported"

@@ -7,24 +7,24 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from inferometer.worker.modes import Execution
+from inferometer.worker.modes import Mode
 from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.stopping import StoppingRule
 
 
-def warm_up(execution: Execution, placed: Sequence[Any], count: int, budget_s: float) -> tuple[int, float]:
+def warm_up(mode: Mode, placed: Sequence[Any], count: int, budget_s: float) -> tuple[int, float]:
     """Run ``count`` batches, or as many as start within ``budget_s`` (0: no limit); return how many, and the seconds."""
     start = time.monotonic()
     done = 0
     while done < count and not (budget_s and time.monotonic() - start > budget_s):
-        execution.run(placed[done % len(placed)])
+        mode.run(placed[done % len(placed)])
         done += 1
-    execution.finish()
+    mode.finish()
     return done, time.monotonic() - start
 
 
 def measure_loops(
-    execution: Execution, placed: Sequence[Any], rule: StoppingRule, shift: PhaseShift
+    mode: Mode, placed: Sequence[Any], rule: StoppingRule, shift: PhaseShift
 ) -> list[dict[str, Any]]:
     """Run loops over all batches until the rule is satisfied, with the pauses that ``shift`` asks for between them.
 
@@ -33,7 +33,7 @@ def measure_loops(
     gc.collect()  # rubbish of the preparation must not be collected on the clock
     loops = []
     while True:
-        start_ns, end_ns, batch_s = execution.timed_loop(placed)
+        start_ns, end_ns, batch_s = mode.timed_loop(placed)
         elapsed_s = (end_ns - start_ns) / 1e9
         rule.add_loop(elapsed_s)
         loops.append({"elapsed_s": elapsed_s, "start_ns": start_ns, "batch_s": batch_s})

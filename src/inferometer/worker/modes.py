@@ -17,7 +17,7 @@ Times = tuple[
 ]  # start and end of a loop (ns), latency of each batch (s) where it can be told
 
 
-class Execution(abc.ABC):
+class Mode(abc.ABC):
     """One backend in one mode."""
 
     flags: tuple[str, ...] = ()  # what the mode does that a reader must know
@@ -57,7 +57,7 @@ class Execution(abc.ABC):
         return {}, 0
 
 
-class HostExecution(Execution):
+class HostMode(Mode):
     """numpy in, numpy out, one batch after the other."""
 
     def run(self, placed: Batch) -> None:
@@ -86,7 +86,7 @@ class HostExecution(Execution):
         return phases.sample(self.backend, batch, batch_s)
 
 
-class DeviceExecution(Execution):
+class DeviceMode(Mode):
     """Inputs and outputs stay on the device; one synchronisation a loop."""
 
     def place(self, batches: Sequence[Batch]) -> list[Any]:
@@ -126,7 +126,7 @@ class DeviceExecution(Execution):
         return {name: seconds for name, seconds in found.items() if name in ("enqueue", "compute")}, count
 
 
-class PipelinedExecution(Execution):
+class PipelinedMode(Mode):
     """numpy uint8 in, numpy out, several batches in flight; throughput is from the loop, latency from submit to delivery."""
 
     flags = (
@@ -183,8 +183,8 @@ class PipelinedExecution(Execution):
         return start, end, [(after - before) / 1e9 for before, after in zip(submitted, delivered)]
 
 
-EXECUTIONS: dict[str, type[Execution]] = {
-    "host": HostExecution,
-    "device": DeviceExecution,
-    "host-pipelined": PipelinedExecution,
+MODES: dict[str, type[Mode]] = {
+    "host": HostMode,
+    "device": DeviceMode,
+    "host-pipelined": PipelinedMode,
 }

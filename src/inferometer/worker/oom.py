@@ -41,7 +41,7 @@ def is_of_the_host(error: BaseException) -> bool:
     return plain or any(word in text for word in _HOST_WORDS)
 
 
-def means_shortage(text: str) -> bool:
+def is_oom(text: str) -> bool:
     """Return whether an error's text says that memory was not to be had."""
     lower = text.lower()
     return any(word in lower for word in _WORDS)

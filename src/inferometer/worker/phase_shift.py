@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_RATIO = 50.0  # of the longer to the shorter of piece and period; beyond it jitter spreads the phases
-IN_STEP = 0.1  # concentration of phases from which on one part is seen too often
+ALIASING_LIMIT = 0.1  # concentration of phases from which on one part is seen too often
 MOST_TRIALS = 12
 LEAST_TRIALS = 3
 
 
 @dataclass(frozen=True)
-class Beat:
+class Aliasing:
     """Pieces of work of ``piece_s`` each, against updates every ``period_s``."""
 
     piece_s: float
@@ -62,26 +62,32 @@ def _resultant(count: float, step: float) -> float:
     return math.sin(math.pi * count * step) / (count * sine) if abs(sine) > 1e-12 else 1.0
 
 
-def beats(loop_s: float, batches: float, periods_s: Iterable[float]) -> list[Beat]:
-    """Return what can beat: a loop of so many batches, and each batch, against each meter's updates."""
+def find_aliasing(loop_s: float, batches: float, periods_s: Iterable[float]) -> list[Aliasing]:
+    """Return what can alias: a loop of so many batches, and each batch, against each meter's updates."""
     pieces = sorted({loop_s, loop_s / max(batches, 1.0)})
     pairs = [(piece, period) for period in periods_s for piece in pieces]
-    return [Beat(*pair) for pair in pairs if min(pair) > 0 and max(pair) < MOST_RATIO * min(pair)]
+    return [Aliasing(*pair) for pair in pairs if min(pair) > 0 and max(pair) < MOST_RATIO * min(pair)]
 
 
-def plan_trials(found: Iterable[Beat], loop_s: float, loops: int) -> tuple[Beat, int] | None:
+def plan_trials(found: Iterable[Aliasing], loop_s: float, loops: int) -> tuple[Aliasing, int] | None:
     """Return over whose circle the starts of how many trials are to be spread; None: nothing keeps step, or too few loops.
 
     That is the widest circle that keeps step. The trials have no divisor in common with the number of times that a
     narrower one goes into it, so that they are as many phases of the narrower one, too.
     """
-    in_step = [beat for beat in found if beat.expected_concentration(loop_s, loops) > IN_STEP]
-    for beat in sorted(in_step, key=lambda beat: -beat.circle_s):
-        times = [round(beat.circle_s / other.circle_s) for other in in_step if other.circle_s < beat.circle_s]
+    aliased = [
+        aliasing for aliasing in found if aliasing.expected_concentration(loop_s, loops) > ALIASING_LIMIT
+    ]
+    for aliasing in sorted(aliased, key=lambda aliasing: -aliasing.circle_s):
+        times = [
+            round(aliasing.circle_s / other.circle_s)
+            for other in aliased
+            if other.circle_s < aliasing.circle_s
+        ]
         counts = range(LEAST_TRIALS, min(MOST_TRIALS, loops) + 1)
         able = [trials for trials in counts if all(math.gcd(trials, count) == 1 for count in times)]
         if able:
-            return beat, min(able, key=lambda trials: _unevenness(trials, loops))
+            return aliasing, min(able, key=lambda trials: _unevenness(trials, loops))
     return None
 
 
@@ -107,7 +113,7 @@ class PhaseShift:
         self._look_s = 0.0  # of loops, after which a trial may be over
         self._trial = 0
         self._pauses = 0
-        self._plan: tuple[Beat, int] | None = None
+        self._plan: tuple[Aliasing, int] | None = None
 
     def pause_s(self, start_ns: int, end_ns: int) -> float:
         """Count a loop; return how long to pause (s) before the next one."""
@@ -124,17 +130,17 @@ class PhaseShift:
         loop_s = self._elapsed_s / self._count
         loops = max(self._expected_loops(loop_s), 1)
         if self._plan is None and self._count * MOST_TRIALS >= loops:  # by now a loop's time is known well
-            self._plan = plan_trials(beats(loop_s, self._batches, self._periods_s), loop_s, loops)
+            self._plan = plan_trials(find_aliasing(loop_s, self._batches, self._periods_s), loop_s, loops)
         if self._plan is None:
             self._look_s = self._elapsed_s + (loops / MOST_TRIALS - 0.5) * loop_s
             return 0.0
-        beat, trials = self._plan
+        aliasing, trials = self._plan
         trial = self._count * trials // loops
         self._look_s = ((trial + 1) / trials * loops - 0.5) * loop_s
         if trial == self._trial or trial >= trials:
             return 0.0
         self._trial, self._pauses = trial, self._pauses + 1
-        return (trial / trials * beat.circle_s - since_s) % beat.circle_s
+        return (trial / trials * aliasing.circle_s - since_s) % aliasing.circle_s
 
     def flags(self) -> list[str]:
         """Return what a reader of the loops must know."""

@@ -14,12 +14,12 @@ from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.data import ImageStack
 from inferometer.worker.failures import describe
 from inferometer.worker.loop import measure_loops, warm_up
-from inferometer.worker.modes import EXECUTIONS, Execution
+from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.placement import check_actual
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
-from inferometer.worker.system.contention import Accounts
+from inferometer.worker.system.contention import CpuAccounting
 
 Report = Callable[[str], None]
 
@@ -51,7 +51,7 @@ class Session:
             memory_layout=self._backend.memory_layout,
         )
         gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
-        self._stack = (stack.as_pixels() if EXECUTIONS[opening.mode].wants_pixels else stack).hold()
+        self._stack = (stack.as_pixels() if MODES[opening.mode].wants_pixels else stack).hold()
         return {"load_s": loaded - start, "data_s": time.monotonic() - loaded}
 
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -61,35 +61,33 @@ class Session:
         backend.release()
         backend.reset_device_peak()
         memory.reset_peak()
-        execution = EXECUTIONS[opening.mode](backend)
+        mode = MODES[opening.mode](backend)
         self._report_phase("prepare")
         batches = stack.batches(request["batch_size"])
-        prepare, outputs = _prepare(execution, batches)
+        prepare, outputs = _prepare(mode, batches)
         self._report_phase("check")
         actual = backend.actual()
-        parity = stack.compare(execution, batches, outputs, opening.precision)
+        parity = stack.compare(mode, batches, outputs, opening.precision)
         answer: dict[str, Any] = {
             "prepare": prepare,
             "parity": parity,
             "actual": actual,
             "images": stack.images,
-            "flags": [*_flags(batches), *execution.flags, *backend.flags()],
+            "flags": [*_flags(batches), *mode.flags, *backend.flags()],
         }
         status, cause = check_actual(actual, opening)
         if status == "ok" and not parity["passed"]:
             status, cause = "parity-failed", parity["cause"]
         if status == "ok":
-            self._time(execution, batches, request, answer)
+            self._time(mode, batches, request, answer)
         answer["memory"] = memory.peaks(backend.device_peak_bytes())
         return {"status": status, "cause": cause, **answer}
 
-    def _time(
-        self, execution: Execution, batches: list[Any], request: dict[str, Any], answer: dict[str, Any]
-    ) -> None:
-        placed = execution.place(batches)
+    def _time(self, mode: Mode, batches: list[Any], request: dict[str, Any], answer: dict[str, Any]) -> None:
+        placed = mode.place(batches)
         self._report_phase("warm-up")
         budget_s = request["budget_s"]
-        done, answer["prepare"]["warmup_s"] = warm_up(execution, placed, request["warmup"], budget_s / 3)
+        done, answer["prepare"]["warmup_s"] = warm_up(mode, placed, request["warmup"], budget_s / 3)
         if done < request["warmup"]:
             answer["flags"].append(
                 f"warm-up cut at {done} of {request['warmup']} batches by the budget of {budget_s:g} s"
@@ -100,9 +98,9 @@ class Session:
         rule = StoppingRule(request["loops"], window_s, limit_s, request["least_loops"])
         batches_a_loop = answer["images"] / request["batch_size"]
         shift = PhaseShift(request["updates_s"], batches_a_loop, rule.expected_loops)
-        accounts = Accounts()
+        accounts = CpuAccounting()
         before = accounts.now()
-        answer["loops"] = measure_loops(execution, placed, rule, shift)
+        answer["loops"] = measure_loops(mode, placed, rule, shift)
         if contention := accounts.since(before):
             answer["actual"].setdefault("details", {})["processors"] = contention.facts()
             answer["flags"] += contention.flags()
@@ -115,7 +113,7 @@ class Session:
         self._report_phase("phases")
         try:
             batch_s = answer["loops"][-1]["elapsed_s"] / len(batches)
-            answer["phases"], answer["phase_batches"] = execution.phases(batches[0], batch_s)
+            answer["phases"], answer["phase_batches"] = mode.phases(batches[0], batch_s)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
             answer["flags"].append(f"phases not sampled: {describe(error)}")
@@ -143,17 +141,17 @@ def _opening(request: dict[str, Any]) -> Opening:
     )
 
 
-def _prepare(execution: Execution, batches: list[Any]) -> tuple[dict[str, Any], Any]:
+def _prepare(mode: Mode, batches: list[Any]) -> tuple[dict[str, Any], Any]:
     """Compile for the full and, where there is one, the partial batch; then the first run of the full one."""
     shapes = [batches[0]] if len(batches[-1][0]) == len(batches[0][0]) else [batches[0], batches[-1]]
     start = time.monotonic()
     for batch in shapes:
-        execution.prepare(batch)
+        mode.prepare(batch)
     compiled = time.monotonic()
-    outputs = execution.outputs(batches[0])
+    outputs = mode.outputs(batches[0])
     first_run_s = time.monotonic() - compiled
     if len(shapes) > 1:
-        execution.outputs(shapes[1])
+        mode.outputs(shapes[1])
     return {"compile_s": compiled - start, "first_run_s": first_run_s}, outputs
 
 

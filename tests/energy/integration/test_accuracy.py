@@ -77,7 +77,7 @@ def random_curve(random, length_s):
 
 
 def readings_around_updates(updates_s, shown, random, latency_s=0.004, margin_s=0.002):
-    """What a hunt gives: two reads around each update, in one vectorised step; arrays [2 n]."""
+    """What a tracker gives: two reads around each update, in one vectorised step; arrays [2 n]."""
     before = updates_s - margin_s - latency_s + random.uniform(-0.001, 0.001, len(updates_s))
     after = updates_s + margin_s + random.uniform(-0.001, 0.001, len(updates_s))
     starts = np.stack((before, after), axis=1).ravel()
@@ -175,7 +175,7 @@ def test_a_run_reads_seldom_and_its_intervals_hold_the_truth():
         period_s = random.uniform(0.011, 0.06)
         curve, count = noisy_cycles(random, period_s), int(4.5 / period_s)
         own = dataclasses.replace(GPU_FAULTS, seed=seed)
-        session, _ = simulate(curve, GPU_COUNTER, own, 8.0, hunt_pace_s=STEADY_PACE_S)
+        session, _ = simulate(curve, GPU_COUNTER, own, 8.0, track_pace_s=STEADY_PACE_S)
         reads.append(next(iter(session.sampler.channels.values())).cost.reads / 8)
         spans = loops(3.0, period_s, count)
         device, truth = session.energy(spans).devices[0], curve.span_j(3.0, spans[-1][1] / S)

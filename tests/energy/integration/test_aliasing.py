@@ -72,7 +72,7 @@ def metered(spans, curve, batches, meter, seed):
     clock = SimulatedClock()
     device = Device("sim:0", "simulated", "gpu", "sim")
     shown = SimulatedMeter(curve, clock, traits, dataclasses.replace(faults, seed=seed), device)
-    session = Session([shown], device="cuda:0", clock=clock, hunt_pace_s=STEADY_PACE_S)
+    session = Session([shown], device="cuda:0", clock=clock, track_pace_s=STEADY_PACE_S)
     run(session, clock, float(curve.times_s[-1]) - 0.3)
     session.mark_idle(1 * S, round((BEGIN_S - 0.5) * S), "loaded")
     (found,) = session.energy(spans).devices

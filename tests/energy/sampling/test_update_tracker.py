@@ -5,7 +5,7 @@ import random
 import pytest
 
 from inferometer.energy.readings import Reading
-from inferometer.energy.sampling.update_tracker import UpdateHunt
+from inferometer.energy.sampling.update_tracker import UpdateTracker
 
 TRUE_NS = 99_800_000.0
 READ_NS = 3_000_000
@@ -13,19 +13,19 @@ READ_NS = 3_000_000
 
 def learned_ns(stall_ns, every, pace_ns, seconds=400.0, in_read=False):
     """Return the period learned from reads that come too late, or last longer, by ``stall_ns`` once in ``every``."""
-    hunt, now, previous = UpdateHunt(100e6), 1e9, None
+    tracker, now, previous = UpdateTracker(100e6), 1e9, None
     chance = random.Random(3)
     while now < seconds * 1e9:
         stall = stall_ns if chance.random() < 1 / every else 0
         read_ns = READ_NS + (stall if in_read else 0)
         value = (now + read_ns * chance.random()) // TRUE_NS
         reading = Reading(round(now), round(now + read_ns), value)
-        due = hunt.after(previous, reading, pace_ns)
+        due = tracker.after(previous, reading, pace_ns)
         previous = reading
         now = max(due, now + read_ns)
         if not in_read:
             now += stall
-    return hunt.period_ns
+    return tracker.period_ns
 
 
 @pytest.mark.parametrize("pace_ns", [0, 300e6])

@@ -1,14 +1,14 @@
 import pytest
 
-from inferometer.report.figures.build import plates
 from inferometer.report.figures.chart import BEST
+from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.plotly_layout import ROW_PX, TOOLBAR_PX, layout, rows_margin
 from inferometer.report.page.verdict import verdicts
 from inferometer.results.stats import regress
 
 
-def plate(results, key):
-    return next(p for p in plates(results, *results.sections[0]) if p.key == key)
+def spec(results, key):
+    return next(p for p in figure_specs(results, *results.sections[0]) if p.key == key)
 
 
 def cell(results, machine, framework, size):
@@ -20,7 +20,7 @@ def cell(results, machine, framework, size):
 
 
 def test_power_against_throughput_shows_the_summaries_and_their_line(results):
-    chart = plate(results, "power-throughput").charts[0]
+    chart = spec(results, "power-throughput").charts[0]
     series = next(s for s in chart.series if s.framework == "onnxrt")
     assert [p.batch_size for p in series.points] == [8, 16, 32, 64, 128, 256, 512]
     summary = cell(results, chart.title, "onnxrt", 64)
@@ -33,7 +33,7 @@ def test_power_against_throughput_shows_the_summaries_and_their_line(results):
 
 
 def test_what_energy_cannot_show_is_said(results):
-    shown = plate(results, "power-throughput")
+    shown = spec(results, "power-throughput")
     assert [chart.title for chart in shown.charts] == ["NVIDIA A2", "Tesla V100-PCIE-32GB"]
     openvino = next(s for s in shown.charts[0].series if s.framework == "openvino")
     assert 8 not in [p.batch_size for p in openvino.points]
@@ -45,14 +45,14 @@ def test_what_energy_cannot_show_is_said(results):
 
 
 def test_failed_cells_are_in_no_figure(results):
-    for one in plates(results, *results.sections[0]):
+    for one in figure_specs(results, *results.sections[0]):
         for chart in one.charts:
             torch = [s for s in chart.series if s.framework == "torch"]
             assert all(point.batch_size != 512 for series in torch for point in series.points)
 
 
 def test_each_at_its_fastest_takes_the_batch_size_of_highest_throughput(results):
-    chart = plate(results, "latency").charts[0]
+    chart = spec(results, "latency").charts[0]
     series = next(s for s in chart.series if s.framework == "torch")
     for point in (p for p in series.points if p.batch_size == BEST):
         speeds = {
@@ -66,7 +66,7 @@ def test_each_at_its_fastest_takes_the_batch_size_of_highest_throughput(results)
 def test_latency_quantiles_come_from_the_raw_batches(results):
     import numpy as np
 
-    chart = plate(results, "latency-distribution").charts[0]
+    chart = spec(results, "latency-distribution").charts[0]
     series = next(s for s in chart.series if s.framework == "tf")
     point = next(p for p in series.points if p.batch_size == 16)
     samples = cell(results, chart.title, "tf", 16).batch_latencies_s()
@@ -75,7 +75,7 @@ def test_latency_quantiles_come_from_the_raw_batches(results):
 
 
 def test_figures_without_any_data_say_why(one_cell):
-    shown = plate(one_cell, "energy")
+    shown = spec(one_cell, "energy")
     assert shown.charts == ()
     assert shown.omitted == (
         "Not shown: 1 cell on NVIDIA TITAN X (Pascal): no meter: NVIDIA TITAN X (Pascal) has no energy counter",
@@ -124,8 +124,8 @@ def test_deployment_is_nearly_the_fastest_with_the_least_energy(results):
 
 
 def test_panels_of_a_figure_share_their_kind_of_scale(results):
-    from inferometer.report.figures.build import _same_scale
     from inferometer.report.figures.chart import Axis, Chart
+    from inferometer.report.figures.figure_specs import _same_scale
 
     narrow, wide = (
         Chart(key, key, "lines", Axis("x"), Axis("y", log=key == "wide"), ()) for key in ("narrow", "wide")
@@ -144,7 +144,7 @@ def test_remarks_that_differ_in_numbers_only_are_one():
 
 
 def test_phases_are_those_of_the_summaries_in_milliseconds(results):
-    chart = plate(results, "phases").charts[0]
+    chart = spec(results, "phases").charts[0]
     series = next(s for s in chart.series if s.framework == "tf")
     point = next(p for p in series.points if p.batch_size == 64)
     found = cell(results, chart.title, "tf", 64).phases
@@ -154,14 +154,14 @@ def test_phases_are_those_of_the_summaries_in_milliseconds(results):
 
 
 def test_the_toolbar_is_above_the_bars_whose_sums_stand_at_the_right(results):
-    bars, dots = (plate(results, key).charts[0] for key in ("phases", "memory"))
+    bars, dots = (spec(results, key).charts[0] for key in ("phases", "memory"))
     assert layout(bars)["margin"]["t"] == layout(dots)["margin"]["t"] + TOOLBAR_PX
     for chart in (bars, dots):  # rows keep their height
         assert layout(chart)["height"] - rows_margin(chart) == ROW_PX * len(chart.series)
 
 
 def test_phases_start_with_the_largest_batch_size_that_most_rows_have(results):
-    chart = plate(results, "phases").charts[0]
+    chart = spec(results, "phases").charts[0]
     sizes = {s.framework: {p.batch_size for p in s.points} for s in chart.series}
     assert 512 in sizes["onnxrt"] and 512 not in sizes["torch"] | sizes["tfrt"]
     assert 256 in sizes["torch"] and 256 not in sizes["tfrt"]
@@ -172,7 +172,7 @@ def test_phases_start_with_the_largest_batch_size_that_most_rows_have(results):
 
 
 def test_cells_without_phases_are_counted_with_the_reason(results):
-    shown = plate(results, "phases")
+    shown = spec(results, "phases")
     assert "openvino" not in {s.framework for chart in shown.charts for s in chart.series}
     (sentence,) = shown.omitted
     assert "7 cells on NVIDIA A2" in sentence and "does not tell them apart" in sentence
@@ -184,7 +184,7 @@ def test_rows_that_lack_the_first_batch_size_are_not_drawn_bare():
     from simulated_runs import record, run
 
     cells = [a_cell("tf"), a_cell("torch"), a_cell("jax", 16)]
-    (chart,) = plate(summarise([run([record(one) for one in cells])]), "phases").charts
+    (chart,) = spec(summarise([run([record(one) for one in cells])]), "phases").charts
     assert chart.first_size == 8
     assert [s.framework for s in chart.series][-1] == "jax"
     assert {s.framework for s in chart.at_first().series} == {"tf", "torch"}
@@ -195,6 +195,6 @@ def test_a_pipeline_has_no_figure_of_phases_and_says_why():
     from simulated_runs import cell as a_cell
     from simulated_runs import record, run
 
-    shown = plate(summarise([run([record(a_cell(mode="host-pipelined"))])]), "phases")
+    shown = spec(summarise([run([record(a_cell(mode="host-pipelined"))])]), "phases")
     assert shown.charts == () and shown.optional
     assert shown.omitted == ("Not shown: 1 cell on H100: the phases of batches in a pipeline overlap",)

@@ -34,12 +34,12 @@ def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
 
 
 def test_hostile_names_are_drawn_as_text(hostile, tmp_path, drawing):
-    from inferometer.report.figures.build import plates
     from inferometer.report.figures.colours import palette_of
-    from inferometer.report.figures.matplotlib_figure import draw_plate
+    from inferometer.report.figures.figure_specs import figure_specs
+    from inferometer.report.figures.matplotlib_figure import draw_figure
 
-    plate = plates(hostile, *hostile.sections[0])[0]
-    drawn = draw_plate(plate, palette_of(hostile))
+    spec = figure_specs(hostile, *hostile.sections[0])[0]
+    drawn = draw_figure(spec, palette_of(hostile))
     drawn.savefig(tmp_path / "x.svg")
     assert "<script" not in (tmp_path / "x.svg").read_text()
 
@@ -52,13 +52,13 @@ def test_a_folder_that_cannot_be_made_is_one_line(one_cell, tmp_path, drawing):
 
 def test_many_series_become_a_picture_a_precision(tmp_path, drawing):
     import simulated_runs as simulated
-    from inferometer.report.figures.build import plates
+    from inferometer.report.figures.figure_specs import figure_specs
     from inferometer.report.figures.matplotlib_figure import _legible
     from report_fixtures import summarised
 
     simulated.write_run(tmp_path / "run", simulated.BOARDS[0], batch_sizes=(8,), rounds=1, loops=1)
     found = summarised(tmp_path)
-    plate = next(p for p in plates(found, *found.sections[0]) if p.key == "throughput")
-    parts = _legible(plate)
+    spec = next(p for p in figure_specs(found, *found.sections[0]) if p.key == "throughput")
+    parts = _legible(spec)
     assert sorted(name for name, _ in parts) == ["throughput-fp16", "throughput-fp32", "throughput-int8"]
-    assert sum(len(part.charts[0].series) for _, part in parts) == len(plate.charts[0].series) > 24
+    assert sum(len(part.charts[0].series) for _, part in parts) == len(spec.charts[0].series) > 24

@@ -61,7 +61,7 @@ def test_figure_data_are_json_that_cannot_end_the_script(page):
     data = re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1)
     assert not set("<>&") & set(data)
     figures = json.loads(data)["figures"]
-    assert {figure["kind"] for figure in figures.values()} == {"fit", "lines", "dots", "boxes", "stacks"}
+    assert {figure["kind"] for figure in figures.values()} == {"fit", "lines", "dots", "boxes", "phase_bars"}
 
 
 def test_a_page_without_phases_has_no_figure_of_them():

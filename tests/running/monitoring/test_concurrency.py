@@ -7,7 +7,7 @@ import pytest
 from inferometer.records import Cell, Loop, Record
 from inferometer.results.flags import in_short
 from inferometer.results.summary import summarise
-from inferometer.running.monitoring.concurrency import Attendance
+from inferometer.running.monitoring.concurrency import Concurrency
 from simulated_runs import record as measured
 from simulated_runs import run
 
@@ -26,10 +26,10 @@ def cell(framework="torch", device="cuda:0"):
 
 
 @pytest.fixture
-def attendance():
+def concurrency():
     """tf on cuda:1 from 10 to 14 s, jax there from 14 to 20 s, onnxrt on cuda:0 from 0 s, torch on cpu from 19 s."""
     clock = Clock()
-    found = Attendance(clock)
+    found = Concurrency(clock)
     found.clock = clock
     with contextlib.ExitStack() as stack:
         stack.enter_context(found.worker(cell("onnxrt", "cuda:0")))
@@ -55,13 +55,13 @@ def attendance():
         ("cpu", 25, 30, {"cuda:0": {"onnxrt": 5.0}}),
     ],
 )
-def test_workers_of_other_devices_that_ran_between_two_moments(attendance, device, start_s, end_s, beside):
-    assert attendance.beside(device, start_s * S, end_s * S) == beside
+def test_workers_of_other_devices_that_ran_between_two_moments(concurrency, device, start_s, end_s, beside):
+    assert concurrency.beside(device, start_s * S, end_s * S) == beside
 
 
-def test_a_record_tells_who_ran_beside_it_how_long_and_during_which_share_of_its_loops(attendance):
+def test_a_record_tells_who_ran_beside_it_how_long_and_during_which_share_of_its_loops(concurrency):
     loops = (Loop(2.0, (), 12 * S), Loop(2.0, (), 22 * S))
-    record = attendance.told(Record(cell(), 0, "ok", flags=("a flag",), loops=loops), 11 * S)
+    record = concurrency.with_flags(Record(cell(), 0, "ok", flags=("a flag",), loops=loops), 11 * S)
     assert record.flags == (
         "a flag",
         "measured at once with cuda:1: tf for 3.00 s, jax for 6.00 s; during 50% of its loops",
@@ -69,18 +69,18 @@ def test_a_record_tells_who_ran_beside_it_how_long_and_during_which_share_of_its
     )
 
 
-def test_a_cell_that_failed_tells_it_too(attendance):
-    (flag,) = attendance.told(Record(cell(device="cpu"), 0, "crashed"), 29 * S).flags
+def test_a_cell_that_failed_tells_it_too(concurrency):
+    (flag,) = concurrency.with_flags(Record(cell(device="cpu"), 0, "crashed"), 29 * S).flags
     assert flag == "measured at once with cuda:0: onnxrt for 1.00 s"
 
 
 def test_alone_there_is_nothing_to_tell():
     clock = Clock()
-    attendance = Attendance(clock)
-    with attendance.worker(cell()):
+    concurrency = Concurrency(clock)
+    with concurrency.worker(cell()):
         clock.now_s = 5.0
         record = Record(cell(), 0, "ok", loops=(Loop(2.0, (), S),))
-        assert attendance.told(record, 0) is record
+        assert concurrency.with_flags(record, 0) is record
 
 
 def test_tables_name_the_device_once_not_every_rounds_seconds():

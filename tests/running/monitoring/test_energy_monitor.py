@@ -8,7 +8,7 @@ from inferometer.energy.readings import Device
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from inferometer.records import Cell, Loop, Record
-from inferometer.running.monitoring.energy import CellMeter
+from inferometer.running.monitoring.energy import EnergyMonitor
 from simulation import GPU_COUNTER, GPU_FAULTS, LivingClock, S, run
 
 IDLE_W, LOADED_W, WORK_W, AFTER_W = 60.0, 90.0, 300.0, 64.0
@@ -27,10 +27,10 @@ class Bench:
         meter = SimulatedMeter(
             self.curve, self.clock, GPU_COUNTER, GPU_FAULTS, Device("g0", "g0", "gpu", "sim")
         )
-        self.session = Session([meter], device="cuda:0", clock=self.clock, hunt_pace_s=STEADY_PACE_S)
+        self.session = Session([meter], device="cuda:0", clock=self.clock, track_pace_s=STEADY_PACE_S)
         self.clock.session = self.session
         monkeypatch.setattr(self.session.sampler, "start", lambda: None)  # waiting reads
-        self.meter = CellMeter(self.session)
+        self.meter = EnergyMonitor(self.session)
 
     def pass_time(self, seconds):
         run(self.session, self.clock, self.clock.time_ns / S + seconds)
@@ -80,7 +80,7 @@ def test_a_run_that_measured_nothing_ends_at_once(monkeypatch):
 
 def test_without_a_meter_nobody_rests():
     clock = SimulatedClock()
-    meter = CellMeter(Session([], device="cpu", clock=clock))
+    meter = EnergyMonitor(Session([], device="cpu", clock=clock))
     meter.begin_run()
     meter.begin(Cell("m", "f", "fp32", 8, "cpu"), 7)
     record = meter.end(Record(Cell("m", "f", "fp32", 8, "cpu"), 0, "ok", images=8, loops=(Loop(1.0, (), S),)))

@@ -9,7 +9,7 @@ import pytest
 
 from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
-from inferometer.running.monitoring.gpu import GpuWatch, watch_gpus
+from inferometer.running.monitoring.gpu import GpuMonitor, monitor_gpus
 
 MIB = 2**20
 WORKER = 4_000_001  # above every real process number, so that no session is looked up by accident
@@ -41,7 +41,7 @@ class Script:
 
 def watched(at_rest, before, after, record=None, pid=WORKER):
     reader = Script(at_rest, before, after)
-    watch = GpuWatch({"cuda:0": GPU}, reader)
+    watch = GpuMonitor({"cuda:0": GPU}, reader)
     watch.begin_run()
     watch.begin(CELL, pid)
     record = watch.end(record or Record(CELL, 1, "ok", actual=Actual(device="cuda"), memory=Memory(5, 6)))
@@ -114,7 +114,7 @@ def test_container_whose_process_numbers_are_the_hosts():
 def test_a_newcomer_is_no_worker_where_numbers_are_known_to_match():
     """A second worker falls back to the CPU while a neighbour comes: its memory proves nothing."""
     newcomer = Snapshot(used_bytes=3000 * MIB, processes={7_000_001: 2999 * MIB}, settings=SETTINGS)
-    watch = GpuWatch({"cuda:0": GPU}, Script(IDLE, LOADED, LOADED, IDLE, newcomer))
+    watch = GpuMonitor({"cuda:0": GPU}, Script(IDLE, LOADED, LOADED, IDLE, newcomer))
     watch.begin_run()
     ended = []
     for pid in (WORKER, WORKER + 1):
@@ -140,7 +140,9 @@ SILENT = replace(LOADED, processes={})  # a container that lists none
 
 def workers(*scripts):
     """Return the records of one cell a worker, each seen before the worker, before its cell and after it."""
-    watch = GpuWatch({"cuda:0": GPU}, Script(IDLE, *(snapshot for script in scripts for snapshot in script)))
+    watch = GpuMonitor(
+        {"cuda:0": GPU}, Script(IDLE, *(snapshot for script in scripts for snapshot in script))
+    )
     watch.begin_run()
     ended = []
     for number, _ in enumerate(scripts):
@@ -203,10 +205,10 @@ def test_busy_before_the_run():
 
 
 def test_throttling_by_counter_else_by_the_moments_reason():
-    before = replace(LOADED, held_down_ns={"power cap": 1_000_000_000, "thermal slowdown": 5})
+    before = replace(LOADED, throttled_ns={"power cap": 1_000_000_000, "thermal slowdown": 5})
     after = replace(
         LOADED,
-        held_down_ns={"power cap": 2_500_000_000, "thermal slowdown": 9},
+        throttled_ns={"power cap": 2_500_000_000, "thermal slowdown": 9},
         reasons=("power cap", "hardware slowdown"),
     )
     flags = watched(IDLE, before, after).flags
@@ -231,7 +233,7 @@ def test_a_gpu_that_is_lost_is_told_not_raised(silent):
 
 def test_cpu_cells_are_left_alone():
     reader = Script(IDLE)
-    watch = GpuWatch({"cuda:0": GPU}, reader)
+    watch = GpuMonitor({"cuda:0": GPU}, reader)
     watch.begin_run()
     cell = Cell("m", "torch", "fp32", 8, "cpu")
     watch.begin(cell, WORKER)
@@ -241,7 +243,7 @@ def test_cpu_cells_are_left_alone():
 
 
 def test_no_gpu_in_the_plan_needs_no_driver():
-    assert watch_gpus({"cpu"}, (GPU,)) == ()
+    assert monitor_gpus({"cpu"}, (GPU,)) == ()
 
 
 @pytest.fixture
@@ -283,7 +285,7 @@ def test_reader_takes_what_the_card_tells(nvml):
     assert found.settings["power limit"] == 350000
     assert found.settings["ECC"] == 1
     assert found.settings["MIG"] is None
-    assert (found.utilisation, found.temperature_c, found.reasons, found.held_down_ns) == (None, None, (), {})
+    assert (found.utilisation, found.temperature_c, found.reasons, found.throttled_ns) == (None, None, (), {})
 
 
 def test_reader_says_that_a_gpu_is_gone(nvml):
@@ -305,6 +307,6 @@ def test_reader_names_reasons_counters_and_who_was_active(nvml):
     reader = NvmlReader()
     found = reader.read("GPU-abc")
     assert found.reasons == ("power cap", "thermal slowdown (hardware)")
-    assert found.held_down_ns["power cap"] == 5
+    assert found.throttled_ns["power cap"] == 5
     assert found.active == {12}
     assert reader.read("GPU-abc").active == frozenset()  # the same samples again say nothing new

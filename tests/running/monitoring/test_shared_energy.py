@@ -6,9 +6,9 @@ from inferometer.energy.meters.simulated import PowerCurve, SimulatedMeter
 from inferometer.energy.readings import Device
 from inferometer.energy.session import Session
 from inferometer.records import Cell, Loop, Record
-from inferometer.running.monitoring.concurrency import Attendance
-from inferometer.running.monitoring.energy import CellMeter
-from inferometer.running.monitoring.shared_energy import LaneMeter
+from inferometer.running.monitoring.concurrency import Concurrency
+from inferometer.running.monitoring.energy import EnergyMonitor
+from inferometer.running.monitoring.shared_energy import SharedEnergyMonitor
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, LivingClock, S, run
 
 ENDS_S = (0.0, 3.0, 5.0, 10.0, 11.0, 12.0, 14.0, 16.0, 21.0, 60.0)
@@ -33,17 +33,17 @@ class Host:
         self.closed = []
         for meter in meters:
             monkeypatch.setattr(meter, "close", lambda uid=meter.device.uid: self.closed.append(uid))
-        self.attendance = Attendance(self.clock.now_ns)
-        self.run = CellMeter(self.session)
+        self.concurrency = Concurrency(self.clock.now_ns)
+        self.run = EnergyMonitor(self.session)
         self.run.begin_run()
 
     def _meter(self, watts, traits, faults, device):
         return SimulatedMeter(PowerCurve(ENDS_S, watts), self.clock, traits, faults, device)
 
-    def lane(self, device, uid):
-        lane = LaneMeter(self.run, device, uid, self.attendance)
-        lane.begin_run()
-        return lane
+    def thread(self, device, uid):
+        thread = SharedEnergyMonitor(self.run, device, uid, self.concurrency)
+        thread.begin_run()
+        return thread
 
     def until(self, second):
         run(self.session, self.clock, second)
@@ -65,8 +65,8 @@ def host(monkeypatch):
 
 
 def test_each_device_is_metered_by_its_own_meter_and_the_host_by_none(host):
-    first, second = host.lane("cuda:0", "GPU-0"), host.lane("cuda:1", "GPU-1")
-    with host.attendance.worker(cell("cuda:0")), host.attendance.worker(cell("cuda:1")):
+    first, second = host.thread("cuda:0", "GPU-0"), host.thread("cuda:1", "GPU-1")
+    with host.concurrency.worker(cell("cuda:0")), host.concurrency.worker(cell("cuda:1")):
         host.until(5)
         first.begin(cell("cuda:0"), 7)
         second.begin(cell("cuda:1"), 8)
@@ -89,17 +89,17 @@ def test_each_device_is_metered_by_its_own_meter_and_the_host_by_none(host):
 
 
 def test_a_worker_that_had_the_host_to_itself_has_the_hosts_energy_too(host):
-    lane, other = host.lane("cuda:0", "GPU-0"), host.lane("cuda:1", "GPU-1")
-    with host.attendance.worker(cell("cuda:1")):
+    thread, other = host.thread("cuda:0", "GPU-0"), host.thread("cuda:1", "GPU-1")
+    with host.concurrency.worker(cell("cuda:1")):
         host.until(5)
         other.begin(cell("cuda:1"), 8)
         host.until(12)
         other.end(record("cuda:1", 5, 12))
-    with host.attendance.worker(cell("cuda:0")):
+    with host.concurrency.worker(cell("cuda:0")):
         host.until(16)
-        lane.begin(cell("cuda:0"), 7)
+        thread.begin(cell("cuda:0"), 7)
         host.until(21)
-        energy = lane.end(record("cuda:0", 16, 21)).energy
+        energy = thread.end(record("cuda:0", 16, 21)).energy
     own, whole = energy.devices
     assert energy.primary == own.device_uid == "GPU-0"
     assert own.energy_j == pytest.approx(1500, rel=0.02)
@@ -107,37 +107,37 @@ def test_a_worker_that_had_the_host_to_itself_has_the_hosts_energy_too(host):
 
 
 def test_a_cpu_beside_a_gpu_has_no_meter(host):
-    lane = host.lane("cpu", "")
-    with host.attendance.worker(cell("cpu")), host.attendance.worker(cell("cuda:1")):
+    thread = host.thread("cpu", "")
+    with host.concurrency.worker(cell("cpu")), host.concurrency.worker(cell("cuda:1")):
         host.until(5)
-        lane.begin(cell("cpu"), 7)
+        thread.begin(cell("cpu"), 7)
         host.until(10)
-        energy = lane.end(record("cpu", 5, 10)).energy
+        energy = thread.end(record("cpu", 5, 10)).energy
     assert energy.primary == "" and energy.idle_w == {}
     assert [(d.device_uid, d.source, d.energy_j) for d in energy.devices] == [("rapl:0", "none", None)]
     assert energy.reason == "no meter: rapl: shared with cuda:1, measured at once"
 
 
 def test_a_gpu_without_a_meter_keeps_its_own_reason(host):
-    lane = host.lane("cuda:2", "GPU-2")
-    with host.attendance.worker(cell("cuda:2")), host.attendance.worker(cell("cuda:1")):
+    thread = host.thread("cuda:2", "GPU-2")
+    with host.concurrency.worker(cell("cuda:2")), host.concurrency.worker(cell("cuda:1")):
         host.until(5)
-        lane.begin(cell("cuda:2"), 7)
+        thread.begin(cell("cuda:2"), 7)
         host.until(10)
-        energy = lane.end(record("cuda:2", 5, 10)).energy
+        energy = thread.end(record("cuda:2", 5, 10)).energy
     assert energy.primary == "" and energy.idle_w == {}
     assert [(d.device_uid, d.source, d.energy_j) for d in energy.devices] == [("rapl:0", "none", None)]
     assert energy.reason == "no meter: none is known for this device"
 
 
 def test_the_run_rests_once_more_if_a_lane_metered_and_lets_go_of_the_meters_once(host):
-    lane = host.lane("cuda:0", "GPU-0")
-    with host.attendance.worker(cell("cuda:0")):
+    thread = host.thread("cuda:0", "GPU-0")
+    with host.concurrency.worker(cell("cuda:0")):
         host.until(5)
-        lane.begin(cell("cuda:0"), 7)
+        thread.begin(cell("cuda:0"), 7)
         host.until(10)
-        lane.end(record("cuda:0", 5, 10))
-    lane.end_run()
+        thread.end(record("cuda:0", 5, 10))
+    thread.end_run()
     assert host.closed == []
     host.until(21)
     host.run.end_run()

@@ -15,7 +15,7 @@ from pages import Pages
 
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends.onnxruntime import Runtime
-from inferometer.worker.backends.parts.pinned_memory import Staging
+from inferometer.worker.backends.parts.pinned_memory import PinnedBuffers
 
 images = helper.make_tensor_value_info("images", TensorProto.FLOAT16, ["n", 224, 224, 3])
 numbers = helper.make_tensor_value_info("numbers", TensorProto.INT64, ["n"])
@@ -35,7 +35,7 @@ opening = Opening(
     "onnx", path, "NHWC", ("images", "numbers"), ("seen", "next"), "fp32", "cpu", 2, {"binding": True}
 )
 backend = Runtime(opening)
-assert backend._staging is None, "the CPU reads pageable memory as well as any"
+assert backend._pinned is None, "the CPU reads pageable memory as well as any"
 
 
 def batch(seed, rows):
@@ -55,7 +55,7 @@ backend.prepare(batch(9, 2))
 check(2)
 
 pages = Pages(room=4)
-backend._staging = Staging(2, pages)
+backend._pinned = PinnedBuffers(2, pages)
 for rows in (7, 2):  # above and below what is worth threads
     backend.prepare(batch(9, rows))
     check(rows)
@@ -74,5 +74,5 @@ assert not pages.locked and not backend.flags()
 for device, mode, staged in (("cuda", "host", True), ("cuda", "device", False), ("cpu", "host", False)):
     asked = dataclasses.replace(opening, device=device, mode=mode)
     found = Runtime._page_locked(types.SimpleNamespace(_opening=asked, _runtime=onnxruntime))
-    assert isinstance(found, Staging) == staged, (device, mode)
+    assert isinstance(found, PinnedBuffers) == staged, (device, mode)
 print("as wanted")

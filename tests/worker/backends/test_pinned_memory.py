@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pages import Pages
 
-from inferometer.worker.backends.parts import pinned_memory as staging_module
-from inferometer.worker.backends.parts.pinned_memory import PageLock, Staging
+from inferometer.worker.backends.parts import pinned_memory as pinned_memory_module
+from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
 
 
 def batch(seed, *shape, kind=np.float32):
@@ -21,7 +21,7 @@ def batch(seed, *shape, kind=np.float32):
 @pytest.mark.parametrize("kind", [np.float32, np.float16])
 def test_every_batch_is_in_the_buffer_of_its_shape_in_the_wanted_type(rows, kind):
     pages = Pages()
-    staging = Staging(4, pages)
+    staging = PinnedBuffers(4, pages)
     first, second = batch(0, rows, 96, 96), batch(1, rows, 96, 96)
     (buffer,) = staging.fill(first, [kind])
     assert np.array_equal(buffer, first[0].astype(kind)) and buffer.dtype == kind
@@ -34,37 +34,37 @@ def test_every_batch_is_in_the_buffer_of_its_shape_in_the_wanted_type(rows, kind
 
 def test_without_a_wanted_type_arrays_keep_theirs():
     images, numbers = batch(0, 4, 8)[0], np.arange(4)
-    filled = Staging(1, Pages()).fill((images, numbers))
+    filled = PinnedBuffers(1, Pages()).fill((images, numbers))
     assert [array.dtype for array in filled] == [np.float32, np.int64]
     assert np.array_equal(filled[0], images) and np.array_equal(filled[1], numbers)
 
 
 def test_inputs_of_one_shape_have_a_buffer_each():
     left, right = batch(0, 4, 8)[0], batch(1, 4, 8)[0]
-    filled = Staging(1, Pages()).fill((left, right))
+    filled = PinnedBuffers(1, Pages()).fill((left, right))
     assert np.array_equal(filled[0], left) and np.array_equal(filled[1], right)
 
 
 def test_no_two_buffers_share_a_page():
-    buffers = Staging(1, Pages()).fill((np.ones(3), np.ones(5), np.arange(2)))
+    buffers = PinnedBuffers(1, Pages()).fill((np.ones(3), np.ones(5), np.arange(2)))
     assert [buffer.ctypes.data % mmap.PAGESIZE for buffer in buffers] == [0, 0, 0]
     assert len({buffer.ctypes.data for buffer in buffers}) == 3
 
 
 def test_another_order_in_memory_is_straightened():
     (turned,) = batch(0, 40, 64, 64, 3)
-    (filled,) = Staging(4, Pages()).fill((turned.transpose(0, 3, 1, 2),))
+    (filled,) = PinnedBuffers(4, Pages()).fill((turned.transpose(0, 3, 1, 2),))
     assert filled.flags.c_contiguous and np.array_equal(filled, turned.transpose(0, 3, 1, 2))
 
 
 def test_what_holds_no_numbers_is_left_alone():
     pages = Pages()
-    (words,) = Staging(1, pages).fill((np.array(["a", "b"]),))
+    (words,) = PinnedBuffers(1, pages).fill((np.array(["a", "b"]),))
     assert words.tolist() == ["a", "b"] and not pages.locked
 
 
 def test_where_nothing_can_be_locked_batches_stay_where_they_are_and_it_is_told():
-    staging = Staging(1, Pages(room=0))
+    staging = PinnedBuffers(1, Pages(room=0))
     images = batch(0, 4, 8)
     assert staging.fill(images)[0] is images[0]
     assert staging.fill(images, [np.float16])[0].dtype == np.float16
@@ -74,7 +74,7 @@ def test_where_nothing_can_be_locked_batches_stay_where_they_are_and_it_is_told(
 
 def test_memory_that_cannot_be_had_is_trouble_too():
     pages = Pages()
-    staging = Staging(1, pages)
+    staging = PinnedBuffers(1, pages)
     endless = np.broadcast_to(np.float32(1), (1 << 50,))
     assert staging.fill((endless,))[0] is endless
     assert "Cannot allocate memory" in staging.trouble and not pages.locked
@@ -82,7 +82,7 @@ def test_memory_that_cannot_be_had_is_trouble_too():
 
 def test_release_unlocks_all_and_tries_anew():
     pages = Pages(room=1)
-    staging = Staging(1, pages)
+    staging = PinnedBuffers(1, pages)
     staging.fill(batch(0, 4, 8))
     staging.fill(batch(0, 2, 8))
     assert staging.trouble and len(pages.locked) == 1
@@ -148,9 +148,9 @@ def test_an_error_of_cuda_is_told_and_not_left_for_the_framework():
 
 @pytest.mark.parametrize("code", [0, 713])
 def test_memory_that_cuda_does_not_unlock_is_never_freed(code, monkeypatch):
-    monkeypatch.setattr(staging_module, "_STUCK", [])
+    monkeypatch.setattr(pinned_memory_module, "_STUCK", [])
     libraries = Libraries(["libcudart.so.13"], unlocking=code)
-    staging = Staging(1, PageLock("", libraries))
+    staging = PinnedBuffers(1, PageLock("", libraries))
     (buffer,) = staging.fill(batch(0, 4, 8))
     alive = weakref.ref(buffer)
     del buffer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inferometer.worker.backends.parts.pipeline_depth import LEAST, MOST, depth
+from inferometer.worker.backends.parts.pipeline_depth import LEAST, MOST, pipeline_depth
 
 MIB = 1 << 20
 
@@ -23,8 +23,8 @@ MIB = 1 << 20
 def test_a_gibibyte_of_batches_within_the_limits(inputs_mib, batches):
     row = np.zeros(1, np.uint8)
     batch = tuple(np.broadcast_to(row, (size, MIB)) for size in inputs_mib)  # takes no memory
-    assert depth(batch) == batches
+    assert pipeline_depth(batch) == batches
 
 
 def test_batches_of_nothing_have_a_depth_too():
-    assert depth((np.zeros((0, 3)),)) == MOST
+    assert pipeline_depth((np.zeros((0, 3)),)) == MOST

@@ -10,7 +10,7 @@ from pages import Pages
 
 from inferometer.worker.aligned import aligned_empty
 from inferometer.worker.backend import Opening
-from inferometer.worker.backends.parts.pinned_memory import Staging
+from inferometer.worker.backends.parts.pinned_memory import PinnedBuffers
 from inferometer.worker.backends.parts.tf_transfer import Naive, Pinned, Shared, host_path
 from inferometer.worker.backends.tensorflow import Runtime
 
@@ -70,7 +70,7 @@ naive.prepare(batch)
 np.testing.assert_allclose(naive.run(batch)[0], first, rtol=1e-6)
 
 pages = Pages(room=2)
-pinned = Pinned(tf, Staging(2, pages))
+pinned = Pinned(tf, PinnedBuffers(2, pages))
 for number in range(3):
     (tensor,) = pinned.send((batch[0] + number,))
     np.testing.assert_array_equal(tensor.numpy(), batch[0] + number)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from inferometer.worker.system.contention import Accounts, Contention, Moment
+from inferometer.worker.system.contention import Contention, CpuAccounting, CpuSnapshot
 from parts import missing
 
 STAT = """cpu  400 0 100 1500 0 0 0 0 0 0
@@ -23,13 +23,13 @@ class Held:
 
     seconds: float | None = 0.0
 
-    def held_back_s(self):
+    def throttled_s(self):
         return self.seconds
 
 
 def accounts(folder, processors=(0, 1), **counts):
     write(folder, **counts)
-    found = Accounts(folder, Held())
+    found = CpuAccounting(folder, Held())
     found.processors = frozenset(processors)
     return found
 
@@ -38,10 +38,10 @@ def write(folder, user=300, idle=650, steal=0):
     (folder / "stat").write_text(STAT.format(user=user, idle=idle, steal=steal))
 
 
-def contention(others_s=0.0, stolen_s=0.0, held_back_s=0.0, capacity_s=20.0):
-    before = Moment(100.0, 50.0, 1.0, 7.0, 3.0)
+def contention(others_s=0.0, stolen_s=0.0, throttled_s=0.0, capacity_s=20.0):
+    before = CpuSnapshot(100.0, 50.0, 1.0, 7.0, 3.0)
     own_s = 5.0
-    after = Moment(100.0 + capacity_s, 50.0 + own_s + others_s, 1.0 + stolen_s, 12.0, 3.0 + held_back_s)
+    after = CpuSnapshot(100.0 + capacity_s, 50.0 + own_s + others_s, 1.0 + stolen_s, 12.0, 3.0 + throttled_s)
     return Contention.between(before, after, processors=2)
 
 
@@ -55,7 +55,7 @@ def test_only_this_process_processors_count(tmp_path):
     assert told.capacity_s == pytest.approx(2.0)  # 200 ticks of 10 ms on cpu0, none on cpu1
     assert told.others_s == pytest.approx(1.0, abs=0.1)  # but for what this test itself took
     assert told.stolen_s == pytest.approx(0.2)
-    assert told.held_back_s == pytest.approx(0.25)
+    assert told.throttled_s == pytest.approx(0.25)
 
 
 def test_own_time_is_no_other_process():
@@ -65,7 +65,7 @@ def test_own_time_is_no_other_process():
 
 
 def test_a_reader_is_told_from_a_share_on():
-    assert contention(others_s=0.9, stolen_s=0.19, held_back_s=0.05).flags() == []
+    assert contention(others_s=0.9, stolen_s=0.19, throttled_s=0.05).flags() == []
     assert contention(others_s=1.2).flags() == [
         "other processes had 6 % of the 2 processors' time during the loops"
     ]
@@ -75,7 +75,7 @@ def test_a_reader_is_told_from_a_share_on():
     assert contention(stolen_s=0.4).flags() == [
         "the hypervisor took 2 % of the 2 processors' time during the loops"
     ]
-    assert contention(held_back_s=1.2).flags() == [
+    assert contention(throttled_s=1.2).flags() == [
         "a quota held the loops back for 6 % of the 2 processors' time"
     ]
 
@@ -83,7 +83,7 @@ def test_a_reader_is_told_from_a_share_on():
 def test_facts_are_shares():
     facts = contention(others_s=6.0, stolen_s=0.4).facts()
     shares = {"own_share": 0.25, "others_share": 0.3, "stolen_share": 0.02}
-    assert facts == {"processors": 2, **shares, "held_back_s": 0.0}
+    assert facts == {"processors": 2, **shares, "throttled_s": 0.0}
 
 
 def test_what_no_group_tells_is_not_told(tmp_path):
@@ -92,7 +92,7 @@ def test_what_no_group_tells_is_not_told(tmp_path):
     before = found.now()
     write(tmp_path, idle=750)
     told = found.since(before)
-    assert told.held_back_s is None and "held_back_s" not in told.facts() and told.flags() == []
+    assert told.throttled_s is None and "throttled_s" not in told.facts() and told.flags() == []
 
 
 def test_of_a_few_ticks_nothing_is_told(tmp_path):
@@ -121,7 +121,7 @@ def test_without_accounts_of_every_processor_nothing_is_told(tmp_path, text):
 
 
 def test_a_real_neighbour_is_seen():
-    found = Accounts()
+    found = CpuAccounting()
     before = found.now()
     if before is None:
         missing("this system keeps no accounts of its processors")

@@ -27,7 +27,7 @@ def test_the_smallest_of_the_groups_above_holds(tmp_path):
         a__cpu_DOT_stat=stat(2_000_000), a__b__cpu_DOT_stat=stat(500_000), cpu_DOT_stat="usage_usec 9\n",
     )  # fmt: skip
     assert quota.cores() == 3.0
-    assert quota.held_back_s() == pytest.approx(2.5)
+    assert quota.throttled_s() == pytest.approx(2.5)
 
 
 def test_a_container_that_sees_its_group_as_the_root(tmp_path):
@@ -35,7 +35,7 @@ def test_a_container_that_sees_its_group_as_the_root(tmp_path):
         tmp_path, "0::/docker/4f\n", cpu_DOT_max="150000 100000\n", cpu_DOT_stat=stat(100_000)
     )  # the path is the host's
     assert quota.cores() == 1.5
-    assert quota.held_back_s() == pytest.approx(0.1)
+    assert quota.throttled_s() == pytest.approx(0.1)
 
 
 def test_version_one(tmp_path):
@@ -46,10 +46,10 @@ def test_version_one(tmp_path):
     }  # fmt: skip
     quota = host(tmp_path, "4:memory:/pod\n3:cpu,cpuacct:/pod\n1:name=systemd:/\n", **files)
     assert quota.cores() == 2.0
-    assert quota.held_back_s() == pytest.approx(0.7)
+    assert quota.throttled_s() == pytest.approx(0.7)
 
 
 def test_without_groups_or_quota_nothing_is_told(tmp_path):
     assert Quota(tmp_path / "proc", tmp_path / "mount").cores() is None
     quota = host(tmp_path, "0::/\n", cpu_DOT_stat="usage_usec 9\n", cpu_DOT_max="max 100000\n")
-    assert quota.cores() is None and quota.held_back_s() is None
+    assert quota.cores() is None and quota.throttled_s() is None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from inferometer.energy.readings import Traits
 from inferometer.energy.sampling.sampler import Channel
-from inferometer.worker.phase_shift import IN_STEP, beats
+from inferometer.worker.phase_shift import ALIASING_LIMIT, find_aliasing
 
 
 def partial_period_s(traits: Traits) -> float:
@@ -19,7 +19,7 @@ def partial_period_s(traits: Traits) -> float:
     return traits.period_s if traits.window_s < traits.period_s else 0.0
 
 
-def step_flag(channel: Channel, spans: Sequence[tuple[int, int]], batches: float) -> str:
+def aliasing_flag(channel: Channel, spans: Sequence[tuple[int, int]], batches: float) -> str:
     """Return a warning where the meter saw one part of each loop, or of each batch, too often; empty if not.
 
     ``spans``: start and end of each loop (ns), with so many batches in it.
@@ -29,7 +29,11 @@ def step_flag(channel: Channel, spans: Sequence[tuple[int, int]], batches: float
     first_ns = spans[0][0]
     placed = [((start - first_ns) / 1e9, (end - start) / 1e9) for start, end in spans]
     loop_s = sum(length_s for _, length_s in placed) / len(placed)
-    found = [b for b in beats(loop_s, batches, (channel.period_s,)) if b.concentration(placed) > IN_STEP]
+    found = [
+        b
+        for b in find_aliasing(loop_s, batches, (channel.period_s,))
+        if b.concentration(placed) > ALIASING_LIMIT
+    ]
     if not found:
         return ""
     what = "loops" if found[-1].piece_s == loop_s else "batches"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from inferometer.energy.readings import Meter, Reading, Track
-from inferometer.energy.sampling.update_tracker import UpdateHunt
+from inferometer.energy.sampling.update_tracker import UpdateTracker
 from inferometer.errors import MeterError
 from inferometer.worker.failures import describe
 
@@ -30,7 +30,7 @@ STEADY_PACE_S = (
 )
 CPU_SHARE = 0.0012  # of the whole machine's processors, for all meters together
 SLOWEST_PACE_S = 1.0
-HUNTED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates hunted
+TRACKED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates tracked
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
 NEVER_NS = 1 << 62
@@ -98,7 +98,7 @@ class Channel:
     track: Track
     cost: Cost = field(default_factory=Cost)
     next_ns: int = 0
-    hunt: UpdateHunt | None = None
+    tracker: UpdateTracker | None = None
     previous: Reading | None = None
     conditions: deque[tuple[int, dict[str, Any]]] = field(default_factory=lambda: deque(maxlen=4096))
     next_conditions_ns: int = 0
@@ -107,21 +107,21 @@ class Channel:
     def of(cls, meter: Meter) -> Channel:
         """Return the channel that suits the meter."""
         traits = meter.traits
-        hunted = traits.kind == "counter" and traits.period_s >= HUNTED_PERIOD_S and not traits.push
-        return cls(meter, Track(traits), hunt=UpdateHunt(traits.period_s * 1e9) if hunted else None)
+        tracked = traits.kind == "counter" and traits.period_s >= TRACKED_PERIOD_S and not traits.push
+        return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)
 
     @property
     def period_s(self) -> float:
-        """Return the meter's update period, as learned where its updates are hunted."""
-        if self.hunt is not None and self.hunt.locked:
-            return self.hunt.period_ns / 1e9
+        """Return the meter's update period, as learned where its updates are tracked."""
+        if self.tracker is not None and self.tracker.locked:
+            return self.tracker.period_ns / 1e9
         return self.meter.traits.period_s
 
     @property
     def edge_s(self) -> float:
         """Return how well the time of an update is known."""
-        if self.hunt is not None:
-            return min(self.hunt.width_ns / 1e9, self.meter.traits.period_s)
+        if self.tracker is not None:
+            return min(self.tracker.width_ns / 1e9, self.meter.traits.period_s)
         return self.meter.traits.period_s + self.cost.wall_s
 
 
@@ -134,13 +134,13 @@ class Sampler:
         clock: Clock | None = None,
         *,
         pace_s: float = PACE_S,
-        hunt_pace_s: float | None = None,
+        track_pace_s: float | None = None,
         seed: int = 0,
     ) -> None:
-        """``hunt_pace_s``: between two updates that are hunted, of a counter that integrates; by default ``pace_s``."""
+        """``track_pace_s``: between two updates that are tracked, of a counter that integrates; by default ``pace_s``."""
         self.clock: Clock = clock or SystemClock()
         self.pace_s = pace_s
-        self.hunt_pace_s = pace_s if hunt_pace_s is None else hunt_pace_s
+        self.track_pace_s = pace_s if track_pace_s is None else track_pace_s
         self.channels = {meter.device.uid: Channel.of(meter) for meter in meters}
         self._random = random.Random(seed)
         self._stop = threading.Event()
@@ -204,7 +204,7 @@ class Sampler:
         with self._read_lock:
             for channel in self.channels.values():
                 traits = channel.meter.traits
-                counter = traits.kind == "counter" and not traits.push and channel.hunt is None
+                counter = traits.kind == "counter" and not traits.push and channel.tracker is None
                 if counter and (channel.cost.reads == 0 or channel.cost.wall_s <= limit_s):
                     self._read(channel)
 
@@ -222,7 +222,7 @@ class Sampler:
                 return
 
     def _may_join(self, channel: Channel) -> bool:
-        return channel.hunt is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pace_s
+        return channel.tracker is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pace_s
 
     def _behind(self, channel: Channel, at_ns: int) -> bool:
         if channel.track.failed:
@@ -252,17 +252,17 @@ class Sampler:
 
     def _plan(self, channel: Channel, reading: Reading) -> float:
         pace_ns = self._pace_s(channel) * 1e9
-        if channel.hunt is not None:
-            return channel.hunt.after(channel.previous, reading, pace_ns)
+        if channel.tracker is not None:
+            return channel.tracker.after(channel.previous, reading, pace_ns)
         if channel.meter.traits.kind == "power":
             return reading.t_after_ns + pace_ns * self._random.uniform(0.5, 1.5)
         return reading.t_before_ns + pace_ns
 
     def _pace_s(self, channel: Channel) -> float:
         """Return the time between two looks that keeps all meters' reads within their share of the processors."""
-        reads = 2 if channel.hunt is not None else 1
-        whole = channel.hunt is not None and channel.meter.traits.integrates
-        pace_s = self.hunt_pace_s if whole else self.pace_s  # what sees a part must be seen often
+        reads = 2 if channel.tracker is not None else 1
+        whole = channel.tracker is not None and channel.meter.traits.integrates
+        pace_s = self.track_pace_s if whole else self.pace_s  # what sees a part must be seen often
         share = CPU_SHARE * self._processors / max(len(self.channels), 1)
         cost_s = max(channel.cost.cpu_s, self._step_cpu_ns / 1e9)
         return min(max(pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, pace_s))

@@ -8,7 +8,7 @@ from inferometer.energy.readings import Reading
 
 
 @dataclass
-class UpdateHunt:
+class UpdateTracker:
     """Says when to read a slow counter: just before and just after its next update; learns period and phase.
 
     An update is expected at ``due_ns``, give or take ``slack_ns``. Slack shrinks while the two reads enclose the updates;

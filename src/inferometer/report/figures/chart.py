@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["lines", "fit", "dots", "boxes", "stacks"]
-BY_ROWS = ("dots", "boxes", "stacks")  # kinds with a row a series, which show one batch size at a time
+Kind = Literal["lines", "fit", "dots", "boxes", "phase_bars"]
+BY_ROWS = ("dots", "boxes", "phase_bars")  # kinds with a row a series, which show one batch size at a time
 BEST = 0  # the batch size that stands for "each framework at its best"
 
 
@@ -30,7 +30,7 @@ class Point:
     """One cell in a figure, values in the unit of their axis; an interval end is None where none is known.
 
     ``lines``: `at` is the batch size, `value` the quantity. ``fit``: `at` the throughput, `value` the power.
-    ``dots``: `at` is the machine. ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones. ``stacks``: `phases` are
+    ``dots``: `at` is the machine. ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones. ``phase_bars``: `phases` are
     copy in, enqueue (the beginning of compute), compute and copy out, None where there is no such phase; `value` is their sum.
     """
 
@@ -71,7 +71,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """One panel. Points of "dots" and "boxes" come for every batch size and for `BEST`, those of "stacks" for every size.
+    """One panel. Points of "dots" and "boxes" come for every batch size and for `BEST`, those of "phase_bars" for every size.
 
     Of these kinds one size is shown at a time, at first ``first_size``.
     """
@@ -105,7 +105,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Plate:
+class FigureSpec:
     """A figure: its panels (one a machine, or one in all), and a sentence for everything that it cannot show."""
 
     key: str

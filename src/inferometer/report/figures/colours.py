@@ -8,12 +8,12 @@ from inferometer.results.cells import CellSummary, Results
 LEGIBLE_SERIES = 24  # figures start with one precision where there would be more lines than this
 
 
-def track(summary: CellSummary) -> str:
+def framework_label(summary: CellSummary) -> str:
     """Return the framework (with its version where two are compared) that gives a series its colour."""
     return summary.row.removesuffix(f" {summary.cell.precision}")
 
 
 def palette_of(results: Results) -> Palette:
     """Return one look per framework of these results; those that were measured have the first pick of the colours."""
-    measured = {track(summary) for summary in results.summaries if summary.measured}
-    return Palette(measured, (track(summary) for summary in results.summaries))
+    measured = {framework_label(summary) for summary in results.summaries if summary.measured}
+    return Palette(measured, (framework_label(summary) for summary in results.summaries))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from inferometer.report.figures.colours import palette_of
-from inferometer.report.figures.plotly_figure import plates_of, plotly_figure
+from inferometer.report.figures.plotly_figure import figure_specs_of, plotly_figure
 from inferometer.results.cells import Results
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ class Gallery(Mapping[str, "Figure"]):
         machine: str | None = None,
     ) -> None:
         self._palette = palette_of(results)
-        self._plates = {plate.key: plate for plate in plates_of(results, model, mode, machine)}
+        self._specs = {spec.key: spec for spec in figure_specs_of(results, model, mode, machine)}
 
     def __getitem__(self, name: str) -> Figure:
-        return plotly_figure(self._plates[name], self._palette)
+        return plotly_figure(self._specs[name], self._palette)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._plates)
+        return iter(self._specs)
 
     def __len__(self) -> int:
-        return len(self._plates)
+        return len(self._specs)
 
     def __repr__(self) -> str:
         return f"<figures: {', '.join(self)}>"
@@ -44,10 +44,10 @@ class Gallery(Mapping[str, "Figure"]):
         from IPython.display import display
 
         empty = []
-        for name, plate in self._plates.items():
-            if plate.charts:
+        for name, spec in self._specs.items():
+            if spec.charts:
                 display(self[name])
             else:
-                empty.append(f"{plate.title}: {'; '.join(plate.omitted) or 'no cell ended well'}")
+                empty.append(f"{spec.title}: {'; '.join(spec.omitted) or 'no cell ended well'}")
         if empty:
             print(*empty, sep="\n")

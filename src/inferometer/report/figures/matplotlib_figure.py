@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import UsageError
-from inferometer.report.figures.build import plates
-from inferometer.report.figures.chart import BEST, BY_ROWS, Axis, Chart, Plate, Series
+from inferometer.report.figures.chart import BEST, BY_ROWS, Axis, Chart, FigureSpec, Series
 from inferometer.report.figures.colours import LEGIBLE_SERIES, palette_of
-from inferometer.report.figures.matplotlib_phases import explain_parts, stacks
+from inferometer.report.figures.figure_specs import figure_specs
+from inferometer.report.figures.matplotlib_phases import explain_parts, phase_bars
 from inferometer.report.figures.palette import MARKERS, Palette, Style, machine_symbols
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
@@ -38,8 +38,8 @@ def write_static(results: Results, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for model, mode in results.sections:
             prefix = f"{_slug(model)}-{mode}-" if len(results.sections) > 1 else ""
-            for plate in plates(results, model, mode):
-                for name, part in _legible(plate):
+            for spec in figure_specs(results, model, mode):
+                for name, part in _legible(spec):
                     written += _write(part, palette, folder / f"{prefix}{name}")
     return written
 
@@ -69,31 +69,31 @@ def _matplotlib_style() -> Any:
     )
 
 
-def _legible(plate: Plate) -> list[tuple[str, Plate]]:
-    """Return the plate with its file's name; a plate a precision where one picture would hold too many series."""
-    if not plate.charts:
+def _legible(spec: FigureSpec) -> list[tuple[str, FigureSpec]]:
+    """Return the spec with its file's name; a spec a precision where one picture would hold too many series."""
+    if not spec.charts:
         return []
-    precisions = tuple(dict.fromkeys(s.precision for chart in plate.charts for s in chart.series))
-    if max(len(chart.series) for chart in plate.charts) <= LEGIBLE_SERIES or len(precisions) < 2:
-        return [(plate.key, plate)]
-    return [(f"{plate.key}-{_slug(name)}", _only(plate, name)) for name in precisions]
+    precisions = tuple(dict.fromkeys(s.precision for chart in spec.charts for s in chart.series))
+    if max(len(chart.series) for chart in spec.charts) <= LEGIBLE_SERIES or len(precisions) < 2:
+        return [(spec.key, spec)]
+    return [(f"{spec.key}-{_slug(name)}", _only(spec, name)) for name in precisions]
 
 
-def _only(plate: Plate, precision: str) -> Plate:
+def _only(spec: FigureSpec, precision: str) -> FigureSpec:
     charts = tuple(
         replace(chart, series=kept)
-        for chart in plate.charts
+        for chart in spec.charts
         if (kept := tuple(s for s in chart.series if s.precision == precision))
     )
-    return replace(plate, title=f"{plate.title}, {precision}", charts=charts)
+    return replace(spec, title=f"{spec.title}, {precision}", charts=charts)
 
 
 def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "model"
 
 
-def _write(plate: Plate, palette: Palette, stem: Path) -> list[Path]:
-    figure = draw_plate(plate, palette)
+def _write(spec: FigureSpec, palette: Palette, stem: Path) -> list[Path]:
+    figure = draw_figure(spec, palette)
     files = [stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")]
     figure.draw_without_rendering()  # lays it out
     figure.set_layout_engine("none")  # which is the slow part, and need not be done again for every file
@@ -102,36 +102,36 @@ def _write(plate: Plate, palette: Palette, stem: Path) -> list[Path]:
     return files
 
 
-def draw_plate(plate: Plate, palette: Palette) -> Any:
-    """Return a matplotlib figure of all panels of a plate, with one legend below."""
+def draw_figure(spec: FigureSpec, palette: Palette) -> Any:
+    """Return a matplotlib figure of all panels of a spec, with one legend below."""
     from matplotlib.figure import Figure
 
-    plate = replace(plate, charts=tuple(chart.at_first() for chart in plate.charts))
-    columns = 1 if len(plate.charts) == 1 else 2
-    rows = math.ceil(len(plate.charts) / columns)
-    figure = Figure(figsize=_inches(plate, rows, columns))
+    spec = replace(spec, charts=tuple(chart.at_first() for chart in spec.charts))
+    columns = 1 if len(spec.charts) == 1 else 2
+    rows = math.ceil(len(spec.charts) / columns)
+    figure = Figure(figsize=_inches(spec, rows, columns))
     grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
-    for axes, chart in zip(grid, plate.charts, strict=False):
+    for axes, chart in zip(grid, spec.charts, strict=False):
         _panel(axes, chart, palette)
-    for axes in grid[len(plate.charts) :]:
+    for axes in grid[len(spec.charts) :]:
         axes.set_visible(False)
-    figure.suptitle(plate.title, fontsize=12, fontweight="bold", color=_INK)
-    if plate.charts[0].kind != "fit":
-        _legend(figure, grid[: len(plate.charts)])
+    figure.suptitle(spec.title, fontsize=12, fontweight="bold", color=_INK)
+    if spec.charts[0].kind != "fit":
+        _legend(figure, grid[: len(spec.charts)])
     return figure
 
 
-def _inches(plate: Plate, rows: int, columns: int) -> tuple[float, float]:
-    """Return the width and height of a plate's picture, its legends included."""
+def _inches(spec: FigureSpec, rows: int, columns: int) -> tuple[float, float]:
+    """Return the width and height of a spec's picture, its legends included."""
     width, height = _PANEL_INCHES
-    kind, most = plate.charts[0].kind, max(len(chart.series) for chart in plate.charts)
+    kind, most = spec.charts[0].kind, max(len(chart.series) for chart in spec.charts)
     below = 0.0
     if kind in BY_ROWS:
         height = max(2.2, most * _ROW_INCHES + 1.0)
     elif kind == "fit":
         height += 0.17 * math.ceil(most / _FIT_LEGEND_COLUMNS)
     else:
-        keys = {series.name for chart in plate.charts for series in chart.series}
+        keys = {series.name for chart in spec.charts for series in chart.series}
         below = 0.2 * math.ceil(len(keys) / _legend_columns(keys, width * columns))
     return width * columns, height * rows + 0.6 + below
 
@@ -159,7 +159,7 @@ def _legend(figure: Any, grid: Sequence[Any]) -> None:
 
 def _panel(axes: Any, chart: Chart, palette: Palette) -> None:
     axes.set_title(chart.title, loc="left", fontsize=9.5, color=_INK)
-    draw = {"lines": _line, "fit": _fit, "dots": _dots, "boxes": _boxes, "stacks": stacks}[chart.kind]
+    draw = {"lines": _line, "fit": _fit, "dots": _dots, "boxes": _boxes, "phase_bars": phase_bars}[chart.kind]
     for row, series in enumerate(chart.series):
         draw(axes, chart, series, palette.style(series.framework, series.precision), row)
     _scale(axes, "x", chart.x)

@@ -11,7 +11,7 @@ from inferometer.report.figures.plotly_traces import PARTS
 from inferometer.units import duration
 
 
-def stacks(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+def phase_bars(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
     """Draw one row at the chart's first batch size."""
     for point in (p for p in series.points if p.batch_size == chart.first_size):
         left = 0.0
@@ -24,7 +24,7 @@ def stacks(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> N
 
 def explain_parts(axes: Any, chart: Chart) -> None:
     """Fit the axis to shares, and name the parts in the legend."""
-    if chart.kind != "stacks":
+    if chart.kind != "phase_bars":
         return
     axes.grid(visible=False, axis="y")  # lines would go through the sums
     axes.set_xlim(0, SUM_AT)

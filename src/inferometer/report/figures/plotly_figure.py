@@ -12,9 +12,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inferometer.errors import UsageError, unknown
-from inferometer.report.figures.build import plates
-from inferometer.report.figures.chart import Plate
+from inferometer.report.figures.chart import FigureSpec
 from inferometer.report.figures.colours import palette_of
+from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.palette import Palette, machine_symbols
 from inferometer.report.figures.plotly_layout import FONT, GRID, INK, Spec, layout, text
 from inferometer.report.figures.plotly_panel import panel
@@ -37,7 +37,7 @@ def figure(
     mode: str | None = None,
 ) -> Figure:
     """Return the figure called ``key`` (see `keys`), of one ``machine`` or a panel each; UsageError if there is none."""
-    found = {plate.key: plate for plate in plates_of(results, model, mode, machine)}
+    found = {figure.key: figure for figure in figure_specs_of(results, model, mode, machine)}
     if key not in found:
         raise unknown("figure", key, found)
     return plotly_figure(found[key], palette_of(results))
@@ -45,25 +45,25 @@ def figure(
 
 def keys(results: Results) -> tuple[str, ...]:
     """Return the names of all figures, in the report's order."""
-    return tuple(plate.key for plate in plates_of(results))
+    return tuple(figure.key for figure in figure_specs_of(results))
 
 
-def plates_of(
+def figure_specs_of(
     results: Results, model: str | None = None, mode: str | None = None, machine: str | None = None
-) -> tuple[Plate, ...]:
+) -> tuple[FigureSpec, ...]:
     """Return every figure, not drawn yet, of one section; UsageError if there is no such section or machine.
 
     ``machine``: only its panel, of figures that have one a machine.
     """
     if machine is not None and machine not in results.machines:
         raise unknown("machine", machine, results.machines)
-    found = plates(results, *_section(results, model, mode))
-    return found if machine is None else tuple(_panels_of(machine, plate) for plate in found)
+    found = figure_specs(results, *_section(results, model, mode))
+    return found if machine is None else tuple(_panels_of(machine, figure) for figure in found)
 
 
-def _panels_of(machine: str, plate: Plate) -> Plate:
-    charts = tuple(chart for chart in plate.charts if chart.title in ("", machine))
-    return Plate(plate.key, plate.title, plate.lead, charts, plate.omitted)
+def _panels_of(machine: str, figure: FigureSpec) -> FigureSpec:
+    charts = tuple(chart for chart in figure.charts if chart.title in ("", machine))
+    return FigureSpec(figure.key, figure.title, figure.lead, charts, figure.omitted)
 
 
 def power_throughput(results: Results, **which: Any) -> Figure:
@@ -111,18 +111,18 @@ def _section(results: Results, model: str | None, mode: str | None) -> tuple[str
     raise UsageError(f"no cells of model {model!r} in mode {mode!r}; there are: {known}")
 
 
-def plotly_figure(plate: Plate, palette: Palette) -> Figure:
-    """Return all panels of a plate as one plotly Figure with a legend, validated by plotly."""
+def plotly_figure(figure: FigureSpec, palette: Palette) -> Figure:
+    """Return all panels of a figure as one plotly Figure with a legend, validated by plotly."""
     from plotly.graph_objects import Figure
 
-    if not plate.charts:
-        return Figure(_nothing(plate))
-    columns = 1 if len(plate.charts) == 1 else 2
-    rows = math.ceil(len(plate.charts) / columns)
-    charts = [chart.at_first() for chart in plate.charts]
+    if not figure.charts:
+        return Figure(_nothing(figure))
+    columns = 1 if len(figure.charts) == 1 else 2
+    rows = math.ceil(len(figure.charts) / columns)
+    charts = [chart.at_first() for chart in figure.charts]
     heights = [int(layout(chart)["height"]) for chart in charts]
     height = max(heights) * rows + _PANEL_GAP_PX * (rows - 1) + _TITLE_PX
-    spec: Spec = {"data": [], "layout": _common(plate, height)}
+    spec: Spec = {"data": [], "layout": _common(figure, height)}
     shown: set[str] = set()
     for number, chart in enumerate(charts):
         drawn = panel(chart, palette)
@@ -147,13 +147,13 @@ def plotly_figure(plate: Plate, palette: Palette) -> Figure:
                 trace | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "showlegend": in_legend}
             )
         spec["data"] += _machine_entries(chart) if chart.kind == "dots" else []
-    spec["data"] += _part_entries() if charts[0].kind == "stacks" else []
+    spec["data"] += _part_entries() if charts[0].kind == "phase_bars" else []
     return Figure(spec)
 
 
-def _common(plate: Plate, height: int) -> Spec:
+def _common(figure: FigureSpec, height: int) -> Spec:
     return {
-        "title": {"text": plate.title},
+        "title": {"text": figure.title},
         "font": {"family": FONT, "color": INK},
         "hovermode": "closest",
         "paper_bgcolor": "white",
@@ -207,21 +207,21 @@ def _machine_entries(chart: Any) -> list[Spec]:
 
 
 def _part_entries() -> list[Spec]:
-    """Return empty bars that explain the parts of a "stacks" panel in the legend."""
+    """Return empty bars that explain the parts of a "phase_bars" panel in the legend."""
     return [
         {"type": "bar", "x": [None], "y": [None], "name": label, "marker": parts_marker(INK, [hatch])}
         for label, _, hatch in PARTS
     ]
 
 
-def _nothing(plate: Plate) -> Spec:
-    reasons = "<br>".join(text(sentence) for sentence in plate.omitted) or "no cell ended well"
+def _nothing(figure: FigureSpec) -> Spec:
+    reasons = "<br>".join(text(sentence) for sentence in figure.omitted) or "no cell ended well"
     note = {"text": reasons, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
     axis = {"visible": False, "gridcolor": GRID}
     return {
         "data": [],
         "layout": {
-            "title": {"text": plate.title},
+            "title": {"text": figure.title},
             "xaxis": axis,
             "yaxis": axis,
             "annotations": [note],

@@ -30,7 +30,7 @@ def layout(chart: Chart) -> Spec:
         "dragmode": False,
         "height": len(chart.series) * ROW_PX + rows_margin(chart) if by_rows else 380,
     }
-    if chart.kind == "stacks":
+    if chart.kind == "phase_bars":
         spec["barmode"] = "overlay"  # every part of a bar says where it begins
         spec["xaxis"] |= {"range": [0, SUM_AT], "tickvals": [0, 20, 40, 60, 80, 100]}
         spec["yaxis"]["showgrid"] = False  # lines would go through the sums
@@ -43,7 +43,7 @@ def rows_margin(chart: Chart) -> int:
 
 
 def _above(chart: Chart) -> int:
-    return TOOLBAR_PX if chart.kind == "stacks" else 0
+    return TOOLBAR_PX if chart.kind == "phase_bars" else 0
 
 
 def _axis(axis: Axis) -> Spec:

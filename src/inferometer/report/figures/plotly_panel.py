@@ -12,7 +12,7 @@ _KINDS = {
     "fit": plotly_traces.fit,
     "dots": plotly_traces.dots,
     "boxes": plotly_traces.boxes,
-    "stacks": plotly_traces.stacks,
+    "phase_bars": plotly_traces.phase_bars,
 }
 
 
@@ -33,7 +33,7 @@ _DERIVED = {
     "fit": ("error_y",),
     "dots": ("x", "y", "customdata", "error_x"),
     "boxes": ("x", "y", "customdata", "error_x"),
-    "stacks": ("x", "y", "base", "customdata", "text", "marker"),
+    "phase_bars": ("x", "y", "base", "customdata", "text", "marker"),
 }
 
 

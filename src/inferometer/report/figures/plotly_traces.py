@@ -3,7 +3,7 @@
 Every trace carries in `meta` what the page needs to show, hide and recolour it: `f` the framework's number, `p` the
 precision, `k` its part (points, fit, whisker) and, where one batch size is shown at a time, `by` the data of each:
 values, intervals and machines of a "dots" series, quantiles of a "boxes" series, phases and their sum in words of a
-"stacks" series.
+"phase_bars" series.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def boxes(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     return [whisker, middle]
 
 
-def stacks(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+def phase_bars(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     """Return a row of parts, one a phase: compute in the framework's colour, what is copied hatched, the sum at the end."""
     trace = _trace(series, style, name, "points")
     trace["meta"]["by"] = {
@@ -154,7 +154,7 @@ def stacks(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
             ),
             "y": [name] * len(parts),
             "customdata": [
-                [_told(label, phases[1]), ms, rounded(100 * ms / whole)] for label, ms, _ in parts
+                [_bar_text(label, phases[1]), ms, rounded(100 * ms / whole)] for label, ms, _ in parts
             ],
             "text": [*[""] * (len(parts) - 1), total][: len(parts)],
             "textposition": "outside",
@@ -171,7 +171,7 @@ def stacks(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
 PARTS = (("copy in", 0, "/"), ("compute", 2, ""), ("copy out", 3, "\\"))
 
 
-def _told(label: str, enqueue_ms: float | None) -> str:
+def _bar_text(label: str, enqueue_ms: float | None) -> str:
     if label != "compute" or enqueue_ms is None:
         return label
     return f"compute; the call returned after {enqueue_ms:,.4g} ms"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from inferometer.report.figures.colours import track
+from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary
 from inferometer.units import counted
 
@@ -23,7 +23,7 @@ class Section:
         rows: dict[tuple[str, str], list[CellSummary]] = {}
         for cell in self.cells:
             if machine is None or cell.machine == machine:
-                rows.setdefault((track(cell), cell.cell.precision), []).append(cell)
+                rows.setdefault((framework_label(cell), cell.cell.precision), []).append(cell)
         order = {precision: place for place, precision in enumerate(("fp32", "tf32", "fp16", "bf16", "int8"))}
         return dict(sorted(rows.items(), key=lambda item: (item[0][0], order.get(item[0][1], 9), item[0][1])))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inferometer.records import Machine
-from inferometer.report.figures.colours import track
+from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.similar_remarks import told_once
+from inferometer.results.similar_remarks import group_similar
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, significant, size
 
@@ -20,7 +20,7 @@ def extent(results: Results) -> tuple[str, ...]:
     ok = sum(s.measured for s in cells)
     models = tuple(dict.fromkeys(s.model for s in cells))
     precisions = tuple(dict.fromkeys(s.cell.precision for s in cells))
-    frameworks = {track(s) for s in cells}
+    frameworks = {framework_label(s) for s in cells}
     facts = [
         ", ".join(models),
         counted(len(results.machines), "machine"),
@@ -42,7 +42,7 @@ def _sizes(sizes: tuple[int, ...]) -> str:
 def flags(cells: Iterable[CellSummary]) -> tuple[tuple[str, str], ...]:
     """Return what a reader must know about measured cells, each with how many cells it concerns; those alike are one."""
     flagged = ((flag, index) for index, cell in enumerate(cells) if cell.measured for flag in cell.flags)
-    return tuple(sorted((flag, counted(len(found), "cell")) for flag, found in told_once(flagged)))
+    return tuple(sorted((flag, counted(len(found), "cell")) for flag, found in group_similar(flagged)))
 
 
 def machine_facts(machine: Machine) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.report.figures.colours import track
+from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.similar_remarks import shape, spanned
@@ -31,7 +31,7 @@ def failures(results: Results, palette: Palette) -> tuple[Failure, ...]:
     groups: dict[tuple[str, ...], dict[str, list[CellSummary]]] = {}
     for s in results.summaries:
         if s.status != "ok":
-            key = (s.model, track(s), s.cell.precision, s.cell.mode, s.status, shape(s.cause))
+            key = (s.model, framework_label(s), s.cell.precision, s.cell.mode, s.status, shape(s.cause))
             groups.setdefault(key, {}).setdefault(s.machine, []).append(s)
     failed = []
     for (_, framework, precision, mode, status, _), by_machine in groups.items():

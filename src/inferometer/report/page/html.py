@@ -17,9 +17,9 @@ from typing import Any
 
 from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import palette_of
+from inferometer.report.figures.legend_symbols import dash_array, symbol_sprite
 from inferometer.report.figures.palette import DARK, LIGHT, Palette
 from inferometer.report.figures.plotly_panel import compact
-from inferometer.report.figures.swatch import dash_array, sprite
 from inferometer.report.page.page import Page, build
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
@@ -70,7 +70,7 @@ def render(
         live_tag=live_tag,
         policy=_policy([script for script in scripts.values() if script], live=live),
         style=_raw(_colours() + _asset("report.css")),
-        sprite=_raw(sprite()),
+        symbol_sprite=_raw(symbol_sprite()),
         version=__version__,
         made_at=now,
         **{name: _raw(script) for name, script in scripts.items()},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inferometer.findings import findings
 from inferometer.report.figures.chart import Chart
-from inferometer.report.figures.colours import LEGIBLE_SERIES, track
+from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
 from inferometer.report.page.facts import (
     Progress,
@@ -101,7 +101,7 @@ def _references(sections: Sequence[Section]) -> str:
 
 def _precisions(results: Results) -> tuple[Choice, ...]:
     names = tuple(dict.fromkeys(s.cell.precision for s in results.summaries))
-    series = {(track(s), s.cell.precision) for s in results.summaries if s.measured}
+    series = {(framework_label(s), s.cell.precision) for s in results.summaries if s.measured}
     if len(series) <= LEGIBLE_SERIES or len(names) < 2:
         return tuple(Choice(name, name, None) for name in names)
     covered = [precision for _, precision in series]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from inferometer.report.figures.build import plates
-from inferometer.report.figures.chart import BY_ROWS, Chart, Plate
+from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
+from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.palette import Palette, Style, machine_symbols
 from inferometer.report.figures.plotly_layout import layout
 from inferometer.report.figures.plotly_traces import PARTS
@@ -39,10 +39,10 @@ class PanelView:
 
 
 @dataclass(frozen=True)
-class PlateView:
+class FigureView:
     """A figure with its controls."""
 
-    plate: Plate
+    spec: FigureSpec
     anchor: str
     panels: tuple[PanelView, ...]
     keys: tuple[Key, ...]
@@ -62,7 +62,7 @@ class Section:
     verdicts: tuple[Verdict, ...]
     tables: tuple[TableView, ...]
     absent: tuple[str, ...]  # metrics without any value
-    plates: tuple[PlateView, ...]
+    figure_specs: tuple[FigureView, ...]
 
 
 _MODES = {
@@ -82,45 +82,45 @@ def section(
     """Return section ``number`` of the results; the charts of its figures are added to ``charts`` by their key."""
     model, mode = results.sections[number]
     anchor = f"s{number}"
-    shown = (plate for plate in plates(results, model, mode) if plate.charts or not plate.optional)
-    views = tuple(_plate(plate, anchor, palette, charts) for plate in shown)
+    shown = (spec for spec in figure_specs(results, model, mode) if spec.charts or not spec.optional)
+    views = tuple(_figure(spec, anchor, palette, charts) for spec in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
     return Section(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
 
 
-def _plate(plate: Plate, anchor: str, palette: Palette, charts: dict[str, Chart]) -> PlateView:
+def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, Chart]) -> FigureView:
     panels = []
-    for chart in plate.charts:
+    for chart in spec.charts:
         key = f"{anchor}-{chart.key}"
         charts[key] = chart
-        panels.append(_panel(plate, chart, key, palette))
-    shared = plate.charts and plate.charts[0].kind in ("lines", "dots", "boxes")
-    first = plate.charts[0] if plate.charts else None
+        panels.append(_panel(spec, chart, key, palette))
+    shared = spec.charts and spec.charts[0].kind in ("lines", "dots", "boxes")
+    first = spec.charts[0] if spec.charts else None
     one_size = first is not None and first.kind in BY_ROWS
-    return PlateView(
-        plate,
-        f"{anchor}-{plate.key}",
+    return FigureView(
+        spec,
+        f"{anchor}-{spec.key}",
         tuple(panels),
-        _keys([s for c in plate.charts for s in _named(c)], palette) if shared else (),
+        _keys([s for c in spec.charts for s in _named(c)], palette) if shared else (),
         _machine_keys(first) if first else (),
-        tuple(sorted({size for c in plate.charts for size in c.batch_sizes})) if one_size else (),
-        _axes(plate.charts) if not (first and first.kind == "stacks") else (),
+        tuple(sorted({size for c in spec.charts for size in c.batch_sizes})) if one_size else (),
+        _axes(spec.charts) if not (first and first.kind == "phase_bars") else (),
         _FIRST.get(first.kind, "") if first else "",
-        PARTS if first and first.kind == "stacks" else (),
+        PARTS if first and first.kind == "phase_bars" else (),
     )
 
 
 _FIRST = {
     "dots": "each at its fastest",
     "boxes": "each at its fastest",
-    "stacks": "largest that most have",
+    "phase_bars": "largest that most have",
 }
 
 
-def _panel(plate: Plate, chart: Chart, key: str, palette: Palette) -> PanelView:
+def _panel(spec: FigureSpec, chart: Chart, key: str, palette: Palette) -> PanelView:
     where = f" on {chart.title}" if chart.title else ""
     frameworks = counted(len({series.framework for series in chart.series}), "framework")
-    label = f"{plate.title}{where}: {frameworks}, {len(chart.series)} series. The data follow as a table."
+    label = f"{spec.title}{where}: {frameworks}, {len(chart.series)} series. The data follow as a table."
     keys: tuple[Key, ...] = ()
     if chart.kind == "fit":
         keys = tuple(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer import tables
-from inferometer.report.figures.colours import track
+from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
 from inferometer.results.cells import Results
 from inferometer.results.metrics import METRICS, Metric
@@ -81,7 +81,9 @@ def _view(table: Table, anchor: str, palette: Palette) -> TableView:
     for row in table.rows:
         summary = next(cell.summary for cell in row.cells if cell)
         cells = tuple(None if cell is None else _cell(cell) for cell in row.cells)
-        groups.setdefault(row.batch_size, []).append(RowView(palette.index(track(summary)), row.label, cells))
+        groups.setdefault(row.batch_size, []).append(
+            RowView(palette.index(framework_label(summary)), row.label, cells)
+        )
     return TableView(
         anchor,
         table.metric.title,

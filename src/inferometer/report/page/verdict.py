@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.report.figures.colours import track
+from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import METRICS, Metric
-from inferometer.results.ranking import Rivals, of_one_meter
+from inferometer.results.ranking import TieTest, of_one_meter
 from inferometer.tables.model import scale_of
 from inferometer.units import duration, significant
 
@@ -52,13 +52,13 @@ def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
     selected = results.select(model=model, mode=mode)
     machines = dict.fromkeys(s.machine for s in selected)
     # of all cells, as the tables: what is known of the noise comes from every mode
-    rules = tuple(Rivals(results.summaries, METRICS[name]) for name in ("throughput", "energy"))
+    rules = tuple(TieTest(results.summaries, METRICS[name]) for name in ("throughput", "energy"))
     return tuple(
         _verdict(machine, [s for s in selected if s.machine == machine], *rules) for machine in machines
     )
 
 
-def _verdict(machine: str, cells: Sequence[CellSummary], speeds: Rivals, energies: Rivals) -> Verdict:
+def _verdict(machine: str, cells: Sequence[CellSummary], speeds: TieTest, energies: TieTest) -> Verdict:
     measured = [cell for cell in cells if cell.measured]
     if not measured:
         return Verdict(
@@ -120,7 +120,7 @@ def _batch_latency(cell: CellSummary, speed: float) -> float:
     return found.value if found else cell.cell.batch_size / speed
 
 
-def _win(cells: Sequence[CellSummary], everyone: Rivals) -> Win | None:
+def _win(cells: Sequence[CellSummary], everyone: TieTest) -> Win | None:
     metric = everyone.metric
     cells = of_one_meter(cells, metric)
     known = [(cell, estimate) for cell in cells if (estimate := metric.of(cell))]
@@ -128,15 +128,15 @@ def _win(cells: Sequence[CellSummary], everyone: Rivals) -> Win | None:
     if not known:
         return None
     best, estimate = known[0]
-    rivals = [cell for cell, _ in known if track(cell) != track(best)]
+    rivals = [cell for cell, _ in known if framework_label(cell) != framework_label(best)]
     return Win(best, reading(estimate, metric), _proportion(best, rivals, everyone))
 
 
-def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: Rivals) -> str:
+def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: TieTest) -> str:
     metric = everyone.metric
     if not rivals:
         return "No other framework was measured here."
-    tied = everyone.ties(best, rivals, track)
+    tied = everyone.ties(best, rivals, framework_label)
     if tied:
         names = ", ".join(describe(cell) for cell in tied[:_REPORTED_TIES])
         more = f" and {len(tied) - _REPORTED_TIES} more" if len(tied) > _REPORTED_TIES else ""
@@ -155,7 +155,7 @@ def _margin(ratio: float) -> str:
 
 def describe(cell: CellSummary) -> str:
     """Return a cell in words: framework, precision, batch size."""
-    return f"{track(cell)} {cell.cell.precision} at batch size {cell.cell.batch_size}"
+    return f"{framework_label(cell)} {cell.cell.precision} at batch size {cell.cell.batch_size}"
 
 
 def reading(estimate: Estimate, metric: Metric) -> str:

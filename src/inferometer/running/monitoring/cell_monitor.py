@@ -7,7 +7,7 @@ from typing import Protocol
 from inferometer.records import Cell, Record
 
 
-class CellWatch(Protocol):
+class CellMonitor(Protocol):
     """Called between measurements, never during one; each `end` may add facts and flags, or change an "ok"."""
 
     def begin_run(self) -> None:

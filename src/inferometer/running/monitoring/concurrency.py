@@ -29,7 +29,7 @@ class _Stint:
         return max(last_ns - max(start_ns, self.start_ns), 0)
 
 
-class Attendance:
+class Concurrency:
     """The workers of a run, from each one's start to its end (CLOCK_MONOTONIC, ns); any thread may ask or add."""
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -56,7 +56,7 @@ class Attendance:
                 seconds[stint.framework] = seconds.get(stint.framework, 0.0) + overlap_ns / 1e9
         return found
 
-    def told(self, record: Record, start_ns: int) -> Record:
+    def with_flags(self, record: Record, start_ns: int) -> Record:
         """Return the record of a cell that began at ``start_ns`` and ends now, with a flag for each device beside it."""
         beside = self.beside(record.cell.device, start_ns, self._now_ns())
         flags = tuple(

@@ -14,7 +14,7 @@ _IDLE_S = 3.0  # of rest before the first and after the last cell
 _LOADED_S = 1.0  # of rest with a model in memory, once a worker
 
 
-class CellMeter:
+class EnergyMonitor:
     """Adds energy to cells; rests where idle power is wanted, but only if there is a meter to read it."""
 
     def __init__(self, session: Session) -> None:
@@ -24,9 +24,9 @@ class CellMeter:
         self._whole = self  # the run's, which rests at its end if anything was metered
         self._metered = False
 
-    def part(self, device: str, uid: str) -> CellMeter:
+    def part(self, device: str, uid: str) -> EnergyMonitor:
         """Return a meter of cells on ``device`` beside others (`Session.part`); this one begins and ends the run."""
-        part = CellMeter(self._session.part(device, uid))
+        part = EnergyMonitor(self._session.part(device, uid))
         part._whole = self
         return part
 

@@ -21,7 +21,7 @@ from inferometer.records import Actual, Cell, Gpu, Memory, Record
 _CONTEXT_BYTES = 64 * 2**20  # a CUDA context takes more than this on every card since Maxwell
 _IDLE_BYTES = 512 * 2**20  # the driver's own memory on an idle card stays below this
 _BUSY_PERCENT = 5
-_HELD_DOWN_S = 0.05  # shorter spells of throttling are not told
+_THROTTLED_S = 0.05  # shorter spells of throttling are not told
 
 
 class Reader(Protocol):
@@ -35,8 +35,8 @@ class Reader(Protocol):
         """Let go of the driver."""
 
 
-class GpuWatch:
-    """A `watch.CellWatch` over the GPUs that a plan names."""
+class GpuMonitor:
+    """A `CellMonitor` over the GPUs that a plan names."""
 
     def __init__(self, gpus: Mapping[str, Gpu], reader: Reader) -> None:
         """``gpus``: by device name (cuda:0)."""
@@ -195,11 +195,11 @@ class _Cell:
 
     def _throttling(self) -> list[str]:
         spells = {
-            reason: (total - self.before.held_down_ns.get(reason, total)) / 1e9
-            for reason, total in self.after.held_down_ns.items()
+            reason: (total - self.before.throttled_ns.get(reason, total)) / 1e9
+            for reason, total in self.after.throttled_ns.items()
         }
-        found = [f"throttled: {reason} for {s:.2g} s" for reason, s in spells.items() if s >= _HELD_DOWN_S]
-        counted = {reason for reason, s in spells.items() if s >= _HELD_DOWN_S}
+        found = [f"throttled: {reason} for {s:.2g} s" for reason, s in spells.items() if s >= _THROTTLED_S]
+        counted = {reason for reason, s in spells.items() if s >= _THROTTLED_S}
         return found + [f"throttled: {reason}" for reason in self.after.reasons if reason not in counted]
 
     def facts(self) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def _gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
 
 
-def watch_gpus(devices: Iterable[str], gpus: tuple[Gpu, ...]) -> tuple[GpuWatch, ...]:
+def monitor_gpus(devices: Iterable[str], gpus: tuple[Gpu, ...]) -> tuple[GpuMonitor, ...]:
     """Return a watch over the GPUs among ``devices`` (one or none)."""
     wanted = {name: gpus[int(name.partition(":")[2])] for name in devices if name.startswith("cuda")}
-    return (GpuWatch(wanted, NvmlReader()),) if wanted else ()
+    return (GpuMonitor(wanted, NvmlReader()),) if wanted else ()

@@ -7,19 +7,19 @@ from collections.abc import Iterable
 import msgspec
 
 from inferometer.records import Cell, DeviceEnergy, Energy, Record
-from inferometer.running.monitoring.concurrency import Attendance
-from inferometer.running.monitoring.energy import CellMeter
+from inferometer.running.monitoring.concurrency import Concurrency
+from inferometer.running.monitoring.energy import EnergyMonitor
 
 
-class LaneMeter:
-    """A `watch.CellWatch` of one device's cells; the run's own meter starts the sampler and lets go of it."""
+class SharedEnergyMonitor:
+    """A `CellMonitor` of one device's cells; the run's own meter starts the sampler and lets go of it."""
 
-    def __init__(self, run: CellMeter, device: str, uid: str, attendance: Attendance) -> None:
+    def __init__(self, run: EnergyMonitor, device: str, uid: str, concurrency: Concurrency) -> None:
         """``uid``: of the device's own meter; empty for the CPU, which has the host's only."""
         self._run = run
         self._device = device
         self._uid = uid
-        self._attendance = attendance
+        self._concurrency = concurrency
         self._worker = 0
         self._since_ns = 0  # when that worker's first cell began
         self._meter = run
@@ -40,7 +40,7 @@ class LaneMeter:
     def end(self, record: Record) -> Record:
         """Return the record with its energy; the host's share only if this worker has had the host to itself."""
         record = self._meter.end(record)
-        others = self._attendance.beside(self._device, self._since_ns, self._meter.now_ns())
+        others = self._concurrency.beside(self._device, self._since_ns, self._meter.now_ns())
         if record.energy is None or not others:
             return record
         return msgspec.structs.replace(record, energy=undivided(record.energy, self._uid, others))

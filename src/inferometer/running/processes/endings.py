@@ -27,10 +27,10 @@ class Ending:
         status, cause = message.get("status"), str(message.get("cause", ""))
         if status not in STATUSES:
             return cls("broken-protocol", f"worker sent an unknown status {status!r}: {cause}")
-        return cls(status, cause, _shortage(message, device) if status == "out-of-memory" else None)
+        return cls(status, cause, _oom_memory(message, device) if status == "out-of-memory" else None)
 
 
-def _shortage(message: dict[str, Any], device: str) -> Memory:
+def _oom_memory(message: dict[str, Any], device: str) -> Memory:
     on_host = device == "cpu" or bool(message.get("of_the_host"))
     asked, free = message.get("asked_bytes"), message.get("host_free_bytes") if on_host else None
     return Memory(asked_bytes=_count(asked), free_bytes=_count(free))
@@ -40,7 +40,7 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def with_shortage(record: Record) -> Record:
+def with_oom_amounts(record: Record) -> Record:
     """Return a record of memory that ran out with the bytes in its cause, as far as they are known."""
     memory = record.memory
     if record.status != "out-of-memory" or memory is None:

@@ -14,7 +14,7 @@ from inferometer.running.progress.observer import Observer
 _MEASURED = ("ok", "parity-failed", "wrong-device", "wrong-precision")  # endings with a record's facts
 
 
-class Conversation:
+class WorkerClient:
     """One worker, asked one thing at a time; `is_over` once it must not be asked again."""
 
     def __init__(self, child: Child, timeout_s: float, observer: Observer, round_number: int) -> None:

@@ -41,10 +41,10 @@ class Countdown:
         return f"about {units.duration(self._left_s())} left"
 
     def _left_s(self) -> float:
-        lanes: dict[str, list[Cell]] = {}
+        by_device: dict[str, list[Cell]] = {}
         for cell in self._remaining.elements():
-            lanes.setdefault(cell.device if self._at_once else "", []).append(cell)
-        return max((self._left.of(cells) for cells in lanes.values()), default=0.0)
+            by_device.setdefault(cell.device if self._at_once else "", []).append(cell)
+        return max((self._left.of(cells) for cells in by_device.values()), default=0.0)
 
 
 def describe(cell: Cell, round_number: int) -> str:

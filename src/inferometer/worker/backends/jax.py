@@ -14,7 +14,7 @@ from inferometer.worker.backends.parts import keras_file, keras_precision
 from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise, Whole
 from inferometer.worker.backends.parts.keras_inputs import packer
-from inferometer.worker.backends.parts.pipeline_depth import depth
+from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.system.threads import limit_affinity
 
@@ -98,7 +98,7 @@ class Runtime(Backend):
     def pipeline(self, batch: Batch) -> Pipeline:
         """Return a pipeline of uint8 pieces, which are joined and cast on the device."""
         sender = Piecewise(self._jax, self._device, self._threads)
-        return PiecewisePipeline(sender, self.infer_pieces(), depth(batch))
+        return PiecewisePipeline(sender, self.infer_pieces(), pipeline_depth(batch))
 
     def infer_pieces(self) -> Callable[[Pieces], list[Any]]:
         """Return a function of uint8 `Pieces`, compiled at its first call, that returns output arrays, not yet awaited."""

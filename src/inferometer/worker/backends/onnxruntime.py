@@ -11,7 +11,7 @@ from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import stray_nodes
 from inferometer.worker.backends.parts.onnx_binding import Binding
-from inferometer.worker.backends.parts.pinned_memory import PageLock, Staging
+from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
 from inferometer.worker.failures import Misplaced, Unsupported
 
 _PROVIDERS = {
@@ -54,15 +54,15 @@ class Runtime(Backend):
         self._bound = not opening.options.get("naive") and (
             opening.device == "cuda" or bool(opening.options.get("binding")) or opening.mode == "device"
         )
-        self._staging = self._page_locked() if self._bound else None
+        self._pinned = self._page_locked() if self._bound else None
         self._bindings: dict[int, Binding] = {}
         self._last: Binding | None = None
 
-    def _page_locked(self) -> Staging | None:
+    def _page_locked(self) -> PinnedBuffers | None:
         if self._opening.device != "cuda" or self._opening.mode != "host":
             return None
         cuda_version = getattr(self._runtime, "cuda_version", "") or ""
-        return Staging(self._opening.threads, PageLock(cuda_version))
+        return PinnedBuffers(self._opening.threads, PageLock(cuda_version))
 
     def _model(self) -> Any:
         if self._opening.precision != "fp16" or self._kind == "tensorrt":
@@ -117,7 +117,7 @@ class Runtime(Backend):
         """Run a shape twice: arenas are allocated and CUDA kernels chosen at the first run, a CUDA graph captured by the second."""
         if self._bound:
             self._bindings[len(batch[0])] = Binding(
-                self._runtime, self._session, self._opening, batch, self._staging
+                self._runtime, self._session, self._opening, batch, self._pinned
             )
             self.run(batch)
         self.run(batch)
@@ -179,9 +179,9 @@ class Runtime(Backend):
             "details": {
                 "providers": self._session.get_providers(),
                 "nodes": counts,
-                "nodes_elsewhere": stray_nodes.named(self._strays()),
+                "nodes_elsewhere": stray_nodes.first_named(self._strays()),
                 "bound": self._bound,
-                **({"tf32": _told_tf32()} if self._kind == "tensorrt" else {}),
+                **({"tf32": _tf32_setting()} if self._kind == "tensorrt" else {}),
                 "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
             },
         }
@@ -193,7 +193,7 @@ class Runtime(Backend):
     def flags(self) -> list[str]:
         """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
         total = sum(len(nodes) for nodes in self._nodes.values())
-        return [*stray_nodes.told(self._strays(), total), *(self._staging.flags() if self._staging else [])]
+        return [*stray_nodes.flags(self._strays(), total), *(self._pinned.flags() if self._pinned else [])]
 
     def _precision(self) -> str:
         options = self._session.get_provider_options()
@@ -208,8 +208,8 @@ class Runtime(Backend):
         """Drop the buffers of other shapes."""
         self._last = None
         self._bindings.clear()
-        if self._staging:
-            self._staging.release()
+        if self._pinned:
+            self._pinned.release()
 
 
 def _refuse(opening: Opening, kind: str) -> None:
@@ -243,7 +243,7 @@ def _tf32_is_off() -> bool:
     return os.environ.get(_OVERRIDE) == "0"
 
 
-def _told_tf32() -> str:
+def _tf32_setting() -> str:
     state = f"off by {_OVERRIDE}=0 in this process" if _tf32_is_off() else "TensorRT's default: on"
     return f"{state}; not read back, since the provider has no switch"
 

@@ -22,14 +22,14 @@ _STOLEN = 7
 
 
 @dataclass(frozen=True)
-class Moment:
+class CpuSnapshot:
     """Seconds since some beginning, summed over the processors that this process may use."""
 
     capacity_s: float
     busy_s: float
     stolen_s: float
     own_s: float
-    held_back_s: float | None = None  # by a quota, summed over processors; None: not told
+    throttled_s: float | None = None  # by a quota, summed over processors; None: not told
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,21 @@ class Contention:
     own_s: float
     others_s: float
     stolen_s: float
-    held_back_s: float | None
+    throttled_s: float | None
 
     @classmethod
-    def between(cls, before: Moment, after: Moment, processors: int) -> Contention:
+    def between(cls, before: CpuSnapshot, after: CpuSnapshot, processors: int) -> Contention:
         """Return what came about from one moment to the next."""
         busy_s, own_s = after.busy_s - before.busy_s, after.own_s - before.own_s
-        told = before.held_back_s is not None and after.held_back_s is not None
-        held_back_s = (after.held_back_s or 0.0) - (before.held_back_s or 0.0)
+        told = before.throttled_s is not None and after.throttled_s is not None
+        throttled_s = (after.throttled_s or 0.0) - (before.throttled_s or 0.0)
         return cls(
             processors,
             after.capacity_s - before.capacity_s,
             own_s,
             max(busy_s - own_s, 0.0),
             max(after.stolen_s - before.stolen_s, 0.0),
-            max(held_back_s, 0.0) if told else None,
+            max(throttled_s, 0.0) if told else None,
         )
 
     @property
@@ -71,8 +71,8 @@ class Contention:
             "others_share": round(self.others_s / self.capacity_s, 4),
             "stolen_share": round(self.stolen_s / self.capacity_s, 4),
         }
-        if self.held_back_s is not None:
-            found["held_back_s"] = round(self.held_back_s, 3)
+        if self.throttled_s is not None:
+            found["throttled_s"] = round(self.throttled_s, 3)
         return found
 
     def flags(self) -> list[str]:
@@ -83,15 +83,15 @@ class Contention:
             told.append(f"{crowded}other processes had {self._share(self.others_s)} during the loops")
         if self.stolen_s >= STOLEN_SHARE * self.capacity_s:
             told.append(f"the hypervisor took {self._share(self.stolen_s)} during the loops")
-        if self.held_back_s is not None and self.held_back_s >= STOLEN_SHARE * self.capacity_s:
-            told.append(f"a quota held the loops back for {self._share(self.held_back_s)}")
+        if self.throttled_s is not None and self.throttled_s >= STOLEN_SHARE * self.capacity_s:
+            told.append(f"a quota held the loops back for {self._share(self.throttled_s)}")
         return told
 
     def _share(self, seconds: float) -> str:
         return f"{100 * seconds / self.capacity_s:.0f} % of the {self.processors} processors' time"
 
 
-class Accounts:
+class CpuAccounting:
     """Where moments are read, of the processors that any thread of this process may use."""
 
     def __init__(self, proc: Path = Path("/proc"), quota: Quota | None = None) -> None:
@@ -100,7 +100,7 @@ class Accounts:
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
         self.processors = _processors()
 
-    def now(self) -> Moment | None:
+    def now(self) -> CpuSnapshot | None:
         """Return this moment; None on a system that does not keep accounts of all these processors."""
         try:
             lines = [line.split() for line in (self._proc / "stat").read_text().splitlines()]
@@ -111,15 +111,15 @@ class Accounts:
         if not counts or len(counts) < len(wanted) or len(counts[0]) <= _STOLEN or not any(map(sum, counts)):
             return None
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        return Moment(
+        return CpuSnapshot(
             capacity_s=self._tick_s * sum(sum(fields[:8]) for fields in counts),
             busy_s=self._tick_s * sum(fields[at] for fields in counts for at in _BUSY),
             stolen_s=self._tick_s * sum(fields[_STOLEN] for fields in counts),
             own_s=usage.ru_utime + usage.ru_stime,
-            held_back_s=self._quota.held_back_s(),
+            throttled_s=self._quota.throttled_s(),
         )
 
-    def since(self, before: Moment | None) -> Contention | None:
+    def since(self, before: CpuSnapshot | None) -> Contention | None:
         """Return what came about since ``before``; None if that is not known, or too short a time to tell."""
         after = self.now()
         if before is None or after is None:

@@ -18,7 +18,7 @@ class Quota:
         allowed = [quota for group in self._groups if (quota := _quota(group)) is not None]
         return min(allowed, default=None)
 
-    def held_back_s(self) -> float | None:
+    def throttled_s(self) -> float | None:
         """Return for how long quotas have held processes back, summed over processors; None where no group tells."""
         told = [seconds for group in self._groups if (seconds := _throttled_s(group)) is not None]
         return sum(told) if told else None

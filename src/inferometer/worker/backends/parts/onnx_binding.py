@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Batch, Opening, Outputs
-from inferometer.worker.backends.parts.pinned_memory import Staging
+from inferometer.worker.backends.parts.pinned_memory import PinnedBuffers
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -15,15 +15,15 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 class Binding:
     """One shape: device buffers allocated once, filled in place, outputs left on the device until read.
 
-    With ``staging`` they are filled from its page-locked buffers. `OrtValue.update_inplace` returns when the copy has
+    With ``pinned`` they are filled from its page-locked buffers. `OrtValue.update_inplace` returns when the copy has
     arrived (`cudaMemcpy`, then `cudaStreamSynchronize`), so that these are free for the next batch.
     """
 
     def __init__(
-        self, runtime: Any, session: Any, opening: Opening, batch: Batch, staging: Staging | None = None
+        self, runtime: Any, session: Any, opening: Opening, batch: Batch, pinned: PinnedBuffers | None = None
     ) -> None:
         self._runtime, self._session, self._device = runtime, session, opening.device
-        self._staging = staging
+        self._pinned = pinned
         self._inputs = session.get_inputs()
         self._outputs = session.get_outputs()
         self._fixed = bool(opening.options.get("cudagraph"))
@@ -74,7 +74,7 @@ class Binding:
 
     def fill(self, batch: Batch) -> None:
         """Copy a batch into the input buffers."""
-        staged = tuple(self._staging.fill(batch, self._kinds(batch))) if self._staging else batch
+        staged = tuple(self._pinned.fill(batch, self._kinds(batch))) if self._pinned else batch
         for own, array in zip(self._values, self._typed(staged)):
             own.update_inplace(array)
 

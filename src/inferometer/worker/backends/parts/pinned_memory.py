@@ -59,7 +59,7 @@ class PageLock:
         raise OSError(f"no CUDA runtime library found ({', '.join(self._names)})")
 
 
-class Staging:
+class PinnedBuffers:
     """A page-locked buffer for each input, shape and type.
 
     Frameworks copy pageable memory on one thread, through a small page-locked buffer of the driver's. A buffer is filled

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 MOST_NAMED = 20
 
 
-def named(strays: Sequence[str]) -> list[str]:
+def first_named(strays: Sequence[str]) -> list[str]:
     """Return as many of the nodes, each "name (kind)", as a record holds."""
     return list(strays[:MOST_NAMED])
 
 
-def told(strays: Sequence[str], total: int) -> list[str]:
+def flags(strays: Sequence[str], total: int) -> list[str]:
     """Return a flag that says how many of ``total`` nodes strayed, and the five commonest kinds; none without strays."""
     if not strays:
         return []

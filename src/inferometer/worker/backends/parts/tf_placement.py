@@ -62,13 +62,13 @@ class Placement:
         """Return what a record keeps: counts by device, up to 20 strays by name, and what told it."""
         return {
             "nodes": dict(Counter(node.device for node in self.nodes)),
-            "nodes_elsewhere": stray_nodes.named(self._strays()),
+            "nodes_elsewhere": stray_nodes.first_named(self._strays()),
             "nodes_told_by": self.told_by,
         }
 
     def flags(self) -> list[str]:
         """Say how many nodes ran elsewhere, and of which kinds."""
-        return stray_nodes.told(self._strays(), len(self.nodes))
+        return stray_nodes.flags(self._strays(), len(self.nodes))
 
     def _strays(self) -> list[str]:
         return [str(node) for node in self.nodes if node.device not in (self.wanted, _UNTOLD)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from inferometer.worker.aligned import is_aligned
 from inferometer.worker.backend import Batch, Opening
-from inferometer.worker.backends.parts.pinned_memory import PageLock, Staging
+from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
 
 Array = np.ndarray[Any, Any]
 
@@ -52,9 +52,9 @@ class Shared(Naive):
 class Pinned(Shared):
     """Through page-locked buffers to the device of the current scope; a tensor is complete once `send` has returned."""
 
-    def __init__(self, tf: Any, staging: Staging) -> None:
+    def __init__(self, tf: Any, pinned: PinnedBuffers) -> None:
         super().__init__(tf)
-        self._staging = staging
+        self._pinned = pinned
 
     def send(self, batch: Batch) -> list[Any]:
         """Fill the buffers, and copy them.
@@ -62,7 +62,7 @@ class Pinned(Shared):
         Not so int32: TensorFlow keeps it in host memory, where Identity copies nothing, so that a tensor would be the
         buffer itself, overwritten by the next batch.
         """
-        staged = iter(self._staging.fill(tuple(array for array in batch if array.dtype != np.int32)))
+        staged = iter(self._pinned.fill(tuple(array for array in batch if array.dtype != np.int32)))
         return [
             self._tf.convert_to_tensor(array)
             if array.dtype == np.int32
@@ -72,11 +72,11 @@ class Pinned(Shared):
 
     def flags(self) -> list[str]:
         """Say what kept batches out of page-locked memory."""
-        return self._staging.flags()
+        return self._pinned.flags()
 
     def release(self) -> None:
         """Drop the buffers."""
-        self._staging.release()
+        self._pinned.release()
 
 
 def host_path(tf: Any, opening: Opening) -> Naive:
@@ -86,4 +86,4 @@ def host_path(tf: Any, opening: Opening) -> Naive:
     if opening.options.get("naive") or opening.mode != "host":
         return Naive(tf)
     cuda_version = str(tf.sysconfig.get_build_info().get("cuda_version", ""))
-    return Pinned(tf, Staging(opening.threads, PageLock(cuda_version)))
+    return Pinned(tf, PinnedBuffers(opening.threads, PageLock(cuda_version)))

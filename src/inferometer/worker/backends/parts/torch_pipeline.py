@@ -7,7 +7,7 @@ from typing import Any
 
 from inferometer.worker.backend import Batch, Outputs, Pipeline
 from inferometer.worker.backends.parts.copier import Copier
-from inferometer.worker.backends.parts.pipeline_depth import depth
+from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
 from inferometer.worker.backends.parts.torch_transfer import pinned_like
 
 
@@ -39,7 +39,7 @@ class PinnedPipeline(Pipeline):
             self._compute.wait_stream(torch.cuda.default_stream(device))
             outputs = self._floats(self._infer(placed))
         torch.cuda.synchronize()
-        self._slots = [_Slot(torch, device, inputs) for _ in range(depth(batch))]
+        self._slots = [_Slot(torch, device, inputs) for _ in range(pipeline_depth(batch))]
         for slot in self._slots:
             slot.received = [pinned_like(torch, tensor, tensor.dtype) for tensor in outputs]
         self._next = 0

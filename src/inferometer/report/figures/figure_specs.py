@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from inferometer.report.figures.build_phases import phases
-from inferometer.report.figures.chart import BEST, Axis, Chart, Fit, Plate, Point, Series
-from inferometer.report.figures.colours import track
+from inferometer.report.figures.chart import BEST, Axis, Chart, FigureSpec, Fit, Point, Series
+from inferometer.report.figures.colours import framework_label
+from inferometer.report.figures.phase_specs import phases
 from inferometer.report.figures.section_cells import Section, left_out
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
@@ -43,7 +43,7 @@ _ACROSS_LEAD = (
 )
 
 
-def plates(results: Results, model: str, mode: str) -> tuple[Plate, ...]:
+def figure_specs(results: Results, model: str, mode: str) -> tuple[FigureSpec, ...]:
     """Return every figure of one section, in the report's order."""
     selected = [s for s in results.select(model=model, mode=mode) if s.measured]
     machines = tuple(dict.fromkeys(s.machine for s in results.select(model=model, mode=mode)))
@@ -60,7 +60,7 @@ def plates(results: Results, model: str, mode: str) -> tuple[Plate, ...]:
     )
 
 
-def power_throughput(section: Section) -> Plate:
+def power_throughput(section: Section) -> FigureSpec:
     """Power against throughput: a panel a machine, a regression line a series, a marker a batch size."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -73,7 +73,7 @@ def power_throughput(section: Section) -> Plate:
         "Power of the device that did the work while it did it. Larger markers are larger batches; the line is the "
         "least-squares fit of each framework, from three batch sizes on. A flatter line means that more speed costs less power."
     )
-    return Plate(
+    return FigureSpec(
         "power-throughput", "Power against throughput", lead, tuple(charts), _without(section, "power")
     )
 
@@ -91,7 +91,7 @@ def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> Series:
     return Series(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
 
 
-def by_batch_size(section: Section, metric: str) -> Plate:
+def by_batch_size(section: Section, metric: str) -> FigureSpec:
     """A metric against the batch size: a panel a machine, a line a series."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -108,7 +108,7 @@ def by_batch_size(section: Section, metric: str) -> Plate:
             charts.append(Chart(f"{metric}-by-batch-{number}", machine, "lines", x, y, series))
     title = f"{METRICS[metric].title} against batch size"
     panels = _same_scale(charts, "y")
-    return Plate(f"{metric}-by-batch", title, _BY_BATCH_LEADS[metric], panels, _without(section, metric))
+    return FigureSpec(f"{metric}-by-batch", title, _BY_BATCH_LEADS[metric], panels, _without(section, metric))
 
 
 _BY_BATCH_LEADS = {
@@ -119,7 +119,7 @@ _BY_BATCH_LEADS = {
 }
 
 
-def across_machines(section: Section, metric: str) -> Plate:
+def across_machines(section: Section, metric: str) -> FigureSpec:
     """A metric per framework across machines: a row a series, a marker a machine."""
     title = METRICS[metric].title
     series = tuple(
@@ -127,13 +127,13 @@ def across_machines(section: Section, metric: str) -> Plate:
     )
     omitted = _without(section, metric)
     if not series:
-        return Plate(metric, title, _ACROSS_LEAD, (), omitted)
+        return FigureSpec(metric, title, _ACROSS_LEAD, (), omitted)
     series = _by_value(series, METRICS[metric].higher_is_better)
     values = [point.value for s in series for point in s.points]
     x = Axis(title, _SHOWN[metric][1], _wide(values))
     machines = tuple(m for m in section.machines if any(p.at == m for s in series for p in s.points))
     chart = Chart(f"{metric}-across", "", "dots", x, Axis(""), series, machines)
-    return Plate(metric, title, _ACROSS_LEAD, (chart,), omitted)
+    return FigureSpec(metric, title, _ACROSS_LEAD, (chart,), omitted)
 
 
 def _by_value(series: Iterable[Series], descending: bool) -> tuple[Series, ...]:
@@ -165,7 +165,7 @@ def _speed(cell: CellSummary) -> float:
     return cell.throughput.value if cell.throughput else 0.0
 
 
-def latency_distribution(section: Section) -> Plate:
+def latency_distribution(section: Section) -> FigureSpec:
     """Latency of single batches: a panel a machine, a row a series, quantiles of the raw samples."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -182,12 +182,12 @@ def latency_distribution(section: Section) -> Plate:
         "percentile; marker: the median."
     )
     shown = {(s.framework, s.precision, c.title) for c in charts for s in c.series}
-    bare = [c for c in section.cells if (track(c), c.cell.precision, c.machine) not in shown]
+    bare = [c for c in section.cells if (framework_label(c), c.cell.precision, c.machine) not in shown]
     omitted = left_out(
         (c.machine, "no single batches were recorded, only whole loops or means") for c in bare
     )
     panels = _same_scale(charts, "x")
-    return Plate("latency-distribution", "Latency distribution", lead, panels, omitted)
+    return FigureSpec("latency-distribution", "Latency distribution", lead, panels, omitted)
 
 
 def _boxes(cells: Sequence[CellSummary]) -> tuple[Point, ...]:

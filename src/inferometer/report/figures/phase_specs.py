@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from inferometer.report.figures.chart import Axis, Chart, Plate, Point, Series
+from inferometer.report.figures.chart import Axis, Chart, FigureSpec, Point, Series
 from inferometer.report.figures.section_cells import Section, left_out
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics import PHASES, why_no_phase
@@ -17,7 +17,7 @@ _LEAD = (
 )
 
 
-def phases(section: Section) -> Plate:
+def phases(section: Section) -> FigureSpec:
     """Return the figure: a row a series, at first at the largest batch size that most rows of the machine have."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -26,14 +26,14 @@ def phases(section: Section) -> Plate:
         if series:
             charts.append(_panel(f"phases-{number}", machine, series))
     omitted = left_out((cell.machine, why_no_phase(cell)) for cell in section.cells if not cell.phases)
-    return Plate("phases", "Where a batch's time goes", _LEAD, tuple(charts), omitted, optional=True)
+    return FigureSpec("phases", "Where a batch's time goes", _LEAD, tuple(charts), omitted, optional=True)
 
 
 def _panel(key: str, machine: str, series: Sequence[Series]) -> Chart:
     size = _common_size(series)
     x = Axis(f"Share of time, batch size {size}", "%")
     rows = tuple(sorted(series, key=lambda one: _at(one, size)))
-    return Chart(key, machine, "stacks", x, Axis(""), rows, first_size=size)
+    return Chart(key, machine, "phase_bars", x, Axis(""), rows, first_size=size)
 
 
 def _common_size(series: Iterable[Series]) -> int:

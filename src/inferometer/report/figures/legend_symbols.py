@@ -10,7 +10,7 @@ from inferometer.report.figures.palette import SYMBOLS, Style
 _RADIUS = 4.6
 
 
-def sprite() -> str:
+def symbol_sprite() -> str:
     """Return the SVG ``symbol`` elements of every marker, ids ``m-<name>``."""
     return "".join(
         f'<symbol id="m-{name}" viewBox="-7 -7 14 14" overflow="visible"><path d="{_path(name)}"/></symbol>'

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.errors import ModelError
-from inferometer.models.artifact_cache import Cache
+from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import Artifact, StepRunner, TensorSpec
 from inferometer.worker import parity
 
@@ -22,7 +22,7 @@ _CHECK = "check.npz"
 
 
 @dataclass(frozen=True)
-class Made:
+class CachedStep:
     """A cache entry: its folder, its key, and what its step answered."""
 
     folder: Path
@@ -35,11 +35,11 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Bench:
+class StepCache:
     """Where steps run, where their products are kept, and who is told."""
 
     run_step: StepRunner
-    cache: Cache
+    cache: ArtifactCache
     progress: Callable[[str], None]
     pins: Mapping[str, str] = field(default_factory=dict)  # environment -> what is installed in it
 
@@ -52,7 +52,7 @@ class Bench:
         paths: Mapping[str, Path | None],
         saying: str,
         then: Callable[[Path, dict[str, Any]], dict[str, Any]] = lambda folder, answer: answer,
-    ) -> Made:
+    ) -> CachedStep:
         """Run a step, or find what it made before.
 
         ``facts`` are the part of the request that makes the product what it is, content hashes of foreign files
@@ -67,7 +67,7 @@ class Bench:
             return {**then(folder, answer), "seconds": round(time.monotonic() - started, 2)}
 
         parts = {"step": step, "code": _code_hash(), "pins": self.pins.get(environment, ""), "facts": facts}
-        return Made(*self.cache.get(parts, build))
+        return CachedStep(*self.cache.get(parts, build))
 
     def run(self, environment: str, step: str, request: dict[str, Any]) -> dict[str, Any]:
         """Run a step and return its answer; ModelError with one line."""
@@ -108,7 +108,7 @@ def check_judgeable(reference: list[Any]) -> None:
         ) from error
 
 
-def artifact(form: str, made: Made, name: str) -> Artifact:
+def artifact(form: str, made: CachedStep, name: str) -> Artifact:
     """Return the artifact that an entry holds under ``name``."""
     answer = made.answer
     return Artifact(
@@ -126,7 +126,7 @@ def _specs(found: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(item["name"], tuple(item["shape"]), item["dtype"]) for item in found)
 
 
-def describe(made: Made) -> dict[str, Any]:
+def describe(made: CachedStep) -> dict[str, Any]:
     """Return what a run's record keeps of a conversion."""
     kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash")
     return {name: made.answer[name] for name in kept if made.answer.get(name)}
