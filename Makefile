@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run    measure MobileNetV3-Large on every framework this machine can run (quick preset), print the table"
 	@echo "make test   run the tests"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make clean  remove .venv and caches of the tools (not the frameworks' environments: inferometer env remove --all)"
 
 # A venv of our own, so that systems whose Python is externally managed are left alone.
@@ -42,6 +42,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,13 +10,13 @@ import pytest
 from broker import wait_until
 from inferometer.energy.characterization.characterize import Plan, characterize, idle_of
 from inferometer.energy.characterization.duty_cycle import spread_of, verdict
-from inferometer.energy.characterization.load import Switch
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.characterization.polls import poll, updates_of, window_of
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import Traits
 from inferometer.energy.session import Session
 from inferometer.errors import MeterError
+from inferometer.worker.switched_load import Switch
 from simulation import GPU_COUNTER, GPU_FAULTS, S
 
 HIGH_W, LOW_W = 400.0, 80.0

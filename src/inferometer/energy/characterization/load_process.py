@@ -1,4 +1,4 @@
-"""Start and command the switchable load (`load.py`) in another interpreter."""
+"""Start and command the switchable load (`worker/switched_load.py`) in another interpreter."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LoadProcess:
 
         ``gpu``: the UUID of the card to load, since CUDA may count in another order than the driver.
         """
-        script = Path(__file__).with_name("load.py")
+        script = Path(__file__).parents[2] / "worker" / "switched_load.py"
         variables = {**os.environ, "CUDA_VISIBLE_DEVICES": gpu} if gpu else None
         try:
             self._child = subprocess.Popen(

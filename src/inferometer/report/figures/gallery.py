@@ -50,4 +50,4 @@ class Gallery(Mapping[str, "Figure"]):
             else:
                 empty.append(f"{spec.title}: {'; '.join(spec.omitted) or 'no cell ended well'}")
         if empty:
-            print(*empty, sep="\n")
+            display({"text/plain": "\n".join(empty)}, raw=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -93,7 +94,8 @@ def logger(trt: Any) -> Any:
             if severity in errors:
                 self.last = message
             if severity in (*errors, trt.ILogger.WARNING):
-                print(f"{trt.__name__}: {message}", flush=True)  # stdout is the worker's log
+                sys.stdout.write(f"{trt.__name__}: {message}\n")  # the worker's log
+                sys.stdout.flush()
 
     return Logger()
 

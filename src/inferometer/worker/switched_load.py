@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# run by path, its folder comes first, where a `trace` lies that is not Python's (-P does this from Python 3.11 on)
+# run by path, its folder comes first, whose modules are none of Python's (-P does this from Python 3.11 on)
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 
 CHUNK_S = 0.001  # one piece of work; the load switches no finer
@@ -92,9 +92,14 @@ def listen(switch: Switch) -> None:
     for line in sys.stdin:
         if line.strip():
             switch.obey(line)
-            print("ok", flush=True)
+            _answer("ok")
     switch.done = True
     switch.changed.set()
+
+
+def _answer(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main(device: str) -> None:
@@ -103,7 +108,7 @@ def main(device: str) -> None:
     work, name = cuda_work(int(index or 0)) if family == "cuda" else cpu_work()
     switch = Switch()
     threading.Thread(target=listen, args=(switch,), daemon=True).start()
-    print(f"ready {name}", flush=True)
+    _answer(f"ready {name}")
     while not switch.done:
         rest_s = switch.rest_s(time.monotonic())
         if rest_s:
