@@ -156,10 +156,10 @@ def test_the_keyboard_alone_toggles_a_framework(visit, report):
 
 def test_log_axes_and_batch_sizes_can_be_chosen(visit, report):
     opened = visit(report)
-    plate = opened.page.locator("#s0-power-throughput")
+    figure = opened.page.locator("#s0-power-throughput")
     kind = "() => document.querySelector('[data-figure=s0-power-throughput-0]').layout.yaxis.type"
     assert opened.page.evaluate(kind) == "linear"
-    plate.get_by_label("Logarithmic power").check()
+    figure.get_by_label("Logarithmic power").check()
     assert opened.page.evaluate(kind) == "log"
     values = "() => document.querySelector('[data-figure=s0-latency-across]').data.map(t => [...t.x])"
     before = opened.page.evaluate(values)
@@ -187,11 +187,11 @@ def test_bars_of_phases_are_those_of_the_notebook(visit, report, results):
 
 def test_phases_can_be_seen_as_milliseconds_at_any_batch_size(visit, report, results):
     opened = visit(report)
-    plate = opened.page.locator("#s0-phases")
+    figure = opened.page.locator("#s0-phases")
     title = "() => document.querySelector('[data-figure=s0-phases-0]').layout.xaxis.title.text"
     assert opened.page.evaluate(title) == "Share of time, batch size 128 (%)"
-    plate.get_by_label("Batch size").select_option("512")
-    plate.get_by_label("As shares").uncheck()
+    figure.get_by_label("Batch size").select_option("512")
+    figure.get_by_label("As shares").uncheck()
     assert opened.page.evaluate(title) == "Time, batch size 512 (ms)"
     bars = {bar[0]: bar[1] for bar in opened.page.evaluate(BARS)}
     assert "onnxrt" in bars and "torch" not in bars  # out of memory at 512
@@ -277,7 +277,7 @@ def test_the_printed_page_is_complete(visit, report, results, tmp_path, scheme):
     for table in ("Throughput", "Power", "Energy per image", "Peak memory"):
         assert re.search(rf"^\W*{table} ", text, re.MULTILINE), table
     assert text.count("Batch size 512") == opened.page.locator("details.metric").count()
-    titles = opened.page.locator(".plate h3").all_inner_texts()
+    titles = opened.page.locator(".figure-block h3").all_inner_texts()
     assert all(title in text for title in titles)
     axes = opened.page.evaluate("[...document.querySelectorAll('.plot')].map(p => p.layout.xaxis.title.text)")
     for title in set(axes):

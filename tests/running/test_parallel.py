@@ -280,9 +280,9 @@ def test_records_of_many_threads_are_whole_lines(tmp_path):
 
 _PARENT = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 from pathlib import Path
-from test_lanes import run_at_once
+from test_parallel import run_at_once
 from fakes import fake_framework
 try:
     run_at_once(Path({folder!r}), fake_framework(behaviour="hang", at=4))
@@ -294,7 +294,9 @@ except KeyboardInterrupt:
 @pytest.fixture
 def hanging(tmp_path):
     """A process that measures on two devices and hangs in the second cell of each; and its workers."""
-    script = _PARENT.format(tests=str(Path(__file__).parents[1] / "support"), folder=str(tmp_path))
+    script = _PARENT.format(
+        folders=[str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")], folder=str(tmp_path)
+    )
     parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     cells = tmp_path / "run" / "cells.jsonl"
     wait_for(lambda: cells.exists() and cells.read_bytes().count(b"\n") == 2)
