@@ -26,7 +26,7 @@ import metering
 from inferometer.energy.characterization.characterize import Plan, characterize, idle_text
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.meters import known_traits
-from inferometer.energy.meters.nvml import find
+from inferometer.energy.meters.built_in.nvml import find
 from inferometer.energy.session import Session
 
 REPEATS = 5

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from inferometer.energy.meters import amd
+from inferometer.energy.meters.built_in import amd
 
 
 class AmdSmiException(Exception):

@@ -13,7 +13,7 @@ from broker import HOST, Broker, free_port, publishing, wait_until
 from inferometer.cli import invoke
 from inferometer.energy import open_session
 from inferometer.energy.meters.broker import Address, Connection
-from inferometer.energy.meters.mqtt import ArrivalClock, find
+from inferometer.energy.meters.built_in.mqtt import ArrivalClock, find
 from inferometer.energy.meters.wire import Registered, encode_reading, encode_registration
 from inferometer.energy.tools.publish import Publisher
 from inferometer.errors import UsageError
@@ -175,7 +175,7 @@ def test_malformed_readings_are_dropped_and_counted_and_a_slow_publisher_is_unre
 
 class TestNoBroker:
     def reason(self, url, environ):
-        (absence,) = find(environ, [url]).absences
+        (absence,) = find({**environ, "INFEROMETER_MQTT": url}).absences
         assert "\n" not in absence.line
         return absence.line
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from inferometer.energy.meters import nvml
+from inferometer.energy.meters.built_in import nvml
 from inferometer.errors import MeterError
 from inferometer.host.gpu_snapshot import SLOWDOWNS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inferometer.energy import open_session
-from inferometer.energy.meters import rapl
+from inferometer.energy.meters.built_in import rapl
 from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.selection import Selection
 from inferometer.errors import MeterError

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
+from inferometer.energy.meters import built_in, plugins
 from inferometer.energy.meters.found import Absence, Finder, Found
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
 from inferometer.errors import InferometerError, UsageError, unknown
 from inferometer.worker.failures import describe
-
-BUILT_IN = ("amd", "mqtt", "nvml", "rapl")
 
 
 def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str | None = None) -> Found:
@@ -23,8 +23,9 @@ def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str 
         environ = {**environ, "INFEROMETER_POWERCAP": powercap}
     urls = list(dict.fromkeys((*selection.urls, *environ.get("INFEROMETER_MQTT", "").split())))
     check_names(selection, urls)
+    environ = {**environ, "INFEROMETER_MQTT": " ".join(urls)}
     found = Found()
-    for name, finder in _finders(urls):
+    for name, finder in chain(built_in.finders(), plugins.finders()):
         if selection.wants_meter(name):
             found += _guarded(name, finder, environ)
     return _wanted(found, selection)
@@ -32,27 +33,12 @@ def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str 
 
 def check_names(selection: Selection, urls: Sequence[str]) -> None:
     """Raise UsageError if a meter is named that does not exist, or network meters without an address in ``urls``."""
-    from inferometer.energy.meters import plugins
-
-    known = [*BUILT_IN, *(name for name, _ in plugins.finders())]
+    known = [*built_in.NAMES, *(name for name, _ in plugins.finders())]
     for name in selection.named("meter"):
         if name not in [one.lower() for one in known]:
             raise unknown("meter", name, known)
     if not urls and "mqtt" in [term.pattern.lower() for term in selection.include if term.field == "meter"]:
         raise UsageError("mqtt needs an address: add --meter mqtt://host:1883/topic, or set INFEROMETER_MQTT")
-
-
-def _finders(urls: Sequence[str]) -> Iterable[tuple[str, Finder]]:
-    from inferometer.energy.meters import amd, nvml, plugins, rapl
-
-    yield "nvml", nvml.find
-    yield "rapl", rapl.find
-    yield "amd", amd.find
-    if urls:
-        from inferometer.energy.meters import mqtt
-
-        yield "mqtt", lambda environ: mqtt.find(environ, urls)
-    yield from plugins.finders()
 
 
 def _guarded(name: str, finder: Finder, environ: Mapping[str, str]) -> Found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -116,12 +116,10 @@ class MqttMeter:
             self.traits = replace(self.traits, period_s=period_s)
 
 
-def find(
-    environ: Mapping[str, str], urls: Sequence[str], *, now_ns: Callable[[], int] = time.monotonic_ns
-) -> Found:
-    """Return the devices announced at each address; one that cannot be used becomes an absence."""
+def find(environ: Mapping[str, str], *, now_ns: Callable[[], int] = time.monotonic_ns) -> Found:
+    """Return the devices announced at each address of INFEROMETER_MQTT; one that cannot be used becomes an absence."""
     found = Found()
-    for url in urls:
+    for url in environ.get("INFEROMETER_MQTT", "").split():
         try:
             address = Address.parse(url)
             devices = read_registration(address, environ)
