@@ -1,12 +1,12 @@
-"""False alarms and power of `inferometer compare` and of the ties, by simulation through the real code.
+"""Proves how seldom `compare` and ties cry wolf and how often they find 3 %, for the tables of docs/statistics.md.
 
     python benchmarks/compare_power.py [--trials 300] [--rounds 3,5,7,10] [--noise 0.5,1,2] [--most 12]
 
-A simulated run has frameworks x batch sizes x rounds. The logarithm of a loop's rate is the sum of: the cell's own
+Runs are simulated and sent through the real code. A simulated run has frameworks x batch sizes x rounds. The logarithm of a loop's rate is the sum of: the cell's own
 level; an effect of the process (framework and round), half of which every batch size of that process shares; the
 machine's drift at the time of the round, shared by all frameworks; and the loop's own noise. Two runs follow each other
 in time, so drift goes on from the first to the second. With --most each run goes on to as many rounds as the noise of its
-first ones asks for, as a run does by itself (`resolution.second_stage`).
+first ones asks for, as a run does by itself (`results/resolution.py`).
 
 False alarm: any cell of a whole comparison of two runs of the same thing called better or worse. Power: share of the
 cells of one framework, truly 3 % slower in the second run, that are called worse.

@@ -1,10 +1,10 @@
-"""Throughput through inferometer over hand-written loops on a GPU: the fastest way of each framework.
+"""Measures inferometer's loop over a hand-written one on a GPU, for docs/results/h100.md's claim that all ratios are 0.98 to 1.02.
 
     python benchmarks/gpu_overhead.py [--python torch=PATH --python onnxrt=PATH ...] [--device cuda:0] [--out DIR]
                                       [--only torch,jax] [--batch-sizes 64,512] [--pairs 3]
 
-torch-compile in fp16 channels_last, and jax, tfxla and onnxrt (io-binding) in fp32, in device mode; tfxla:naive in host
-mode too. Both sides take turns (benchmarks/interleaved.py). A table is written after every pair, so an interrupted call
+Each framework by its fastest way: torch-compile in fp16 channels_last, and jax, tfxla and onnxrt (io-binding) in fp32, in
+device mode; tfxla:naive in host mode too. Both sides take turns (benchmarks/interleaved.py). A table is written after every pair, so an interrupted call
 keeps what it has. A framework without environment or interpreter is said and left out.
 """
 
@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=3, help="pairs of fresh processes")
     parser.add_argument(
-        "--turns", type=int, default=2, help="turns of each pair at each batch size (ours compiles in each)"
+        "--turns",
+        type=int,
+        default=2,
+        help="turns of each pair at each batch size (inferometer compiles in each)",
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="that a turn takes at least")
     parser.add_argument("--threads", type=int, default=0)

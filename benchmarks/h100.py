@@ -1,27 +1,28 @@
-"""Everything that issue 5 shows on a GPU, in steps that each fit ten minutes and go on where they stopped.
+"""Measures everything that docs/results/h100.md claims, in steps that each fit ten minutes and go on where they stopped.
 
     python3 benchmarks/h100.py [STEP...] [--root /opt/inferometer] [--work /tmp/h100] [--out $OUT] [--limit 540]
                                [--sizes 8,64,512] [--background] [--device cuda:0] [--devices cuda:0,cuda:1] [--tiny]
 
 Steps, in their usual order (several may be named; `--list` prints them with their rough length):
-    smoke      every framework once, batch size 8: does each run, and where?
-    memory     the TensorRT backend's page-locked and device memory, without TensorRT
-    best       device mode, batch sizes 64 and 512: the fastest ways in fp32, tf32, fp16 and bf16
-    pipelined  host-pipelined of the fastest framework beside its device mode, batch size 512
-    report     the report's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
-    more       the same for torch-compile and jax, which the report did not have
-    neighbours two GPUs in turn, then at once, batch size 512, with as many threads a worker (--devices cuda:0,cuda:1)
-    variants   device mode, fp16, batch size 8: CUDA graphs, autocast, memory layouts
-    naive      host mode, fp32, batch size 512: each framework's way to the device beside its naive one
-    faults     out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
-    overhead   benchmarks/gpu_overhead.py: our loop against hand-written ones
-    energy     benchmarks/h100_energy.py
-    collect    pack what there is into OUT (done after every step too)
+    check            every framework once, batch size 8: does each run, and where?
+    tensorrt-memory  the TensorRT backend's page-locked and device memory, without TensorRT
+    precisions       device mode, batch sizes 64 and 512: the fastest frameworks in fp32, tf32, fp16 and bf16
+    pipeline         host-pipelined mode of the fastest framework beside its device mode, batch size 512
+    study            the study's protocol: host mode, fp32, 8..512, 512 images, 10 loops, with energy
+    others           the same for torch-compile and jax, which the study did not have
+    two-gpus         two GPUs in turn, then at once, batch size 512, with as many threads a worker (--devices cuda:0,cuda:1)
+    variants         device mode, fp16, batch size 8: CUDA graphs, autocast, memory layouts
+    copies           host mode, fp32, batch size 512: how batches get to the GPU, beside each framework's variant `naive`
+    faults           out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
+    overhead         gpu_overhead.py: inferometer's loop against hand-written ones
+    energy           h100_energy.py: the meters, and what metering costs
+    collect          pack what there is into OUT (done after every step too)
 
-A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again; memory,
-faults, overhead and energy then begin anew. A step that failed is tried again, one that ended well is not (`--again`).
-`--background` returns at once and works on in a session of its own (parts can be received meanwhile); a later call
-waits for it, since two measurements at once would disturb each other. `--tiny` runs every step on the CPU, briefly.
+A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again;
+tensorrt-memory, faults, overhead and energy then begin anew. A step that failed is tried again, one that ended well is
+not (`--again`). `--background` returns at once and works on in a session of its own (volumes can be received meanwhile,
+see device/README.md); a later call waits for it, since two measurements at once would disturb each other. `--tiny` runs
+every step on the CPU, briefly.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class Machine:
     root: Path
     work: Path
     device: str
-    devices: str  # of the step neighbours
+    devices: str  # of the step two-gpus
     tiny: bool
-    sizes: str = ""  # batch sizes of report, more and best; "": theirs
+    sizes: str = ""  # batch sizes of study, others and precisions; "": theirs
 
     def pythons(self, **replaced: str) -> list[str]:
         """Return the --python options of the interpreters that are there."""
@@ -70,7 +71,7 @@ class Machine:
         return all((self.root / "bin" / name).exists() for name in environments)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that every child of ours gets."""
+        """Return the variables that every child gets."""
         kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
         return {**kept, "INFEROMETER_CACHE": str(self.root / "cache"), "PYTHONUNBUFFERED": "1"}
 
@@ -151,69 +152,69 @@ def named(machine: Machine, *candidates: str) -> str:
 
 
 def small(machine: Machine, *options: str) -> list[str]:
-    """Return ``options``, cut down for a trial on a CPU."""
+    """Return ``options``, cut down for a CPU."""
     cut = ["--batch-sizes", "2,8", "--images", "8", "--loops", "2", "--warmup", "1", "--budget", "1"]
     return [*options, *(cut if machine.tiny else [])]
 
 
-def smoke(machine: Machine, deadline: Deadline) -> bool:
+def check(machine: Machine, deadline: Deadline) -> bool:
     tf, torch = "tf,tfxla,keras,kerasxla", "torch,torch-compile"
     rows = names(machine, tf=tf, torch=torch, onnxrt="onnxrt", jax="jax")
     whole = machine.has("tf")
-    label = "smoke-tf" if whole else "smoke"
+    label = "check-tf" if whole else "check"
     protocol = shlex.split("--batch-sizes 8 --images 64 --loops 3 --warmup 5 --rounds 1 --budget 3")
     return run(machine, label, deadline, "--frameworks", rows, *small(machine, *protocol)) and whole
 
 
-def memory(machine: Machine, deadline: Deadline) -> bool:
+def tensorrt_memory(machine: Machine, deadline: Deadline) -> bool:
     """The CUDA half of the TensorRT backend, by the bindings that torch brings."""
     command = [str(machine.root / "bin" / "torch"), str(HERE / "device" / "cuda_memory.py")]
-    return script(machine, "memory", command, deadline)
+    return script(machine, "tensorrt-memory", command, deadline)
 
 
-def best(machine: Machine, deadline: Deadline) -> bool:
+def precisions(machine: Machine, deadline: Deadline) -> bool:
     torch = [named(machine, f"{row}:channels_last", row) for row in ("torch", "torch-compile")]
     rows = names(machine, torch=",".join(torch), onnxrt="onnxrt", jax="jax", tf="tf,tfxla")
-    precisions = "fp32" if machine.tiny else "fp32,tf32,fp16,bf16"
+    wanted = "fp32" if machine.tiny else "fp32,tf32,fp16,bf16"
     sizes = machine.sizes or "64,512"
     protocol = shlex.split(
         f"--batch-sizes {sizes} --images 2048 --loops 10 --warmup 20 --rounds 1 --budget 4"
     )
-    options = small(machine, "--modes", "device", "--precisions", precisions, *protocol)
-    return run(machine, "best", deadline, "--frameworks", rows, *options)
+    options = small(machine, "--modes", "device", "--precisions", wanted, *protocol)
+    return run(machine, "precisions", deadline, "--frameworks", rows, *options)
 
 
-def pipelined(machine: Machine, deadline: Deadline) -> bool:
+def pipeline(machine: Machine, deadline: Deadline) -> bool:
     rows = names(machine, jax="jax")  # the fastest in device mode
     modes, precision = ("host", "fp32") if machine.tiny else ("device,host-pipelined", "fp16")
     protocol = shlex.split("--batch-sizes 512 --images 65536 --loops 4 --warmup 20 --rounds 3 --budget 10")
     options = small(machine, "--modes", modes, "--precisions", precision, *protocol)
-    return run(machine, "pipelined", deadline, "--frameworks", rows, *options)
+    return run(machine, "pipeline", deadline, "--frameworks", rows, *options)
 
 
-def report(machine: Machine, deadline: Deadline) -> bool:
+def study(machine: Machine, deadline: Deadline) -> bool:
     rows = names(machine, tf="tf,tfxla,keras,kerasxla", onnxrt="onnxrt", torch="torch")
     return run(
-        machine, "report", deadline, *_report_options(machine, f"{rows},tensorrt-rtx,tftrtfp16,tftrtfp32")
+        machine, "study", deadline, *_study_options(machine, f"{rows},tensorrt-rtx,tftrtfp16,tftrtfp32")
     )
 
 
-def more(machine: Machine, deadline: Deadline) -> bool:
+def others(machine: Machine, deadline: Deadline) -> bool:
     rows = names(machine, torch="torch-compile", jax="jax")
-    return run(machine, "more", deadline, *_report_options(machine, rows))
+    return run(machine, "others", deadline, *_study_options(machine, rows))
 
 
-def neighbours(machine: Machine, deadline: Deadline) -> bool:
+def two_gpus(machine: Machine, deadline: Deadline) -> bool:
     """Measure two devices in turn and at once, each worker with half of the processors both times."""
     rows = names(machine, torch="torch", onnxrt="onnxrt")
     threads = max((os.cpu_count() or 2) // 2, 1)
     protocol = shlex.split("--batch-sizes 512 --images 2048 --loops 10 --warmup 10 --rounds 2 --budget 4")
     where = shlex.split(f"--device {machine.devices} --modes host,device --threads {threads}")
     options = ["--frameworks", rows, *small(machine, *where, *protocol)]
-    done = run(machine, "neighbours-in-turn", deadline, *options)
+    done = run(machine, "two-gpus-in-turn", deadline, *options)
     if machine.tiny or not done:
         return done  # a single CPU has no neighbour
-    return run(machine, "neighbours-at-once", deadline, *options, "--at-once")
+    return run(machine, "two-gpus-at-once", deadline, *options, "--at-once")
 
 
 def variants(machine: Machine, deadline: Deadline) -> bool:
@@ -226,15 +227,15 @@ def variants(machine: Machine, deadline: Deadline) -> bool:
     return run(machine, "variants", deadline, "--frameworks", rows, *options)
 
 
-def naive(machine: Machine, deadline: Deadline) -> bool:
+def copies(machine: Machine, deadline: Deadline) -> bool:
     pairs = {"torch": "torch,torch:naive", "onnxrt": "onnxrt,onnxrt:naive", "jax": "jax,jax:naive"}
     rows = names(machine, **pairs, tf="tf,tf:naive,tfxla,tfxla:naive")
     protocol = shlex.split("--modes host --batch-sizes 512 --images 2048 --loops 10 --warmup 10 --budget 4")
     options = small(machine, *protocol, "--rounds", "1")
-    return run(machine, "naive", deadline, "--frameworks", rows, *options)
+    return run(machine, "copies", deadline, "--frameworks", rows, *options)
 
 
-def _report_options(machine: Machine, rows: str) -> list[str]:
+def _study_options(machine: Machine, rows: str) -> list[str]:
     options = ["--preset", "report", "--frameworks", rows, "--budget", "6", "--rounds", "1"]
     return small(machine, *options, *(["--batch-sizes", machine.sizes] if machine.sizes else []))
 
@@ -275,10 +276,19 @@ def script(machine: Machine, name: str, command: list[str], deadline: Deadline) 
 
 
 STEPS = {
-    "smoke": (smoke, 120), "memory": (memory, 5), "best": (best, 300), "pipelined": (pipelined, 280), "report": (report, 540), "more": (more, 350),
-    "neighbours": (neighbours, 340), "variants": (variants, 250), "naive": (naive, 200),
-    "faults": (faults, 150), "overhead": (overhead, 180), "energy": (energy, 260),
-}  # fmt: skip
+    "check": (check, 120),
+    "tensorrt-memory": (tensorrt_memory, 5),
+    "precisions": (precisions, 300),
+    "pipeline": (pipeline, 280),
+    "study": (study, 540),
+    "others": (others, 350),
+    "two-gpus": (two_gpus, 340),
+    "variants": (variants, 250),
+    "copies": (copies, 200),
+    "faults": (faults, 150),
+    "overhead": (overhead, 180),
+    "energy": (energy, 260),
+}
 
 
 def collect(machine: Machine, out: Path) -> None:
@@ -327,8 +337,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "out")))
     parser.add_argument("--limit", type=float, default=540.0)
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--devices", default="cuda:0,cuda:1", help="of the step neighbours")
-    parser.add_argument("--sizes", default="", help="batch sizes of report, more and best, if not theirs")
+    parser.add_argument("--devices", default="cuda:0,cuda:1", help="of the step two-gpus")
+    parser.add_argument(
+        "--sizes", default="", help="batch sizes of study, others and precisions, if not theirs"
+    )
     parser.add_argument("--background", action="store_true")
     parser.add_argument("--again", action="store_true", help="also steps that are done")
     parser.add_argument("--fresh", action="store_true", help="forget what these steps have measured")
@@ -336,7 +348,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(f"{name:10} about {seconds} s" for name, (_, seconds) in STEPS.items()))
+        print("\n".join(f"{name:16} about {seconds} s" for name, (_, seconds) in STEPS.items()))
         return
     if arguments.background:
         detach([word for word in sys.argv[1:] if word != "--background"], arguments.work)

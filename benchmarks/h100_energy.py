@@ -1,4 +1,4 @@
-"""Everything about energy that needs a GPU, in one go of about four minutes.
+"""Measures what an H100's meters tell and what reading them costs, for docs/results/h100.md's claims on energy; about four minutes.
 
     PYTHONPATH=src python3 benchmarks/h100_energy.py OUT_FOLDER [--device cuda:0] [--quick]
 

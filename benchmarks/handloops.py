@@ -1,8 +1,8 @@
-"""Hand-written loops, one a framework: what inferometer is held against. Nothing of inferometer is imported here.
+"""Measures hand-written loops, for the claim of overhead.py and gpu_overhead.py that inferometer's own loop is as fast.
 
     PYTHON handloops.py LOOP --model PATH --inputs FILE.npz --images 512 --warmup 10 --threads 2
 
-Prints the framework's version as a line of JSON; then, for each line `BATCH_SIZE SECONDS` that it reads, images/s over
+One loop a framework; nothing of inferometer is imported here. Prints the framework's version as a line of JSON; then, for each line `BATCH_SIZE SECONDS` that it reads, images/s over
 whole passes of the images that take at least so long.
 """
 

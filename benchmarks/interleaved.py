@@ -1,5 +1,8 @@
-"""Ours and a hand-written loop in turns: two fresh processes under the same interpreter and variables, one asleep while
-the other loops, a second or so each, in the order A B B A; then two fresh processes again.
+"""Measures two loops in turns, for the claim of overhead.py and gpu_overhead.py that inferometer's is as fast as one by hand.
+
+inferometer's loop and the hand-written one run in two fresh processes under the same interpreter and variables, one asleep
+while the other loops, a second or so each, in the order A B B A; then in two fresh processes again. (A part of the two
+scripts, not one to run.)
 
 Compilers choose kernels by timing them, so two processes that compile the same program may run different ones, up to
 20 % apart. The two of a pair share what is compiled and chosen: what is left between them is the loop.

@@ -1,8 +1,9 @@
-"""How uint8 batches get into JAX's pipeline: sent by threads of ours or of XLA's, and how many batches ahead.
+"""Measures which way of sending batches keeps jax's pipeline full, for docs/results/h100.md's claim that two ahead by XLA does.
 
     PYTHONPATH=src JAX_PYTHON benchmarks/jax_sending.py MODEL.keras [--device cuda] [--batch-size 512] [--batches 128]
                                                         [--spinners 0,12] [--rounds 3]
 
+The ways differ in who sends (threads of inferometer or of XLA) and in how many batches are sent ahead.
 Run by an interpreter of the jax environment. All ways take turns in one process, on the machine as it is and beside
 processes that do nothing but compute: a crowded machine is where they differ. Each line gives images/s, the share of
 the processors' time that the hypervisor took, and the host's milliseconds a batch to send, to launch and to deliver.
@@ -35,7 +36,7 @@ BATCHES_KEPT = 8
 
 
 class Pooled(Piecewise):
-    """The way given up: each piece put by a thread of ours, all waited for."""
+    """Each piece put by a thread of inferometer's, all waited for."""
 
     def __init__(self, jax: Any, device: Any, threads: int) -> None:
         super().__init__(jax, device, threads)
@@ -134,7 +135,9 @@ def main() -> None:
     batches = [(numbers.integers(0, 256, shape, dtype=np.uint8),) for _ in range(BATCHES_KEPT)]
     infer = runtime.infer_pieces()
     jax, device = runtime._jax, runtime._device
-    ways = [Way("threads of ours", PiecewisePipeline(Pooled(jax, device, PIECES), infer, DEPTH, 1))] + [
+    ways = [
+        Way("threads of inferometer", PiecewisePipeline(Pooled(jax, device, PIECES), infer, DEPTH, 1))
+    ] + [
         Way(
             f"of XLA's, {ahead} ahead", PiecewisePipeline(Piecewise(jax, device, PIECES), infer, DEPTH, ahead)
         )

@@ -1,9 +1,9 @@
-"""Throughput through inferometer over a hand-written loop of the same framework on the CPU, and the fixed cost a cell.
+"""Measures inferometer's loop over a hand-written one on the CPU, for docs/results/two-cores.md's ratios and fixed cost a cell.
 
     python benchmarks/overhead.py [--frameworks onnxrt,torch] [--batch-sizes 1,8,64] [--images 64] [--pairs 4]
                                   [--turns 6] [--seconds 1] [--out DIR]
 
-Ours and the hand-written loop (benchmarks/handloops.py) take turns (benchmarks/interleaved.py). Run it on a quiet
+inferometer's loop and the hand-written one (benchmarks/handloops.py) take turns (benchmarks/interleaved.py). Run it on a quiet
 machine. Writes overhead.md and overhead.json into DIR after each pair of processes.
 """
 

@@ -1,4 +1,4 @@
-"""How long TensorRT for RTX takes to build a model's engines on this machine, which needs no GPU.
+"""Measures how long TensorRT for RTX builds an engine without a GPU, for docs/tensorrt.md's claim of 0.8 to 2.0 s.
 
     python benchmarks/tensorrt_build.py [MODEL] [--target sm_86] [--batch-sizes 8] [--precisions fp32,fp16] [--times 3]
                                         [--out FILE.json]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# collect.sh FOLDER: everything the GPU machine lacks, as compressed site folders for Python 3.12 on x86-64.
+# Collects what ../h100.py needs, so that docs/results/h100.md can be measured on a machine without a network.
+# collect.sh FOLDER: everything that machine lacks, as compressed site folders for Python 3.12 on x86-64.
 # Pins as in src/inferometer/frameworks/pins/tf/cuda12.txt. NCCL and cuRAND are left out: one GPU and no random numbers need neither.
 set -euo pipefail
 folder=$1

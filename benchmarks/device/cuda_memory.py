@@ -1,12 +1,13 @@
-"""Exercise the CUDA half of the TensorRT backend (worker/backends/trt_memory.py) where TensorRT itself cannot run.
+"""Proves that the TensorRT backend's CUDA memory copies, and refuses what is too much, on GPUs where TensorRT cannot run.
 
     ROOT/bin/torch benchmarks/device/cuda_memory.py
 
-Copies through page-locked and device memory and back, asks for more than there is, and prints one line of JSON.
+A step of ../h100.py (`tensorrt-memory`); the code is worker/backends/parts/trt_memory.py. Copies through page-locked and device memory and back, asks for more than there is, and prints one line of JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -23,6 +24,7 @@ from inferometer.worker.backends.parts.trt_memory import Cuda, DeviceBuffer, Pin
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     cuda = Cuda()
     sent, back = (PinnedArray(cuda, (512, 3, 224, 224), np.float32) for _ in range(2))
     sent.array[...] = np.random.default_rng(0).normal(size=sent.array.shape[1:]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Provoke what goes wrong on a GPU, and see that each is told as what it is.
+"""Proves that what goes wrong on a GPU is told as what it is, for docs/results/h100.md's table of faults.
 
     ROOT/bin/core benchmarks/device/faults.py --root ROOT --work FOLDER [--device cuda:0] [FAULT...]
 

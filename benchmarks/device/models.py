@@ -1,9 +1,9 @@
-"""Convert MobileNetV3-Large into every form and keep the cache as FOLDER/models.tar.zst.
+"""Converts MobileNetV3-Large into every form, so that ../h100.py can measure docs/results/h100.md without a network.
 
     python benchmarks/device/models.py FOLDER --python tf=PATH torch=PATH onnxrt=PATH
 
-The interpreters convert (see README.md for which torch); the cache's keys know nothing of this machine, so that the
-other one finds everything made. Run it again whenever a file in src/inferometer/models changes.
+Keeps the cache as FOLDER/models.tar.zst. The interpreters convert (see README.md for which torch); the cache's keys know
+nothing of this machine, so that the other one finds everything made. Run it again whenever a file in src/inferometer/models changes.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# receive.sh PARTS/NN...: move received parts out of the checkout, which the next transfer replaces.
+# Receives what ../h100.py needs, so that docs/results/h100.md can be measured on a machine without a network.
+# receive.sh VOLUMES/NN...: move received volumes out of the checkout, which the next transfer replaces.
 set -euo pipefail
-store=${INFEROMETER_PARTS:-/tmp/parts}
+store=${INFEROMETER_VOLUMES:-/tmp/volumes}
 mkdir -p "$store"
-for part in "$@"; do
-  number=$(basename "$part")
+for volume in "$@"; do
+  number=$(basename "$volume")
   rm -rf "${store:?}/$number"
-  mv "$part" "$store/$number"
+  mv "$volume" "$store/$number"
 done
-echo "parts here: $(ls "$store" | tr '\n' ' ')"
+echo "volumes here: $(ls "$store" | tr '\n' ' ')"
 if [ -f /tmp/h100/background.log ]; then tail -n 3 /tmp/h100/background.log; fi

@@ -1,8 +1,9 @@
-"""Check and unpack every archive whose parts are all here, and make the interpreters.
+"""Unpacks what ../h100.py needs and makes its interpreters, so that docs/results/h100.md can be measured without a network.
 
-    python3 benchmarks/device/unpack.py [--root /opt/inferometer] [--parts /tmp/parts] [--base python3]
+    python3 benchmarks/device/unpack.py [--root /opt/inferometer] [--volumes /tmp/volumes] [--base python3]
 
-Archives that are unpacked already, or not whole yet, are left alone, so this may be called after any part.
+Every archive whose volumes are all here is checked and unpacked. Archives that are unpacked already, or not whole yet, are
+left alone, so this may be called after any volume.
 ROOT/bin holds one interpreter a framework, which sets its library paths before it starts Python; ROOT/bin/core runs
 inferometer itself from ROOT/checkout, a copy of this checkout, so that a run in the background is not disturbed when
 the next transfer replaces files. `*-broken` lack their CUDA libraries or provider on purpose (see h100.py, faults).
@@ -26,29 +27,29 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path("/opt/inferometer"))
-    parser.add_argument("--parts", type=Path, default=Path("/tmp/parts"))
+    parser.add_argument("--volumes", type=Path, default=Path("/tmp/volumes"))
     parser.add_argument("--base", default=sys.executable, help="the interpreter that has torch and JAX")
     arguments = parser.parse_args()
     root: Path = arguments.root
     root.mkdir(parents=True, exist_ok=True)
-    manifest = json.loads(next(arguments.parts.glob("*/manifest.json")).read_text())
+    manifest = json.loads(next(arguments.volumes.glob("*/manifest.json")).read_text())
     for entry in manifest["archives"]:
-        print(entry["name"], _unpack(entry, manifest["parts"], arguments.parts, root), flush=True)
+        print(entry["name"], _unpack(entry, manifest["volumes"], arguments.volumes, root), flush=True)
     _interpreters(root, arguments.base, _copy_checkout(root))
     print("interpreters:", " ".join(sorted(path.name for path in (root / "bin").iterdir())))
 
 
-def _unpack(entry: dict, sizes: list[int], parts: Path, root: Path) -> str:
+def _unpack(entry: dict, sizes: list[int], volumes: Path, root: Path) -> str:
     done = root / f".{entry['name']}.{entry['sha256'][:12]}"
     if done.exists():
         return "is there"
-    pieces = list(_pieces(entry, sizes, parts))
+    pieces = list(_pieces(entry, sizes, volumes))
     lacking = [path.parent.name for path, _, _ in pieces if not path.exists()]
     if lacking:
-        return f"waits for part {', '.join(lacking)}"
+        return f"waits for volume {', '.join(lacking)}"
     begin = time.monotonic()
     digest = hashlib.sha256()
-    command = [*_zstd(parts), "-d", "--long=27", "-q", "-c"]
+    command = [*_zstd(volumes), "-d", "--long=27", "-q", "-c"]
     unzip = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     untar = subprocess.Popen(["tar", "--no-same-owner", "-xf", "-", "-C", str(root)], stdin=unzip.stdout)
     for path, start, count in pieces:
@@ -68,18 +69,18 @@ def _unpack(entry: dict, sizes: list[int], parts: Path, root: Path) -> str:
     return f"unpacked in {time.monotonic() - begin:.1f} s"
 
 
-def _pieces(entry: dict, sizes: list[int], parts: Path):
-    """Yield (file, offset in it, bytes) for every part that an archive touches."""
+def _pieces(entry: dict, sizes: list[int], volumes: Path):
+    """Yield (file, offset in it, bytes) for every volume that an archive touches."""
     start, end, edge = entry["start"], entry["start"] + entry["bytes"], 0
     for number, size in enumerate(sizes):
         first, last = max(start, edge), min(end, edge + size)
         if first < last:
-            yield parts / f"{number:02}" / "piece", first - edge, last - first
+            yield volumes / f"{number:02}" / "piece", first - edge, last - first
         edge += size
 
 
-def _zstd(parts: Path) -> list[str]:
-    own = parts / "00" / "zstd"
+def _zstd(volumes: Path) -> list[str]:
+    own = volumes / "00" / "zstd"
     if shutil.which("zstd") or not own.exists():
         return ["zstd"]
     return ["env", f"LD_LIBRARY_PATH={own}", str(own / "zstd")]

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def claims():
-    spec = importlib.util.spec_from_file_location("seed_claims", ROOT / "benchmarks/seed_claims.py")
+    spec = importlib.util.spec_from_file_location("study_claims", ROOT / "benchmarks/study_claims.py")
     module = importlib.util.module_from_spec(spec)
     import sys
 
@@ -20,7 +20,7 @@ def claims():
 
 
 def test_the_document_is_what_the_script_says(claims):
-    assert (ROOT / "docs/seed-report.md").read_text(encoding="utf-8") == claims.render(claims.load(seed()))
+    assert (ROOT / "docs/study-claims.md").read_text(encoding="utf-8") == claims.render(claims.load(seed()))
 
 
 def test_claims_that_are_plainly_wrong_are_found(claims):
