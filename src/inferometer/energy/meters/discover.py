@@ -16,6 +16,8 @@ from inferometer.worker.failures import describe
 def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str | None = None) -> Found:
     """Return the wanted meters; a plug-in that fails becomes an absence, never an exception.
 
+    Where the processors have a meter of their own, one of the whole system is read only if it is asked for.
+
     Network meters are those of the selection and of INFEROMETER_MQTT (addresses with spaces between). UsageError for the
     name of a meter that does not exist.
     """
@@ -52,8 +54,10 @@ def _guarded(name: str, finder: Finder, environ: Mapping[str, str]) -> Found:
 
 def _wanted(found: Found, selection: Selection) -> Found:
     meters: dict[str, Meter] = {}
+    processors = any(meter.device.type == "cpu" for meter in found.meters)
     for meter in found.meters:
-        if selection.accepts(meter.device) and meter.device.uid not in meters:
+        whole = meter.device.type == "psys" and processors and not selection.include
+        if selection.accepts(meter.device) and meter.device.uid not in meters and not whole:
             meters[meter.device.uid] = meter
         else:
             meter.close()

@@ -1,6 +1,6 @@
 """Others' meters: entry points of the group `inferometer.meters`.
 
-An entry point names a function that takes the environment (a mapping) and returns `discover.Found`: meters that satisfy
+An entry point names a function that takes the environment (a mapping) and returns `found.Found`: meters that satisfy
 `readings.Meter`, whose devices name the entry point as their meter, and absences with reason and remedy.
 """
 
