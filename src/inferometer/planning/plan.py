@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inferometer.device import Device
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
@@ -69,7 +70,7 @@ def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Pl
             cell = Cell(name, choice.label, precision, size, device, mode)
             route = reachable[choice.framework.form_at(precision)]
             unreachable = route if isinstance(route, str) else ""
-            kind, gpu = device.partition(":")[0], gpu_of(device, machine)
+            kind, gpu = Device.parse(device).kind, gpu_of(device, machine)
             why = reason or unreachable or choice.unsupported_reason(kind, precision, mode, gpu)
             if why or row is None:
                 skips[cell] = Skip(cell, why)
@@ -107,7 +108,7 @@ def _row(
     choice: FrameworkChoice, device: str, request: RunRequest, machine: Machine, gpu_reason: str
 ) -> tuple[Row | None, str]:
     framework = choice.framework
-    kind = device.partition(":")[0]
+    kind = Device.parse(device).kind
     if kind not in framework.devices:
         if kind == "cpu":
             return (

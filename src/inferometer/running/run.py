@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from inferometer.device import Device
 from inferometer.energy import Session, open_session
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
@@ -212,7 +213,7 @@ def _open_meters(preparation: Preparation) -> Session:
     session = open_session(
         preparation.plan.cells[0].device,
         request.meters,
-        gpus={f"cuda:{gpu.index}": gpu.uuid for gpu in preparation.machine.gpus},
+        gpus={str(Device("cuda", gpu.index)): gpu.uuid for gpu in preparation.machine.gpus},
         track_pace_s=STEADY_PACE_S,
         powercap=request.powercap or None,
     )
