@@ -154,11 +154,11 @@ def _matches(folder: str, name: str) -> bool:
 @click.option("--json", "as_json", is_flag=True, help="Print every fact as JSON.")
 def machine_command(as_json: bool) -> None:
     """Describe this machine."""
-    machine = describe_machine()
+    gpus, gpu_reason = find_gpus()
+    machine = describe_machine(gpus)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(machine), indent=1))
         return
-    gpu_reason = find_gpus()[1]
     lines = {
         "CPU": machine.cpu,
         "cores": f"{machine.physical_cores} physical, {machine.logical_cores} logical, {machine.usable_cores} usable",
