@@ -17,9 +17,6 @@ from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
 from inferometer.records import Cell, Gpu, Skip
 
-PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
-MODES = ("host", "device", "host-pipelined")
-
 
 @dataclass(frozen=True)
 class Row:
@@ -77,12 +74,6 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
         itertools.chain.from_iterable(FRAMEWORKS if name == "all" else [name] for name in request.frameworks)
     )
     choices = {(choice.label, choice.precision): choice for choice in map(parse_choice, names)}
-    for precision in request.precisions:
-        if precision not in PRECISIONS:
-            raise UsageError(f"unknown precision '{precision}' (known: {', '.join(PRECISIONS)})")
-    for mode in request.modes:
-        if mode not in MODES:
-            raise UsageError(f"unknown mode '{mode}' (known: {', '.join(MODES)})")
     wanted = {
         "framework": choices,
         "batch size": request.batch_sizes,
