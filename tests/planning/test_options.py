@@ -10,11 +10,13 @@ import pytest
 import inferometer
 from inferometer.cli import invoke
 from inferometer.cli.run import run_command
+from inferometer.energy.session import MeterNeeds
 from inferometer.errors import UsageError
 from inferometer.planning import kinds, options
 from inferometer.planning.options import OPTIONS, Option
-from inferometer.planning.request import RunRequest, make_request, to_builtins
+from inferometer.planning.request import RunRequest, from_builtins, make_request, to_builtins
 from inferometer.planning.signature import shows_options
+from inferometer.running.run import _meter_needs
 
 # what is not of the measurement: where it goes, and how it is shown
 COMMAND_ONLY = {"model", "out", "resumed", "dry_run", "report"}
@@ -66,7 +68,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
     words = shlex.split(
         "run net.onnx --preset quick --frameworks torch,onnxrt --batch-sizes 1..4 --precisions fp32,fp16 "
         "--modes host,device --device cpu,cuda:1 --at-once --images 9 --loops 2 --warmup 0 --rounds 2 --budget 1.5 "
-        "--timeout 60 --threads 1 --seed 7 --keep-trying --weights w.h5 --image a.jpg --image b "
+        "--timeout 60 --energy-window 8 --threads 1 --seed 7 --keep-trying --weights w.h5 --image a.jpg --image b "
         "--input x.npz --shape n=4 --shape m=5 --input-range ids=0:9 --trust-model --python torch=py "
         "--accelerator cuda12 --meter nvml --meter !rapl --powercap p"
     )
@@ -74,7 +76,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
     python = make_request(
         "net.onnx", preset="quick", frameworks=["torch", "onnxrt"], batch_sizes=[1, 2, 4], precisions=("fp32", "fp16"),
         modes=("host", "device"), device=["cpu", "cuda:1"], at_once=True, images=9, loops=2, warmup=0, rounds=2,
-        budget_s=1.5, timeout_s=60, threads=1, seed=7, keep_trying=True, weights="w.h5",
+        budget_s=1.5, timeout_s=60, energy_window_s=8, threads=1, seed=7, keep_trying=True, weights="w.h5",
         image=["a.jpg", "b"], inputs="x.npz", shapes={"n": 4, "m": 5}, input_ranges={"ids": (0, 9)}, trust_model=True, python={"torch": "py"},
         accelerator="cuda12", meters=["nvml", "!rapl"], powercap="p",
     )  # fmt: skip
@@ -82,6 +84,23 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
     assert {word for word in words if word.startswith("--")} == {option.flag for option in OPTIONS.values()}
     assert invoke(["run", "--dry-run"]) == 0
     assert asked[1] == make_request()
+
+
+def test_an_energy_window_of_the_users_is_planned_and_kept(capsys):
+    words = shlex.split("run --dry-run --preset quick --frameworks onnxrt --device cpu --batch-sizes 8")
+    short = ["--budget", "0", "--rounds", "1"]
+    assert invoke([*words, *short, "--energy-window", "600"]) == 0
+    assert "about 10 min 00 s a round" in capsys.readouterr().out
+    stored = from_builtins(json.loads(json.dumps(to_builtins(make_request(energy_window_s=600)))))
+    assert _meter_needs(stored, ["cpu"], Meters())["cpu"].window_s == 600
+    assert _meter_needs(make_request(), ["cpu"], Meters())["cpu"].window_s == 5
+    assert invoke([*words, "--energy-window", "-1"]) == 2
+    assert "--energy-window -1 is no time: give seconds" in capsys.readouterr().err
+
+
+class Meters:
+    def needs(self, device):
+        return MeterNeeds(window_s=5)
 
 
 def test_what_is_no_option_is_an_error_of_the_program():

@@ -122,6 +122,14 @@ class ProtocolOptions(TypedDict, total=False):
             "--timeout", kinds.seconds(zero=False), "Seconds after which a cell is stopped.", ("protocol.timeout_s",)
         ),
     ]  # fmt: skip
+    energy_window_s: Annotated[
+        float | None,
+        Option(
+            "--energy-window", kinds.seconds(zero=True),
+            "Seconds that a cell's loops last at least, so that meters can tell.  [default: as these need]",
+            ("protocol.energy_window_s",),
+        ),
+    ]  # fmt: skip
     threads: Annotated[
         int | None,
         Option(
