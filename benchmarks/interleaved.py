@@ -25,7 +25,6 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.session import MeterNeeds
-from inferometer.host.gpus import find_gpus
 from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
 from inferometer.planning.request import RunRequest
@@ -150,7 +149,7 @@ class Arena:
         )
         preparation = prepare_run(self._of(contests))
         self._protocol = preparation.request.protocol
-        self._gpu = gpu_of(device, preparation.machine) if find_gpus()[0] else None
+        self._gpu = gpu_of(device, preparation.machine)
         self._plan = preparation.plan
         self.skips = {
             (skip.cell.framework, skip.cell.precision, skip.cell.mode): skip.reason
@@ -160,7 +159,14 @@ class Arena:
         self._ready.build_rows()
         forms = {self._plan.row(cell).choice.framework.form_at(cell.precision) for cell in self._plan.cells}
         models = cache_folder("models")
-        self._model = prepare(self._request.model, forms, self._ready.run_step, models, print)
+        self._model = prepare(
+            self._request.model,
+            preparation.situation.source,
+            forms,
+            self._ready.run_step,
+            models,
+            progress=print,
+        )
 
     def _of(self, contests: Sequence[Contest]) -> RunRequest:
         return msgspec.structs.replace(

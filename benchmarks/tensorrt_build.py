@@ -21,6 +21,7 @@ from typing import Any
 from inferometer.frameworks import environments, requirements
 from inferometer.models.contract import Artifact, ModelRequest
 from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Protocol
@@ -50,7 +51,8 @@ def export(model: str, folder: Path) -> Artifact:
     """Return the model as ONNX, made by the project's own conversion."""
     request = RunRequest(protocol=Protocol(threads=2))
     ready = ReadyEnvironments(request, Plan({}, (), ()), folder / "logs", print)
-    made = prepare(ModelRequest(model).located(), {"onnx"}, ready.run_step, folder / "models", print)
+    asked = ModelRequest(model).located()
+    made = prepare(asked, resolve(asked), {"onnx"}, ready.run_step, folder / "models", progress=print)
     if "onnx" not in made.artifacts:
         raise SystemExit(f"no ONNX of {model}: {made.missing['onnx']}")
     return made.artifacts["onnx"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from inferometer.models.contract import FORMS, ModelRequest
 from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Protocol
@@ -29,7 +30,7 @@ def main() -> None:
     request = RunRequest(python=pythons, protocol=Protocol(threads=2))
     cache = arguments.folder / "cache" / "models"
     ready = ReadyEnvironments(request, Plan({}, (), ()), arguments.folder / "logs", print)
-    made = prepare(ModelRequest(), set(FORMS), ready.run_step, cache, print)
+    made = prepare(ModelRequest(), resolve(ModelRequest()), set(FORMS), ready.run_step, cache, progress=print)
     for form, cause in made.missing.items():
         print(f"missing: {form}: {cause}")
     for form, artifact in made.artifacts.items():

@@ -54,9 +54,9 @@ def test_show_of_a_folder_of_runs_says_which_there_are(tmp_path, capsys):
 def test_a_run_looks_at_the_machine_once_and_leaves_the_users_files_alone(tmp_path, monkeypatch, capsys):
     looked = []
 
-    def describe():
+    def describe(gpus):
         looked.append(1)
-        return describe_machine()
+        return describe_machine(gpus)
 
     monkeypatch.setattr("inferometer.running.run.describe_machine", describe)
     (tmp_path / "mine" / "logs").mkdir(parents=True)

@@ -10,6 +10,7 @@ from inferometer.models.catalogue import APPLICATIONS
 from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
 from inferometer.models.step_cache import read_arrays
 from inferometer.worker.parity import LIMITS
 from steprunner import interpreter
@@ -22,7 +23,7 @@ FORMS = ("keras", "savedmodel", "exported", "onnx")
 def made(steps, model_cache, tiny):
     def make(kind, forms=FORMS, runner=steps, cache=model_cache, seed=0, **options):
         request = ModelRequest(str(tiny(kind, seed)), **options)
-        return prepare(request, set(forms), runner, cache, lambda text: None)
+        return prepare(request, resolve(request), set(forms), runner, cache, progress=lambda text: None)
 
     return make
 
@@ -166,7 +167,8 @@ def test_a_conversion_that_differs_is_missing_with_its_numbers_and_not_kept(made
 def test_random_weights_are_calibrated_and_the_same_in_every_process(steps, tmp_path):
     request = ModelRequest("MobileNetV3Small")
     first, second = (
-        prepare(request, {"keras"}, steps, tmp_path / name, lambda text: None) for name in ("first", "second")
+        prepare(request, resolve(request), {"keras"}, steps, tmp_path / name, progress=lambda text: None)
+        for name in ("first", "second")
     )
     outputs = read_arrays(first.reference)[0]
     assert outputs.shape == (4, 1000)
@@ -176,8 +178,9 @@ def test_random_weights_are_calibrated_and_the_same_in_every_process(steps, tmp_
     assert np.array_equal(outputs, read_arrays(second.reference)[0])
     assert first.info.name == "mobilenet_v3_small"
     assert first.artifacts["keras"].inputs[0].shape == (None, 224, 224, 3)
+    request = ModelRequest("MobileNetV3Small", seed=1)
     other = prepare(
-        ModelRequest("MobileNetV3Small", seed=1), {"keras"}, steps, tmp_path / "first", lambda text: None
+        request, resolve(request), {"keras"}, steps, tmp_path / "first", progress=lambda text: None
     )
     assert other.info.hash != first.info.hash
 

@@ -8,6 +8,7 @@ from inferometer.errors import ModelError, UsageError
 from inferometer.models.contract import ModelRequest, TensorSpec
 from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
 from inferometer.models.step_cache import read_arrays
 from steprunner import interpreter
 
@@ -29,9 +30,8 @@ def onnx(tmp_path_factory):
 @pytest.fixture
 def made(steps, model_cache, onnx):
     def make(name, **options):
-        return prepare(
-            ModelRequest(str(onnx / name), **options), set(FORMS), steps, model_cache, lambda text: None
-        )
+        request = ModelRequest(str(onnx / name), **options)
+        return prepare(request, resolve(request), set(FORMS), steps, model_cache, progress=lambda text: None)
 
     return make
 
@@ -135,4 +135,4 @@ def test_missing_external_weights_are_named(steps, model_cache, onnx, tmp_path):
     (tmp_path / "external.onnx").write_bytes((onnx / "external.onnx").read_bytes())
     request = ModelRequest(str(tmp_path / "external.onnx"))
     with pytest.raises(ModelError, match=r"weights are missing: parts/w\.bin"):
-        prepare(request, {"onnx"}, steps, model_cache, lambda text: None)
+        prepare(request, resolve(request), {"onnx"}, steps, model_cache, progress=lambda text: None)

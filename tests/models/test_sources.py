@@ -44,7 +44,7 @@ def test_a_typo_names_the_nearest():
 
 
 def test_an_architecture_reaches_every_form():
-    reachable = forms_reachable(ModelRequest())
+    reachable = forms_reachable(resolve(ModelRequest()))
     assert tuple(reachable) == FORMS
     assert reachable["onnx"] == ["tf", "torch", "onnxrt"]
     assert reachable["savedmodel"] == ["tf"]
@@ -52,7 +52,7 @@ def test_an_architecture_reaches_every_form():
 
 def test_an_onnx_file_reaches_onnx_only_and_says_why(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"x")
-    reachable = forms_reachable(ModelRequest(str(tmp_path / "m.onnx")))
+    reachable = forms_reachable(resolve(ModelRequest(str(tmp_path / "m.onnx"))))
     assert reachable["onnx"] == ["onnxrt"]
     assert reachable["keras"] == "no exact conversion from ONNX to a Keras file"
     assert reachable["savedmodel"] == "no exact conversion from ONNX to a SavedModel"
@@ -62,7 +62,7 @@ def test_an_onnx_file_reaches_onnx_only_and_says_why(tmp_path):
 def test_a_keras_file_reaches_every_form(tmp_path):
     path = keras_file(tmp_path / "mine.keras")
     assert resolve(ModelRequest(str(path))).name == "mine"
-    assert forms_reachable(ModelRequest(str(path)))["exported"] == ["tf", "torch"]
+    assert forms_reachable(resolve(ModelRequest(str(path))))["exported"] == ["tf", "torch"]
 
 
 @pytest.mark.parametrize("name", ["absent.onnx", "absent.keras"])

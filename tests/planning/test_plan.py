@@ -7,9 +7,11 @@ from inferometer.cli.frameworks import _state
 from inferometer.errors import UsageError
 from inferometer.frameworks.catalogue import FRAMEWORKS, parse_choice
 from inferometer.models.contract import ModelRequest
+from inferometer.planning import plan as planning
 from inferometer.planning.devices import accelerator_for, driver_accelerator
-from inferometer.planning.plan import check_given_pythons, make_plan
+from inferometer.planning.plan import check_given_pythons
 from inferometer.planning.request import RunRequest
+from inferometer.planning.situation import look_up
 from inferometer.records import Gpu, Machine, Protocol
 
 HERE = Machine(logical_cores=2)
@@ -26,6 +28,10 @@ def request(*frameworks, **fields):
     return RunRequest(
         frameworks=frameworks or ("all",), batch_sizes=(1, 8), protocol=Protocol(images=8), **fields
     )
+
+
+def make_plan(asked, machine, gpu_reason=""):
+    return planning.make_plan(asked, look_up(asked, machine, gpu_reason))
 
 
 def test_every_framework_is_a_cell_or_a_reason():

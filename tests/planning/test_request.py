@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 import inferometer
-from inferometer.api import make_request, model_request
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
-from inferometer.planning.request import RunRequest, from_builtins, parse_batch_sizes, to_builtins
+from inferometer.planning.request import RunRequest, from_builtins, make_request, to_builtins
+from inferometer.planning.values import parse_batch_sizes
 from inferometer.records import Protocol
 
 
@@ -90,27 +90,24 @@ def test_a_request_survives_storage():
 
 
 def test_a_preset_yields_to_what_is_given():
-    request = make_request(
-        ModelRequest(), preset="report", batch_sizes=None, protocol={"images": 64, "loops": None}
-    )
+    request = make_request(preset="report", batch_sizes=None, images=64, loops=None)
     assert request.protocol.images == 64 and request.protocol.loops == 10 and request.protocol.warmup == 50
     assert request.batch_sizes == (8, 16, 32, 64)
-    assert make_request(ModelRequest(), preset="report", batch_sizes=None, protocol={}).batch_sizes[-1] == 512
+    assert make_request(preset="report").batch_sizes[-1] == 512
     with pytest.raises(UsageError, match="did you mean 'quick'"):
-        make_request(ModelRequest(), preset="quik", batch_sizes=None, protocol={})
+        make_request(preset="quik")
 
 
 def test_a_request_means_the_same_from_any_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "python").symlink_to("/usr/bin/env")
-    asked = ModelRequest(
-        model="net.onnx", weights="w.h5", images=(Path("a.jpg"), Path("/b")), inputs=Path("in.npz")
-    )
     request = make_request(
-        asked,
+        "net.onnx",
+        weights="w.h5",
+        image=("a.jpg", "/b"),
+        inputs="in.npz",
         preset="quick",
         batch_sizes="1",
-        protocol={},
         python={"onnxrt": Path("python")},
         powercap="caps",
     )
@@ -133,9 +130,7 @@ def test_an_empty_path_of_a_program_is_refused(given):
 
 
 def test_names_of_models_and_weights_are_no_paths():
-    request = make_request(
-        ModelRequest(model="resnet50", weights="imagenet"), preset="quick", batch_sizes=None, protocol={}
-    )
+    request = make_request("resnet50", weights="imagenet", preset="quick")
     assert (request.model.model, request.model.weights, request.powercap) == ("resnet50", "imagenet", "")
     assert request.model.images is None and request.model.inputs is None
 
@@ -145,25 +140,25 @@ def test_numbers_of_numpy_are_stored_as_numbers():
 
     import numpy as np
 
-    asked = model_request(
+    request = make_request(
         "net.onnx",
-        weights="random",
         seed=np.int64(3),
         image=None,
         inputs=None,
         shapes={"n": np.int32(4)},
         input_ranges={"x": (np.float32(0), np.float32(1))},
-        trust_model=False,
+        preset="quick",
+        batch_sizes=2 ** np.arange(3),
+        images=np.int64(64),
+        budget_s=np.float32(2),
     )
-    protocol = {"images": np.int64(64), "budget_s": np.float32(2), "seed": np.int64(3)}
-    request = make_request(asked, preset="quick", batch_sizes=2 ** np.arange(3), protocol=protocol)
     assert request.batch_sizes == (1, 2, 4) and request.protocol.images == 64
     assert from_builtins(json.loads(json.dumps(to_builtins(request)))) == request
 
 
 @pytest.mark.parametrize("sizes", [8, [8], (8, 8), "8", range(8, 9)])
 def test_batch_sizes_as_a_program_gives_them(sizes):
-    assert make_request(ModelRequest(), preset="quick", batch_sizes=sizes, protocol={}).batch_sizes == (8,)
+    assert make_request(preset="quick", batch_sizes=sizes).batch_sizes == (8,)
 
 
 @pytest.mark.parametrize(
@@ -180,4 +175,4 @@ def test_batch_sizes_as_a_program_gives_them(sizes):
 )
 def test_what_is_no_such_number_is_one_line(sizes, protocol, text):
     with pytest.raises(UsageError, match=text):
-        make_request(ModelRequest(), preset="quick", batch_sizes=sizes, protocol=protocol)
+        make_request(preset="quick", batch_sizes=sizes, **protocol)

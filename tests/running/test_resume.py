@@ -73,7 +73,7 @@ def test_a_run_of_another_inferometer_is_not_continued(tmp_path):
 def test_the_devices_of_the_beginning_stay(monkeypatch):
     gpus = tuple(Gpu(index=index, uuid=f"GPU-{index}", name="a GPU", cuda="13.0") for index in (0, 1))
     monkeypatch.setattr(
-        "inferometer.running.run.describe_machine", lambda: Machine(gpus=gpus, logical_cores=8)
+        "inferometer.running.run.describe_machine", lambda found: Machine(gpus=gpus, logical_cores=8)
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     request = prepare_run(RunRequest(frameworks=("torch",), protocol=Protocol(threads=1))).request

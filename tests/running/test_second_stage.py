@@ -3,9 +3,8 @@
 import msgspec
 import pytest
 
-from inferometer.api import make_request
 from inferometer.frameworks import environments, requirements
-from inferometer.models.contract import ModelRequest
+from inferometer.planning.request import make_request
 from inferometer.results.resolution import SecondStage
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.run import execute, resume
@@ -35,13 +34,7 @@ class Watching(SilentObserver):
 def request_(tiny_model, tmp_path):
     environments.ensure(requirements.read("onnxrt", "cpu"), tmp_path / "log", lambda text: None)
     protocol = {"images": 4, "loops": 2, "warmup": 1, "threads": 1}
-    request = make_request(
-        ModelRequest(str(tiny_model)),
-        preset="standard",
-        batch_sizes="2",
-        protocol=protocol,
-        frameworks="onnxrt",
-    )
+    request = make_request(tiny_model, preset="standard", batch_sizes="2", frameworks="onnxrt", **protocol)
     numbers = msgspec.structs.replace(request.protocol, rounds=1, most_rounds=3)
     return msgspec.structs.replace(request, protocol=numbers)
 
@@ -112,6 +105,5 @@ def test_an_interrupted_second_stage_is_resumed_to_its_end(request_, noisy, tmp_
 
 def test_a_number_that_is_asked_for_stays(tiny_model):
     asked = {"preset": "standard", "batch_sizes": "8", "frameworks": "onnxrt"}
-    model = ModelRequest(str(tiny_model))
-    assert make_request(model, protocol={"rounds": 3}, **asked).protocol.most_rounds == 0
-    assert make_request(model, protocol={"rounds": None}, **asked).protocol.most_rounds == 20
+    assert make_request(tiny_model, rounds=3, **asked).protocol.most_rounds == 0
+    assert make_request(tiny_model, rounds=None, **asked).protocol.most_rounds == 20

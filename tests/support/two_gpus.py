@@ -27,10 +27,10 @@ def pretend(folder, setattr_=setattr, setitem=dict.__setitem__):
     machine = msgspec.structs.replace(describe_machine(), gpus=gpus, logical_cores=16)
     model = fake_model(Path(folder))
     artifact = model.artifacts["fake"]
-    setattr_(run, "describe_machine", lambda: machine)
+    setattr_(run, "describe_machine", lambda gpus: machine)
     setattr_(run, "usable_cores", lambda: 8)
     setattr_(run, "monitor_gpus", lambda devices, gpus: ())
-    setattr_(run, "prepare", lambda *_: type(model)(**{**vars(model), "artifacts": {"onnx": artifact}}))
+    setattr_(run, "prepare", lambda *_, **__: type(model)(**{**vars(model), "artifacts": {"onnx": artifact}}))
     for name, options in (("fake", {}), ("hanging", {"behaviour": "hang", "at": 4})):
         framework = Framework(name, name, "fake", "fake", "onnx", "fake", "json", options=options)
         setitem(FRAMEWORKS, name, framework)

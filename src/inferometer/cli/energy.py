@@ -11,29 +11,19 @@ from pathlib import Path
 
 import click
 
+from inferometer.cli.options import option
 from inferometer.cli.paths import NamedPath
 from inferometer.errors import UsageError
 
-meter_option = click.option(
-    "--meter",
-    "terms",
-    multiple=True,
-    metavar="TERM",
-    help="Meters to use: nvml, rapl, type=gpu, name=*H100*, uid=...; !TERM to leave out; mqtt://host:1883/topic to add.",
-)
-powercap_option = click.option(
-    "--powercap",
-    type=NamedPath(file_okay=False),
-    metavar="DIR",
-    help="Folder that holds intel-rapl:0 (where a container mounts the host's).",
-)
+_meter_option = option("meters", "terms")
+_powercap_option = option("powercap")
 
 
 @click.command("measure", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--repeat", type=click.IntRange(1), default=1, metavar="N", help="Run it so many times.")
 @click.option("--csv", "csv_path", type=NamedPath(dir_okay=False), help="Also write a row a run and device.")
-@meter_option
-@powercap_option
+@_meter_option
+@_powercap_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def measure_command(
     repeat: int, csv_path: str | None, terms: tuple[str, ...], powercap: str | None, command: tuple[str, ...]
@@ -59,8 +49,8 @@ def measure_command(
 
 
 @click.group("meters", invoke_without_command=True)
-@meter_option
-@powercap_option
+@_meter_option
+@_powercap_option
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | None, as_json: bool) -> None:

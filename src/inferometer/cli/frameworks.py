@@ -19,8 +19,8 @@ from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkCho
 from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
 from inferometer.host.machine import describe_machine
 from inferometer.planning.devices import driver_accelerator
+from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import age_reason, capability_reason, requirements_for
-from inferometer.planning.request import ACCELERATORS
 from inferometer.records import Gpu
 from inferometer.running.ready_environments import environment_names
 
@@ -99,8 +99,8 @@ def env_list() -> None:
 @click.option("--accelerator", default="cpu", show_default=True, help="cpu, cuda12 or cuda13.")
 def env_build(names: tuple[str, ...], accelerator: str) -> None:
     """Build the environments NAMES (default: every one there is for the accelerator)."""
-    if accelerator not in ACCELERATORS[1:]:
-        raise unknown("accelerator", accelerator, ACCELERATORS[1:])
+    if accelerator not in ACCELERATORS:
+        raise unknown("accelerator", accelerator, ACCELERATORS)
     log = Path(tempfile.gettempdir()) / "inferometer-env-build.log"
     for name in names or _available(accelerator):
         if name not in environment_names():
@@ -154,11 +154,11 @@ def _matches(folder: str, name: str) -> bool:
 @click.option("--json", "as_json", is_flag=True, help="Print every fact as JSON.")
 def machine_command(as_json: bool) -> None:
     """Describe this machine."""
-    machine = describe_machine()
+    gpus, gpu_reason = find_gpus()
+    machine = describe_machine(gpus)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(machine), indent=1))
         return
-    gpu_reason = find_gpus()[1]
     lines = {
         "CPU": machine.cpu,
         "cores": f"{machine.physical_cores} physical, {machine.logical_cores} logical, {machine.usable_cores} usable",

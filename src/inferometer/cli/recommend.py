@@ -10,7 +10,7 @@ import click
 
 from inferometer.cli.common import RUNS, console, notice, results_of, share
 from inferometer.errors import UsageError
-from inferometer.planning.request import parse_batch_sizes
+from inferometer.planning.values import parse_batch_sizes
 from inferometer.recommendation.objectives import Objective
 
 

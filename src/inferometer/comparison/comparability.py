@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inferometer.device import Device
 from inferometer.records import Machine
 from inferometer.results.cells import CellSummary
 from inferometer.results.pooling import hardware_name
@@ -11,7 +12,7 @@ def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) 
     """Return why two cells are of different things, or an empty text."""
     if first.name != second.name:
         return f"other machine: {first.name or 'unnamed'} / {second.name or 'unnamed'}"
-    if a.cell.device.startswith("cuda") or b.cell.device.startswith("cuda"):
+    if any(Device.parse(summary.cell.device).is_gpu for summary in (a, b)):
         ours, theirs = _gpu(first, a), _gpu(second, b)
         if ours != theirs:
             return f"other GPU: {ours} / {theirs}"

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from inferometer.device import Device
 from inferometer.energy.integration.aliasing import aliasing_flag, partial_period_s
 from inferometer.energy.integration.cell_energy import (
     Span,
@@ -32,7 +33,9 @@ from inferometer.energy.sampling.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.records import DeviceEnergy, Energy
 
 SHORTEST_WINDOW_S = 1.0
-_WORKERS = {"cpu": ("cpu", "psys", "external"), "cuda": ("gpu", "external"), "rocm": ("gpu", "external")}
+# which devices' meters see the work of a family of devices
+_WITNESSES = {"cpu": ("cpu", "psys", "external"), "gpu": ("gpu", "external")}
+_ALL_WITNESSES = ("gpu", "cpu", "psys", "external")
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,9 @@ class Session:
 
     def _fits(self, device_type: str, device: str | None = None) -> bool:
         """Tell whether a device of this type can have done the work of ``device``, by default this session's."""
-        family = (self.device if device is None else device).split(":")[0]
-        return device_type in _WORKERS.get(family, ("gpu", "cpu", "psys", "external"))
+        return device_type in _WITNESSES.get(
+            _family(self.device if device is None else device), _ALL_WITNESSES
+        )
 
     def _can_work(self, device_type: str, uid: str, device: str | None = None) -> bool:
         """Tell whether this very device can have done it: of several GPUs the one that the work was given to."""
@@ -240,7 +244,7 @@ class Session:
         energy above idle among those that can have done it."""
         able = [d for d in devices if self._can_work(d.device_type, d.device_uid)]
         own = [d for d in able if d.device_uid == self._gpus.get(self.device)]
-        if not own and self.device.startswith(("cuda", "rocm")):
+        if not own and _family(self.device) == "gpu":
             own = [d for d in able if d.device_type == "gpu"]
         best = max(own or able, key=lambda d: above_idle_j(d, idle[d.device_uid]), default=None)
         return best.device_uid if best else ""
@@ -278,6 +282,11 @@ def open_session(
         track_pace_s=track_pace_s,
         characterized=known,
     )
+
+
+def _family(device: str) -> str:
+    """Return the family of a device by name, "" of none."""
+    return Device.parse(device).family if device else ""
 
 
 def _added(powers: Sequence[Mapping[str, float]]) -> dict[str, float]:

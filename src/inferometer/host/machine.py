@@ -13,12 +13,15 @@ import psutil
 
 from inferometer.host.cpu_names import cpu_name
 from inferometer.host.gpus import find_gpus
-from inferometer.records import Machine
+from inferometer.records import Gpu, Machine
 from inferometer.worker.system.quota import Quota
 
 
-def describe_machine() -> Machine:
-    """Return the facts of this host; what cannot be told is empty or 0, never guessed."""
+def describe_machine(gpus: tuple[Gpu, ...] | None = None) -> Machine:
+    """Return the facts of this host; what cannot be told is empty or 0, never guessed.
+
+    ``gpus``: those of `find_gpus`, where the caller has asked the driver already.
+    """
     return Machine(
         hostname=socket.gethostname(),
         cpu=_cpu_model(),
@@ -32,7 +35,7 @@ def describe_machine() -> Machine:
         python=platform.python_version(),
         virtualization=_virtualization(),
         load_1m=os.getloadavg()[0],
-        gpus=find_gpus()[0],
+        gpus=find_gpus()[0] if gpus is None else gpus,
     )
 
 

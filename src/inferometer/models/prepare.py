@@ -14,22 +14,21 @@ from inferometer.frameworks import requirements
 from inferometer.models import keras_models, onnx_models
 from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
-from inferometer.models.sources import conversion_environments, forms_reachable, resolve
+from inferometer.models.sources import Source, conversion_environments, forms_reachable
 from inferometer.models.step_cache import StepCache
-
-__all__ = ["forms_reachable", "prepare"]
 
 
 def prepare(
     request: ModelRequest,
+    source: Source,
     forms: set[str],
     run_step: StepRunner,
     cache: Path,
-    progress: Callable[[str], None],
     *,
+    progress: Callable[[str], None],
     pins: Mapping[str, str] | None = None,
 ) -> PreparedModel:
-    """Return the model in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
+    """Return the model at ``source`` (`sources.resolve`) in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
 
     ``pins`` says per environment what is installed in it (default: its requirement file for the CPU, where conversions
     run); a change makes its artifacts anew. Raises UsageError for
@@ -39,11 +38,10 @@ def prepare(
     unknown = sorted(forms.difference(FORMS))
     if unknown:
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
-    source = resolve(request)
     steps = StepCache(run_step, ArtifactCache(cache), progress, _default_pins() if pins is None else pins)
     if source.kind == "onnx":
         reasons = {
-            form: reason for form, reason in forms_reachable(request).items() if isinstance(reason, str)
+            form: reason for form, reason in forms_reachable(source).items() if isinstance(reason, str)
         }
         return onnx_models.prepare(request, source, forms, steps, reasons)
     return keras_models.prepare(request, source, forms, steps)

@@ -54,12 +54,8 @@ def resolve(request: ModelRequest) -> Source:
     return source
 
 
-def forms_reachable(request: ModelRequest) -> dict[str, list[str] | str]:
-    """Return for each form the environments that its steps need, or the reason why no exact conversion reaches it.
-
-    Raises as `resolve` does.
-    """
-    source = resolve(request)
+def forms_reachable(source: Source) -> dict[str, list[str] | str]:
+    """Return for each form the environments that its steps need, or the reason why no exact conversion reaches it."""
     if source.kind != "onnx":
         return {form: list(_ENVIRONMENTS[form]) for form in FORMS}
     reasons: dict[str, list[str] | str] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from inferometer.device import Device
 from inferometer.errors import UsageError
 from inferometer.host.gpus import hidden_reason, is_older, names_mig_instance, visible_gpus
 from inferometer.planning.request import RunRequest
@@ -24,20 +25,26 @@ def _device(name: str, machine: Machine, gpu_reason: str) -> str:
         return name
     if name in ("auto", "cuda"):
         return _first_visible(name, machine, gpu_reason)
-    kind, _, index = name.partition(":")
-    if kind != "cuda" or not index.isdigit():
-        raise UsageError(f"unknown device '{name}' (known: cpu, cuda:0, cuda:1, ..., auto)")
-    if int(index) >= len(machine.gpus):
+    device = _numbered(name)
+    if device.index >= len(machine.gpus):
         raise UsageError(
             f"device {name} does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
         )
-    return _unhidden(int(index), machine)
+    return _unhidden(device, machine)
+
+
+def _numbered(name: str) -> Device:
+    """Return the GPU that a name such as "cuda:1" means; UsageError for any other name."""
+    kind, _, number = name.partition(":")
+    if kind != "cuda" or not number.isdigit():
+        raise UsageError(f"unknown device '{name}' (known: cpu, cuda:0, cuda:1, ..., auto)")
+    return Device.parse(name)
 
 
 def _first_visible(name: str, machine: Machine, gpu_reason: str) -> str:
     gpus = visible_gpus(machine.gpus)
     if gpus:
-        return f"cuda:{gpus[0].index}"
+        return str(Device("cuda", gpus[0].index))
     if machine.gpus and (name == "cuda" or names_mig_instance()):
         raise UsageError(f"{hidden_reason()}; give --device cpu, or unset the variable for a whole GPU")
     if name == "cuda":
@@ -47,10 +54,10 @@ def _first_visible(name: str, machine: Machine, gpu_reason: str) -> str:
     return "cpu"
 
 
-def _unhidden(index: int, machine: Machine) -> str:
+def _unhidden(device: Device, machine: Machine) -> str:
     """Return the device's name; UsageError if CUDA_VISIBLE_DEVICES keeps it from this process."""
-    visible = [f"cuda:{gpu.index}" for gpu in visible_gpus(machine.gpus)]
-    name = f"cuda:{machine.gpus[index].index}"
+    visible = [str(Device("cuda", gpu.index)) for gpu in visible_gpus(machine.gpus)]
+    name = str(Device("cuda", machine.gpus[device.index].index))
     if name in visible:
         return name
     if not visible:
@@ -71,12 +78,13 @@ def _found(machine: Machine, gpu_reason: str) -> str:
 
 def gpu_of(device: str, machine: Machine) -> Gpu | None:
     """Return the GPU that a device names, or None for the CPU."""
-    return machine.gpus[int(device.partition(":")[2])] if device.startswith("cuda") else None
+    named = Device.parse(device)
+    return machine.gpus[named.index] if named.is_gpu else None
 
 
 def check_accelerator(request: RunRequest, devices: Iterable[str]) -> None:
     """Raise UsageError for an --accelerator that serves none of the devices, or has no code for one."""
-    gpus = [device for device in devices if device != "cpu"]
+    gpus = [device for device in devices if Device.parse(device).is_gpu]
     if request.accelerator == "cpu" and gpus:
         raise UsageError(
             f"--accelerator cpu has no code for {', '.join(gpus)}: leave it out, or give --device cpu"
@@ -90,11 +98,10 @@ def check_accelerator(request: RunRequest, devices: Iterable[str]) -> None:
 
 def accelerator_for(device: str, request: RunRequest, machine: Machine) -> str:
     """Return which set of requirements a device needs: by driver and GPU, unless the request says."""
-    if device == "cpu":
+    gpu = gpu_of(device, machine)
+    if gpu is None:
         return "cpu"
-    if request.accelerator:
-        return request.accelerator
-    return driver_accelerator(gpu_of(device, machine))
+    return request.accelerator or driver_accelerator(gpu)
 
 
 def driver_accelerator(gpu: Gpu | None) -> str:

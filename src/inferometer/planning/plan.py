@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inferometer.device import Device
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
 from inferometer.frameworks.requirements import Requirements
-from inferometer.models.sources import forms_reachable, resolve
-from inferometer.planning.devices import accelerator_for, check_accelerator, gpu_of, resolve_devices
+from inferometer.planning.devices import accelerator_for, gpu_of
 from inferometer.planning.request import RunRequest
-from inferometer.records import Cell, Gpu, Machine, Skip
-
-PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
-MODES = ("host", "device", "host-pipelined")
+from inferometer.planning.situation import Situation
+from inferometer.records import Cell, Gpu, Skip
 
 
 @dataclass(frozen=True)
@@ -48,28 +46,20 @@ class Plan:
         return self.rows[cell.framework, cell.device]
 
 
-def make_plan(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Plan:
-    """Expand the request on this machine; UsageError if nothing that was asked for exists.
-
-    ``gpu_reason`` says why the machine has no GPU, for the skips.
-    """
-    request.check()
+def make_plan(request: RunRequest, situation: Situation) -> Plan:
+    """Expand the request where it is to run; UsageError if nothing that was asked for exists."""
     choices = _choices(request)
-    devices = resolve_devices(request.devices, machine, gpu_reason)
-    check_accelerator(request, devices)
-    reachable = forms_reachable(request.model)
-    name = resolve(request.model).name
     rows: dict[tuple[str, str], Row] = {}
     cells: dict[Cell, None] = {}
     skips: dict[Cell, Skip] = {}  # a cell may be named twice: `tftrt` at fp16 and `tftrtfp16`
-    for choice, device in itertools.product(choices, devices):
-        row, reason = _row(choice, device, request, machine, gpu_reason)
+    for choice, device in itertools.product(choices, situation.devices):
+        row, reason = _row(choice, device, request, situation)
         precisions = (choice.precision,) if choice.precision else request.precisions
         for precision, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
-            cell = Cell(name, choice.label, precision, size, device, mode)
-            route = reachable[choice.framework.form_at(precision)]
+            cell = Cell(situation.source.name, choice.label, precision, size, device, mode)
+            route = situation.reachable[choice.framework.form_at(precision)]
             unreachable = route if isinstance(route, str) else ""
-            kind, gpu = device.partition(":")[0], gpu_of(device, machine)
+            kind, gpu = Device.parse(device).kind, gpu_of(device, situation.machine)
             why = reason or unreachable or choice.unsupported_reason(kind, precision, mode, gpu)
             if why or row is None:
                 skips[cell] = Skip(cell, why)
@@ -84,12 +74,6 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
         itertools.chain.from_iterable(FRAMEWORKS if name == "all" else [name] for name in request.frameworks)
     )
     choices = {(choice.label, choice.precision): choice for choice in map(parse_choice, names)}
-    for precision in request.precisions:
-        if precision not in PRECISIONS:
-            raise UsageError(f"unknown precision '{precision}' (known: {', '.join(PRECISIONS)})")
-    for mode in request.modes:
-        if mode not in MODES:
-            raise UsageError(f"unknown mode '{mode}' (known: {', '.join(MODES)})")
     wanted = {
         "framework": choices,
         "batch size": request.batch_sizes,
@@ -104,23 +88,21 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
 
 
 def _row(
-    choice: FrameworkChoice, device: str, request: RunRequest, machine: Machine, gpu_reason: str
+    choice: FrameworkChoice, device: str, request: RunRequest, situation: Situation
 ) -> tuple[Row | None, str]:
     framework = choice.framework
-    kind = device.partition(":")[0]
+    kind = Device.parse(device).kind
     if kind not in framework.devices:
         if kind == "cpu":
-            return (
-                None,
-                f"needs an NVIDIA GPU: {gpu_reason or 'the device asked for is the CPU'}",
-            )
+            cause = situation.gpu_reason or "the device asked for is the CPU"
+            return None, f"needs an NVIDIA GPU: {cause}"
         return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"
-    gpu = gpu_of(device, machine)
+    gpu = gpu_of(device, situation.machine)
     if refusal := capability_reason(framework, gpu):
         return None, refusal
     if python := _given_python(choice, request):
         return Row(choice, device, None, python), ""
-    return _built_row(choice, device, accelerator_for(device, request, machine), gpu)
+    return _built_row(choice, device, accelerator_for(device, request, situation.machine), gpu)
 
 
 def _given_python(choice: FrameworkChoice, request: RunRequest) -> Path | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inferometer.planning.request import REPORT_BATCH_SIZES
 from inferometer.records import Protocol
+
+REPORT_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import operator
-import os
-import re
-from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, SupportsFloat, SupportsIndex, cast
+from typing import Any, Unpack
 
 import msgspec
 
-from inferometer.energy.meters.broker import Address
-from inferometer.energy.meters.discover import check_names
-from inferometer.energy.meters.selection import Selection
-from inferometer.errors import UsageError
+from inferometer.errors import UsageError, unknown
 from inferometer.models.contract import ModelRequest
+from inferometer.planning import values
+from inferometer.planning.options import MOST_ROUNDS, OPTIONS, Options, fields_of
+from inferometer.planning.presets import PRESETS, REPORT_BATCH_SIZES
 from inferometer.records import Protocol
-
-ACCELERATORS = ("", "cpu", "cuda12", "cuda13")
-LONGEST_S = 1e8  # three years; `select` takes no infinity
-# far above what anyone measures, and low enough to fail at once instead of filling the memory first
-MOST_IMAGES, MOST_LOOPS, MOST_WARMUP, MOST_ROUNDS, MOST_THREADS = 1_000_000, 100_000, 1_000_000, 10_000, 4096
-LAST_SEED = 2**32 - 1  # numpy's and Keras's
-REPORT_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 
 
 class RunRequest(msgspec.Struct, frozen=True):
@@ -44,37 +34,17 @@ class RunRequest(msgspec.Struct, frozen=True):
     powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be measured: a model or weights without a name, numbers beyond their limits."""
-        for name, text in (("the model", self.model.model), ("--weights", self.model.weights)):
-            if not text.strip():
-                raise UsageError(f"{name} is empty; give a name or a file, or leave it out")
-        protocol = self.protocol
-        _within("--images", protocol.images, 1, MOST_IMAGES)
-        _within("--loops", protocol.loops, 1, MOST_LOOPS)
-        _within("--warmup", protocol.warmup, 0, MOST_WARMUP)
-        _within("--rounds", protocol.rounds, 1, MOST_ROUNDS)
-        _within("most_rounds", protocol.most_rounds, 0, MOST_ROUNDS)
-        _within("--threads", protocol.threads, 0, MOST_THREADS)
-        for seed in (protocol.seed, self.model.seed):
-            _within("--seed", seed, 0, LAST_SEED)
-        if not 0 < protocol.timeout_s <= LONGEST_S:
-            raise UsageError(
-                f"--timeout {protocol.timeout_s:g} is no time: give seconds above 0, {LONGEST_S:g} at most"
-            )
-        if not 0 <= protocol.budget_s <= LONGEST_S:
-            raise UsageError(
-                f"--budget {protocol.budget_s:g} is no time: give seconds, {LONGEST_S:g} at most, or 0 for none"
-            )
-        if self.accelerator not in ACCELERATORS:
-            raise UsageError(
-                f"unknown accelerator '{self.accelerator}' (known: {', '.join(filter(None, ACCELERATORS))})"
-            )
-        check_meters(self.meters)
+        """Raise UsageError for what cannot be measured: a model without a name, values beyond their option's limits."""
+        if not self.model.model.strip():
+            raise UsageError("the model is empty; give a name or a file, or leave it out")
+        for option in OPTIONS.values():
+            for field in option.fills:
+                option.kind.check(option.flag, attrgetter(field)(self))
+        values.within("most_rounds", self.protocol.most_rounds, 0, MOST_ROUNDS)
         for size in self.batch_sizes:
-            _within("--batch-sizes", size, 1, MOST_IMAGES)
-            if size > protocol.images:
+            if size > self.protocol.images:
                 raise UsageError(
-                    f"batch size {size} is larger than the {protocol.images} images of a loop: "
+                    f"batch size {size} is larger than the {self.protocol.images} images of a loop: "
                     f"raise --images to {size} or leave the batch size out"
                 )
 
@@ -88,77 +58,24 @@ class RunRequest(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, model=self.model.located(), python=python, powercap=powercap)
 
 
-def check_meters(terms: Iterable[str]) -> None:
-    """Raise UsageError for terms that name no meter, before anything is built or measured."""
-    selection = Selection.parse(terms)
-    addresses = [*selection.urls, *os.environ.get("INFEROMETER_MQTT", "").split()]
-    check_names(selection, addresses)
-    for url in selection.urls:
-        Address.parse(url)
+def make_request(model: str | Path = ModelRequest.model, **options: Unpack[Options]) -> RunRequest:
+    """Return what the options ask for: the preset's numbers, replaced by those that are given (None: not given).
 
-
-def _within(option: str, value: int, least: int, most: int) -> None:
-    if value < least:
-        raise UsageError(f"{option} {value} is too small: give at least {least}")
-    if value > most:
-        raise UsageError(f"{option} {_digits(value)} is too large: give at most {most}")
-
-
-def _digits(value: int) -> str:
-    """Return a number for a message; Python writes none of thousands of digits."""
-    return str(value) if value < 10**30 else "of more than 30 digits"
-
-
-def whole(option: str, value: SupportsIndex) -> int:
-    """Return a whole number of any kind (numpy's too) as Python's; UsageError for anything else."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise UsageError(f"{option} {value!r} is no whole number") from None
-
-
-def real(option: str, value: SupportsFloat) -> float:
-    """Return a number of any kind (numpy's too) as Python's; UsageError for anything else."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{option} {value!r} is no number") from None
-
-
-def batch_sizes_of(given: str | SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
-    """Return ascending sizes from text (`parse_batch_sizes`), one number or several; UsageError for anything else."""
-    if isinstance(given, str):
-        return parse_batch_sizes(given)
-    try:
-        sizes = list(cast("Iterable[SupportsIndex]", given))
-    except TypeError:  # one number; numpy's arrays of no dimension cannot be iterated over either
-        sizes = [cast("SupportsIndex", given)]
-    return tuple(sorted({whole("batch size", size) for size in sizes}))
-
-
-def parse_batch_sizes(text: str) -> tuple[int, ...]:
-    """Return ascending sizes from '8,16,64' or '8..512' (powers of two from the first to the last)."""
-    sizes: set[int] = set()
-    for part in (part.strip() for part in text.split(",")):
-        span = re.fullmatch(r"(\d{1,30})\.\.(\d{1,30})", part)
-        if span:
-            sizes |= set(_doubling(int(span[1]), int(span[2]), part))
-        elif re.fullmatch(r"-?\d{1,30}", part):
-            sizes.add(int(part))
-        else:
-            raise UsageError(f"batch size '{part}' is no whole number and no span: write 8,16,32 or 8..512")
-    return tuple(sorted(sizes))
-
-
-def _doubling(first: int, last: int, text: str) -> Iterable[int]:
-    if not 1 <= first <= last:
-        raise UsageError(
-            f"batch sizes '{text}': a span goes from at least 1 up to a larger number, as in 8..512"
-        )
-    size = first
-    while size <= last:
-        yield size
-        size *= 2
+    UsageError for what cannot be measured.
+    """
+    fields = fields_of(options)
+    name = options.get("preset") or OPTIONS["preset"].default
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    preset = PRESETS[name]
+    if "rounds" in fields["protocol"]:
+        fields["protocol"]["most_rounds"] = 0  # a number that is asked for stays
+    protocol = msgspec.structs.replace(preset.protocol, **fields["protocol"])
+    sizes = tuple(size for size in preset.batch_sizes if size <= protocol.images)
+    asked = ModelRequest(str(model), **fields["model"])
+    request = RunRequest(model=asked, protocol=protocol, **{"batch_sizes": sizes, **fields[""]})
+    request.check()
+    return request.located()
 
 
 def to_builtins(request: RunRequest) -> dict[str, Any]:

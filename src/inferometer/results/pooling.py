@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inferometer.device import Device
 from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.results.estimates import Key
 from inferometer.results.flags import in_short
@@ -151,9 +152,9 @@ def device_name(machine: Machine, device: str) -> str:
 
 def hardware_name(machine: Machine, device: str) -> str:
     """Return the GPU's or the CPU's own name, whatever the machine was named."""
-    if device.startswith("cuda"):
-        index = int(device.partition(":")[2] or 0)
-        return next((gpu.name for gpu in machine.gpus if gpu.index == index), device)
+    named = Device.parse(device)
+    if named.is_gpu:
+        return next((gpu.name for gpu in machine.gpus if gpu.index == named.index), device)
     return machine.cpu or device
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from inferometer.device import Device
 from inferometer.energy.session import MeterNeeds
 from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.models.contract import PreparedModel
@@ -30,7 +31,7 @@ def open_message(
         },
         "precision": cell.precision,
         "mode": cell.mode,
-        "device": cell.device.partition(":")[0],
+        "device": Device.parse(cell.device).kind,
         "threads": request.protocol.threads,
         "inputs": str(model.inputs),
         "reference": str(model.reference),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from inferometer.device import Device
 from inferometer.energy import Session, open_session
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
@@ -18,9 +19,10 @@ from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.prepare import prepare
-from inferometer.planning.devices import gpu_of, resolve_devices
+from inferometer.planning.devices import gpu_of
 from inferometer.planning.plan import Plan, check_given_pythons, make_plan
 from inferometer.planning.request import RunRequest, from_builtins
+from inferometer.planning.situation import Situation, look_up
 from inferometer.records import Cell, Machine, RunInfo
 from inferometer.results.resolution import SecondStage, second_stage
 from inferometer.results.summary import summarise
@@ -47,8 +49,13 @@ class Preparation:
     """A request made concrete on this machine."""
 
     request: RunRequest
-    machine: Machine
+    situation: Situation
     plan: Plan
+
+    @property
+    def machine(self) -> Machine:
+        """Return the machine as it was when the request was prepared."""
+        return self.situation.machine
 
     def facts(self) -> RunInfo:
         """Return what run.json says before anything is built."""
@@ -59,17 +66,19 @@ def prepare_run(request: RunRequest) -> Preparation:
     """Look at the machine and plan; UsageError for what cannot be met."""
     check_given_pythons(request)
     check_interpreters(request.python)
-    machine = describe_machine()
-    gpu_reason = find_gpus()[1]
-    devices = resolve_devices(request.devices, machine, gpu_reason)  # a resumed run must not choose anew
-    request = msgspec.structs.replace(request, devices=devices)
-    plan = make_plan(request, machine, gpu_reason)
+    gpus, gpu_reason = find_gpus()
+    machine = describe_machine(gpus)
+    situation = look_up(request, machine, gpu_reason)
+    request = msgspec.structs.replace(
+        request, devices=situation.devices
+    )  # a resumed run must not choose anew
+    plan = make_plan(request, situation)
     workers = len(devices_at_once(request, plan)) or 1
     threads = request.protocol.threads or max(usable_cores() // workers, 1)
     if threads > machine.logical_cores:
         raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
     protocol = msgspec.structs.replace(request.protocol, threads=threads)
-    return Preparation(msgspec.structs.replace(request, protocol=protocol), machine, plan)
+    return Preparation(msgspec.structs.replace(request, protocol=protocol), situation, plan)
 
 
 def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
@@ -133,7 +142,8 @@ def _measure(
         for cell in plan.cells
         if (cell.framework, cell.device) in ready.rows
     }
-    model = prepare(request.model, forms, ready.run_step, cache_folder("models"), observer.preparing)
+    source, cache = preparation.situation.source, cache_folder("models")
+    model = prepare(request.model, source, forms, ready.run_step, cache, progress=observer.preparing)
     info = complete_facts(preparation.facts(), ready, plan, model)
     info = as_begun(info, begun, writer.path) if begun else info
     session = _open_meters(preparation)
@@ -212,7 +222,7 @@ def _open_meters(preparation: Preparation) -> Session:
     session = open_session(
         preparation.plan.cells[0].device,
         request.meters,
-        gpus={f"cuda:{gpu.index}": gpu.uuid for gpu in preparation.machine.gpus},
+        gpus={str(Device("cuda", gpu.index)): gpu.uuid for gpu in preparation.machine.gpus},
         track_pace_s=STEADY_PACE_S,
         powercap=request.powercap or None,
     )

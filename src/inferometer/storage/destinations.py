@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from inferometer.errors import StoreError
@@ -12,6 +13,12 @@ from inferometer.records import RunInfo
 from inferometer.storage.run_directory import RUN_FILE, check_free
 
 RUNS_FOLDER = Path("inferometer-runs")  # where runs go that are given no place, and what `serve` shows
+
+
+def default_out(model: str) -> Path:
+    """Return a new directory name below ./inferometer-runs, by time and model."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return RUNS_FOLDER / f"{stamp}-{Path(model).stem}"
 
 
 def destinations(infos: Sequence[RunInfo], out: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from inferometer.device import Device
 from inferometer.energy.characterization.characterize import Plan, characterize
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.meters import known_traits
@@ -77,7 +78,7 @@ def _chosen(session: Session, device: str | None) -> list[tuple[Meter, str]]:
     """Return the polled meters with the device that loads each; GPUs are numbered as CUDA numbers the visible ones."""
     gpus = [m for m in session.meters if m.device.type == "gpu" and m.device.meter == "nvml"]
     pairs = [
-        (meter, f"cuda:{gpus.index(meter)}" if meter in gpus else "cpu")
+        (meter, str(Device("cuda", gpus.index(meter)) if meter in gpus else Device("cpu")))
         for meter in session.meters
         if not meter.traits.push
     ]

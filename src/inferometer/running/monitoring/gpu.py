@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from inferometer.device import Device
 from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 
@@ -251,5 +252,6 @@ def _gib(count: int) -> str:
 
 def monitor_gpus(devices: Iterable[str], gpus: tuple[Gpu, ...]) -> tuple[GpuMonitor, ...]:
     """Return a watch over the GPUs among ``devices`` (one or none)."""
-    wanted = {name: gpus[int(name.partition(":")[2])] for name in devices if name.startswith("cuda")}
+    named = {name: Device.parse(name) for name in devices}
+    wanted = {name: gpus[device.index] for name, device in named.items() if device.is_gpu}
     return (GpuMonitor(wanted, NvmlReader()),) if wanted else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from inferometer.device import Device
 from inferometer.frameworks.catalogue import Framework
 from inferometer.records import Cell, Protocol, Record
 
@@ -12,7 +13,7 @@ _GPU_SPEED = 50.0  # a GPU's images/s over those of two CPU cores, for the first
 
 def nominal_s(cell: Cell, framework: Framework, protocol: Protocol) -> float:
     """Return a rough time for one cell in one round: the nominal speed is MobileNetV3-Large's on two CPU cores."""
-    speed = framework.nominal_images_per_s * (1.0 if cell.device == "cpu" else _GPU_SPEED)
+    speed = framework.nominal_images_per_s * (_GPU_SPEED if Device.parse(cell.device).is_gpu else 1.0)
     loop_s = protocol.images / speed
     loops_s = max(protocol.loops * loop_s, protocol.energy_window_s)
     warmup_s = protocol.warmup * cell.batch_size / speed

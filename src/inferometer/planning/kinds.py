@@ -1,0 +1,149 @@
+"""Kinds of value that an option may take: as words of the command line, from a program, and within which limits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inferometer.errors import UsageError
+from inferometer.planning import values
+
+LONGEST_S = 1e8  # three years; `select` takes no infinity
+
+
+def _as_given(option: str, value: Any) -> Any:
+    return value
+
+
+def _any(option: str, value: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How values of one kind are read and judged; each function is told the option's name, for its UsageError."""
+
+    word: Literal["text", "whole", "real", "switch", "path", "folder"] = "text"  # on the command line
+    many: bool = False  # the command line may give it several times
+    from_words: Callable[[str, Any], Any] = _as_given  # what the command line gives -> what a program gives
+    read: Callable[[str, Any], Any] = _as_given  # what a program gives -> what the request holds
+    check: Callable[[str, Any], None] = _any  # what the request holds, also a stored one
+
+
+def whole(least: int, most: int) -> Kind:
+    """A whole number within limits."""
+    return Kind(
+        word="whole", read=values.whole, check=lambda option, value: values.within(option, value, least, most)
+    )
+
+
+def seconds(*, zero: bool) -> Kind:
+    """A time; ``zero``: none may be given."""
+    above, none = ("", ", or 0 for none") if zero else (" above 0", "")
+
+    def check(option: str, value: float) -> None:
+        if not (0 < value <= LONGEST_S or (zero and value == 0)):
+            raise UsageError(
+                f"{option} {value:g} is no time: give seconds{above}, {LONGEST_S:g} at most{none}"
+            )
+
+    return Kind(word="real", read=values.real, check=check)
+
+
+def switch() -> Kind:
+    """Yes or no."""
+    return Kind(word="switch")
+
+
+def name_or_file() -> Kind:
+    """A name, or the path of a file, as text."""
+
+    def check(option: str, value: str) -> None:
+        if not value.strip():
+            raise UsageError(f"{option} is empty; give a name or a file, or leave it out")
+
+    return Kind(read=lambda option, value: str(value), check=check)
+
+
+def one_of(noun: str, known: Iterable[str]) -> Kind:
+    """One of some names, or "" for none."""
+    return Kind(check=lambda option, value: _check_known(noun, [value] if value else [], known))
+
+
+def names() -> Kind:
+    """Several names: "a,b" or ["a", "b"]."""
+    return Kind(read=values.names)
+
+
+def names_of(noun: str, known: Iterable[str]) -> Kind:
+    """Several out of some names."""
+    return Kind(read=values.names, check=lambda option, given: _check_known(noun, given, known))
+
+
+def _check_known(noun: str, given: Iterable[str], known: Iterable[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(f"unknown {noun} '{name}' (known: {', '.join(known)})")
+
+
+def batch_sizes(most: int) -> Kind:
+    """Sizes: "8,16", "8..512", 8 or [8, 16]."""
+
+    def check(option: str, sizes: Iterable[int]) -> None:
+        for size in sizes:
+            values.within(option, size, 1, most)
+
+    return Kind(read=values.batch_sizes, check=check)
+
+
+def path() -> Kind:
+    """A file; "" means none."""
+    return Kind(word="path", read=lambda option, value: Path(value) if value else None)
+
+
+def paths() -> Kind:
+    """Files or folders."""
+    return Kind(word="path", many=True, read=values.paths)
+
+
+def folder() -> Kind:
+    """A folder, as text; "" means none."""
+    return Kind(word="folder", read=lambda option, value: str(value))
+
+
+def named_sizes() -> Kind:
+    """A whole number by name: NAME=N on the command line."""
+    return Kind(many=True, from_words=values.word_sizes, read=values.sizes)
+
+
+def named_ranges() -> Kind:
+    """Two numbers by name: NAME=LOW:HIGH on the command line."""
+    return Kind(many=True, from_words=values.word_ranges, read=values.ranges)
+
+
+def named_paths() -> Kind:
+    """A path by name: NAME=PATH on the command line."""
+    return Kind(
+        many=True,
+        from_words=values.word_pairs,
+        read=lambda option, given: {name: Path(path) for name, path in given.items()},
+    )
+
+
+def meter_terms() -> Kind:
+    """Terms that choose meters (`energy.meters.selection`); checked before anything is built or measured."""
+
+    def check(option: str, terms: tuple[str, ...]) -> None:
+        from inferometer.energy.meters.broker import Address
+        from inferometer.energy.meters.discover import check_names
+        from inferometer.energy.meters.selection import Selection
+
+        selection = Selection.parse(terms)
+        check_names(selection, [*selection.urls, *os.environ.get("INFEROMETER_MQTT", "").split()])
+        for url in selection.urls:
+            Address.parse(url)
+
+    return Kind(many=True, read=lambda option, terms: tuple(terms), check=check)

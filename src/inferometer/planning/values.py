@@ -1,0 +1,143 @@
+"""Values as users write them, on the command line or in Python, read into what a request holds; UsageError in one line."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import SupportsFloat, SupportsIndex, cast
+
+from inferometer.errors import UsageError
+
+_LARGEST_DIMENSION = 2**31 - 1
+
+
+def whole(option: str, value: SupportsIndex) -> int:
+    """Return a whole number of any kind (numpy's too) as Python's; UsageError for anything else."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UsageError(f"{option} {value!r} is no whole number") from None
+
+
+def real(option: str, value: SupportsFloat) -> float:
+    """Return a number of any kind (numpy's too) as Python's; UsageError for anything else."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{option} {value!r} is no number") from None
+
+
+def within(option: str, value: int, least: int, most: int) -> None:
+    """Raise UsageError for a number below ``least`` or above ``most``."""
+    if value < least:
+        raise UsageError(f"{option} {value} is too small: give at least {least}")
+    if value > most:
+        raise UsageError(f"{option} {_digits(value)} is too large: give at most {most}")
+
+
+def _digits(value: int) -> str:
+    """Return a number for a message; Python writes none of thousands of digits."""
+    return str(value) if value < 10**30 else "of more than 30 digits"
+
+
+def names(option: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names in "a,b", or in several texts."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def paths(option: str, value: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
+    """Return one path or several; UsageError for an empty one."""
+    several = (value,) if isinstance(value, str | Path) else tuple(value)
+    if "" in several:  # the current folder, if it became a path
+        raise UsageError(f"{option}: the path is empty; give a photo or a folder of them, or leave it out")
+    return tuple(Path(path) for path in several)
+
+
+def sizes(option: str, value: Mapping[str, SupportsIndex]) -> dict[str, int]:
+    """Return the size of each symbolic dimension."""
+    return {name: whole(f"{option.removeprefix('--')} {name}", size) for name, size in value.items()}
+
+
+def ranges(
+    option: str, value: Mapping[str, tuple[SupportsFloat, SupportsFloat]]
+) -> dict[str, tuple[float, float]]:
+    """Return the lowest and the highest value of each input."""
+    return {
+        name: (real(f"range of {name}", low), real(f"range of {name}", high))
+        for name, (low, high) in value.items()
+    }
+
+
+def word_pairs(option: str, words: Iterable[str]) -> dict[str, str]:
+    """Return the command line's NAME=VALUE words by name."""
+    pairs = {}
+    for word in words:
+        name, equals, rest = word.partition("=")
+        if not (name and equals and rest):
+            raise UsageError(f"{option} '{word}' is not of the form NAME=VALUE")
+        pairs[name] = rest
+    return pairs
+
+
+def word_sizes(option: str, words: Iterable[str]) -> dict[str, int]:
+    """Return the command line's NAME=N words by name."""
+    pairs = word_pairs(option, words)
+    for name, text in pairs.items():
+        if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= _LARGEST_DIMENSION:
+            raise UsageError(
+                f"{option} {name}={text}: a dimension is a whole number from 1 to {_LARGEST_DIMENSION}"
+            )
+    return {name: int(text) for name, text in pairs.items()}
+
+
+def word_ranges(option: str, words: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Return the command line's NAME=LOW:HIGH words by name."""
+    found = {}
+    for name, text in word_pairs(option, words).items():
+        try:
+            low, high = (float(part) for part in text.split(":"))
+        except ValueError:
+            raise UsageError(f"{option} {name}={text} is not of the form NAME=LOW:HIGH") from None
+        if not low < high:
+            raise UsageError(f"{option} {name}={text}: LOW must be below HIGH")
+        found[name] = (low, high)
+    return found
+
+
+def batch_sizes(option: str, value: str | SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """Return ascending sizes from text (`parse_batch_sizes`), one number or several; UsageError for anything else."""
+    if isinstance(value, str):
+        return parse_batch_sizes(value)
+    try:
+        several = list(cast("Iterable[SupportsIndex]", value))
+    except TypeError:  # one number; numpy's arrays of no dimension cannot be iterated over either
+        several = [cast("SupportsIndex", value)]
+    return tuple(sorted({whole("batch size", size) for size in several}))
+
+
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """Return ascending sizes from '8,16,64' or '8..512' (powers of two from the first to the last)."""
+    found: set[int] = set()
+    for part in (part.strip() for part in text.split(",")):
+        span = re.fullmatch(r"(\d{1,30})\.\.(\d{1,30})", part)
+        if span:
+            found |= set(_doubling(int(span[1]), int(span[2]), part))
+        elif re.fullmatch(r"-?\d{1,30}", part):
+            found.add(int(part))
+        else:
+            raise UsageError(f"batch size '{part}' is no whole number and no span: write 8,16,32 or 8..512")
+    return tuple(sorted(found))
+
+
+def _doubling(first: int, last: int, text: str) -> Iterable[int]:
+    if not 1 <= first <= last:
+        raise UsageError(
+            f"batch sizes '{text}': a span goes from at least 1 up to a larger number, as in 8..512"
+        )
+    size = first
+    while size <= last:
+        yield size
+        size *= 2
