@@ -28,6 +28,7 @@ from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.meters import known_traits
 from inferometer.energy.meters.built_in.nvml import find
 from inferometer.energy.session import Session
+from inferometer.flags import words
 
 REPEATS = 5
 
@@ -66,7 +67,8 @@ def repeat_cell(meter, device: str, seconds: float, python: str) -> dict[str, ob
             spans = worker.loops(window_s, 4)
             energy = session.energy(spans)
             rows.append(
-                {d.device_uid: cell_row(d) for d in energy.devices} | {"flags": list(session.flags(spans))}
+                {d.device_uid: cell_row(d) for d in energy.devices}
+                | {"flags": [words(flag) for flag in session.flags(spans)]}
             )
         described, conditions = session.describe(), session.conditions(spans)
     return {

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
+from inferometer.flags import Flag
+
 SCHEMA = 1
 
 # limits are of what is read: a figure beyond them is damage that a reader would fail over, or wait for without end
@@ -147,6 +149,7 @@ class Energy(msgspec.Struct, frozen=True):
     primary: str = ""
     reason: str = ""  # why there is no energy at all ("no meter: ...")
     idle_w: dict[str, float] = {}
+    absence: str = ""  # the reason in two words, for a table's cell: "no meter", "not timed"
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -166,7 +169,7 @@ class Record(msgspec.Struct, frozen=True):
     phases: dict[str, float] = {}  # mean seconds a batch: copy_in, enqueue, compute, copy_out
     phase_batches: int = 0  # that `phases` are the mean of; 0: none, or not recorded
     flags: tuple[
-        str, ...
+        Flag, ...
     ] = ()  # what a reader must know: throttled, neighbour on GPU, last batch partial, ...
     published: dict[
         str, float

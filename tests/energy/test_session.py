@@ -19,6 +19,7 @@ from inferometer.energy.readings import Device, Reading, Track, Traits
 from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.session import Session
 from inferometer.errors import MeterError, UsageError
+from inferometer.flags import flag
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
 
 IDLE_THEN_WORK = PowerCurve((0, 4, 8, 20, 40), (60, 90, 300, 61))  # idle, model loaded, work, idle
@@ -83,7 +84,7 @@ def test_the_gpu_that_the_work_was_given_to_is_taken_whatever_another_draws():
     assert session.flags(spans) == ()
     session.device = "cuda:1"
     assert session.energy(spans).primary == "GPU-b"
-    assert session.flags(spans) == ("throttled: GPU-b: power cap",)
+    assert session.flags(spans) == (flag("throttled", reason="power cap", device="GPU-b"),)
 
 
 def test_a_gpu_without_a_meter_is_not_given_anothers_energy():
@@ -119,8 +120,8 @@ def test_clocks_and_warming_of_the_loops_are_flagged():
     run(session, clock, 30)
     assert session.flags(loops(2, 0.5, 10)) == ()
     assert session.flags(loops(5, 0.5, 30)) == (
-        "SM clock between 1410 and 1980 MHz during the loops",
-        "between 46 and 58 °C during the loops",
+        flag("clock-unsteady", clock="SM", low_hz=1.41e9, high_hz=1.98e9),
+        flag("warmed", low_c=46, high_c=58),
     )
 
 
@@ -227,7 +228,7 @@ def test_conditions_are_summarized_over_the_loops_and_throttling_is_flagged():
     session = Session([meter], device="cuda:0", clock=clock)
     run(session, clock, 20)
     assert session.flags(loops(2, 0.5, 4)) == ()
-    assert session.flags(loops(5, 0.5, 20)) == ("throttled: sim:0: power cap",)
+    assert session.flags(loops(5, 0.5, 20)) == (flag("throttled", reason="power cap", device="sim:0"),)
     low, high = session.conditions(loops(5, 0.5, 20))["sim:0"]["temperature_c"]
     assert 5 <= low <= 7 and 13 <= high <= 15
 

@@ -4,6 +4,7 @@ from click.testing import CliRunner
 from inferometer import importing
 from inferometer.cli.importing import import_command
 from inferometer.errors import UsageError
+from inferometer.flags import flag
 from inferometer.importing import Request
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import read_run
@@ -147,7 +148,7 @@ def test_malformed_rows_are_named_and_the_rest_is_kept(tmp_path):
     )
     found, results = imported(tmp_path)
     assert results.summaries[0].loops == 2
-    assert results.summaries[0].flags == ("1 malformed loops left out",)
+    assert results.summaries[0].flags == (flag("malformed-loops", count=1),)
     text = "\n".join(found.problems)
     for part in (
         "py.csv:4: Elapsed_Times is nan, not a finite number",

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from inferometer import tables
+from inferometer.flags import flag, words
 from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
 from inferometer.results.metrics import METRICS, PHASES
 from inferometer.results.ranking import rank_cells
@@ -133,9 +134,9 @@ def test_energies_of_two_meters_have_no_mean():
     results = summarise([first, second])
     (summary,) = results.summaries
     assert summary.energy_image.value == pytest.approx(0.5) and summary.meter == "rapl (cpu)"
-    remark = "energy: by rapl (cpu) alone, without 1 round by mqtt (external)"
+    remark = flag("one-meter", meter="rapl (cpu)", others="1 round by mqtt (external)")
     assert summary.energy_image.remark == summary.power.remark == summary.images_per_joule.remark == remark
-    assert f"{remark}: onnxrt at 8" in overview.notes(results)
+    assert f"{words(remark)}: onnxrt at 8" in overview.notes(results)
     assert summary.rounds == 3  # their speeds are of one thing
 
 
@@ -249,7 +250,9 @@ def test_a_condemned_round_is_never_ranked_and_an_unlucky_one_is_flagged():
     good, bad, flagged = summarise([run(records)]).summaries
     assert good.best and not bad.best and not bad.ranked
     assert bad.status == "parity-failed" and "1 of 3 rounds" in bad.cause
-    assert flagged.ranked and flagged.flags == ("1 of 3 rounds crashed: SIGSEGV",)
+    assert flagged.ranked and flagged.flags == (
+        flag("rounds-failed", bad=1, ended=3, status="crashed", cause="SIGSEGV"),
+    )
 
 
 def test_skips_and_failures_carry_their_cause():
@@ -287,11 +290,13 @@ def test_a_percentile_of_too_few_batches_is_marked_and_one_of_enough_is_not():
     few, enough = (
         summarise([run([record(cell(batch_size=1), images=count, loops=1)])]) for count in (999, 1000)
     )
-    assert few.summaries[0].p50.remark == few.summaries[0].p90.remark == ""
+    assert few.summaries[0].p50.remark == few.summaries[0].p90.remark is None
     text = "p99 of 999 batches, where 1,000 are needed: fewer than ten lie beyond it"
-    assert few.summaries[0].p99.remark == overview.flat_rows(few)[0]["p99_remark"] == text
+    assert few.summaries[0].p99.remark == flag("few-batches", level=99, batches=999, needed=1000)
+    assert overview.flat_rows(few)[0]["p99_remark"] == text
     assert f"~ {text}" in overview.notes(few)
-    assert enough.summaries[0].p99.remark == overview.flat_rows(enough)[0]["p99_remark"] == ""
+    assert enough.summaries[0].p99.remark is None
+    assert overview.flat_rows(enough)[0]["p99_remark"] == ""
     assert not any(line.startswith("~") for line in overview.notes(enough))
     shown = {c.title: c.text for c in overview.columns(few)}["p99 ms"]
     assert shown(few.summaries[0]).startswith("~") and not shown(enough.summaries[0]).startswith("~")

@@ -14,6 +14,7 @@ import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
 from inferometer.errors import StoreError
+from inferometer.flags import Flag
 from inferometer.running.parallel import ParallelRunner
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.schedule import assign
@@ -66,9 +67,14 @@ def test_both_devices_are_measured_at_once_and_every_record_says_so(tmp_path):
         other = GPUS[1 - GPUS.index(device)]
         assert [r.cell.batch_size for r in records] == [2, 4]
         for record in records:
-            (flag,) = flags_of(record)
-            assert flag.startswith(f"measured at once with {other}: fake for ")
-        assert flags_of(records[0])[0].endswith("; during 100% of its loops")
+            (beside,) = flags_of(record)
+            assert (beside.kind, beside.values["device"], beside.values["framework"]) == (
+                "beside",
+                other,
+                "fake",
+            )
+            assert beside.values["seconds"] > 0
+        assert flags_of(records[0])[0].values["loops_share"] == pytest.approx(1.0, abs=0.004)
 
 
 def test_in_turn_there_is_nothing_to_say(tmp_path):
@@ -99,7 +105,8 @@ def test_a_death_on_one_device_does_not_touch_the_other(tmp_path, behaviour):
     found = by_device(run)
     assert [r.status for r in found["cuda:1"]] == ["ok", "ok"]
     assert found["cuda:0"][0].status != "ok" and found["cuda:0"][1].status == "ok"
-    assert flags_of(found["cuda:0"][0])[0].startswith("measured at once with cuda:1: sound for ")
+    beside = flags_of(found["cuda:0"][0])[0]
+    assert (beside.kind, beside.values["device"], beside.values["framework"]) == ("beside", "cuda:1", "sound")
 
 
 class InterruptAt(SilentObserver):
@@ -196,7 +203,7 @@ class Watch:
 
     def end(self, record):
         assert record.cell.device == self.device
-        return msgspec.structs.replace(record, flags=(*record.flags, f"seen by {self.device}'s watch"))
+        return msgspec.structs.replace(record, flags=(*record.flags, Flag(f"seen by {self.device}")))
 
     def end_run(self):
         self.notes.append((self.device, "end_run"))
@@ -210,7 +217,7 @@ def test_a_device_has_watches_of_its_own_between_those_of_the_run(tmp_path):
         monitors=lambda device: (Watch(device, notes),),
         of_run=(Watch("run", notes),),
     )
-    assert all(f"seen by {r.cell.device}'s watch" in r.flags for r in run.records)
+    assert all(Flag(f"seen by {r.cell.device}") in r.flags for r in run.records)
     assert notes[0] == ("run", "begin_run") and notes[-1] == ("run", "end_run")
     assert sorted(notes[1:3]) == [(device, "begin_run") for device in GPUS]
     assert sorted(notes[3:5]) == [(device, "end_run") for device in GPUS]

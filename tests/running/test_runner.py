@@ -12,6 +12,7 @@ import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
 from inferometer.energy.session import MeterNeeds
+from inferometer.flags import Flag, flag
 from inferometer.running.processes.child import Child
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.storage.run_directory import read_run
@@ -71,7 +72,7 @@ def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, caus
 def test_what_fails_after_the_loops_does_not_lose_them(tmp_path):
     record = run_fakes(tmp_path, fake_framework(behaviour="phases")).records[0]
     assert record.status == "ok" and len(record.loops) == 3
-    assert flags_of(record) == ("phases not sampled: MemoryError: no room to sample",)
+    assert flags_of(record) == (flag("phases-not-sampled", error="MemoryError: no room to sample"),)
 
 
 @pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "raise"])
@@ -153,7 +154,7 @@ def test_a_partial_last_batch_is_measured_and_said(tmp_path):
     record = next(r for r in run.records if r.cell.batch_size == 4)
     assert record.status == "ok"
     assert [len(loop.batch_s) for loop in record.loops] == [2, 2, 2]
-    assert flags_of(record) == ("last batch of each loop holds 3 of 4 images",)
+    assert flags_of(record) == (flag("partial-batch", last=3, full=4),)
 
 
 def test_a_slow_cell_is_cut_by_its_budget_and_says_so(tmp_path):
@@ -161,8 +162,14 @@ def test_a_slow_cell_is_cut_by_its_budget_and_says_so(tmp_path):
     run = run_fakes(tmp_path, fake_framework(behaviour="slow"), request=request)
     record = run.records[0]
     assert 3 <= len(record.loops) < 50
-    assert any("warm-up cut" in flag for flag in record.flags)
-    assert any("of 50 loops" in flag for flag in record.flags)
+    found = {flag.kind: flag.values for flag in record.flags}
+    assert found["warmup-cut"]["asked"] == 500 and found["warmup-cut"]["budget_s"] == 0.3
+    assert found["few-loops"] == {
+        "done": len(record.loops),
+        "asked": 50,
+        "limit": "budget",
+        "limit_s": 0.3,
+    }
 
 
 def test_the_protocol_says_how_few_loops_the_budget_leaves(tmp_path):
@@ -187,10 +194,10 @@ def test_loops_go_on_for_the_meters_and_are_shifted_where_they_keep_step(tmp_pat
         gaps = [
             b - a - loop.elapsed_s * 1e9 for a, b, loop in zip(starts, starts[1:], record.loops, strict=False)
         ]
-        assert sum("shifted in phase" in flag for flag in record.flags) == 1
+        assert [f.scope for f in record.flags if f.kind == "phase-shifted"] == ["energy"]
         assert max(gaps) > 50_000  # a pause, beside which two loops follow one another within microseconds
     unmetered = run_fakes(tmp_path / "run", framework, request=request).records[0]
-    assert not any("shifted" in flag for flag in unmetered.flags)
+    assert not any(flag.kind == "phase-shifted" for flag in unmetered.flags)
 
 
 def test_rounds_are_fresh_processes_interleaved_across_frameworks(tmp_path):
@@ -229,6 +236,9 @@ def test_ctrl_c_keeps_what_was_measured_and_the_rest_can_be_resumed(tmp_path):
     assert [r.status for r in read_run(runner.writer.path).records] == ["ok", "interrupted", "ok"]
 
 
+SEEN = Flag("seen")
+
+
 class _Flagging:
     """Flags every cell that it sees ended."""
 
@@ -236,12 +246,12 @@ class _Flagging:
         return lambda *arguments: None
 
     def end(self, record):
-        return msgspec.structs.replace(record, flags=(*record.flags, "seen"))
+        return msgspec.structs.replace(record, flags=(*record.flags, SEEN))
 
 
 def test_watches_see_cells_that_failed_too(tmp_path):
     run = run_fakes(tmp_path, fake_framework(behaviour="memory", at=2), monitors=(_Flagging(),))
-    assert [(r.status, r.flags) for r in run.records] == [("out-of-memory", ("seen",)), ("skipped", ())]
+    assert [(r.status, r.flags) for r in run.records] == [("out-of-memory", (SEEN,)), ("skipped", ())]
 
 
 def test_memory_that_ran_out_is_told_in_bytes(tmp_path):

@@ -3,6 +3,7 @@
 import msgspec
 
 from inferometer import tables
+from inferometer.flags import flag
 from inferometer.records import Record
 from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
@@ -11,7 +12,15 @@ from inferometer.tables.text import MARKS, WITHIN, legend
 from simulated_runs import cell, record, run
 
 CUT = "warm-up cut at {} of 50 batches by the budget of 6 s"
-IN_STEP = "energy: loops of {} ms keep step with its updates (100 ms)"
+IN_STEP = "energy: GPU-1: loops of {} ms keep step with its updates (100 ms)"
+
+
+def cut(done):
+    return flag("warmup-cut", done=done, asked=50, budget_s=6.0)
+
+
+def in_step(piece_s):
+    return flag("aliasing", device="GPU-1", pieces="loops", piece_s=piece_s, period_s=0.1)
 
 
 def flagged(size, *flags):
@@ -20,9 +29,9 @@ def flagged(size, *flags):
 
 def table(metric):
     records = [
-        flagged(8, CUT.format(12), IN_STEP.format(96.5)),
-        flagged(16, CUT.format(7)),
-        flagged(32, IN_STEP.format(203)),
+        flagged(8, cut(12), in_step(0.0965)),
+        flagged(16, cut(7)),
+        flagged(32, in_step(0.203)),
         flagged(64),
         Record(cell("tf", 128), 0, "out-of-memory", cause="asked for 9 GiB, 1 GiB free"),
         Record(cell("tf", 256), 0, "skipped", cause="asked for 18 GiB, 1 GiB free"),
@@ -35,7 +44,7 @@ def numbers(built):
     return [row.cells[0].note for row in built.rows]
 
 
-def test_remarks_that_differ_in_numbers_only_are_one_footnote():
+def test_flags_that_differ_in_numbers_only_are_one_footnote():
     built = table("power")
     assert built.notes[:2] == (CUT.format("7 to 12"), IN_STEP.format("96.5 to 203"))
     assert numbers(built)[:4] == ["1, 2", "1", "2", ""]
@@ -54,9 +63,9 @@ def test_a_cause_stands_for_itself():
     assert numbers(built)[4:] == ["2", "3"]
 
 
-def test_rounds_whose_remarks_differ_in_numbers_give_a_cell_one_number():
+def test_rounds_whose_flags_differ_in_numbers_give_a_cell_one_number():
     rounds = [
-        msgspec.structs.replace(record(cell("tf"), number, rate=100.0), flags=(CUT.format(10 + number),))
+        msgspec.structs.replace(record(cell("tf"), number, rate=100.0), flags=(cut(10 + number),))
         for number in range(3)
     ]
     (built,) = tables.build(summarise([run(rounds, "a")]), METRICS["throughput"])

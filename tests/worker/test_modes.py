@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, run_fakes
+from inferometer.flags import Flag
 from inferometer.worker.backend import Backend, Pipeline
+from inferometer.worker.flags import flag
 from inferometer.worker.modes import MODES
 from inferometer.worker.phases import sample, timed
 
@@ -156,14 +158,14 @@ def _backends(monkeypatch):
 
 @pytest.mark.usefixtures("_backends")
 def test_a_pipelined_cell_is_checked_and_timed_through_the_pipeline(tmp_path):
-    framework = fake_framework(pipeline=True, flags=["2 nodes ran elsewhere"])
+    framework = fake_framework(pipeline=True, flags=[flag("nodes-elsewhere", strays=2, total=9, kinds="Foo")])
     run = run_fakes(tmp_path, framework, mode="host-pipelined", pixels=True, request=fake_request(images=7))
     assert [record.status for record in run.records] == ["ok", "ok"]
     record = run.records[1]
     assert [len(loop.batch_s) for loop in record.loops] == [2, 2, 2]
     assert record.parity.images == 7
-    assert "2 nodes ran elsewhere" in record.flags
-    assert any("uint8" in flag for flag in record.flags)
+    assert Flag("nodes-elsewhere", values={"strays": 2, "total": 9, "kinds": "Foo"}) in record.flags
+    assert Flag("pipelined-input") in record.flags
     assert (record.phases, record.phase_batches) == ({}, 0)
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from inferometer.worker.flags import flag
 from inferometer.worker.phase_shift import ALIASING_LIMIT, Aliasing, PhaseShift, find_aliasing, plan_trials
 from inferometer.worker.stopping import StoppingRule
 
@@ -90,8 +91,8 @@ def test_pauses_spread_the_phases_of_batches_and_loops(batch_s, batches):
         assert not any(pauses) and not flags
     else:
         assert sum(pauses) < 0.5
-        (flag,) = flags
-        assert f"loops in {sum(p > 0 for p in pauses) + 1} trials" in flag and "every 100 ms" in flag
+        trials = sum(p > 0 for p in pauses) + 1
+        assert flags == [flag("phase-shifted", scope="energy", trials=trials, period_s=0.1)]
 
 
 def test_loops_that_take_their_time_unevenly_are_spread_too():

@@ -9,7 +9,7 @@ from inferometer.comparison.compare import Change, Comparison
 from inferometer.records import Protocol
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics import Metric
-from inferometer.results.similar_remarks import group_similar
+from inferometer.results.similar_causes import group_similar
 from inferometer.units import counted
 
 MISHAPS = ("broken", "repaired")

@@ -30,9 +30,11 @@ from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampling.meter_facts import condition_flags, conditions, describe
 from inferometer.energy.sampling.sampler import PACE_S, Channel, Clock, Sampler
+from inferometer.flags import Flag
 from inferometer.records import DeviceEnergy, Energy
 
 SHORTEST_WINDOW_S = 1.0
+NO_METER = "no meter"
 # which devices' meters see the work of a family of devices
 _WITNESSES = {"cpu": ("cpu", "psys", "external"), "gpu": ("gpu", "external")}
 _ALL_WITNESSES = ("gpu", "cpu", "psys", "external")
@@ -85,7 +87,7 @@ class Session:
         if any(self._can_work(meter.device.type, meter.device.uid) for meter in self.meters):
             return ""
         fitting = [a for a in self.absences if self._fits(a.type)] or list(self.absences)
-        return "no meter: " + ("; ".join(a.line for a in fitting) or f"none is known for {self._named()}")
+        return f"{NO_METER}: " + ("; ".join(a.line for a in fitting) or f"none is known for {self._named()}")
 
     def part(self, device: str, uid: str) -> Session:
         """Return a session for work on ``device`` beside work on others: the host's meters and, of the GPUs', only ``uid``.
@@ -130,9 +132,9 @@ class Session:
         """Return the energy of one cell's loops (start, end, images; back to back) for every metered device."""
         loops = [span for span in spans if span[1] > span[0]]
         if not self.meters:
-            return Energy(reason=self.reason)
+            return Energy(reason=self.reason, absence=NO_METER)
         if not loops:
-            return Energy(reason="no loop was timed on this host's clock")
+            return Energy(reason="no loop was timed on this host's clock", absence="not timed")
         idle = {uid: self.idle_w(uid) for uid in self.sampler.channels}
         devices = [device_energy(c, loops, idle[uid]) for uid, c in self.sampler.channels.items()]
         parts = [d for d in devices if is_package(d)]
@@ -141,7 +143,9 @@ class Session:
             idle[cpu.device_uid] = _added([idle[d.device_uid] for d in parts])
         candidates = [*whole, *(d for d in devices if not (whole and d in parts))]
         primary = self._primary(candidates, idle)
-        return Energy((*devices, *whole), primary, "" if primary else self.reason, idle.get(primary, {}))
+        reason = "" if primary else self.reason
+        absence = NO_METER if reason else ""
+        return Energy((*devices, *whole), primary, reason, idle.get(primary, {}), absence)
 
     def await_reports(self, limit_s: float = 3.0) -> None:
         """Wait until the meters that report by themselves have done so, and their pace is known."""
@@ -193,9 +197,9 @@ class Session:
         found = {c.meter.device.uid: conditions(c, start_ns, end_ns) for c in working}
         return {uid: facts for uid, facts in found.items() if facts}
 
-    def flags(self, spans: Sequence[Span], batches: float = 1.0) -> tuple[str, ...]:
+    def flags(self, spans: Sequence[Span], batches: float = 1.0) -> tuple[Flag, ...]:
         """Return what a reader must know of these loops of so many batches: throttling, clocks, work in step with a meter."""
-        told = [flag for uid, facts in self.conditions(spans).items() for flag in condition_flags(uid, facts)]
+        told = [f for uid, facts in self.conditions(spans).items() for f in condition_flags(uid, facts)]
         loops = [(start, end) for start, end, _ in spans]
         cautions = (aliasing_flag(channel, loops, batches) for channel in self._working_channels(self.device))
         return (*told, *(caution for caution in cautions if caution))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inferometer.errors import UsageError
+from inferometer.flags import flag
 from inferometer.importing import ema, names
 from inferometer.importing.csvfile import Log, Row, number, read, whole
 from inferometer.importing.ema import Key, Readings
@@ -124,7 +125,7 @@ def _record(cell: Cell, file: LoopFile, rows: list[_LoopRow], log: Log) -> Recor
     if not loops:
         return None
     left_out = len(rows) - len(loops)
-    flags = (f"{left_out} malformed loops left out",) if left_out else ()
+    flags = (flag("malformed-loops", count=left_out),) if left_out else ()
     used = Memory(device_used_bytes=int(max(memory))) if memory else None
     return Record(
         cell,
@@ -162,7 +163,7 @@ def add_energy(
 
 def _with_energy(key: Key, record: Record, file: Readings | None, log: Log) -> Record:
     if file is None:
-        energy = Energy(reason="no EMA region of this cell")
+        energy = Energy(reason="no EMA region of this cell", absence="no region")
     else:
         found = ema.energies(file, key, record.images)
         worker = file.worker

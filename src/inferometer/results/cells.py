@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inferometer.flags import Flag
 from inferometer.records import Actual, Cell, Machine, Parity, Record
 from inferometer.results import estimates
 from inferometer.results.estimates import Estimate, PrepareEstimate, Series
@@ -46,10 +47,11 @@ class CellSummary:
     idle_w: float | None = None  # of that device at rest
     meter: str = ""  # what metered power and energy, and of which kind of device: "nvml (gpu)"
     energy_reason: str = ""  # why there is no energy: "no meter: ...", "unresolved: ..."
+    energy_absence: str = ""  # the same in two words: "no meter", "unresolved"
     memory: Estimate | None = None  # bytes, peak
     parity: Parity | None = None  # the worst round's
     accuracy: Estimate | None = None  # top-1 agreement with the reference, 0 to 1
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()  # of all rounds; those told as one are not joined yet
     actual: Actual | None = None
     phases: dict[str, Estimate] = field(
         default_factory=dict

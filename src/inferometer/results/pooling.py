@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.device import Device
+from inferometer.flags import Flag, flag
 from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.results.estimates import Key
-from inferometer.results.flags import in_short
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted
 
@@ -36,7 +36,7 @@ class Pool:
     good: tuple[tuple[Key, Record], ...]
     status: str
     cause: str
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
 
 
 @dataclass(frozen=True)
@@ -253,20 +253,23 @@ def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
     )
 
 
-def _verdict(raw: _Raw) -> tuple[str, str, tuple[str, ...]]:
+def _verdict(raw: _Raw) -> tuple[str, str, tuple[Flag, ...]]:
     """Return status, cause and flags of a pool: wrong results in one round condemn it, other mishaps need half."""
     records = [record for _, record in raw.records]
     ended = [r for r in records if r.status != "interrupted"] or records
     if not ended:
         return "skipped", raw.skips[0] if raw.skips else "", ()
     bad = [r for r in ended if r.status != "ok"]
-    flags = dict.fromkeys(in_short(flag) for r in ended for flag in r.flags)
+    flags = dict.fromkeys(found for r in ended for found in r.flags)
     condemned = next((r for r in bad if r.status in _NEVER_RANKED), None)
     if condemned or len(bad) * 2 > len(ended):
         worst = condemned or bad[-1]
         return worst.status, _cause(worst, len(bad), len(ended)), tuple(flags)
     if bad:
-        flags[f"{len(bad)} of {len(ended)} rounds {bad[-1].status}: {bad[-1].cause}"] = None
+        last = bad[-1]
+        flags[flag("rounds-failed", bad=len(bad), ended=len(ended), status=last.status, cause=last.cause)] = (
+            None
+        )
     return "ok", "", tuple(flags)
 
 

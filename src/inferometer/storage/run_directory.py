@@ -22,6 +22,7 @@ import msgspec
 
 from inferometer.errors import StoreError
 from inferometer.records import SCHEMA, Cell, Record, RunInfo
+from inferometer.storage import legacy
 
 RUN_FILE = "run.json"
 CELLS_FILE = "cells.jsonl"
@@ -220,13 +221,21 @@ def _read_info(path: Path) -> RunInfo:
         raise StoreError(f"{path} is damaged or no inferometer run: {error}") from error
 
 
+def _record(line: bytes) -> Record:
+    """Return a record of today's form, or of version 0.1's, whose flags were sentences."""
+    try:
+        return _decode_record.decode(line)
+    except msgspec.ValidationError:
+        return legacy.record_of(msgspec.json.decode(line))
+
+
 def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
     records = []
     for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn: the next append cuts it
         if not line.strip():
             continue
         try:
-            records.append(_decode_record.decode(line))
+            records.append(legacy.with_absence(_record(line)))
         except _DAMAGE as error:
             raise StoreError(f"{path}:{number}: damaged record: {error}") from error
     return records

@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+from inferometer.flags import words
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import Metric
@@ -55,7 +56,7 @@ def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
 
 
 def _source(estimate: Estimate) -> str:
-    return f"{estimate.source}; {estimate.remark}" if estimate.remark else estimate.source
+    return f"{estimate.source}; {words(estimate.remark)}" if estimate.remark else estimate.source
 
 
 def to_csv(results: Results, metric: Metric) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inferometer.errors import unknown
+from inferometer.flags import ENERGY, flag
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
-from inferometer.results.estimates import Estimate
+from inferometer.results.estimates import NOT_METERED, Estimate
 from inferometer.results.metrics import METRICS, Metric, why_no_phase
 from inferometer.results.ranking import Rank, group_of, rank_cells
 from inferometer.tables.footnotes import Footnotes
@@ -22,8 +23,6 @@ _PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
     "bytes": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB")),
     "share": ((0.01, "%"),),
 }
-WITHIN_NOTE = "interval within one process, which says nothing of the next one"
-ENERGY_REMARK = "energy: "  # begins remarks that concern joules only
 
 
 @dataclass(frozen=True)
@@ -195,12 +194,10 @@ class _Marks:
         if place is None or estimate is None:
             word, reason = why_empty(summary, self.metric)
             return TableCell(summary, word, notes=self.footnotes.exactly(reason))
-        flags = [
-            flag for flag in summary.flags if self.metric.is_energy or not flag.startswith(ENERGY_REMARK)
-        ]
+        flags = [f for f in summary.flags if self.metric.is_energy or f.scope != ENERGY]
         flags += [estimate.remark] if estimate.remark else []
-        flags += [f"metered by {summary.meter}, ranked among its own"] if self.meters else []
-        flags += [WITHIN_NOTE] if self.mixed and estimate.within_one_process else []
+        flags += [flag("meter", meter=summary.meter)] if self.meters else []
+        flags += [flag("one-process")] if self.mixed and estimate.within_one_process else []
         return TableCell(
             summary,
             self.scale.show(place.value),
@@ -224,7 +221,7 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
                 "unresolved",
                 "the energy cannot be told from that at rest, or the power at rest is not known",
             )
-        return summary.energy_reason.partition(":")[0] or "not metered", summary.energy_reason
+        return summary.energy_absence or NOT_METERED, summary.energy_reason
     if not metric.competes:
         return "not sampled", why_no_phase(summary)
     return "not known", ""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from inferometer import units
+from inferometer.flags import group, words
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import METRICS, PHASES
 from inferometer.results.resolution import resolution_text
-from inferometer.results.similar_remarks import group_similar
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ COLUMNS = (
     Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3), drop_order=3),
     Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else "", drop_order=4),
     Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", drop_order=6),
-    Column("J/image", lambda s: _number(s.energy_image) or _short_reason(s.energy_reason), drop_order=1),
+    Column("J/image", lambda s: _number(s.energy_image) or s.energy_absence, drop_order=1),
     Column("error", _error, drop_order=5),
     Column("rounds", lambda s: str(s.rounds), drop_order=7),
 )
@@ -109,10 +109,6 @@ def _doubtful(estimate: Estimate | None) -> str:
     return "~" if estimate and estimate.remark else ""
 
 
-def _short_reason(reason: str) -> str:
-    return reason.partition(":")[0]
-
-
 def notes(results: Results) -> list[str]:
     """Return what a reader of the table must know: marks, flags, energy's absence, failures' full causes."""
     summaries = results.summaries
@@ -124,7 +120,7 @@ def notes(results: Results) -> list[str]:
     reasons = dict.fromkeys(s.energy_reason for s in summaries if s.measured and s.energy_reason)
     lines += [f"energy: {reason}" for reason in reasons]
     flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
-    return lines + [f"{flag}: {_cells(found)}" for flag, found in group_similar(flagged)]
+    return lines + [f"{told.words}: {_cells(told.whom)}" for told in group(flagged)]
 
 
 def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[str]:
@@ -157,9 +153,9 @@ def _of_intervals(ranked: Sequence[CellSummary]) -> list[str]:
         for s in ranked
         if s.energy_image and s.energy_image.remark
     )
-    lines += [f"{text}: {_cells(found)}" for text, found in group_similar(meters)]
+    lines += [f"{told.words}: {_cells(told.whom)}" for told in group(meters)]
     few = ((s.p99.remark, s.key) for s in ranked if s.p99 and s.p99.remark)
-    return lines + [f"~ {text}" for text, _ in group_similar(few)]
+    return lines + [f"~ {told.words}" for told in group(few)]
 
 
 def _cells(found: Iterable[tuple[str, int]]) -> str:
@@ -232,7 +228,8 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
     energy = summary.energy_image or summary.power
     row["energy_source"] = energy.source if energy else ""
     row["energy_reason"] = summary.energy_reason
-    row["p99_remark"] = summary.p99.remark if summary.p99 else ""
+    row["flags"] = " ".join(dict.fromkeys(found.kind for found in summary.flags))
+    row["p99_remark"] = words(summary.p99.remark) if summary.p99 and summary.p99.remark else ""
     sampled = summary.phases.values() if summary.measured else ()
     row["phases_source"] = next((phase.source for phase in sampled), "")
     if summary.parity:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.failures import Unsupported
+from inferometer.worker.flags import Flag
 
 Batch = tuple["np.ndarray[Any, Any]", ...]  # one array a model input, all of one batch size
 Outputs = list["np.ndarray[Any, Any]"]  # one array a model output, in the artifact's order
@@ -107,6 +108,6 @@ class Backend(abc.ABC):
     def release(self) -> None:  # noqa: B027
         """Give back device memory that no longer serves anything; called before each cell, also after a failed one."""
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Return what a reader of the cell must know beyond its status, such as nodes that ran elsewhere."""
         return []

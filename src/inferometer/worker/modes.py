@@ -9,6 +9,7 @@ from typing import Any
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Outputs, Pipeline
+from inferometer.worker.flags import Flag, flag
 
 _clock = time.monotonic_ns
 
@@ -20,7 +21,7 @@ Times = tuple[
 class Mode(abc.ABC):
     """One backend in one mode."""
 
-    flags: tuple[str, ...] = ()  # what the mode does that a reader must know
+    flags: tuple[Flag, ...] = ()  # what the mode does that a reader must know
     wants_pixels = False  # batches are uint8
 
     def __init__(self, backend: Backend) -> None:
@@ -129,9 +130,7 @@ class DeviceMode(Mode):
 class PipelinedMode(Mode):
     """numpy uint8 in, numpy out, several batches in flight; throughput is from the loop, latency from submit to delivery."""
 
-    flags = (
-        "host-pipelined: input travels as uint8 and is cast on the device; latency is from submit to delivery",
-    )
+    flags = (flag("pipelined-input"),)
     wants_pixels = True
 
     def __init__(self, backend: Backend) -> None:

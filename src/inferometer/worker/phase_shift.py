@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.worker.flags import Flag, flag
+
 MOST_RATIO = 50.0  # of the longer to the shorter of piece and period; beyond it jitter spreads the phases
 ALIASING_LIMIT = 0.1  # concentration of phases from which on one part is seen too often
 MOST_TRIALS = 12
@@ -142,11 +144,10 @@ class PhaseShift:
         self._trial, self._pauses = trial, self._pauses + 1
         return (trial / trials * aliasing.circle_s - since_s) % aliasing.circle_s
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Return what a reader of the loops must know."""
         if self._plan is None or not self._pauses:
             return []
         return [
-            f"energy: loops in {self._pauses + 1} trials, shifted in phase, since they would keep step with a meter's "
-            f"updates (every {self._plan[0].period_s * 1e3:.4g} ms)"
+            flag("phase-shifted", scope="energy", trials=self._pauses + 1, period_s=self._plan[0].period_s)
         ]

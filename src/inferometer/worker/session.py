@@ -13,6 +13,7 @@ from typing import Any
 from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.data import ImageStack
 from inferometer.worker.failures import describe
+from inferometer.worker.flags import Flag, flag
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
@@ -89,9 +90,7 @@ class Session:
         budget_s = request["budget_s"]
         done, answer["prepare"]["warmup_s"] = warm_up(mode, placed, request["warmup"], budget_s / 3)
         if done < request["warmup"]:
-            answer["flags"].append(
-                f"warm-up cut at {done} of {request['warmup']} batches by the budget of {budget_s:g} s"
-            )
+            answer["flags"].append(flag("warmup-cut", done=done, asked=request["warmup"], budget_s=budget_s))
         self._report_phase("loops")
         window_s = request["window_s"]
         limit_s = max(budget_s, window_s) if budget_s else 0.0
@@ -105,18 +104,17 @@ class Session:
             answer["actual"].setdefault("details", {})["processors"] = contention.facts()
             answer["flags"] += contention.flags()
         answer["flags"] += shift.flags()
-        if len(answer["loops"]) < request["loops"]:
-            limit = "the budget" if limit_s == budget_s else "the energy window"
-            answer["flags"].append(
-                f"{len(answer['loops'])} of {request['loops']} loops within {limit} of {limit_s:g} s"
-            )
+        done, asked = len(answer["loops"]), request["loops"]
+        if done < asked:
+            limit = "budget" if limit_s == budget_s else "energy window"
+            answer["flags"].append(flag("few-loops", done=done, asked=asked, limit=limit, limit_s=limit_s))
         self._report_phase("phases")
         try:
             batch_s = answer["loops"][-1]["elapsed_s"] / len(batches)
             answer["phases"], answer["phase_batches"] = mode.phases(batches[0], batch_s)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
-            answer["flags"].append(f"phases not sampled: {describe(error)}")
+            answer["flags"].append(flag("phases-not-sampled", error=describe(error)))
 
     def _opened(self) -> tuple[Backend, Opening, ImageStack]:
         if self._backend is None or self._opening is None or self._stack is None:
@@ -155,6 +153,6 @@ def _prepare(mode: Mode, batches: list[Any]) -> tuple[dict[str, Any], Any]:
     return {"compile_s": compiled - start, "first_run_s": first_run_s}, outputs
 
 
-def _flags(batches: list[Any]) -> list[str]:
+def _flags(batches: list[Any]) -> list[Flag]:
     full, last = len(batches[0][0]), len(batches[-1][0])
-    return [f"last batch of each loop holds {last} of {full} images"] if last != full else []
+    return [flag("partial-batch", last=last, full=full)] if last != full else []

@@ -311,8 +311,11 @@ class TestTrouble:
     def test_loops_in_step_with_a_partial_counter_are_told(self):
         curve = PowerCurve.cycles(300, 100, 0.05, 0.5, 14)
         session, _ = simulate(curve, dataclasses.replace(GPU_COUNTER, integrates=False))
-        assert "loops of 50 ms keep step" in session.flags(loops(3, 0.05, 100))[0]
-        assert "batches of 50 ms keep step" in session.flags(loops(3, 0.25, 20), 5)[0]
+        (told,) = session.flags(loops(3, 0.05, 100))
+        assert (told.kind, told.scope, told.values["pieces"]) == ("aliasing", "energy", "loops")
+        assert told.values["piece_s"] == pytest.approx(0.05)
+        (told,) = session.flags(loops(3, 0.25, 20), 5)
+        assert told.values["pieces"] == "batches" and told.values["piece_s"] == pytest.approx(0.05)
         assert session.flags(loops(3, 0.043, 100)) == ()
         session.device = "cpu"  # this meter cannot tell the energy of the work
         assert session.flags(loops(3, 0.05, 100)) == ()

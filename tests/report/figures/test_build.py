@@ -135,7 +135,7 @@ def test_panels_of_a_figure_share_their_kind_of_scale(results):
 
 
 def test_remarks_that_differ_in_numbers_only_are_one():
-    from inferometer.results.similar_remarks import shape, spanned
+    from inferometer.results.similar_causes import shape, spanned
 
     texts = [f"warm-up cut at {n} of 50 batches by the budget of 6 s" for n in (7, 37, 13)]
     assert len({shape(text) for text in texts}) == 1

@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
+from inferometer.flags import flag, group
 from inferometer.records import Cell, Loop, Record
-from inferometer.results.flags import in_short
 from inferometer.results.summary import summarise
 from inferometer.running.monitoring.concurrency import Concurrency
 from simulated_runs import record as measured
@@ -61,17 +61,20 @@ def test_workers_of_other_devices_that_ran_between_two_moments(concurrency, devi
 
 def test_a_record_tells_who_ran_beside_it_how_long_and_during_which_share_of_its_loops(concurrency):
     loops = (Loop(2.0, (), 12 * S), Loop(2.0, (), 22 * S))
-    record = concurrency.with_flags(Record(cell(), 0, "ok", flags=("a flag",), loops=loops), 11 * S)
+    record = concurrency.with_flags(
+        Record(cell(), 0, "ok", flags=(flag("partial-batch", last=1, full=2),), loops=loops), 11 * S
+    )
     assert record.flags == (
-        "a flag",
-        "measured at once with cuda:1: tf for 3.00 s, jax for 6.00 s; during 50% of its loops",
-        "measured at once with cpu: torch for 11.0 s; during 50% of its loops",
+        flag("partial-batch", last=1, full=2),
+        flag("beside", device="cuda:1", framework="tf", seconds=3.0, loops_share=0.5),
+        flag("beside", device="cuda:1", framework="jax", seconds=6.0, loops_share=0.0),
+        flag("beside", device="cpu", framework="torch", seconds=11.0, loops_share=0.5),
     )
 
 
 def test_a_cell_that_failed_tells_it_too(concurrency):
-    (flag,) = concurrency.with_flags(Record(cell(device="cpu"), 0, "crashed"), 29 * S).flags
-    assert flag == "measured at once with cuda:0: onnxrt for 1.00 s"
+    record = concurrency.with_flags(Record(cell(device="cpu"), 0, "crashed"), 29 * S)
+    assert record.flags == (flag("beside", device="cuda:0", framework="onnxrt", seconds=1.0),)
 
 
 def test_alone_there_is_nothing_to_tell():
@@ -84,10 +87,13 @@ def test_alone_there_is_nothing_to_tell():
 
 
 def test_tables_name_the_device_once_not_every_rounds_seconds():
-    assert in_short("throttled: power cap for 1.2 s") == "throttled: power cap for 1.2 s"
     rounds = [
-        measured(cell(), number, flags=(f"measured at once with cuda:1: {name} for {number + 1}.00 s",))
+        measured(
+            cell(), number, flags=(flag("beside", device="cuda:1", framework=name, seconds=number + 1.0),)
+        )
         for number, name in enumerate(("tf", "jax", "tf"))
     ]
     (summary,) = summarise([run(rounds)]).summaries
-    assert summary.flags == ("measured at once with cuda:1",)
+    (told,) = group((found, summary.key) for found in summary.flags)
+    assert told.words == "measured at once with cuda:1"
+    assert told.details == ("tf, jax ran there for 1.00 s to 3.00 s",)

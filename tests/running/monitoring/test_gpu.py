@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+from inferometer.flags import flag
 from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 from inferometer.running.monitoring.gpu import GpuMonitor, monitor_gpus
@@ -73,7 +74,7 @@ def test_a_neighbours_memory_does_not_prove_placement():
     neighbour = Snapshot(used_bytes=2049 * MIB, processes={7_000_001: 2048 * MIB}, settings=SETTINGS)
     record = watched(neighbour, neighbour, neighbour)
     assert record.status == "wrong-device"
-    assert record.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+    assert record.flags == (flag("gpu-neighbour", pid="7000001", held_bytes=2048 * MIB),)
 
 
 def test_failure_of_another_kind_keeps_its_status():
@@ -83,12 +84,14 @@ def test_failure_of_another_kind_keeps_its_status():
 
 def test_neighbour_that_came_during_the_cell():
     after = replace(LOADED, processes={**LOADED.processes, 7_000_001: 1229 * MIB}, used_bytes=1830 * MIB)
-    assert watched(IDLE, LOADED, after).flags == ("another process (pid 7000001) holds 1.2 GiB on this GPU",)
+    assert watched(IDLE, LOADED, after).flags == (
+        flag("gpu-neighbour", pid="7000001", held_bytes=1229 * MIB),
+    )
 
 
 def test_neighbour_that_computed_and_left():
     after = replace(LOADED, active=frozenset({WORKER, 7_000_001}))
-    assert watched(IDLE, LOADED, after).flags == ("another process (pid 7000001) computed on this GPU",)
+    assert watched(IDLE, LOADED, after).flags == (flag("gpu-neighbour-computed", pid="7000001"),)
 
 
 def test_children_of_the_worker_are_no_neighbours():
@@ -106,9 +109,7 @@ def test_container_whose_process_numbers_are_the_hosts():
     assert (record.status, record.flags) == ("ok", ())
     assert record.memory.device_used_bytes == 600 * MIB
     two = replace(listed, processes={7_000_009: None, 7_000_010: None})
-    assert watched(IDLE, listed, two).flags == (
-        "2 processes came to this GPU with the worker, one is expected",
-    )
+    assert watched(IDLE, listed, two).flags == (flag("gpu-newcomers", count=2),)
 
 
 def test_a_newcomer_is_no_worker_where_numbers_are_known_to_match():
@@ -132,7 +133,7 @@ def test_container_that_lists_no_processes():
     crowded = replace(silent, used_bytes=5000 * MIB)
     assert watched(crowded, crowded, crowded).status == "wrong-device"
     grown = replace(silent, used_bytes=5600 * MIB)
-    assert watched(crowded, grown, grown).flags == ("4.9 GiB were in use on this GPU before the run",)
+    assert watched(crowded, grown, grown).flags == (flag("gpu-memory-before", used_bytes=5000 * MIB),)
 
 
 SILENT = replace(LOADED, processes={})  # a container that lists none
@@ -161,7 +162,9 @@ def test_unlisted_neighbour_that_comes_between_two_workers():
     neighbour = with_more(IDLE, 20480)
     first, second = workers((IDLE, SILENT, SILENT), (neighbour, neighbour, with_more(SILENT, 20480)))
     assert (first.status, first.flags) == ("ok", ())
-    assert second.flags == ("others' memory on this GPU went from 0.0 GiB to 20.0 GiB since the run began",)
+    assert second.flags == (
+        flag("gpu-memory-changed", before_bytes=IDLE.used_bytes, after_bytes=neighbour.used_bytes),
+    )
     assert second.memory.device_used_bytes == 600 * MIB
     _, elsewhere = workers((IDLE, SILENT, SILENT), (neighbour, neighbour, neighbour))
     assert elsewhere.status == "wrong-device"
@@ -171,9 +174,8 @@ def test_unlisted_neighbour_that_leaves_beside_a_worker():
     crowded = with_more(IDLE, 20480)
     (record,) = workers((crowded, with_more(SILENT, 20480), SILENT))
     assert record.status == "ok"
-    assert (
-        record.flags[-1]
-        == "placement not shown: memory in use on this GPU fell from 20.0 GiB to 0.6 GiB meanwhile"
+    assert record.flags[-1] == flag(
+        "placement-not-shown", before_bytes=crowded.used_bytes, after_bytes=SILENT.used_bytes
     )
     assert record.actual.device_uuid == ""
 
@@ -182,7 +184,7 @@ def test_a_listed_neighbour_is_told_by_its_number_alone():
     neighbour = replace(with_more(IDLE, 2048), processes={7_000_001: 2048 * MIB})
     both = replace(with_more(LOADED, 2048), processes={WORKER + 1: 600 * MIB, **neighbour.processes})
     _, second = workers((IDLE, LOADED, LOADED), (neighbour, both, both))
-    assert second.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+    assert second.flags == (flag("gpu-neighbour", pid="7000001", held_bytes=2048 * MIB),)
 
 
 def test_memory_that_ran_out_says_what_the_driver_had_free():
@@ -191,7 +193,7 @@ def test_memory_that_ran_out_says_what_the_driver_had_free():
     neighbour = replace(full, processes={**LOADED.processes, 7_000_001: 2048 * MIB})
     record = watched(IDLE, LOADED, neighbour, failed)
     assert (record.memory.asked_bytes, record.memory.free_bytes) == (9 * MIB, 3 * MIB)
-    assert record.flags == ("another process (pid 7000001) holds 2.0 GiB on this GPU",)
+    assert record.flags == (flag("gpu-neighbour", pid="7000001", held_bytes=2048 * MIB),)
     kernels_word = Record(CELL, 1, "out-of-memory", "the host's memory is full")
     assert watched(IDLE, LOADED, full, kernels_word).memory.free_bytes is None
     of_the_host = Record(CELL, 1, "out-of-memory", memory=Memory(free_bytes=5))
@@ -200,7 +202,7 @@ def test_memory_that_ran_out_says_what_the_driver_had_free():
 
 def test_busy_before_the_run():
     assert watched(replace(IDLE, utilisation=37), LOADED, LOADED).flags == (
-        "this GPU was 37 % busy before the run",
+        flag("gpu-busy-before", share=0.37),
     )
 
 
@@ -212,13 +214,16 @@ def test_throttling_by_counter_else_by_the_moments_reason():
         reasons=("power cap", "hardware slowdown"),
     )
     flags = watched(IDLE, before, after).flags
-    assert flags == ("throttled: power cap for 1.5 s", "throttled: hardware slowdown")
+    assert flags == (
+        flag("throttled", reason="power cap", seconds=1.5),
+        flag("throttled", reason="hardware slowdown"),
+    )
 
 
 def test_settings_changed_inside_a_cell():
     after = replace(LOADED, settings={"power limit": 300000, "ECC": 1})
     assert watched(IDLE, LOADED, after).flags == (
-        "power limit changed from 350000 to 300000 inside the cell",
+        flag("setting-changed", setting="power limit", before="350000", after="300000"),
     )
 
 
@@ -228,7 +233,7 @@ def test_a_gpu_that_is_lost_is_told_not_raised(silent):
     snapshots[silent] = NoAnswerError("GPU is lost")
     record = watched(*snapshots)
     assert record.status == "ok"
-    assert record.flags == ("placement not checked: the driver did not answer (GPU is lost)",)
+    assert record.flags == (flag("placement-not-checked", error="GPU is lost"),)
 
 
 def test_cpu_cells_are_left_alone():

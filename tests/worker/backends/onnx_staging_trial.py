@@ -16,6 +16,7 @@ from pages import Pages
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends.onnxruntime import Runtime
 from inferometer.worker.backends.parts.pinned_memory import PinnedBuffers
+from inferometer.worker.flags import flag
 
 images = helper.make_tensor_value_info("images", TensorProto.FLOAT16, ["n", 224, 224, 3])
 numbers = helper.make_tensor_value_info("numbers", TensorProto.INT64, ["n"])
@@ -67,7 +68,7 @@ assert set(backend.phases(last)) == {"copy_in", "enqueue", "compute", "copy_out"
 assert backend.flags() == []
 backend.prepare(batch(9, 3))
 check(3)
-assert backend.flags() == ["batches were not sent from page-locked memory: CUDA error 2"]
+assert backend.flags() == [flag("not-page-locked", error="CUDA error 2")]
 backend.release()
 assert not pages.locked and not backend.flags()
 

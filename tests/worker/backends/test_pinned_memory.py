@@ -11,6 +11,7 @@ from pages import Pages
 
 from inferometer.worker.backends.parts import pinned_memory as pinned_memory_module
 from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
+from inferometer.worker.flags import flag
 
 
 def batch(seed, *shape, kind=np.float32):
@@ -69,7 +70,7 @@ def test_where_nothing_can_be_locked_batches_stay_where_they_are_and_it_is_told(
     assert staging.fill(images)[0] is images[0]
     assert staging.fill(images, [np.float16])[0].dtype == np.float16
     assert staging.trouble == "CUDA error 2"
-    assert staging.flags() == ["batches were not sent from page-locked memory: CUDA error 2"]
+    assert staging.flags() == [flag("not-page-locked", error="CUDA error 2")]
 
 
 def test_memory_that_cannot_be_had_is_trouble_too():

@@ -13,6 +13,7 @@ from inferometer.worker.backend import Opening
 from inferometer.worker.backends.parts.pinned_memory import PinnedBuffers
 from inferometer.worker.backends.parts.tf_transfer import Naive, Pinned, Shared, host_path
 from inferometer.worker.backends.tensorflow import Runtime
+from inferometer.worker.flags import flag
 
 
 def aligned(array):
@@ -81,7 +82,7 @@ np.testing.assert_array_equal(tensor.numpy(), batch[0][:2])
 assert words.numpy().tolist() == [b"a", b"b"]
 assert len(pages.locked) == 2 and not pinned.flags()
 np.testing.assert_array_equal(pinned.send((batch[0][:3],))[0].numpy(), batch[0][:3])
-assert pinned.flags() == ["batches were not sent from page-locked memory: CUDA error 2"]
+assert pinned.flags() == [flag("not-page-locked", error="CUDA error 2")]
 pinned.release()
 assert not pages.locked
 earlier, later = aligned(np.arange(1 << 10, dtype=np.int32)), np.zeros(1 << 10, np.int32)

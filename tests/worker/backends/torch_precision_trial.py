@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from inferometer.worker.backend import Opening
 from inferometer.worker.backends.parts import torch_precision, torch_program
 from inferometer.worker.backends.torch import Runtime
+from inferometer.worker.flags import flag
 from inferometer.worker.placement import check_actual
 
 
@@ -121,7 +122,9 @@ for kind in (torch.float16, torch.bfloat16):
 
 mixed = {"bfloat16": 62, "float32": 2}
 assert torch_precision.precision_of(mixed, "float32", tf32=True) == "bf16"
-assert torch_precision.flags(mixed) == ["2 of 64 convolutions and products give float32, not bfloat16"]
+assert torch_precision.flags(mixed) == [
+    flag("other-precision", count=2, total=64, precision="float32", most="bfloat16")
+]
 assert torch_precision.precision_of({"float32": 9}, "float16", tf32=True) == "tf32"
 assert torch_precision.precision_of({}, "float16", tf32=False) == "fp16"
 print("as wanted")

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from inferometer.worker.flags import flag
 from inferometer.worker.system.contention import Contention, CpuAccounting, CpuSnapshot
 from parts import missing
 
@@ -66,18 +67,10 @@ def test_own_time_is_no_other_process():
 
 def test_a_reader_is_told_from_a_share_on():
     assert contention(others_s=0.9, stolen_s=0.19, throttled_s=0.05).flags() == []
-    assert contention(others_s=1.2).flags() == [
-        "other processes had 6 % of the 2 processors' time during the loops"
-    ]
-    assert contention(others_s=5.0).flags() == [
-        "crowded: other processes had 25 % of the 2 processors' time during the loops"
-    ]
-    assert contention(stolen_s=0.4).flags() == [
-        "the hypervisor took 2 % of the 2 processors' time during the loops"
-    ]
-    assert contention(throttled_s=1.2).flags() == [
-        "a quota held the loops back for 6 % of the 2 processors' time"
-    ]
+    assert contention(others_s=1.2).flags() == [flag("others-computed", share=0.06, processors=2)]
+    assert contention(others_s=5.0).flags() == [flag("crowded", share=0.25, processors=2)]
+    assert contention(stolen_s=0.4).flags() == [flag("hypervisor", share=0.02, processors=2)]
+    assert contention(throttled_s=1.2).flags() == [flag("quota", share=0.06, processors=2)]
 
 
 def test_facts_are_shares():

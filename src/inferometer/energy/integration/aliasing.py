@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from inferometer.energy.readings import Traits
 from inferometer.energy.sampling.sampler import Channel
+from inferometer.flags import Flag, flag
 from inferometer.worker.phase_shift import ALIASING_LIMIT, find_aliasing
 
 
@@ -19,13 +20,13 @@ def partial_period_s(traits: Traits) -> float:
     return traits.period_s if traits.window_s < traits.period_s else 0.0
 
 
-def aliasing_flag(channel: Channel, spans: Sequence[tuple[int, int]], batches: float) -> str:
-    """Return a warning where the meter saw one part of each loop, or of each batch, too often; empty if not.
+def aliasing_flag(channel: Channel, spans: Sequence[tuple[int, int]], batches: float) -> Flag | None:
+    """Return a warning where the meter saw one part of each loop, or of each batch, too often; None if not.
 
     ``spans``: start and end of each loop (ns), with so many batches in it.
     """
     if not spans or not partial_period_s(channel.meter.traits):
-        return ""
+        return None
     first_ns = spans[0][0]
     placed = [((start - first_ns) / 1e9, (end - start) / 1e9) for start, end in spans]
     loop_s = sum(length_s for _, length_s in placed) / len(placed)
@@ -35,9 +36,12 @@ def aliasing_flag(channel: Channel, spans: Sequence[tuple[int, int]], batches: f
         if b.concentration(placed) > ALIASING_LIMIT
     ]
     if not found:
-        return ""
-    what = "loops" if found[-1].piece_s == loop_s else "batches"
-    return (
-        f"energy: {channel.meter.device.uid}: {what} of {found[-1].piece_s * 1e3:.4g} ms keep step with its updates "
-        f"({channel.period_s * 1e3:.4g} ms)"
+        return None
+    piece_s = found[-1].piece_s
+    return flag(
+        "aliasing",
+        device=channel.meter.device.uid,
+        pieces="loops" if piece_s == loop_s else "batches",
+        piece_s=piece_s,
+        period_s=channel.period_s,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.sampling.sampler import Channel
+from inferometer.flags import Flag, flag
 
 CLOCK_SHARE = 0.05  # by which a clock must fall, and
 WARMING_C = 10  # degrees by which a device must warm, for a reader of the loops to be told
@@ -40,16 +41,17 @@ def conditions(channel: Channel, start_ns: int, end_ns: int) -> dict[str, Any]:
     return _summarize(facts) if facts else {}
 
 
-def condition_flags(uid: str, facts: dict[str, Any]) -> list[str]:
+def condition_flags(uid: str, facts: dict[str, Any]) -> list[Flag]:
     """Return what a reader must know of `conditions`: throttling, a clock that was not steady, warming."""
-    flags = [f"throttled: {uid}: {reason}" for reason in sorted(set(facts.get("throttle", ())) - {""})]
+    reasons = sorted(set(facts.get("throttle", ())) - {""})
+    flags = [flag("throttled", reason=reason, device=uid) for reason in reasons]
     for key, name in (("sm_clock_hz", "SM"), ("memory_clock_hz", "memory")):
         low, high = facts.get(key, (0.0, 0.0))
         if low < (1 - CLOCK_SHARE) * high:
-            flags.append(f"{name} clock between {low / 1e6:.0f} and {high / 1e6:.0f} MHz during the loops")
+            flags.append(flag("clock-unsteady", clock=name, low_hz=low, high_hz=high))
     low, high = facts.get("temperature_c", (0, 0))
     if high - low >= WARMING_C:
-        flags.append(f"between {low:.0f} and {high:.0f} °C during the loops")
+        flags.append(flag("warmed", low_c=low, high_c=high))
     return flags
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from inferometer.flags import group
 from inferometer.records import Machine
 from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.similar_remarks import group_similar
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, significant, size
 
@@ -42,7 +42,7 @@ def _sizes(sizes: tuple[int, ...]) -> str:
 def flags(cells: Iterable[CellSummary]) -> tuple[tuple[str, str], ...]:
     """Return what a reader must know about measured cells, each with how many cells it concerns; those alike are one."""
     flagged = ((flag, index) for index, cell in enumerate(cells) if cell.measured for flag in cell.flags)
-    return tuple(sorted((flag, counted(len(found), "cell")) for flag, found in group_similar(flagged)))
+    return tuple(sorted((told.words, counted(len(told.whom), "cell")) for told in group(flagged)))
 
 
 def machine_facts(machine: Machine) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.similar_remarks import shape, spanned
+from inferometer.results.similar_causes import shape, spanned
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inferometer.flags import words
 from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
@@ -110,7 +111,7 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
 
 def _kind(cell: CellSummary) -> str:
     if cell.p99:
-        return cell.p99.remark.partition(":")[0] or "p99"
+        return words(cell.p99.remark) if cell.p99.remark else "p99"
     return "mean"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from inferometer.records import Cell
 from inferometer.results.estimates import efficiency, energy, published, speed, untimed
+from inferometer.results.estimates.energy import NOT_METERED
 from inferometer.results.estimates.quantity import (
     PUBLISHED,
     WITHIN_ONE_PROCESS,
@@ -18,6 +19,7 @@ from inferometer.results.estimates.quantity import (
 from inferometer.results.estimates.speed import full_batches
 
 __all__ = [
+    "NOT_METERED",
     "PUBLISHED",
     "WITHIN_ONE_PROCESS",
     "Estimate",

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Record
 from inferometer.results import stats
 from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
 from inferometer.units import counted, listed
+
+NOT_METERED = "not metered"
 
 
 def _primary(record: Record) -> DeviceEnergy | None:
@@ -32,7 +35,7 @@ def energy(good: Good) -> dict[str, Any]:
     resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
     resolved, meter, remark = _of_one_meter(resolved)
     if not resolved:
-        return {"energy_reason": _energy_reason([record for _, record in good], [d for _, d in metered])}
+        return _why_none([record for _, record in good], [d for _, d in metered])
     joules = sum(d.energy_j or 0.0 for _, d in resolved)
     seconds = sum(d.seconds for _, d in resolved)
     images = sum(d.images for _, d in resolved)
@@ -75,7 +78,7 @@ def _net(fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]]) -
 
 def _of_one_meter(
     resolved: Sequence[tuple[Key, DeviceEnergy]],
-) -> tuple[list[tuple[Key, DeviceEnergy]], str, str]:
+) -> tuple[list[tuple[Key, DeviceEnergy]], str, Flag | None]:
     """Return the rounds of the meter with most of them, its name, and a remark on those of others.
 
     A wall meter and a processor's own counter measure different things: their joules have no mean.
@@ -85,7 +88,7 @@ def _of_one_meter(
         rounds.setdefault(_meter_name(device), []).append((key, device))
     meter = max(rounds, key=lambda name: len(rounds[name]), default="")
     others = [f"{counted(len(found), 'round')} by {name}" for name, found in rounds.items() if name != meter]
-    remark = f"energy: by {meter} alone, without {listed(others)}" if others else ""
+    remark = flag("one-meter", meter=meter, others=listed(others)) if others else None
     return rounds.get(meter, []), meter, remark
 
 
@@ -113,8 +116,13 @@ def _meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:
     return max(reaches, default=None)
 
 
-def _energy_reason(records: Sequence[Record], metered: Sequence[DeviceEnergy]) -> str:
-    for device in metered:
-        return f"{device.source}: {device.reason}" if device.reason else device.source
-    reasons = [r.energy.reason for r in records if r.energy and r.energy.reason]
-    return reasons[0] if reasons else "not metered"
+def _why_none(records: Sequence[Record], metered: Sequence[DeviceEnergy]) -> dict[str, Any]:
+    """Return why there is no energy, whole and in two words."""
+    if metered:
+        first = metered[0]
+        why = f"{first.source}: {first.reason}" if first.reason else str(first.source)
+        return {"energy_reason": why, "energy_absence": str(first.source)}
+    told = [r.energy for r in records if r.energy and r.energy.reason]
+    if told:
+        return {"energy_reason": told[0].reason, "energy_absence": told[0].absence or NOT_METERED}
+    return {"energy_reason": NOT_METERED, "energy_absence": NOT_METERED}

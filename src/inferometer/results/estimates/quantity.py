@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.flags import Flag
 from inferometer.records import Record
 
 Key = tuple[int, int]  # (number of the run, round): a fresh process
@@ -25,7 +26,7 @@ class Estimate:
     unit: str
     source: str
     n: int
-    remark: str = ""  # what a reader of this very number must know
+    remark: Flag | None = None  # what a reader of this very number must know
 
     @property
     def half_width(self) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.flags import Flag, flag
 from inferometer.records import Cell, Record
 from inferometer.results import stats
 from inferometer.results.estimates.quantity import (
@@ -17,7 +18,6 @@ from inferometer.results.estimates.quantity import (
     round_series,
 )
 from inferometer.results.stats import Floats
-from inferometer.units import counted
 
 
 def throughput(good: Good) -> dict[str, Any]:
@@ -92,17 +92,17 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     for place, (name, value) in enumerate(found.items()):
         series = round_series((key, row[place]) for (key, _), row in zip(batches, rounds, strict=True))
         low, high = stats.around(value, stats.reach_of_mean(series.logs))
-        fields[name] = Estimate(value, low, high, "s", source, len(batches), remarks.get(name, ""))
+        fields[name] = Estimate(value, low, high, "s", source, len(batches), remarks.get(name))
         fields.setdefault("_series", {})[name] = series
     return fields
 
 
-def _too_few(count: int, level: int) -> str:
+def _too_few(count: int, level: int) -> Flag | None:
     """Return that a percentile above the median rests on too few batches, if it does."""
     needed = stats.enough_for(level / 100)
     if level <= 50 or count >= needed:
-        return ""
-    return f"p{level} of {counted(count, 'batch')}, where {needed:,} are needed: fewer than ten lie beyond it"
+        return None
+    return flag("few-batches", level=level, batches=count, needed=needed)
 
 
 def _latency_from_loops(good: Good, cell: Cell) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from inferometer.flags import Flag, flag
 from inferometer.records import Cell, Record
-from inferometer.results.flags import concurrency_flag
 
 _SHORTEST_NS = 100_000  # less is no overlap worth telling
 
@@ -57,18 +57,25 @@ class Concurrency:
         return found
 
     def with_flags(self, record: Record, start_ns: int) -> Record:
-        """Return the record of a cell that began at ``start_ns`` and ends now, with a flag for each device beside it."""
+        """Return the record of a cell that began at ``start_ns`` and ends now, with a flag for each framework beside it on another device."""
         beside = self.beside(record.cell.device, start_ns, self._now_ns())
         flags = tuple(
-            concurrency_flag(device, seconds, self._share_of_loops(device, record))
-            for device, seconds in beside.items()
+            self._flag(device, framework, seconds, record)
+            for device, ran in beside.items()
+            for framework, seconds in ran.items()
         )
         return msgspec.structs.replace(record, flags=(*record.flags, *flags)) if flags else record
 
-    def _share_of_loops(self, device: str, record: Record) -> float | None:
-        """Return during which share of a record's loops another device's workers ran; None where there is no loop."""
+    def _flag(self, device: str, framework: str, seconds: float, record: Record) -> Flag:
+        share = self._share_of_loops(device, framework, record)
+        known = {} if share is None else {"loops_share": round(share, 4)}
+        return flag("beside", device=device, framework=framework, seconds=round(seconds, 3), **known)
+
+    def _share_of_loops(self, device: str, framework: str, record: Record) -> float | None:
+        """Return during which share of a record's loops another device's worker ran; None where there is no loop."""
         spans = [(loop.start_ns, loop.start_ns + round(loop.elapsed_s * 1e9)) for loop in record.loops]
         total_ns = sum(end - start for start, end in spans)
-        stints = [stint for stint in tuple(self._stints) if stint.device == device]
+        wanted = (device, framework)
+        stints = [stint for stint in tuple(self._stints) if (stint.device, stint.framework) == wanted]
         overlap_ns = sum(stint.overlap_ns(*span) for stint in stints for span in spans)
         return overlap_ns / total_ns if total_ns else None

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from inferometer.device import Device
+from inferometer.flags import Flag, flag
 from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 
@@ -76,8 +77,8 @@ class GpuMonitor:
         device = record.cell.device
         after, first, at_rest = self._look(gpu), self._first.get(device), self._at_rest.get(device)
         if not (first and at_rest and self._before and after):
-            flag = f"placement not checked: the driver did not answer ({self._silence})"
-            return msgspec.structs.replace(record, flags=(*record.flags, flag))
+            unchecked = flag("placement-not-checked", error=self._silence)
+            return msgspec.structs.replace(record, flags=(*record.flags, unchecked))
         seen = _Cell(
             first=first,
             at_rest=at_rest,
@@ -153,55 +154,50 @@ class _Cell:
     def _grown_bytes(self) -> int:
         return self.after.used_bytes - self.at_rest.used_bytes
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Return what a reader of this cell must know."""
         busy = self.first.utilisation or 0  # later ones would tell of workers too
-        told = [f"this GPU was {busy} % busy before the run"] if busy > _BUSY_PERCENT else []
+        told = [flag("gpu-busy-before", share=busy / 100)] if busy > _BUSY_PERCENT else []
         return [*self._neighbours(), *told, *self._changes(), *self._throttling()]
 
-    def _neighbours(self) -> list[str]:
+    def _neighbours(self) -> list[Flag]:
         others = {pid: held for pid, held in self.after.processes.items() if pid not in self._own}
         found = [_holds(pid, held) for pid, held in others.items()]
         if not self.numbers_match and len(self._own) > 1:
-            found.append(f"{len(self._own)} processes came to this GPU with the worker, one is expected")
+            found.append(flag("gpu-newcomers", count=len(self._own)))
         active = self.after.active - self._own - set(others)
-        found += (
-            [f"another process (pid {pid}) computed on this GPU" for pid in sorted(active)]
-            if self.numbers_match
-            else []
-        )
+        if self.numbers_match:
+            found += [flag("gpu-neighbour-computed", pid=str(pid)) for pid in sorted(active)]
         return found + ([] if others else self._unlisted())
 
-    def _unlisted(self) -> list[str]:
+    def _unlisted(self) -> list[Flag]:
         """Tell of neighbours by the card's memory, where the driver lists none."""
         first, at_rest, now = (s.used_bytes for s in (self.first, self.at_rest, self.after))
-        found = [f"{_gib(first)} were in use on this GPU before the run"] if first > _IDLE_BYTES else []
+        found = [flag("gpu-memory-before", used_bytes=first)] if first > _IDLE_BYTES else []
         if abs(at_rest - first) >= _CONTEXT_BYTES:
-            found.append(
-                f"others' memory on this GPU went from {_gib(first)} to {_gib(at_rest)} since the run began"
-            )
+            found.append(flag("gpu-memory-changed", before_bytes=first, after_bytes=at_rest))
         if self.others_left:
-            found.append(
-                f"placement not shown: memory in use on this GPU fell from {_gib(at_rest)} to {_gib(now)} meanwhile"
-            )
+            found.append(flag("placement-not-shown", before_bytes=at_rest, after_bytes=now))
         return found
 
-    def _changes(self) -> list[str]:
+    def _changes(self) -> list[Flag]:
         pairs = ((name, self.before.settings.get(name), now) for name, now in self.after.settings.items())
         return [
-            f"{name} changed from {before} to {now} inside the cell"
+            flag("setting-changed", setting=name, before=str(before), after=str(now))
             for name, before, now in pairs
             if before != now
         ]
 
-    def _throttling(self) -> list[str]:
+    def _throttling(self) -> list[Flag]:
         spells = {
             reason: (total - self.before.throttled_ns.get(reason, total)) / 1e9
             for reason, total in self.after.throttled_ns.items()
         }
-        found = [f"throttled: {reason} for {s:.2g} s" for reason, s in spells.items() if s >= _THROTTLED_S]
-        counted = {reason for reason, s in spells.items() if s >= _THROTTLED_S}
-        return found + [f"throttled: {reason}" for reason in self.after.reasons if reason not in counted]
+        counted = {reason: s for reason, s in spells.items() if s >= _THROTTLED_S}
+        found = [flag("throttled", reason=reason, seconds=s) for reason, s in counted.items()]
+        return found + [
+            flag("throttled", reason=reason) for reason in self.after.reasons if reason not in counted
+        ]
 
     def facts(self) -> dict[str, Any]:
         """Return the moment after the cell, for the record."""
@@ -241,13 +237,9 @@ def _belongs(pid: int, worker: int) -> bool:
         return False
 
 
-def _holds(pid: int, held: int | None) -> str:
-    amount = "memory" if held is None else _gib(held)
-    return f"another process (pid {pid}) holds {amount} on this GPU"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+def _holds(pid: int, held: int | None) -> Flag:
+    known = {} if held is None else {"held_bytes": held}
+    return flag("gpu-neighbour", pid=str(pid), **known)
 
 
 def monitor_gpus(devices: Iterable[str], gpus: tuple[Gpu, ...]) -> tuple[GpuMonitor, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from inferometer.energy.session import NO_METER
 from inferometer.records import Cell, DeviceEnergy, Energy, Record
 from inferometer.running.monitoring.concurrency import Concurrency
 from inferometer.running.monitoring.energy import EnergyMonitor
@@ -58,7 +59,11 @@ def undivided(energy: Energy, uid: str, others: Iterable[str]) -> Energy:
     if any(device.device_uid == uid for device in devices):
         return msgspec.structs.replace(energy, devices=devices)
     meters = ", ".join(dict.fromkeys(device.meter for device in devices))
-    return Energy(devices, reason=energy.reason or f"no meter: {meters}: {reason}")
+    return Energy(
+        devices,
+        reason=energy.reason or f"{NO_METER}: {meters}: {reason}",
+        absence=energy.absence or NO_METER,
+    )
 
 
 def _shared(device: DeviceEnergy, reason: str) -> DeviceEnergy:

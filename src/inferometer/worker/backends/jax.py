@@ -16,6 +16,7 @@ from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise, Wh
 from inferometer.worker.backends.parts.keras_inputs import packer
 from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
 from inferometer.worker.failures import Unsupported
+from inferometer.worker.flags import Flag, flag
 from inferometer.worker.system.threads import limit_affinity
 
 
@@ -166,10 +167,10 @@ class Runtime(Backend):
             counts[name] = counts.get(name, 0) + 1
         return counts
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say which weights lie elsewhere than on the device."""
         away = [
-            f"{count} weights lie on {name}"
+            flag("weights-elsewhere", count=count, device=name)
             for name, count in self._weights_on().items()
             if name != str(self._device)
         ]

@@ -13,6 +13,7 @@ from inferometer.worker.backends.parts import stray_nodes
 from inferometer.worker.backends.parts.onnx_binding import Binding
 from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
 from inferometer.worker.failures import Misplaced, Unsupported
+from inferometer.worker.flags import Flag
 
 _PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -103,14 +104,12 @@ class Runtime(Backend):
         }
         return [(_PROVIDERS["tensorrt"], tensorrt), (_PROVIDERS["cuda"], cuda)]
 
-    def _assignment(self) -> dict[str, list[str]]:
+    def _assignment(self) -> dict[str, list[stray_nodes.Stray]]:
         """Return the nodes of each provider, as the session assigned them; {} where this version does not tell."""
         tell = getattr(self._session, "get_provider_graph_assignment_info", None)
-        nodes: dict[str, list[str]] = {}
+        nodes: dict[str, list[stray_nodes.Stray]] = {}
         for part in tell() if tell else ():
-            nodes.setdefault(part.ep_name, []).extend(
-                f"{node.name} ({node.op_type})" for node in part.get_nodes()
-            )
+            nodes.setdefault(part.ep_name, []).extend((node.name, node.op_type) for node in part.get_nodes())
         return nodes
 
     def prepare(self, batch: Batch) -> None:
@@ -186,11 +185,11 @@ class Runtime(Backend):
             },
         }
 
-    def _strays(self) -> list[str]:
+    def _strays(self) -> list[stray_nodes.Stray]:
         wanted = {_PROVIDERS[self._kind]} | ({_PROVIDERS["cuda"]} if self._kind == "tensorrt" else set())
         return [node for name, nodes in self._nodes.items() if name not in wanted for node in nodes]
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
         total = sum(len(nodes) for nodes in self._nodes.values())
         return [*stray_nodes.flags(self._strays(), total), *(self._pinned.flags() if self._pinned else [])]

@@ -13,6 +13,7 @@ from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import keras_file, keras_precision, tf_placement, tf_transfer
 from inferometer.worker.backends.parts.keras_inputs import packer
 from inferometer.worker.failures import Unsupported
+from inferometer.worker.flags import Flag, flag
 
 
 class Runtime(Backend):
@@ -205,11 +206,12 @@ class Runtime(Backend):
             counts[name] = counts.get(name, 0) + 1
         return counts
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say which nodes and variables are on the CPU though the device is a GPU, and what kept batches from page-locked memory."""
         away = self._variables_on().get("CPU:0", 0) if self._opening.device == "cuda" else 0
         placed = self._placement.flags() if self._placement else []
-        return [*placed, *([f"{away} variables lie on the CPU"] if away else []), *self._host.flags()]
+        weights = [flag("weights-elsewhere", count=away, device="CPU:0")] if away else []
+        return [*placed, *weights, *self._host.flags()]
 
     def device_peak_bytes(self) -> int | None:
         """Return the BFC allocator's peak."""

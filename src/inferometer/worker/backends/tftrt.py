@@ -14,6 +14,7 @@ from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import tf_transfer
 from inferometer.worker.failures import Unsupported
+from inferometer.worker.flags import Flag, flag
 
 _MODES = {"fp32": "FP32", "tf32": "FP32", "fp16": "FP16"}
 
@@ -114,10 +115,10 @@ class Runtime(Backend):
             "details": {"nodes": self._nodes, "precision_source": "converter setting, not read back"},
         }
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say how many operations TensorRT left to TensorFlow, and what kept batches out of page-locked memory."""
         left = self._nodes.get("tensorflow", 0)
-        told = [f"{left} operations ran in TensorFlow, not in TensorRT"] if left else []
+        told = [flag("left-to-tensorflow", count=left)] if left else []
         return [*told, *self._host.flags()]
 
     def device_peak_bytes(self) -> int | None:

@@ -13,6 +13,7 @@ from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
 from inferometer.worker.backends.parts import torch_precision, torch_program, torch_transfer
 from inferometer.worker.failures import Unsupported
+from inferometer.worker.flags import Flag, flag
 
 
 class Runtime(Backend):
@@ -190,10 +191,14 @@ class Runtime(Backend):
             },
         }
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say which weights lie elsewhere than on the device, and which products differ in type from most."""
         away = [str(t.device) for t in self._module.buffers() if t.device.type != self._device.type]
-        told = [f"{len(away)} weights lie on {away[0]}, not on {self._device}"] if away else []
+        told = (
+            [flag("weights-elsewhere", count=len(away), device=away[0], wanted=str(self._device))]
+            if away
+            else []
+        )
         return [*told, *torch_precision.flags(self._products or {})]
 
     def device_peak_bytes(self) -> int | None:

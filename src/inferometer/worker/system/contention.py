@@ -11,6 +11,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from inferometer.worker.flags import Flag, flag
 from inferometer.worker.system.quota import Quota
 
 OTHERS_SHARE = 0.05  # of the processors' time, from which on a reader must know
@@ -75,20 +76,20 @@ class Contention:
             found["throttled_s"] = round(self.throttled_s, 3)
         return found
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Return what a reader of the loops must know."""
         told = []
         if self.others_s >= OTHERS_SHARE * self.capacity_s:
-            crowded = "crowded: " if self.others_s >= CROWDED_SHARE * self.capacity_s else ""
-            told.append(f"{crowded}other processes had {self._share(self.others_s)} during the loops")
+            crowded = self.others_s >= CROWDED_SHARE * self.capacity_s
+            told.append(self._flag("crowded" if crowded else "others-computed", self.others_s))
         if self.stolen_s >= STOLEN_SHARE * self.capacity_s:
-            told.append(f"the hypervisor took {self._share(self.stolen_s)} during the loops")
+            told.append(self._flag("hypervisor", self.stolen_s))
         if self.throttled_s is not None and self.throttled_s >= STOLEN_SHARE * self.capacity_s:
-            told.append(f"a quota held the loops back for {self._share(self.throttled_s)}")
+            told.append(self._flag("quota", self.throttled_s))
         return told
 
-    def _share(self, seconds: float) -> str:
-        return f"{100 * seconds / self.capacity_s:.0f} % of the {self.processors} processors' time"
+    def _flag(self, kind: str, seconds: float) -> Flag:
+        return flag(kind, share=round(seconds / self.capacity_s, 4), processors=self.processors)
 
 
 class CpuAccounting:

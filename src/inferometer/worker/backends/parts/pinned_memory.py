@@ -13,6 +13,7 @@ import numpy as np
 
 from inferometer.worker.backend import Batch
 from inferometer.worker.backends.parts.copier import Copier
+from inferometer.worker.flags import Flag, flag
 
 Array = np.ndarray[Any, Any]
 
@@ -99,9 +100,9 @@ class PinnedBuffers:
             self._buffers[key] = buffer
         return self._buffers[key]
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say why batches were not staged, if they were not."""
-        return [f"batches were not sent from page-locked memory: {self.trouble}"] if self.trouble else []
+        return [flag("not-page-locked", error=self.trouble)] if self.trouble else []
 
     def release(self) -> None:
         """Unlock and drop the buffers, and forget the trouble: other shapes may have none."""

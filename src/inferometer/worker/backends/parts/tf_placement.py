@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inferometer.worker.backends.parts import stray_nodes
+from inferometer.worker.flags import Flag
 
 XLA = "XLA compiles the whole function for the device of its outputs, or refuses it"
 GRAPHS = "the graphs that the function was cut into"
@@ -46,9 +47,6 @@ class Node:
     kind: str
     device: str  # as in "GPU:0", or "not told"
 
-    def __str__(self) -> str:
-        return f"{self.name} ({self.kind})"
-
 
 @dataclass(frozen=True)
 class Placement:
@@ -66,12 +64,12 @@ class Placement:
             "nodes_told_by": self.told_by,
         }
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say how many nodes ran elsewhere, and of which kinds."""
         return stray_nodes.flags(self._strays(), len(self.nodes))
 
-    def _strays(self) -> list[str]:
-        return [str(node) for node in self.nodes if node.device not in (self.wanted, _UNTOLD)]
+    def _strays(self) -> list[stray_nodes.Stray]:
+        return [(node.name, node.kind) for node in self.nodes if node.device not in (self.wanted, _UNTOLD)]
 
 
 def of_function(wanted: str, run: Callable[[], Any], xla: bool) -> Placement:

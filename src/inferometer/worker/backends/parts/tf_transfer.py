@@ -9,6 +9,7 @@ import numpy as np
 from inferometer.worker.aligned import is_aligned
 from inferometer.worker.backend import Batch, Opening
 from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
+from inferometer.worker.flags import Flag
 
 Array = np.ndarray[Any, Any]
 
@@ -25,7 +26,7 @@ class Naive:
         """Return tensors on the device of the current scope."""
         return [self._tf.convert_to_tensor(array) for array in batch]
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Return what a reader of the cell must know."""
         return []
 
@@ -70,7 +71,7 @@ class Pinned(Shared):
             for array in batch
         ]
 
-    def flags(self) -> list[str]:
+    def flags(self) -> list[Flag]:
         """Say what kept batches out of page-locked memory."""
         return self._pinned.flags()
 

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from inferometer.worker.flags import Flag, flag
+
 _SHORT = {"float16": "fp16", "bfloat16": "bf16"}
 _PRODUCTS = frozenset((
     "conv1d", "conv2d", "conv3d", "linear", "matmul", "mm", "bmm", "addmm", "addbmm", "baddbmm", "mv", "addmv", "dot",
@@ -59,12 +61,13 @@ def precision_of(computed: dict[str, int], output_type: str, tf32: bool) -> str:
     return _SHORT.get(main, "tf32" if tf32 else "fp32")
 
 
-def flags(computed: dict[str, int]) -> list[str]:
+def flags(computed: dict[str, int]) -> list[Flag]:
     """Say which products differ from most."""
     most, *others = sorted(computed, key=lambda kind: -computed[kind]) or [""]
     total = sum(computed.values())
     return [
-        f"{computed[kind]} of {total} convolutions and products give {kind}, not {most}" for kind in others
+        flag("other-precision", count=computed[kind], total=total, precision=kind, most=most)
+        for kind in others
     ]
 
 

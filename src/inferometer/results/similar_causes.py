@@ -1,4 +1,4 @@
-"""Texts that are alike but for their numbers, told as one: "warm-up cut at 7 to 37 of 50 batches"."""
+"""Causes of failures that differ in their numbers only, told as one: free text of frameworks, whose words we do not choose."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Notes that differ in their numbers only."""
 
-from inferometer.results.similar_remarks import group_similar, spanned
+from inferometer.results.similar_causes import group_similar, spanned
 
 
 def test_notes_of_the_same_words_are_told_once_with_the_range_of_each_number():
