@@ -67,7 +67,7 @@ const inferometer = (() => {
         error_x: { ...bars(quantiles.map((q) => q[2]), quantiles.map((q) => [q[1], q[3]])), thickness: 6, width: 0 },
       };
     },
-    stacks(trace, figure, batch, { color, share }) {
+    phase_bars(trace, figure, batch, { color, share }) {
       const phases = trace.meta.by[sizeOf(figure, batch)];
       const parts = phases ? PARTS.filter(([, at]) => phases[at] !== null) : [];
       const sum = parts.reduce((total, [, at]) => total + phases[at], 0) || 1;
@@ -96,7 +96,7 @@ const inferometer = (() => {
     const color = palette[trace.meta.f % palette.length];
     const derived = expand[figure.kind](trace, figure, batch, { color, share });
     const copy = { ...trace, ...derived, visible: shown(trace, hidden) };
-    if (copy.marker && figure.kind !== "stacks") copy.marker = { ...copy.marker, color, line: { ...copy.marker.line, color } };
+    if (copy.marker && figure.kind !== "phase_bars") copy.marker = { ...copy.marker, color, line: { ...copy.marker.line, color } };
     if (copy.line) copy.line = { ...copy.line, color };
     for (const axis of ["error_x", "error_y"]) if (copy[axis]) copy[axis] = { ...copy[axis], color };
     // plotly hides a category of its own accord only where the series is not drawn at all
@@ -123,7 +123,7 @@ const inferometer = (() => {
       }
     }
     if (layout.yaxis.type === "category") fitRows(layout, figure, data, plot);
-    if (figure.kind === "stacks") fitBars(layout, figure, plate, data, plot);
+    if (figure.kind === "phase_bars") fitBars(layout, figure, plate, data, plot);
     if (printing) Object.assign(layout, { width: PRINT_WIDTH, autosize: false });
     if (printing && layout.yaxis.type !== "category") layout.height = PRINT_HEIGHT;
     return layout;
@@ -240,7 +240,7 @@ const inferometer = (() => {
     fit: ["Batch size", "Throughput (images/s)", "Power (W)", "Low", "High"],
     dots: ["Batch size", "Machine", "Value", "Low", "High"],
     boxes: ["Batch size", "5 %", "25 %", "Median", "75 %", "95 %", "99 %"],
-    stacks: ["Batch size", "Copy in (ms)", "Enqueue, part of compute (ms)", "Compute (ms)", "Copy out (ms)"],
+    phase_bars: ["Batch size", "Copy in (ms)", "Enqueue, part of compute (ms)", "Compute (ms)", "Copy out (ms)"],
   };
 
   function rowsOf(figure, trace) {
@@ -249,7 +249,7 @@ const inferometer = (() => {
     if (kind === "fit")
       return trace.x.map((x, i) => [trace.customdata[i][2], x, trace.y[i], ...trace.customdata[i].slice(0, 2)]);
     const label = (size) => (size === "0" ? "fastest" : size);
-    if (kind === "stacks") return Object.entries(trace.meta.by).map(([size, phases]) => [size, ...phases.slice(0, 4)]);
+    if (kind === "phase_bars") return Object.entries(trace.meta.by).map(([size, phases]) => [size, ...phases.slice(0, 4)]);
     if (kind === "boxes")
       return Object.entries(trace.meta.by).flatMap(([size, points]) => points.map((q) => [label(size), ...q]));
     return Object.entries(trace.meta.by).flatMap(([size, [values, intervals, at]]) =>
@@ -267,7 +267,7 @@ const inferometer = (() => {
   function tableOf(figure) {
     const table = element("table");
     const unit = figure.kind === "dots" || figure.kind === "boxes" ? "xaxis" : "yaxis";
-    const quantity = figure.kind === "stacks" ? "" : ` · ${unescape(figure.layout[unit].title.text)}`;
+    const quantity = figure.kind === "phase_bars" ? "" : ` · ${unescape(figure.layout[unit].title.text)}`;
     element("caption", figure.title + quantity, table);
     const head = element("tr", undefined, element("thead", undefined, table));
     for (const name of ["Framework", "Precision", ...HEADS[figure.kind]]) element("th", name, head).scope = "col";
