@@ -15,7 +15,12 @@ from inferometer.units import counted
 @click.command("compare")
 @click.argument("first", type=PATH, metavar="A")
 @click.argument("second", type=PATH, metavar="B")
-@click.option("--metric", default="throughput", show_default=True, help="What to compare.")
+@click.option(
+    "--metric",
+    default="throughput",
+    show_default=True,
+    help="What to compare; `inferometer table --help` lists all.",
+)
 @click.option(
     "--frameworks",
     metavar="X,Y",

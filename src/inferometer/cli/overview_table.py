@@ -11,7 +11,8 @@ from inferometer.cli.common import console
 from inferometer.records import RunInfo
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
-from inferometer.tables.overview import Column, Row, columns, failures, notes, rows, skipped
+from inferometer.results.metrics import Column
+from inferometer.tables.overview import Row, columns, failures, notes, rows, skipped
 from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}

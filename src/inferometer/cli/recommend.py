@@ -11,7 +11,7 @@ import click
 from inferometer.cli.common import RUNS, console, notice, results_of, share
 from inferometer.errors import UsageError
 from inferometer.planning.values import parse_batch_sizes
-from inferometer.recommendation.objectives import Objective
+from inferometer.recommendation.objectives import OBJECTIVES, Objective
 
 
 @click.command("recommend")
@@ -26,7 +26,7 @@ from inferometer.recommendation.objectives import Objective
 @click.option("--batch-sizes", metavar="LIST", help="Only these: 8,16 or 8..64.")
 @click.option(
     "--objective",
-    type=click.Choice(["throughput", "latency", "energy", "cost"]),
+    type=click.Choice(OBJECTIVES),
     default="throughput",
     show_default=True,
 )

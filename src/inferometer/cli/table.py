@@ -9,10 +9,16 @@ import click
 from inferometer import tables
 from inferometer.cli.common import RUNS, console, notice, results_of
 from inferometer.results.completeness import unfinished
+from inferometer.results.metrics import METRICS
 from inferometer.tables.text import render
 
+_HELP = f"""Print METRIC of any set of runs: rows batch size and framework, columns machines.
 
-@click.command("table")
+METRIC is one of {", ".join(METRICS)}. RUN is a run directory or a folder of them. Exit status 1 if no cell has a value.
+"""
+
+
+@click.command("table", help=_HELP)
 @click.argument("metric")
 @RUNS
 @click.option(
@@ -34,13 +40,7 @@ from inferometer.tables.text import render
 def table_command(
     *, metric: str, runs: tuple[Path, ...], format_: str, reference: str | None, palette: str, intervals: bool
 ) -> int:
-    """Print METRIC of any set of runs: rows batch size and framework, columns machines.
-
-    METRIC is one of throughput, latency, power, energy, energy_net, energy_time, images_per_joule, images_per_watt, memory,
-    prepare_time, accuracy (also idle_power, throughput_total, latency_batch, p50, p90, p99, and the phases of a batch: copy_in,
-    enqueue, compute, copy_out). RUN is a run directory or a folder of them.
-    Exit status 1 if no cell has a value.
-    """
+    """Print one metric."""
     chosen = tables.metric_named(metric)
     results = results_of(runs)
     everything = tables.build(results, chosen, reference)

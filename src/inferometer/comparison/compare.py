@@ -15,7 +15,7 @@ from inferometer.records import Machine, Protocol
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import PUBLISHED, WITHIN_ONE_PROCESS
-from inferometer.results.metrics import METRICS, Metric
+from inferometer.results.metrics import THROUGHPUT, Metric
 from inferometer.results.ranking import UNKNOWN_NOISE, differences
 from inferometer.storage.run_directory import StoredRun
 
@@ -82,7 +82,7 @@ def _loss(change: Change, metric: Metric) -> float:
 def compare(
     first: Results,
     second: Results,
-    metric: Metric = METRICS["throughput"],
+    metric: Metric = THROUGHPUT,
     frameworks: tuple[str, str] | None = None,
 ) -> Comparison:
     """Compare the cells of two results by name.
@@ -172,7 +172,7 @@ class _Judge:
         if ours is None or theirs is None or min(ours.value, theirs.value) <= 0:
             reason = f"no {self.metric.name} in {'A' if ours is None else 'B'}"
             return Change(label, a, b, "not comparable", reason=reason)
-        if self.metric.is_energy and (reason := other_meter(a, b)):
+        if self.metric.metered and (reason := other_meter(a, b)):
             return Change(label, a, b, "not comparable", reason=reason)
         ratio = theirs.value / ours.value
         spread, basis = self._spread(a, b, math.log(ratio))

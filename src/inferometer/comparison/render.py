@@ -23,7 +23,6 @@ from inferometer.comparison.wording import (
 )
 from inferometer.results.cells import CellSummary
 from inferometer.tables.markup import markdown_text
-from inferometer.tables.model import scale_of
 
 _STYLES = {
     "better": "green",
@@ -39,7 +38,7 @@ _SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "
 def _rows(found: Comparison) -> tuple[str, str, list[tuple[Change, str, str]]]:
     """Return titles for A's and B's values, with their unit, and the compared cells with the two: value or status."""
     values = [e.value for c in found.changes for s in (c.first, c.second) if s and (e := found.metric.of(s))]
-    scale = scale_of(found.metric, values)
+    scale = found.metric.scale_for(values)
 
     def show(summary: CellSummary | None) -> str:
         estimate = found.metric.of(summary) if summary and summary.measured else None

@@ -19,10 +19,7 @@ _NAMED_CELLS = 8  # so many are named in one line
 
 def word(change: Change, metric: Metric) -> str:
     """Return the verdict in the metric's own words."""
-    names = {"throughput": ("faster", "slower"), "latency": ("faster", "slower")}.get(
-        metric.name, ("better", "worse")
-    )
-    return {"better": names[0], "worse": names[1]}.get(change.verdict, change.verdict)
+    return {"better": metric.words.better, "worse": metric.words.worse}.get(change.verdict, change.verdict)
 
 
 def percent(change: Change) -> str:

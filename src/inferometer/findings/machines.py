@@ -10,7 +10,7 @@ import numpy as np
 from inferometer.findings.finding import Finding
 from inferometer.host.gpu_years import launch_year
 from inferometer.results.cells import Results
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import Metric, Place, metrics_in
 from inferometer.results.pooling import hardware_name
 from inferometer.units import significant
 
@@ -39,24 +39,18 @@ def _year(results: Results, machine: str) -> int | None:
 
 def _against(results: Results, newer: str, older: str) -> str:
     parts = []
-    for name, words in (
-        ("throughput", "the throughput"),
-        ("power", "the power"),
-        ("energy", "the energy an image"),
-    ):
-        metric = METRICS[name]
-        ratios = _ratios(results, newer, older, name)
+    for metric in metrics_in(Place.MACHINES):
+        ratios = _ratios(results, newer, older, metric)
         if ratios:
             mean = math.exp(float(np.mean(np.log(ratios))))
             ahead = sum(metric.better(r, 1.0) for r in ratios)
             parts.append(
-                f"{significant(mean, 3)} x {words} (better in {ahead} of {len(ratios)} common cells)"
+                f"{significant(mean, 3)} x the {metric.noun} (better in {ahead} of {len(ratios)} common cells)"
             )
     return ", ".join(parts)
 
 
-def _ratios(results: Results, newer: str, older: str, name: str) -> list[float]:
-    metric = METRICS[name]
+def _ratios(results: Results, newer: str, older: str, metric: Metric) -> list[float]:
     values: dict[tuple[str, str, str, int], dict[str, float]] = defaultdict(dict)
     for s in results.summaries:
         estimate = metric.of(s) if s.measured else None

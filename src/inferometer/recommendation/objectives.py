@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, Series
-from inferometer.results.metrics import METRICS, Metric
+from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric
+from inferometer.results.metrics.quantities import Quantity
 from inferometer.units import significant
 
 Objective = Literal["throughput", "latency", "energy", "cost"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 _JOULES_A_KWH = 3.6e6
 _MILLION = 1e6
 
@@ -53,12 +55,19 @@ def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
 def metric_of(objective: Objective, prices: Prices) -> Metric:
     """Return what an objective compares cells by, with the rounds' own values behind it."""
     if objective == "latency":
-        return replace(METRICS["p99"], of=_latency, series=_latency_series)
+        return replace(P99, of=_latency, series=_latency_series)
     if objective == "cost":
-        of, series = _cost(prices), _cost_series(prices)
-        unit = "J" if prices.per_kwh else ""  # what electricity costs is an energy, so of one meter only
-        return Metric("cost", "Cost of a million images", unit, False, of, series, significant)
-    return METRICS[objective]
+        return Metric(
+            "cost",
+            "Cost of a million images",
+            "cost",
+            Quantity("", significant),
+            higher_is_better=False,
+            of=_cost(prices),
+            series=_cost_series(prices),
+            metered=prices.per_kwh > 0,  # what electricity costs is an energy, so of one meter only
+        )
+    return ENERGY if objective == "energy" else THROUGHPUT
 
 
 def _latency(summary: CellSummary) -> Estimate | None:

@@ -19,7 +19,7 @@ from inferometer.recommendation.objectives import (
 )
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import ENERGY
 from inferometer.results.ranking import TieTest, of_one_meter
 
 
@@ -51,6 +51,16 @@ class Option:
     def name(self) -> str:
         """Return framework (and precision) and batch size."""
         return f"{self.summary.row} at batch size {self.summary.cell.batch_size}"
+
+    def figure(self, objective: Objective) -> float | None:
+        """Return what an objective judges it by; None where that is not known."""
+        figures: dict[Objective, float | None] = {
+            "throughput": self.throughput,
+            "latency": self.latency_s,
+            "energy": self.energy_j,
+            "cost": self.cost,
+        }
+        return figures[objective]
 
 
 @dataclass(frozen=True)
@@ -135,14 +145,14 @@ def _advise(
     refused: Counter[str] = Counter()
     options, near = [], []
     rule = TieTest(everyone, metric_of(objective, prices))
-    metered_alike = of_one_meter(summaries, METRICS["energy"])
+    metered_alike = of_one_meter(summaries, ENERGY)
     for summary in summaries:
         found = option(summary, prices)
         if found is None:
             refused["throughput not known" if summary.measured else summary.status] += 1
             continue
         if summary.meter and summary not in metered_alike:
-            if rule.metric.is_energy:
+            if rule.metric.metered:
                 refused[f"energy by another meter, {summary.meter}"] += 1
                 continue
             found = replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
@@ -197,12 +207,10 @@ def _doubts(
 
 def _score(found: Option, objective: Objective) -> float:
     """Return what is to be as large as possible."""
-    if objective == "throughput":
-        return found.throughput
-    if objective == "latency":
-        return -found.latency_s
-    value = found.energy_j if objective == "energy" else found.cost
-    return -math.inf if value is None else -value
+    value = found.figure(objective)
+    if value is None:
+        return -math.inf
+    return value if objective == "throughput" else -value
 
 
 def _limits(found: Option, constraints: Constraints, objective: Objective) -> list[tuple[str, str, bool]]:

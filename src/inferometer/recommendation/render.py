@@ -13,7 +13,7 @@ from rich.text import Text
 
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.recommend import Advice, Option
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
 from inferometer.tables.markup import markdown_text
 from inferometer.units import duration, significant
 
@@ -27,7 +27,7 @@ def figures(found: Option) -> str:
     if found.power_w is not None:
         parts.append(f"{significant(found.power_w, 3)} W")
     if found.energy_j is not None:
-        parts.append(f"{METRICS['energy'].show(found.energy_j)} an image")
+        parts.append(f"{ENERGY.show(found.energy_j)} {ENERGY.per}")
     if found.cost is not None:
         parts.append(f"{significant(found.cost, 3)} per million images")
     return ", ".join(parts)
@@ -73,12 +73,13 @@ def lines(advice: Advice) -> list[tuple[str, str]]:
 
 def front(advice: Advice) -> list[tuple[str, ...]]:
     """Return the Pareto front as a table: a row of titles, then a row an option; columns without any value left out."""
+    energy = ENERGY.figure_scale
     titles = (
         "option",
-        "images/s",
+        THROUGHPUT.unit,
         f"batch latency, {_kinds(advice.front)}",
-        "W",
-        "mJ an image",
+        POWER.unit,
+        f"{energy.unit} {ENERGY.per}",
         "cost of a million",
     )
     rows = [
@@ -87,7 +88,7 @@ def front(advice: Advice) -> list[tuple[str, ...]]:
             significant(o.throughput, 4),
             duration(o.latency_s),
             "" if o.power_w is None else significant(o.power_w, 3),
-            "" if o.energy_j is None else significant(1e3 * o.energy_j, 3),
+            "" if o.energy_j is None else significant(o.energy_j / energy.factor, 3),
             "" if o.cost is None else significant(o.cost, 3),
         )
         for o in advice.front

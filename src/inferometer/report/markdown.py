@@ -10,11 +10,9 @@ from inferometer.recommendation.recommend import recommend
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import Place, metrics_in
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text
-
-METRICS_SHOWN = ("throughput", "power", "energy")
 
 
 def render_markdown(results: Results, *, title: str, reference: str | None = None) -> str:
@@ -23,8 +21,8 @@ def render_markdown(results: Results, *, title: str, reference: str | None = Non
     found = [f"- {markdown_text(finding.text)}" for finding in findings(results)]
     if found:
         parts += ["### Findings", "\n".join(found)]
-    for name in METRICS_SHOWN:
-        for table in build(results, METRICS[name], reference):
+    for metric in metrics_in(Place.MARKDOWN):
+        for table in build(results, metric, reference):
             if not table.is_empty:
                 parts.append(to_markdown(table))
     parts += ["### Runs", "\n".join(_runs(results))]

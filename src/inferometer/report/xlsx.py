@@ -11,24 +11,22 @@ from inferometer.errors import UsageError
 from inferometer.findings import findings
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import METRICS, Place, metrics_in
 from inferometer.tables import Table, TableCell, build, colour
 from inferometer.tables.text import MARKS, footnotes, legend, mark_of
-
-METRICS_SHOWN = ("throughput", "latency", "p99", "power", "energy", "energy_time", "images_per_joule", "memory", "prepare_time", "accuracy")  # fmt: skip
 
 
 def write_workbook(
     results: Results,
     path: Path,
     *,
-    metrics: Sequence[str] = METRICS_SHOWN,
+    metrics: Sequence[str] | None = None,
     palette: str = "report",
     reference: str | None = None,
 ) -> None:
-    """Write ``path``; metrics that no cell has get no sheet. Numbers are numbers, unrounded, in the shown unit.
+    """Write ``path``; metrics that no cell has get no sheet. Default: those that name the workbook as their place.
 
-    ``reference``: the machine that an asterisk means beating; default: the one with most wins of each metric.
+    Numbers are numbers, unrounded, in the shown unit. ``reference``: the machine that an asterisk means beating; default: the one with most wins of each metric.
     """
     try:
         from openpyxl import Workbook
@@ -36,8 +34,9 @@ def write_workbook(
         raise UsageError("--xlsx needs openpyxl: pip install 'inferometer[xlsx]'") from None
     book = Workbook()
     book.remove(book.active)
-    for name in metrics:
-        for table in build(results, METRICS[name], reference):
+    chosen = metrics_in(Place.WORKBOOK) if metrics is None else [METRICS[name] for name in metrics]
+    for metric in chosen:
+        for table in build(results, metric, reference):
             if not table.is_empty:
                 _sheet(book, table, palette)
     _findings(book, results)

@@ -24,7 +24,7 @@ from inferometer.results.metrics import Metric
 # smaller differences are called ties.
 UNKNOWN_NOISE = 0.03
 
-Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is no energy)
+Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is not metered)
 Group = tuple[str, str, str, str, int]  # scope, batch size
 
 
@@ -43,13 +43,13 @@ class Rank:
 
 def group_of(summary: CellSummary, metric: Metric) -> Group:
     """Return what a cell competes within."""
-    meter = summary.meter if metric.is_energy else ""
+    meter = summary.meter if metric.metered else ""
     return summary.machine, summary.model, summary.cell.mode, meter, summary.cell.batch_size
 
 
 def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellSummary]:
     """Return the cells that may be compared across batch sizes: for energies those of the meter that most have."""
-    meters = Counter(s.meter for s in summaries if s.measured and s.meter) if metric.is_energy else Counter()
+    meters = Counter(s.meter for s in summaries if s.measured and s.meter) if metric.metered else Counter()
     most = next(iter(meters.most_common(1)), ("", 0))[0]
     return [s for s in summaries if len(meters) < 2 or s.meter == most]
 

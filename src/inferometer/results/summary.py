@@ -16,7 +16,7 @@ from dataclasses import replace
 from inferometer.records import Machine
 from inferometer.results import estimates, pooling
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import THROUGHPUT
 from inferometer.results.ranking import rank_cells
 from inferometer.storage.run_directory import StoredRun
 
@@ -28,7 +28,7 @@ def summarise(runs: Sequence[StoredRun]) -> Results:
     for entry in pools:
         machines.setdefault(entry.machine, entry.hardware)
     summaries = tuple(_summarise(entry) for entry in pools)
-    places = rank_cells(summaries, METRICS["throughput"])
+    places = rank_cells(summaries, THROUGHPUT)
     marked = tuple(
         replace(s, best=p.best, tie=p.tie, best_overall=p.best_overall) if (p := places.get(s.key)) else s
         for s in summaries

@@ -10,32 +10,11 @@ from inferometer.errors import unknown
 from inferometer.flags import ENERGY, flag
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
-from inferometer.results.estimates import NOT_METERED, Estimate
-from inferometer.results.metrics import METRICS, Metric, why_no_phase
+from inferometer.results.estimates import Estimate
+from inferometer.results.metrics import METRICS, Metric, Scale
 from inferometer.results.ranking import Rank, group_of, rank_cells
 from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
-
-_PREFIXES: dict[str, tuple[tuple[float, str], ...]] = {
-    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
-    "J": ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")),
-    "J s": ((1.0, "J s"), (1e-3, "mJ s"), (1e-6, "µJ s"), (1e-9, "nJ s")),
-    "bytes": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB")),
-    "share": ((0.01, "%"),),
-}
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The one unit a table's numbers are shown in."""
-
-    factor: float
-    unit: str
-    digits: int = 4
-
-    def show(self, value: float) -> str:
-        """Return the number alone."""
-        return significant(value / self.factor, self.digits)
 
 
 @dataclass(frozen=True)
@@ -149,13 +128,13 @@ def _build(results: Results, metric: Metric, model: str, mode: str, reference: s
         reference = None
     elif reference not in machines:
         reference = most_wins(summaries, metric, places)
-    scale = scale_of(metric, [place.value for place in places.values()])
+    scale = metric.scale_for([place.value for place in places.values()])
     known = [e for s in summaries if s.key in places and (e := metric.of(s)) and e.half_width is not None]
     within = [estimate.within_one_process for estimate in known]
     marks = _Marks(
         metric, places, _shades(summaries, metric, places), reference, scale, mixed=len(set(within)) > 1
     )
-    marks.meters = metric.is_energy and len({(s.machine, s.meter) for s in summaries if s.meter}) > len(
+    marks.meters = metric.metered and len({(s.machine, s.meter) for s in summaries if s.meter}) > len(
         {s.machine for s in summaries if s.meter}
     )
     rows = tuple(
@@ -194,7 +173,7 @@ class _Marks:
         if place is None or estimate is None:
             word, reason = why_empty(summary, self.metric)
             return TableCell(summary, word, notes=self.footnotes.exactly(reason))
-        flags = [f for f in summary.flags if self.metric.is_energy or f.scope != ENERGY]
+        flags = [f for f in summary.flags if self.metric.metered or f.scope != ENERGY]
         flags += [estimate.remark] if estimate.remark else []
         flags += [flag("meter", meter=summary.meter)] if self.meters else []
         flags += [flag("one-process")] if self.mixed and estimate.within_one_process else []
@@ -215,16 +194,7 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
     """Return a short word for the cell, and the whole reason."""
     if summary.status != "ok":
         return summary.status, summary.cause
-    if metric.is_energy:
-        if summary.energy_image:  # net of the power at rest only is missing
-            return (
-                "unresolved",
-                "the energy cannot be told from that at rest, or the power at rest is not known",
-            )
-        return summary.energy_absence or NOT_METERED, summary.energy_reason
-    if not metric.competes:
-        return "not sampled", why_no_phase(summary)
-    return "not known", ""
+    return metric.why_none(summary)
 
 
 def beats(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
@@ -249,17 +219,6 @@ def most_wins(summaries: Sequence[CellSummary], metric: Metric, places: dict[str
     pick: Callable[..., str] = max if metric.higher_is_better else min
     wins = Counter(pick(found, key=found.__getitem__) for found in groups.values() if len(found) > 1)
     return wins.most_common(1)[0][0] if wins else None
-
-
-def scale_of(metric: Metric, values: Sequence[float]) -> Scale:
-    """Return the unit in which the middle value reads best; the same for the whole table."""
-    prefixes = _PREFIXES.get(metric.unit)
-    if prefixes is None:
-        return Scale(1.0, metric.unit)
-    positive = sorted(v for v in values if v > 0)
-    middle = positive[len(positive) // 2] if positive else prefixes[0][0]
-    factor, unit = next(((f, u) for f, u in prefixes if middle >= f), prefixes[-1])
-    return Scale(factor, unit)
 
 
 def _shades(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Rank]) -> dict[str, float]:

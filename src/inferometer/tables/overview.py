@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,8 @@ from inferometer import units
 from inferometer.flags import group, words
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
-from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import METRICS, PHASES
+from inferometer.results.metrics import METRICS, Column
 from inferometer.results.resolution import resolution_text
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its title, its text for a measured cell, and how soon a narrow screen does without (0: never)."""
-
-    title: str
-    text: Callable[[CellSummary], str]
-    drop_order: int = 0
 
 
 def _error(summary: CellSummary) -> str:
@@ -30,17 +20,16 @@ def _error(summary: CellSummary) -> str:
     return f"{parity.max_rel:.0e}" if parity and parity.max_rel is not None else ""
 
 
+def _of_metrics() -> list[Column]:
+    found = [column for metric in METRICS.values() for column in metric.columns]
+    return sorted(found, key=lambda column: column.place)
+
+
 COLUMNS = (
     Column("batch", lambda s: str(s.cell.batch_size)),
     Column("device", lambda s: s.cell.device),
     Column("framework", lambda s: _name(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
-    Column("images/s", lambda s: _number(s.throughput)),
-    Column("±95 %", lambda s: _half_width(s.throughput)),
-    Column("p50 ms", lambda s: _number(s.p50, 1e3), drop_order=2),
-    Column("p99 ms", lambda s: _doubtful(s.p99) + _number(s.p99, 1e3), drop_order=3),
-    Column("prepare", lambda s: units.duration(s.prepare.total.value) if s.prepare else "", drop_order=4),
-    Column("memory", lambda s: units.size(s.memory.value) if s.memory else "", drop_order=6),
-    Column("J/image", lambda s: _number(s.energy_image) or s.energy_absence, drop_order=1),
+    *_of_metrics(),
     Column("error", _error, drop_order=5),
     Column("rounds", lambda s: str(s.rounds), drop_order=7),
 )
@@ -87,26 +76,17 @@ def _mark(summary: CellSummary) -> str:
 
 
 def columns(results: Results) -> list[Column]:
-    """Return the columns worth showing: those with any text, energy if any was metered, devices if several."""
+    """Return the columns worth showing: those with any text, metrics with any value, devices if several."""
     measured = [summary for summary in results.summaries if summary.measured]
-    worth = {
-        "J/image": any(summary.energy_image for summary in results.summaries),
-        "device": len({summary.cell.device for summary in measured}) > 1,
+    without = {
+        column.title
+        for metric in METRICS.values()
+        for column in metric.columns
+        if not any(metric.of(summary) for summary in results.summaries)
     }
-    return [c for c in COLUMNS if worth.get(c.title, True) and any(c.text(summary) for summary in measured)]
-
-
-def _number(estimate: Estimate | None, scale: float = 1.0) -> str:
-    return units.significant(estimate.value * scale) if estimate else ""
-
-
-def _half_width(estimate: Estimate | None) -> str:
-    share = estimate.half_width if estimate else None
-    return "" if share is None else f"{100 * share:.1f} %"
-
-
-def _doubtful(estimate: Estimate | None) -> str:
-    return "~" if estimate and estimate.remark else ""
+    if len({summary.cell.device for summary in measured}) < 2:
+        without.add("device")
+    return [c for c in COLUMNS if c.title not in without and any(c.text(summary) for summary in measured)]
 
 
 def notes(results: Results) -> list[str]:
@@ -219,7 +199,7 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
     }
     for name, metric in METRICS.items():
         estimate = metric.of(summary) if summary.measured else None
-        if name in PHASES:  # seconds without an interval
+        if metric.family == "phase":  # seconds without an interval
             row[f"{name}_s"] = estimate.value if estimate else None
             continue
         row[name] = estimate.value if estimate else None

@@ -92,7 +92,7 @@ def test_verdict_names_the_winner_and_its_margin_or_tie(results):
     assert first.fastest.summary is best
     assert first.fastest.head == f"{best.cell.framework} fp32 at batch size {best.cell.batch_size}"
     assert "images/s (" in first.fastest.value
-    assert "mJ an image (" in first.efficient.value and "% less than" in first.efficient.why
+    assert "mJ an image (" in first.efficient.value and "% less energy than" in first.efficient.why
     assert "tie with" in first.fastest.why or "faster than the next framework" in first.fastest.why
 
 

@@ -16,27 +16,14 @@ from inferometer.report.figures.phase_specs import phases
 from inferometer.report.figures.section_cells import Section, left_out
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import METRICS
+from inferometer.results.metrics import METRICS, POWER, Metric, Place, Scale, metrics_in
 from inferometer.results.stats import regress
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
 LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis
 MIN_FIT_POINTS = 3
 
-# metric: (factor from SI, unit in figures)
-_SHOWN: dict[str, tuple[float, str]] = {
-    "throughput": (1.0, "images/s"),
-    "latency": (1e3, "ms"),
-    "power": (1.0, "W"),
-    "energy": (1e3, "mJ"),
-    "energy_time": (1e6, "µJ s"),
-    "images_per_joule": (1.0, "images/J"),
-    "images_per_watt": (1.0, "images/s/W"),
-    "memory": (2.0**-30, "GiB"),
-    "prepare_time": (1.0, "s"),
-}
-ACROSS = ("throughput", "latency", "power", "energy", "energy_time", "memory", "prepare_time")
-_ENERGY = frozenset(("power", "energy", "energy_time", "images_per_joule", "images_per_watt"))
+_OF_LOOPS = ("speed", "latency", "energy")  # families that are measured over the timed loops
 _ACROSS_LEAD = (
     "One row a framework, one marker a machine. Choose a batch size, or leave each framework at the batch size "
     "where it is fastest on that machine."
@@ -48,15 +35,16 @@ def figure_specs(results: Results, model: str, mode: str) -> tuple[FigureSpec, .
     selected = [s for s in results.select(model=model, mode=mode) if s.measured]
     machines = tuple(dict.fromkeys(s.machine for s in results.select(model=model, mode=mode)))
     section = Section(machines, tuple(selected))
+    by_batch = [metric for metric in METRICS.values() if metric.by_batch]
+    across = metrics_in(Place.ACROSS)
     return (
         power_throughput(section),
-        by_batch_size(section, "throughput"),
-        *(across_machines(section, name) for name in ACROSS[:5]),
-        by_batch_size(section, "images_per_joule"),
-        by_batch_size(section, "images_per_watt"),
+        *(by_batch_size(section, metric) for metric in by_batch if metric.family == "speed"),
+        *(across_machines(section, metric) for metric in across if metric.family in _OF_LOOPS),
+        *(by_batch_size(section, metric) for metric in by_batch if metric.family != "speed"),
         latency_distribution(section),
         phases(section),
-        *(across_machines(section, name) for name in ACROSS[5:]),
+        *(across_machines(section, metric) for metric in across if metric.family not in _OF_LOOPS),
     )
 
 
@@ -74,7 +62,7 @@ def power_throughput(section: Section) -> FigureSpec:
         "least-squares fit of each framework, from three batch sizes on. A flatter line means that more speed costs less power."
     )
     return FigureSpec(
-        "power-throughput", "Power against throughput", lead, tuple(charts), _without(section, "power")
+        "power-throughput", "Power against throughput", lead, tuple(charts), _without(section, POWER)
     )
 
 
@@ -91,7 +79,7 @@ def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> Series:
     return Series(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
 
 
-def by_batch_size(section: Section, metric: str) -> FigureSpec:
+def by_batch_size(section: Section, metric: Metric) -> FigureSpec:
     """A metric against the batch size: a panel a machine, a line a series."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -103,37 +91,30 @@ def by_batch_size(section: Section, metric: str) -> FigureSpec:
         if series:
             sizes = sorted({float(point.at) for s in series for point in s.points})
             values = [point.value for s in series for point in s.points]
-            y = Axis(METRICS[metric].title, _SHOWN[metric][1], _wide(values))
+            y = Axis(metric.title, metric.figure_scale.unit, _wide(values))
             x = Axis("Batch size", "", log=True, ticks=tuple(sizes))
-            charts.append(Chart(f"{metric}-by-batch-{number}", machine, "lines", x, y, series))
-    title = f"{METRICS[metric].title} against batch size"
+            charts.append(Chart(f"{metric.name}-by-batch-{number}", machine, "lines", x, y, series))
+    title = f"{metric.title} against batch size"
     panels = _same_scale(charts, "y")
-    return FigureSpec(f"{metric}-by-batch", title, _BY_BATCH_LEADS[metric], panels, _without(section, metric))
+    omitted = _without(section, metric)
+    return FigureSpec(f"{metric.name}-by-batch", title, metric.by_batch, panels, omitted)
 
 
-_BY_BATCH_LEADS = {
-    "throughput": "Where a line flattens, a larger batch stops paying. Bars are 95 % intervals.",
-    "images_per_joule": "How far a joule of the measured device goes. Bars are 95 % intervals.",
-    "images_per_watt": "Throughput for each watt drawn; it differs from images per joule only where power and "
-    "energy were metered over different windows.",
-}
-
-
-def across_machines(section: Section, metric: str) -> FigureSpec:
+def across_machines(section: Section, metric: Metric) -> FigureSpec:
     """A metric per framework across machines: a row a series, a marker a machine."""
-    title = METRICS[metric].title
+    title = metric.title
     series = tuple(
         Series(*key, points) for key, cells in section.rows().items() if (points := _dots(cells, metric))
     )
     omitted = _without(section, metric)
     if not series:
-        return FigureSpec(metric, title, _ACROSS_LEAD, (), omitted)
-    series = _by_value(series, METRICS[metric].higher_is_better)
+        return FigureSpec(metric.name, title, _ACROSS_LEAD, (), omitted)
+    series = _by_value(series, metric.higher_is_better)
     values = [point.value for s in series for point in s.points]
-    x = Axis(title, _SHOWN[metric][1], _wide(values))
+    x = Axis(title, metric.figure_scale.unit, _wide(values))
     machines = tuple(m for m in section.machines if any(p.at == m for s in series for p in s.points))
-    chart = Chart(f"{metric}-across", "", "dots", x, Axis(""), series, machines)
-    return FigureSpec(metric, title, _ACROSS_LEAD, (chart,), omitted)
+    chart = Chart(f"{metric.name}-across", "", "dots", x, Axis(""), series, machines)
+    return FigureSpec(metric.name, title, _ACROSS_LEAD, (chart,), omitted)
 
 
 def _by_value(series: Iterable[Series], descending: bool) -> tuple[Series, ...]:
@@ -144,7 +125,7 @@ def _by_value(series: Iterable[Series], descending: bool) -> tuple[Series, ...]:
     return tuple(sorted(series, key=best, reverse=True))
 
 
-def _dots(cells: Sequence[CellSummary], metric: str) -> tuple[Point, ...]:
+def _dots(cells: Sequence[CellSummary], metric: Metric) -> tuple[Point, ...]:
     fastest = _fastest(cells)
     best = [cell for cell in cells if fastest[cell.machine] is cell]
     points = _points(best, metric, lambda cell: cell.machine, size=lambda _: BEST)
@@ -205,18 +186,19 @@ def _boxes(cells: Sequence[CellSummary]) -> tuple[Point, ...]:
 
 def _points(
     cells: Iterable[CellSummary],
-    metric: str,
+    metric: Metric,
     at: Callable[[CellSummary], float | str],
     size: Callable[[CellSummary], int] = lambda cell: cell.cell.batch_size,
 ) -> tuple[Point, ...]:
-    factor = _SHOWN[metric][0]
-    pairs = ((cell, METRICS[metric].of(cell)) for cell in cells)
+    scale = metric.figure_scale
+    pairs = ((cell, metric.of(cell)) for cell in cells)
     return tuple(
-        Point(size(cell), *_scaled(estimate, factor), at=at(cell)) for cell, estimate in pairs if estimate
+        Point(size(cell), *_scaled(estimate, scale), at=at(cell)) for cell, estimate in pairs if estimate
     )
 
 
-def _scaled(estimate: Estimate, factor: float) -> tuple[float, float | None, float | None]:
+def _scaled(estimate: Estimate, scale: Scale) -> tuple[float, float | None, float | None]:
+    factor = 1 / scale.factor
     low, high = (None if end is None else end * factor for end in (estimate.low, estimate.high))
     return estimate.value * factor, low, high
 
@@ -233,9 +215,8 @@ def _wide(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) / min(values) > LOG_RANGE
 
 
-def _without(section: Section, metric: str) -> tuple[str, ...]:
+def _without(section: Section, metric: Metric) -> tuple[str, ...]:
     """Return why measured cells are missing from a metric's figure, by machine and reason."""
-    missing = [cell for cell in section.cells if METRICS[metric].of(cell) is None]
-    if metric in _ENERGY:
-        return left_out((c.machine, c.energy_reason or "not metered") for c in missing)
-    return left_out((c.machine, f"no {METRICS[metric].title.lower()} was recorded") for c in missing)
+    missing = [cell for cell in section.cells if metric.of(cell) is None]
+    unsaid = f"no {metric.title.lower()} was recorded"
+    return left_out((cell.machine, metric.why_none(cell)[1] or unsaid) for cell in missing)

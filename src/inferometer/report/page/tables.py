@@ -9,13 +9,9 @@ from inferometer import tables
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
 from inferometer.results.cells import Results
-from inferometer.results.metrics import METRICS, Metric
+from inferometer.results.metrics import Metric, Place, metrics_in
 from inferometer.tables import Table, TableCell
 
-SHOWN = (
-    "throughput", "latency", "p50", "p99", "power", "energy", "energy_time", "images_per_joule", "images_per_watt",
-    "memory", "prepare_time", "accuracy",
-)  # fmt: skip
 SHADES = 10
 
 
@@ -62,18 +58,18 @@ def grids(
 ) -> dict[tuple[str, str], list[TableView]]:
     """Return the tables of every section, those of a metric without any value left out."""
     found: dict[tuple[str, str], list[TableView]] = {section: [] for section in results.sections}
-    for name in SHOWN:
-        for table in tables.build(results, METRICS[name], reference):
+    for metric in metrics_in(Place.PAGE):
+        for table in tables.build(results, metric, reference):
             if not table.is_empty:
                 number = results.sections.index((table.model, table.mode))
-                found[table.model, table.mode].append(_view(table, f"s{number}-table-{name}", palette))
+                found[table.model, table.mode].append(_view(table, f"s{number}-table-{metric.name}", palette))
     return found
 
 
 def absent(views: Sequence[TableView]) -> tuple[str, ...]:
     """Return the titles of the metrics that have no value at all in a section."""
     shown = {view.title for view in views}
-    return tuple(METRICS[name].title for name in SHOWN if METRICS[name].title not in shown)
+    return tuple(metric.title for metric in metrics_in(Place.PAGE) if metric.title not in shown)
 
 
 def _view(table: Table, anchor: str, palette: Palette) -> TableView:

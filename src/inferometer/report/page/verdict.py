@@ -13,9 +13,8 @@ from inferometer.flags import words
 from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import METRICS, Metric
+from inferometer.results.metrics import ENERGY, THROUGHPUT, Metric
 from inferometer.results.ranking import TieTest, of_one_meter
-from inferometer.tables.model import scale_of
 from inferometer.units import duration, significant
 
 NEARLY = 0.95  # share of the highest throughput that is nearly as good
@@ -53,7 +52,7 @@ def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
     selected = results.select(model=model, mode=mode)
     machines = dict.fromkeys(s.machine for s in selected)
     # of all cells, as the tables: what is known of the noise comes from every mode
-    rules = tuple(TieTest(results.summaries, METRICS[name]) for name in ("throughput", "energy"))
+    rules = tuple(TieTest(results.summaries, metric) for metric in (THROUGHPUT, ENERGY))
     return tuple(
         _verdict(machine, [s for s in selected if s.machine == machine], *rules) for machine in machines
     )
@@ -100,7 +99,7 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
         f"{duration(_batch_latency(best, speeds[best.key]))} a batch ({_kind(best)})",
     ]
     if best.energy_image:
-        parts.append(f"{significant(1e3 * best.energy_image.value)} mJ an image")
+        parts.append(f"{ENERGY.show(best.energy_image.value)} {ENERGY.per}")
     if len(near) == 1:
         why = "No other cell comes within 5 % of it."
     else:
@@ -145,9 +144,9 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: TieT
     ours, theirs = metric.of(best), metric.of(rivals[0])
     assert ours and theirs
     rival = f"than the next framework, {describe(rivals[0])}"
-    if metric.name == "throughput":
-        return f"{_margin(ours.value / theirs.value)} faster {rival}."
-    return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
+    ratio = ours.value / theirs.value
+    amount = _margin(ratio) if metric.higher_is_better else f"{significant(100 * (1 - ratio), 2)} %"
+    return f"{amount} {metric.words.better} {rival}."
 
 
 def _margin(ratio: float) -> str:
@@ -161,9 +160,8 @@ def describe(cell: CellSummary) -> str:
 
 def reading(estimate: Estimate, metric: Metric) -> str:
     """Return an estimate with its unit and interval."""
-    scale = scale_of(metric, [estimate.value])
-    unit = f"{scale.unit} an image" if metric.name == "energy" else scale.unit
-    text = f"{scale.show(estimate.value)} {unit}"
+    scale = metric.scale_for([estimate.value])
+    text = f"{scale.show(estimate.value)} {scale.unit} {metric.per}".rstrip()
     if estimate.low is None or estimate.high is None:
         return text
     process = " within one process" if estimate.within_one_process else ""

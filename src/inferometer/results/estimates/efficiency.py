@@ -15,9 +15,9 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
     found: dict[str, Any] = {}
     if throughput and power:
         joined = _joined(series, (("throughput", 1), ("power", -1)))
-        found["images_per_watt"] = _ratio(throughput, power, "images/s/W", joined)
+        found["images_per_watt"] = _ratio(throughput, power, "images/s/W", joined, metered=power)
         if energy is None:
-            energy = _ratio(power, throughput, "J", joined and joined.scaled(-1))
+            energy = _ratio(power, throughput, "J", joined and joined.scaled(-1), metered=power)
             found["energy_image"] = energy
             if joined:
                 series["energy_image"] = joined.scaled(-1)
@@ -25,7 +25,7 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
         found["images_per_joule"] = energy.inverse("images/J")
         if throughput:
             joined = _joined(series, (("energy_image", 1), ("throughput", -1)))
-            found["energy_time"] = _ratio(energy, throughput, "J s", joined)
+            found["energy_time"] = _ratio(energy, throughput, "J s", joined, metered=energy)
     return found
 
 
@@ -37,13 +37,18 @@ def _joined(series: dict[str, Series], terms: tuple[tuple[str, int], ...]) -> Se
     return joined if len(joined.keys) > 1 else None
 
 
-def _ratio(top: Estimate, bottom: Estimate, unit: str, joined: Series | None) -> Estimate:
-    """Return top/bottom; its interval from the rounds' own ratios, or the sum in quadrature of the two intervals."""
+def _ratio(
+    top: Estimate, bottom: Estimate, unit: str, joined: Series | None, *, metered: Estimate
+) -> Estimate:
+    """Return top/bottom; its interval from the rounds' own ratios, or the sum in quadrature of the two intervals.
+
+    It cannot be surer than the side that was ``metered``.
+    """
     value = top.value / bottom.value
     reaches = [r for r in (_reach(top), _reach(bottom)) if r is not None]
     reach = stats.reach_of_mean(joined.logs) if joined else None
     if reach is not None:
-        reach = max(reach, _reach_of_meter(top, bottom) or 0.0)
+        reach = max(reach, _reach(metered) or 0.0)
     elif len(reaches) == 2:
         reach = math.hypot(*reaches)
     low, high = stats.around(value, reach)
@@ -56,9 +61,3 @@ def _reach(estimate: Estimate) -> float | None:
     if not estimate.high or estimate.value <= 0:
         return None
     return math.log(estimate.high / estimate.value)
-
-
-def _reach_of_meter(*sides: Estimate) -> float | None:
-    """Return the reach of the side that was metered: a ratio cannot be surer than its meter."""
-    reaches = [_reach(side) for side in sides if side.unit in ("W", "J")]
-    return max((r for r in reaches if r is not None), default=None)

@@ -1,0 +1,85 @@
+"""How fast a cell is, and how steadily so: images in a second."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from inferometer.results.cells import CellSummary
+from inferometer.results.estimates import Estimate
+from inferometer.results.metrics.metric import Column, Metric, Place, Reason, Words, number, product_of
+from inferometer.results.metrics.quantities import IMAGES_PER_SECOND, SHARE
+from inferometer.results.stats import CONFIDENCE
+
+_WORDS = Words("faster", "slower")
+
+
+def _half_width(summary: CellSummary) -> str:
+    share = summary.throughput.half_width if summary.throughput else None
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _process_noise(summary: CellSummary) -> Estimate | None:
+    """Return how much the throughput of one round differs from that of the next: its coefficient of variation.
+
+    Of a log-normal distribution, sqrt(exp(s^2) - 1) with the variance s^2 of the rounds' logarithms, whose interval is
+    that of chi-square. Drift that cells share is part of it.
+    """
+    from scipy.special import chdtri
+
+    rounds = summary.series.get("throughput")
+    if rounds is None or rounds.within or rounds.processes < 2:
+        return None
+    dof = len(rounds.logs) - 1
+    variance = float(np.var(rounds.logs, ddof=1))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (variance * dof / float(chdtri(dof, p)) for p in (tail, 1 - tail))
+    value, low, high = (math.sqrt(math.expm1(v)) for v in (variance, low, high))
+    return Estimate(value, low, high, SHARE.unit, "rounds", dof + 1)
+
+
+def _one_round(summary: CellSummary) -> Reason:
+    return "one round", "noise between rounds takes two rounds or more"
+
+
+THROUGHPUT = Metric(
+    "throughput",
+    "Throughput",
+    "speed",
+    IMAGES_PER_SECOND,
+    higher_is_better=True,
+    of=lambda s: s.throughput,
+    series=product_of(("throughput", 1)),
+    words=_WORDS,
+    shown_in=frozenset(Place),
+    by_batch="Where a line flattens, a larger batch stops paying. Bars are 95 % intervals.",
+    columns=(
+        Column("images/s", lambda s: number(s.throughput), place=1),
+        Column("±95 %", _half_width, place=2),
+    ),
+)
+METRICS = (
+    THROUGHPUT,
+    Metric(
+        "throughput_total",
+        "Throughput, images over total time",
+        "speed",
+        IMAGES_PER_SECOND,
+        higher_is_better=True,
+        of=lambda s: s.throughput_total,
+        series=product_of(("throughput", 1)),
+        words=_WORDS,
+    ),
+    Metric(
+        "process_noise",
+        "Noise between rounds, of the throughput",
+        "speed",
+        SHARE,
+        higher_is_better=False,
+        of=_process_noise,
+        why_none=_one_round,
+        words=Words("steadier", "less steady"),
+        shown_in=frozenset({Place.PAGE, Place.WORKBOOK}),
+    ),
+)
