@@ -24,7 +24,8 @@ import psutil
 
 from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks.requirements import Requirements
-from inferometer.storage.cache import cache_folder
+from inferometer.storage.cache import cache_folder, open_log
+from inferometer.storage.temporary import TemporaryFolder
 
 _FACTS = "inferometer.json"
 _PARTIAL = ".partial-"  # between an environment's name and the process that builds it
@@ -152,12 +153,11 @@ def uv_path() -> str:
 
 
 def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: str) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    with log.open("ab") as output:
+    with TemporaryFolder() as temporary, open_log(log) as output:
         done = subprocess.run(
             [uv_path(), "--no-python-downloads", "--color", "never", *arguments],
-            stdout=output, stderr=subprocess.PIPE, env={**kept, **environment}, check=False,
+            stdout=output, stderr=subprocess.PIPE, env={**kept, **temporary.variables(), **environment}, check=False,
         )  # fmt: skip
         output.write(done.stderr)
     if done.returncode:

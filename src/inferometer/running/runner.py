@@ -30,6 +30,7 @@ from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.time_left import nominal_s
 from inferometer.running.schedule import Assignment, assign
 from inferometer.storage.run_directory import RunWriter
+from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 
 COMPILE_FOLDER = "compile-cache"
 
@@ -130,8 +131,9 @@ class _WorkerRun:
             monitor.begin_worker(cells[0])
         self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
         log = self._runner.writer.path / self._log
+        temporary = self._runner.writer.path / TEMPORARY_FOLDER
         try:
-            child = Child(launch.python, launch.environment, log, self._runner.interruption)
+            child = Child(launch.python, launch.environment, log, self._runner.interruption, temporary)
         except OSError as error:
             return self._end_all(cells, Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
         with self._runner.concurrency.worker(cells[0]), child:
