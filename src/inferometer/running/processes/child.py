@@ -22,6 +22,7 @@ from inferometer.errors import ProtocolError
 from inferometer.interruption import Interruption
 from inferometer.storage.cache import open_log
 from inferometer.storage.temporary import TemporaryFolder
+from inferometer.worker.protocol import Request, encode_request
 
 _ENTRY = Path(__file__).parents[2] / "worker" / "__main__.py"
 _MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exhaust the parent's memory
@@ -113,9 +114,9 @@ class Child:
         """Return the process number."""
         return self._process.pid
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Write one message; a child that has gone is noticed by the next `receive`."""
-        data = json.dumps(message).encode() + b"\n"
+    def send(self, request: Request) -> None:
+        """Write one request; a child that has gone is noticed by the next `receive`."""
+        data = encode_request(request)
         with contextlib.suppress(
             BrokenPipeError
         ):  # receive() sees the end of its answers and the exit status
