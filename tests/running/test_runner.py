@@ -75,9 +75,11 @@ def test_what_fails_after_the_loops_does_not_lose_them(tmp_path):
     assert flags_of(record) == (flag("phases-not-sampled", error="MemoryError: no room to sample"),)
 
 
-@pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "raise"])
+@pytest.mark.parametrize("behaviour", ["segfault", "exit", "kill", "garbage", "object", "raise"])
 def test_the_next_cell_is_measured_all_the_same(tmp_path, behaviour):
-    assert statuses(run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2)))[4] == "ok"
+    run = run_fakes(tmp_path, fake_framework(behaviour=behaviour, at=2))
+    assert statuses(run)[4] == "ok"
+    assert [len(loop.batch_s) for loop in run.records[1].loops] == [2, 2, 2], "an answer about another cell"
 
 
 def test_larger_batches_are_skipped_after_out_of_memory_unless_asked_for(tmp_path):

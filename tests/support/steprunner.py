@@ -7,7 +7,9 @@ from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError, ModelError
 from inferometer.frameworks import environments, requirements
+from inferometer.running.messages import read_answer
 from inferometer.running.processes.child import Child, child_environment, log_tail
+from inferometer.worker.protocol import Call, Failed, Value
 from parts import missing
 
 
@@ -35,8 +37,11 @@ class RealSteps:
         python = interpreter(environment, self.folder / "environment.log")
         log = self.folder / f"{len(self.calls)}-{self.calls[-1]}.log"
         with Child(python, child_environment({}), log) as child:
-            child.send({"op": "call", "module": module, "request": request})
-            answer = child.receive(600)
-        if answer is None or answer["event"] == "failed":
-            raise ModelError(answer["cause"] if answer else f"{module} died: {log_tail(log, 3)}")
-        return answer["value"]
+            child.send(Call(module, request))
+            message = child.receive(600)
+        if message is None:
+            raise ModelError(f"{module} died: {log_tail(log, 3)}")
+        answer = read_answer(message, Value)
+        if isinstance(answer, Failed):
+            raise ModelError(answer.cause)
+        return answer.value

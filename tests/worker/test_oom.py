@@ -5,6 +5,7 @@ import pytest
 
 from inferometer.worker.failures import failure
 from inferometer.worker.oom import asked_bytes, is_oom
+from inferometer.worker.protocol import Failed
 
 GIB = 2**30
 
@@ -35,20 +36,20 @@ TEXTS = {
 def test_texts_of_frameworks(text):
     assert is_oom(text)
     assert asked_bytes(text) == TEXTS[text]
-    assert failure(RuntimeError(text))["status"] == "out-of-memory"
+    assert failure(RuntimeError(text)).status == "out-of-memory"
 
 
 def test_other_errors_are_none():
     for text in ("weights are allocated on 2 devices", "shape [8,3] and type float do not match"):
-        assert failure(ValueError(text)).keys() == {"status", "cause", "kind"}
+        assert failure(ValueError(text)) == Failed("failed", f"ValueError: {text}", "ValueError")
 
 
 def test_numpys_own_error_is_of_the_host():
     with pytest.raises(MemoryError) as caught:
         np.empty(2**60, np.uint8)
     told = failure(caught.value)
-    assert (told["status"], told["asked_bytes"], told["of_the_host"]) == ("out-of-memory", 2**60, True)
-    assert told["host_free_bytes"] > 2**20
-    assert failure(MemoryError())["of_the_host"]
+    assert (told.status, told.asked_bytes, told.of_the_host) == ("out-of-memory", 2**60, True)
+    assert told.host_free_bytes > 2**20
+    assert failure(MemoryError()).of_the_host
     for error in (RuntimeError("CUDA out of memory"), MemoryError("cudaMalloc: cudaErrorMemoryAllocation")):
-        assert not failure(error)["of_the_host"]
+        assert not failure(error).of_the_host

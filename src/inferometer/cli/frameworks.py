@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 
 import click
 import msgspec
@@ -23,6 +21,7 @@ from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import age_reason, capability_reason, requirements_for
 from inferometer.records import Gpu
 from inferometer.running.ready_environments import environment_names
+from inferometer.storage.cache import cache_folder
 
 
 @click.command("frameworks")
@@ -101,7 +100,7 @@ def env_build(names: tuple[str, ...], accelerator: str) -> None:
     """Build the environments NAMES (default: every one there is for the accelerator)."""
     if accelerator not in ACCELERATORS:
         raise unknown("accelerator", accelerator, ACCELERATORS)
-    log = Path(tempfile.gettempdir()) / "inferometer-env-build.log"
+    log = cache_folder("logs") / "env-build.log"
     for name in names or _available(accelerator):
         if name not in environment_names():
             raise unknown("environment", name, environment_names())

@@ -6,12 +6,10 @@ atomic: two runs at once share one build, and a half-built environment is never 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -19,15 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
 import psutil
 
 from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks.requirements import Requirements
-from inferometer.storage.cache import cache_folder
+from inferometer.storage import build
+from inferometer.storage.cache import cache_folder, open_log
+from inferometer.storage.temporary import TemporaryFolder
 
 _FACTS = "inferometer.json"
-_PARTIAL = ".partial-"  # between an environment's name and the process that builds it
 _NO_NETWORK = re.compile(
     r"dns error|client error \(Connect\)|Failed to fetch|error sending request|Network is unreachable", re.I
 )
@@ -72,10 +70,17 @@ def is_built(wanted: Requirements) -> bool:
 def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
     """Return the environment, building it first if need be; EnvironmentBuildError with the cause and the remedy."""
     folder = locate(wanted)
-    with filelock.FileLock(f"{folder}.lock"):
-        if not is_built(wanted):
-            progress(f"building environment {wanted.name} ({', '.join(wanted.lines)})")
-            _build(wanted, folder, log)
+
+    def make(partial: Path) -> None:
+        progress(f"building environment {wanted.name} ({', '.join(wanted.lines)})")
+        _build(wanted, partial, log)
+
+    try:
+        build.build_once(folder, make, lambda: is_built(wanted))
+    except OSError as error:
+        raise EnvironmentBuildError(
+            f"cannot build environment '{wanted.name}' in {folder.parent}: {error.strerror}"
+        ) from error
     return _built(wanted.name, folder)
 
 
@@ -89,25 +94,11 @@ def _python(folder: Path) -> Path:
 
 
 def _build(wanted: Requirements, folder: Path, log: Path) -> None:
-    partial = folder.with_name(f"{folder.name}{_PARTIAL}{os.getpid()}")
-    for left in folder.parent.glob(
-        f"{folder.name}{_PARTIAL}*"
-    ):  # by killed builds: the lock says nobody is at it
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        interpreter = find_interpreter(wanted)
-        _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(partial)], wanted, log)
-        source = _install(wanted, partial, log)
-        facts = {"requirements": wanted.lines, "torch_source": source, "python": interpreter}
-        (partial / _FACTS).write_text(json.dumps(facts))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    except OSError as error:
-        raise EnvironmentBuildError(
-            f"cannot build environment '{wanted.name}' in {folder.parent}: {error.strerror}"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    interpreter = find_interpreter(wanted)
+    _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(folder)], wanted, log)
+    source = _install(wanted, folder, log)
+    facts = {"requirements": wanted.lines, "torch_source": source, "python": interpreter}
+    (folder / _FACTS).write_text(json.dumps(facts))
 
 
 def _install(wanted: Requirements, folder: Path, log: Path) -> str:
@@ -152,12 +143,11 @@ def uv_path() -> str:
 
 
 def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: str) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    with log.open("ab") as output:
+    with TemporaryFolder() as temporary, open_log(log) as output:
         done = subprocess.run(
             [uv_path(), "--no-python-downloads", "--color", "never", *arguments],
-            stdout=output, stderr=subprocess.PIPE, env={**kept, **environment}, check=False,
+            stdout=output, stderr=subprocess.PIPE, env={**kept, **temporary.variables(), **environment}, check=False,
         )  # fmt: skip
         output.write(done.stderr)
     if done.returncode:
@@ -196,6 +186,7 @@ def list_installed() -> list[InstalledEnvironment]:
             _python(facts.parent).exists(),
         )
         for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
+        if not build.is_partial(facts.parent)
     ]
 
 
@@ -211,19 +202,12 @@ def remove(folder: Path) -> None:
     """Delete a built environment; waits for a build of it to end. UsageError while a process runs in it."""
     if user := _user_of(folder):
         raise UsageError(f"environment {folder.name} is in use by process {user}; wait for it or stop it")
-    with filelock.FileLock(f"{folder}.lock"):
-        shutil.rmtree(folder)
+    build.remove_built(folder)
 
 
 def remove_partial() -> list[Path]:
     """Delete what killed builds left behind, but nothing that is being built; return the folders."""
-    removed = []
-    for partial in sorted(environments_folder().glob(f"*{_PARTIAL}*")):
-        lock = filelock.FileLock(f"{partial.with_name(partial.name.partition(_PARTIAL)[0])}.lock")
-        with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
-            shutil.rmtree(partial)
-            removed.append(partial)
-    return removed
+    return build.remove_partial(environments_folder())
 
 
 def _user_of(folder: Path) -> int | None:

@@ -1,8 +1,6 @@
 """A cache of what steps make, addressed by everything that went in.
 
-Layout: ``<root>/<key>/`` holds a step's files and entry.json; ``<root>/<key>.lock`` is held while it is made. An entry
-is made in a directory of its own beside and renamed when whole, so that a reader never sees half of one and two
-processes never make the same one twice.
+Layout: ``<root>/<key>/`` holds a step's files and entry.json; it is made by `storage.build.build_once`.
 """
 
 from __future__ import annotations
@@ -10,15 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from inferometer.errors import ModelError
+from inferometer.storage.build import build_once
 
 ENTRY = "entry.json"
 _BLOCK_BYTES = 1 << 20
@@ -60,41 +55,20 @@ class ArtifactCache:
         ``make`` is called, under a lock, with an empty directory to fill, only if there is no such entry; what it
         raises passes through and leaves nothing behind.
         """
-        key = key_of(parts)
-        target = self.root / key
-        found = _read(target)
-        if found is not None:
-            return target, found
+        target = self.root / key_of(parts)
+
+        def fill(folder: Path) -> None:
+            content = json.dumps({"made": make(folder), "parts": parts}, indent=1, default=str)
+            (folder / ENTRY).write_text(content, encoding="utf-8")
+            _flush(folder)
+
         try:
-            with FileLock(self.root / f"{key}.lock"):
-                found = _read(target)
-                if found is None:
-                    self._clear(key)
-                    found = self._make(key, target, parts, make)
+            build_once(target, fill, lambda: _read(target) is not None, mode=0o700)
         except OSError as error:
             raise _cannot_write(self.root, error) from error
+        found = _read(target)
+        assert found is not None, "a step returns a dictionary of JSON values"
         return target, found
-
-    def _make(
-        self, key: str, target: Path, parts: dict[str, Any], make: Callable[[Path], dict[str, Any]]
-    ) -> dict[str, Any]:
-        work = Path(tempfile.mkdtemp(prefix=f"{key}.part-", dir=self.root))
-        try:
-            made = json.loads(json.dumps(make(work)))  # what a later process will read
-            content = json.dumps({"made": made, "parts": parts}, indent=1, default=str)
-            (work / ENTRY).write_text(content, encoding="utf-8")
-            _flush(work)
-            work.rename(target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        assert isinstance(made, dict)
-        return made
-
-    def _clear(self, key: str) -> None:
-        """Remove what a killed process left of this entry; the lock says that nobody is at work on it."""
-        for left in (self.root / key, *self.root.glob(f"{key}.part-*")):
-            if left.exists():
-                shutil.rmtree(left)
 
 
 def _read(target: Path) -> dict[str, Any] | None:

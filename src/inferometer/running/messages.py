@@ -1,56 +1,83 @@
-"""The requests that workers understand (`worker/serve.py`), made from a run's request and a cell."""
+"""What is said to workers (`worker/protocol.py`): requests made from a run's request and a cell, answers checked."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from inferometer.device import Device
 from inferometer.energy.session import MeterNeeds
+from inferometer.errors import ProtocolError
 from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.models.contract import PreparedModel
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
+from inferometer.worker.protocol import (
+    EVENTS,
+    ArtifactFile,
+    Failed,
+    Measure,
+    Measured,
+    Open,
+    Opened,
+    Phase,
+    Value,
+)
+
+Awaited = TypeVar("Awaited", Value, Opened, Measured)
 
 
 def open_message(
     cell: Cell, choice: FrameworkChoice, request: RunRequest, model: PreparedModel, cache: Path
-) -> dict[str, Any]:
+) -> Open:
     """Return the request that loads a cell's framework and artifact."""
     artifact = model.artifacts[choice.framework.form_at(cell.precision)]
-    return {
-        "op": "open",
-        "backend": choice.framework.backend,
-        "options": {**choice.options, "trust": request.model.trust_model},
-        "artifact": {
-            "form": artifact.form,
-            "path": str(artifact.path),
-            "layout": artifact.layout,
-            "inputs": [spec.name for spec in artifact.inputs],
-            "outputs": [spec.name for spec in artifact.outputs],
-        },
-        "precision": cell.precision,
-        "mode": cell.mode,
-        "device": Device.parse(cell.device).kind,
-        "threads": request.protocol.threads,
-        "inputs": str(model.inputs),
-        "reference": str(model.reference),
-        "source_layout": "NHWC",
-        "images": request.protocol.images,
-        "cache": str(cache),
-    }
+    return Open(
+        backend=choice.framework.backend,
+        options={**choice.options, "trust": request.model.trust_model},
+        artifact=ArtifactFile(
+            form=artifact.form,
+            path=str(artifact.path),
+            layout=artifact.layout,
+            inputs=[spec.name for spec in artifact.inputs],
+            outputs=[spec.name for spec in artifact.outputs],
+        ),
+        precision=cell.precision,
+        mode=cell.mode,
+        device=Device.parse(cell.device).kind,
+        threads=request.protocol.threads,
+        inputs=str(model.inputs),
+        reference=str(model.reference),
+        source_layout="NHWC",
+        images=request.protocol.images,
+        cache=str(cache),
+    )
 
 
-def measure_message(cell: Cell, request: RunRequest, needs: MeterNeeds) -> dict[str, Any]:
+def measure_message(cell: Cell, request: RunRequest, needs: MeterNeeds) -> Measure:
     """Return the request that measures a cell."""
     protocol = request.protocol
-    return {
-        "op": "measure",
-        "batch_size": cell.batch_size,
-        "loops": protocol.loops,
-        "warmup": protocol.warmup,
-        "window_s": needs.window_s,
-        "updates_s": list(needs.updates_s),
-        "budget_s": protocol.budget_s,
-        "least_loops": protocol.least_loops,
-    }
+    return Measure(
+        batch_size=cell.batch_size,
+        loops=protocol.loops,
+        warmup=protocol.warmup,
+        window_s=needs.window_s,
+        updates_s=list(needs.updates_s),
+        budget_s=protocol.budget_s,
+        least_loops=protocol.least_loops,
+    )
+
+
+def read_answer(message: dict[str, Any], awaited: type[Awaited]) -> Awaited | Phase | Failed:
+    """Return what a worker sent where an answer of the type ``awaited`` is due; ProtocolError if it cannot be one."""
+    event = message.pop("event", None)
+    kinds: tuple[type[Awaited | Phase | Failed], ...] = (awaited, Phase, Failed)
+    for kind in kinds:
+        if EVENTS[kind] == event:
+            try:
+                return msgspec.convert(message, kind)
+            except msgspec.ValidationError as error:
+                raise ProtocolError(f"the worker's answer is malformed: {error}") from error
+    raise ProtocolError(f"worker sent an unknown event {event!r}")

@@ -12,8 +12,10 @@ from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.frameworks.environments import Environment
 from inferometer.planning.plan import Plan, Row
 from inferometer.planning.request import RunRequest
+from inferometer.running.messages import read_answer
 from inferometer.running.processes.child import Child, log_tail
 from inferometer.running.processes.launch import launch_worker
+from inferometer.worker.protocol import Call, Failed, Phase, Value
 
 _STEP_TIMEOUT_S = 1800.0
 
@@ -90,9 +92,10 @@ class ReadyEnvironments:
                 f"cannot start {launch.python}: {error.strerror}; {_remedy(environment)}"
             ) from error
         with child:
-            child.send({"op": "call", "module": module, "request": request})
+            child.send(Call(module, request))
             try:
-                answer = child.receive(_STEP_TIMEOUT_S)
+                message = child.receive(_STEP_TIMEOUT_S)
+                answer = message if message is None else read_answer(message, Value)
             except (TimeoutError, ProtocolError) as error:
                 child.kill()
                 reason = str(error) or f"no answer within {_STEP_TIMEOUT_S:g} s"
@@ -109,15 +112,14 @@ def _remedy(environment: Environment) -> str:
     return f"rebuild it: inferometer env remove {environment.python.parent.parent.name}, then run again"
 
 
-def _value(answer: dict[str, Any] | None, module: str, environment: Environment, log: Path) -> dict[str, Any]:
-    if answer is None:
-        raise ModelError(
-            f"step {module} in environment '{environment.name}' died: {log_tail(log)} (log: {log})"
-        )
-    if answer["event"] == "failed":
-        raise ModelError(str(answer["cause"]))
-    value: dict[str, Any] = answer["value"]
-    return value
+def _value(
+    answer: Value | Phase | Failed | None, module: str, environment: Environment, log: Path
+) -> dict[str, Any]:
+    if isinstance(answer, Value):
+        return answer.value
+    if isinstance(answer, Failed):
+        raise ModelError(answer.cause)
+    raise ModelError(f"step {module} in environment '{environment.name}' died: {log_tail(log)} (log: {log})")
 
 
 def environment_names() -> tuple[str, ...]:

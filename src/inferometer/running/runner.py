@@ -30,6 +30,8 @@ from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.time_left import nominal_s
 from inferometer.running.schedule import Assignment, assign
 from inferometer.storage.run_directory import RunWriter
+from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
+from inferometer.worker.protocol import Measure, Measured, Open, Opened
 
 COMPILE_FOLDER = "compile-cache"
 
@@ -96,19 +98,14 @@ class Runner:
         )  # code of one device says nothing of another
         return self.writer.path / COMPILE_FOLDER / name
 
-    def open_message(self, cell: Cell) -> dict[str, Any]:
+    def open_message(self, cell: Cell) -> Open:
         """Return the request that makes a worker load what a cell needs."""
         choice = self.plan.row(cell).choice
         return open_message(cell, choice, self.request, self.model, self.compile_folder(cell))
 
-    def measure_message(self, cell: Cell) -> dict[str, Any]:
+    def measure_message(self, cell: Cell) -> Measure:
         """Return the request that makes a worker measure a cell."""
         return measure_message(cell, self.request, self.needs(cell.device))
-
-
-class _Opened(msgspec.Struct):
-    load_s: float
-    data_s: float
 
 
 class _WorkerRun:
@@ -119,7 +116,7 @@ class _WorkerRun:
         self._round = assignment.round
         self._log = Path("logs") / f"{assignment.name}.log"
         self._clock = _CellClock()
-        self._loaded = _Opened(0.0, 0.0)
+        self._loaded = Opened(0.0, 0.0)
         self._finds_code = False  # compiled by an earlier worker
         self._cached = False  # and the current cell's is among it
 
@@ -130,8 +127,9 @@ class _WorkerRun:
             monitor.begin_worker(cells[0])
         self._finds_code = self._runner.compiled.is_filled(self._runner.compile_folder(cells[0]))
         log = self._runner.writer.path / self._log
+        temporary = self._runner.writer.path / TEMPORARY_FOLDER
         try:
-            child = Child(launch.python, launch.environment, log, self._runner.interruption)
+            child = Child(launch.python, launch.environment, log, self._runner.interruption, temporary)
         except OSError as error:
             return self._end_all(cells, Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
         with self._runner.concurrency.worker(cells[0]), child:
@@ -145,21 +143,16 @@ class _WorkerRun:
                 raise
 
     def _measure_all(self, client: WorkerClient, cells: list[Cell]) -> list[Cell]:
-        opened = client.ask(cells[0], self._runner.open_message(cells[0]))
+        opened = client.open(cells[0], self._runner.open_message(cells[0]))
         if isinstance(opened, Ending):
             return self._end_all(cells, opened)
-        try:
-            self._loaded = msgspec.convert(opened, _Opened)
-        except msgspec.ValidationError as error:
-            return self._end_all(
-                cells, Ending("broken-protocol", f"the worker's answer is malformed: {error}")
-            )
+        self._loaded = opened
         for index, cell in enumerate(cells):
             client.cell = cell  # the one to call interrupted, also before it is asked for
             for monitor in self._runner.monitors:
                 monitor.begin(cell, client.pid)
             self._cached = self._runner.compiled.was_asked(cell) and self._finds_code
-            answer = client.ask(cell, self._runner.measure_message(cell))
+            answer = client.measure(cell, self._runner.measure_message(cell))
             ending = answer if isinstance(answer, Ending) else self._end_measured(cell, answer, index == 0)
             rest = cells[index + 1 :]
             if ending:
@@ -193,16 +186,12 @@ class _WorkerRun:
     def _store(self, record: Record) -> None:
         self._runner.store(self._runner.concurrency.with_flags(record, self._clock.start_ns))
 
-    def _end_measured(self, cell: Cell, answer: dict[str, Any], starts_worker: bool) -> Ending | None:
+    def _end_measured(self, cell: Cell, answer: Measured, starts_worker: bool) -> Ending | None:
         """Store a measured cell; return the ending instead if the worker's facts are malformed."""
         try:
-            prepare = {
-                **msgspec.structs.asdict(self._loaded),
-                "cached": self._cached,
-                **answer.pop("prepare"),
-            }
-            record = msgspec.convert(self._facts(cell, prepare=prepare, **answer), Record)
-        except (msgspec.ValidationError, KeyError, TypeError) as error:
+            prepare = {**vars(self._loaded), "cached": self._cached, **answer.prepare}
+            record = msgspec.convert(self._facts(cell, **{**vars(answer), "prepare": prepare}), Record)
+        except msgspec.ValidationError as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")
         self._store(self._seen(_with_overhead(record, starts_worker)))
         return None

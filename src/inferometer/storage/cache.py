@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -20,6 +21,13 @@ def cache_folder(*parts: str) -> Path:
             f"cannot write the cache {folder}: {error.strerror}; set INFEROMETER_CACHE to another folder"
         ) from error
     return folder
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log to append to, in a folder made if need be; OSError if it is a link, which may lead anywhere."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o644), "ab")
 
 
 def _users_own() -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from inferometer.worker.oom import asked_bytes, is_of_the_host, is_oom
+from inferometer.worker.protocol import Failed
 from inferometer.worker.system import memory
 
 _UNSUPPORTED = (
@@ -45,15 +44,16 @@ def describe(error: BaseException, limit: int = 500) -> str:
     return f"{type(error).__name__}: {text}"[:limit] if text else type(error).__name__
 
 
-def failure(error: BaseException) -> dict[str, Any]:
-    """Return an exception as JSON data: status, cause, kind, and of memory that was not to be had the bytes."""
-    told: dict[str, Any] = {
-        "status": status_of(error),
-        "cause": describe(error),
-        "kind": type(error).__name__,
-    }
-    if told["status"] == "out-of-memory":
-        told["asked_bytes"] = asked_bytes(str(error))
-        told["host_free_bytes"] = memory.free_bytes()
-        told["of_the_host"] = is_of_the_host(error)
-    return told
+def failure(error: BaseException) -> Failed:
+    """Return an exception as an answer; of memory that was not to be had with the bytes."""
+    status, cause, kind = status_of(error), describe(error), type(error).__name__
+    if status != "out-of-memory":
+        return Failed(status, cause, kind)
+    return Failed(
+        status,
+        cause,
+        kind,
+        asked_bytes=asked_bytes(str(error)),
+        host_free_bytes=memory.free_bytes(),
+        of_the_host=is_of_the_host(error),
+    )

@@ -1,22 +1,16 @@
-"""The child's side of the line protocol: one request in, events and one answer out.
-
-Requests are JSON objects with an `op`:
-    call      run `inferometer.<module>.run(request)` -> {"event": "result", "value": ...}
-    open      load a framework and an artifact        -> {"event": "opened", ...}
-    measure   one cell                                -> {"event": "phase", ...}*, {"event": "result", ...}
-A request that fails answers {"event": "failed", "status": ..., "cause": ...}; the child lives on.
-"""
+"""The child's side of the line protocol (`protocol.py`): one request in, events and one answer out."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from inferometer.worker import protocol
 from inferometer.worker.failures import failure
+from inferometer.worker.protocol import Call, Open, Phase, Value
 
 if TYPE_CHECKING:
     from inferometer.worker.session import Session
@@ -31,18 +25,14 @@ class Channel:
         self._reader = os.fdopen(read, "r", encoding="utf-8")
         self._write = write
 
-    def receive(self) -> dict[str, Any] | None:
-        """Return the next request, or None when the parent has closed its end or gone."""
+    def receive(self) -> str | None:
+        """Return the next request's line, or None when the parent has closed its end or gone."""
         line = self._reader.readline()
-        if not line.endswith("\n"):
-            return None
-        request: dict[str, Any] = json.loads(line)
-        return request
+        return line if line.endswith("\n") else None
 
-    def send(self, event: str, **fields: Any) -> None:
-        """Write one event as a line."""
-        data = json.dumps({"event": event, **fields}).encode() + b"\n"
-        view = memoryview(data)
+    def send(self, answer: protocol.Answer) -> None:
+        """Write one answer as a line."""
+        view = memoryview(protocol.encode_answer(answer))
         while view:
             view = view[os.write(self._write, view) :]
 
@@ -51,12 +41,12 @@ def serve(read: int, write: int) -> None:
     """Answer requests until the parent closes its end."""
     channel = Channel(read, write)
     worker = _Worker(channel)
-    while (request := channel.receive()) is not None:
+    while (line := channel.receive()) is not None:
         try:
-            worker.answer(request)
+            worker.answer(protocol.decode_request(line))
         except Exception as error:
             traceback.print_exc()
-            channel.send("failed", **failure(error))
+            channel.send(failure(error))
     sys.stdout.flush()
     os._exit(0)  # frameworks' exit handlers may hang or crash; every result is already with the parent
 
@@ -68,21 +58,18 @@ class _Worker:
         self._channel = channel
         self._session: Session | None = None
 
-    def answer(self, request: dict[str, Any]) -> None:
-        operation = request["op"]
-        if operation == "call":
-            module = importlib.import_module(f"inferometer.{request['module']}")
-            self._channel.send("result", value=module.run(request["request"]))
-        elif operation == "open":
-            self._channel.send("opened", **self._measuring().open(request))
-        elif operation == "measure":
-            self._channel.send("result", **self._measuring().measure(request))
+    def answer(self, request: protocol.Request) -> None:
+        if isinstance(request, Call):
+            module = importlib.import_module(f"inferometer.{request.module}")
+            self._channel.send(Value(module.run(request.request)))
+        elif isinstance(request, Open):
+            self._channel.send(self._measuring().open(request))
         else:
-            raise ValueError(f"unknown request {operation!r}")
+            self._channel.send(self._measuring().measure(request))
 
     def _measuring(self) -> Session:
         if self._session is None:
             from inferometer.worker.session import Session
 
-            self._session = Session(lambda name: self._channel.send("phase", phase=name))
+            self._session = Session(lambda name: self._channel.send(Phase(name)))
         return self._session

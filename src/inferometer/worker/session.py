@@ -18,6 +18,7 @@ from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.placement import check_actual
+from inferometer.worker.protocol import Measure, Measured, Open, Opened
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
 from inferometer.worker.system.contention import CpuAccounting
@@ -26,7 +27,7 @@ Report = Callable[[str], None]
 
 
 class Session:
-    """Loads a backend, then measures cells; everything returned is plain JSON data."""
+    """Loads a backend, then measures cells."""
 
     def __init__(self, report_phase: Report) -> None:
         self._report_phase = report_phase
@@ -34,28 +35,28 @@ class Session:
         self._opening: Opening | None = None
         self._stack: ImageStack | None = None
 
-    def open(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Load framework, artifact and input data; returns `load_s` (framework and artifact only)."""
+    def open(self, request: Open) -> Opened:
+        """Load framework, artifact and input data."""
         opening = _opening(request)
         self._opening = opening
         self._report_phase("load")
         start = time.monotonic()
-        module = importlib.import_module(f"inferometer.worker.backends.{request['backend']}")
+        module = importlib.import_module(f"inferometer.worker.backends.{request.backend}")
         self._backend = module.Runtime(opening)
         loaded = time.monotonic()
         stack = ImageStack.load(
-            Path(request["inputs"]),
-            Path(request["reference"]),
-            request["source_layout"],
+            Path(request.inputs),
+            Path(request.reference),
+            request.source_layout,
             opening.layout,
-            images=request["images"],
+            images=request.images,
             memory_layout=self._backend.memory_layout,
         )
         gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
         self._stack = (stack.as_pixels() if MODES[opening.mode].wants_pixels else stack).hold()
-        return {"load_s": loaded - start, "data_s": time.monotonic() - loaded}
+        return Opened(load_s=loaded - start, data_s=time.monotonic() - loaded)
 
-    def measure(self, request: dict[str, Any]) -> dict[str, Any]:
+    def measure(self, request: Measure) -> Measured:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
         backend, opening, stack = self._opened()
         gc.collect()  # a failed cell's traceback may hold tensors
@@ -64,57 +65,52 @@ class Session:
         memory.reset_peak()
         mode = MODES[opening.mode](backend)
         self._report_phase("prepare")
-        batches = stack.batches(request["batch_size"])
+        batches = stack.batches(request.batch_size)
         prepare, outputs = _prepare(mode, batches)
         self._report_phase("check")
         actual = backend.actual()
         parity = stack.compare(mode, batches, outputs, opening.precision)
-        answer: dict[str, Any] = {
-            "prepare": prepare,
-            "parity": parity,
-            "actual": actual,
-            "images": stack.images,
-            "flags": [*_flags(batches), *mode.flags, *backend.flags()],
-        }
-        status, cause = check_actual(actual, opening)
-        if status == "ok" and not parity["passed"]:
-            status, cause = "parity-failed", parity["cause"]
-        if status == "ok":
+        answer = Measured(prepare, parity, actual, images=stack.images)
+        answer.flags = [*_flags(batches), *mode.flags, *backend.flags()]
+        answer.status, answer.cause = check_actual(actual, opening)
+        if answer.status == "ok" and not parity["passed"]:
+            answer.status, answer.cause = "parity-failed", parity["cause"]
+        if answer.status == "ok":
             self._time(mode, batches, request, answer)
-        answer["memory"] = memory.peaks(backend.device_peak_bytes())
-        return {"status": status, "cause": cause, **answer}
+        answer.memory = memory.peaks(backend.device_peak_bytes())
+        return answer
 
-    def _time(self, mode: Mode, batches: list[Any], request: dict[str, Any], answer: dict[str, Any]) -> None:
+    def _time(self, mode: Mode, batches: list[Any], request: Measure, answer: Measured) -> None:
         placed = mode.place(batches)
         self._report_phase("warm-up")
-        budget_s = request["budget_s"]
-        done, answer["prepare"]["warmup_s"] = warm_up(mode, placed, request["warmup"], budget_s / 3)
-        if done < request["warmup"]:
-            answer["flags"].append(flag("warmup-cut", done=done, asked=request["warmup"], budget_s=budget_s))
+        budget_s = request.budget_s
+        done, answer.prepare["warmup_s"] = warm_up(mode, placed, request.warmup, budget_s / 3)
+        if done < request.warmup:
+            answer.flags.append(flag("warmup-cut", done=done, asked=request.warmup, budget_s=budget_s))
         self._report_phase("loops")
-        window_s = request["window_s"]
+        window_s = request.window_s
         limit_s = max(budget_s, window_s) if budget_s else 0.0
-        rule = StoppingRule(request["loops"], window_s, limit_s, request["least_loops"])
-        batches_a_loop = answer["images"] / request["batch_size"]
-        shift = PhaseShift(request["updates_s"], batches_a_loop, rule.expected_loops)
+        rule = StoppingRule(request.loops, window_s, limit_s, request.least_loops)
+        batches_a_loop = answer.images / request.batch_size
+        shift = PhaseShift(request.updates_s, batches_a_loop, rule.expected_loops)
         accounts = CpuAccounting()
         before = accounts.now()
-        answer["loops"] = measure_loops(mode, placed, rule, shift)
+        answer.loops = measure_loops(mode, placed, rule, shift)
         if contention := accounts.since(before):
-            answer["actual"].setdefault("details", {})["processors"] = contention.facts()
-            answer["flags"] += contention.flags()
-        answer["flags"] += shift.flags()
-        done, asked = len(answer["loops"]), request["loops"]
+            answer.actual.setdefault("details", {})["processors"] = contention.facts()
+            answer.flags += contention.flags()
+        answer.flags += shift.flags()
+        done, asked = len(answer.loops), request.loops
         if done < asked:
             limit = "budget" if limit_s == budget_s else "energy window"
-            answer["flags"].append(flag("few-loops", done=done, asked=asked, limit=limit, limit_s=limit_s))
+            answer.flags.append(flag("few-loops", done=done, asked=asked, limit=limit, limit_s=limit_s))
         self._report_phase("phases")
         try:
-            batch_s = answer["loops"][-1]["elapsed_s"] / len(batches)
-            answer["phases"], answer["phase_batches"] = mode.phases(batches[0], batch_s)
+            batch_s = answer.loops[-1]["elapsed_s"] / len(batches)
+            answer.phases, answer.phase_batches = mode.phases(batches[0], batch_s)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
-            answer["flags"].append(flag("phases-not-sampled", error=describe(error)))
+            answer.flags.append(flag("phases-not-sampled", error=describe(error)))
 
     def _opened(self) -> tuple[Backend, Opening, ImageStack]:
         if self._backend is None or self._opening is None or self._stack is None:
@@ -122,20 +118,20 @@ class Session:
         return self._backend, self._opening, self._stack
 
 
-def _opening(request: dict[str, Any]) -> Opening:
-    artifact = request["artifact"]
+def _opening(request: Open) -> Opening:
+    artifact = request.artifact
     return Opening(
-        form=artifact["form"],
-        path=Path(artifact["path"]),
-        layout=artifact["layout"],
-        input_names=tuple(artifact["inputs"]),
-        output_names=tuple(artifact["outputs"]),
-        precision=request["precision"],
-        device=request["device"],
-        threads=request["threads"],
-        options=request["options"],
-        cache=Path(request["cache"]),
-        mode=request["mode"],
+        form=artifact.form,
+        path=Path(artifact.path),
+        layout=artifact.layout,
+        input_names=tuple(artifact.inputs),
+        output_names=tuple(artifact.outputs),
+        precision=request.precision,
+        device=request.device,
+        threads=request.threads,
+        options=request.options,
+        cache=Path(request.cache),
+        mode=request.mode,
     )
 
 

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Runtime(Backend):
         self.opening = opening
         self.behaviour = opening.options.get("behaviour", "")
         self.at = opening.options.get("at", 0)  # batch size at which it misbehaves; 0: always
+        if opening.options.get("litters"):
+            self.litter(Path(opening.options["litters"]))
         if opening.options.get("open"):
             self.misbehave(opening.options["open"])
 
@@ -68,6 +71,15 @@ class Runtime(Backend):
         elif what == "stdout":
             print("x" * 200_000, flush=True)
             print('{"event": "result"}', file=sys.stderr, flush=True)
+
+    def litter(self, told):
+        """Write into the temporary folder, and say which that is."""
+        folder = Path(tempfile.gettempdir())
+        (folder / "nested" / "deeper").mkdir(parents=True)
+        (folder / "nested" / "deeper" / "generated.py").write_text("code")
+        tempfile.mkstemp()
+        with told.open("a") as file:
+            file.write(f"{folder}\n")
 
     def meet(self, place, size):
         """Wait until two workers are at this batch size."""

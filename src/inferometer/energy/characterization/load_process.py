@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inferometer.errors import MeterError
+from inferometer.storage.temporary import TemporaryFolder
 
 START_S = 120.0  # importing torch on a cold disk
 ANSWER_S = 30.0
@@ -36,17 +37,19 @@ class LoadProcess:
         ``gpu``: the UUID of the card to load, since CUDA may count in another order than the driver.
         """
         script = Path(__file__).parents[2] / "worker" / "switched_load.py"
-        variables = {**os.environ, "CUDA_VISIBLE_DEVICES": gpu} if gpu else None
+        self._temporary = TemporaryFolder()
+        card = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
         try:
             self._child = subprocess.Popen(
                 [python, str(script), "cuda:0" if gpu else device],
-                env=variables,
+                env={**os.environ, **self._temporary.variables(), **card},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
         except OSError as error:
+            self._temporary.remove()
             raise MeterError(
                 f"cannot start {python}: {error.strerror}; name an interpreter with --python"
             ) from error
@@ -88,6 +91,7 @@ class LoadProcess:
             self._child.wait()
         for thread in self._threads:
             thread.join()
+        self._temporary.remove()
 
     def _answer(self, limit_s: float, what: str) -> str:
         try:

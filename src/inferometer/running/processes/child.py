@@ -20,12 +20,15 @@ import psutil
 
 from inferometer.errors import ProtocolError
 from inferometer.interruption import Interruption
+from inferometer.storage.cache import open_log
+from inferometer.storage.temporary import TemporaryFolder
+from inferometer.worker.protocol import Request, encode_request
 
 _ENTRY = Path(__file__).parents[2] / "worker" / "__main__.py"
 _MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exhaust the parent's memory
 
-# What a child inherits: enough to find its home, locale and temporary folder, nothing that changes a framework.
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
+# What a child inherits: enough to find its home and locale, nothing that changes a framework.
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "XDG_CACHE_HOME", "SSL_CERT_FILE")
 _INHERITED_PREFIXES = ("LC_", "INFEROMETER_")
 # An interpreter that the user names (--python) belongs to the user's set-up: its search paths come along.
 _FOREIGN = ("LD_LIBRARY_PATH", "PYTHONPATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV")
@@ -58,7 +61,7 @@ def child_environment(
 
 
 class Child:
-    """A process that answers JSON lines; use as a context manager, which ends it."""
+    """A process that answers JSON lines; use as a context manager, which ends it and removes its temporary folder."""
 
     def __init__(
         self,
@@ -66,19 +69,29 @@ class Child:
         environment: Mapping[str, str],
         log: Path,
         interruption: Interruption | None = None,
+        temporary: Path | None = None,
     ) -> None:
         """Start the worker entry under ``python``; OSError if the interpreter cannot be started.
 
-        ``interruption`` ends `receive` in a thread that Ctrl-C does not reach.
+        ``interruption`` ends `receive` in a thread that Ctrl-C does not reach; ``temporary``: where its temporary folder
+        is made, by default in the cache.
         """
         self._interruption = interruption
+        self.log = log
+        self._pending = b""
+        self._temporary = TemporaryFolder(temporary)
+        try:
+            self._start(python, {**environment, **self._temporary.variables()})
+        except BaseException:
+            self._temporary.remove()
+            raise
+
+    def _start(self, python: Path, environment: Mapping[str, str]) -> None:
         request_read, self._requests = os.pipe()
         self._answers, answer_write = os.pipe()
-        self.log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(python), str(_ENTRY), str(request_read), str(answer_write), str(os.getpid())]
         try:
-            with log.open("ab") as output:
+            with open_log(self.log) as output:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -95,16 +108,15 @@ class Child:
         finally:
             os.close(request_read)
             os.close(answer_write)
-        self._pending = b""
 
     @property
     def pid(self) -> int:
         """Return the process number."""
         return self._process.pid
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Write one message; a child that has gone is noticed by the next `receive`."""
-        data = json.dumps(message).encode() + b"\n"
+    def send(self, request: Request) -> None:
+        """Write one request; a child that has gone is noticed by the next `receive`."""
+        data = encode_request(request)
         with contextlib.suppress(
             BrokenPipeError
         ):  # receive() sees the end of its answers and the exit status
@@ -177,9 +189,12 @@ class Child:
         if self._requests >= 0:
             os.close(self._requests)
             self._requests = -1
-            self.wait()
-            self._kill_group()
-            os.close(self._answers)
+            try:
+                self.wait()
+            finally:  # also of a Ctrl-C while it leaves
+                self._kill_group()
+                os.close(self._answers)
+                self._temporary.remove()
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody of its group is left

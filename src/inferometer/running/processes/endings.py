@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from inferometer import units
 from inferometer.records import STATUSES, Memory, Record, Status
+from inferometer.worker.protocol import Failed, Measured
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,23 @@ class Ending:
     memory: Memory | None = None  # that was asked for and free, where it ran out
 
     @classmethod
-    def from_message(cls, message: dict[str, Any], device: str) -> Ending:
+    def from_answer(cls, answer: Failed | Measured, device: str) -> Ending:
         """Return what a worker on ``device`` said of its failure; a status that does not exist is a broken protocol."""
-        status, cause = message.get("status"), str(message.get("cause", ""))
-        if status not in STATUSES:
-            return cls("broken-protocol", f"worker sent an unknown status {status!r}: {cause}")
-        return cls(status, cause, _oom_memory(message, device) if status == "out-of-memory" else None)
+        status = _known(answer.status)
+        if status is None:
+            return cls("broken-protocol", f"worker sent an unknown status {answer.status!r}: {answer.cause}")
+        if status == "out-of-memory" and isinstance(answer, Failed):
+            return cls(status, answer.cause, _oom_memory(answer, device))
+        return cls(status, answer.cause)
 
 
-def _oom_memory(message: dict[str, Any], device: str) -> Memory:
-    on_host = device == "cpu" or bool(message.get("of_the_host"))
-    asked, free = message.get("asked_bytes"), message.get("host_free_bytes") if on_host else None
-    return Memory(asked_bytes=_count(asked), free_bytes=_count(free))
+def _known(status: str) -> Status | None:
+    return next((known for known in STATUSES if known == status), None)
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+def _oom_memory(answer: Failed, device: str) -> Memory:
+    on_host = device == "cpu" or answer.of_the_host
+    return Memory(asked_bytes=answer.asked_bytes, free_bytes=answer.host_free_bytes if on_host else None)
 
 
 def with_oom_amounts(record: Record) -> Record:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from inferometer.errors import ProtocolError
 from inferometer.records import Cell
+from inferometer.running.messages import Awaited, read_answer
 from inferometer.running.processes.child import Child, log_tail
 from inferometer.running.processes.endings import Ending, ending_of_death, ending_of_timeout, oom_kills
 from inferometer.running.progress.observer import Observer
+from inferometer.worker.protocol import Failed, Measure, Measured, Open, Opened, Phase, Request
 
 _MEASURED = ("ok", "parity-failed", "wrong-device", "wrong-precision")  # endings with a record's facts
 
@@ -31,35 +32,39 @@ class WorkerClient:
         """Return the worker's process number."""
         return self._child.pid
 
-    def ask(self, cell: Cell, message: dict[str, Any]) -> dict[str, Any] | Ending:
+    def open(self, cell: Cell, request: Open) -> Opened | Ending:
+        """Let the worker load what a cell needs; sleeps until it has, and so does `measure`."""
+        return self._ask(cell, request, Opened)
+
+    def measure(self, cell: Cell, request: Measure) -> Measured | Ending:
+        """Let the worker measure a cell."""
+        answer = self._ask(cell, request, Measured)
+        if isinstance(answer, Ending) or answer.status in _MEASURED:
+            return answer
+        return Ending.from_answer(answer, cell.device)
+
+    def _ask(self, cell: Cell, request: Request, awaited: type[Awaited]) -> Awaited | Ending:
         """Send a request and sleep until its answer; phases in between go to the observer."""
         self.cell = cell
-        self._child.send(message)
+        self._child.send(request)
         deadline = time.monotonic() + self._timeout_s
         phase = "start"
         while True:
             try:
-                answer = self._child.receive(deadline - time.monotonic())
+                message = self._child.receive(deadline - time.monotonic())
+                answer = message if message is None else read_answer(message, awaited)
             except TimeoutError:
                 return self._stop(ending_of_timeout(self._child.is_computing(), self._timeout_s, phase))
             except ProtocolError as error:
                 return self._stop(Ending("broken-protocol", str(error)))
             if answer is None:
                 return self._died(phase)
-            event = answer.pop("event", None)
-            if event == "phase":
-                phase = str(answer.get("phase"))
-                self._observer.cell_phase(cell, self.round, phase)
-            elif event == "failed":
-                return Ending.from_message(answer, cell.device)
-            elif event in ("result", "opened"):
-                return self._checked(cell, answer)
-            else:
-                return self._stop(Ending("broken-protocol", f"worker sent an unknown event {event!r}"))
-
-    def _checked(self, cell: Cell, answer: dict[str, Any]) -> dict[str, Any] | Ending:
-        ended_well = answer.get("status", "ok") in _MEASURED
-        return answer if ended_well else Ending.from_message(answer, cell.device)
+            if isinstance(answer, Failed):
+                return Ending.from_answer(answer, cell.device)
+            if not isinstance(answer, Phase):
+                return answer
+            phase = answer.phase
+            self._observer.cell_phase(cell, self.round, phase)
 
     def _stop(self, ending: Ending) -> Ending:
         self.is_over = True

@@ -1,0 +1,163 @@
+"""What parent and child say to one another, a JSON line a message: requests to the child, and its answers.
+
+A request is an object whose `op` names its type, an answer one whose `event` does; their other keys are the fields below.
+    Call     -> Value
+    Open     -> Phase*, Opened
+    Measure  -> Phase*, Measured
+Any of them may be answered by Failed instead; the child lives on. The parent, which trusts no child, checks the types of
+what it is sent (`running/messages.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, Union
+
+Facts = dict[str, Any]  # JSON values, checked where they become a record
+
+
+@dataclass(frozen=True)
+class Call:
+    """Run `inferometer.<module>.run(request)`: a conversion step, or the probe of an interpreter."""
+
+    module: str
+    request: Facts
+
+
+@dataclass(frozen=True)
+class ArtifactFile:
+    """The file or folder that a backend loads, and what it takes and gives."""
+
+    form: str
+    path: str
+    layout: str  # of 4-D inputs: NHWC, NCHW or ""
+    inputs: list[str]  # their names, in order
+    outputs: list[str]
+
+
+@dataclass(frozen=True)
+class Open:
+    """Load a framework, an artifact and the input data."""
+
+    backend: str  # its module in `worker/backends/`
+    options: Facts
+    artifact: ArtifactFile
+    precision: str
+    mode: str
+    device: str  # "cpu" or "cuda"
+    threads: int
+    inputs: str  # path of the rows to feed
+    reference: str  # and of what the source made of them
+    source_layout: str  # of both
+    images: int  # a loop
+    cache: str  # folder for compiled code
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measure one cell of what was opened."""
+
+    batch_size: int
+    loops: int
+    warmup: int  # batches
+    window_s: float  # for the meters: loops go on for at least so long
+    updates_s: list[float]  # update periods that they must not keep step with
+    budget_s: float  # 0: none
+    least_loops: int  # that the budget leaves
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What the child does from now on."""
+
+    phase: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a called module returned."""
+
+    value: Facts
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Seconds that loading took: framework and artifact, then the input data."""
+
+    load_s: float
+    data_s: float
+
+
+@dataclass
+class Measured:
+    """One cell as its record keeps it (`records.Record`), checked before its loops were timed."""
+
+    prepare: Facts
+    parity: Facts
+    actual: Facts
+    images: int
+    status: str = "ok"  # or which check failed; then nothing was timed
+    cause: str = ""
+    flags: list[Any] = field(default_factory=list)
+    loops: list[Any] = field(default_factory=list)
+    memory: Facts = field(default_factory=dict)
+    phases: Facts = field(default_factory=dict)
+    phase_batches: int = 0
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An exception: its status for the record, one line, its type; of memory that ran out what is known of it."""
+
+    status: str
+    cause: str = ""
+    kind: str = ""
+    asked_bytes: int | None = None
+    host_free_bytes: int | None = None
+    of_the_host: bool = False
+
+
+Request = Union[Call, Open, Measure]  # noqa: UP007  (evaluated, also by Python 3.9)
+Answer = Union[Phase, Value, Opened, Measured, Failed]  # noqa: UP007
+
+REQUESTS: dict[str, type[Request]] = {"call": Call, "open": Open, "measure": Measure}
+EVENTS: dict[type[Answer], str] = {
+    Phase: "phase",
+    Value: "result",
+    Opened: "opened",
+    Measured: "result",
+    Failed: "failed",
+}
+_OPERATIONS = {kind: name for name, kind in REQUESTS.items()}
+
+
+def encode_request(request: Request) -> bytes:
+    """Return a request as a line."""
+    return _line({"op": _OPERATIONS[type(request)], **vars(request)})
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Return an answer as a line; TypeError for a value that JSON does not have."""
+    return _line({"event": EVENTS[type(answer)], **vars(answer)})
+
+
+def decode_request(line: str) -> Request:
+    """Return the request that a line holds, as the parent wrote it; ValueError for one that is unknown."""
+    fields: Facts = json.loads(line)
+    operation = fields.pop("op")
+    if operation not in REQUESTS:
+        raise ValueError(f"unknown request {operation!r}")
+    if operation == "open":
+        fields["artifact"] = ArtifactFile(**fields["artifact"])
+    return REQUESTS[operation](**fields)
+
+
+def _line(message: Facts) -> bytes:
+    return json.dumps(message, default=_fields_of).encode() + b"\n"
+
+
+def _fields_of(value: Any) -> Facts:
+    if is_dataclass(value):
+        return vars(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
