@@ -236,7 +236,7 @@ def copies(machine: Machine, deadline: Deadline) -> bool:
 
 
 def _study_options(machine: Machine, rows: str) -> list[str]:
-    options = ["--preset", "report", "--frameworks", rows, "--budget", "6", "--rounds", "1"]
+    options = ["--preset", "study", "--frameworks", rows, "--budget", "6", "--rounds", "1"]
     return small(machine, *options, *(["--batch-sizes", machine.sizes] if machine.sizes else []))
 
 

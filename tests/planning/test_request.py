@@ -90,10 +90,10 @@ def test_a_request_survives_storage():
 
 
 def test_a_preset_yields_to_what_is_given():
-    request = make_request(preset="report", batch_sizes=None, images=64, loops=None)
+    request = make_request(preset="study", batch_sizes=None, images=64, loops=None)
     assert request.protocol.images == 64 and request.protocol.loops == 10 and request.protocol.warmup == 50
     assert request.batch_sizes == (8, 16, 32, 64)
-    assert make_request(preset="report").batch_sizes[-1] == 512
+    assert make_request(preset="study").batch_sizes[-1] == 512
     with pytest.raises(UsageError, match="did you mean 'quick'"):
         make_request(preset="quik")
 

@@ -59,7 +59,7 @@ def import_command(
 ) -> int:
     """Turn CSV files into a run directory.
 
-    PATHS are directories in the report's raw format (files of loops, EMA's files beside them) or long CSV tables.
+    PATHS are directories in the study's raw format (files of loops, EMA's files beside them) or long CSV tables.
     """
     request = importing.Request(paths, gpu, variant, prefix, model, precision, parse_mapping(mapping))
     imported = importing.read(request, " ".join(["inferometer", *sys.argv[1:]]))

@@ -36,7 +36,7 @@ from inferometer.errors import UsageError
 @click.option(
     "--palette",
     type=click.Choice(list(tables.PALETTES)),
-    default="report",
+    default="study",
     show_default=True,
     help="Of the workbook.",
 )

@@ -33,7 +33,7 @@ METRIC is one of {", ".join(METRICS)}. RUN is a run directory or a folder of the
     metavar="GPU",
     help="Machine that an asterisk means beating; default: the one with most wins.",
 )
-@click.option("--palette", type=click.Choice(list(tables.PALETTES)), default="report", show_default=True)
+@click.option("--palette", type=click.Choice(list(tables.PALETTES)), default="study", show_default=True)
 @click.option(
     "--intervals/--no-intervals", default=True, show_default=True, help="Show the 95 % interval's half width."
 )

@@ -143,7 +143,7 @@ def find_framework(name: str) -> Framework:
     return FRAMEWORKS[name.lower()]
 
 
-# the report's names for a framework at one precision
+# the study's names for a framework at one precision
 _ALIASES = {"tftrtfp16": ("tftrt", "fp16"), "tftrtfp32": ("tftrt", "fp32")}
 
 _GPU_ONLY = {"cuda": ("fp32", "tf32", "fp16", "bf16")}
@@ -159,11 +159,11 @@ _AUTOCAST = Variant(
     precisions=("fp16", "bf16"), modes=_UNPIPELINED,
 )  # fmt: skip
 _NAIVE_TORCH = Variant(
-    "the report's own way: torch.tensor(batch).to(device), .cpu().numpy(), nothing pinned",
+    "the study's own way: torch.tensor(batch).to(device), .cpu().numpy(), nothing pinned",
     {"naive": True}, modes=("host",), excludes=("cudagraph", "reduce-overhead"),
 )  # fmt: skip
 _NAIVE_TF = Variant(
-    "the report's own way: a new tensor of every batch, nothing shared or pinned",
+    "the study's own way: a new tensor of every batch, nothing shared or pinned",
     {"naive": True},
     modes=("host",),
 )
@@ -235,7 +235,7 @@ _ALL = (
             ),
             "cudagraph": Variant("runs captured as a CUDA graph", {"cudagraph": True}, devices=("cuda",)),
             "naive": Variant(
-                "the report's own way: numpy to session.run, nothing bound", {"naive": True},
+                "the study's own way: numpy to session.run, nothing bound", {"naive": True},
                 devices=("cuda",), modes=("host",), excludes=("io-binding", "cudagraph"),
             ),
         },

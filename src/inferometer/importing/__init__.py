@@ -1,4 +1,4 @@
-"""Other people's CSV files as runs: the report's raw directories and long tables.
+"""Other people's CSV files as runs: the study's raw directories and long tables.
 
 Nothing is dropped silently: every file and row that could not be used is named with its reason.
 """

@@ -1,6 +1,6 @@
 """Long CSV tables: a row a cell (or a loop), columns found by name or by the user's mapping.
 
-Known on sight: the report's throughput.csv and power.csv, and what `inferometer table --format csv` writes.
+Known on sight: the study's throughput.csv and power.csv, and what `inferometer table --format csv` writes.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What the report's raw files call things."""
+"""What the study's raw files call things."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# the report's eight rows -> (framework, precision) here; the report's FP32 was asked for, not verified
+# the study's eight rows -> (framework, precision) here; the study's FP32 was asked for, not verified
 _REPORT = {
     "tf": ("tf", "fp32"),
     "tfxla": ("tfxla", "fp32"),
@@ -48,7 +48,7 @@ def framework(name: str) -> Framework:
 
 
 def place(known: Framework) -> int:
-    """Return where a framework stands in the report's tables; unknown ones last."""
+    """Return where a framework stands in the study's tables; unknown ones last."""
     rows = list(_REPORT.values())
     row = (known.framework, known.precision)
     return rows.index(row) if row in rows else len(rows)

@@ -1,4 +1,4 @@
-"""The report's raw format: a file of loops a framework, EMA's files beside them."""
+"""The study's raw format: a file of loops a framework, EMA's files beside them."""
 
 from __future__ import annotations
 

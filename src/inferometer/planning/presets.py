@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inferometer.records import Protocol
 
-REPORT_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
+STUDY_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ PRESETS: Mapping[str, Preset] = {
         (1, 8, 32, 64),
         Protocol(images=512, loops=10, warmup=50, rounds=3, most_rounds=20, timeout_s=900, budget_s=30.0),
     ),
-    "report": Preset(
-        "the internship report's protocol: 7 sizes, 512 images, 50 warm-ups, 10 loops, nothing cut",
-        REPORT_BATCH_SIZES,
+    "study": Preset(
+        "the study's protocol: 7 sizes, 512 images, 50 warm-ups, 10 loops, nothing cut",
+        STUDY_BATCH_SIZES,
         Protocol(images=512, loops=10, warmup=50, rounds=1, timeout_s=3600),
     ),
 }

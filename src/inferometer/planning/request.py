@@ -12,7 +12,7 @@ from inferometer.errors import UsageError, unknown
 from inferometer.models.contract import ModelRequest
 from inferometer.planning import values
 from inferometer.planning.options import MOST_ROUNDS, OPTIONS, Options, fields_of
-from inferometer.planning.presets import PRESETS, REPORT_BATCH_SIZES
+from inferometer.planning.presets import PRESETS, STUDY_BATCH_SIZES
 from inferometer.records import Protocol
 
 
@@ -21,7 +21,7 @@ class RunRequest(msgspec.Struct, frozen=True):
 
     model: ModelRequest = ModelRequest()
     frameworks: tuple[str, ...] = ("all",)
-    batch_sizes: tuple[int, ...] = REPORT_BATCH_SIZES
+    batch_sizes: tuple[int, ...] = STUDY_BATCH_SIZES
     precisions: tuple[str, ...] = ("fp32",)
     modes: tuple[str, ...] = ("host",)
     devices: tuple[str, ...] = ("auto",)

@@ -21,7 +21,7 @@ def write_workbook(
     path: Path,
     *,
     metrics: Sequence[str] | None = None,
-    palette: str = "report",
+    palette: str = "study",
     reference: str | None = None,
 ) -> None:
     """Write ``path``; metrics that no cell has get no sheet. Default: those that name the workbook as their place.

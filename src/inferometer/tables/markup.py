@@ -51,7 +51,7 @@ def markdown_text(text: str) -> str:
     return flat
 
 
-def to_html(table: Table, *, palette: str = "report", intervals: bool = True) -> str:
+def to_html(table: Table, *, palette: str = "study", intervals: bool = True) -> str:
     """Return a self-contained <table> fragment: colours inline, marks with words for screen readers."""
     head = "".join(f'<th scope="col">{html.escape(machine)}</th>' for machine in table.machines)
     body, previous = [], None
@@ -96,7 +96,7 @@ def _css(shade: float | None, palette: str) -> str:
     return f"background:{found.background_hex};color:{found.text_hex};"
 
 
-def to_latex(table: Table, *, palette: str = "report", intervals: bool = True) -> str:
+def to_latex(table: Table, *, palette: str = "study", intervals: bool = True) -> str:
     """Return a table for LaTeX with the packages booktabs, longtable, amssymb, textcomp and xcolor (option table).
 
     It goes on over pages, which break between batch sizes.

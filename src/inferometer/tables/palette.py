@@ -1,4 +1,4 @@
-"""Cell colours: the report's orange to green, and a colour-blind-safe alternative."""
+"""Cell colours: the study's orange to green, and a colour-blind-safe alternative."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Rgb = tuple[int, int, int]
 
 # worst .. best; cividis (Nunez, Anderton, Renslow 2018) sampled at even steps
 PALETTES: dict[str, tuple[Rgb, ...]] = {
-    "report": ((240, 150, 60), (250, 200, 130), (253, 244, 215), (170, 217, 150), (70, 160, 85)),
+    "study": ((240, 150, 60), (250, 200, 130), (253, 244, 215), (170, 217, 150), (70, 160, 85)),
     "cividis": (
         (0, 34, 78), (48, 64, 107), (85, 92, 109), (117, 117, 117), (155, 146, 115), (200, 183, 99), (254, 232, 56),
     ),
@@ -33,7 +33,7 @@ class Colour:
         return "#{:02x}{:02x}{:02x}".format(*self.text)
 
 
-def colour(shade: float, palette: str = "report") -> Colour:
+def colour(shade: float, palette: str = "study") -> Colour:
     """Return the colour of a shade from 0 (worst of its batch size) to 1 (best)."""
     stops = PALETTES[palette]
     position = min(max(shade, 0.0), 1.0) * (len(stops) - 1)

@@ -16,7 +16,7 @@ WITHIN = " within one process, which says nothing of the next one: more rounds t
 ASCII = {"overall": "#", "best": "^", "tie": "~"}
 
 
-def render(table: Table, console: Console, *, palette: str = "report", intervals: bool = True) -> None:
+def render(table: Table, console: Console, *, palette: str = "study", intervals: bool = True) -> None:
     """Print ``table`` to ``console``."""
     marks = MARKS if (console.encoding or "").lower().startswith("utf") else ASCII
     grid = Grid(show_edge=False, pad_edge=False, box=_box(marks))

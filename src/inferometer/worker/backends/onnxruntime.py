@@ -29,7 +29,7 @@ class Runtime(Backend):
     """An `InferenceSession` with its providers asked for by name.
 
     On a GPU inputs and outputs are bound to buffers that are allocated once a shape, and filled from page-locked memory;
-    `naive` hands numpy to `session.run` instead, as the report did. On the CPU `session.run` copies nothing, and `io-binding` is a variant.
+    `naive` hands numpy to `session.run` instead, as the study did. On the CPU `session.run` copies nothing, and `io-binding` is a variant.
     `cudagraph` captures each shape as a CUDA graph. Lower precision is made here from the float32 file.
     """
 

@@ -21,7 +21,7 @@ class Runtime(Backend):
 
     Options: `compile`; with it `max_autotune` and `cudagraphs`; without it `cudagraph` captures the eager calls.
     `channels_last` keeps images and kernels NHWC in memory. `autocast` leaves the weights in float32 and lets torch
-    choose the operations of lower precision. `naive` copies as the report did: `torch.tensor(batch).to(device)` and
+    choose the operations of lower precision. `naive` copies as the study did: `torch.tensor(batch).to(device)` and
     `.cpu().numpy()`, nothing pinned, and cuDNN's own choice of kernels.
     """
 

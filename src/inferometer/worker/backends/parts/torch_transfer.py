@@ -63,7 +63,7 @@ class ZeroCopy(HostPath):
 
 
 class Naive(HostPath):
-    """As the report did it: a new tensor of every batch, pageable copies both ways."""
+    """As the study did it: a new tensor of every batch, pageable copies both ways."""
 
     def send(self, batch: Batch) -> Tensors:
         """Copy to a tensor, then to the device, then to the type."""
