@@ -12,7 +12,7 @@ from inferometer.records import RunInfo
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import Column
-from inferometer.tables.overview import Row, columns, failures, notes, rows, skipped
+from inferometer.tables.overview import OverviewRow, columns, failures, notes, rows, skipped
 from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}
@@ -49,7 +49,7 @@ def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_table(screen: Console, measured: list[Row], shown: list[Column]) -> None:
+def _print_table(screen: Console, measured: list[OverviewRow], shown: list[Column]) -> None:
     kept = list(shown)
     while (needed := _needed_width(screen, _table(measured, kept))) > screen.width:
         widest = max(kept, key=lambda column: column.drop_order)
@@ -68,7 +68,7 @@ def _needed_width(screen: Console, table: Table) -> int:
     return screen.measure(table, options=screen.options.update(width=_ENDLESS)).minimum
 
 
-def _table(measured: list[Row], shown: list[Column]) -> Table:
+def _table(measured: list[OverviewRow], shown: list[Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in shown:
         width = max(len(column.title), *(len(column.text(row.summary)) for row in measured))

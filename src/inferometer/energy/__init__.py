@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from inferometer.energy.regions.process_profile import begin, configure, end, region, reset, results
 from inferometer.energy.regions.profile import Profile, Region
-from inferometer.energy.regions.results import RegionEnergy, Results
+from inferometer.energy.regions.results import RegionEnergy, RegionResults
 from inferometer.energy.session import Session, open_session
 
 __all__ = [
     "Profile",
     "Region",
     "RegionEnergy",
-    "Results",
+    "RegionResults",
     "Session",
     "begin",
     "configure",

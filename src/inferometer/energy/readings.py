@@ -120,11 +120,6 @@ class Track:
         return len(self._before)
 
     @property
-    def last_raw(self) -> float | None:
-        """Return the latest value as the meter gave it."""
-        return self._raw
-
-    @property
     def last_ns(self) -> int:
         """Return when the latest reading was taken; 0 before the first."""
         return self._after[-1] if self._after else 0

@@ -28,7 +28,7 @@ from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.found import Absence
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
-from inferometer.energy.sampling.meter_facts import condition_flags, conditions, describe
+from inferometer.energy.sampling.meter_facts import condition_flags, conditions, meter_facts
 from inferometer.energy.sampling.sampler import PACE_S, Channel, Clock, Sampler
 from inferometer.flags import Flag
 from inferometer.records import DeviceEnergy, Energy
@@ -209,7 +209,7 @@ class Session:
         found = []
         for uid, channel in self.sampler.channels.items():
             extra = {"idle_w": self.idle_w(uid), "characterized": self.characterized.get(uid)}
-            found.append(describe(channel) | {key: value for key, value in extra.items() if value})
+            found.append(meter_facts(channel) | {key: value for key, value in extra.items() if value})
         absent = [msgspec.to_builtins(absence) for absence in self.absences]
         return tuple(found + absent)
 

@@ -18,7 +18,7 @@ from inferometer.models.step_cache import (
     StepCache,
     artifact,
     check_judgeable,
-    describe,
+    conversion_facts,
     judge,
     read_arrays,
 )
@@ -49,7 +49,7 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], steps: StepC
             inputs=tuple(made.answer["inputs"]),
             data=data,
             reference=_reference_text(made.answer["versions"]),
-            conversions={form: describe(entry) for form, entry in entries.items()},
+            conversions={form: conversion_facts(entry) for form, entry in entries.items()},
         ),
         artifacts={
             form: artifact(form, entry, _FILES[form]) for form, entry in entries.items() if form in forms

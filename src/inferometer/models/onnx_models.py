@@ -16,7 +16,7 @@ from inferometer.models.step_cache import (
     StepCache,
     artifact,
     check_judgeable,
-    describe,
+    conversion_facts,
     judge,
     read_arrays,
 )
@@ -41,7 +41,7 @@ def prepare(
             inputs=tuple(made.answer["inputs"]),
             data=data,
             reference=f"ONNX Runtime {made.answer['versions']['onnxruntime']} without graph optimisations, CPU",
-            conversions={"onnx": describe(made)},
+            conversions={"onnx": conversion_facts(made)},
         ),
         artifacts={"onnx": artifact("onnx", made, "model.onnx")} if "onnx" in forms else {},
         missing={form: reason for form, reason in reasons.items() if form in forms},

@@ -126,7 +126,7 @@ def _specs(found: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(item["name"], tuple(item["shape"]), item["dtype"]) for item in found)
 
 
-def describe(made: CachedStep) -> dict[str, Any]:
+def conversion_facts(made: CachedStep) -> dict[str, Any]:
     """Return what a run's record keeps of a conversion."""
     kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash")
     return {name: made.answer[name] for name in kept if made.answer.get(name)}

@@ -185,7 +185,7 @@ class _Marks:
             place.best,
             place.tie,
             place.best_overall,
-            self.reference is not None and beats(summary, found.get(self.reference), self.metric),
+            self.reference is not None and surely_better(summary, found.get(self.reference), self.metric),
             self.footnotes.number(flags),
         )
 
@@ -197,7 +197,7 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
     return metric.why_none(summary)
 
 
-def beats(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
+def surely_better(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
     """Return whether a cell is better than the same cell on another machine, beyond their intervals where known."""
     if other is None or other is summary or not (other.measured and summary.measured):
         return False

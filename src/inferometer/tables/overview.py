@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class OverviewRow:
     """One cell, and how to show it."""
 
     summary: CellSummary
@@ -48,7 +48,7 @@ class Row:
         return _name(self.summary)
 
 
-def rows(results: Results) -> list[Row]:
+def rows(results: Results) -> list[OverviewRow]:
     """Return the rows: batch sizes ascending, then throughput descending, failed cells last."""
     return [_row(summary) for summary in sorted(results.summaries, key=_order)]
 
@@ -67,8 +67,8 @@ def _order(summary: CellSummary) -> tuple[Any, ...]:
     )
 
 
-def _row(summary: CellSummary) -> Row:
-    return Row(summary, _mark(summary))
+def _row(summary: CellSummary) -> OverviewRow:
+    return OverviewRow(summary, _mark(summary))
 
 
 def _mark(summary: CellSummary) -> str:
@@ -228,7 +228,7 @@ def to_html(results: Results) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{items}</ul>"
 
 
-def _html_row(row: Row, shown: list[Column]) -> str:
+def _html_row(row: OverviewRow, shown: list[Column]) -> str:
     style = ' style="font-weight:bold"' if row.mark == "best" else ""
     cells = "".join(f"<td>{html.escape(column.text(row.summary))}</td>" for column in shown)
     return f"<tr{style}>{cells}</tr>"

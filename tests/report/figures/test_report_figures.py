@@ -17,7 +17,7 @@ def test_every_figure_is_valid_plotly(results):
 
 
 def test_power_throughput_has_markers_line_and_r2_of_every_framework(results):
-    shown = plotly_figure.power_throughput(results, machine="NVIDIA A2")
+    shown = plotly_figure.figure(results, "power-throughput", machine="NVIDIA A2")
     assert len([t for t in shown.data if t.meta["k"] == "fit"]) == 7
     points = [t for t in shown.data if t.meta["k"] == "points"]
     assert {t.name for t in points} == {"tf", "tfxla", "keras", "onnxrt", "openvino", "torch", "tfrt"}
@@ -40,7 +40,7 @@ def test_a_framework_has_one_colour_in_all_figures(results):
 
 
 def test_parts_of_a_bar_add_up_to_all_and_are_told_apart_by_hatching(results):
-    shown = plotly_figure.phases(results, machine="NVIDIA A2")
+    shown = plotly_figure.figure(results, "phases", machine="NVIDIA A2")
     (bar,) = [trace for trace in shown.data if trace.name == "tf"]
     assert [label[0].partition(";")[0] for label in bar.customdata] == ["copy in", "compute", "copy out"]
     assert sum(bar.x) == pytest.approx(100)
@@ -55,13 +55,13 @@ def test_parts_of_a_bar_add_up_to_all_and_are_told_apart_by_hatching(results):
 
 def test_device_mode_has_bars_of_compute_alone():
     results = summarise([run([record(cell("tf", mode="device"))])])
-    bar = plotly_figure.phases(results).data[0]
+    bar = plotly_figure.figure(results, "phases").data[0]
     assert (list(bar.x), bar.marker.pattern.shape) == ([100.0], ("",))
     assert bar.text[0].endswith("ms")
 
 
 def test_a_figure_without_data_says_why(one_cell):
-    shown = plotly_figure.images_per_joule(one_cell)
+    shown = plotly_figure.figure(one_cell, "images_per_joule-by-batch")
     assert shown.data == ()
     assert "has no energy counter" in shown.layout.annotations[0].text
 
@@ -70,9 +70,9 @@ def test_unknown_figure_and_machine_are_one_line(results):
     with pytest.raises(UsageError, match="unknown figure 'power-troughput'; did you mean 'power-throughput'"):
         plotly_figure.figure(results, "power-troughput")
     with pytest.raises(UsageError, match="unknown machine 'NVIDIA A3'"):
-        plotly_figure.power_throughput(results, machine="NVIDIA A3")
+        plotly_figure.figure(results, "power-throughput", machine="NVIDIA A3")
     with pytest.raises(UsageError, match="there are: mobilenet_v3_large in host mode"):
-        plotly_figure.power_throughput(results, mode="device")
+        plotly_figure.figure(results, "power-throughput", mode="device")
 
 
 def test_names_cannot_be_markup_or_templates():

@@ -105,11 +105,6 @@ class Connection:
         """Send a message; dropped while the broker is away."""
         self._client.publish(topic, message, retain=retain)
 
-    @property
-    def connected(self) -> bool:
-        """Tell whether the broker is there now."""
-        return bool(self._client.is_connected())
-
     def close(self) -> None:
         """Disconnect and end the connection's thread."""
         self._client.disconnect()

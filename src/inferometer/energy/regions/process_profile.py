@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from inferometer.energy.regions.profile import Profile, Region, Visit
-from inferometer.energy.regions.results import Results
+from inferometer.energy.regions.results import RegionResults
 from inferometer.energy.session import open_session
 from inferometer.errors import UsageError
 
@@ -51,7 +51,7 @@ def end(visit: Visit) -> None:
     default_profile().end(visit)
 
 
-def results() -> Results:
+def results() -> RegionResults:
     """Return the energy of every region of this process."""
     return default_profile().results()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from inferometer.energy.integration.joules import Joules, combine
-from inferometer.energy.regions.results import RegionEnergy, Results
+from inferometer.energy.regions.results import RegionEnergy, RegionResults
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
 from inferometer.records import DeviceEnergy
@@ -105,11 +105,11 @@ class Profile:
         if full:
             self._settle(visit.total)
 
-    def results(self) -> Results:
+    def results(self) -> RegionResults:
         """Return the energy of every region so far, by thread and then by first use."""
         totals = self.totals()
         self.wait()
-        return Results(tuple(self.energy_of(total) for total in totals))
+        return RegionResults(tuple(self.energy_of(total) for total in totals))
 
     def totals(self) -> list[Total]:
         """Return every region so far, by thread and then by first use."""

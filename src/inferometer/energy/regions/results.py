@@ -41,7 +41,7 @@ class RegionEnergy:
 
 
 @dataclass(frozen=True)
-class Results:
+class RegionResults:
     """Every region's energy; a row a region, thread and device in `rows`, `to_pandas` and `to_csv`."""
 
     regions: tuple[RegionEnergy, ...]

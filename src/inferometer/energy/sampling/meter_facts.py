@@ -14,7 +14,7 @@ CLOCK_SHARE = 0.05  # by which a clock must fall, and
 WARMING_C = 10  # degrees by which a device must warm, for a reader of the loops to be told
 
 
-def describe(channel: Channel) -> dict[str, Any]:
+def meter_facts(channel: Channel) -> dict[str, Any]:
     """Return a meter as stored in run.json: device, traits, and what its reads were seen to cost."""
     device = channel.meter.device
     facts: dict[str, Any] = {

@@ -55,7 +55,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Series:
+class PlotSeries:
     """The points of one framework at one precision."""
 
     framework: str
@@ -81,7 +81,7 @@ class Chart:
     kind: Kind
     x: Axis
     y: Axis
-    series: tuple[Series, ...]
+    series: tuple[PlotSeries, ...]
     machines: tuple[str, ...] = ()
     first_size: int = BEST
 

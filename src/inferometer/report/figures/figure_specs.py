@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from inferometer.report.figures.chart import BEST, Axis, Chart, FigureSpec, Fit, Point, Series
+from inferometer.report.figures.chart import BEST, Axis, Chart, FigureSpec, Fit, PlotSeries, Point
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.phase_specs import phases
-from inferometer.report.figures.section_cells import Section, left_out
+from inferometer.report.figures.section_cells import SectionCells, left_out
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import METRICS, POWER, Metric, Place, Scale, metrics_in
@@ -34,7 +34,7 @@ def figure_specs(results: Results, model: str, mode: str) -> tuple[FigureSpec, .
     """Return every figure of one section, in the report's order."""
     selected = [s for s in results.select(model=model, mode=mode) if s.measured]
     machines = tuple(dict.fromkeys(s.machine for s in results.select(model=model, mode=mode)))
-    section = Section(machines, tuple(selected))
+    section = SectionCells(machines, tuple(selected))
     by_batch = [metric for metric in METRICS.values() if metric.by_batch]
     across = metrics_in(Place.ACROSS)
     return (
@@ -48,7 +48,7 @@ def figure_specs(results: Results, model: str, mode: str) -> tuple[FigureSpec, .
     )
 
 
-def power_throughput(section: Section) -> FigureSpec:
+def power_throughput(section: SectionCells) -> FigureSpec:
     """Power against throughput: a panel a machine, a regression line a series, a marker a batch size."""
     charts = []
     for number, machine in enumerate(section.machines):
@@ -66,7 +66,7 @@ def power_throughput(section: Section) -> FigureSpec:
     )
 
 
-def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> Series:
+def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> PlotSeries:
     points = []
     for cell in cells:
         if cell.throughput and cell.power:
@@ -76,15 +76,15 @@ def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> Series:
     line = None
     if len(points) >= MIN_FIT_POINTS:
         line = regress([float(point.at) for point in points], [point.value for point in points])
-    return Series(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
+    return PlotSeries(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
 
 
-def by_batch_size(section: Section, metric: Metric) -> FigureSpec:
+def by_batch_size(section: SectionCells, metric: Metric) -> FigureSpec:
     """A metric against the batch size: a panel a machine, a line a series."""
     charts = []
     for number, machine in enumerate(section.machines):
         series = tuple(
-            Series(*key, points)
+            PlotSeries(*key, points)
             for key, cells in section.rows(machine).items()
             if (points := _points(cells, metric, lambda cell: cell.cell.batch_size))
         )
@@ -100,11 +100,11 @@ def by_batch_size(section: Section, metric: Metric) -> FigureSpec:
     return FigureSpec(f"{metric.name}-by-batch", title, metric.by_batch, panels, omitted)
 
 
-def across_machines(section: Section, metric: Metric) -> FigureSpec:
+def across_machines(section: SectionCells, metric: Metric) -> FigureSpec:
     """A metric per framework across machines: a row a series, a marker a machine."""
     title = metric.title
     series = tuple(
-        Series(*key, points) for key, cells in section.rows().items() if (points := _dots(cells, metric))
+        PlotSeries(*key, points) for key, cells in section.rows().items() if (points := _dots(cells, metric))
     )
     omitted = _without(section, metric)
     if not series:
@@ -117,8 +117,8 @@ def across_machines(section: Section, metric: Metric) -> FigureSpec:
     return FigureSpec(metric.name, title, _ACROSS_LEAD, (chart,), omitted)
 
 
-def _by_value(series: Iterable[Series], descending: bool) -> tuple[Series, ...]:
-    def best(one: Series) -> float:
+def _by_value(series: Iterable[PlotSeries], descending: bool) -> tuple[PlotSeries, ...]:
+    def best(one: PlotSeries) -> float:
         values = [point.value for point in one.points if point.batch_size == BEST] or [0.0]
         return max(values) if descending else -min(values)
 
@@ -146,12 +146,14 @@ def _speed(cell: CellSummary) -> float:
     return cell.throughput.value if cell.throughput else 0.0
 
 
-def latency_distribution(section: Section) -> FigureSpec:
+def latency_distribution(section: SectionCells) -> FigureSpec:
     """Latency of single batches: a panel a machine, a row a series, quantiles of the raw samples."""
     charts = []
     for number, machine in enumerate(section.machines):
         series = tuple(
-            Series(*key, points) for key, cells in section.rows(machine).items() if (points := _boxes(cells))
+            PlotSeries(*key, points)
+            for key, cells in section.rows(machine).items()
+            if (points := _boxes(cells))
         )
         if series:
             values = [value for s in series for point in s.points for value in point.quantiles]
@@ -215,7 +217,7 @@ def _wide(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) / min(values) > LOG_RANGE
 
 
-def _without(section: Section, metric: Metric) -> tuple[str, ...]:
+def _without(section: SectionCells, metric: Metric) -> tuple[str, ...]:
     """Return why measured cells are missing from a metric's figure, by machine and reason."""
     missing = [cell for cell in section.cells if metric.of(cell) is None]
     unsaid = f"no {metric.title.lower()} was recorded"

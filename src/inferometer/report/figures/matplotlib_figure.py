@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import UsageError
-from inferometer.report.figures.chart import BEST, BY_ROWS, Axis, Chart, FigureSpec, Series
+from inferometer.report.figures.chart import BEST, BY_ROWS, Axis, Chart, FigureSpec, PlotSeries
 from inferometer.report.figures.colours import LEGIBLE_SERIES, palette_of
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.matplotlib_phases import explain_parts, phase_bars
@@ -200,7 +200,7 @@ def _looks(style: Style) -> dict[str, Any]:
     return {"color": style.light, "marker": MARKERS[style.symbol], "markerfacecolor": face, "markersize": 5}
 
 
-def _line(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+def _line(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:
     points = sorted(series.points, key=lambda point: float(point.at))
     axes.errorbar(
         [point.at for point in points],
@@ -215,7 +215,7 @@ def _line(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> No
     )
 
 
-def _fit(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+def _fit(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:
     points = sorted(series.points, key=lambda point: point.batch_size)
     xs, ys = [float(point.at) for point in points], [point.value for point in points]
     axes.errorbar(
@@ -247,7 +247,7 @@ def _panel_legend(axes: Any) -> None:
     )  # fmt: skip
 
 
-def _dots(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+def _dots(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:
     symbols = machine_symbols(chart.machines)
     for point in series.points:
         if point.batch_size == BEST:
@@ -265,7 +265,7 @@ def _machine_legend(axes: Any, chart: Chart) -> None:
         axes.add_line(Line2D([], [], linestyle="none", marker=MARKERS[symbol], color=_INK, label=machine))
 
 
-def _boxes(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+def _boxes(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:
     for point in (p for p in series.points if p.batch_size == BEST):
         p5, p25, p50, p75, _, p99 = point.quantiles
         axes.plot([p5, p99], [row, row], color=style.light, linewidth=1, marker="|", markersize=6)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.report.figures.chart import Chart, Series
+from inferometer.report.figures.chart import Chart, PlotSeries
 from inferometer.report.figures.palette import COPYING, Style
 from inferometer.report.figures.plotly_layout import INK, SUM_AT
 from inferometer.report.figures.plotly_traces import PARTS
 from inferometer.units import duration
 
 
-def phase_bars(axes: Any, chart: Chart, series: Series, style: Style, row: int) -> None:
+def phase_bars(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:
     """Draw one row at the chart's first batch size."""
     for point in (p for p in series.points if p.batch_size == chart.first_size):
         left = 0.0

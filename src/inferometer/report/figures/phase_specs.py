@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from inferometer.report.figures.chart import Axis, Chart, FigureSpec, Point, Series
-from inferometer.report.figures.section_cells import Section, left_out
+from inferometer.report.figures.chart import Axis, Chart, FigureSpec, PlotSeries, Point
+from inferometer.report.figures.section_cells import SectionCells, left_out
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics import PHASES, why_no_phase
 
@@ -17,31 +17,31 @@ _LEAD = (
 )
 
 
-def phases(section: Section) -> FigureSpec:
+def phases(section: SectionCells) -> FigureSpec:
     """Return the figure: a row a series, at first at the largest batch size that most rows of the machine have."""
     charts = []
     for number, machine in enumerate(section.machines):
         rows = ((key, _points(cells)) for key, cells in section.rows(machine).items())
-        series = tuple(Series(*key, points) for key, points in rows if points)
+        series = tuple(PlotSeries(*key, points) for key, points in rows if points)
         if series:
             charts.append(_panel(f"phases-{number}", machine, series))
     omitted = left_out((cell.machine, why_no_phase(cell)) for cell in section.cells if not cell.phases)
     return FigureSpec("phases", "Where a batch's time goes", _LEAD, tuple(charts), omitted, optional=True)
 
 
-def _panel(key: str, machine: str, series: Sequence[Series]) -> Chart:
+def _panel(key: str, machine: str, series: Sequence[PlotSeries]) -> Chart:
     size = _common_size(series)
     x = Axis(f"Share of time, batch size {size}", "%")
     rows = tuple(sorted(series, key=lambda one: _at(one, size)))
     return Chart(key, machine, "phase_bars", x, Axis(""), rows, first_size=size)
 
 
-def _common_size(series: Iterable[Series]) -> int:
+def _common_size(series: Iterable[PlotSeries]) -> int:
     rows = Counter(point.batch_size for one in series for point in one.points)
     return max(rows, key=lambda size: (rows[size], size))
 
 
-def _at(series: Series, size: int) -> float:
+def _at(series: PlotSeries, size: int) -> float:
     return next((point.value for point in series.points if point.batch_size == size), float("inf"))
 
 

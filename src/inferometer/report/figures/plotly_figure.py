@@ -1,6 +1,6 @@
-"""The figures as plotly objects, for notebooks: every function takes `Results` and returns a `plotly` Figure.
+"""The figures as plotly objects, for notebooks: `keys` names them, `figure` draws the one of a name.
 
-    figures.power_throughput(results).show()
+    plotly_figure.figure(results, "power-throughput").show()
 
 Where there are several models or modes, say which with ``model`` and ``mode``; the default is the first section. A
 figure that has nothing to show says why instead of being empty.
@@ -64,41 +64,6 @@ def figure_specs_of(
 def _panels_of(machine: str, figure: FigureSpec) -> FigureSpec:
     charts = tuple(chart for chart in figure.charts if chart.title in ("", machine))
     return FigureSpec(figure.key, figure.title, figure.lead, charts, figure.omitted)
-
-
-def power_throughput(results: Results, **which: Any) -> Figure:
-    """Power against throughput, with a regression line and R² a framework and a marker a batch size."""
-    return figure(results, "power-throughput", **which)
-
-
-def throughput_by_batch(results: Results, **which: Any) -> Figure:
-    """Throughput against batch size."""
-    return figure(results, "throughput-by-batch", **which)
-
-
-def images_per_joule(results: Results, **which: Any) -> Figure:
-    """Images per joule against batch size."""
-    return figure(results, "images_per_joule-by-batch", **which)
-
-
-def images_per_watt(results: Results, **which: Any) -> Figure:
-    """Throughput per watt against batch size."""
-    return figure(results, "images_per_watt-by-batch", **which)
-
-
-def latency_distribution(results: Results, **which: Any) -> Figure:
-    """Quantiles of the batches' latencies."""
-    return figure(results, "latency-distribution", **which)
-
-
-def phases(results: Results, **which: Any) -> Figure:
-    """Where a batch's time goes: copy in, compute and copy out as shares, at the largest batch size that most rows have."""
-    return figure(results, "phases", **which)
-
-
-def across_machines(results: Results, metric: str = "throughput", **which: Any) -> Figure:
-    """A metric (throughput, latency, power, energy, energy_time, memory, prepare_time) per framework and machine."""
-    return figure(results, metric, **which)
 
 
 def _section(results: Results, model: str | None, mode: str | None) -> tuple[str, str]:

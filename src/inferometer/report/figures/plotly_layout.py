@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.report.figures.chart import BY_ROWS, Axis, Chart, Series
+from inferometer.report.figures.chart import BY_ROWS, Axis, Chart, PlotSeries
 
 Spec = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -85,7 +85,7 @@ def _rows_axis(chart: Chart) -> Spec:
     }
 
 
-def row_names(chart: Chart) -> dict[Series, str]:
+def row_names(chart: Chart) -> dict[PlotSeries, str]:
     """Return how each series is called in this panel: the precision is left out where there is but one."""
     several = len({series.precision for series in chart.series}) > 1
     return {series: text(series.name if several else series.framework) for series in chart.series}

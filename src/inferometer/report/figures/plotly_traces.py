@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from inferometer.report.figures.chart import BEST, Axis, Chart, Point, Series
+from inferometer.report.figures.chart import BEST, Axis, Chart, PlotSeries, Point
 from inferometer.report.figures.palette import COPYING, Style, machine_symbols
 from inferometer.report.figures.plotly_layout import Spec, text
 from inferometer.units import duration
@@ -20,7 +20,7 @@ from inferometer.units import duration
 _FIT_STEPS = 24
 
 
-def lines(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+def lines(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a line over the batch sizes."""
     points = sorted(series.points, key=lambda point: float(point.at))
     trace = _trace(series, style, name, "points") | {
@@ -36,7 +36,7 @@ def lines(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     return [trace]
 
 
-def fit(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+def fit(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a marker a batch size, and the line fitted to them."""
     points = sorted(series.points, key=lambda point: point.batch_size)
     quality = f"<br>line: R² {series.fit.r2:.3f}" if series.fit else ""
@@ -56,7 +56,7 @@ def fit(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     return [_fit_line(series, style, name, points), trace] if series.fit else [trace]
 
 
-def _fit_line(series: Series, style: Style, name: str, points: Sequence[Point]) -> Spec:
+def _fit_line(series: PlotSeries, style: Style, name: str, points: Sequence[Point]) -> Spec:
     fit = series.fit
     assert fit is not None
     first, last = (choose(float(point.at) for point in points) for choose in (min, max))
@@ -72,7 +72,7 @@ def _fit_line(series: Series, style: Style, name: str, points: Sequence[Point]) 
     }
 
 
-def dots(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+def dots(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a row of markers, one a machine."""
     symbols = machine_symbols(chart.machines)
     best = _of_size(series, BEST)
@@ -96,11 +96,11 @@ def dots(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     return [trace]
 
 
-def _of_size(series: Series, size: int) -> list[Point]:
+def _of_size(series: PlotSeries, size: int) -> list[Point]:
     return [point for point in series.points if point.batch_size == size]
 
 
-def boxes(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+def boxes(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a row with median, quartiles and whiskers to the 5th and 99th percentile."""
     best = _of_size(series, BEST)
     by = {
@@ -132,7 +132,7 @@ def boxes(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
     return [whisker, middle]
 
 
-def phase_bars(chart: Chart, series: Series, style: Style, name: str) -> list[Spec]:
+def phase_bars(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a row of parts, one a phase: compute in the framework's colour, what is copied hatched, the sum at the end."""
     trace = _trace(series, style, name, "points")
     trace["meta"]["by"] = {
@@ -187,7 +187,7 @@ def parts_marker(colour: str, hatches: Sequence[str]) -> Spec:
     }
 
 
-def _trace(series: Series, style: Style, name: str, part: str) -> Spec:
+def _trace(series: PlotSeries, style: Style, name: str, part: str) -> Spec:
     return {
         "type": "scatter",
         "name": name,

@@ -12,7 +12,7 @@ from inferometer.units import counted
 
 
 @dataclass(frozen=True)
-class Section:
+class SectionCells:
     """The measured cells of one model and mode, grouped for drawing."""
 
     machines: tuple[str, ...]

@@ -18,7 +18,7 @@ _Stamp = tuple[int, int, int, int]  # sizes and times of change of a run's two f
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class LivePage:
     """The folder at one moment: a tag that changes whenever it does, and both forms of its report."""
 
     tag: str
@@ -34,9 +34,9 @@ class LiveFolder:
         self.title = title
         self._lock = threading.Lock()
         self._read: dict[Path, tuple[_Stamp, StoredRun | str]] = {}
-        self._snapshot: Snapshot | None = None
+        self._snapshot: LivePage | None = None
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> LivePage:
         """Return the report of the folder as it is now; the last one where nothing changed."""
         with self._lock:
             notices: list[str] = []
@@ -46,7 +46,7 @@ class LiveFolder:
                 self._snapshot = self._render(tag, stamps, notices)
             return self._snapshot
 
-    def _render(self, tag: str, stamps: dict[Path, _Stamp], unread: list[str]) -> Snapshot:
+    def _render(self, tag: str, stamps: dict[Path, _Stamp], unread: list[str]) -> LivePage:
         self._read = {run: self._known(run, stamp) for run, stamp in stamps.items()}
         runs = [run for _, run in self._read.values() if isinstance(run, StoredRun)]
         notices = [*unread, *(note for _, note in self._read.values() if isinstance(note, str))]
@@ -57,7 +57,7 @@ class LiveFolder:
         results = _results(runs, notices)
         page = render(results, title=self.title, notices=notices, live_tag=tag)
         body = render_body(results, title=self.title, notices=notices, live_tag=tag)
-        return Snapshot(tag, page.encode(), body.encode())
+        return LivePage(tag, page.encode(), body.encode())
 
     def _known(self, run: Path, stamp: _Stamp) -> tuple[_Stamp, StoredRun | str]:
         known = self._read.get(run)

@@ -20,7 +20,7 @@ from inferometer.report.page.facts import (
 )
 from inferometer.report.page.failed import Failure, failures
 from inferometer.report.page.method import method
-from inferometer.report.page.sections import Section, section
+from inferometer.report.page.sections import SectionView, section
 from inferometer.report.page.tables import grids
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
@@ -42,7 +42,7 @@ class Page:
 
     title: str
     facts: tuple[str, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[SectionView, ...]
     frameworks: tuple[Choice, ...]
     precisions: tuple[Choice, ...]
     restricted: str
@@ -91,7 +91,7 @@ def build(
     return page, charts
 
 
-def _references(sections: Sequence[Section]) -> str:
+def _references(sections: Sequence[SectionView]) -> str:
     """Return the machine that asterisks mean: one where all tables agree, else that each has its own."""
     names = {table.reference for part in sections for table in part.tables if table.reference}
     if len(names) > 1:

@@ -54,7 +54,7 @@ class FigureView:
 
 
 @dataclass(frozen=True)
-class Section:
+class SectionView:
     """The results of one model in one mode."""
 
     anchor: str
@@ -78,14 +78,14 @@ def section(
     palette: Palette,
     charts: dict[str, Chart],
     tables: Sequence[TableView],
-) -> Section:
+) -> SectionView:
     """Return section ``number`` of the results; the charts of its figures are added to ``charts`` by their key."""
     model, mode = results.sections[number]
     anchor = f"s{number}"
     shown = (spec for spec in figure_specs(results, model, mode) if spec.charts or not spec.optional)
     views = tuple(_figure(spec, anchor, palette, charts) for spec in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
-    return Section(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
+    return SectionView(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
 
 
 def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, Chart]) -> FigureView:

@@ -32,7 +32,7 @@ class Win:
     @property
     def head(self) -> str:
         """Return the winner in words."""
-        return describe(self.summary)
+        return cell_in_words(self.summary)
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,12 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: TieT
         return "No other framework was measured here."
     tied = everyone.ties(best, rivals, framework_label)
     if tied:
-        names = ", ".join(describe(cell) for cell in tied[:_REPORTED_TIES])
+        names = ", ".join(cell_in_words(cell) for cell in tied[:_REPORTED_TIES])
         more = f" and {len(tied) - _REPORTED_TIES} more" if len(tied) > _REPORTED_TIES else ""
         return f"A tie with {names}{more}: the difference is within the noise."
     ours, theirs = metric.of(best), metric.of(rivals[0])
     assert ours and theirs
-    rival = f"than the next framework, {describe(rivals[0])}"
+    rival = f"than the next framework, {cell_in_words(rivals[0])}"
     ratio = ours.value / theirs.value
     amount = _margin(ratio) if metric.higher_is_better else f"{significant(100 * (1 - ratio), 2)} %"
     return f"{amount} {metric.words.better} {rival}."
@@ -153,7 +153,7 @@ def _margin(ratio: float) -> str:
     return f"{significant(ratio, 2)} times" if ratio >= 2 else f"{significant(100 * (ratio - 1), 2)} %"
 
 
-def describe(cell: CellSummary) -> str:
+def cell_in_words(cell: CellSummary) -> str:
     """Return a cell in words: framework, precision, batch size."""
     return f"{framework_label(cell)} {cell.cell.precision} at batch size {cell.cell.batch_size}"
 

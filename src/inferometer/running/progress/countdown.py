@@ -47,7 +47,7 @@ class Countdown:
         return max((self._left.of(cells) for cells in by_device.values()), default=0.0)
 
 
-def describe(cell: Cell, round_number: int) -> str:
+def cell_and_round(cell: Cell, round_number: int) -> str:
     """Return a cell's name for people."""
     extras = "".join(
         f" {value}" for value, usual in ((cell.precision, "fp32"), (cell.mode, "host")) if value != usual

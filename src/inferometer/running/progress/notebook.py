@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inferometer.records import Cell, Record
-from inferometer.running.progress.countdown import NOTHING_MISSING, Countdown, describe, ending
+from inferometer.running.progress.countdown import NOTHING_MISSING, Countdown, cell_and_round, ending
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class NotebookObserver:
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
         """Say it, before the phase begins to count."""
-        text = f"{describe(cell, round_number)}: {phase}"
+        text = f"{cell_and_round(cell, round_number)}: {phase}"
         if self._devices:
             self._now[cell.device] = text
             text = "; ".join(self._now[device] for device in self._devices if device in self._now)
@@ -75,7 +75,7 @@ class NotebookObserver:
     def cell_ended(self, record: Record) -> None:
         """Advance, and keep a failure."""
         self._countdown.end(record)
-        text = f"{describe(record.cell, record.round)}: {ending(record)}"
+        text = f"{cell_and_round(record.cell, record.round)}: {ending(record)}"
         self._now[record.cell.device] = text
         if record.status != "ok":
             self._failures.append(text)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from inferometer.records import Cell, Record
-from inferometer.running.progress.countdown import NOTHING_MISSING, Countdown, describe, ending
+from inferometer.running.progress.countdown import NOTHING_MISSING, Countdown, cell_and_round, ending
 from inferometer.running.progress.observer import Observer
 from inferometer.units import counted
 
@@ -72,7 +72,7 @@ class LineObserver:
         self._countdown.end(record)
         count = f"[{self._countdown.done}/{self._countdown.total}]"
         self._print(
-            f"{count} {describe(record.cell, record.round)}: {ending(record)}; {self._countdown.text()}"
+            f"{count} {cell_and_round(record.cell, record.round)}: {ending(record)}; {self._countdown.text()}"
         )
 
     def _print(self, text: str) -> None:
@@ -107,12 +107,12 @@ class BarObserver:
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
         """Redraw, before the phase begins to count."""
-        self._bar(cell).draw(f"{describe(cell, round_number)}: {phase}")
+        self._bar(cell).draw(f"{cell_and_round(cell, round_number)}: {phase}")
         self._progress.refresh()
 
     def cell_ended(self, record: Record) -> None:
         """Advance; say a failure above the bars, so that it stays."""
-        text = f"{describe(record.cell, record.round)}: {ending(record)}"
+        text = f"{cell_and_round(record.cell, record.round)}: {ending(record)}"
         bar = self._bar(record.cell)
         bar.countdown.end(record)
         bar.draw(text)
