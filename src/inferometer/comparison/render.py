@@ -22,7 +22,7 @@ from inferometer.comparison.wording import (
     word,
 )
 from inferometer.results.cells import CellSummary
-from inferometer.tables.markup import markdown_text
+from inferometer.tables.markup import markdown_table, markdown_text
 
 _STYLES = {
     "better": "green",
@@ -98,19 +98,17 @@ def to_markdown(found: Comparison) -> str:
     lines = [f"**{headline(found)}**", "", *(f"- {markdown_text(line)}" for line in differences(found))]
     ours, theirs, rows = _rows(found)
     if rows:
-        lines += [
-            "",
-            f"| cell | {ours} | {theirs} | {found.metric.name} B/A (95 %) | verdict | basis |",
-            "|---|---:|---:|---|---|---|",
-        ]
-    for change, first, second in rows:
-        verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
-        verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
-        basis = markdown_text(_basis(change))
-        texts = (markdown_text(text) for text in (short_name(change, found), first, second))
-        lines.append(f"| {' | '.join(texts)} | {percent(change)} | {verdict} | {basis} |")
+        titles = ("cell", ours, theirs, f"{found.metric.name} B/A (95 %)", "verdict", "basis")
+        lines += ["", *markdown_table(titles, [_markdown_row(found, *row) for row in rows], "lrrlll")]
     lines += ["", *(f"- {markdown_text(line)}" for line in (*mishaps(found), *incomparable(found)))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_row(found: Comparison, change: Change, first: str, second: str) -> list[str]:
+    verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
+    verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
+    texts = [markdown_text(text) for text in (short_name(change, found), first, second)]
+    return [*texts, percent(change), verdict, markdown_text(_basis(change))]
 
 
 def to_json(found: Comparison) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.recommend import Advice, Option
 from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
-from inferometer.tables.markup import markdown_text
+from inferometer.tables.markup import markdown_table, markdown_text
 from inferometer.units import duration, significant
 
 
@@ -145,9 +145,9 @@ def to_markdown(found: Sequence[Advice]) -> str:
             flat = markdown_text(text)
             out.append(f"\n**{flat}**\n" if kind == "head" else f"- {flat}")
             if kind == "front":
-                titles, *rows = (" | ".join(map(markdown_text, row)) for row in front(advice))
-                rule = "---|" + "---:|" * titles.count(" | ")
-                out += ["", f"  | {titles} |", f"  |{rule}", *(f"  | {row} |" for row in rows), ""]
+                titles, *rows = ([markdown_text(text) for text in row] for row in front(advice))
+                table = markdown_table(titles, rows, "l" + "r" * (len(titles) - 1))
+                out += ["", *(f"  {line}" for line in table), ""]  # indented: it belongs to the item above
     return "\n".join([*out, "", *cost_notes(found)]).strip() + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+from collections.abc import Iterable
 
 from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import colour
@@ -21,11 +22,12 @@ _LATEX = str.maketrans(
 def to_markdown(table: Table, *, intervals: bool = True) -> str:
     """Return a GitHub-flavoured Markdown table with its legend and footnotes."""
     lines = [f"**{markdown_text(table.title)}**", ""]
-    lines.append("| batch size | framework | " + " | ".join(markdown_text(m) for m in table.machines) + " |")
-    lines.append("|---:|---|" + "---:|" * len(table.machines))
-    for row in table.rows:
-        cells = " | ".join(_md_cell(cell, intervals) for cell in row.cells)
-        lines.append(f"| {row.batch_size} | {markdown_text(row.label)} | {cells} |")
+    titles = ["batch size", "framework", *map(markdown_text, table.machines)]
+    rows = [
+        [str(row.batch_size), markdown_text(row.label), *(_md_cell(cell, intervals) for cell in row.cells)]
+        for row in table.rows
+    ]
+    lines += markdown_table(titles, rows, "rl" + "r" * len(table.machines))
     lines += ["", *(f"{markdown_text(line)}  " for line in legend(table, MARKS, intervals))]
     lines += [f"{markdown_text(note)}  " for note in footnotes(table)]
     return "\n".join(lines).rstrip() + "\n"
@@ -41,6 +43,13 @@ def _md_cell(cell: TableCell | None, intervals: bool) -> str:
     star = r"\*" if cell.beats_reference else ""
     tail = f" {cell.spread}" if intervals and cell.spread else ""
     return f"{star}{number}{tail}{note} {mark_of(cell, MARKS).strip()}".rstrip()
+
+
+def markdown_table(titles: Iterable[str], rows: Iterable[Iterable[str]], alignment: str) -> list[str]:
+    """Return the lines of a table whose texts are Markdown; ``alignment``: "l" or "r" for each column."""
+    rule = "".join("---:|" if side == "r" else "---|" for side in alignment)
+    head, *body = (f"| {' | '.join(texts)} |" for texts in (titles, *rows))
+    return [head, f"|{rule}", *body]
 
 
 def markdown_text(text: str) -> str:
