@@ -295,7 +295,8 @@ def test_model_and_unit_are_told_once():
 
 def test_a_basis_that_all_verdicts_share_is_told_once():
     console = Console(width=80, record=True, file=io.StringIO(), _environ={})
-    render.render(compare(matrix(), matrix(path="b")), console)
+    for part in render.to_text(compare(matrix(), matrix(path="b"))):
+        console.print(part)
     text = console.export_text()
     assert text.count("3 and 3 rounds") == 1 and "basis of each verdict: 3 and 3 rounds" in text
     assert "Basis" not in text

@@ -16,7 +16,7 @@ from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import RunWriter
 from inferometer.tables.palette import PALETTES, colour, contrast
-from inferometer.tables.text import render
+from inferometer.tables.text import to_text
 from simulated_runs import cell, record, rounds_of, run
 
 A2 = Machine(gpus=(Gpu(0, "GPU-2", "A2"),))
@@ -180,7 +180,9 @@ def test_markup_is_escaped_in_every_format():
 
 def rendered(built, **console):
     out = Console(file=io.StringIO(), width=200, **console)
-    render(built, out)
+    signs = (out.encoding or "").lower().startswith("utf")
+    for part in to_text(built, signs=signs):
+        out.print(part)
     return out.file.getvalue()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
@@ -30,6 +31,18 @@ def console() -> Console:
     """Return a console that wraps for a terminal only: what reads a pipe wants whole lines."""
     screen = _Screen()
     return screen if screen.is_terminal else _Screen(width=400)
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Print what is for the terminal, part by part."""
+    screen = console()
+    for part in parts:
+        screen.print(part)
+
+
+def has_signs() -> bool:
+    """Return whether the terminal, or what reads us, takes marks beyond ASCII."""
+    return (console().encoding or "").lower().startswith("utf")
 
 
 class _Screen(Console):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from inferometer.cli.common import console, results_of, share
+from inferometer.cli.common import has_signs, print_parts, results_of, share
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.units import counted
@@ -61,7 +61,7 @@ def compare_command(
     elif format_ == "md":
         click.echo(render.to_markdown(found), nl=False)
     else:
-        render.render(found, console())
+        print_parts(render.to_text(found, signs=has_signs()))
     if limit is None:
         return 0
     if all(change.verdict == "not comparable" for change in found.changes):

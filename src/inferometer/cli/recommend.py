@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from inferometer.cli.common import RUNS, console, notice, results_of, share
+from inferometer.cli.common import RUNS, notice, print_parts, results_of, share
 from inferometer.errors import UsageError
 from inferometer.planning.values import parse_batch_sizes
 from inferometer.recommendation.objectives import OBJECTIVES, Objective
@@ -78,7 +78,7 @@ def recommend_command(
     for line in unfinished(results) if not found else ():  # else they are among the doubts
         notice(line)
     if format_ == "text":
-        render.render(found, console())
+        print_parts(render.to_text(found))
     else:
         click.echo((render.to_markdown if format_ == "md" else render.to_json)(found), nl=False)
     return 0 if any(a.choice for a in found) else 1

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from inferometer import tables
-from inferometer.cli.common import RUNS, console, notice, results_of
+from inferometer.cli.common import RUNS, has_signs, notice, print_parts, results_of
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import METRICS
-from inferometer.tables.text import render
+from inferometer.tables.text import to_text
 
 _HELP = f"""Print METRIC of any set of runs: rows batch size and framework, columns machines.
 
@@ -54,9 +54,8 @@ def table_command(
     if format_ in ("csv", "json"):  # of every cell, with the reason where there is no value
         click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)
     elif format_ == "text":
-        screen = console()
         for table in built:
-            render(table, screen, palette=palette, intervals=intervals)
+            print_parts(to_text(table, signs=has_signs(), palette=palette, intervals=intervals))
     for table in built:
         if format_ == "md":
             click.echo(tables.to_markdown(table, intervals=intervals))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -60,11 +60,9 @@ def _only_basis(changes: Sequence[Change]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def render(found: Comparison, console: Console) -> None:
-    """Print the comparison to the terminal."""
-    for line in differences(found):
-        console.print(Text(line))
-    signs = (console.encoding or "").lower().startswith("utf")
+def to_text(found: Comparison, *, signs: bool = True) -> Iterator[RenderableType]:
+    """Return the comparison for the terminal, part by part; ``signs``: marks beyond ASCII may be used."""
+    yield from map(Text, differences(found))
     ours, theirs, rows = _rows(found)
     common = _only_basis([change for change, _, _ in rows])
     grid = Grid(show_edge=False, pad_edge=False)
@@ -82,15 +80,14 @@ def render(found: Comparison, console: Console) -> None:
             told,
         ]
         grid.add_row(*texts if common else [*texts, Text(_basis(change))])
-    console.print(Text(headline(found), style="bold"))
+    yield Text(headline(found), style="bold")
     if grid.row_count:
-        console.print(grid)
+        yield grid
     if common:
-        console.print(Text(f"basis of each verdict: {common}"))
-    for line in mishaps(found):
-        console.print(Text(line))
+        yield Text(f"basis of each verdict: {common}")
+    yield from map(Text, mishaps(found))
     for line in incomparable(found):
-        console.print(Text(line, style=_STYLES["not comparable"]))
+        yield Text(line, style=_STYLES["not comparable"])
 
 
 def to_markdown(found: Comparison) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
@@ -117,15 +117,15 @@ def _cost_note(prices: Prices) -> str:
 _STYLES = {"head": "bold", "choice": "green", "none": "red", "doubt": "yellow", "refused": "dim"}
 
 
-def render(found: Sequence[Advice], console: Console) -> None:
-    """Print the advice for every machine."""
+def to_text(found: Sequence[Advice]) -> Iterator[RenderableType]:
+    """Return the advice for every machine, line by line, for the terminal."""
     for advice in found:
         for kind, text in lines(advice):
-            console.print(Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, "")))
+            yield Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, ""))
             if kind == "front":
-                console.print(Padding(_grid(front(advice)), (0, 0, 0, 4), expand=False))
+                yield Padding(_grid(front(advice)), (0, 0, 0, 4), expand=False)
     for note in cost_notes(found):
-        console.print(Text(note, style="dim"))
+        yield Text(note, style="dim")
 
 
 def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:

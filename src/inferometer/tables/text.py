@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -16,9 +17,11 @@ WITHIN = " within one process, which says nothing of the next one: more rounds t
 ASCII = {"overall": "#", "best": "^", "tie": "~"}
 
 
-def render(table: Table, console: Console, *, palette: str = "study", intervals: bool = True) -> None:
-    """Print ``table`` to ``console``."""
-    marks = MARKS if (console.encoding or "").lower().startswith("utf") else ASCII
+def to_text(
+    table: Table, *, signs: bool = True, palette: str = "study", intervals: bool = True
+) -> Iterator[RenderableType]:
+    """Return ``table`` for the terminal, part by part; ``signs``: marks beyond ASCII may be used."""
+    marks = MARKS if signs else ASCII
     grid = Grid(show_edge=False, pad_edge=False, box=_box(marks))
     grid.add_column("Batch size", justify="right", no_wrap=True)
     grid.add_column("Framework", no_wrap=True)
@@ -32,12 +35,11 @@ def render(table: Table, console: Console, *, palette: str = "study", intervals:
         previous = row.batch_size
         cells = [_cell(cell, marks, palette, intervals) for cell in row.cells]
         grid.add_row(size, Text(row.label), *cells)
-    console.print(Text(table.title, style="italic"))
-    console.print(grid)
+    yield Text(table.title, style="italic")
+    yield grid
     for line in legend(table, marks, intervals):
-        console.print(Text(line), style="dim")
-    for note in footnotes(table):
-        console.print(Text(note))
+        yield Text(line, style="dim")
+    yield from map(Text, footnotes(table))
 
 
 def _box(marks: dict[str, str]) -> Any:
