@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.findings import findings
 from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
-from inferometer.report.page.facts import (
-    Progress,
-    extent,
-    flags,
-    machine_facts,
-    progress,
-    run_facts,
-    versions,
-)
-from inferometer.report.page.failed import Failure, failures
-from inferometer.report.page.method import method
-from inferometer.report.page.sections import SectionView, section
+from inferometer.report.page import sections
+from inferometer.report.page.facts import Progress, extent, progress
+from inferometer.report.page.parts import part
+from inferometer.report.page.sections import Content, Section
 from inferometer.report.page.tables import grids
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
@@ -42,20 +33,12 @@ class Page:
 
     title: str
     facts: tuple[str, ...]
-    sections: tuple[SectionView, ...]
+    sections: tuple[Section, ...]
     frameworks: tuple[Choice, ...]
     precisions: tuple[Choice, ...]
     restricted: str
-    findings: tuple[tuple[str, tuple[str, ...]], ...]  # heading, sentences
-    failures: tuple[Failure, ...]
-    flags: tuple[tuple[str, str], ...]
-    machines: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    versions: tuple[tuple[str, ...], ...]
-    runs: tuple[tuple[str, ...], ...]
-    method: tuple[str, ...]
     progress: tuple[Progress, ...]  # runs that are not complete
     incomplete: tuple[str, ...]  # the same in words
-    references: str  # machines that an asterisk compares with
     empty: bool
 
 
@@ -65,38 +48,22 @@ def build(
     """Return the page, and the charts that its figures draw by their key."""
     charts: dict[str, Chart] = {}
     views = grids(results, palette, reference)
-    sections = tuple(
-        section(results, number, palette, charts, views[key]) for number, key in enumerate(results.sections)
+    parts = tuple(
+        part(results, number, palette, charts, views[key]) for number, key in enumerate(results.sections)
     )
     precisions = _precisions(results)
     page = Page(
         title=title,
         facts=extent(results),
-        sections=sections,
+        sections=sections.build(Content(results, palette, parts)),
         frameworks=tuple(Choice(str(palette.index(f)), f, palette.style(f)) for f in palette.frameworks),
         precisions=precisions,
         restricted=_restricted(precisions, len(palette.frameworks)),
-        findings=_findings(results),
-        failures=failures(results, palette),
-        flags=flags(results.summaries),
-        machines=tuple((label, machine_facts(machine)) for label, machine in results.machines.items()),
-        versions=versions(results),
-        runs=tuple(run_facts(run) for run in results.runs),
-        method=method([run.info for run in results.runs]),
         progress=tuple(progress(run) for run in results.runs if run.missing),
         incomplete=tuple(unfinished(results)),
-        references=_references(sections),
         empty=not results.summaries,
     )
     return page, charts
-
-
-def _references(sections: Sequence[SectionView]) -> str:
-    """Return the machine that asterisks mean: one where all tables agree, else that each has its own."""
-    names = {table.reference for part in sections for table in part.tables if table.reference}
-    if len(names) > 1:
-        return "the machine with most wins of its metric"
-    return next(iter(names), "")
 
 
 def _precisions(results: Results) -> tuple[Choice, ...]:
@@ -117,22 +84,3 @@ def _restricted(precisions: Sequence[Choice], frameworks: int) -> str:
         f"Figures start with {', '.join(shown)}, which most frameworks have, to stay legible with {frameworks} "
         "frameworks; tick the others to add them. Tables always show every precision."
     )
-
-
-_FINDING_HEADINGS = {
-    "winner": "Fastest at each batch size",
-    "efficient": "Least energy",
-    "contradiction": "Where the fastest is not the most frugal",
-    "slope": "What more speed costs in power",
-    "batch-size": "Where a larger batch stops paying",
-    "machines": "Newer against older machines",
-    "failures": "Cells without a figure",
-}
-
-
-def _findings(results: Results) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the findings' sentences by kind."""
-    kinds: dict[str, list[str]] = {}
-    for finding in findings(results):
-        kinds.setdefault(finding.kind, []).append(finding.text)
-    return tuple((_FINDING_HEADINGS.get(kind, kind), tuple(texts)) for kind, texts in kinds.items())

@@ -54,7 +54,7 @@ class FigureView:
 
 
 @dataclass(frozen=True)
-class SectionView:
+class PartView:
     """The results of one model in one mode."""
 
     anchor: str
@@ -72,20 +72,20 @@ _MODES = {
 }
 
 
-def section(
+def part(
     results: Results,
     number: int,
     palette: Palette,
     charts: dict[str, Chart],
     tables: Sequence[TableView],
-) -> SectionView:
-    """Return section ``number`` of the results; the charts of its figures are added to ``charts`` by their key."""
+) -> PartView:
+    """Return part ``number`` of the results, one of `Results.sections`; the charts of its figures are added to ``charts`` by their key."""
     model, mode = results.sections[number]
     anchor = f"s{number}"
     shown = (spec for spec in figure_specs(results, model, mode) if spec.charts or not spec.optional)
     views = tuple(_figure(spec, anchor, palette, charts) for spec in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
-    return SectionView(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
+    return PartView(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
 
 
 def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, Chart]) -> FigureView:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inferometer.records import RunInfo
+from inferometer.report.page.sections import Content
 from inferometer.units import counted, duration
+
+ORDER, TITLE = 60, "Method"
+
+
+def build(content: Content) -> tuple[str, ...]:
+    """Return how the numbers came about, in sentences."""
+    return method([run.info for run in content.results.runs])
 
 
 def method(infos: Sequence[RunInfo]) -> tuple[str, ...]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.flags import group
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
+from inferometer.report.page.sections import Content
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.similar_causes import shape, spanned
+from inferometer.units import counted
+
+ORDER, TITLE = 50, "Failed cells"
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,21 @@ class Failure:
     status: str
     cause: str
     log: str
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failed cells, remarks on measured ones, and whether cells of several models or modes are among them."""
+
+    failures: tuple[Failure, ...]
+    flags: tuple[tuple[str, str], ...]
+    several_modes: bool
+
+
+def build(content: Content) -> Failures:
+    """Return what went wrong, and what a reader must know of what went well."""
+    cells = content.results.summaries
+    return Failures(failures(content.results, content.palette), flags(cells), len(content.parts) > 1)
 
 
 def failures(results: Results, palette: Palette) -> tuple[Failure, ...]:
@@ -54,3 +74,9 @@ def _log(members: Sequence[CellSummary]) -> str:
     return next(
         (record.log for s in members for record in s.records if record.log and record.status != "ok"), ""
     )
+
+
+def flags(cells: Iterable[CellSummary]) -> tuple[tuple[str, str], ...]:
+    """Return what a reader must know about measured cells, each with how many cells it concerns; those alike are one."""
+    flagged = ((flag, index) for index, cell in enumerate(cells) if cell.measured for flag in cell.flags)
+    return tuple(sorted((told.words, counted(len(told.whom), "cell")) for told in group(flagged)))
