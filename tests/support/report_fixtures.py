@@ -14,6 +14,7 @@ SECTIONS = (
     "Machines",
     "Versions",
     "Runs",
+    "Run it again",
 )
 
 

@@ -1,12 +1,18 @@
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from inferometer.errors import StoreError
 from inferometer.report.page.html import plotly_source, render, write_report
 from inferometer.results.summary import summarise
+from inferometer.storage.run_directory import read_run
 from report_fixtures import SECTIONS
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +103,6 @@ def test_all_cells_failed(all_failed):
 
 def test_modes_are_never_mixed(tmp_path):
     import simulated_runs as simulated
-    from inferometer.storage.run_directory import read_run
 
     simulated.write_run(
         tmp_path,
@@ -131,7 +136,7 @@ def test_every_finding_is_on_the_page(page, results):
 
 def test_published_means_without_intervals_make_a_whole_report(tmp_path):
     from inferometer.records import Cell, Machine, Record, RunInfo
-    from inferometer.storage.run_directory import RunWriter, read_run
+    from inferometer.storage.run_directory import RunWriter
 
     cells = [Cell("m", name, "fp32", size, "cuda:0") for name in ("tf", "onnxrt") for size in (8, 16, 32)]
     writer = RunWriter.create(
@@ -144,3 +149,14 @@ def test_published_means_without_intervals_make_a_whole_report(tmp_path):
     assert "no single batches were recorded, only whole loops or means" in page
     assert "imported, measured by others." in page
     assert "customdata[0]" not in re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1)
+
+
+def test_what_was_measured_can_be_run_again_and_what_was_imported_says_why_not():
+    measured = read_run(EXAMPLES / "quick-2-cores")
+    page = render(summarise([measured])).replace(plotly_source(), "")
+    recipe = page[page.index(">Run it again</h2>") :]
+    assert "inferometer run" in recipe and measured.info.model.hash in recipe
+    assert re.search(r"<th scope=\"row\">onnxrt on cpu</th><td class=\"text\">[^<]*onnxruntime==\d", recipe)
+    assert "so there is no command to run again" not in recipe
+    imported = replace(measured, info=msgspec.structs.replace(measured.info, source="imported"))
+    assert "so there is no command to run again" in render(summarise([imported]))
