@@ -16,7 +16,7 @@ from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import PUBLISHED, WITHIN_ONE_PROCESS
 from inferometer.results.metrics import THROUGHPUT, Metric
-from inferometer.results.ranking import UNKNOWN_NOISE, differences
+from inferometer.results.ranking import UNKNOWN_NOISE, differences, spread_by_intervals
 from inferometer.storage.run_directory import StoredRun
 
 Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
@@ -185,7 +185,8 @@ class _Judge:
     def _spread(self, a: CellSummary, b: CellSummary, log_ratio: float) -> tuple[stats.Spread | None, str]:
         first, second = self.metric.series(a), self.metric.series(b)
         if first is None or second is None:
-            return None, PUBLISHED
+            claimed = spread_by_intervals(self.metric.of(a), self.metric.of(b))
+            return claimed, "the intervals of both" if claimed else PUBLISHED
         if self.shared_run and (delta := differences(first, second)) is not None:
             return stats.paired(delta, self.paired_prior), f"{len(delta)} paired rounds"
         known = (self.first.variances.get(a.key), self.second.variances.get(b.key))
@@ -196,16 +197,12 @@ class _Judge:
 
     def _without_noise(self, label: str, a: CellSummary, b: CellSummary, ratio: float, basis: str) -> Change:
         """Judge where nothing is known of the noise between processes: only a difference beyond it counts."""
-        p = 1.0 if abs(math.log(ratio)) < math.log1p(UNKNOWN_NOISE) and not self.metric.exact else 0.0
-        return Change(
-            label,
-            a,
-            b,
-            "tie",
-            ratio,
-            p=p,
-            basis=f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % are ties",
-        )
+        if self.metric.exact:
+            p = 1.0 if ratio == 1 else 0.0
+            return Change(label, a, b, "tie", ratio, p=p, basis="without noise: any difference counts")
+        p = 1.0 if abs(math.log(ratio)) < math.log1p(UNKNOWN_NOISE) else 0.0
+        basis = f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % are ties"
+        return Change(label, a, b, "tie", ratio, p=p, basis=basis)
 
 
 def _basis(known: Sequence[tuple[float, float] | None], counts: Sequence[int]) -> str:

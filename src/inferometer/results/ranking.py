@@ -17,7 +17,7 @@ import numpy as np
 
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Series
+from inferometer.results.estimates import Estimate, Series
 from inferometer.results.metrics import Metric
 
 # Without a second process, or with published means only, nothing is known of the noise between processes:
@@ -155,18 +155,8 @@ class TieTest:
             first and second and min(len(first.logs), len(second.logs)) > 1
         ):  # loops: the least that noise can be
             return stats.welch(first.logs, second.logs).p
-        return self._chance_by_intervals(best, other)
-
-    def _chance_by_intervals(self, best: CellSummary, other: CellSummary) -> float:
-        """Return the p-value where one process each is all there is, by what the meters claim; 0 where nothing is claimed."""
-        estimates = [self.metric.of(summary) for summary in (best, other)]
-        known = [(e.value, e.low, e.high) for e in estimates if e and e.low and e.high and e.low > 0]
-        if len(known) < 2:
-            return 0.0
-        normal = stats.t_quantile(stats.CONFIDENCE, math.inf)
-        errors = [math.log(high / low) / 2 / normal for _, low, high in known]
-        distance = math.log(known[1][0] / known[0][0])
-        return stats.Spread(distance, math.hypot(*errors), math.inf).p
+        claimed = spread_by_intervals(self.metric.of(best), self.metric.of(other))
+        return claimed.p if claimed else 0.0
 
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where neither has a second process."""
@@ -181,6 +171,17 @@ class TieTest:
             return stats.welch(first.logs, second.logs)
         known = (noise.variances.get(best.key), noise.variances.get(other.key))
         return drift.unpaired(first, second, known, drift.prior(noise)) if any(known) else None
+
+
+def spread_by_intervals(first: Estimate | None, second: Estimate | None) -> stats.Spread | None:
+    """Return how far apart two estimates are by their own intervals; None where one has none."""
+    known = [(e.value, e.low, e.high) for e in (first, second) if e and e.low and e.high and e.low > 0]
+    if len(known) < 2:
+        return None
+    normal = stats.t_quantile(stats.CONFIDENCE, math.inf)
+    errors = [math.log(high / low) / 2 / normal for _, low, high in known]
+    distance = math.log(known[1][0] / known[0][0])
+    return stats.Spread(distance, math.hypot(*errors), math.inf)
 
 
 def differences(first: Series, second: Series) -> stats.Floats | None:
