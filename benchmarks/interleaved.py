@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
 from inferometer.planning.request import RunRequest

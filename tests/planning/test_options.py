@@ -10,7 +10,7 @@ import pytest
 import inferometer
 from inferometer.cli import invoke
 from inferometer.cli.run import run_command
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.errors import UsageError
 from inferometer.planning import kinds, options
 from inferometer.planning.options import OPTIONS, Option

@@ -9,8 +9,10 @@ from inferometer import findings
 from inferometer.cli.recommend import recommend_command
 from inferometer.errors import UsageError
 from inferometer.recommendation import render
+from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.objectives import Prices, cost_per_million
-from inferometer.recommendation.recommend import Constraints, option, pareto, recommend
+from inferometer.recommendation.options import option, pareto
+from inferometer.recommendation.recommend import recommend
 from inferometer.records import Parity, Record
 from inferometer.report.page.verdict import verdicts
 from inferometer.results.metrics import METRICS

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.flags import Flag, flag
 from inferometer.running.processes.child import Child
 from inferometer.running.progress.observer import SilentObserver

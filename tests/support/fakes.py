@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.frameworks.catalogue import Framework, FrameworkChoice
 from inferometer.frameworks.environments import Environment
 from inferometer.models.contract import Artifact, PreparedModel, TensorSpec

@@ -54,8 +54,9 @@ def recommend_command(
     A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has any choice.
     """
     from inferometer.recommendation import render
+    from inferometer.recommendation.constraints import Constraints
     from inferometer.recommendation.objectives import Prices
-    from inferometer.recommendation.recommend import Constraints, recommend
+    from inferometer.recommendation.recommend import recommend
     from inferometer.results.completeness import unfinished
 
     latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")

@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from inferometer.errors import UsageError
 from inferometer.flags import words
+from inferometer.recommendation.constraints import ANYTHING, Constraints, broken_limits, excess, violations
 from inferometer.recommendation.objectives import (
     USUAL_PRICES,
     Objective,
     Prices,
     batch_latency,
-    cost_per_million,
     metric_of,
 )
+from inferometer.recommendation.options import Option, option, pareto, score
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import ENERGY
 from inferometer.results.ranking import TieTest, of_one_meter
-
-
-@dataclass(frozen=True)
-class Constraints:
-    """What a deployment allows; None: anything."""
-
-    max_latency_s: float | None = None  # of a batch, p99 where known
-    max_power_w: float | None = None
-    max_energy_j: float | None = None  # an image
-    max_memory_bytes: float | None = None
-    min_agreement: float | None = None  # share of images with the reference's top-1 class
-    batch_sizes: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Option:
-    """A cell as a deployer sees it."""
-
-    summary: CellSummary
-    throughput: float  # images/s
-    latency_s: float  # of a batch
-    latency_kind: str  # which latency that is
-    power_w: float | None
-    energy_j: float | None  # an image
-    cost: float | None  # a million images; None where a part of it is not known
-
-    @property
-    def name(self) -> str:
-        """Return framework (and precision) and batch size."""
-        return f"{self.summary.row} at batch size {self.summary.cell.batch_size}"
-
-    def figure(self, objective: Objective) -> float | None:
-        """Return what an objective judges it by; None where that is not known."""
-        figures: dict[Objective, float | None] = {
-            "throughput": self.throughput,
-            "latency": self.latency_s,
-            "energy": self.energy_j,
-            "cost": self.cost,
-        }
-        return figures[objective]
 
 
 @dataclass(frozen=True)
@@ -88,7 +48,7 @@ class Advice:
 
 def recommend(
     results: Results,
-    constraints: Constraints = Constraints(),  # frozen
+    constraints: Constraints = ANYTHING,
     objective: Objective = "throughput",
     prices: Prices = USUAL_PRICES,
 ) -> tuple[Advice, ...]:
@@ -115,18 +75,6 @@ def recommend(
     )
 
 
-def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
-    """Return a cell as an option; None for one that did not end well or has no throughput."""
-    if not summary.ranked or summary.throughput is None:
-        return None
-    throughput = summary.throughput.value
-    latency, kind = batch_latency(summary)
-    energy = summary.energy_image.value if summary.energy_image else None
-    cost = cost_per_million(throughput, energy, prices)
-    power = summary.power.value if summary.power else None
-    return Option(summary, throughput, latency.value, kind, power, energy, cost)
-
-
 def _advise(
     key: tuple[str, str, str],
     summaries: Sequence[CellSummary],
@@ -142,48 +90,66 @@ def _advise(
     )
     if unmetered:
         prices = replace(prices, per_kwh=0.0)
-    refused: Counter[str] = Counter()
-    options, near = [], []
     rule = TieTest(everyone, metric_of(objective, prices))
-    metered_alike = of_one_meter(summaries, ENERGY)
-    for summary in summaries:
-        found = option(summary, prices)
-        if found is None:
-            refused["throughput not known" if summary.measured else summary.status] += 1
-            continue
-        if summary.meter and summary not in metered_alike:
-            if rule.metric.metered:
-                refused[f"energy by another meter, {summary.meter}"] += 1
-                continue
-            found = replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
-        reasons = violations(found, constraints, objective)
-        if reasons:
-            refused.update(reasons)
-            near.append((_excess(found, constraints, objective), found))
-        else:
-            options.append(found)
-    options.sort(key=lambda o: _score(o, objective), reverse=True)
+    sifted = _sift(summaries, rule, constraints, objective, prices)
+    options = sorted(sifted.options, key=lambda o: score(o, objective), reverse=True)
     choice = options[0] if options else None
     rivals = [o for o in options if choice and o.summary.row != choice.summary.row]
     ties = _ties(choice, rivals, rule) if choice else ()
-    runner_up = next(iter((*ties, *rivals)), None)
-    closest = min(near, key=lambda n: n[0], default=None) if choice is None else None
-    nearest = (
-        f"{closest[1].name}: {'; '.join(_exactly(closest[1], constraints, objective))}" if closest else ""
-    )
-    doubts = (*incomplete, *_doubts(choice, constraints, objective, unmetered))
     return Advice(
         *key,
         objective,
         choice,
-        runner_up,
-        ties,
-        pareto(options),
-        tuple(refused.most_common()),
-        nearest,
-        doubts,
-        prices,
+        runner_up=next(iter((*ties, *rivals)), None),
+        ties=ties,
+        front=pareto(options),
+        refused=tuple(sifted.refused.most_common()),
+        nearest="" if choice else _nearest(sifted.near, constraints, objective),
+        doubts=(*incomplete, *_doubts(choice, constraints, objective, unmetered)),
+        prices=prices,
     )
+
+
+@dataclass
+class _Sifted:
+    """A machine's cells by whether they may be chosen."""
+
+    options: list[Option] = field(default_factory=list)
+    near: list[Option] = field(default_factory=list)  # measured, but they break a constraint
+    refused: Counter[str] = field(default_factory=Counter)  # why cells are no options, and how many
+
+
+def _sift(
+    summaries: Sequence[CellSummary],
+    rule: TieTest,
+    constraints: Constraints,
+    objective: Objective,
+    prices: Prices,
+) -> _Sifted:
+    sifted = _Sifted()
+    metered_alike = of_one_meter(summaries, ENERGY)
+    for summary in summaries:
+        found = option(summary, prices)
+        if found is None:
+            sifted.refused["throughput not known" if summary.measured else summary.status] += 1
+            continue
+        if summary.meter and summary not in metered_alike:
+            if rule.metric.metered:
+                sifted.refused[f"energy by another meter, {summary.meter}"] += 1
+                continue
+            found = replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
+        reasons = violations(found, constraints, objective)
+        sifted.refused.update(reasons)
+        (sifted.near if reasons else sifted.options).append(found)
+    return sifted
+
+
+def _nearest(near: Sequence[Option], constraints: Constraints, objective: Objective) -> str:
+    """Return which option comes closest to the constraints, and what it breaks; "" where there is none."""
+    if not near:
+        return ""
+    closest = min(near, key=lambda o: excess(o, constraints, objective))
+    return f"{closest.name}: {'; '.join(broken_limits(closest, constraints, objective))}"
 
 
 def _ties(choice: Option, rivals: Sequence[Option], rule: TieTest) -> tuple[Option, ...]:
@@ -203,85 +169,3 @@ def _doubts(
     if choice and choice.cost is not None and unmetered:
         found.append("no energy was metered: electricity is not in the cost")
     return tuple(found)
-
-
-def _score(found: Option, objective: Objective) -> float:
-    """Return what is to be as large as possible."""
-    value = found.figure(objective)
-    if value is None:
-        return -math.inf
-    return value if objective == "throughput" else -value
-
-
-def _limits(found: Option, constraints: Constraints, objective: Objective) -> list[tuple[str, str, bool]]:
-    """Return (constraint, exact words, violated) of every constraint that was given."""
-    summary, limits = found.summary, []
-
-    def upper(name: str, value: float | None, limit: float | None, scale: float, unit: str) -> None:
-        if limit is not None and value is None:
-            limits.append((f"{name} not known", f"{name} not known", True))
-        elif limit is not None and value is not None:
-            words = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
-            limits.append((f"{name} above {limit / scale:.4g} {unit}", words, value > limit))
-
-    few = " (p99 of few batches)" if batch_latency(summary)[0].remark else ""
-    upper(f"latency{few}", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
-    upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
-    upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
-    upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
-    if constraints.min_agreement is not None:
-        agreement = summary.accuracy.value if summary.accuracy else None
-        if agreement is None:
-            limits.append(("agreement not known", "agreement not known", True))
-        else:
-            least = constraints.min_agreement
-            words = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
-            limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
-    if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
-        limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
-    if objective == "energy" and found.energy_j is None:
-        limits.append(("energy not known", "energy not known", True))
-    if objective == "cost" and found.cost is None:
-        words = "energy not known, and no --price-per-hour"
-        limits.append((words, words, True))
-    return limits
-
-
-def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:
-    """Return the constraints that an option breaks; a figure that is not known breaks its constraint."""
-    return [name for name, _, violated in _limits(found, constraints, objective) if violated]
-
-
-def _exactly(found: Option, constraints: Constraints, objective: Objective) -> list[str]:
-    return [words for _, words, violated in _limits(found, constraints, objective) if violated]
-
-
-def _excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, ...]:
-    """Return how far an option is from meeting the constraints (unknown figures first, then the size), then how good it is."""
-    unknown = sum("not known" in words for words in _exactly(found, constraints, objective))
-    pairs = (
-        (found.latency_s, constraints.max_latency_s),
-        (found.power_w, constraints.max_power_w),
-        (found.energy_j, constraints.max_energy_j),
-        (found.summary.memory.value if found.summary.memory else None, constraints.max_memory_bytes),
-    )
-    over = sum(max(0.0, math.log(value / limit)) for value, limit in pairs if value and limit)
-    size = found.summary.cell.batch_size
-    other_size = min((abs(math.log(size / asked)) for asked in constraints.batch_sizes), default=0.0)
-    return unknown, other_size, over, -_score(found, objective), -found.throughput
-
-
-def pareto(options: Sequence[Option]) -> tuple[Option, ...]:
-    """Return the options that no other beats in throughput, batch latency and energy at once, fastest first.
-
-    Energy counts where at least one option has it; an option without it is then as bad as can be there.
-    """
-    points = [
-        (o, (-o.throughput, o.latency_s, math.inf if o.energy_j is None else o.energy_j)) for o in options
-    ]
-    front = [o for o, point in points if not any(_dominates(other, point) for _, other in points)]
-    return tuple(sorted(front, key=lambda o: -o.throughput))
-
-
-def _dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
-    return first != second and all(a <= b for a, b in zip(first, second, strict=True))

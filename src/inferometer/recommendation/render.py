@@ -12,7 +12,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.recommendation.objectives import Prices
-from inferometer.recommendation.recommend import Advice, Option
+from inferometer.recommendation.options import Option
+from inferometer.recommendation.recommend import Advice
 from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
 from inferometer.tables.markup import markdown_table, markdown_text
 from inferometer.units import duration, significant

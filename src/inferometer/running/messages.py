@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from inferometer.device import Device
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.errors import ProtocolError
 from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.models.contract import PreparedModel

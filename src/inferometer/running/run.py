@@ -13,7 +13,7 @@ from inferometer.device import Device
 from inferometer.energy import Session, open_session
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.session import MeterNeeds
+from inferometer.energy.view import MeterNeeds
 from inferometer.interruption import Interruption
 from inferometer.models.contract import PreparedModel
 from inferometer.planning.plan import Plan

@@ -8,14 +8,13 @@ measured, and the pace is lowered where it would exceed a small share of the mac
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -153,12 +152,6 @@ class Sampler:
             attach = getattr(channel.meter, "attach", None)
             if attach is not None:
                 attach(channel.track)
-
-    def part(self, uids: Container[str]) -> Sampler:
-        """Return a view of some meters, which this sampler goes on reading; not to be started or stopped."""
-        part = copy.copy(self)
-        part.channels = {uid: channel for uid, channel in self.channels.items() if uid in uids}
-        return part
 
     def start(self) -> None:
         """Begin to read; does nothing while it reads already or where every meter reports by itself."""

@@ -8,43 +8,29 @@ from typing import Any
 import msgspec
 
 from inferometer.energy import Session
+from inferometer.energy.view import MeterView
 from inferometer.records import Actual, Cell, Record
 
 _IDLE_S = 3.0  # of rest before the first and after the last cell
 _LOADED_S = 1.0  # of rest with a model in memory, once a worker
 
 
-class EnergyMonitor:
-    """Adds energy to cells; rests where idle power is wanted, but only if there is a meter to read it."""
+class DeviceEnergyMonitor:
+    """Adds energy to cells, from readings that somebody else has made; rests where idle power is wanted, if there are any."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, meters: MeterView) -> None:
+        self._meters = meters
         self._worker = 0  # process number of the latest worker
         self._rested = 0  # and of the latest that was watched at rest
-        self._whole = self  # the run's, which rests at its end if anything was metered
-        self._metered = False
-
-    def part(self, device: str, uid: str) -> EnergyMonitor:
-        """Return a meter of cells on ``device`` beside others (`Session.part`); this one begins and ends the run."""
-        part = EnergyMonitor(self._session.part(device, uid))
-        part._whole = self
-        return part
+        self.metered = False  # whether any cell was
 
     def now_ns(self) -> int:
         """Return the time on the meters' clock (CLOCK_MONOTONIC)."""
-        return self._session.sampler.clock.now_ns()
-
-    def begin_run(self) -> None:
-        """Start the sampler and watch the machine at rest."""
-        self._session.start()
-        self._rest(_IDLE_S, "before")
-
-    def begin_worker(self, cell: Cell) -> None:
-        """Do nothing: a worker is known by its first cell."""
+        return self._meters.clock.now_ns()
 
     def begin(self, cell: Cell, pid: int) -> None:
         """Note whose work is metered next."""
-        self._session.device = cell.device
+        self._meters.device = cell.device
         self._worker = pid
 
     def end(self, record: Record) -> Record:
@@ -58,30 +44,53 @@ class EnergyMonitor:
         ]
         if not spans:
             return record
-        self._whole._metered = True
+        self.metered = True
         if self._rested != self._worker:
             self._rested = self._worker
             self._rest(_LOADED_S, "loaded")
-        energy = self._session.energy(spans)
-        flags = self._session.flags(spans, record.images / record.cell.batch_size)
+        energy = self._meters.energy(spans)
+        flags = self._meters.flags(spans, record.images / record.cell.batch_size)
         record = msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
-        return _with_conditions(record, self._session.conditions(spans))
+        return _with_conditions(record, self._meters.conditions(spans))
+
+    def _rest(self, seconds: float, label: str) -> None:
+        if not self._meters.meters:
+            return
+        clock = self._meters.clock
+        start_ns = clock.now_ns()
+        clock.wait(start_ns + round(seconds * 1e9), threading.Event())
+        self._meters.mark_idle(start_ns, clock.now_ns(), label)
+
+
+class EnergyMonitor(DeviceEnergyMonitor):
+    """The run's `CellMonitor`: it has the meters sampled, and rests before the first cell and after the last."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._parts: list[DeviceEnergyMonitor] = []
+
+    def part(self, device: str, uid: str) -> DeviceEnergyMonitor:
+        """Return a monitor of cells on ``device`` beside others (`MeterView.part`); this one begins and ends the run."""
+        part = DeviceEnergyMonitor(self._session.part(device, uid))
+        self._parts.append(part)
+        return part
+
+    def begin_run(self) -> None:
+        """Start the sampler and watch the machine at rest."""
+        self._session.start()
+        self._rest(_IDLE_S, "before")
+
+    def begin_worker(self, cell: Cell) -> None:
+        """Do nothing: a worker is known by its first cell."""
 
     def end_run(self) -> None:
         """Watch the machine at rest again if anything was metered, and let go of the meters."""
         try:
-            if self._metered:
+            if any(monitor.metered for monitor in (self, *self._parts)):
                 self._rest(_IDLE_S, "after")
         finally:
             self._session.close()
-
-    def _rest(self, seconds: float, label: str) -> None:
-        if not self._session.meters:
-            return
-        clock = self._session.sampler.clock
-        start_ns = clock.now_ns()
-        clock.wait(start_ns + round(seconds * 1e9), threading.Event())
-        self._session.mark_idle(start_ns, clock.now_ns(), label)
 
 
 def _with_conditions(record: Record, found: dict[str, dict[str, Any]]) -> Record:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from inferometer.energy.session import NO_METER
+from inferometer.energy.view import NO_METER
 from inferometer.records import Cell, DeviceEnergy, Energy, Record
 from inferometer.running.monitoring.concurrency import Concurrency
-from inferometer.running.monitoring.energy import EnergyMonitor
+from inferometer.running.monitoring.energy import DeviceEnergyMonitor, EnergyMonitor
 
 
 class SharedEnergyMonitor:
@@ -23,7 +23,7 @@ class SharedEnergyMonitor:
         self._concurrency = concurrency
         self._worker = 0
         self._since_ns = 0  # when that worker's first cell began
-        self._meter = run
+        self._meter: DeviceEnergyMonitor = run
 
     def begin_run(self) -> None:
         """Take the device's own meter and the host's; the run's meter has begun."""

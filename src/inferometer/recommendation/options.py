@@ -1,0 +1,80 @@
+"""A cell as an option of a deployer, and which options nothing beats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inferometer.recommendation.objectives import (
+    USUAL_PRICES,
+    Objective,
+    Prices,
+    batch_latency,
+    cost_per_million,
+)
+from inferometer.results.cells import CellSummary
+
+
+@dataclass(frozen=True)
+class Option:
+    """A cell as a deployer sees it."""
+
+    summary: CellSummary
+    throughput: float  # images/s
+    latency_s: float  # of a batch
+    latency_kind: str  # which latency that is
+    power_w: float | None
+    energy_j: float | None  # an image
+    cost: float | None  # a million images; None where a part of it is not known
+
+    @property
+    def name(self) -> str:
+        """Return framework (and precision) and batch size."""
+        return f"{self.summary.row} at batch size {self.summary.cell.batch_size}"
+
+    def figure(self, objective: Objective) -> float | None:
+        """Return what an objective judges it by; None where that is not known."""
+        figures: dict[Objective, float | None] = {
+            "throughput": self.throughput,
+            "latency": self.latency_s,
+            "energy": self.energy_j,
+            "cost": self.cost,
+        }
+        return figures[objective]
+
+
+def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
+    """Return a cell as an option; None for one that did not end well or has no throughput."""
+    if not summary.ranked or summary.throughput is None:
+        return None
+    throughput = summary.throughput.value
+    latency, kind = batch_latency(summary)
+    energy = summary.energy_image.value if summary.energy_image else None
+    cost = cost_per_million(throughput, energy, prices)
+    power = summary.power.value if summary.power else None
+    return Option(summary, throughput, latency.value, kind, power, energy, cost)
+
+
+def score(found: Option, objective: Objective) -> float:
+    """Return what is to be as large as possible."""
+    value = found.figure(objective)
+    if value is None:
+        return -math.inf
+    return value if objective == "throughput" else -value
+
+
+def pareto(options: Sequence[Option]) -> tuple[Option, ...]:
+    """Return the options that no other beats in throughput, batch latency and energy at once, fastest first.
+
+    Energy counts where at least one option has it; an option without it is then as bad as can be there.
+    """
+    points = [
+        (o, (-o.throughput, o.latency_s, math.inf if o.energy_j is None else o.energy_j)) for o in options
+    ]
+    front = [o for o, point in points if not any(_dominates(other, point) for _, other in points)]
+    return tuple(sorted(front, key=lambda o: -o.throughput))
+
+
+def _dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    return first != second and all(a <= b for a, b in zip(first, second, strict=True))
