@@ -204,7 +204,7 @@ class _Judge:
             "tie",
             ratio,
             p=p,
-            basis=f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % are ties",
+            basis=f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % count as ties",
         )
 
 
@@ -220,7 +220,7 @@ def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
     if a.measured:
         return Change(label, a, b, "broken", reason=f"B {b.status}: {b.cause}")
     if b.measured:
-        return Change(label, a, b, "repaired", reason=f"A was {a.status}: {a.cause}")
+        return Change(label, a, b, "repaired", reason=f"A {a.status}: {a.cause}")
     return Change(label, a, b, "not comparable", reason=f"A {a.status}, B {b.status}")
 
 

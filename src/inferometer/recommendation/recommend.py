@@ -199,7 +199,7 @@ def _doubts(
     found = []
     latency = batch_latency(choice.summary)[0] if choice else None
     if latency and latency.remark and (objective == "latency" or constraints.max_latency_s is not None):
-        found.append(f"its latency is the {words(latency.remark)}; more loops or rounds tell")
+        found.append(f"its latency is a {words(latency.remark)}")
     if choice and choice.cost is not None and unmetered:
         found.append("no energy was metered: electricity is not in the cost")
     return tuple(found)
@@ -224,7 +224,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             words = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
             limits.append((f"{name} above {limit / scale:.4g} {unit}", words, value > limit))
 
-    few = " (p99 of few batches)" if batch_latency(summary)[0].remark else ""
+    few = " (rough p99)" if batch_latency(summary)[0].remark else ""
     upper(f"latency{few}", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")

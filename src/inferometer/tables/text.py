@@ -12,7 +12,7 @@ from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import colour
 
 MARKS = {"overall": "★", "best": "▲", "tie": "≈"}
-WITHIN = " within one process, which says nothing of the next one: more rounds tell"
+WITHIN = ", from a single process: another one may differ by more; add rounds to know"
 ASCII = {"overall": "#", "best": "^", "tie": "~"}
 
 
