@@ -20,7 +20,7 @@ def cut(done, budget_s=6.0):
 def test_flags_of_one_kind_are_told_as_one_with_the_span_of_each_number():
     pairs = [(cut(40), "keras"), (cut(8), "torch"), (cut(9), "torch")]
     (told,) = group(pairs)
-    assert re.findall(r"\d+(?: to \d+)?", told.words)[:2] == ["8 to 40", "50"]
+    assert "after 8 to 40 of 50 batches" in told.words and "budget of 6 s" in told.words
     assert told.whom == ("keras", "torch")
 
 
@@ -49,7 +49,7 @@ def test_what_only_details_name_makes_no_other_flag():
     ]
     (told,) = group((found, 0) for found in flags)
     assert "tf" not in told.words and "1.00" not in told.words
-    assert told.details == ("tf, jax ran there for 1.00 s to 3.00 s", "during 100 % of the loops")
+    assert told.details[:2] == ("tf, jax ran there for 1.00 s to 3.00 s", "during 100 % of the loops")
 
 
 def test_parts_whose_values_are_not_known_are_left_out():

@@ -49,78 +49,137 @@ def _kind(*words: str, details: Sequence[str] = (), scope: str = CELL) -> Kind:
     return Kind(words, tuple(details), scope)
 
 
-_PROCESSORS_TIME = "{share:percent} % of the {processors} processors' time"
+_ACCOUNTS = "by the kernel's count of each processor's time (/proc/stat)"
+_OF_PROCESSORS = "{share:percent} % of the {processors} processors' time"
 
 # in braces a value and how it is shown: a format of Python's or one of `_SHOWN`
 KINDS: Mapping[str, Kind] = {
     # how the cell was measured
-    "partial-batch": _kind("last batch of each loop holds {last} of {full} images"),
-    "warmup-cut": _kind("warm-up cut at {done} of {asked} batches by the budget of {budget_s:g} s"),
-    "few-loops": _kind("{done} of {asked} loops within the {limit} of {limit_s:g} s"),
-    "phases-not-sampled": _kind("phases not sampled: {error}"),
+    "partial-batch": _kind(
+        "the last batch of each loop is smaller: {last} of {full} images",
+        details=("it counts in images/s; latencies are of full batches",),
+    ),
+    "warmup-cut": _kind(
+        "short warm-up: the time budget of {budget_s:g} s ended it after {done} of {asked} batches; the first loops may be slow",
+        details=("--budget ends a slow warm-up at a third of it, and the loops at the whole",),
+    ),
+    "few-loops": _kind(
+        "fewer loops: {done} of {asked} fitted the {limit} of {limit_s:g} s",
+        details=("fewer loops know the speed less well; --budget sets when the loops of a slow cell end",),
+    ),
+    "phases-not-sampled": _kind(
+        "no phases of a batch: sampling them failed ({error}); other figures are not affected"
+    ),
     "pipelined-input": _kind(
-        "host-pipelined: input travels as uint8 and is cast on the device; latency is from submit to delivery"
+        "host-pipelined: several batches are under way at once, sent as uint8 and converted on the device; "
+        "latency counts from handing a batch in to getting its results"
     ),
     "malformed-loops": _kind("{count:of malformed loop} left out"),
-    "rounds-failed": _kind("{bad} of {ended} rounds {status}: {cause}"),
+    "rounds-failed": _kind("{bad} of {ended} rounds left out, {status}: {cause}"),
     # who else was there
     "beside": _kind(
-        "measured at once with {device}",
+        "{device} was measuring too: sharing the host may have slowed both",
         details=(
             "{framework} ran there for {seconds:duration}",
             "{ran}",
             "during {loops_share:percent} % of the loops",
+            "--at-once measures devices together; without it they take turns",
         ),
     ),
-    "others-computed": _kind(f"other processes had {_PROCESSORS_TIME} during the loops"),
-    "crowded": _kind(f"crowded: other processes had {_PROCESSORS_TIME} during the loops"),
-    "hypervisor": _kind(f"the hypervisor took {_PROCESSORS_TIME} during the loops"),
-    "quota": _kind(f"a quota held the loops back for {_PROCESSORS_TIME}"),
-    "gpu-neighbour": _kind(
-        "another process holds memory on this GPU",
-        " ({held_bytes:gib} GiB)",
-        details=("process {pid}",),
+    "others-computed": _kind(f"other programs took {_OF_PROCESSORS} during the loops", details=(_ACCOUNTS,)),
+    "crowded": _kind(
+        f"disturbed: other programs took {_OF_PROCESSORS} during the loops; measure again on a quiet machine",
+        details=(_ACCOUNTS,),
     ),
-    "gpu-neighbour-computed": _kind("another process computed on this GPU", details=("process {pid}",)),
-    "gpu-newcomers": _kind("{count} processes came to this GPU with the worker, one is expected"),
-    "gpu-busy-before": _kind("this GPU was {share:percent} % busy before the run"),
-    "gpu-memory-before": _kind("{used_bytes:gib} GiB were in use on this GPU before the run"),
+    "hypervisor": _kind(
+        f"the machine's host gave {_OF_PROCESSORS} to other virtual machines during the loops",
+        details=(_ACCOUNTS,),
+    ),
+    "quota": _kind(
+        f"a CPU limit (of the container or service) held the loops back for {_OF_PROCESSORS}",
+        details=("by the cgroup's own count of throttled time",),
+    ),
+    "gpu-neighbour": _kind(
+        "another program was on this GPU",
+        " (holding {held_bytes:gib} GiB)",
+        " and may have slowed it",
+        details=("process {pid}, by the driver's list",),
+    ),
+    "gpu-neighbour-computed": _kind(
+        "another program computed on this GPU meanwhile and may have slowed it",
+        details=("process {pid}, by the driver's list",),
+    ),
+    "gpu-newcomers": _kind(
+        "{count} processes came to this GPU where one was expected: another program may have slowed it"
+    ),
+    "gpu-busy-before": _kind(
+        "this GPU was {share:percent} % busy before the run began: another program may have slowed it"
+    ),
+    "gpu-memory-before": _kind(
+        "{used_bytes:gib} GiB of this GPU were in use before the run began: another program may have slowed it"
+    ),
     "gpu-memory-changed": _kind(
-        "others' memory on this GPU went from {before_bytes:gib} GiB to {after_bytes:gib} GiB since the run began"
+        "other programs' memory on this GPU went from {before_bytes:gib} to {after_bytes:gib} GiB since the run began"
     ),
     # what the device did
     "placement-not-shown": _kind(
-        "placement not shown: memory in use on this GPU fell from {before_bytes:gib} GiB to {after_bytes:gib} GiB meanwhile"
+        "not confirmed that the work ran on this GPU: other programs freed memory at the same time",
+        details=("memory in use went from {before_bytes:gib} to {after_bytes:gib} GiB",),
     ),
-    "placement-not-checked": _kind("placement not checked: the driver did not answer ({error})"),
-    "setting-changed": _kind("{setting} changed from {before} to {after} inside the cell"),
-    "throttled": _kind("throttled: {reason}", " for {seconds:.2g} s", details=("told by {device}",)),
+    "placement-not-checked": _kind(
+        "not confirmed that the work ran on this GPU: its driver did not answer ({error})"
+    ),
+    "setting-changed": _kind("{setting} changed from {before} to {after} while the cell was measured"),
+    "throttled": _kind(
+        "throttled: the device held its clocks down ({reason})",
+        " for {seconds:.2g} s",
+        details=("told by {device} during the loops",),
+    ),
     "clock-unsteady": _kind("{clock} clock between {low_hz:mhz} and {high_hz:mhz} MHz during the loops"),
-    "warmed": _kind("between {low_c:.0f} and {high_c:.0f} °C during the loops"),
+    "warmed": _kind("the device was between {low_c:.0f} and {high_c:.0f} °C during the loops"),
     # what the framework did
-    "nodes-elsewhere": _kind("{strays} of {total} nodes run on the CPU: {kinds}", details=("{counts}",)),
-    "weights-elsewhere": _kind("{count:of weight} lie on {device}", ", not on {wanted}"),
-    "other-precision": _kind("{count} of {total} convolutions and products give {precision}, not {most}"),
-    "not-page-locked": _kind("batches were not sent from page-locked memory: {error}"),
+    "nodes-elsewhere": _kind(
+        "{strays} of {total} operations ran on the CPU instead",
+        " ({kinds})",
+        details=("{counts}",),
+    ),
+    "weights-elsewhere": _kind("{count:of weight} on {device}", " instead of {wanted}"),
+    "other-precision": _kind(
+        "{count} of {total} convolutions and matrix products gave {precision}, not {most} as the others"
+    ),
+    "not-page-locked": _kind(
+        "batches went to the device from ordinary memory, not page-locked, which may be slower: {error}"
+    ),
     "left-to-tensorflow": _kind("{count:of operation} ran in TensorFlow, not in TensorRT"),
     # joules
     "phase-shifted": _kind(
-        "energy: loops in {trials} trials, shifted in phase, since they would keep step with a meter's updates "
-        "(every {period_s:ms} ms)",
+        "short pauses between loops keep the power meter from always seeing the same part of the work; no loop's time includes them",
+        details=(
+            "{trials} groups of loops, each begun at another moment of the meter's updates (every {period_s:ms} ms)",
+        ),
         scope=ENERGY,
     ),
     "aliasing": _kind(
-        "energy: {device}: {pieces} of {piece_s:ms} ms keep step with its updates ({period_s:ms} ms)",
+        "energy may be off: the {pieces} keep time with the power meter, so that it may see one part of them too often; "
+        "try another batch size or more loops",
+        details=("{pieces} of {piece_s:ms} ms; updates every {period_s:ms} ms of the meter of {device}",),
         scope=ENERGY,
     ),
-    "one-meter": _kind("energy: by {meter} alone, without {others}", scope=ENERGY),
-    "meter": _kind("metered by {meter}, ranked among its own", scope=ENERGY),
+    "one-meter": _kind("energy is of the rounds metered by {meter} alone; left out: {others}", scope=ENERGY),
+    "meter": _kind("energy by {meter}: compared with cells of the same meter only", scope=ENERGY),
     # intervals and percentiles
     "few-batches": _kind(
-        "p{level} of {batches:of batch}, where {needed:,} are needed: fewer than ten lie beyond it",
+        "rough p{level}: {batches:of batch} timed where {needed:,} are needed; more loops or rounds firm it up",
+        details=("of so few, fewer than ten lie beyond the percentile",),
         scope=INTERVAL,
     ),
-    "one-process": _kind("interval within one process, which says nothing of the next one", scope=INTERVAL),
+    "one-process": _kind(
+        "± is from a single process: another one may differ by more; add rounds to know",
+        details=(
+            "loops of one process are alike; fresh processes, one a round, show how far apart they can be",
+        ),
+        scope=INTERVAL,
+    ),
     # a sentence of version 0.1 that is none of the above
     "text": _kind("{text}"),
 }

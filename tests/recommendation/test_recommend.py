@@ -195,11 +195,11 @@ def test_cost_without_a_meter_is_that_of_the_hours_and_says_so():
 
 def test_a_limit_on_a_p99_of_few_batches_says_so():
     (found,) = recommend(sample(), Constraints(max_latency_s=0.010))
-    assert found.choice.latency_kind == "p99 of few batches"
+    assert found.choice.latency_kind == "rough p99"
     assert found.doubts == (
-        "its latency is the p99 of 96 batches, where 1,000 are needed: fewer than ten lie beyond it; more loops or rounds tell",
+        "its latency is a rough p99: 96 batches timed where 1,000 are needed; more loops or rounds firm it up",
     )
-    assert ("latency (p99 of few batches) above 10 ms", 3) in found.refused
+    assert ("latency (rough p99) above 10 ms", 3) in found.refused
     many = summarise([run(rounds_of(cell(), [1000.0] * 3, images=8 * 340, loops=1))])
     (found,) = recommend(many, Constraints(max_latency_s=0.010))
     assert (found.choice.latency_kind, found.doubts) == ("p99 of a batch", ())
@@ -305,7 +305,7 @@ def test_the_front_is_a_table_without_empty_columns():
     assert titles == (
         "option",
         "images/s",
-        "batch latency, p99 of few batches",
+        "batch latency, rough p99",
         "W",
         "mJ an image",
         "cost of a million",
@@ -313,5 +313,5 @@ def test_the_front_is_a_table_without_empty_columns():
     assert [row[0] for row in rows] == [o.name for o in found.front]
     bare = summarise([run([record(cell("a", 8), rate=1000.0), record(cell("a", 64), rate=2000.0)])])
     titles, *rows = render.front(recommend(bare)[0])
-    assert titles == ("option", "images/s", "batch latency, p99 of few batches") and len(rows) == 2
+    assert titles == ("option", "images/s", "batch latency, rough p99") and len(rows) == 2
     assert "  | option | images/s |" in render.to_markdown([found])

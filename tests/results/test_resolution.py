@@ -1,6 +1,7 @@
 """What rounds can tell apart."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from inferometer.results.resolution import (
     MOST_ROUNDS,
     noise_between_rounds,
-    resolution_text,
+    resolution,
     rounds_for,
     second_stage,
     smallest_difference,
@@ -39,16 +40,20 @@ def test_more_noise_takes_more_rounds():
 
 def test_a_run_says_what_its_rounds_can_tell():
     three_rounds = summarise(read_runs([EXAMPLES / "quick-2-cores"]))
-    text = resolution_text(three_rounds)
-    assert (
-        text.startswith("noise between rounds ")
-        and "(median of 20 cells): 3 rounds tell differences of" in text
+    found = resolution(three_rounds)
+    assert re.fullmatch(
+        r"cells less than about \d+ % apart may not be told apart by 3 rounds; to tell 3 %: measure on a quieter machine",
+        found.words,
     )
-    assert text.endswith("3 % would take more than 50 rounds: a quieter machine")
-    assert "; 5 % would take --rounds " in resolution_text(three_rounds, difference=0.05)
-    assert resolution_text(three_rounds, difference=1.0).endswith(" %")
+    assert "median of 20 cells" in found.details[0] and "3 rounds find a difference of" in found.details[1]
+    assert found.details[2] == "3 % would take more than 50 rounds"
+    fewer = resolution(three_rounds, difference=0.05)
+    (rounds,) = re.findall(r"; to tell 5 %: --rounds (\d+)$", fewer.words)
+    assert fewer.details[2] == f"5 % would take {rounds} rounds"
+    enough = resolution(three_rounds, difference=1.0)
+    assert enough.words.endswith(" apart may not be told apart by 3 rounds") and len(enough.details) == 2
     one_round = summarise(read_runs([EXAMPLES / "report-2-cores"]))
-    assert resolution_text(one_round) == ""
+    assert resolution(one_round) is None
 
 
 def noisy(noise, frameworks=6, rounds=3, **devices):
@@ -70,7 +75,9 @@ def test_a_second_stage_asks_for_as_many_rounds_as_the_noise_takes():
     assert second_stage(noisy(0.001), 3, 16) is None
     stage = second_stage(noisy(0.01), 3, 16)
     assert stage is not None and 3 < stage.rounds <= 16
-    assert f"going on to {stage.rounds}" in stage.text and stage.text.startswith("noise between rounds 1.")
+    assert f"going on to {stage.rounds} rounds" in stage.text and stage.text.startswith(
+        "cells less than about "
+    )
     assert second_stage(noisy(0.01), 3, stage.rounds - 1).rounds == stage.rounds - 1
 
 
@@ -82,7 +89,9 @@ def test_no_second_stage_where_rounds_are_no_remedy_or_nothing_is_known():
 
 def test_what_rounds_already_tell_needs_no_more():
     almost = noisy(0.005)
-    assert "tell differences of 2." in resolution_text(almost) and "would take" not in resolution_text(almost)
+    found = resolution(almost)
+    assert "less than about 2." in found.words and "to tell" not in found.words
+    assert not any("would take" in detail for detail in found.details)
     assert second_stage(almost, 3, 16) is None
 
 

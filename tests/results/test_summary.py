@@ -11,6 +11,7 @@ from inferometer.results.metrics import METRICS, PHASES
 from inferometer.results.ranking import rank_cells
 from inferometer.results.summary import summarise
 from inferometer.tables import overview
+from inferometer.tables.notes import notes
 from simulated_runs import GPU_MACHINE, cell, metered, record, rounds_of, run
 
 
@@ -121,6 +122,10 @@ def test_energy_of_another_device_is_not_that_of_the_work():
     assert summary.energy_reason == "no meter: nvml: no driver"
 
 
+def told_of(results):
+    return [note.words for note in notes(results)]
+
+
 def by(meter, kind, joules_an_image, round_=0, framework="onnxrt"):
     """Return a record whose energy a meter of this kind told."""
     energy = metered(joules_an_image * 256, 0.256, 256)
@@ -136,7 +141,7 @@ def test_energies_of_two_meters_have_no_mean():
     assert summary.energy_image.value == pytest.approx(0.5) and summary.meter == "rapl (cpu)"
     remark = flag("one-meter", meter="rapl (cpu)", others="1 round by mqtt (external)")
     assert summary.energy_image.remark == summary.power.remark == summary.images_per_joule.remark == remark
-    assert f"{words(remark)}: onnxrt at 8" in overview.notes(results)
+    assert f"{words(remark)}: onnxrt at 8" in told_of(results)
     assert summary.rounds == 3  # their speeds are of one thing
 
 
@@ -156,9 +161,9 @@ def test_cells_of_two_meters_are_not_rivals_in_energy():
     assert [place.best for place in places.values()] == [True, True]
     assert sum(place.best for place in rank_cells(results.summaries, METRICS["throughput"]).values()) == 1
     (table,) = tables.build(results, METRICS["energy"])
-    assert [note.partition(",")[0] for note in table.notes] == [
-        "metered by rapl (cpu)",
-        "metered by mqtt (external)",
+    assert [note.partition(":")[0] for note in table.notes] == [
+        "energy by rapl (cpu)",
+        "energy by mqtt (external)",
     ]
 
 
@@ -275,7 +280,7 @@ def test_a_failure_names_its_device_where_there_are_several():
 def test_the_mark_of_the_best_says_among_whom():
     def meaning(*cells, skips=()):
         runs = [run([record(cell) for cell in cells], skips=skips)]
-        return overview.notes(summarise(runs))[0].partition(";")[0]
+        return told_of(summarise(runs))[0].partition(";")[0]
 
     assert meaning(cell()) == "* highest throughput of its batch size"
     assert meaning(cell(), cell(mode="device")) == "* highest throughput of its batch size and mode"
@@ -291,23 +296,23 @@ def test_a_percentile_of_too_few_batches_is_marked_and_one_of_enough_is_not():
         summarise([run([record(cell(batch_size=1), images=count, loops=1)])]) for count in (999, 1000)
     )
     assert few.summaries[0].p50.remark == few.summaries[0].p90.remark is None
-    text = "p99 of 999 batches, where 1,000 are needed: fewer than ten lie beyond it"
+    text = "rough p99: 999 batches timed where 1,000 are needed; more loops or rounds firm it up"
     assert few.summaries[0].p99.remark == flag("few-batches", level=99, batches=999, needed=1000)
     assert overview.flat_rows(few)[0]["p99_remark"] == text
-    assert f"~ {text}" in overview.notes(few)
+    assert f"~ {text}" in told_of(few)
     assert enough.summaries[0].p99.remark is None
     assert overview.flat_rows(enough)[0]["p99_remark"] == ""
-    assert not any(line.startswith("~") for line in overview.notes(enough))
+    assert not any(line.startswith("~") for line in told_of(enough))
     shown = {c.title: c.text for c in overview.columns(few)}["p99 ms"]
     assert shown(few.summaries[0]).startswith("~") and not shown(enough.summaries[0]).startswith("~")
 
 
 def test_intervals_within_one_process_are_said_to_be():
     def line(results):
-        return [note for note in overview.notes(results) if note.startswith("±95 %")]
+        return [note for note in told_of(results) if note.startswith("±95 %")]
 
     alone = [record(cell(), noise=0.01)]
-    text = "±95 % within one process, which says nothing of the next one (more rounds tell)"
+    text = "±95 % is from a single process: another one may differ by more; add rounds to know"
     assert line(summarise([run(alone)])) == [text]
     pair = rounds_of(cell("tf"), [1.0, 2.0])
     assert line(summarise([run(pair)])) == []

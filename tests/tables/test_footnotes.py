@@ -11,8 +11,11 @@ from inferometer.tables import overview
 from inferometer.tables.text import MARKS, WITHIN, legend
 from simulated_runs import cell, record, run
 
-CUT = "warm-up cut at {} of 50 batches by the budget of 6 s"
-IN_STEP = "energy: GPU-1: loops of {} ms keep step with its updates (100 ms)"
+CUT = "short warm-up: the time budget of 6 s ended it after {} of 50 batches; the first loops may be slow"
+IN_STEP = (
+    "energy may be off: the loops keep time with the power meter, so that it may see one part of them too often; "
+    "try another batch size or more loops"
+)
 
 
 def cut(done):
@@ -46,7 +49,7 @@ def numbers(built):
 
 def test_flags_that_differ_in_numbers_only_are_one_footnote():
     built = table("power")
-    assert built.notes[:2] == (CUT.format("7 to 12"), IN_STEP.format("96.5 to 203"))
+    assert built.notes[:2] == (CUT.format("7 to 12"), IN_STEP)
     assert numbers(built)[:4] == ["1, 2", "1", "2", ""]
 
 
@@ -84,14 +87,14 @@ def test_intervals_within_one_process_are_told_once_or_by_a_footnote():
     plain = "± half width of the 95 % interval"
     assert told([alone]) == (plain + WITHIN, [""], ())
     assert told(pair) == (plain, [""], ())
-    note = "interval within one process, which says nothing of the next one"
+    note = "± is from a single process: another one may differ by more; add rounds to know"
     assert told([alone, *pair]) == (plain, ["1", ""], (note,))
 
 
 def test_percentiles_of_too_few_batches_have_a_footnote_and_say_so_in_csv():
     results = summarise([run([record(cell(batch_size=1), images=n, loops=1) for n in (200,)])])
     (built,) = tables.build(results, METRICS["p99"])
-    text = "p99 of 200 batches, where 1,000 are needed: fewer than ten lie beyond it"
+    text = "rough p99: 200 batches timed where 1,000 are needed; more loops or rounds firm it up"
     assert (numbers(built), built.notes) == (["1"], (text,))
     (row,) = tables.long_rows(results, METRICS["p99"])
     assert row["source"] == f"within one process; {text}"

@@ -12,7 +12,8 @@ from inferometer.records import RunInfo
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import Column
-from inferometer.tables.overview import OverviewRow, columns, failures, notes, rows, skipped
+from inferometer.tables.notes import notes
+from inferometer.tables.overview import OverviewRow, columns, failures, rows, skipped
 from inferometer.units import counted, listed
 
 _STYLES = {"best": "bold green", "tie": "green"}
@@ -20,10 +21,10 @@ _NAME_WIDTH = 28  # characters to which names of frameworks may be folded, befor
 _ENDLESS = 10_000  # characters, more than any table needs
 
 
-def print_overview(results: Results, screen: Console | None = None) -> None:
+def print_overview(results: Results, screen: Console | None = None, *, why: bool = False) -> None:
     """Print the rows, failures with their causes below, then what a reader must know.
 
-    A terminal too narrow for all columns gets fewer, and says which are left out; a number is never cut.
+    ``why``: below each footnote what is behind it. A terminal too narrow for all columns gets fewer, and says which are left out; a number is never cut.
     """
     screen = screen or console()
     for line in (*(_headline(run.info) for run in results.runs), *unfinished(results)):
@@ -31,8 +32,12 @@ def print_overview(results: Results, screen: Console | None = None) -> None:
     measured = [row for row in rows(results) if row.summary.measured]
     if measured:
         _print_table(screen, measured, columns(results))
-    for line in (*failures(results), *skipped(results), *notes(results)):
+    for line in (*failures(results), *skipped(results)):
         _print(screen, line)
+    for note in notes(results):
+        _print(screen, note.words)
+        for detail in note.details if why else ():
+            _print(screen, f"    {detail}")
 
 
 def _headline(info: RunInfo) -> str:

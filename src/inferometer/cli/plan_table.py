@@ -51,7 +51,7 @@ def print_plan(
 def _growth(protocol: Protocol) -> str:
     if protocol.most_rounds <= protocol.rounds:
         return ""
-    return f" (more if these are too noisy to tell {100 * AIM:g} %)"
+    return f" (more if these are too noisy to tell cells {100 * AIM:g} % apart)"
 
 
 def _whole_s(times: Mapping[Cell, float], at_once: tuple[str, ...]) -> float:

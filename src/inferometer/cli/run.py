@@ -116,11 +116,11 @@ def _exit_code(stored: StoredRun) -> int:
     return 0 if any(record.status == "ok" for record in stored.records) else 1
 
 
-def _print_table(stored: StoredRun) -> None:
+def _print_table(stored: StoredRun, *, why: bool = False) -> None:
     from inferometer.cli.overview_table import print_overview
     from inferometer.results.summary import summarise
 
-    print_overview(summarise([stored]))
+    print_overview(summarise([stored]), why=why)
 
 
 def _print_plan(request: RunRequest) -> None:
@@ -136,7 +136,10 @@ def _print_plan(request: RunRequest) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
 )
-def show_command(directory: Path, form: str) -> None:
+@click.option(
+    "--why", is_flag=True, help="Print below each footnote what is behind it: numbers, device, method."
+)
+def show_command(directory: Path, form: str, why: bool) -> None:
     """Print the table of a run DIRECTORY again."""
     from inferometer.results.summary import summarise
     from inferometer.tables.overview import flat_rows
@@ -147,8 +150,10 @@ def show_command(directory: Path, form: str) -> None:
             f"{directory} holds {len(runs)} runs: show one, {runs[0]} for instance, or use table or report"
         )
     stored = read_run(runs[0] if runs else directory)
+    if why and form != "text":
+        raise UsageError("--why explains the footnotes of the table, which --format csv and json do not have")
     if form == "text":
-        _print_table(stored)
+        _print_table(stored, why=why)
         return
     rows = flat_rows(summarise([stored]))
     if form == "json":

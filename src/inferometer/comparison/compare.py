@@ -201,7 +201,7 @@ class _Judge:
             p = 1.0 if ratio == 1 else 0.0
             return Change(label, a, b, "tie", ratio, p=p, basis="without noise: any difference counts")
         p = 1.0 if abs(math.log(ratio)) < math.log1p(UNKNOWN_NOISE) else 0.0
-        basis = f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % are ties"
+        basis = f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % count as ties"
         return Change(label, a, b, "tie", ratio, p=p, basis=basis)
 
 
@@ -217,7 +217,7 @@ def _mishap(label: str, a: CellSummary, b: CellSummary) -> Change:
     if a.measured:
         return Change(label, a, b, "broken", reason=f"B {b.status}: {b.cause}")
     if b.measured:
-        return Change(label, a, b, "repaired", reason=f"A was {a.status}: {a.cause}")
+        return Change(label, a, b, "repaired", reason=f"A {a.status}: {a.cause}")
     return Change(label, a, b, "not comparable", reason=f"A {a.status}, B {b.status}")
 
 

@@ -1,4 +1,4 @@
-"""Findings about power against throughput: the report's criterion of a good framework."""
+"""Findings about power against throughput: the study's criterion of a good framework."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def regressions(summaries: Sequence[CellSummary]) -> dict[tuple[Scope, str], Lin
 
 
 def slopes(results: Results) -> list[Finding]:
-    """Rank the frameworks of a machine by how much power another image/s takes: the report's criterion."""
+    """Rank the frameworks of a machine by how much power another image/s takes: the study's criterion."""
     fitted: dict[Scope, list[tuple[str, Line]]] = defaultdict(list)
     for (scope, row), line in regressions(results.summaries).items():
         fitted[scope].append((row, line))
@@ -43,7 +43,7 @@ def slopes(results: Results) -> list[Finding]:
             continue
         text = (
             f"On {where(results, scope)} power rises with throughput over the batch sizes by, in mW per image/s: "
-            f"{', '.join(ranked)}; less is better by the report's criterion."
+            f"{', '.join(ranked)}; less is better: more speed then costs less power."
         )
         if weak:
             text += f" Not ranked, since throughput says little about power there: {units.listed(weak)}."

@@ -31,7 +31,7 @@ VARIANT = re.compile(r"_(py|nb|jnb)\.csv$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Framework:
-    """A row of the report: framework and precision, and what stood before its name in the file."""
+    """A row of the study: framework and precision, and what stood before its name in the file."""
 
     framework: str
     precision: str

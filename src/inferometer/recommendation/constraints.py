@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from inferometer.recommendation.objectives import Objective, batch_latency
 from inferometer.recommendation.options import Option, score
@@ -24,18 +25,33 @@ class Constraints:
 ANYTHING = Constraints()
 
 
-def _limits(found: Option, constraints: Constraints, objective: Objective) -> list[tuple[str, str, bool]]:
-    """Return (constraint, exact words, violated) of every constraint that was given."""
-    summary, limits = found.summary, []
+class _Limit(NamedTuple):
+    """A constraint that was given, and whether a cell breaks it."""
+
+    name: str
+    exactly: str  # with the cell's own figure
+    violated: bool
+    unknown: bool = False  # the cell has no such figure
+
+    @classmethod
+    def of_unknown(cls, name: str) -> _Limit:
+        """Return the constraint of a figure that the cell does not have, which breaks it."""
+        return cls(name, name, violated=True, unknown=True)
+
+
+def _limits(found: Option, constraints: Constraints, objective: Objective) -> list[_Limit]:
+    """Return every constraint that was given."""
+    summary = found.summary
+    limits: list[_Limit] = []
 
     def upper(name: str, value: float | None, limit: float | None, scale: float, unit: str) -> None:
         if limit is not None and value is None:
-            limits.append((f"{name} not known", f"{name} not known", True))
+            limits.append(_Limit.of_unknown(f"{name} not known"))
         elif limit is not None and value is not None:
-            words = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
-            limits.append((f"{name} above {limit / scale:.4g} {unit}", words, value > limit))
+            exactly = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
+            limits.append(_Limit(f"{name} above {limit / scale:.4g} {unit}", exactly, value > limit))
 
-    few = " (p99 of few batches)" if batch_latency(summary)[0].remark else ""
+    few = " (rough p99)" if batch_latency(summary)[0].remark else ""
     upper(f"latency{few}", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
@@ -43,34 +59,33 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     if constraints.min_agreement is not None:
         agreement = summary.accuracy.value if summary.accuracy else None
         if agreement is None:
-            limits.append(("agreement not known", "agreement not known", True))
+            limits.append(_Limit.of_unknown("agreement not known"))
         else:
             least = constraints.min_agreement
-            words = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
-            limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
+            exactly = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
+            limits.append(_Limit(f"agreement below {100 * least:.6g} %", exactly, agreement < least))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
-        limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
+        limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
     if objective == "energy" and found.energy_j is None:
-        limits.append(("energy not known", "energy not known", True))
+        limits.append(_Limit.of_unknown("energy not known"))
     if objective == "cost" and found.cost is None:
-        words = "energy not known, and no --price-per-hour"
-        limits.append((words, words, True))
+        limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
     return limits
 
 
 def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:
     """Return the constraints that an option breaks; a figure that is not known breaks its constraint."""
-    return [name for name, _, violated in _limits(found, constraints, objective) if violated]
+    return [limit.name for limit in _limits(found, constraints, objective) if limit.violated]
 
 
 def broken_limits(found: Option, constraints: Constraints, objective: Objective) -> list[str]:
     """Return the constraints that an option breaks, with its figure and the limit."""
-    return [words for _, words, violated in _limits(found, constraints, objective) if violated]
+    return [limit.exactly for limit in _limits(found, constraints, objective) if limit.violated]
 
 
 def excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, ...]:
     """Return how far an option is from meeting the constraints (unknown figures first, then the size), then how good it is."""
-    unknown = sum("not known" in words for words in broken_limits(found, constraints, objective))
+    unknown = sum(limit.unknown for limit in _limits(found, constraints, objective))
     pairs = (
         (found.latency_s, constraints.max_latency_s),
         (found.power_w, constraints.max_power_w),

@@ -44,7 +44,7 @@ def cost_per_million(throughput: float, energy_j: float | None, prices: Prices) 
 def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
     """Return the time from a batch handed in to its results, and which figure that is."""
     if summary.p99:
-        return summary.p99, "p99 of few batches" if summary.p99.remark else "p99 of a batch"
+        return summary.p99, "rough p99" if summary.p99.remark else "p99 of a batch"
     if summary.latency_batch:
         return summary.latency_batch, "mean of a batch"
     assert summary.throughput

@@ -165,7 +165,7 @@ def _doubts(
     found = []
     latency = batch_latency(choice.summary)[0] if choice else None
     if latency and latency.remark and (objective == "latency" or constraints.max_latency_s is not None):
-        found.append(f"its latency is the {words(latency.remark)}; more loops or rounds tell")
+        found.append(f"its latency is a {words(latency.remark)}")
     if choice and choice.cost is not None and unmetered:
         found.append("no energy was metered: electricity is not in the cost")
     return tuple(found)

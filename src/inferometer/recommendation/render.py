@@ -16,7 +16,7 @@ from inferometer.recommendation.options import Option
 from inferometer.recommendation.recommend import Advice
 from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
 from inferometer.tables.markup import markdown_table, markdown_text
-from inferometer.units import duration, significant
+from inferometer.units import counted, duration, significant
 
 
 def figures(found: Option) -> str:
@@ -67,7 +67,11 @@ def lines(advice: Advice) -> list[tuple[str, str]]:
         found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
     if advice.refused:
         found.append(
-            ("refused", "left out: " + ", ".join(f"{count} x {why}" for why, count in advice.refused))
+            (
+                "refused",
+                "left out: "
+                + ", ".join(f"{counted(count, 'cell')} ({why})" for why, count in advice.refused),
+            )
         )
     return found
 

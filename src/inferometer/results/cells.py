@@ -30,9 +30,9 @@ class CellSummary:
     cause: str = ""
     rounds: int = 0  # fresh processes that measured it
     loops: int = 0
-    throughput: Estimate | None = None  # images/s, mean over loops (the report's)
+    throughput: Estimate | None = None  # images/s, mean over loops (the study's)
     throughput_total: Estimate | None = None  # images/s, all images over all time
-    latency_image: Estimate | None = None  # s, inverse of throughput (the report's)
+    latency_image: Estimate | None = None  # s, inverse of throughput (the study's)
     latency_batch: Estimate | None = None  # s a full batch, mean
     p50: Estimate | None = None  # s a full batch
     p90: Estimate | None = None

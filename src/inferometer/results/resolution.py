@@ -85,16 +85,24 @@ def rounds_for(difference: float, noise: float, dof: float = math.inf) -> int:
     return next(enough, MOST_ROUNDS)
 
 
-def resolution_text(results: Results, difference: float = AIM) -> str:
-    """Return one line on what these rounds can tell; "" where no cell has two."""
+@dataclass(frozen=True)
+class Resolution:
+    """What rounds can tell apart: in words, and the figures behind it."""
+
+    words: str
+    details: tuple[str, ...]
+
+
+def resolution(results: Results, difference: float = AIM) -> Resolution | None:
+    """Return what these rounds can tell; None where no cell has two."""
     noise = noise_between_rounds(results)
     if not len(noise.cells):
-        return ""
+        return None
     counts = [len(series.keys) for series in _throughputs(results.summaries).values()]
     rounds = min(count for count in counts if count > 1)
     needed = _needed(noise, rounds, difference)
-    more = "" if needed <= rounds else f"; {100 * difference:g} % would take {_remedy(needed)}"
-    return f"{_finding(noise, rounds)}{more}"
+    more = "" if needed <= rounds else f"; {_remedy(needed, difference)}"
+    return Resolution(f"{_finding(noise, rounds)}{more}", _behind(noise, rounds, needed, difference))
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def second_stage(results: Results, rounds: int, most: int) -> SecondStage | None
     finding = _finding(noise[device], rounds, f" on {device}" if len(wanted) > 1 else "")
     return SecondStage(
         count,
-        f"{finding}; going on to {count}, and Ctrl-C ends it with what there is (--rounds fixes the number)",
+        f"{finding}: going on to {count} rounds (Ctrl-C stops with what there is, --rounds fixes the number)",
     )
 
 
@@ -138,16 +146,26 @@ def _needed(noise: Scatter, rounds: int, difference: float) -> int:
 
 
 def _finding(noise: Scatter, rounds: int, where: str = "") -> str:
-    return (
-        f"noise between rounds{where} {_percent(noise.middle)} (median of {counted(len(noise.cells), 'cell')}): {rounds} "
-        f"rounds tell differences of {_percent(smallest_difference(noise.middle, rounds))}"
-    )
+    least = _percent(smallest_difference(noise.middle, rounds))
+    return f"cells{where} less than about {least} apart may not be told apart by {rounds} rounds"
 
 
-def _remedy(rounds: int) -> str:
-    if rounds > PRACTICAL_ROUNDS:
-        return f"more than {PRACTICAL_ROUNDS} rounds: a quieter machine"
-    return f"--rounds {rounds}"
+def _remedy(rounds: int, difference: float) -> str:
+    way = "measure on a quieter machine" if rounds > PRACTICAL_ROUNDS else f"--rounds {rounds}"
+    return f"to tell {100 * difference:g} %: {way}"
+
+
+def _behind(noise: Scatter, rounds: int, needed: int, difference: float) -> tuple[str, ...]:
+    cells = counted(len(noise.cells), "cell")
+    least = _percent(smallest_difference(noise.middle, rounds))
+    found = [
+        f"a cell's throughput scatters by {_percent(noise.middle)} between rounds (standard deviation, median of {cells})",
+        f"at that noise {rounds} rounds find a difference of {least} nine times in ten",
+    ]
+    if needed > rounds:
+        count = f"more than {PRACTICAL_ROUNDS}" if needed > PRACTICAL_ROUNDS else f"{needed}"
+        found.append(f"{100 * difference:g} % would take {count} rounds")
+    return tuple(found)
 
 
 def _percent(share: float) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from inferometer import units
-from inferometer.flags import group, words
+from inferometer.flags import words
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import METRICS, Column
-from inferometer.results.resolution import resolution_text
+from inferometer.tables.notes import name_of, notes
 
 
 def _error(summary: CellSummary) -> str:
@@ -28,7 +27,7 @@ def _of_metrics() -> list[Column]:
 COLUMNS = (
     Column("batch", lambda s: str(s.cell.batch_size)),
     Column("device", lambda s: s.cell.device),
-    Column("framework", lambda s: _name(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
+    Column("framework", lambda s: name_of(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
     *_of_metrics(),
     Column("error", _error, drop_order=5),
     Column("rounds", lambda s: str(s.rounds), drop_order=7),
@@ -45,7 +44,7 @@ class OverviewRow:
     @property
     def name(self) -> str:
         """Return the framework, with precision and mode where they tell rows apart."""
-        return _name(self.summary)
+        return name_of(self.summary)
 
 
 def rows(results: Results) -> list[OverviewRow]:
@@ -89,65 +88,9 @@ def columns(results: Results) -> list[Column]:
     return [c for c in COLUMNS if c.title not in without and any(c.text(summary) for summary in measured)]
 
 
-def notes(results: Results) -> list[str]:
-    """Return what a reader of the table must know: marks, flags, energy's absence, failures' full causes."""
-    summaries = results.summaries
-    lines = [
-        *_meaning_of_marks([s for s in summaries if s.ranked]),
-        *_of_intervals([s for s in summaries if s.measured]),
-        *filter(None, [resolution_text(results)]),
-    ]
-    reasons = dict.fromkeys(s.energy_reason for s in summaries if s.measured and s.energy_reason)
-    lines += [f"energy: {reason}" for reason in reasons]
-    flagged = ((flag, (_name(s), s.cell.batch_size)) for s in summaries for flag in s.flags)
-    return lines + [f"{told.words}: {_cells(told.whom)}" for told in group(flagged)]
-
-
-def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[str]:
-    if not ranked:
-        return []
-    place = "device" if len({s.cell.device for s in ranked}) > 1 else "machine"
-    differing = {
-        "mode": {s.cell.mode for s in ranked},
-        "model": {s.model for s in ranked},
-        place: {s.machine for s in ranked},
-    }
-    among = [name for name, values in differing.items() if len(values) > 1]
-    rivals = units.listed(["batch size", *among])
-    return [f"* highest throughput of its {rivals}; = cannot be told from it by these data"]
-
-
-def _of_intervals(ranked: Sequence[CellSummary]) -> list[str]:
-    """Return which intervals say nothing of the next process, and which percentiles rest on too few batches."""
-    alone = [s for s in ranked if s.throughput and s.throughput.within_one_process]
-    lines = []
-    if alone:
-        which = (
-            "" if len(alone) == len(ranked) else f": {_cells((_name(s), s.cell.batch_size) for s in alone)}"
-        )
-        lines.append(
-            f"±95 % within one process, which says nothing of the next one (more rounds tell){which}"
-        )
-    meters = (
-        (s.energy_image.remark, (_name(s), s.cell.batch_size))
-        for s in ranked
-        if s.energy_image and s.energy_image.remark
-    )
-    lines += [f"{told.words}: {_cells(told.whom)}" for told in group(meters)]
-    few = ((s.p99.remark, s.key) for s in ranked if s.p99 and s.p99.remark)
-    return lines + [f"~ {told.words}" for told in group(few)]
-
-
-def _cells(found: Iterable[tuple[str, int]]) -> str:
-    sizes: dict[str, list[int]] = {}
-    for name, size in found:
-        sizes.setdefault(name, []).append(size)
-    return "; ".join(f"{name} at {', '.join(map(str, sorted(which)))}" for name, which in sizes.items())
-
-
 def skipped(results: Results) -> list[str]:
     """Return a line for each reason why cells were not run, with the frameworks it holds for."""
-    pairs = ((s.cause, _name(s)) for s in results.summaries if s.status == "skipped")
+    pairs = ((s.cause, name_of(s)) for s in results.summaries if s.status == "skipped")
     return [f"skipped {', '.join(names)}: {reason}" for reason, names in _grouped(pairs).items()]
 
 
@@ -162,7 +105,7 @@ def failures(results: Results) -> list[str]:
 
 
 def _failure(summary: CellSummary, where: str) -> str:
-    return f"{_name(summary)} at {summary.cell.batch_size}{where}: {summary.status}: {summary.cause}"
+    return f"{name_of(summary)} at {summary.cell.batch_size}{where}: {summary.status}: {summary.cause}"
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -170,10 +113,6 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for key, name in pairs:
         groups.setdefault(key, {})[name] = None
     return {key: list(names) for key, names in groups.items()}
-
-
-def _name(summary: CellSummary) -> str:
-    return summary.row if summary.cell.mode == "host" else f"{summary.row} ({summary.cell.mode})"
 
 
 def flat_rows(results: Results) -> list[dict[str, Any]]:
@@ -223,7 +162,12 @@ def to_html(results: Results) -> str:
     head = "".join(f"<th>{html.escape(column.title)}</th>" for column in shown)
     everything = rows(results)
     body = "".join(_html_row(row, shown) for row in everything if row.summary.measured)
-    lines = (*unfinished(results), *failures(results), *skipped(results), *notes(results))
+    lines = (
+        *unfinished(results),
+        *failures(results),
+        *skipped(results),
+        *(note.words for note in notes(results)),
+    )
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{items}</ul>"
 

@@ -13,7 +13,7 @@ from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import colour
 
 MARKS = {"overall": "★", "best": "▲", "tie": "≈"}
-WITHIN = " within one process, which says nothing of the next one: more rounds tell"
+WITHIN = ", from a single process: another one may differ by more; add rounds to know"
 ASCII = {"overall": "#", "best": "^", "tie": "~"}
 
 
@@ -88,7 +88,7 @@ def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
     if any(cell.best and not cell.best_overall for cell in cells):
         found.append(f"{marks['best']} best of its batch size")
     if any(cell.tie and not cell.best for cell in cells):
-        found.append(f"{marks['tie']} cannot be told from that best")
+        found.append(f"{marks['tie']} may be as good: within the noise")
     lines = ["   ".join(found)] if found else []
     if table.reference and any(cell.beats_reference for cell in cells):
         lines.append(f"* beats {table.reference} with the same framework and batch size")

@@ -186,7 +186,7 @@ def test_a_signal_to_us_alone_is_passed_on_and_ends_the_repetitions(number, stat
 
 
 @pytest.mark.parametrize(
-    ("whole", "told"), [(0, "after 0 of 4 runs: nothing to tell"), (1, "after 1 of 4 runs")]
+    ("whole", "told"), [(0, "after 0 of 4 runs: nothing was measured"), (1, "after 1 of 4 runs")]
 )
 def test_ctrl_c_ends_the_repetitions_and_the_cut_run_is_in_no_mean(whole, told, tree, tmp_path):
     marks = tmp_path / "marks"

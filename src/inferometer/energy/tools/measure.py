@@ -63,7 +63,7 @@ class CommandRuns:
         """Return the result for people: a line for time, then one a device."""
         stopped = f"stopped after {len(self.runs)} of {self.stopped_of} runs" if self._cut else ""
         if not self.runs:
-            return [f"{stopped}: nothing to tell"]
+            return [f"{stopped}: nothing was measured"]
         seconds = [run.seconds for run in self.runs]
         spread = (
             f" (± {duration(statistics.stdev(seconds))}, {len(seconds)} runs)" if len(seconds) > 1 else ""

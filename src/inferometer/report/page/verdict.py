@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inferometer.flags import words
 from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import ENERGY, THROUGHPUT, Metric
 from inferometer.results.ranking import TieTest, of_one_meter
-from inferometer.units import duration, significant
+from inferometer.units import counted, duration, significant
 
 NEARLY = 0.95  # share of the highest throughput that is nearly as good
 _REPORTED_TIES = 4
@@ -110,7 +109,8 @@ def _deploy(ranked: Sequence[CellSummary]) -> Win | None:
 
 def _kind(cell: CellSummary) -> str:
     if cell.p99:
-        return words(cell.p99.remark) if cell.p99.remark else "p99"
+        few = cell.p99.remark
+        return f"rough p99, from {counted(int(few.values['batches']), 'batch')}" if few else "p99"
     return "mean"
 
 
@@ -164,5 +164,5 @@ def reading(estimate: Estimate, metric: Metric) -> str:
     text = f"{scale.show(estimate.value)} {scale.unit} {metric.per}".rstrip()
     if estimate.low is None or estimate.high is None:
         return text
-    process = " within one process" if estimate.within_one_process else ""
+    process = " in a single process" if estimate.within_one_process else ""
     return f"{text} ({scale.show(estimate.low)} to {scale.show(estimate.high)}{process})"

@@ -28,7 +28,7 @@ def method(infos: Sequence[RunInfo]) -> tuple[str, ...]:
     sentences += [
         "Throughput is the mean over loops of images over elapsed time; latency per image is its inverse. "
         "Intervals are 95 % t intervals of the rounds' logarithms, so they hold the variation between processes. "
-        "Where there was but one process the interval is of its loops and says nothing of the next process.",
+        "Where there was but one process the interval is of its loops: another process may differ by more.",
         "A tie means that the data cannot tell two cells apart at the 5 % level after correction for the number of "
         "comparisons; nothing is claimed inside the noise. Host and device mode are never ranked against each other.",
         "Energy is of the device that did the work, over the timed loops, with the wider of the meter's own interval "
