@@ -21,6 +21,9 @@ from inferometer.storage.run_directory import RUN_FILE, StoredRun, read_run
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from inferometer.recommendation.constraints import Constraints
+    from inferometer.recommendation.decision import Decision
+    from inferometer.recommendation.objectives import Objective, Prices
     from inferometer.report.figures.gallery import Gallery
     from inferometer.results.cells import Results
 
@@ -52,6 +55,24 @@ class Result:
         from inferometer.tables.overview import flat_rows
 
         return pandas.DataFrame(flat_rows(self.results))
+
+    def recommend(
+        self,
+        *,
+        objective: Objective = "throughput",
+        constraints: Constraints | None = None,
+        prices: Prices | None = None,
+    ) -> tuple[Decision, ...]:
+        """Return what to use, for each machine and mode, as `inferometer recommend` and the reports say it.
+
+        Each has the ``choice``, its ``grade`` (firm, tie, weak, preliminary or none) and the ``reasons``. Constraints and prices
+        are those of `inferometer.recommendation`; default: none, and those of the command line.
+        """
+        from inferometer.recommendation.constraints import ANYTHING
+        from inferometer.recommendation.objectives import USUAL_PRICES
+        from inferometer.recommendation.recommend import recommend
+
+        return recommend(self.results, constraints or ANYTHING, objective, prices or USUAL_PRICES)
 
     @overload
     def plot(self, name: str, *, machine: str | None = None, **which: str) -> Figure: ...

@@ -205,7 +205,9 @@ def test_any_quantity_alone_makes_a_table_and_a_report(tmp_path, metric, column)
     assert overview.flat_rows(results)[0][metric] == METRICS[metric].of(results.summaries[0]).value
     assert METRICS[metric].title in render(results)
     (verdict,) = verdicts(results, *results.sections[0])
-    assert verdict.no_fastest == "Not known: no throughput was measured" and verdict.deploy is None
+    assert verdict.no_fastest == "Not known: no throughput was measured"
+    assert (verdict.deploy.decision.choice, verdict.deploy.key) == (None, "none")
+    assert verdict.deploy.grade == "none: no throughput is known"
     assert (verdict.efficient is not None) == (metric == "energy")
     assert recommend(results)[0].refused == (("throughput not known", 2),)
 

@@ -101,8 +101,9 @@ def test_every_tie_is_named():
     (found,) = recommend(summarise([run([*records, *rounds_of(cell("slow"), [10.0, 10.1, 9.9])])]))
     names = {found.choice.summary.row, *(o.summary.row for o in found.ties)}
     assert names == {"a", "b", "c"} and found.runner_up == found.ties[0]
-    said = [text for _, text in render.lines(found) if text.startswith("cannot be told apart from it: ")]
-    assert len(said) == 2
+    (said,) = [text for kind, text in render.lines(found) if kind == "grade"]
+    tied = " and ".join(sorted(f"{name} at batch size 8" for name in names - {found.choice.summary.row}))
+    assert said == f"verdict tie: the data cannot tell it from {tied}"
     (row,) = json.loads(render.to_json([found]))
     assert row["tie"] and [o["framework"] for o in row["ties"]] == [o.summary.row for o in found.ties]
 
@@ -123,8 +124,8 @@ def test_no_lead_over_a_framework_whose_noisy_cell_ties():
         found.choice.name == "a at batch size 8" and found.runner_up.name == "b at batch size 8" and found.tie
     )
     (verdict,) = verdicts(results, "mobilenet", "host")
-    assert verdict.fastest.why.startswith("A tie with b fp32 at batch size 8")
-    assert verdict.efficient.why.startswith("A tie with b fp32 at batch size 8")
+    assert verdict.fastest.why.startswith("A tie with b at batch size 8")
+    assert verdict.efficient.why.startswith("A tie with b at batch size 8")
     (efficient,) = findings.energy.efficient(results)
     assert "no clear lead over b at batch size 8" in efficient.text
 
@@ -155,9 +156,9 @@ def test_the_report_calls_a_tie_what_the_table_calls_one():
     for others in (quiet, [r for n in range(6) for r in rounds_of(cell(f"f{n}"), [500.0, 560.0, 450.0])]):
         results = summarise([run([*lucky, *others])])
         (place,) = (p for k, p in rank_cells(results.summaries, METRICS["throughput"]).items() if "/b/" in k)
-        (verdict,) = verdicts(results, "mobilenet", "host")
-        assert verdict.fastest.why.startswith("A tie with b") == place.tie
-        assert recommend(results)[0].tie == place.tie
+        (found,) = recommend(results)
+        assert found.tie == bool(found.lead.ties) == place.tie
+        assert found.grade == "preliminary"  # a third round of the two was planned
 
 
 def test_cost_is_told_apart_by_costs_not_by_energy():

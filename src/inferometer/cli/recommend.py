@@ -76,7 +76,7 @@ def recommend_command(
     prices = Prices(price_per_kwh, price_per_hour)
     results = results_of(runs)
     found = recommend(results, constraints, cast(Objective, objective), prices)
-    for line in unfinished(results) if not found else ():  # else they are among the doubts
+    for line in unfinished(results) if not found else ():  # else they are among the reasons of the grades
         notice(line)
     if format_ == "text":
         print_parts(render.to_text(found))

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, Series
-from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric
+from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric, Words
 from inferometer.results.metrics.quantities import Quantity
 from inferometer.units import significant
 
@@ -65,6 +65,7 @@ def metric_of(objective: Objective, prices: Prices) -> Metric:
             higher_is_better=False,
             of=_cost(prices),
             series=_cost_series(prices),
+            words=Words("cheaper", "dearer"),
             metered=prices.per_kwh > 0,  # what electricity costs is an energy, so of one meter only
         )
     return ENERGY if objective == "energy" else THROUGHPUT
@@ -75,11 +76,29 @@ def _latency(summary: CellSummary) -> Estimate | None:
 
 
 def _latency_series(summary: CellSummary) -> Series | None:
-    for name, known in (("p99", summary.p99), ("latency_batch", summary.latency_batch)):
-        if known:
-            return summary.series.get(name)
-    found = summary.series.get("throughput")
-    return found and found.scaled(-1)
+    return summary.series.get("p99") if summary.p99 else _mean_latency_series(summary)
+
+
+def _mean_latency_series(summary: CellSummary) -> Series | None:
+    """Return the mean latencies round by round; where whole loops were timed they follow from the throughput."""
+    speeds = summary.series.get("throughput")
+    return summary.series.get("latency_batch") or (speeds and speeds.scaled(-1))
+
+
+def _mean_latency(summary: CellSummary) -> Estimate | None:
+    if summary.latency_batch or not summary.throughput:
+        return summary.latency_batch
+    return Estimate(summary.cell.batch_size / summary.throughput.value, None, None, "s", "throughput", 0)
+
+
+# to choose among equals: every cell has it, and it is steadier than a p99
+MEAN_LATENCY = replace(
+    P99,
+    name="latency_batch",
+    title="Latency per batch",
+    of=_mean_latency,
+    series=_mean_latency_series,
+)
 
 
 def _cost(prices: Prices) -> Callable[[CellSummary], Estimate | None]:

@@ -1,4 +1,4 @@
-"""Which framework, precision and batch size to deploy: the best cell a machine that meets every constraint (pure)."""
+"""Which framework, precision and batch size to deploy: one decision a machine, the same for every output (pure)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from dataclasses import dataclass, field, replace
 
 from inferometer.errors import UsageError
 from inferometer.flags import words
+from inferometer.recommendation.choosing import Judges, as_good, choose
 from inferometer.recommendation.constraints import ANYTHING, Constraints, broken_limits, excess, violations
+from inferometer.recommendation.decision import Decision, Reason
+from inferometer.recommendation.grading import (
+    by_gravity,
+    choice_by_latency,
+    grade_of,
+    nothing_to_choose,
+    of_the_cells,
+    of_the_choice,
+)
+from inferometer.recommendation.leads import lead
 from inferometer.recommendation.objectives import (
+    MEAN_LATENCY,
     USUAL_PRICES,
     Objective,
     Prices,
@@ -18,32 +30,42 @@ from inferometer.recommendation.objectives import (
 )
 from inferometer.recommendation.options import Option, option, pareto, score
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.completeness import unfinished
+from inferometer.results.completeness import gaps
+from inferometer.results.judging import Judge, Judgement
 from inferometer.results.metrics import ENERGY
-from inferometer.results.ranking import TieTest, of_one_meter
+from inferometer.results.ranking import of_one_meter
 
 
 @dataclass(frozen=True)
-class Advice:
-    """The choice for one machine, model and mode."""
+class _Question:
+    """What is asked of every machine, and the judges of it, who know the noise of all cells as the tables do."""
 
-    machine: str
-    model: str
-    mode: str
+    constraints: Constraints
     objective: Objective
-    choice: Option | None  # None: nothing meets the constraints
-    runner_up: Option | None  # the first of the ties, else the best of another framework or precision
-    ties: tuple[Option, ...]  # of each framework and precision the best that cannot be told from the choice
-    front: tuple[Option, ...]  # nothing else is better in throughput, latency and energy at once
-    refused: tuple[tuple[str, int], ...]  # why cells were left out, and how many
-    nearest: str  # where there is no choice: what came closest
-    doubts: tuple[str, ...] = ()  # what the choice, or that there is none, rests on that may not hold
-    prices: Prices = USUAL_PRICES  # that its cost is made of
+    prices: Prices
+    judges: Judges
+
+    @classmethod
+    def of(
+        cls, results: Results, constraints: Constraints, objective: Objective, prices: Prices
+    ) -> _Question:
+        judges = {MEAN_LATENCY.name: Judge(results.summaries, MEAN_LATENCY)}
+        for name in _figures(objective):
+            judges[name] = Judge(results.summaries, metric_of(name, prices))
+        return cls(constraints, objective, prices, judges)
 
     @property
-    def tie(self) -> bool:
-        """Return whether the data cannot tell the runner-up from the choice."""
-        return bool(self.ties)
+    def judge(self) -> Judge:
+        return self.judges[self.objective]
+
+    @property
+    def by_latency(self) -> bool:
+        return choice_by_latency(self.objective, self.constraints.max_latency_s)
+
+
+def _figures(objective: Objective) -> tuple[Objective, ...]:
+    """Return the objectives by which two options are held against each other."""
+    return ("throughput", "latency", "energy", *(("cost",) if objective == "cost" else ()))
 
 
 def recommend(
@@ -51,8 +73,8 @@ def recommend(
     constraints: Constraints = ANYTHING,
     objective: Objective = "throughput",
     prices: Prices = USUAL_PRICES,
-) -> tuple[Advice, ...]:
-    """Return the advice for every machine, model and mode in ``results``; UsageError for a cost without any price.
+) -> tuple[Decision, ...]:
+    """Return the decision for every machine, model and mode in ``results``; UsageError for a cost without any price.
 
     Where no energy was metered at all, cost is that of the machine's hours, and a doubt says so.
     """
@@ -61,53 +83,84 @@ def recommend(
     groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
     for summary in results.summaries:
         groups[summary.machine, summary.model, summary.cell.mode].append(summary)
-    return tuple(
-        _advise(
-            key,
-            found,
-            everyone=results.summaries,
-            incomplete=unfinished(results, found),
-            constraints=constraints,
-            objective=objective,
-            prices=prices,
+    question = _Question.of(results, constraints, objective, prices)
+    free = replace(prices, per_kwh=0.0)
+    unmetered = _Question.of(results, constraints, objective, free) if prices.per_hour else question
+    found = []
+    for key, cells in groups.items():
+        hours_only = bool(prices.per_kwh and prices.per_hour) and not any(
+            s.energy_image for s in cells if s.measured
         )
-        for key, found in groups.items()
-    )
+        asked = unmetered if hours_only else question
+        open_ = of_the_cells(cells, gaps(results, cells), results.runs)
+        found.append(_decide(key, cells, asked, open_, hours_only=hours_only))
+    return tuple(found)
 
 
-def _advise(
+def _decide(
     key: tuple[str, str, str],
-    summaries: Sequence[CellSummary],
+    cells: Sequence[CellSummary],
+    asked: _Question,
+    open_: list[Reason],  # what the cells leave open whatever is chosen
     *,
-    everyone: Sequence[CellSummary],  # of all machines and modes, by whose noise the tables judge too
-    incomplete: Sequence[str],
-    constraints: Constraints,
-    objective: Objective,
-    prices: Prices,
-) -> Advice:
-    unmetered = bool(prices.per_kwh and prices.per_hour) and not any(
-        s.energy_image for s in summaries if s.measured
-    )
-    if unmetered:
-        prices = replace(prices, per_kwh=0.0)
-    rule = TieTest(everyone, metric_of(objective, prices))
-    sifted = _sift(summaries, rule, constraints, objective, prices)
-    options = sorted(sifted.options, key=lambda o: score(o, objective), reverse=True)
-    choice = options[0] if options else None
-    rivals = [o for o in options if choice and o.summary.row != choice.summary.row]
-    ties = _ties(choice, rivals, rule) if choice else ()
-    return Advice(
+    hours_only: bool,
+) -> Decision:
+    sifted = _sift(cells, asked)
+    refused, front = tuple(sifted.refused.most_common()), pareto(sifted.options)
+    if not sifted.options:
+        reasons = by_gravity([*open_, *nothing_to_choose(met_nothing=bool(sifted.near), cells=cells)])
+        return Decision(
+            *key, asked.objective, None, None, (), (), None, None, (), "none", reasons, front, refused,
+            _nearest(sifted.near, asked), (), asked.prices,
+        )  # fmt: skip
+    candidates = as_good(sifted.options, asked.objective, asked.judge)
+    leader, (choice, steps) = candidates[0], choose(candidates, asked.judges)
+    ties = tuple(o for o in candidates if o is not choice)
+    ahead = lead(asked.judge.ranked(o.summary for o in sifted.options), asked.judge)
+    of_choice = of_the_choice(choice, leader, ahead, ties, asked.judge.metric, by_latency=asked.by_latency)
+    reasons = by_gravity([*open_, *of_choice])
+    runner_up = _runner_up(choice, ties, sifted.options, asked.objective)
+    return Decision(
         *key,
-        objective,
+        asked.objective,
         choice,
-        runner_up=next(iter((*ties, *rivals)), None),
-        ties=ties,
-        front=pareto(options),
-        refused=tuple(sifted.refused.most_common()),
-        nearest="" if choice else _nearest(sifted.near, constraints, objective),
-        doubts=(*incomplete, *_doubts(choice, constraints, objective, unmetered)),
-        prices=prices,
+        leader,
+        ties,
+        steps,
+        runner_up,
+        ahead,
+        _changes(choice, runner_up, asked),
+        grade_of(reasons),
+        reasons,
+        front,
+        refused,
+        nearest="",
+        doubts=_doubts(choice, asked, hours_only=hours_only),
+        prices=asked.prices,
     )
+
+
+def _runner_up(
+    choice: Option, ties: Sequence[Option], options: Sequence[Option], objective: Objective
+) -> Option | None:
+    """Return the best option of another framework or precision, one that ties before all others."""
+    ranked = sorted(options, key=lambda o: score(o, objective), reverse=True)
+    return next((o for o in (*ties, *ranked) if o.summary.row != choice.summary.row), None)
+
+
+def _changes(choice: Option, other: Option | None, asked: _Question) -> tuple[Judgement, ...]:
+    """Return what the data say of the runner-up in place of the choice, at each figure that both have."""
+    if other is None:
+        return ()
+    pair = (choice, other)
+    names = _figures(asked.objective)
+    judges = [
+        asked.judges[name]
+        for name in names
+        if all(asked.judges[name].knows(o.summary) and o.figure(name) is not None for o in pair)
+        and not (name == "latency" and len({o.summary.p99 is None for o in pair}) > 1)
+    ]
+    return tuple(judge.judge(choice.summary, other.summary, claims=len(judges)) for judge in judges)
 
 
 @dataclass
@@ -119,53 +172,38 @@ class _Sifted:
     refused: Counter[str] = field(default_factory=Counter)  # why cells are no options, and how many
 
 
-def _sift(
-    summaries: Sequence[CellSummary],
-    rule: TieTest,
-    constraints: Constraints,
-    objective: Objective,
-    prices: Prices,
-) -> _Sifted:
+def _sift(summaries: Sequence[CellSummary], asked: _Question) -> _Sifted:
     sifted = _Sifted()
     metered_alike = of_one_meter(summaries, ENERGY)
     for summary in summaries:
-        found = option(summary, prices)
+        found = option(summary, asked.prices)
         if found is None:
             sifted.refused["throughput not known" if summary.measured else summary.status] += 1
             continue
         if summary.meter and summary not in metered_alike:
-            if rule.metric.metered:
+            if asked.judge.metric.metered:
                 sifted.refused[f"energy by another meter, {summary.meter}"] += 1
                 continue
-            found = replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
-        reasons = violations(found, constraints, objective)
+            found = replace(found, energy_j=None, cost=None if asked.prices.per_kwh else found.cost)
+        reasons = violations(found, asked.constraints, asked.objective)
         sifted.refused.update(reasons)
         (sifted.near if reasons else sifted.options).append(found)
     return sifted
 
 
-def _nearest(near: Sequence[Option], constraints: Constraints, objective: Objective) -> str:
+def _nearest(near: Sequence[Option], asked: _Question) -> str:
     """Return which option comes closest to the constraints, and what it breaks; "" where there is none."""
     if not near:
         return ""
-    closest = min(near, key=lambda o: excess(o, constraints, objective))
-    return f"{closest.name}: {'; '.join(broken_limits(closest, constraints, objective))}"
+    closest = min(near, key=lambda o: excess(o, asked.constraints, asked.objective))
+    return f"{closest.name}: {'; '.join(broken_limits(closest, asked.constraints, asked.objective))}"
 
 
-def _ties(choice: Option, rivals: Sequence[Option], rule: TieTest) -> tuple[Option, ...]:
-    """Return the best of each framework and precision that cannot be told from the choice."""
-    options = {rival.summary.key: rival for rival in rivals}
-    tied = rule.ties(choice.summary, (rival.summary for rival in rivals), lambda cell: cell.row)
-    return tuple(options[cell.key] for cell in tied)
-
-
-def _doubts(
-    choice: Option | None, constraints: Constraints, objective: Objective, unmetered: bool
-) -> tuple[str, ...]:
+def _doubts(choice: Option, asked: _Question, *, hours_only: bool) -> tuple[str, ...]:
     found = []
-    latency = batch_latency(choice.summary)[0] if choice else None
-    if latency and latency.remark and (objective == "latency" or constraints.max_latency_s is not None):
+    latency = batch_latency(choice.summary)[0]
+    if latency.remark and asked.by_latency:
         found.append(f"its latency is a {words(latency.remark)}")
-    if choice and choice.cost is not None and unmetered:
+    if choice.cost is not None and hours_only:
         found.append("no energy was metered: electricity is not in the cost")
     return tuple(found)

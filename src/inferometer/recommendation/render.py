@@ -11,9 +11,10 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from inferometer.recommendation import wording
+from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.options import Option
-from inferometer.recommendation.recommend import Advice
 from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
 from inferometer.tables.markup import markdown_table, markdown_text
 from inferometer.units import counted, duration, significant
@@ -34,55 +35,44 @@ def figures(found: Option) -> str:
     return ", ".join(parts)
 
 
-def price(choice: Option, other: Option) -> str:
-    """Return what taking ``other`` instead of ``choice`` would change."""
-    parts = [
-        f"{_change(choice.throughput, other.throughput)} throughput",
-        f"{_change(choice.latency_s, other.latency_s)} batch latency",
-    ]
-    if choice.energy_j is not None and other.energy_j is not None:
-        parts.append(f"{_change(choice.energy_j, other.energy_j)} energy an image")
-    if choice.cost is not None and other.cost is not None:
-        parts.append(f"{_change(choice.cost, other.cost)} cost")
-    return ", ".join(parts)
-
-
-def _change(first: float, second: float) -> str:
-    return f"{100 * (second / first - 1):+.1f} %"
-
-
-def lines(advice: Advice) -> list[tuple[str, str]]:
+def lines(decision: Decision) -> list[tuple[str, str]]:
     """Return (kind, sentence) of everything to say about one machine."""
-    found = [("head", f"{advice.machine}: {advice.model}, {advice.mode} mode, objective {advice.objective}")]
-    if advice.choice is None:
-        near = f"nothing meets the constraints; nearest: {advice.nearest}"
-        found.append(("none", near if advice.nearest else "nothing to choose from"))
-    else:
-        found.append(("choice", f"use {advice.choice.name}: {figures(advice.choice)}"))
-        word = "cannot be told apart from it" if advice.ties else "runner-up"
-        others = advice.ties or filter(None, [advice.runner_up])
-        found += [("runner-up", f"{word}: {o.name}: {price(advice.choice, o)}") for o in others]
-    found += [("doubt", doubt) for doubt in advice.doubts]
-    if len(advice.front) > 1:
-        found.append(("front", "nothing beats these in throughput, latency and energy at once:"))
-    if advice.refused:
-        found.append(
-            (
-                "refused",
-                "left out: "
-                + ", ".join(f"{counted(count, 'cell')} ({why})" for why, count in advice.refused),
-            )
+    found = [
+        (
+            "head",
+            f"{decision.machine}: {decision.model}, {decision.mode} mode, objective {decision.objective}",
         )
+    ]
+    if decision.choice is None:
+        near = f"nothing meets the constraints; nearest: {decision.nearest}"
+        found.append(("none", near if decision.nearest else "nothing to choose from"))
+    else:
+        found.append(("choice", f"{wording.headline(decision)}: {figures(decision.choice)}"))
+        found.append(("why", wording.why(decision)))
+    found.append(("grade", f"verdict {wording.grade_sentence(decision)}"))
+    found += [("remedy", f"to firm it up: {remedy}") for remedy in wording.remedies(decision)]
+    if decision.runner_up:
+        word = "may be as good" if decision.runner_up in decision.ties else "runner-up"
+        found.append(("runner-up", f"{word}: {wording.runner_up(decision)}"))
+    found += [("doubt", doubt) for doubt in decision.doubts]
+    if len(decision.front) > 1:
+        found.append(("front", _FRONT))
+    if decision.refused:
+        why = (f"{counted(count, 'cell')} ({reason})" for reason, count in decision.refused)
+        found.append(("refused", f"left out: {', '.join(why)}"))
     return found
 
 
-def front(advice: Advice) -> list[tuple[str, ...]]:
+_FRONT = "no other has better figures of throughput, latency and energy at once, noise aside:"
+
+
+def front(decision: Decision) -> list[tuple[str, ...]]:
     """Return the Pareto front as a table: a row of titles, then a row an option; columns without any value left out."""
     energy = ENERGY.figure_scale
     titles = (
         "option",
         THROUGHPUT.unit,
-        f"batch latency, {_kinds(advice.front)}",
+        f"batch latency, {_kinds(decision.front)}",
         POWER.unit,
         f"{energy.unit} {ENERGY.per}",
         "cost of a million",
@@ -96,7 +86,7 @@ def front(advice: Advice) -> list[tuple[str, ...]]:
             "" if o.energy_j is None else significant(o.energy_j / energy.factor, 3),
             "" if o.cost is None else significant(o.cost, 3),
         )
-        for o in advice.front
+        for o in decision.front
     ]
     kept = [index for index in range(len(titles)) if any(row[index] for row in rows)]
     return [tuple(row[index] for index in kept) for row in (titles, *rows)]
@@ -106,9 +96,9 @@ def _kinds(options: Sequence[Option]) -> str:
     return " or ".join(dict.fromkeys(o.latency_kind for o in options))
 
 
-def cost_notes(found: Sequence[Advice]) -> list[str]:
+def cost_notes(found: Sequence[Decision]) -> list[str]:
     """Return what the cost of a million images is made of, for each set of prices that a choice has one by."""
-    priced = (advice.prices for advice in found if advice.choice and advice.choice.cost is not None)
+    priced = (decision.prices for decision in found if decision.choice and decision.choice.cost is not None)
     return [_cost_note(prices) for prices in dict.fromkeys(priced)]
 
 
@@ -119,16 +109,23 @@ def _cost_note(prices: Prices) -> str:
     return "cost: " + " and ".join(text for text, paid in parts if paid)
 
 
-_STYLES = {"head": "bold", "choice": "green", "none": "red", "doubt": "yellow", "refused": "dim"}
+_STYLES = {
+    "head": "bold",
+    "choice": "green",
+    "none": "red",
+    "grade": "yellow",
+    "doubt": "yellow",
+    "refused": "dim",
+}
 
 
-def to_text(found: Sequence[Advice]) -> Iterator[RenderableType]:
-    """Return the advice for every machine, line by line, for the terminal."""
-    for advice in found:
-        for kind, text in lines(advice):
+def to_text(found: Sequence[Decision]) -> Iterator[RenderableType]:
+    """Return the decision for every machine, line by line, for the terminal."""
+    for decision in found:
+        for kind, text in lines(decision):
             yield Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, ""))
             if kind == "front":
-                yield Padding(_grid(front(advice)), (0, 0, 0, 4), expand=False)
+                yield Padding(_grid(front(decision)), (0, 0, 0, 4), expand=False)
     for note in cost_notes(found):
         yield Text(note, style="dim")
 
@@ -142,22 +139,22 @@ def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:
     return grid
 
 
-def to_markdown(found: Sequence[Advice]) -> str:
-    """Return the advice as Markdown."""
+def to_markdown(found: Sequence[Decision]) -> str:
+    """Return the decision as Markdown."""
     out = []
-    for advice in found:
-        for kind, text in lines(advice):
+    for decision in found:
+        for kind, text in lines(decision):
             flat = markdown_text(text)
             out.append(f"\n**{flat}**\n" if kind == "head" else f"- {flat}")
             if kind == "front":
-                titles, *rows = ([markdown_text(text) for text in row] for row in front(advice))
+                titles, *rows = ([markdown_text(text) for text in row] for row in front(decision))
                 table = markdown_table(titles, rows, "l" + "r" * (len(titles) - 1))
                 out += ["", *(f"  {line}" for line in table), ""]  # indented: it belongs to the item above
     return "\n".join([*out, "", *cost_notes(found)]).strip() + "\n"
 
 
-def to_json(found: Sequence[Advice]) -> str:
-    """Return the advice as JSON: a list of objects, one a machine, model and mode."""
+def to_json(found: Sequence[Decision]) -> str:
+    """Return the decision as JSON: a list of objects, one a machine, model and mode."""
     rows = [
         {
             "machine": a.machine,
@@ -166,6 +163,9 @@ def to_json(found: Sequence[Advice]) -> str:
             "objective": a.objective,
             "choice": a.choice and _object(a.choice),
             "runner_up": a.runner_up and _object(a.runner_up),
+            "grade": a.grade,
+            "why": wording.why(a),
+            "reasons": [{"grade": r.grade, "reason": r.words, "remedy": r.remedy} for r in a.reasons],
             "tie": a.tie,
             "ties": [_object(o) for o in a.ties],
             "pareto": [_object(o) for o in a.front],

@@ -1,4 +1,4 @@
-"""The tables as a workbook with the colours of the report's own: a sheet a metric, and one with the findings."""
+"""The tables as a workbook with the colours of the report's own: a sheet a metric, one with the verdicts, one with the findings."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.findings import findings
+from inferometer.recommendation import wording
+from inferometer.recommendation.recommend import recommend
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
 from inferometer.results.metrics import METRICS, Place, metrics_in
@@ -39,6 +41,7 @@ def write_workbook(
         for table in build(results, metric, reference):
             if not table.is_empty:
                 _sheet(book, table, palette)
+    _verdicts(book, results)
     _findings(book, results)
     with writing(path):
         book.save(path)
@@ -89,6 +92,26 @@ def _fill(target: Any, found: TableCell, table: Table, palette: str) -> None:
     shade = colour(found.shade, palette)
     target.fill = PatternFill("solid", fgColor=shade.background_hex[1:].upper())
     target.font = Font(bold=found.best_overall, color=shade.text_hex[1:].upper())
+
+
+def _verdicts(book: Any, results: Results) -> None:
+    from openpyxl.styles import Alignment, Font
+
+    sheet = book.create_sheet("Verdict")
+    sheet.append(
+        ["Machine", "Model", "Mode", "Verdict", "Grade", "Why", "Cannot be told from it", "To firm it up"]
+    )
+    for cell in sheet[1]:
+        cell.font = Font(bold=True)
+    for one in recommend(results):
+        ties = "; ".join(wording.tied_names(one))
+        texts = [one.machine, one.model, one.mode, wording.headline(one), wording.grade_sentence(one)]
+        texts += [wording.why(one), ties, "; ".join(wording.remedies(one))]
+        sheet.append([_safe(text) for text in texts])
+        for cell in sheet[sheet.max_row]:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for letter, width in zip("ABCDEFGH", (28, 22, 10, 36, 60, 48, 36, 48), strict=True):
+        sheet.column_dimensions[letter].width = width
 
 
 def _findings(book: Any, results: Results) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from inferometer.records import Cell
 from inferometer.results.cells import CellSummary, Results
 from inferometer.storage.run_directory import StoredRun
 
@@ -15,14 +17,58 @@ def unfinished(results: Results, cells: Sequence[CellSummary] | None = None) -> 
     Of all runs, or with ``cells`` of those that hold one of them.
     """
     paths = None if cells is None else {path for cell in cells for path in cell.paths}
-    runs = [run for run in results.runs if paths is None or run.path in paths]
-    return [_line(run) for run in runs if run.missing and run.info.source != "imported"]  # which had no plan
+    return [
+        _line(run) for run in _planned_runs(results) if run.missing and (paths is None or run.path in paths)
+    ]
+
+
+def _planned_runs(results: Results) -> list[StoredRun]:
+    return [run for run in results.runs if run.info.source != "imported"]  # which had no plan
 
 
 def _line(run: StoredRun) -> str:
-    missing, planned = len(run.missing), len(run.planned)
-    share = f"{missing:,} of {planned:,} planned measurements (a cell in one round) are missing"
+    remedy = f": {resume_command(run)}" if run.info.request else ""
+    return f"incomplete: {_share(len(run.missing), len(run.planned))}{remedy}"
+
+
+def _share(missing: int, planned: int) -> str:
     if missing == planned:
-        share = f"nothing was measured yet of {planned:,} planned measurements (a cell in one round)"
-    remedy = f": inferometer run --resume {shlex.quote(str(run.path))}" if run.info.request else ""
-    return f"incomplete: {share}{remedy}"
+        return f"nothing was measured yet of {planned:,} planned measurements (a cell in one round)"
+    return f"{missing:,} of {planned:,} planned measurements (a cell in one round) are missing"
+
+
+def resume_command(run: StoredRun) -> str:
+    """Return the command that goes on with a run."""
+    return f"inferometer run --resume {shlex.quote(str(run.path))}"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What some cells of a run (one machine, model and mode) lack of their plan."""
+
+    run: StoredRun
+    missing: int  # measurements: a cell in one round
+    planned: int
+    unmeasured: tuple[Cell, ...]  # cells without any record that ended well or failed
+
+    @property
+    def words(self) -> str:
+        """Return how much is missing."""
+        return _share(self.missing, self.planned)
+
+
+def gaps(results: Results, cells: Sequence[CellSummary]) -> tuple[Gap, ...]:
+    """Return what is missing of the plans that ``cells``, all of one machine, model and mode, are part of."""
+    kinds = {(path, c.cell.model, c.cell.device, c.cell.mode) for c in cells for path in c.paths}
+    found = []
+    for run in _planned_runs(results):
+        if not any(kind[0] == run.path for kind in kinds):
+            continue
+        ours = [p for p in run.planned if (run.path, p[0].model, p[0].device, p[0].mode) in kinds]
+        absent = set(run.missing)
+        missing = [pair for pair in ours if pair in absent]
+        if missing:
+            ended = {pair[0] for pair in ours if pair not in absent}
+            cells_left = dict.fromkeys(cell for cell, _ in missing if cell not in ended)
+            found.append(Gap(run, len(missing), len(ours), tuple(cells_left)))
+    return tuple(found)

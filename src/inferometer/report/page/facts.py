@@ -23,10 +23,21 @@ def extent(results: Results) -> tuple[str, ...]:
         counted(len(frameworks), "framework"),
         ", ".join(precisions),
         _sizes(results.batch_sizes),
-        f"{ok:,} of {counted(len(cells), 'cell')} measured",
+        f"{ok:,} of {counted(_planned(results), 'cell')} measured",
         counted(len(results.runs), "run"),
     ]
     return tuple(fact for fact in facts if fact)
+
+
+def _planned(results: Results) -> int:
+    """Return how many cells there are, those included that a run has yet to begin."""
+    known = len(results.summaries)
+    waiting = 0
+    for run in results.runs:
+        ended = {record.cell for record in run.records}
+        if run.info.source != "imported":
+            waiting += len({cell for cell, _ in run.missing} - ended)
+    return known + waiting
 
 
 def _sizes(sizes: tuple[int, ...]) -> str:

@@ -1,0 +1,64 @@
+"""One cell among those that the data cannot tell from the best: least energy, then latency, then memory, then name (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from inferometer.recommendation.decision import Criterion, Step
+from inferometer.recommendation.objectives import MEAN_LATENCY, Objective
+from inferometer.recommendation.options import Option, score
+from inferometer.results.judging import NEARLY, Judge
+
+Judges = Mapping[str, Judge]  # of the objectives by their names, and the mean latency
+
+
+def as_good(options: Sequence[Option], objective: Objective, judge: Judge) -> list[Option]:
+    """Return the options that the data cannot tell from the best of the objective, the best first."""
+    ranked = sorted(options, key=lambda o: score(o, objective), reverse=True)
+    best = ranked[0]
+    return [o for o in ranked if o is best or judge.as_good(best.summary, o.summary)]
+
+
+def choose(candidates: Sequence[Option], judges: Judges) -> tuple[Option, tuple[Step, ...]]:
+    """Return one of ``candidates``, and the steps that led to it: those alone that left fewer than there were."""
+    left, steps = list(candidates), []
+    criteria: tuple[Criterion, ...] = ("energy", "latency", "memory", "name")
+    for criterion in criteria:
+        if len(left) > 1 and len(kept := _keep(left, criterion, judges)) < len(left):
+            left = kept
+            steps.append(Step(criterion, len(left)))
+    return left[0], tuple(steps)
+
+
+def _keep(options: Sequence[Option], criterion: Criterion, judges: Judges) -> list[Option]:
+    if criterion == "energy":
+        return _least_energy(options, judges["energy"])
+    if criterion == "latency":
+        return _least_latency(options, judges[MEAN_LATENCY.name])
+    if criterion == "memory":
+        return _least_memory(options)
+    return [min(options, key=lambda o: (o.summary.row, o.summary.cell.batch_size))]
+
+
+def _least_energy(options: Sequence[Option], judge: Judge) -> list[Option]:
+    """Return those that the data cannot tell from the least energy; all, where some were not metered or not alike."""
+    if len({o.summary.meter for o in options}) > 1 or any(o.energy_j is None for o in options):
+        return list(options)
+    (least, *others) = judge.ranked(o.summary for o in options)
+    worse = {o.key for o in others if judge.judge(least, o, claims=len(others)).told}
+    return [o for o in options if o.summary.key not in worse]
+
+
+def _least_latency(options: Sequence[Option], judge: Judge) -> list[Option]:
+    """Return those whose mean latency of a batch is as good as the shortest."""
+    (least, *others) = judge.ranked(o.summary for o in options)
+    worse = {o.key for o in others if not judge.as_good(least, o, claims=len(others))}
+    return [o for o in options if o.summary.key not in worse]
+
+
+def _least_memory(options: Sequence[Option]) -> list[Option]:
+    peaks = [o.summary.memory.value if o.summary.memory else None for o in options]
+    known = [peak for peak in peaks if peak is not None]
+    if len(known) < len(options):
+        return list(options)
+    return [o for o, peak in zip(options, known, strict=True) if peak <= min(known) * (1 + NEARLY)]

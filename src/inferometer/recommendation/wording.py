@@ -1,0 +1,152 @@
+"""A decision in words: the one place, for the page, Markdown, the workbook, the terminal and Python alike."""
+
+from __future__ import annotations
+
+from inferometer.recommendation.decision import Decision, Grade, Lead
+from inferometer.recommendation.grading import grouped_names, name_of
+from inferometer.recommendation.objectives import Objective
+from inferometer.results.judging import Judgement
+from inferometer.results.metrics import ENERGY, Metric
+from inferometer.units import counted, duration, listed, significant
+
+_BEST: dict[Objective, str] = {
+    "throughput": "the highest throughput",
+    "latency": "the shortest batch latency",
+    "energy": "the least energy an image",
+    "cost": "the least cost",
+}
+_STEPS = {
+    "energy": "least energy an image",
+    "latency": "shortest mean batch latency",
+    "memory": "least memory",
+    "name": "first by name, since nothing else tells them apart",
+}
+GRADE_MEANINGS = {
+    "firm": "every planned measurement is there, and the data tell the choice from all others",
+    "tie": "other cells may be as good",
+    "weak": "it rests on less than it should",
+    "preliminary": "planned measurements are missing",
+    "none": "the data do not carry a choice",
+}
+
+
+def headline(decision: Decision) -> str:
+    """Return the choice in a word or two: a choice that the data do not carry is no advice to use it."""
+    if decision.choice is None:
+        return "no choice"
+    if decision.grade == "none":
+        return f"no verdict; the best figure is of {decision.choice.name}"
+    so_far = "so far " if decision.grade == "preliminary" else ""
+    return f"{so_far}use {decision.choice.name}"
+
+
+def why(decision: Decision) -> str:
+    """Return how the choice came about: among which cells, and by what."""
+    if decision.choice is None:
+        return ""
+    best = _BEST[decision.objective]
+    if not decision.ties:
+        judged = decision.grade in ("firm", "tie") and decision.lead
+        return f"It has {best}{', and the data tell all others apart from it' if judged else ' of what was measured'}."
+    count = counted(len(decision.ties) + 1, "cell")
+    steps = [f"{_STEPS[step.by]}{f' (of {step.left})' if step.left > 1 else ''}" for step in decision.steps]
+    return f"Of the {count} that cannot be told from {best}: {', then '.join(steps)}."
+
+
+def tied_names(decision: Decision) -> list[str]:
+    """Return the cells that the data cannot tell from the choice, those of one framework and precision together."""
+    return grouped_names(option.summary for option in decision.ties)
+
+
+def grade_sentence(decision: Decision) -> str:
+    """Return the grade and the reasons for it."""
+    reasons = [reason.words for reason in decision.reasons]
+    return f"{decision.grade}: {'; '.join(reasons) if reasons else GRADE_MEANINGS[decision.grade]}"
+
+
+def remedies(decision: Decision) -> tuple[str, ...]:
+    """Return what would firm the verdict up, the gravest lack first."""
+    return tuple(dict.fromkeys(reason.remedy for reason in decision.reasons))
+
+
+def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
+    """Return how the best cell stands among the other frameworks: its lead only where the data carry one."""
+    if lead is None:
+        return "No other framework or precision was measured here."
+    if grade == "preliminary":
+        return "No lead is claimed while planned measurements are missing."
+    if grade == "none":
+        return "No lead is claimed, since the data do not carry a verdict."
+    if lead.ties:
+        names = listed(grouped_names(lead.ties))
+        return f"A tie with {names}: the difference is within the noise."
+    rival, judgement = name_of(lead.rival), lead.judgement
+    if not judgement.told:
+        figure = metric.of(lead.rival)
+        value = f", {metric.show(figure.value)}" if figure else ""
+        return f"Not judged against the next, {rival}{value}: one process each says nothing of another."
+    ours, theirs = metric.of(lead.best), metric.of(lead.rival)
+    assert ours and theirs
+    return f"{margin(ours.value, theirs.value, metric)} than the next, {rival}."
+
+
+def margin(ours: float, theirs: float, metric: Metric) -> str:
+    """Return by how much the better of two is ahead: "12 % faster", "2.6 times faster", "8.1 % less energy"."""
+    ratio = ours / theirs
+    if not metric.higher_is_better:
+        return f"{significant(100 * (1 - ratio), 2)} % {metric.words.better}"
+    amount = f"{significant(ratio, 2)} times" if ratio >= 2 else f"{significant(100 * (ratio - 1), 2)} %"
+    return f"{amount} {metric.words.better}"
+
+
+_CHANGES = {
+    "throughput": ("throughput", "throughput"),
+    "latency": ("batch latency", "latency"),
+    "energy": ("energy an image", "energy"),
+    "cost": ("cost", "cost"),
+}
+
+
+def runner_up(decision: Decision) -> str:
+    """Return what taking the runner-up would change, as far as the data tell; "" where there is none."""
+    choice, other = decision.choice, decision.runner_up
+    if choice is None or other is None:
+        return ""
+    figure = other.figure(decision.objective)
+    name = other.name if figure is None else f"{other.name} ({shown(figure, decision.objective)})"
+    if decision.grade in ("none", "preliminary"):  # what is missing may change it all
+        return name
+    told, open_ = [], []
+    for change in decision.changes:
+        objective = _objective_of(change)
+        first, second = choice.figure(objective), other.figure(objective)
+        if first is None or second is None:
+            continue
+        if change.told:
+            told.append(f"{100 * (second / first - 1):+.1f} % {_CHANGES[objective][0]}")
+        else:
+            open_.append((_CHANGES[objective][1], change.standing))
+    for standing_, text in (
+        ("tie", "no difference told in"),
+        ("unclear", "unclear"),
+        ("not judged", "not judged"),
+    ):
+        names = [figure_name for figure_name, found in open_ if found == standing_]
+        told += [f"{text}{' ' if standing_ == 'tie' else ': '}{listed(names)}"] if names else []
+    return f"{name}: {', '.join(told)}" if told else name
+
+
+def shown(figure: float, objective: Objective) -> str:
+    """Return an objective's figure with its unit."""
+    if objective == "throughput":
+        return f"{significant(figure, 4)} images/s"
+    if objective == "latency":
+        return f"{duration(figure)} a batch"
+    return (
+        f"{ENERGY.show(figure)} {ENERGY.per}" if objective == "energy" else f"{significant(figure)} a million"
+    )
+
+
+def _objective_of(change: Judgement) -> Objective:
+    objectives: dict[str, Objective] = {"p99": "latency", "throughput": "throughput", "energy": "energy"}
+    return objectives.get(change.metric, "cost")

@@ -1,0 +1,104 @@
+"""What may be said of two cells of a machine: the one place that sentences ask, be they verdicts, advice or findings (pure).
+
+`ranking.TieTest` is the rule of the tables. A sentence says no more than it: nothing of cells that one process each measured
+once, nothing of differences below what is worth a word, and where a sentence is picked out of several that might have been
+written, only what holds after a correction for that number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from inferometer.results import stats
+from inferometer.results.cells import CellSummary
+from inferometer.results.metrics import Metric
+from inferometer.results.ranking import TieTest
+
+Standing = Literal[
+    "told",  # the data tell the two apart
+    "unclear",  # they would, were this the only sentence that might have been written
+    "tie",  # they do not
+    "not judged",  # no second process: nothing is known of the noise between processes
+]
+
+WORTH_A_WORD = 0.001  # a relative difference below it is none: "fastest, 0.0 % ahead"
+NEARLY = 0.03  # without a second process, cells this close are as good as each other
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the data say of two cells at a metric, and the adjusted p-value behind it (1.0: not judged)."""
+
+    metric: str
+    best: str  # the cells' keys
+    other: str
+    standing: Standing
+    p: float
+
+    @property
+    def told(self) -> bool:
+        """Return whether a sentence may name the difference."""
+        return self.standing == "told"
+
+
+class Judge:
+    """All cells that compete at a metric, and what may be said of any two of them."""
+
+    def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
+        self.metric = metric
+        self._rule = TieTest(summaries, metric)
+        self._known = {cell.key for members in self._rule.groups.values() for cell in members}
+
+    def knows(self, cell: CellSummary) -> bool:
+        """Return whether a cell has the metric."""
+        return cell.key in self._known
+
+    def value(self, cell: CellSummary) -> float:
+        """Return the metric of a cell that has it."""
+        return self._rule.value(cell)
+
+    def ranked(self, cells: Iterable[CellSummary]) -> list[CellSummary]:
+        """Return those of the cells that have the metric, best first."""
+        known = [cell for cell in cells if self.knows(cell)]
+        return sorted(known, key=self.value, reverse=self.metric.higher_is_better)
+
+    def judge(self, best: CellSummary, other: CellSummary, claims: int = 1) -> Judgement:
+        """Return what the data say of two cells; ``claims``: of how many sentences this one is picked."""
+        standing, p = self._standing(best, other, claims)
+        return Judgement(self.metric.name, best.key, other.key, standing, p)
+
+    def _standing(self, best: CellSummary, other: CellSummary, claims: int) -> tuple[Standing, float]:
+        if _distance(self.value(best), self.value(other)) < WORTH_A_WORD and not self.metric.exact:
+            return "tie", 1.0
+        p = self._rule.p(best, other)
+        if p > stats.ALPHA:
+            return "tie", p
+        if not (self.metric.exact or self._repeated(best, other)):
+            return "not judged", 1.0
+        return ("told" if p * claims <= stats.ALPHA else "unclear"), p
+
+    def _repeated(self, *cells: CellSummary) -> bool:
+        return any(processes(cell, self.metric) > 1 for cell in cells)
+
+    def as_good(self, best: CellSummary, other: CellSummary, claims: int = 1) -> bool:
+        """Return whether a chooser may take ``other`` for ``best``: not told apart, and near it where that is all there is."""
+        standing = self.judge(best, other, claims).standing
+        if standing == "not judged":
+            return _distance(self.value(best), self.value(other)) < math.log1p(NEARLY)
+        return standing != "told"
+
+
+def processes(cell: CellSummary, metric: Metric) -> int:
+    """Return how many fresh processes stand behind a cell's metric; 0 where only a mean is known."""
+    series = metric.series(cell)
+    return series.processes if series else 0
+
+
+def _distance(first: float, second: float) -> float:
+    """Return how far apart two values are, as a logarithm."""
+    if first == second:
+        return 0.0
+    return abs(math.log(second / first)) if first > 0 and second > 0 else math.inf
