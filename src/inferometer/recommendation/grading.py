@@ -116,14 +116,11 @@ def _wide(cells: Iterable[CellSummary], metric: Metric) -> list[Reason]:
             and found.low is not None
             and found.high is not None
         ):
-            span = f"{metric.show(found.low)} to {metric.show(found.high)} {_unit(metric)}".rstrip()
+            scale = metric.scale_for([found.value])
+            span = f"{scale.show(found.low)} to {scale.show(found.high)} {scale.unit}".rstrip()
             said = f"the {metric.noun} of {name_of(cell)} is known to {span} only"
             return [Reason("none", said, "run it again with more rounds (--rounds 10) on a quiet machine")]
     return []
-
-
-def _unit(metric: Metric) -> str:
-    return metric.unit if metric.unit == "images/s" else ""
 
 
 def name_of(cell: CellSummary) -> str:

@@ -45,7 +45,8 @@ def lines(decision: Decision) -> list[tuple[str, str]]:
     ]
     if decision.choice is None:
         near = f"nothing meets the constraints; nearest: {decision.nearest}"
-        found.append(("none", near if decision.nearest else "nothing to choose from"))
+        said = near if decision.nearest else "nothing to choose from"
+        found.append(("none", f"{wording.headline(decision)}: {said}"))
     else:
         found.append(("choice", f"{wording.headline(decision)}: {figures(decision.choice)}"))
         found.append(("why", wording.why(decision)))

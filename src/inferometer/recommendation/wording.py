@@ -83,7 +83,8 @@ def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
     rival, judgement = name_of(lead.rival), lead.judgement
     if not judgement.told:
         figure = metric.of(lead.rival)
-        value = f", {metric.show(figure.value)}" if figure else ""
+        scale = metric.scale_for([figure.value]) if figure else None
+        value = f", {scale.show(figure.value)} {scale.unit}" if figure and scale else ""
         return f"Not judged against the next, {rival}{value}: one process each says nothing of another."
     ours, theirs = metric.of(lead.best), metric.of(lead.rival)
     assert ours and theirs
