@@ -7,8 +7,7 @@ from typing import Literal, get_args
 
 from inferometer.recommendation.objectives import USUAL_PRICES, Objective, Prices
 from inferometer.recommendation.options import Option
-from inferometer.results.cells import CellSummary
-from inferometer.results.judging import Judgement
+from inferometer.results.judging import Judgement, Lead
 
 Grade = Literal["none", "preliminary", "weak", "tie", "firm"]
 GRADES: tuple[Grade, ...] = get_args(Grade)  # the least sure first
@@ -31,16 +30,6 @@ class Reason:
     grade: Grade
     words: str
     remedy: str
-
-
-@dataclass(frozen=True)
-class Lead:
-    """The best cell at a metric against the other frameworks and precisions of its machine."""
-
-    best: CellSummary
-    rival: CellSummary  # the first that cannot be told from it, else the next best
-    ties: tuple[CellSummary, ...]  # of each framework and precision the best that cannot be told from it
-    judgement: Judgement  # of the two
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from inferometer.flags import group, words
-from inferometer.recommendation.decision import GRADES, Grade, Lead, Reason
+from inferometer.recommendation.decision import GRADES, Grade, Reason
 from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option
 from inferometer.results.cells import CellSummary
 from inferometer.results.completeness import Gap, resume_command
-from inferometer.results.judging import processes
+from inferometer.results.judging import Lead, processes
 from inferometer.results.metrics import Metric
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, listed

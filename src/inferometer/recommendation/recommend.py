@@ -19,7 +19,6 @@ from inferometer.recommendation.grading import (
     of_the_cells,
     of_the_choice,
 )
-from inferometer.recommendation.leads import lead
 from inferometer.recommendation.objectives import (
     MEAN_LATENCY,
     USUAL_PRICES,
@@ -31,7 +30,7 @@ from inferometer.recommendation.objectives import (
 from inferometer.recommendation.options import Option, option, pareto, score
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import gaps
-from inferometer.results.judging import Judge, Judgement
+from inferometer.results.judging import Judge, Judgement, lead
 from inferometer.results.metrics import ENERGY
 from inferometer.results.ranking import of_one_meter
 

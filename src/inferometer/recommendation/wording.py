@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inferometer.recommendation.decision import Decision, Grade, Lead
+from inferometer.recommendation.decision import Decision, Grade
 from inferometer.recommendation.grading import grouped_names, name_of
 from inferometer.recommendation.objectives import Objective
-from inferometer.results.judging import Judgement
+from inferometer.results.judging import Judgement, Lead
 from inferometer.results.metrics import ENERGY, Metric
 from inferometer.units import counted, duration, listed, significant
 

@@ -43,6 +43,11 @@ class Judgement:
         """Return whether a sentence may name the difference."""
         return self.standing == "told"
 
+    @property
+    def open(self) -> bool:
+        """Return whether the data leave it open which of the two is better, though they were repeated."""
+        return self.standing in ("tie", "unclear")
+
 
 class Judge:
     """All cells that compete at a metric, and what may be said of any two of them."""
@@ -89,6 +94,33 @@ class Judge:
         if standing == "not judged":
             return _distance(self.value(best), self.value(other)) < math.log1p(NEARLY)
         return standing != "told"
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The best cell at a metric against the other frameworks and precisions of its machine."""
+
+    best: CellSummary
+    rival: CellSummary  # the first that cannot be told from it, else the next best
+    ties: tuple[CellSummary, ...]  # of each framework and precision the best that cannot be told from it
+    judgement: Judgement  # of the two
+
+
+def lead(ranked: Sequence[CellSummary], judge: Judge, claims: int = 1) -> Lead | None:
+    """Return how the first of ``ranked`` (best first) stands among the others; None where there is no other row.
+
+    Against all cells of the others, not their nominal best alone: a noisy one may tie though it is behind. ``claims``: of how
+    many sentences the one about it is picked.
+    """
+    rivals = [cell for cell in ranked[1:] if cell.row != ranked[0].row]
+    if not rivals:
+        return None
+    ties: dict[str, CellSummary] = {}
+    for rival in rivals:
+        if rival.row not in ties and judge.judge(ranked[0], rival, claims).open:
+            ties[rival.row] = rival
+    nearest = next(iter(ties.values()), rivals[0])
+    return Lead(ranked[0], nearest, tuple(ties.values()), judge.judge(ranked[0], nearest, claims))
 
 
 def processes(cell: CellSummary, metric: Metric) -> int:

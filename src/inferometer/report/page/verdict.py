@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from inferometer.recommendation import render, wording
 from inferometer.recommendation.decision import Decision, Grade
 from inferometer.recommendation.grading import name_of
-from inferometer.recommendation.leads import lead
 from inferometer.recommendation.recommend import recommend
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
-from inferometer.results.judging import Judge
+from inferometer.results.judging import Judge, lead
 from inferometer.results.metrics import ENERGY, THROUGHPUT, Metric
 from inferometer.results.ranking import of_one_meter
 
