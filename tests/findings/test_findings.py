@@ -61,8 +61,75 @@ def test_slope_and_r2_by_hand():
     line = regressions(results.summaries)[("H100", "mobilenet", "host"), "a"]
     assert line.slope == pytest.approx(0.1) and line.r2 == pytest.approx(1.0)
     (text,) = texts(results, "slope")
-    assert "in mW per image/s: a +100 (R2 1.00); less" in text
-    assert text.endswith("Not ranked, since throughput says little about power there: b +5 (R2 0.25).")
+    assert "together): a +100 (+100 to +100; R² 1.00). Not told from none: b." in text
+
+
+def three(name, watts, rates=(100.0, 200.0, 300.0)):
+    return [(cell(name, b), quiet(r), w) for b, r, w in zip((8, 16, 32), rates, watts, strict=True)]
+
+
+def test_a_slope_has_an_interval_by_hand():
+    """Residuals of 10, 20, 33 W at 100, 200, 300 images/s: 0.5, -1, 0.5; error sqrt(1.5 / 20000) = 8.66 mW, t(0.9875, 1) = 25.45."""
+    results = summarise(of(three("a", (10.0, 20.0, 33.0)) + three("b", (10.0, 20.0, 30.0))))
+    (text,) = texts(results, "slope")
+    assert "b +100 (+100 to +100; R² 1.00)" in text and text.endswith("Not told from none: a.")
+
+
+def test_constant_power_has_no_line_and_three_points_that_scatter_no_slope():
+    """It was R2 = 1.00, of a line with nothing to explain."""
+    results = summarise(of(three("a", (50.0,) * 3) + three("b", (10.0, 20.0, 40.0))))
+    assert {row for _, row in regressions(results.summaries)} == {"b"}
+    assert texts(results, "slope") == []
+
+
+def test_which_slope_is_less_is_said_where_the_data_tell():
+    results = summarise(of(three("a", (10.0, 20.0, 30.0)) + three("b", (10.0, 30.0, 50.0))))
+    (text,) = texts(results, "slope")
+    assert text.endswith("; more speed costs least power with a.")
+    rates = (100.0, 200.0, 300.001)  # both lines have the same truth
+    results = summarise(of(three("a", (10.0, 20.0, 30.0)) + three("b", (10.0, 20.0, 30.0001), rates)))
+    assert texts(results, "slope")[0].endswith("; which of them is less the data do not tell.")
+
+
+def test_no_batch_size_has_two_answers():
+    """It was "onnxrt is fastest at 128" beside "no single winner at 128"."""
+    cells = [(cell("a", 32), [1000.0, 1010.0, 990.0], 100.0), (cell("b", 32), [1004.0, 992.0, 1003.0], 100.0)]
+    cells += [(cell("c", 32), quiet(900.0), 40.0), (cell("a", 8), quiet(500.0), 90.0)]
+    results = summarise(of(cells))
+    assert texts(results, "winner") == ["On H100 no single winner at batch size 32 (a and b)."]
+    assert texts(results, "contradiction") == []  # c needs less energy, but none is the fastest
+
+
+def test_one_process_each_is_not_judged():
+    """The tables say so of their intervals; the findings of the same run named a winner at each batch size."""
+    cells = [
+        (cell(f, b), [r * b], w) for f, r, w in (("a", 100.0, 50.0), ("b", 60.0, 20.0)) for b in (8, 16, 32)
+    ]
+    results = summarise(
+        [run([r for c, rates, w in cells for r in rounds_of(c, rates, power_w=w, noise=0.001)])]
+    )
+    found = findings(results)
+    assert [f.tests for f in found] == [()] * len(found)
+    (winner,) = texts(results, "winner")
+    assert winner == (
+        "On H100 not judged, since one process each says nothing of another: the highest figure of a (8), a (16) and a (32)."
+    )
+    assert "not judged against" in texts(results, "efficient")[0]
+    assert texts(results, "contradiction") == texts(results, "slope") == []
+    assert "is reached at" not in texts(results, "batch-size")[0]
+
+
+def test_nothing_is_said_of_a_batch_size_that_a_run_has_yet_to_measure():
+    records = [
+        r for f, rate in (("a", 1000.0), ("b", 700.0)) for r in rounds_of(cell(f), quiet(rate), power_w=50.0)
+    ]
+    late = [*records, *rounds_of(cell("a", 64), quiet(2000.0), power_w=50.0)]
+    late += rounds_of(cell("c", 64), quiet(2500.0), power_w=50.0)
+    whole = run([*late, *rounds_of(cell("b", 64), quiet(3000.0), power_w=50.0)])
+    part = type(whole)(whole.path, whole.info, whole.records[: len(late)])
+    (text,) = texts(summarise([part]), "winner")
+    assert text == "On H100 (so far) a is fastest at batch size 8, 42.9 % ahead of b."
+    assert texts(summarise([part]), "efficient") == []
 
 
 def test_where_the_batch_size_stops_paying():
@@ -83,9 +150,9 @@ def test_newer_against_older_machine():
     )
     (text,) = texts(results, "machines")
     assert text.startswith(
-        "H100 (2022) against NVIDIA A2 (2021): 2.00 x the throughput (better in 1 of 1 common cells)"
+        "H100 (2022) against NVIDIA A2 (2021): 2.00 x the throughput (2.00 to 2.00; better in 1 of 1 common cells)"
     )
-    assert "4.00 x the power (better in 0 of 1" in text
+    assert "4.00 x the power (4.00 to 4.00; better in 0 of 1" in text
 
 
 def test_a_cpu_is_not_dated_by_a_gpu_in_its_host():

@@ -2,68 +2,120 @@
 
 from __future__ import annotations
 
-from inferometer.findings.finding import Finding, at_sizes, by_size, percent, scopes, where
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inferometer import units
+from inferometer.findings.finding import (
+    ONE_PROCESS,
+    Finding,
+    at_sizes,
+    by_size,
+    percent,
+    scopes,
+    unmeasured_sizes,
+    where,
+)
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import TieTest, of_one_meter, rank_cells
+from inferometer.results.judging import Judge, Judgement, lead
+from inferometer.results.metrics import ENERGY, THROUGHPUT
+from inferometer.results.ranking import of_one_meter
 
 
 def efficient(results: Results) -> list[Finding]:
-    """Say which cell needs the least energy an image on each machine, and what the fastest needs."""
-    metric = METRICS["energy"]
-    places, rivals = rank_cells(results.summaries, metric), TieTest(results.summaries, metric)
+    """Say which cell needs the least energy an image on each machine, if the data tell."""
+    judge = Judge(results.summaries, ENERGY)
     found = []
     for scope, summaries in scopes(results).items():
-        metered = of_one_meter([s for s in summaries if s.key in places], metric)
-        ranked = sorted(metered, key=lambda s: places[s.key].value)
-        if len({s.row for s in ranked}) < 2:
+        ranked = judge.ranked(of_one_meter(summaries, ENERGY))
+        if len({s.row for s in ranked}) < 2 or unmeasured_sizes(results, summaries):
             continue
-        best = ranked[0]
-        others = [s for s in ranked if s.row != best.row]
-        tied = rivals.ties(best, others, lambda cell: cell.row)
-        rival = next(iter((*tied, *others)))
-        ours, theirs = places[best.key].value, places[rival.key].value
-        if tied:
-            lead = f"no clear lead over {_cell(rival)} ({metric.show(theirs)})"
-        else:
-            lead = f"{percent(1 - ours / theirs)} less than {_cell(rival)} ({metric.show(theirs)})"
-        text = f"On {where(results, scope)} {_cell(best)} needs the least energy: {metric.show(ours)} an image, {lead}."
-        found.append(Finding("efficient", text, *scope))
+        text, tests = _least(ranked, judge)
+        found.append(Finding("efficient", f"On {where(results, scope)} {text}.", *scope, tests))
     return found
+
+
+def _least(ranked: Sequence[CellSummary], judge: Judge) -> tuple[str, tuple[Judgement, ...]]:
+    best, ahead = ranked[0], lead(ranked, judge)
+    assert ahead
+    ours, theirs = judge.value(best), judge.value(ahead.rival)
+    rival = f"{_cell(ahead.rival)} ({ENERGY.show(theirs)})"
+    if ahead.judgement.told:
+        text = f"needs the least energy: {ENERGY.show(ours)} an image, {percent(1 - ours / theirs)} less than {rival}"
+        return f"{_cell_or_alike(ranked, judge)} {text}", (ahead.judgement,)
+    figure = f"{_cell(best)} has the lowest figure of energy, {ENERGY.show(ours)} an image"
+    if ahead.judgement.open:
+        return f"{figure}, but no clear lead over {rival}", ()
+    return f"{figure}; not judged against {rival}, since {ONE_PROCESS}", ()
+
+
+def _cell_or_alike(ranked: Sequence[CellSummary], judge: Judge) -> str:
+    """Return the best cell, with the batch sizes of its row that the data cannot tell from its own."""
+    best = ranked[0]
+    alike = [s for s in ranked[1:] if s.row == best.row and not judge.judge(best, s).told]
+    sizes = units.listed([str(s.cell.batch_size) for s in alike])
+    return f"{_cell(best)} (or {sizes}, as far as the data tell)" if alike else _cell(best)
 
 
 def _cell(summary: CellSummary) -> str:
     return f"{summary.row} at batch size {summary.cell.batch_size}"
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A batch size at which one row is fastest and another needs least energy."""
+
+    size: int
+    quick: CellSummary
+    thrifty: CellSummary
+    saving: float
+    loss: float
+    tests: tuple[Judgement, ...]
+
+
 def contradictions(results: Results) -> list[Finding]:
     """Say where the fastest is not the one with the least energy an image, neither of them by a tie."""
-    fast = rank_cells(results.summaries, METRICS["throughput"])
-    frugal = rank_cells(results.summaries, METRICS["energy"])
+    speed, energy = Judge(results.summaries, THROUGHPUT), Judge(results.summaries, ENERGY)
     found = []
     for scope, summaries in scopes(results).items():
-        by_energy = by_size(summaries, frugal)
-        cases = []
-        for size, ranked in by_size(summaries, fast).items():
-            quick, thrifty = ranked[0], by_energy.get(size, [None])[0]
-            if thrifty is None or quick.row == thrifty.row or quick.key not in frugal:
-                continue
-            if frugal[quick.key].tie or fast[thrifty.key].tie or quick.meter != thrifty.meter:
-                continue
-            saving = 1 - frugal[thrifty.key].value / frugal[quick.key].value
-            loss = 1 - fast[thrifty.key].value / fast[quick.key].value
-            cases.append((saving, loss, size, quick, thrifty))
+        open_ = unmeasured_sizes(results, summaries)
+        by_speed, by_energy = by_size(summaries, speed), by_size(summaries, energy)
+        sizes = [size for size in by_speed if size in by_energy and size not in open_]
+        cases = [c for n in sizes if (c := _case(by_speed[n], by_energy[n], speed, energy, len(sizes)))]
         if cases:
-            saving, loss, size, quick, thrifty = max(cases, key=lambda c: c[0])
-            sizes = at_sizes([str(c[2]) for c in sorted(cases, key=lambda c: c[2])])
-            show = METRICS["energy"].show
-            found.append(
-                Finding(
-                    "contradiction",
-                    f"On {where(results, scope)} the fastest is not the most frugal at {sizes}; the widest gap is at {size}: "
-                    f"{quick.row} is fastest, {thrifty.row} needs {percent(saving)} less energy an image "
-                    f"({show(frugal[thrifty.key].value)} against {show(frugal[quick.key].value)}) at {percent(loss)} less throughput.",
-                    *scope,
-                )
-            )
+            widest = max(cases, key=lambda c: c.saving)
+            tests = tuple(test for case in cases for test in case.tests)
+            text = f"On {where(results, scope)} {_told(cases, widest, energy)}"
+            found.append(Finding("contradiction", text, *scope, tests))
     return found
+
+
+def _case(
+    fast: list[CellSummary], frugal: list[CellSummary], speed: Judge, energy: Judge, claims: int
+) -> _Case | None:
+    quick, thrifty = fast[0], frugal[0]
+    if (
+        quick.row == thrifty.row
+        or quick.meter != thrifty.meter
+        or not speed.knows(thrifty)
+        or not energy.knows(quick)
+    ):
+        return None
+    faster = [speed.judge(quick, other, claims) for other in fast[1:]]
+    less = energy.judge(thrifty, quick, claims)
+    if not (less.told and all(found.told for found in faster)):
+        return None
+    saving = 1 - energy.value(thrifty) / energy.value(quick)
+    loss = 1 - speed.value(thrifty) / speed.value(quick)
+    return _Case(
+        quick.cell.batch_size, quick, thrifty, saving, loss, (speed.judge(quick, thrifty, claims), less)
+    )
+
+
+def _told(cases: Sequence[_Case], widest: _Case, energy: Judge) -> str:
+    show, value = ENERGY.show, energy.value
+    return (
+        f"the fastest is not the most frugal at {at_sizes([str(c.size) for c in cases])}; the widest gap is at {widest.size}: "
+        f"{widest.quick.row} is fastest, {widest.thrifty.row} needs {percent(widest.saving)} less energy an image "
+        f"({show(value(widest.thrifty))} against {show(value(widest.quick))}) at {percent(widest.loss)} less throughput."
+    )

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from inferometer import units
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.ranking import Rank
+from inferometer.results.completeness import gaps
+from inferometer.results.judging import Judge, Judgement
 
 Scope = tuple[str, str, str]  # machine, model, mode
+
+ONE_PROCESS = "one process each says nothing of another"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Finding:
     machine: str = ""  # "": about several
     model: str = ""
     mode: str = ""
+    tests: tuple[Judgement, ...] = ()  # behind the differences that it names; none: it names none
 
 
 def scopes(results: Results) -> dict[Scope, list[CellSummary]]:
@@ -33,20 +37,25 @@ def scopes(results: Results) -> dict[Scope, list[CellSummary]]:
 
 
 def where(results: Results, scope: Scope) -> str:
-    """Return a scope in words; model and mode only where there are several."""
+    """Return a scope in words; model and mode only where there are several, and that its run goes on where it does."""
     machine, model, mode = scope
     more = [model] if len({s.model for s in results.summaries}) > 1 else []
     more += [f"{mode} mode"] if len({s.cell.mode for s in results.summaries}) > 1 else []
+    more += ["so far"] if gaps(results, scopes(results)[scope]) else []
     return f"{machine} ({', '.join(more)})" if more else machine
 
 
-def by_size(summaries: Iterable[CellSummary], places: dict[str, Rank]) -> dict[int, list[CellSummary]]:
-    """Return the ranked cells of every batch size, best first."""
+def unmeasured_sizes(results: Results, cells: Sequence[CellSummary]) -> set[int]:
+    """Return the batch sizes of which a planned cell was not measured yet: the best of the rest is not the best."""
+    return {cell.batch_size for gap in gaps(results, cells) for cell in gap.unmeasured}
+
+
+def by_size(summaries: Iterable[CellSummary], judge: Judge) -> dict[int, list[CellSummary]]:
+    """Return the cells of every batch size that have the judge's metric, best first."""
     sizes: dict[int, list[CellSummary]] = defaultdict(list)
-    for summary in summaries:
-        if summary.key in places:
-            sizes[summary.cell.batch_size].append(summary)
-    return {size: sorted(found, key=lambda s: places[s.key].place) for size, found in sorted(sizes.items())}
+    for summary in judge.ranked(summaries):
+        sizes[summary.cell.batch_size].append(summary)
+    return dict(sorted(sizes.items()))
 
 
 def margin(first: float, second: float) -> float:

@@ -3,37 +3,78 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from inferometer import units
-from inferometer.findings.finding import Finding, at_sizes, by_size, margin, percent, scopes, where
-from inferometer.results.cells import Results
-from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import rank_cells
+from inferometer.findings.finding import (
+    ONE_PROCESS,
+    Finding,
+    at_sizes,
+    by_size,
+    margin,
+    percent,
+    scopes,
+    unmeasured_sizes,
+    where,
+)
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.judging import Judge, Judgement
+from inferometer.results.metrics import THROUGHPUT
 
 _NEAR_BEST = 0.95  # a batch size that reaches this share of the best throughput is large enough
 
 
+@dataclass
+class _Standings:
+    """The batch sizes of a scope by what the data say of their best."""
+
+    clear: dict[str, list[tuple[int, float, str]]] = field(default_factory=lambda: defaultdict(list))
+    tied: list[str] = field(default_factory=list)
+    not_judged: list[str] = field(default_factory=list)
+    tests: list[Judgement] = field(default_factory=list)
+
+    def add(self, size: int, ranked: Sequence[CellSummary], judge: Judge, claims: int) -> None:
+        """Take in a batch size."""
+        best, *others = ranked
+        judged = [(other, judge.judge(best, other, claims)) for other in others]
+        tied = [other.row for other, found in judged if found.open]
+        if tied:
+            self.tied.append(f"{size} ({units.listed([best.row, *tied])})")
+        elif all(found.told for _, found in judged):
+            lead = margin(judge.value(best), judge.value(others[0]))
+            self.clear[best.row].append((size, lead, others[0].row))
+            self.tests.append(judged[0][1])
+        else:
+            self.not_judged.append(f"{best.row} ({size})")
+
+    def words(self) -> list[str]:
+        """Return what is to say."""
+        parts = [_won(row, wins) for row, wins in self.clear.items()]
+        if self.tied:
+            parts.append(f"no single winner at {at_sizes(self.tied)}")
+        if self.not_judged:
+            parts.append(
+                f"not judged, since {ONE_PROCESS}: the highest figure of {units.listed(self.not_judged)}"
+            )
+        return parts
+
+
 def winners(results: Results) -> list[Finding]:
-    """Say who is fastest at each batch size, by how much, and where that is a tie."""
-    places = rank_cells(results.summaries, METRICS["throughput"])
+    """Say who is fastest at each batch size, by how much, where that is a tie, and where nothing can be judged."""
+    judge = Judge(results.summaries, THROUGHPUT)
     found = []
     for scope, summaries in scopes(results).items():
-        clear: dict[str, list[tuple[int, float, str]]] = defaultdict(list)
-        tied: list[str] = []
-        for size, ranked in by_size(summaries, places).items():
-            if len(ranked) < 2:
-                continue
-            lead = margin(places[ranked[0].key].value, places[ranked[1].key].value)
-            if places[ranked[0].key].tie:
-                rows = [ranked[0].row, *(s.row for s in ranked[1:] if places[s.key].tie)]
-                tied.append(f"{size} ({units.listed(rows)})")
-            else:
-                clear[ranked[0].row].append((size, lead, ranked[1].row))
-        parts = [_won(row, wins) for row, wins in clear.items()]
-        if tied:
-            parts.append(f"no single winner at {at_sizes(tied)}")
+        open_ = unmeasured_sizes(results, summaries)
+        sizes = {size: ranked for size, ranked in by_size(summaries, judge).items() if len(ranked) > 1}
+        standings = _Standings()
+        for size, ranked in sizes.items():
+            if size not in open_:
+                standings.add(size, ranked, judge, len(sizes))
+        parts = standings.words()
         if parts:
-            found.append(Finding("winner", f"On {where(results, scope)} {'; '.join(parts)}.", *scope))
+            text = f"On {where(results, scope)} {'; '.join(parts)}."
+            found.append(Finding("winner", text, *scope, tuple(standings.tests)))
     return found
 
 
@@ -48,39 +89,74 @@ def _won(row: str, wins: list[tuple[int, float, str]]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Sizes:
+    """The batch sizes of one row: the least that is enough, how a larger one loses, and the tests behind both."""
+
+    enough: int
+    fall: str
+    tests: tuple[Judgement, ...]
+
+
 def batch_sizes(results: Results) -> list[Finding]:
-    """Say from which batch size on a larger one gains no more than 5 %, and where it loses."""
+    """Say from which batch size on a larger one gains no more than 5 % as far as the data tell, and where it loses."""
+    judge = Judge(results.summaries, THROUGHPUT)
     found = []
     for scope, summaries in scopes(results).items():
-        rows: dict[str, dict[int, float]] = defaultdict(dict)
-        for s in summaries:
-            if s.ranked and s.throughput:
-                rows[s.row][s.cell.batch_size] = s.throughput.value
-        rows = {row: values for row, values in rows.items() if len(values) > 2}
-        if not rows:
-            continue
-        enough = {
-            row: min(b for b, v in values.items() if v >= _NEAR_BEST * max(values.values()))
-            for row, values in rows.items()
-        }
-        text = (
-            f"On {where(results, scope)} {100 * _NEAR_BEST:.0f} % of a framework's best throughput is reached at batch size "
-            + ", ".join(
-                f"{size} ({units.listed([r for r in enough if enough[r] == size])})"
-                for size in sorted(set(enough.values()))
+        rows: dict[str, list[CellSummary]] = defaultdict(list)
+        for summary in judge.ranked(summaries):
+            rows[summary.row].append(summary)
+        rows = {row: ranked for row, ranked in rows.items() if len(ranked) > 2}
+        repeated = {row: ranked for row, ranked in rows.items() if judge.judges(ranked[0], ranked[1])}
+        alone = {row: ranked for row, ranked in rows.items() if row not in repeated}
+        claims = _claims(repeated)
+        told = {row: _sizes(row, ranked, judge, claims) for row, ranked in repeated.items()}
+        parts = [_enough(told)] if told else []
+        if alone:
+            best = units.listed([f"{row} ({ranked[0].cell.batch_size})" for row, ranked in alone.items()])
+            parts.append(
+                f"not judged, since {ONE_PROCESS}: the batch size of the highest throughput of {best}"
             )
-        )
-        falls = [f for row, values in rows.items() if (f := _fall(row, values))]
-        text += f"; larger batches lose with {units.listed(falls)}." if falls else "."
-        found.append(Finding("batch-size", text, *scope))
+        if parts:
+            tests = tuple(test for one in told.values() for test in one.tests)
+            found.append(
+                Finding("batch-size", f"On {where(results, scope)} {'; '.join(parts)}.", *scope, tests)
+            )
     return found
 
 
-def _fall(row: str, values: dict[int, float]) -> str:
-    """Return how a row falls from its best to its largest batch size, if by more than 5 %."""
-    best = max(values, key=values.__getitem__)
-    last = max(values)
-    fall = 1 - values[last] / values[best]
-    return (
-        f"{row} (-{100 * fall:.0f} % from {best} to {last})" if best != last and fall > 1 - _NEAR_BEST else ""
+def _claims(rows: Mapping[str, Sequence[CellSummary]]) -> int:
+    """Return by how many more pairs the sentence is picked than the judge corrects for: batch sizes in rows, not rows."""
+    pairs = sum(len(ranked) * (len(ranked) - 1) // 2 for ranked in rows.values())
+    corrected = max(1, len(rows) * (len(rows) - 1) // 2)
+    return -(-pairs // corrected) or 1
+
+
+def _sizes(row: str, ranked: Sequence[CellSummary], judge: Judge, claims: int) -> _Sizes:
+    best, *others = ranked
+    least = _NEAR_BEST * judge.value(best)
+    short = {
+        other.cell.batch_size: found
+        for other in others
+        if judge.value(other) < least and (found := judge.judge(best, other, claims)).told
+    }
+    sizes = sorted(cell.cell.batch_size for cell in ranked)
+    top, last = best.cell.batch_size, sizes[-1]
+    too_small = [size for size in sizes if size in short and size < top]
+    enough = next(size for size in sizes if not too_small or size > max(too_small))
+    fall = ""
+    if last in short and last > top:
+        value = next(judge.value(cell) for cell in others if cell.cell.batch_size == last)
+        fall = f"{row} (-{100 * (1 - value / judge.value(best)):.0f} % from {top} to {last})"
+    named = [*too_small[-1:], *([last] if fall else [])]
+    return _Sizes(enough, fall, tuple(short[size] for size in named))
+
+
+def _enough(rows: Mapping[str, _Sizes]) -> str:
+    sizes = sorted({one.enough for one in rows.values()})
+    listed = ", ".join(
+        f"{size} ({units.listed([row for row, one in rows.items() if one.enough == size])})" for size in sizes
     )
+    text = f"{100 * _NEAR_BEST:.0f} % of a framework's best throughput is reached at batch size {listed}"
+    falls = [one.fall for one in rows.values() if one.fall]
+    return f"{text}; larger batches lose with {units.listed(falls)}" if falls else text

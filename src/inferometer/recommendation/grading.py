@@ -131,7 +131,7 @@ def name_of(cell: CellSummary) -> str:
 def _one_process(cells: Iterable[CellSummary], lead: Lead | None, metric: Metric) -> list[Reason]:
     alone = [cell for cell in cells if processes(cell, metric) < 2]
     if alone:
-        said = "one process only: another one may be faster or slower by more than these differ"
+        said = "one process only: how far another one would differ is not known"
         return [Reason("weak", said, _ROUNDS)]
     if lead and lead.judgement.standing == "not judged":
         return [Reason("weak", f"one process only of {name_of(lead.rival)}", _ROUNDS)]

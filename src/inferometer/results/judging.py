@@ -81,12 +81,13 @@ class Judge:
         p = self._rule.p(best, other)
         if p > stats.ALPHA:
             return "tie", p
-        if not (self.metric.exact or self._repeated(best, other)):
+        if not self.judges(best, other):
             return "not judged", 1.0
         return ("told" if p * claims <= stats.ALPHA else "unclear"), p
 
-    def _repeated(self, *cells: CellSummary) -> bool:
-        return any(processes(cell, self.metric) > 1 for cell in cells)
+    def judges(self, *cells: CellSummary) -> bool:
+        """Return whether there is anything to judge cells by: a second process of one, whose noise the other is lent."""
+        return self.metric.exact or any(processes(cell, self.metric) > 1 for cell in cells)
 
     def as_good(self, best: CellSummary, other: CellSummary, claims: int = 1) -> bool:
         """Return whether a chooser may take ``other`` for ``best``: not told apart, and near it where that is all there is."""
