@@ -69,7 +69,7 @@ def three(name, watts, rates=(100.0, 200.0, 300.0)):
 
 
 def test_a_slope_has_an_interval_by_hand():
-    """Residuals of 10, 20, 33 W at 100, 200, 300 images/s: 0.5, -1, 0.5; error sqrt(1.5 / 20000) = 8.66 mW, t(0.9875, 1) = 25.45."""
+    """Residuals of 10, 20, 33 W at 100, 200, 300 images/s: 0.5, -1, 0.5; error sqrt(1.5 / 20000) = 8.66 mW: t is 13, p is 0.05."""
     results = summarise(of(three("a", (10.0, 20.0, 33.0)) + three("b", (10.0, 20.0, 30.0))))
     (text,) = texts(results, "slope")
     assert "b +100 (+100 to +100; R² 1.00)" in text and text.endswith("Not told from none: a.")

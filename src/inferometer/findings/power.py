@@ -13,7 +13,7 @@ from inferometer import units
 from inferometer.findings.finding import ONE_PROCESS, Finding, Scope, where
 from inferometer.results import stats
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.judging import Judgement, processes
+from inferometer.results.judging import SUBJECTS, Judgement, processes
 from inferometer.results.metrics import POWER
 from inferometer.results.stats import Line
 
@@ -105,7 +105,7 @@ def _error(points: _Points, line: Line) -> float:
 
 def _rising(lines: Sequence[_Slope]) -> tuple[str, tuple[Judgement, ...]]:
     """Return the slopes that the data tell from none, with intervals, and which is the least if they tell that too."""
-    judged = [(one, one.judged(len(lines))) for one in lines]
+    judged = [(one, one.judged(SUBJECTS * len(lines))) for one in lines]
     rising = [one for one, found in judged if found.told and one.line.r2 >= _LEAST_R2 and one.repeated]
     if not rising:
         return "", ()
@@ -149,5 +149,5 @@ def _apart(first: _Slope, second: _Slope, count: int) -> Judgement:
     total = sum(v for v, _ in variances)
     dof = total**2 / sum(v**2 / d for v, d in variances) if total > 0 else 1.0
     spread = stats.Spread(second.line.slope - first.line.slope, math.sqrt(total), dof)
-    p = min(1.0, spread.p * max(1, count * (count - 1) // 2))
+    p = min(1.0, spread.p * SUBJECTS * max(1, count * (count - 1) // 2))
     return Judgement("slope", first.row, second.row, "told" if p <= stats.ALPHA else "tie", p)

@@ -94,6 +94,7 @@ class _Sizes:
     """The batch sizes of one row: the least that is enough, how a larger one loses, and the tests behind both."""
 
     enough: int
+    gains: bool  # over the smallest
     fall: str
     tests: tuple[Judgement, ...]
 
@@ -149,14 +150,18 @@ def _sizes(row: str, ranked: Sequence[CellSummary], judge: Judge, claims: int) -
         value = next(judge.value(cell) for cell in others if cell.cell.batch_size == last)
         fall = f"{row} (-{100 * (1 - value / judge.value(best)):.0f} % from {top} to {last})"
     named = [*too_small[-1:], *([last] if fall else [])]
-    return _Sizes(enough, fall, tuple(short[size] for size in named))
+    return _Sizes(enough, bool(too_small), fall, tuple(short[size] for size in named))
 
 
 def _enough(rows: Mapping[str, _Sizes]) -> str:
-    sizes = sorted({one.enough for one in rows.values()})
-    listed = ", ".join(
-        f"{size} ({units.listed([row for row, one in rows.items() if one.enough == size])})" for size in sizes
+    smallest = [row for row, one in rows.items() if not one.gains]
+    sizes = sorted({one.enough for one in rows.values() if one.gains})
+    reached = ", ".join(
+        f"{size} ({units.listed([row for row, one in rows.items() if one.gains and one.enough == size])})"
+        for size in sizes
     )
-    text = f"{100 * _NEAR_BEST:.0f} % of a framework's best throughput is reached at batch size {listed}"
+    places = [f"at batch size {reached}"] if reached else []
+    places += [f"at the smallest measured with {units.listed(smallest)}"] if smallest else []
+    text = f"{100 * _NEAR_BEST:.0f} % of a framework's best throughput is reached {', '.join(places)}"
     falls = [one.fall for one in rows.values() if one.fall]
     return f"{text}; larger batches lose with {units.listed(falls)}" if falls else text

@@ -79,7 +79,7 @@ def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
         return "No lead is claimed, since the data do not carry a verdict."
     if lead.ties:
         names = listed(grouped_names(lead.ties))
-        return f"A tie with {names}: the difference is within the noise."
+        return f"A tie with {names}: the data do not tell them apart."
     rival, judgement = name_of(lead.rival), lead.judgement
     if not judgement.told:
         figure = metric.of(lead.rival)

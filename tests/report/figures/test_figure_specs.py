@@ -4,8 +4,8 @@ from inferometer.report.figures.chart import BEST
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.plotly_layout import ROW_PX, TOOLBAR_PX, layout, rows_margin
 from inferometer.report.page.verdict import verdicts
+from inferometer.results.judging import Judge
 from inferometer.results.metrics import THROUGHPUT
-from inferometer.results.ranking import TieTest
 from inferometer.results.stats import regress
 
 
@@ -112,10 +112,10 @@ def test_verdict_where_all_failed(all_failed):
 
 def test_deployment_is_one_that_the_data_cannot_tell_from_the_fastest(results):
     """Not one within 5 % of it: what the data tell apart is slower, however little."""
-    rule = TieTest(results.summaries, THROUGHPUT)
+    judge = Judge(results.summaries, THROUGHPUT)
     for verdict in verdicts(results, *results.sections[0]):
         chosen = verdict.deploy.decision.choice.summary
-        assert chosen is verdict.fastest.summary or rule.tied(verdict.fastest.summary, chosen)
+        assert chosen is verdict.fastest.summary or judge.as_good(verdict.fastest.summary, chosen)
         assert ("mJ an image" in verdict.deploy.value) == ("TITAN" not in verdict.machine)
 
 
