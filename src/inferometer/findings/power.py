@@ -106,7 +106,7 @@ def _error(points: _Points, line: Line) -> float:
 def _rising(lines: Sequence[_Slope]) -> tuple[str, tuple[Judgement, ...]]:
     """Return the slopes that the data tell from none, with intervals, and which is the least if they tell that too."""
     judged = [(one, one.judged(SUBJECTS * len(lines))) for one in lines]
-    rising = [one for one, found in judged if found.told and one.line.r2 >= _LEAST_R2 and one.repeated]
+    rising = [one for one, found in judged if found.told and one.line.r2 >= _LEAST_R2]
     if not rising:
         return "", ()
     tests = [found for one, found in judged if one in rising]
@@ -115,17 +115,17 @@ def _rising(lines: Sequence[_Slope]) -> tuple[str, tuple[Judgement, ...]]:
         "power changes with throughput over the batch sizes by, in mW per image/s "
         f"(95 % interval of all together): {listed}"
     )
-    least = _least(rising, len(lines))
+    repeated = all(one.repeated for one in rising)  # another process may have another slope
+    least = _least(rising, len(lines)) if repeated else None
     if least:
         tests.append(least)
         text += f"; more speed costs least power with {rising[0].row}"
     elif len(rising) > 1:
-        text += "; which of them is less the data do not tell"
-    others = [one for one in lines if one not in rising]
-    alone = [one.row for one in others if not one.repeated]
-    unsure = [one.row for one in others if one.repeated]
+        text += "; which of them is less the data do not tell" + (
+            "" if repeated else f", since {ONE_PROCESS}"
+        )
+    unsure = [one.row for one in lines if one not in rising]
     text += f". Not told from none: {units.listed(unsure)}" if unsure else ""
-    text += f". Not judged, since {ONE_PROCESS}: {units.listed(alone)}" if alone else ""
     return f"{text}.", tuple(tests)
 
 

@@ -130,6 +130,14 @@ def name_of(cell: CellSummary) -> str:
 
 def _one_process(cells: Iterable[CellSummary], lead: Lead | None, metric: Metric) -> list[Reason]:
     alone = [cell for cell in cells if processes(cell, metric) < 2]
+    if any(processes(cell, metric) == 0 and not cell.loops for cell in alone):
+        return [
+            Reason(
+                "weak",
+                "only means are known, not the rounds behind them",
+                "measure it: inferometer run --rounds 5",
+            )
+        ]
     if alone:
         said = "one process only: how far another one would differ is not known"
         return [Reason("weak", said, _ROUNDS)]
