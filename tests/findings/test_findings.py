@@ -112,7 +112,7 @@ def test_one_process_each_is_not_judged():
     assert [f.tests for f in found] == [()] * len(found)
     (winner,) = texts(results, "winner")
     assert winner == (
-        "On H100 not judged, since one process each says nothing of another: the highest figure of a (8), a (16) and a (32)."
+        "On H100 not judged, since no cell has a second process: the highest figure of a (8), a (16) and a (32)."
     )
     assert "not judged against" in texts(results, "efficient")[0]
     assert texts(results, "contradiction") == texts(results, "slope") == []

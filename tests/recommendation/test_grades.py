@@ -90,7 +90,7 @@ def test_one_process_is_weak_and_its_distance_is_not_judged():
     assert found.reasons[0].remedy == "run it again with --rounds 5, each a fresh process"
     (verdict,) = verdicts(results, *results.sections[0])
     assert verdict.fastest.why.startswith(
-        "Not judged against the next, b at batch size 8, 499.9 images/s: one"
+        "Not judged against the next, b at batch size 8, 499.9 images/s: neither"
     )
 
 

@@ -13,7 +13,7 @@ from inferometer.results.judging import Judge, Judgement
 
 Scope = tuple[str, str, str]  # machine, model, mode
 
-ONE_PROCESS = "one process each says nothing of another"
+ONE_PROCESS = "no cell has a second process"
 
 
 @dataclass(frozen=True)

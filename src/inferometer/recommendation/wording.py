@@ -85,7 +85,7 @@ def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
         figure = metric.of(lead.rival)
         scale = metric.scale_for([figure.value]) if figure else None
         value = f", {scale.show(figure.value)} {scale.unit}" if figure and scale else ""
-        return f"Not judged against the next, {rival}{value}: one process each says nothing of another."
+        return f"Not judged against the next, {rival}{value}: neither has a second process."
     ours, theirs = metric.of(lead.best), metric.of(lead.rival)
     assert ours and theirs
     return f"{margin(ours.value, theirs.value, metric)} than the next, {rival}."
