@@ -24,7 +24,7 @@ from inferometer.results.ranking import of_one_meter
 
 def efficient(results: Results) -> list[Finding]:
     """Say which cell needs the least energy an image on each machine, if the data tell."""
-    judge = Judge(results.summaries, ENERGY)
+    judge = Judge.of(results, ENERGY)
     found = []
     for scope, summaries in scopes(results).items():
         ranked = judge.ranked(of_one_meter(summaries, ENERGY))
@@ -75,7 +75,7 @@ class _Case:
 
 def contradictions(results: Results) -> list[Finding]:
     """Say where the fastest is not the one with the least energy an image, neither of them by a tie."""
-    speed, energy = Judge(results.summaries, THROUGHPUT), Judge(results.summaries, ENERGY)
+    speed, energy = Judge.of(results, THROUGHPUT), Judge.of(results, ENERGY)
     found = []
     for scope, summaries in scopes(results).items():
         open_ = unmeasured_sizes(results, summaries)

@@ -62,7 +62,7 @@ class _Standings:
 
 def winners(results: Results) -> list[Finding]:
     """Say who is fastest at each batch size, by how much, where that is a tie, and where nothing can be judged."""
-    judge = Judge(results.summaries, THROUGHPUT)
+    judge = Judge.of(results, THROUGHPUT)
     found = []
     for scope, summaries in scopes(results).items():
         open_ = unmeasured_sizes(results, summaries)
@@ -101,7 +101,7 @@ class _Sizes:
 
 def batch_sizes(results: Results) -> list[Finding]:
     """Say from which batch size on a larger one gains no more than 5 % as far as the data tell, and where it loses."""
-    judge = Judge(results.summaries, THROUGHPUT)
+    judge = Judge.of(results, THROUGHPUT)
     found = []
     for scope, summaries in scopes(results).items():
         rows: dict[str, list[CellSummary]] = defaultdict(list)

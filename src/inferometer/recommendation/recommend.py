@@ -48,9 +48,9 @@ class _Question:
     def of(
         cls, results: Results, constraints: Constraints, objective: Objective, prices: Prices
     ) -> _Question:
-        judges = {MEAN_LATENCY.name: Judge(results.summaries, MEAN_LATENCY)}
+        judges = {MEAN_LATENCY.name: Judge.of(results, MEAN_LATENCY)}
         for name in _figures(objective):
-            judges[name] = Judge(results.summaries, metric_of(name, prices))
+            judges[name] = Judge.of(results, metric_of(name, prices))
         return cls(constraints, objective, prices, judges)
 
     @property

@@ -11,9 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from inferometer.results import stats
-from inferometer.results.cells import CellSummary
+from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import Metric
 from inferometer.results.ranking import TieTest
 
@@ -55,8 +56,17 @@ class Judgement:
 class Judge:
     """All cells that compete at a metric, and what may be said of any two of them."""
 
+    @classmethod
+    def of(cls, results: Results, metric: Metric) -> Judge:
+        """Return the judge of some results at a metric; the same one to all who ask, since telling cells apart takes time."""
+        judges = _JUDGES.setdefault(results, {})
+        if metric not in judges:
+            judges[metric] = cls(results.summaries, metric)
+        return judges[metric]
+
     def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
         self.metric = metric
+        self._chances: dict[tuple[str, str], float] = {}
         self._rule = TieTest(summaries, metric)
         self._known = {cell.key for members in self._rule.groups.values() for cell in members}
 
@@ -81,12 +91,18 @@ class Judge:
     def _standing(self, best: CellSummary, other: CellSummary, claims: int) -> tuple[Standing, float]:
         if _distance(self.value(best), self.value(other)) < WORTH_A_WORD and not self.metric.exact:
             return "tie", 1.0
-        p = self._rule.p(best, other)
+        p = self._p(best, other)
         if p > stats.ALPHA:
             return "tie", p
         if not self.judges(best, other):
             return "not judged", 1.0
         return ("told" if p * claims * SUBJECTS <= stats.ALPHA else "unclear"), p
+
+    def _p(self, best: CellSummary, other: CellSummary) -> float:
+        pair = (best.key, other.key)
+        if pair not in self._chances:
+            self._chances[pair] = self._rule.p(best, other)
+        return self._chances[pair]
 
     def judges(self, *cells: CellSummary) -> bool:
         """Return whether there is anything to judge cells by: a second process of one, whose noise the other is lent."""
@@ -98,6 +114,9 @@ class Judge:
         if standing == "not judged":
             return _distance(self.value(best), self.value(other)) < math.log1p(NEARLY)
         return standing != "told"
+
+
+_JUDGES: WeakKeyDictionary[Results, dict[Metric, Judge]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)

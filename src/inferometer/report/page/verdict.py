@@ -66,7 +66,7 @@ def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
     """Return a verdict for every machine of a section."""
     selected = results.select(model=model, mode=mode)
     # of all cells, as the tables: what is known of the noise comes from every mode
-    judges = tuple(Judge(results.summaries, metric) for metric in (THROUGHPUT, ENERGY))
+    judges = tuple(Judge.of(results, metric) for metric in (THROUGHPUT, ENERGY))
     decisions = [d for d in recommend(results) if (d.model, d.mode) == (model, mode)]
     return tuple(
         _verdict(decision, [s for s in selected if s.machine == decision.machine], *judges)
