@@ -1,6 +1,6 @@
 """How often a report names a difference where there is none: 1,000 draws of results whose cells are all the same.
 
-    python benchmarks/no_difference.py [--draws 1000] [--seed 1]
+    python benchmarks/no_difference.py [--draws 1000] [--seed 1] [--kind KIND]
 
 Findings, verdicts and recommendations (by throughput and by energy) of every draw are read, and the draws counted in which any
 sentence names a difference of throughput, energy or power. The kinds of draws are those of tests/support/no_difference.py, in
@@ -26,11 +26,13 @@ def main() -> int:
     )
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", choices=KINDS, action="append", help="only this one (again for more)")
     parser.add_argument("--show", action="store_true", help="print every such sentence")
     given = parser.parse_args()
+    kinds = tuple(given.kind or KINDS)
     draws, false = Counter(), Counter()
     for number in range(given.draws):
-        kind = KINDS[number % len(KINDS)]
+        kind = kinds[number % len(kinds)]
         found = told(results_of(kind, given.seed + number))
         draws.update([(kind, "any"), ("all", "any")])
         places = [place for place, texts in found.items() if texts]
@@ -39,7 +41,7 @@ def main() -> int:
         if given.show and places:
             print(kind, number, [text for texts in found.values() for text in texts])
     print(f"{'kind':<16} {'draws':>6} {'findings':>9} {'verdicts':>9} {'recommend':>10} {'any':>6}")
-    for kind in (*KINDS, "all"):
+    for kind in (*kinds, "all"):
         count = draws[kind, "any"]
         shares = [
             100 * false[kind, where] / max(count, 1) for where in ("findings", "verdicts", "recommend", "any")

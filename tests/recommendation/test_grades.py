@@ -137,6 +137,26 @@ def test_among_equals_the_least_energy_is_chosen_if_the_data_tell():
     assert decide(tied({"power_w": 100.0})).steps[-1].by == "name"  # one was not metered
 
 
+def test_a_cell_that_is_hardly_known_is_not_chosen_for_what_else_it_has():
+    """It cannot be told from the best, as from anything."""
+    wild = rounds_of(cell("a"), [300.0, 900.0, 1700.0], power_w=10.0, memory=Memory(10**8, 10**8, None))
+    known = [*rounds_of(cell("b"), QUIET, power_w=50.0), *rounds_of(cell("c"), SLOWER, power_w=50.0)]
+    found = decide([*wild, *known])
+    assert found.steps[0].by == "interval" and found.choice.summary.row == "b"
+    assert "a" in {option.summary.row for option in found.ties}
+
+
+def test_data_that_carry_no_choice_name_the_best_figure():
+    records = [*rounds_of(cell("a"), [300.0, 900.0, 4000.0]), *rounds_of(cell("b"), [200.0, 900.0, 1500.0])]
+    found = decide(records)
+    assert (found.grade, found.choice, found.steps) == ("none", found.leader, ())
+    assert wording.headline(found) == "no verdict; the best figure is of a at batch size 8"
+    assert (
+        wording.why(found)
+        == "It has the highest throughput of what was measured; 2 cells in all cannot be told apart."
+    )
+
+
 def test_then_the_shortest_latency_then_the_least_memory_then_the_first_name():
     sizes = [*rounds_of(cell("a", 64), NOISY[0]), *rounds_of(cell("b", 8), NOISY[1])]
     found = decide(sizes)

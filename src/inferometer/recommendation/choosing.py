@@ -1,4 +1,7 @@
-"""One cell among those that the data cannot tell from the best: least energy, then latency, then memory, then name (pure)."""
+"""One cell among those that the data cannot tell from the best: least energy, then latency, then memory, then name (pure).
+
+One that is hardly known cannot be told from anything, so those that are known better come first.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ from collections.abc import Mapping, Sequence
 from inferometer.recommendation.decision import Criterion, Step
 from inferometer.recommendation.objectives import MEAN_LATENCY, Objective
 from inferometer.recommendation.options import Option, score
+from inferometer.results.cells import CellSummary
 from inferometer.results.judging import NEARLY, Judge
+from inferometer.results.metrics import Metric
+
+WIDEST = 0.5  # an interval's half width, as a share of its value, from which on a figure decides nothing
 
 Judges = Mapping[str, Judge]  # of the objectives by their names, and the mean latency
 
@@ -19,9 +26,22 @@ def as_good(options: Sequence[Option], objective: Objective, judge: Judge) -> li
     return [o for o in ranked if o is best or judge.as_good(best.summary, o.summary)]
 
 
-def choose(candidates: Sequence[Option], judges: Judges) -> tuple[Option, tuple[Step, ...]]:
+def too_wide(cell: CellSummary, metric: Metric) -> bool:
+    """Return whether a cell's metric is known too badly to decide anything."""
+    found = metric.of(cell)
+    width = found.half_width if found else None
+    return width is not None and width > WIDEST
+
+
+def choose(
+    candidates: Sequence[Option], objective: Objective, judges: Judges
+) -> tuple[Option, tuple[Step, ...]]:
     """Return one of ``candidates``, and the steps that led to it: those alone that left fewer than there were."""
-    left, steps = list(candidates), []
+    left, steps = list(candidates), list[Step]()
+    known = [o for o in left if not too_wide(o.summary, judges[objective].metric)]
+    if known and len(known) < len(left):
+        left = known
+        steps.append(Step("interval", len(left)))
     criteria: tuple[Criterion, ...] = ("energy", "latency", "memory", "name")
     for criterion in criteria:
         if len(left) > 1 and len(kept := _keep(left, criterion, judges)) < len(left):

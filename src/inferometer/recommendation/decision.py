@@ -12,7 +12,7 @@ from inferometer.results.judging import Judgement, Lead
 Grade = Literal["none", "preliminary", "weak", "tie", "firm"]
 GRADES: tuple[Grade, ...] = get_args(Grade)  # the least sure first
 
-Criterion = Literal["energy", "latency", "memory", "name"]
+Criterion = Literal["interval", "energy", "latency", "memory", "name"]
 
 
 @dataclass(frozen=True)

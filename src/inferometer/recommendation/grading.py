@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from inferometer.flags import group, words
+from inferometer.recommendation.choosing import too_wide
 from inferometer.recommendation.decision import GRADES, Grade, Reason
 from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option
@@ -16,7 +17,6 @@ from inferometer.results.metrics import Metric
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, listed
 
-WIDEST = 0.5  # an interval's half width, as a share of its value, from which on a figure decides nothing
 FEWEST_BATCHES = 10  # timed in all
 DISTURBED = ("crowded", "others-computed", "hypervisor", "quota", "gpu-neighbour-computed")
 _ROUNDS = "run it again with --rounds 5, each a fresh process"
@@ -108,14 +108,7 @@ def of_the_choice(
 def _wide(cells: Iterable[CellSummary], metric: Metric) -> list[Reason]:
     for cell in cells:
         found = metric.of(cell)
-        width = found.half_width if found else None
-        if (
-            found
-            and width is not None
-            and width > WIDEST
-            and found.low is not None
-            and found.high is not None
-        ):
+        if too_wide(cell, metric) and found and found.low is not None and found.high is not None:
             scale = metric.scale_for([found.value])
             span = f"{scale.show(found.low)} to {scale.show(found.high)} {scale.unit}".rstrip()
             said = f"the {metric.noun} of {name_of(cell)} is known to {span} only"

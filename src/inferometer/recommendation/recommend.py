@@ -10,7 +10,7 @@ from inferometer.errors import UsageError
 from inferometer.flags import words
 from inferometer.recommendation.choosing import Judges, as_good, choose
 from inferometer.recommendation.constraints import ANYTHING, Constraints, broken_limits, excess, violations
-from inferometer.recommendation.decision import Decision, Reason
+from inferometer.recommendation.decision import Decision, Reason, Step
 from inferometer.recommendation.grading import (
     by_gravity,
     choice_by_latency,
@@ -30,7 +30,7 @@ from inferometer.recommendation.objectives import (
 from inferometer.recommendation.options import Option, option, pareto, score
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import gaps
-from inferometer.results.judging import Judge, Judgement, lead
+from inferometer.results.judging import Judge, Judgement, Lead, lead
 from inferometer.results.metrics import ENERGY
 from inferometer.results.ranking import of_one_meter
 
@@ -113,11 +113,9 @@ def _decide(
             _nearest(sifted.near, asked), (), asked.prices,
         )  # fmt: skip
     candidates = as_good(sifted.options, asked.objective, asked.judge)
-    leader, (choice, steps) = candidates[0], choose(candidates, asked.judges)
-    ties = tuple(o for o in candidates if o is not choice)
     ahead = lead(asked.judge.ranked(o.summary for o in sifted.options), asked.judge)
-    of_choice = of_the_choice(choice, leader, ahead, ties, asked.judge.metric, by_latency=asked.by_latency)
-    reasons = by_gravity([*open_, *of_choice])
+    choice, steps, reasons = _settle(candidates, ahead, asked, open_)
+    leader, ties = candidates[0], tuple(o for o in candidates if o is not choice)
     runner_up = _runner_up(choice, ties, sifted.options, asked.objective)
     return Decision(
         *key,
@@ -137,6 +135,21 @@ def _decide(
         doubts=_doubts(choice, asked, hours_only=hours_only),
         prices=asked.prices,
     )
+
+
+def _settle(
+    candidates: Sequence[Option], ahead: Lead | None, asked: _Question, open_: list[Reason]
+) -> tuple[Option, tuple[Step, ...], tuple[Reason, ...]]:
+    """Return the choice, the steps to it and what it leaves open; of data that carry no choice the best figure."""
+    leader, chosen = candidates[0], choose(candidates, asked.objective, asked.judges)
+    reasons: tuple[Reason, ...] = ()
+    for choice, steps in (chosen, (leader, ())):
+        ties = [o for o in candidates if o is not choice]
+        found = of_the_choice(choice, leader, ahead, ties, asked.judge.metric, by_latency=asked.by_latency)
+        reasons = by_gravity([*open_, *found])
+        if grade_of(reasons) != "none":
+            return choice, steps, reasons
+    return leader, (), reasons
 
 
 def _runner_up(

@@ -16,6 +16,7 @@ _BEST: dict[Objective, str] = {
     "cost": "the least cost",
 }
 _STEPS = {
+    "interval": "known to better than ±50 %",
     "energy": "least energy an image",
     "latency": "shortest mean batch latency",
     "memory": "least memory",
@@ -49,6 +50,8 @@ def why(decision: Decision) -> str:
         judged = decision.grade in ("firm", "tie") and decision.lead
         return f"It has {best}{', and the data tell all others apart from it' if judged else ' of what was measured'}."
     count = counted(len(decision.ties) + 1, "cell")
+    if decision.grade == "none":
+        return f"It has {best} of what was measured; {count} in all cannot be told apart."
     steps = [f"{_STEPS[step.by]}{f' (of {step.left})' if step.left > 1 else ''}" for step in decision.steps]
     return f"Of the {count} that cannot be told from {best}: {', then '.join(steps)}."
 
