@@ -22,6 +22,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Size = Annotated[int, msgspec.Meta(ge=1)]
 Round = Annotated[int, msgspec.Meta(ge=0, le=ROUNDS_LIMIT)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[^:]+(:[0-9]{1,9})?$")]  # what `Device.parse` reads
 
 Status = Literal[
     "ok",
@@ -51,7 +52,7 @@ class Cell(msgspec.Struct, frozen=True, order=True):
     framework: str  # as asked: name[@version][:variant]
     precision: str
     batch_size: Size
-    device: str  # "cpu" or "cuda:N"
+    device: DeviceName  # "cpu" or "cuda:N"
     mode: str = "host"  # "host": numpy in, numpy out; "device": resident
 
     @property

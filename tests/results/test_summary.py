@@ -349,6 +349,13 @@ def test_modes_are_never_ranked_against_each_other():
     assert results.sections == (("mobilenet", "host"), ("mobilenet", "device"))
 
 
+def test_every_metric_has_a_name_of_its_own():
+    from inferometer.results import metrics
+
+    entries = [m.name for family in metrics._FAMILIES for m in family.METRICS]
+    assert list(METRICS) == entries
+
+
 def test_every_metric_reads_a_full_summary():
     records = rounds_of(cell(), [1000.0, 1001.0], power_w=50.0)
     summary = only([msgspec.structs.replace(r, energy=at_rest(r.energy, 20.0)) for r in records])
