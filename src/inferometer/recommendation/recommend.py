@@ -222,10 +222,9 @@ class _Limit(NamedTuple):
     violated: bool
     unknown: bool = False  # the cell has no such figure
 
-    @classmethod
-    def of_unknown(cls, name: str) -> _Limit:
-        """Return the constraint of a figure that the cell does not have, which breaks it."""
-        return cls(name, name, violated=True, unknown=True)
+
+def _unknown(name: str) -> _Limit:
+    return _Limit(name, name, violated=True, unknown=True)
 
 
 def _limits(found: Option, constraints: Constraints, objective: Objective) -> list[_Limit]:
@@ -235,7 +234,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
 
     def upper(name: str, value: float | None, limit: float | None, scale: float, unit: str) -> None:
         if limit is not None and value is None:
-            limits.append(_Limit.of_unknown(f"{name} not known"))
+            limits.append(_unknown(f"{name} not known"))
         elif limit is not None and value is not None:
             exactly = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
             limits.append(_Limit(f"{name} above {limit / scale:.4g} {unit}", exactly, value > limit))
@@ -245,20 +244,18 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
     upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
-    if constraints.min_agreement is not None:
-        agreement = summary.accuracy.value if summary.accuracy else None
-        if agreement is None:
-            limits.append(_Limit.of_unknown("agreement not known"))
-        else:
-            least = constraints.min_agreement
-            exactly = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
-            limits.append(_Limit(f"agreement below {100 * least:.6g} %", exactly, agreement < least))
+    least, agreement = constraints.min_agreement, summary.accuracy.value if summary.accuracy else None
+    if least is not None and agreement is None:
+        limits.append(_unknown("agreement not known"))
+    elif least is not None and agreement is not None:
+        exactly = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
+        limits.append(_Limit(f"agreement below {100 * least:.6g} %", exactly, agreement < least))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
     if objective == "energy" and found.energy_j is None:
-        limits.append(_Limit.of_unknown("energy not known"))
+        limits.append(_unknown("energy not known"))
     if objective == "cost" and found.cost is None:
-        limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
+        limits.append(_unknown("energy not known, and no --price-per-hour"))
     return limits
 
 
