@@ -19,7 +19,7 @@ from inferometer.results.metrics.quantities import (
 
 _LESS_ENERGY = Words("less energy", "more energy")
 _EFFICIENT = Words("more efficient", "less efficient")
-_REST = "the energy cannot be told from that at rest, or the power at rest is not known"
+_REST = "no energy beyond that at rest could be shown: it lies within the noise, or the power at rest is not known"
 
 
 def _unmetered(summary: CellSummary) -> Reason:
