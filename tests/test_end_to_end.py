@@ -34,7 +34,7 @@ OPTIONS = (
     "--threads",
     "1",
 )
-EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,onnxrt,openvino,litert,jax"
+EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,onnxrt,openvino,litert,opencv,jax"
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def test_every_framework_measures_and_agrees(finished):
     bad = [(r.cell.key, r.status, r.cause) for r in run.records if r.status != "ok"]
     assert not bad
     assert {r.cell.framework for r in run.records} == set(EVERYTHING.split(","))
-    assert len(run.records) == 10 * 2 * 2
+    assert len(run.records) == 11 * 2 * 2
     assert run.missing == ()
     for record in run.records:
         assert record.parity.passed and record.parity.max_rel <= record.parity.limit_rel
