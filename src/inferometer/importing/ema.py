@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from inferometer.importing import names
-from inferometer.importing.csvfile import Log, Row, number, read
+from inferometer.importing.csvfile import CsvRow, Log, number, read
 from inferometer.records import DeviceEnergy
 from inferometer.results import stats
 
@@ -103,7 +103,7 @@ def _drop_strangers(readings: Readings, log: Log) -> None:
 
 
 def _add(
-    readings: Readings, row: Row, columns: dict[str, str], order: dict[tuple[str, str, str], int]
+    readings: Readings, row: CsvRow, columns: dict[str, str], order: dict[tuple[str, str, str], int]
 ) -> None:
     region = row.get(columns["region_idf"])
     match = names.REGION.fullmatch(region)
@@ -123,7 +123,7 @@ def _add(
 
 
 def _device(
-    row: Row, columns: dict[str, str], region: str, thread: str, order: dict[tuple[str, str, str], int]
+    row: CsvRow, columns: dict[str, str], region: str, thread: str, order: dict[tuple[str, str, str], int]
 ) -> Device:
     name = row.get(columns["device_name"])
     kind = row.get(columns["device_type"]).lower() if "device_type" in columns else _type(name)

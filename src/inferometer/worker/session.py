@@ -12,7 +12,7 @@ from typing import Any
 
 from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.data import ImageStack
-from inferometer.worker.failures import describe
+from inferometer.worker.failures import failure_text
 from inferometer.worker.flags import Flag, flag
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
@@ -26,7 +26,7 @@ from inferometer.worker.system.contention import CpuAccounting
 Report = Callable[[str], None]
 
 
-class Session:
+class CellSession:
     """Loads a backend, then measures cells."""
 
     def __init__(self, report_phase: Report) -> None:
@@ -110,7 +110,7 @@ class Session:
             answer.phases, answer.phase_batches = mode.phases(batches[0], batch_s)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
-            answer.flags.append(flag("phases-not-sampled", error=describe(error)))
+            answer.flags.append(flag("phases-not-sampled", error=failure_text(error)))
 
     def _opened(self) -> tuple[Backend, Opening, ImageStack]:
         if self._backend is None or self._opening is None or self._stack is None:
