@@ -55,21 +55,21 @@ class _Worker:
     """Answers requests; the measuring part, which needs numpy, is loaded when first asked for."""
 
     def __init__(self, pipe: Pipe) -> None:
-        self._channel = pipe
+        self._pipe = pipe
         self._session: CellSession | None = None
 
     def answer(self, request: protocol.Request) -> None:
         if isinstance(request, Call):
             module = importlib.import_module(f"inferometer.{request.module}")
-            self._channel.send(Value(module.run(request.request)))
+            self._pipe.send(Value(module.run(request.request)))
         elif isinstance(request, Open):
-            self._channel.send(self._measuring().open(request))
+            self._pipe.send(self._measuring().open(request))
         else:
-            self._channel.send(self._measuring().measure(request))
+            self._pipe.send(self._measuring().measure(request))
 
     def _measuring(self) -> CellSession:
         if self._session is None:
             from inferometer.worker.session import CellSession
 
-            self._session = CellSession(lambda name: self._channel.send(Phase(name)))
+            self._session = CellSession(lambda name: self._pipe.send(Phase(name)))
         return self._session
