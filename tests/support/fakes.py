@@ -11,7 +11,7 @@ from inferometer.energy.view import MeterNeeds
 from inferometer.frameworks.catalogue import Framework, FrameworkChoice
 from inferometer.frameworks.environments import Environment
 from inferometer.models.contract import Artifact, PreparedModel, TensorSpec
-from inferometer.planning.plan import Plan, Row
+from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell, ModelInfo, Protocol, RunInfo
 from inferometer.running.processes.launch import launch_worker
@@ -62,7 +62,7 @@ def fake_runner(
     pairs = [
         (f, device) for f in frameworks for device in devices if (only or {}).get(f.name, device) == device
     ]
-    rows = {(f.name, d): Row(FrameworkChoice(f), d, None, Path(sys.executable)) for f, d in pairs}
+    rows = {(f.name, d): PlanRow(FrameworkChoice(f), d, None, Path(sys.executable)) for f, d in pairs}
     cells = tuple(
         Cell("fake", f.name, "fp32", size, d, mode) for f, d in pairs for size in request.batch_sizes
     )
