@@ -92,11 +92,23 @@ class Parity(msgspec.Struct, frozen=True):
     max_abs: float | None  # None: not comparable (NaN, infinity, another shape)
     max_rel: float | None  # largest absolute error over the largest absolute reference value
     cosine: float  # smallest cosine similarity of any image's outputs
-    top1: float  # share of images whose arg-max agrees; 1.0 where outputs are not class scores
+    top1: (
+        float  # share of images whose arg-max agrees; 1.0 where outputs are not class scores (see `agree_k`)
+    )
     limit_rel: float
     images: int
     reference: str = ""
     cause: str = ""
+    # of later versions; absent in old runs
+    worst_slice: str = ""  # the slice nearest to its limit, or furthest beyond: "output 0[:, 37]"
+    slice_rel: float | None = None  # its rms error over the spread of its values between inputs
+    slice_limit: float | None = None
+    agree_k: int | None = None  # of `agree_n` distinct inputs, those with the reference's top class
+    agree_n: int | None = None
+    agreement: str = ""  # why there is none: outputs that are no class scores
+    tolerance: float | None = None  # the relative error that the user allowed instead of the limits
+    unseen: int = 0  # of `images`, rows run after the loops that no batch before had held
+    timed: int = 0  # batches of the timed loops whose outputs were kept and compared
 
 
 class Actual(msgspec.Struct, frozen=True):

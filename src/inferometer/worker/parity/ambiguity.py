@@ -1,0 +1,101 @@
+"""How far the reference differs from itself, which no framework can be blamed for.
+
+When a reference is made, its first rows are computed again in other ways (`models.steps.checks`), each a kind:
+    optimised   with the graph optimisations that the reference leaves out, or without those it has
+    alone       one row at a time instead of several
+    moved       inputs and weights moved by one unit in the last place of fp32, up or down by chance
+    fp16, bf16  by one unit in the last place of that type: what its storage alone may do to this model
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferometer.worker.parity.arrays import slope, smallest_cosine
+from inferometer.worker.parity.slices import Cut, deviations
+
+OWN = ("optimised", "alone", "moved")  # kinds that concern every precision
+STORAGE = {"tf32": ("fp16",), "fp16": ("fp16",), "bf16": ("bf16",), "int8": ("fp16",)}
+Kind = Sequence[Any]  # one array an output
+
+
+@dataclass(frozen=True)
+class Ambiguity:
+    """The first rows of the reference, and what else they might have been, by kind."""
+
+    reference: Kind
+    kinds: Mapping[str, Kind]
+
+    @classmethod
+    def load(cls, path: Path) -> Ambiguity:
+        """Read what `models.steps.checks` stored: arrays called KIND/OUTPUT."""
+        found: dict[str, list[Any]] = {}
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                found.setdefault(name.partition("/")[0], []).append(file[name])
+        return cls(found.pop("reference"), found)
+
+    def concerning(self, precision: str) -> list[str]:
+        """Return the kinds that a precision may differ by."""
+        return [kind for kind in (*OWN, *STORAGE.get(precision, ())) if kind in self.kinds]
+
+    def errors(self, output: int, precision: str, cut: Cut) -> Any:
+        """Return the rms by which the reference differs from itself, a number a slice; of rows the largest."""
+        wanted = np.asarray(self.reference[output], np.float64)
+        found = [
+            np.sqrt(cut.means((np.asarray(self.kinds[kind][output], np.float64) - wanted) ** 2))
+            for kind in self.concerning(precision)
+        ]
+        if not found:
+            return np.zeros(1)
+        worst = np.max(found, axis=0)
+        return np.array([np.max(worst)]) if cut.axis == 0 else worst
+
+    def largest(self, output: int, precision: str) -> float:
+        """Return the largest difference of any element."""
+        wanted = np.asarray(self.reference[output], np.float64)
+        return max(
+            (float(np.max(np.abs(self.kinds[kind][output] - wanted))) for kind in self.concerning(precision)),
+            default=0.0,
+        )
+
+    def cosine(self, output: int, precision: str) -> float:
+        """Return the smallest cosine similarity of any row."""
+        wanted = np.asarray(self.reference[output], np.float64)
+        return min(
+            (
+                smallest_cosine(np.asarray(self.kinds[kind][output], np.float64), wanted)
+                for kind in self.concerning(precision)
+            ),
+            default=1.0,
+        )
+
+    def gain(self, output: int, precision: str) -> float:
+        """Return the largest |slope - 1| of any kind."""
+        return max(
+            (
+                abs(slope(self.kinds[kind][output], self.reference[output]) - 1)
+                for kind in self.concerning(precision)
+            ),
+            default=0.0,
+        )
+
+    def relative(self, kind: str) -> list[float]:
+        """Return for each output the rms difference of a kind over the spread between inputs."""
+        return [relative(other, wanted) for other, wanted in zip(self.kinds[kind], self.reference)]
+
+    def facts(self) -> dict[str, float]:
+        """Return for each kind the rms difference over the spread between inputs, the worst output's."""
+        return {kind: max(self.relative(kind)) for kind in self.kinds}
+
+
+def relative(other: Any, reference: Any) -> float:
+    """Return the rms difference of two outputs over the rms by which the reference differs between inputs."""
+    a, e = np.asarray(other, np.float64), np.asarray(reference, np.float64)
+    error, spread = np.sqrt(np.mean((a - e) ** 2)), np.sqrt(np.mean(deviations(e)))
+    return float(error / spread) if spread > 0 else (0.0 if error == 0 else float("inf"))

@@ -1,0 +1,110 @@
+"""The slice of an output that is furthest beyond what it may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inferometer.worker.parity.ambiguity import Ambiguity
+from inferometer.worker.parity.arrays import is_float
+from inferometer.worker.parity.limits import Limit
+from inferometer.worker.parity.measures import REACH
+from inferometer.worker.parity.slices import Cut, centre_of, cuts
+from inferometer.worker.parity.spread import SpreadError
+
+UNITS = 4.0  # of the last place: what any slice may be off, were it the same for every input
+MOST = (
+    0.9  # of the spread: an output may differ no more, since a constant differs by 1 and another row by 1.4
+)
+
+Doubt = tuple["Ambiguity | None", str]  # the reference's ambiguity, where it was measured, and the precision
+
+
+@dataclass(frozen=True)
+class SliceError:
+    """One slice: rms error and its limit, both over the spread of its values between inputs."""
+
+    name: str
+    error: float
+    limit: float
+    excess: float  # error over limit
+    rms: float  # of the error itself
+
+    @property
+    def cause(self) -> str:
+        """Return why the slice fails, or ''."""
+        if self.excess <= 1:
+            return ""
+        if not np.isfinite(self.error):
+            return f"{self.name}: rms error {self.rms:.2e} where the reference is the same for every input"
+        return f"{self.name}: rms error {self.error:.2e} of its spread between inputs, the limit is {self.limit:.1e}"
+
+
+def check_ambiguity(ambiguity: Ambiguity, reference: Sequence[Any], precision: str) -> None:
+    """Raise SpreadError if the reference differs from itself by so much that no output can be judged."""
+    floats = [index for index, array in enumerate(reference) if is_float(np.asarray(array))]
+    if len(floats) < len(reference):
+        return  # integers must be equal whatever the floats do
+    found = {kind: ambiguity.relative(kind) for kind in ambiguity.concerning(precision)}
+    if floats and all(max(found[kind][i] for kind in found) * REACH >= MOST for i in floats if found):
+        kind, value = max(((kind, max(values)) for kind, values in found.items()), key=lambda pair: pair[1])
+        raise SpreadError(
+            f"the reference's outputs cannot be judged at {precision}: it differs from itself ({kind}) by {value:.2f} "
+            "of what it differs between inputs; give other inputs (--input, --image, --input-range) or --tolerance"
+        )
+
+
+def worst_slice(
+    actual: Any, expected: Any, limit: Limit, output: int, distinct: int | None, *, doubt: Doubt
+) -> SliceError:
+    """Return the slice that is furthest beyond its limit, or nearest to it. Arrays are float64."""
+    squares = (actual - expected) ** 2
+    spread = _deviations(expected, distinct)
+    rows = len(expected[:distinct]) if expected.ndim else 1
+    found = [
+        _of_cut(cut, squares, expected, spread, limit=limit, output=output, doubt=doubt)
+        for cut in cuts(expected.shape, rows)
+    ]
+    return max(found, key=lambda item: item.excess)
+
+
+def _deviations(expected: Any, distinct: int | None) -> Any:
+    """Return every value's squared deviation from what the distinct rows have in common."""
+    first = expected[:distinct] if expected.ndim else expected
+    rows = len(first) if expected.ndim else 1
+    return (expected - centre_of(first)) ** 2 * (rows / (rows - 1) if rows > 1 else 1.0)
+
+
+def _of_cut(
+    cut: Cut, squares: Any, expected: Any, deviations: Any, *, limit: Limit, output: int, doubt: Doubt
+) -> SliceError:
+    error, spread = np.sqrt(cut.means(squares)), np.sqrt(cut.means(deviations))
+    if cut.axis == 0:
+        spread = np.maximum(spread, np.median(spread) / 2)  # a row near the mean of all is no smaller a task
+    stored = UNITS * limit.unit * np.sqrt(cut.means(expected**2))
+    allowed = np.maximum(limit.slice_rel * spread, stored)
+    ambiguity, precision = doubt
+    if ambiguity:
+        allowed = np.maximum(allowed, REACH * _ambiguous(ambiguity.errors(output, precision, cut), spread))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.where(error > 0, error / allowed, 0.0)
+        relatives = np.where(error > 0, error / spread, 0.0)
+        limits = allowed / spread
+    place = int(np.argmax(excess))
+    return SliceError(
+        cut.name(output, place, expected.shape[cut.axis] if cut.axis is not None else 1),
+        float(relatives[place]),
+        float(limits[place]),
+        float(excess[place]),
+        float(error[place]),
+    )
+
+
+def _ambiguous(errors: Any, spread: Any) -> Any:
+    """Return the ambiguity of slices, none below what is usual among them: it is known from a few rows only."""
+    known = spread > 0
+    usual = np.median((errors / np.where(known, spread, 1.0))[known]) if np.any(known) else 0.0
+    return np.maximum(errors, usual * spread)
