@@ -18,8 +18,9 @@ from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.arrays import is_float, numbers
 from inferometer.worker.parity.limits import coarser, limit_of, tolerant
 from inferometer.worker.parity.measures import UNKNOWN, Measures, measure, worst
-from inferometer.worker.parity.slice_error import SliceError, check_ambiguity, worst_slice
+from inferometer.worker.parity.slice_error import SliceError, worst_slice
 from inferometer.worker.parity.spread import check_judgeable
+from inferometer.worker.parity.steadiness import check_ambiguity
 
 __all__ = ["check_judgeable", "compare"]
 
@@ -47,7 +48,7 @@ def compare(
     check_judgeable(first, precision)
     doubt = ambiguity if tolerance is None else None
     if doubt:
-        check_ambiguity(doubt, first, precision)
+        check_ambiguity(doubt, precision)
     actual = [np.asarray(array) for array in outputs]
     facts = {"images": _rows(expected), "tolerance": tolerance}
     cause = _shape_cause(actual, expected) or _finite_cause(actual)

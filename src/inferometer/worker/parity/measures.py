@@ -12,7 +12,7 @@ from inferometer.worker.parity.arrays import is_float, numbers, slope, smallest_
 from inferometer.worker.parity.limits import Limit
 from inferometer.worker.parity.spread import SMALLEST_MAGNITUDE
 
-REACH = 3.0  # times the reference's ambiguity that a right framework may differ; docs/models.md: measured 0.1 to 2.2
+REACH = 2.0  # times the reference's ambiguity that a right framework may differ; docs/models.md: measured 0.1 to 1.8
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from inferometer.worker.parity.ambiguity import Ambiguity
-from inferometer.worker.parity.arrays import is_float
 from inferometer.worker.parity.limits import Limit
 from inferometer.worker.parity.measures import REACH
 from inferometer.worker.parity.slices import Cut, centre_of, cuts
-from inferometer.worker.parity.spread import SpreadError
 
 UNITS = 4.0  # of the last place: what any slice may be off, were it the same for every input
 MOST = (
@@ -41,20 +38,6 @@ class SliceError:
         if not np.isfinite(self.error):
             return f"{self.name}: rms error {self.rms:.2e} where the reference is the same for every input"
         return f"{self.name}: rms error {self.error:.2e} of its spread between inputs, the limit is {self.limit:.1e}"
-
-
-def check_ambiguity(ambiguity: Ambiguity, reference: Sequence[Any], precision: str) -> None:
-    """Raise SpreadError if the reference differs from itself by so much that no output can be judged."""
-    floats = [index for index, array in enumerate(reference) if is_float(np.asarray(array))]
-    if len(floats) < len(reference):
-        return  # integers must be equal whatever the floats do
-    found = {kind: ambiguity.relative(kind) for kind in ambiguity.concerning(precision)}
-    if floats and all(max(found[kind][i] for kind in found) * REACH >= MOST for i in floats if found):
-        kind, value = max(((kind, max(values)) for kind, values in found.items()), key=lambda pair: pair[1])
-        raise SpreadError(
-            f"the reference's outputs cannot be judged at {precision}: it differs from itself ({kind}) by {value:.2f} "
-            "of what it differs between inputs; give other inputs (--input, --image, --input-range) or --tolerance"
-        )
 
 
 def worst_slice(
