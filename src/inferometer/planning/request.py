@@ -42,6 +42,9 @@ class RunRequest(msgspec.Struct, frozen=True):
     keep_trying: bool = False  # go on with larger batch sizes after one ran out of memory
     meters: tuple[str, ...] = ()  # terms of `energy.selection`; none: every meter of this machine
     powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one
+    tolerance: float | None = (
+        None  # relative error of outputs that is no fault, instead of the limits of parity
+    )
 
     def check(self) -> None:
         """Raise UsageError for what cannot be measured: a model or weights without a name, numbers beyond their limits."""
@@ -68,6 +71,10 @@ class RunRequest(msgspec.Struct, frozen=True):
         if self.accelerator not in ACCELERATORS:
             raise UsageError(
                 f"unknown accelerator '{self.accelerator}' (known: {', '.join(filter(None, ACCELERATORS))})"
+            )
+        if self.tolerance is not None and not 0 < self.tolerance <= 1:
+            raise UsageError(
+                f"--tolerance {self.tolerance:g} is no relative error: give a share above 0, 1 at most, such as 0.01"
             )
         check_meters(self.meters)
         for size in self.batch_sizes:

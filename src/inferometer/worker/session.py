@@ -10,7 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from inferometer.worker.answers import Answers
 from inferometer.worker.backend import Backend, Opening
+from inferometer.worker.checks import Aftermath, Judge
 from inferometer.worker.data import ImageStack
 from inferometer.worker.failures import describe
 from inferometer.worker.loop import measure_loops, warm_up
@@ -20,6 +24,7 @@ from inferometer.worker.placement import check_actual
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
 from inferometer.worker.system.contention import CpuAccounting
+from inferometer.worker.timed_sample import TimedSample
 
 Report = Callable[[str], None]
 
@@ -32,6 +37,7 @@ class Session:
         self._backend: Backend | None = None
         self._opening: Opening | None = None
         self._stack: ImageStack | None = None
+        self._request: dict[str, Any] = {}
 
     def open(self, request: dict[str, Any]) -> dict[str, Any]:
         """Load framework, artifact and input data; returns `load_s` (framework and artifact only)."""
@@ -42,17 +48,23 @@ class Session:
         module = importlib.import_module(f"inferometer.worker.backends.{request['backend']}")
         self._backend = module.Runtime(opening)
         loaded = time.monotonic()
+        self._request = request
+        stack = self._load(request["inputs"], request["reference"], request["images"])
+        gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
+        self._stack = stack.hold()
+        return {"load_s": loaded - start, "data_s": time.monotonic() - loaded}
+
+    def _load(self, inputs: str, reference: str, images: int) -> ImageStack:
+        assert self._opening and self._backend
+        layouts = self._request["source_layout"], self._opening.layout
         stack = ImageStack.load(
-            Path(request["inputs"]),
-            Path(request["reference"]),
-            request["source_layout"],
-            opening.layout,
-            images=request["images"],
+            Path(inputs),
+            Path(reference),
+            *layouts,
+            images=images,
             memory_layout=self._backend.memory_layout,
         )
-        gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
-        self._stack = (stack.as_pixels() if MODES[opening.mode].wants_pixels else stack).hold()
-        return {"load_s": loaded - start, "data_s": time.monotonic() - loaded}
+        return stack.as_pixels() if MODES[self._opening.mode].wants_pixels else stack
 
     def measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
@@ -67,7 +79,9 @@ class Session:
         prepare, outputs = _prepare(mode, batches)
         self._report_phase("check")
         actual = backend.actual()
-        parity = stack.compare(mode, batches, outputs, opening.precision)
+        judge = Judge.of(self._request)
+        known = stack.answers(mode, batches, outputs)
+        parity = judge.compare(known)
         answer: dict[str, Any] = {
             "prepare": prepare,
             "parity": parity,
@@ -78,12 +92,49 @@ class Session:
         status, cause = check_actual(actual, opening)
         if status == "ok" and not parity["passed"]:
             status, cause = "parity-failed", parity["cause"]
+        sample = TimedSample(request["batch_size"], len(batches), np.random.default_rng())
         if status == "ok":
-            self._time(mode, batches, request, answer)
-        answer["memory"] = memory.peaks(backend.device_peak_bytes())
+            self._time(mode, batches, request, answer, sample)
+        answer["memory"] = memory.peaks(backend.device_peak_bytes())  # of serving, not of what is checked now
+        if status == "ok":
+            self._check_after(mode, judge, known, sample, request=request, answer=answer)
+        if status == "ok" and not answer["parity"]["passed"]:
+            status, cause = "parity-failed", answer["parity"]["cause"]
         return {"status": status, "cause": cause, **answer}
 
-    def _time(self, mode: Mode, batches: list[Any], request: dict[str, Any], answer: dict[str, Any]) -> None:
+    def _check_after(
+        self,
+        mode: Mode,
+        judge: Judge,
+        known: Answers,
+        sample: TimedSample,
+        *,
+        request: dict[str, Any],
+        answer: dict[str, Any],
+    ) -> None:
+        """Compare what the loops returned and batches that the backend has not seen; what prevents it is a flag."""
+        self._report_phase("check")
+        _, _, stack = self._opened()
+        try:
+            after = Aftermath(judge, stack, self._unseen(), np.random.default_rng())
+            answer["parity"] = after.check(mode, request["batch_size"], known, sample, request["budget_s"])
+        except Exception as error:  # the loops are measured: what comes after them must not lose them
+            traceback.print_exc()
+            answer["flags"].append(f"outputs not checked after the loops: {describe(error)}")
+
+    def _unseen(self) -> ImageStack | None:
+        checks = self._request.get("checks") or {}
+        rows, reference = checks.get("unseen_inputs"), checks.get("unseen_reference")
+        return self._load(rows, reference, images=0) if rows and reference else None
+
+    def _time(
+        self,
+        mode: Mode,
+        batches: list[Any],
+        request: dict[str, Any],
+        answer: dict[str, Any],
+        sample: TimedSample,
+    ) -> None:
         placed = mode.place(batches)
         self._report_phase("warm-up")
         budget_s = request["budget_s"]
@@ -100,7 +151,7 @@ class Session:
         shift = PhaseShift(request["updates_s"], batches_a_loop, rule.expected_loops)
         accounts = CpuAccounting()
         before = accounts.now()
-        answer["loops"] = measure_loops(mode, placed, rule, shift)
+        answer["loops"] = measure_loops(mode, placed, rule, shift, sample)
         if contention := accounts.since(before):
             answer["actual"].setdefault("details", {})["processors"] = contention.facts()
             answer["flags"] += contention.flags()

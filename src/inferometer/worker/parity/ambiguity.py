@@ -22,6 +22,15 @@ from inferometer.worker.parity.slices import Cut, deviations
 OWN = ("optimised", "alone", "moved")  # kinds that concern every precision
 STORAGE = {"tf32": ("fp16",), "fp16": ("fp16",), "bf16": ("bf16",), "int8": ("fp16",)}
 Kind = Sequence[Any]  # one array an output
+_REACH_OWN, _REACH_STORAGE = 2.5, 1.5
+
+
+def reach(kind: str) -> float:
+    """Return how many times a kind's ambiguity a right framework may differ (docs/models.md: measured up to 2 and 1.2).
+
+    A unit in the last place is more than the storage of a type does, half a unit at most, but not what its sums do.
+    """
+    return _REACH_OWN if kind in OWN else _REACH_STORAGE
 
 
 @dataclass(frozen=True)
@@ -46,10 +55,10 @@ class Ambiguity:
         return [kind for kind in wanted if precision != "int8" or kind != "optimised"]
 
     def errors(self, output: int, precision: str, cut: Cut) -> Any:
-        """Return the rms by which the reference differs from itself, a number a slice; of rows the largest."""
-        wanted = np.asarray(self.reference[output], np.float64)
+        """Return the rms error that a right framework may have, a number a slice; of rows the largest."""
+        wanted = self._doubles(self.reference, output)
         found = [
-            np.sqrt(cut.means((np.asarray(self.kinds[kind][output], np.float64) - wanted) ** 2))
+            reach(kind) * np.sqrt(cut.means((self._doubles(self.kinds[kind], output) - wanted) ** 2))
             for kind in self.concerning(precision)
         ]
         if not found:
@@ -58,33 +67,34 @@ class Ambiguity:
         return np.array([np.max(worst)]) if cut.axis == 0 else worst
 
     def largest(self, output: int, precision: str) -> float:
-        """Return the largest difference of any element."""
-        wanted = np.asarray(self.reference[output], np.float64)
-        return max(
-            (float(np.max(np.abs(self.kinds[kind][output] - wanted))) for kind in self.concerning(precision)),
-            default=0.0,
-        )
+        """Return the largest error of any element that a right framework may have."""
+        wanted = self._doubles(self.reference, output)
+        found = [
+            reach(kind) * float(np.max(np.abs(self._doubles(self.kinds[kind], output) - wanted)))
+            for kind in self.concerning(precision)
+        ]
+        return max(found, default=0.0)
 
     def cosine(self, output: int, precision: str) -> float:
-        """Return the smallest cosine similarity of any row."""
-        wanted = np.asarray(self.reference[output], np.float64)
-        return min(
-            (
-                smallest_cosine(np.asarray(self.kinds[kind][output], np.float64), wanted)
-                for kind in self.concerning(precision)
-            ),
-            default=1.0,
-        )
+        """Return the smallest cosine similarity that a row of a right framework may have: 1 - cosine grows as a square."""
+        wanted = self._doubles(self.reference, output)
+        found = [
+            1 - reach(kind) ** 2 * (1 - smallest_cosine(self._doubles(self.kinds[kind], output), wanted))
+            for kind in self.concerning(precision)
+        ]
+        return min(found, default=1.0)
 
     def gain(self, output: int, precision: str) -> float:
-        """Return the largest |slope - 1| of any kind."""
-        return max(
-            (
-                abs(slope(self.kinds[kind][output], self.reference[output]) - 1)
-                for kind in self.concerning(precision)
-            ),
-            default=0.0,
-        )
+        """Return the largest |slope - 1| that a right framework may have: errors of one sign are half of what all are."""
+        wanted = self.reference[output]
+        found = [
+            reach(kind) / 2 * abs(slope(self.kinds[kind][output], wanted) - 1)
+            for kind in self.concerning(precision)
+        ]
+        return max(found, default=0.0)
+
+    def _doubles(self, outputs: Kind, output: int) -> Any:
+        return np.asarray(outputs[output], np.float64)
 
     def relative(self, kind: str) -> list[float]:
         """Return for each output the rms difference of a kind over the spread between inputs."""

@@ -12,8 +12,6 @@ from inferometer.worker.parity.arrays import is_float, numbers, slope, smallest_
 from inferometer.worker.parity.limits import Limit
 from inferometer.worker.parity.spread import SMALLEST_MAGNITUDE
 
-REACH = 2.0  # times the reference's ambiguity that a right framework may differ; docs/models.md: measured 0.1 to 1.8
-
 
 @dataclass(frozen=True)
 class Measures:
@@ -64,9 +62,9 @@ def _judged(
     max_rel, cosine, off = limit.max_rel, limit.cosine, limit.gain
     if doubt:
         ambiguity, output, precision = doubt
-        max_rel = max(max_rel, REACH * ambiguity.largest(output, precision) / max(scale, SMALLEST_MAGNITUDE))
-        cosine = min(cosine, 1 - REACH**2 * (1 - ambiguity.cosine(output, precision)))
-        off = max(off, REACH * ambiguity.gain(output, precision))
+        max_rel = max(max_rel, ambiguity.largest(output, precision) / max(scale, SMALLEST_MAGNITUDE))
+        cosine = min(cosine, ambiguity.cosine(output, precision))
+        off = max(off, ambiguity.gain(output, precision))
     cause = ""
     if not found.max_rel <= max_rel:
         cause = f"relative error {found.max_rel:.2e} is above the limit {max_rel:.0e}"

@@ -9,7 +9,6 @@ import numpy as np
 
 from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.limits import Limit
-from inferometer.worker.parity.measures import REACH
 from inferometer.worker.parity.slices import Cut, centre_of, cuts
 
 UNITS = 4.0  # of the last place: what any slice may be off, were it the same for every input
@@ -71,7 +70,7 @@ def _of_cut(
     allowed = np.maximum(limit.slice_rel * spread, stored)
     ambiguity, precision = doubt
     if ambiguity:
-        allowed = np.maximum(allowed, REACH * _ambiguous(ambiguity.errors(output, precision, cut), spread))
+        allowed = np.maximum(allowed, _ambiguous(ambiguity.errors(output, precision, cut), spread))
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = np.where(error > 0, error / allowed, 0.0)
         relatives = np.where(error > 0, error / spread, 0.0)

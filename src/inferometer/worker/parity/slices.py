@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 MOST_ENTRIES = 4096  # of an axis whose entries are judged one by one
-LEAST_VALUES = 16  # of a slice: the spread of fewer is mostly chance, so neighbours are taken together
+LEAST_VALUES = 128  # of a slice: the spread of fewer is mostly chance, so neighbours are taken together
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Cut:
         """Return what to call a slice: "output 0, row 3", "output 1[:, 24:28]"."""
         if self.axis is None:
             return f"output {output}"
-        if self.axis == 0:
-            return f"output {output}, row {place}"
         first = place * self.step
         last = min(first + self.step, entries)
         told = f"{first}" if last - first == 1 else f"{first}:{last}"
+        if self.axis == 0:
+            return f"output {output}, row {told}"
         return f"output {output}[{', '.join([':'] * self.axis)}, {told}]"
 
 
@@ -52,11 +52,12 @@ def cuts(shape: tuple[int, ...], rows: int) -> Iterator[Cut]:
     yield Cut()
     if not shape or shape[0] < 1:
         return
-    yield Cut(0)
+    values = int(np.prod(shape[1:]))
+    yield Cut(0, min(shape[0], -(-LEAST_VALUES // max(values, 1))))
     for axis in range(1, len(shape)):
-        if 1 < shape[axis] <= MOST_ENTRIES:
-            others = int(np.prod(shape[1:])) // shape[axis]
-            yield Cut(axis, min(shape[axis], -(-LEAST_VALUES // (rows * others))))
+        step = -(-LEAST_VALUES // (rows * values // shape[axis] or 1)) if shape[axis] else 1
+        if step < shape[axis] <= MOST_ENTRIES:
+            yield Cut(axis, step)
 
 
 def centre_of(reference: Any) -> Any:
