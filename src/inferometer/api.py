@@ -113,6 +113,7 @@ def run(
     shapes: Mapping[str, int] | None = None,
     input_ranges: Mapping[str, tuple[float, float]] | None = None,
     trust_model: bool = False,
+    tolerance: float | None = None,
     python: Mapping[str, str | Path] | None = None,
     accelerator: str = "",
     keep_trying: bool = False,
@@ -148,6 +149,7 @@ def run(
         python={name: Path(path) for name, path in (python or {}).items()},
         accelerator=accelerator,
         keep_trying=keep_trying,
+        tolerance=None if tolerance is None else real("tolerance", tolerance),
         meters=tuple(meters),
         powercap=str(powercap),
     )

@@ -123,6 +123,11 @@ def _ranges(values: tuple[str, ...]) -> dict[str, tuple[float, float]]:
 @click.option("--input", "inputs", type=PATH, help="FILE.npz with an array per model input.")
 @click.option("--shape", "shapes", multiple=True, help="NAME=N for a symbolic dimension of an ONNX file.")
 @click.option("--input-range", "input_ranges", multiple=True, help="NAME=LOW:HIGH for a generated input.")
+@click.option(
+    "--tolerance",
+    type=float,
+    help="Relative error of outputs that is no fault, such as 0.01, instead of the limits of parity; every table says so.",
+)
 @click.option("--trust-model", is_flag=True, help="Let a .keras file run code of its own (Lambda layers).")
 @click.option("--python", "pythons", multiple=True, help="NAME=PATH: an interpreter that has the framework.")
 @click.option(
@@ -173,7 +178,7 @@ def _request(
     *, model: str, preset: str, batch_sizes: str | None, frameworks: str, precisions: str, modes: str, device: str,
     at_once: bool, weights: str, images_from: tuple[Path, ...], inputs: Path | None, shapes: tuple[str, ...],
     input_ranges: tuple[str, ...], trust_model: bool, pythons: tuple[str, ...], accelerator: str, keep_trying: bool,
-    terms: tuple[str, ...], powercap: str | None, **protocol: Any,
+    tolerance: float | None, terms: tuple[str, ...], powercap: str | None, **protocol: Any,
 ) -> RunRequest:  # fmt: skip
     asked = model_request(
         model, weights=weights, seed=protocol["seed"], image=images_from or None, inputs=inputs,
@@ -192,6 +197,7 @@ def _request(
         python={name: Path(path) for name, path in _pairs("--python", pythons).items()},
         accelerator=accelerator,
         keep_trying=keep_trying,
+        tolerance=tolerance,
         meters=terms,
         powercap=powercap or "",
     )

@@ -30,7 +30,9 @@ class Constraints:
     max_power_w: float | None = None
     max_energy_j: float | None = None  # an image
     max_memory_bytes: float | None = None
-    min_agreement: float | None = None  # share of images with the reference's top-1 class
+    min_agreement: float | None = (
+        None  # share of inputs with the reference's top-1 class, by Wilson's lower bound
+    )
     batch_sizes: tuple[int, ...] = ()
 
 
@@ -221,13 +223,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
     upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
     if constraints.min_agreement is not None:
-        agreement = summary.accuracy.value if summary.accuracy else None
-        if agreement is None:
-            limits.append(("agreement not known", "agreement not known", True))
-        else:
-            least = constraints.min_agreement
-            words = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
-            limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
+        limits.append(_agreement_limit(summary, constraints.min_agreement))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
     if objective == "energy" and found.energy_j is None:
@@ -236,6 +232,19 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
         words = "energy not known, and no --price-per-hour"
         limits.append((words, words, True))
     return limits
+
+
+def _agreement_limit(summary: CellSummary, least: float) -> tuple[str, str, bool]:
+    """Return the limit on agreement as `_limits` does: what so few inputs leave possible must not be below it."""
+    if summary.accuracy is None:
+        reason = summary.parity.agreement if summary.parity else ""
+        words = "agreement does not apply: outputs are no class scores" if reason else "agreement not known"
+        return words, words, True
+    value, low = summary.accuracy.value, summary.accuracy.low
+    surely = value if low is None else low
+    told = "" if low is None else f" (at least {100 * low:.4g} %: {summary.accuracy.source})"
+    words = f"agreement {100 * value:.6g} %{told}, limit {100 * least:.6g} %"
+    return f"agreement below {100 * least:.6g} %", words, surely < least
 
 
 def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:

@@ -55,6 +55,12 @@ class Judge:
             tolerance=self.tolerance,
         )
 
+    def flags(self) -> list[str]:
+        """Say what a reader of any table must know."""
+        if self.tolerance is None:
+            return []
+        return [f"outputs were allowed to differ by {self.tolerance:g} from the reference (--tolerance)"]
+
 
 @dataclass(frozen=True)
 class Aftermath:

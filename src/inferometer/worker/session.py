@@ -87,7 +87,7 @@ class Session:
             "parity": parity,
             "actual": actual,
             "images": stack.images,
-            "flags": [*_flags(batches), *mode.flags, *backend.flags()],
+            "flags": [*_flags(batches), *mode.flags, *judge.flags(), *backend.flags()],
         }
         status, cause = check_actual(actual, opening)
         if status == "ok" and not parity["passed"]:
