@@ -18,7 +18,7 @@ from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.arrays import is_float, numbers
 from inferometer.worker.parity.limits import coarser, limit_of, tolerant
 from inferometer.worker.parity.measures import UNKNOWN, Measures, measure, worst
-from inferometer.worker.parity.slice_error import SliceError, worst_slice
+from inferometer.worker.parity.slice_error import SliceError, causes, worst_slices
 from inferometer.worker.parity.spread import check_judgeable
 from inferometer.worker.parity.steadiness import check_ambiguity
 
@@ -55,9 +55,10 @@ def compare(
     if cause:
         return {**_fields(replace(UNKNOWN, limit_rel=limit.max_rel, cause=cause)), **facts}
     slices = [
-        worst_slice(numbers(a), numbers(e), limit, index, distinct, doubt=(doubt, precision))
+        found
         for index, (a, e) in enumerate(zip(actual, expected))
         if is_float(e)
+        for found in worst_slices(numbers(a), numbers(e), limit, index, distinct, doubt=(doubt, precision))
     ]
     measures = worst(
         [
@@ -67,7 +68,7 @@ def compare(
     )
     agreed = agreement.of(actual, expected, distinct)
     furthest = max(slices, key=lambda item: item.excess, default=None)
-    cause = "; ".join(filter(None, (measures.cause, furthest.cause if furthest else "")))
+    cause = "; ".join(filter(None, (measures.cause, *causes(slices))))
     if not cause and tolerance is None:
         cause = agreement.swap_cause(actual, expected, limit.unit)
     return {**_fields(measures, cause), **_slice_fields(furthest), **agreed, **facts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class SliceError:
     limit: float
     excess: float  # error over limit
     rms: float  # of the error itself
+    channel: bool = False  # of an axis other than the rows
 
     @property
     def cause(self) -> str:
@@ -39,18 +41,24 @@ class SliceError:
         return f"{self.name}: rms error {self.error:.2e} of its spread between inputs, the limit is {self.limit:.1e}"
 
 
-def worst_slice(
+def worst_slices(
     actual: Any, expected: Any, limit: Limit, output: int, distinct: int | None, *, doubt: Doubt
-) -> SliceError:
-    """Return the slice that is furthest beyond its limit, or nearest to it. Arrays are float64."""
+) -> list[SliceError]:
+    """Return of each cut the slice that is furthest beyond its limit, or nearest to it. Arrays are float64."""
     squares = (actual - expected) ** 2
     spread = _deviations(expected, distinct)
     rows = len(expected[:distinct]) if expected.ndim else 1
-    found = [
+    return [
         _of_cut(cut, squares, expected, spread, limit=limit, output=output, doubt=doubt)
         for cut in cuts(expected.shape, rows)
     ]
-    return max(found, key=lambda item: item.excess)
+
+
+def causes(slices: Sequence[SliceError]) -> list[str]:
+    """Return why the furthest slice fails, after the furthest channel where that is another; [] if none fails."""
+    by_excess = sorted(slices, key=lambda item: -item.excess)
+    channels = [item for item in by_excess if item.channel]
+    return list(dict.fromkeys(item.cause for item in (*channels[:1], *by_excess[:1]) if item.cause))
 
 
 def _deviations(expected: Any, distinct: int | None) -> Any:
@@ -82,6 +90,7 @@ def _of_cut(
         float(limits[place]),
         float(excess[place]),
         float(error[place]),
+        bool(cut.axis),
     )
 
 
