@@ -53,8 +53,9 @@ class Reference:
         repeated = min(REPEATED, int(MOST_S / max(row_s, 1e-9)) or 1, _count(rows))
         repeated -= repeated % self.batch if self.batch and repeated > self.batch else 0
         repeated = max(repeated, self.batch or 1)
-        wanted_outputs = [np.concatenate(pair)[:repeated] for pair in zip(self.outputs, outputs)]
-        found = self._other_ways({name: array[:repeated] for name, array in rows.items()})
+        first = {name: array[:repeated] for name, array in rows.items()}
+        wanted_outputs = self.compute(first, None)  # in batches of the same rows as in the other ways
+        found = self._other_ways(first)
         arrays = {f"reference/{index}": array for index, array in enumerate(wanted_outputs)}
         for kind, values in found.items():
             arrays.update({f"{kind}/{index}": array for index, array in enumerate(values)})
