@@ -16,6 +16,7 @@ UNITS = 4.0  # of the last place: what any slice may be off, were it the same fo
 MOST = (
     0.9  # of the spread: an output may differ no more, since a constant differs by 1 and another row by 1.4
 )
+MOST = 0.8  # of the spread, however ambiguous the model: a constant differs by 1 and another row by 1.4
 
 Doubt = tuple["Ambiguity | None", str]  # the reference's ambiguity, where it was measured, and the precision
 
@@ -78,7 +79,8 @@ def _of_cut(
     allowed = np.maximum(limit.slice_rel * spread, stored)
     ambiguity, precision = doubt
     if ambiguity:
-        allowed = np.maximum(allowed, _ambiguous(ambiguity.errors(output, precision, cut), spread))
+        own, reached = (_usual(errors, spread) for errors in ambiguity.errors(output, precision, cut))
+        allowed = np.maximum(allowed, np.minimum(reached, np.maximum(own, MOST * spread)))
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = np.where(error > 0, error / allowed, 0.0)
         relatives = np.where(error > 0, error / spread, 0.0)
@@ -94,8 +96,8 @@ def _of_cut(
     )
 
 
-def _ambiguous(errors: Any, spread: Any) -> Any:
-    """Return the ambiguity of slices, none below what is usual among them: it is known from a few rows only."""
+def _usual(errors: Any, spread: Any) -> Any:
+    """Return the errors of slices, none below what is usual among them: they are known from a few rows only."""
     known = spread > 0
     usual = np.median((errors / np.where(known, spread, 1.0))[known]) if np.any(known) else 0.0
     return np.maximum(errors, usual * spread)

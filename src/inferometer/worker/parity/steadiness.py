@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inferometer.worker.parity.ambiguity import Ambiguity, reach
+from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.arrays import is_float
 from inferometer.worker.parity.limits import coarser
 from inferometer.worker.parity.spread import SpreadError
@@ -43,8 +43,8 @@ def check_ambiguity(ambiguity: Ambiguity, precision: str) -> None:
     if not all(is_float(np.asarray(array)) for array in ambiguity.reference):
         return  # integers must be equal whatever the floats do
     worst = {kind: min(ambiguity.relative(kind)) for kind in ambiguity.concerning(precision)}
-    kind = max(worst, key=lambda name: reach(name) * worst[name], default="")
-    if kind and reach(kind) * worst[kind] >= MOST:
+    kind = max(worst, key=worst.__getitem__, default="")
+    if kind and worst[kind] >= MOST:
         raise SpreadError(
             f"the reference answers chaotically at {precision}: {WORDS[kind]} it differs by {worst[kind]:.2f} of what "
             "other inputs change; real inputs (--input, --image, --input-range) may be steadier, --tolerance sets a limit"
