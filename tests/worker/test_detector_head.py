@@ -4,6 +4,7 @@ The model of ../shared/cases/detector_head.py in numpy: scores of 0 to 1 are com
 of 4 there) and bf16 (of 32) round away, so that all become 0.5; boxes are right to a thousandth of 640 pixels.
 """
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from inferometer.records import Parity
 from inferometer.storage.run_directory import read_run
 from inferometer.worker.parity import Ambiguity, compare
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "cases" / "detector_head.py"
+CASES = Path(os.environ.get("INFEROMETER_CASES", Path(__file__).parents[2].parent / "shared" / "cases"))
+SHARED = CASES / "detector_head.py"
 BITS = {"fp32": 24, "fp16": 11, "bf16": 8}
 BOXES, SCORES = 24, 80
 RANDOM = np.random.default_rng(0)
@@ -85,7 +87,7 @@ def test_fp32_is_right(ambiguity):
 
 
 @pytest.mark.environment
-@pytest.mark.skipif(not SHARED.exists(), reason="the shared cases are not here")
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared cases are not here: set INFEROMETER_CASES")
 def test_the_shared_model_passes_at_fp32_only(tmp_path):
     tf = environments.ensure(requirements.read("tf", "cpu"), tmp_path / "log", lambda text: None)
     subprocess.run([tf.python, SHARED], cwd=tmp_path, check=True, capture_output=True)
