@@ -106,13 +106,16 @@ def judge(folder: Path, reference: list[Any], checks: Checks) -> dict[str, Any]:
 
 def check_judgeable(reference: list[Any], checks: Checks) -> None:
     """Raise ModelError, an error of the set-up, if agreement with ``reference`` would say nothing."""
-    remedy = "give other weights or inputs (--weights, --image, --input, --input-range)"
     try:
         parity.check_judgeable(reference, "fp32")
+    except parity.SpreadError as error:
+        remedy = "give other weights or inputs (--weights, --image, --input, --input-range)"
+        raise ModelError(f"set-up: {error}; {remedy}") from error
+    try:
         if checks.ambiguity:
             parity.check_steady(parity.Ambiguity.load(checks.ambiguity), checks.stored)
     except parity.SpreadError as error:
-        raise ModelError(f"set-up: {error}; {remedy}") from error
+        raise ModelError(f"set-up: {error}") from error
 
 
 def checks_in(folder: Path, answer: dict[str, Any]) -> Checks:
