@@ -69,10 +69,11 @@ def parity(good: Good) -> dict[str, Any]:
 
 def _agreement(parity: Parity) -> tuple[float, int]:
     """Return of how many inputs the top class agrees; runs before `agree_n` repeated four photos unless told otherwise."""
-    if parity.agree_k is not None and parity.agree_n:
-        return parity.agree_k, parity.agree_n
+    if parity.agree_k is not None and parity.agree_n is not None:
+        n = max(1, parity.agree_n)
+        return min(max(0, parity.agree_k), n), n
     n = max(1, min(parity.images, _OLD_INPUTS))
-    return parity.top1 * n, n
+    return float(np.nan_to_num(np.clip(parity.top1, 0, 1))) * n, n  # a file may hold anything
 
 
 def phases(good: Good) -> dict[str, Estimate]:
