@@ -62,7 +62,7 @@ def compare(
     ]
     measures = worst(
         [
-            measure(a, e, limit, (doubt, index, precision) if doubt else None)
+            measure(a, e, limit, (doubt, index, precision, _rows(first)) if doubt else None)
             for index, (a, e) in enumerate(zip(actual, expected))
         ]
     )

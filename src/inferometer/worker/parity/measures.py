@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.arrays import is_float, numbers, slope, smallest_cosine
 from inferometer.worker.parity.limits import Limit
 from inferometer.worker.parity.spread import SMALLEST_MAGNITUDE
+
+MANY_ROWS = 64  # inputs over which a slope's limits were measured
+Doubt = tuple[Ambiguity, int, str, int]  # the reference's ambiguity; which output, precision, how many inputs
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,8 @@ class Measures:
 UNKNOWN = Measures(float("inf"), float("inf"), -1.0, 0.0, 0.0)
 
 
-def measure(
-    actual: Any, expected: Any, limit: Limit, doubt: tuple[Ambiguity, int, str] | None = None
-) -> Measures:
-    """Return the measures of one output; ``doubt``: the reference's ambiguity, which output, at which precision."""
+def measure(actual: Any, expected: Any, limit: Limit, doubt: Doubt | None = None) -> Measures:
+    """Return the measures of one output, ``doubt`` being how far the reference differs from itself."""
     a, e = numbers(actual), numbers(expected)
     max_abs = float(np.max(np.abs(a - e)))
     if not is_float(expected):
@@ -56,15 +58,16 @@ def worst(measures: list[Measures]) -> Measures:
     )
 
 
-def _judged(
-    found: Measures, limit: Limit, scale: float, gain: float, doubt: tuple[Ambiguity, int, str] | None
-) -> Measures:
+def _judged(found: Measures, limit: Limit, scale: float, gain: float, doubt: Doubt | None) -> Measures:
     max_rel, cosine, off = limit.max_rel, limit.cosine, limit.gain
     if doubt:
-        ambiguity, output, precision = doubt
+        ambiguity, output, precision, rows = doubt
         max_rel = max(max_rel, ambiguity.largest(output, precision) / max(scale, SMALLEST_MAGNITUDE))
         cosine = min(cosine, ambiguity.cosine(output, precision))
-        off = max(off, ambiguity.gain(output, precision))
+        few = math.sqrt(
+            max(1.0, MANY_ROWS / rows)
+        )  # a slope of few inputs is their errors' more than the framework's
+        off = max(off, few * ambiguity.gain(output, precision))
     cause = ""
     if not found.max_rel <= max_rel:
         cause = f"relative error {found.max_rel:.2e} is above the limit {max_rel:.0e}"
