@@ -16,9 +16,9 @@ import numpy as np
 from inferometer.worker.parity import agreement
 from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.arrays import is_float, numbers
-from inferometer.worker.parity.limits import coarser, limit_of, tolerant
+from inferometer.worker.parity.limits import Limit, coarser, limit_of, tolerant
 from inferometer.worker.parity.measures import UNKNOWN, Measures, measure, worst
-from inferometer.worker.parity.slice_error import SliceError, causes, worst_slices
+from inferometer.worker.parity.slice_error import Doubt, SliceError, causes, worst_slices
 from inferometer.worker.parity.spread import check_judgeable
 from inferometer.worker.parity.steadiness import check_ambiguity
 
@@ -43,10 +43,9 @@ def compare(
     """
     precision = coarser(precision, stored)
     limit = limit_of(precision) if tolerance is None else tolerant(limit_of(precision), tolerance)
-    expected = [np.asarray(array) for array in reference]
-    first = [array[:distinct] if array.ndim else array for array in expected]
-    check_judgeable(first, precision)
     doubt = ambiguity if tolerance is None else None
+    expected = [np.asarray(array) for array in reference]
+    check_judgeable([array[:distinct] if array.ndim else array for array in expected], precision)
     if doubt:
         check_ambiguity(doubt, precision)
     actual = [np.asarray(array) for array in outputs]
@@ -54,24 +53,34 @@ def compare(
     cause = _shape_cause(actual, expected) or _finite_cause(actual)
     if cause:
         return {**_fields(replace(UNKNOWN, limit_rel=limit.max_rel, cause=cause)), **facts}
-    slices = [
-        found
-        for index, (a, e) in enumerate(zip(actual, expected))
-        if is_float(e)
-        for found in worst_slices(numbers(a), numbers(e), limit, index, distinct, doubt=(doubt, precision))
-    ]
+    found = _judged(actual, expected, limit, distinct, doubt=(doubt, precision))
+    if found["passed"] and tolerance is None:
+        cause = agreement.swap_cause(actual, expected, limit.unit)
+    return {**found, "passed": found["passed"] and not cause, "cause": found["cause"] or cause, **facts}
+
+
+def _judged(
+    actual: list[Any], expected: list[Any], limit: Limit, distinct: int | None, *, doubt: Doubt
+) -> dict[str, Any]:
+    """Return measures, the furthest slice and the agreement of finite outputs of the right shapes."""
+    ambiguity, precision = doubt
+    rows = min(_rows(expected), distinct or _rows(expected))
+    pairs = list(enumerate(zip(actual, expected)))
     measures = worst(
         [
-            measure(a, e, limit, (doubt, index, precision, _rows(first)) if doubt else None)
-            for index, (a, e) in enumerate(zip(actual, expected))
+            measure(a, e, limit, (ambiguity, index, precision, rows) if ambiguity else None)
+            for index, (a, e) in pairs
         ]
     )
-    agreed = agreement.of(actual, expected, distinct)
+    slices = [
+        found
+        for index, (a, e) in pairs
+        if is_float(e)
+        for found in worst_slices(numbers(a), numbers(e), limit, index, distinct, doubt=doubt)
+    ]
     furthest = max(slices, key=lambda item: item.excess, default=None)
     cause = "; ".join(filter(None, (measures.cause, *causes(slices))))
-    if not cause and tolerance is None:
-        cause = agreement.swap_cause(actual, expected, limit.unit)
-    return {**_fields(measures, cause), **_slice_fields(furthest), **agreed, **facts}
+    return {**_fields(measures, cause), **_slice_fields(furthest), **agreement.of(actual, expected, distinct)}
 
 
 def _fields(measures: Measures, cause: str = "") -> dict[str, Any]:
