@@ -119,3 +119,22 @@ def test_distinct_rows_come_first_when_parts_are_put_together():
     assert whole.distinct == 3
     wanted = [*KNOWN[:2], UNSEEN[0], KNOWN[2], *UNSEEN[1:3]]
     assert np.array_equal(whole.outputs[0], wanted) and np.array_equal(whole.expected[0], wanted)
+
+
+def test_large_outputs_are_thinned_but_no_row_that_is_not_finite():
+    output = np.tile(KNOWN, (25, 1))
+    output[50, 3] = np.nan
+    thin = Answers([output], [np.tile(KNOWN, (25, 1))], 4).thinned(most_values=20 * 20)
+    assert len(thin.expected[0]) in (20, 21) and thin.distinct == 4
+    assert np.array_equal(thin.outputs[0][:4], KNOWN)
+    assert np.isnan(thin.outputs[0]).sum() == 1
+    assert np.array_equal(thin.expected[0][-1], KNOWN[-1]), "the last row stays"
+
+
+def test_of_many_large_distinct_rows_a_few_are_compared():
+    thin = Answers([UNSEEN], [UNSEEN], 50).thinned(most_values=1)
+    assert len(thin.expected[0]) == 8 and thin.distinct == 6
+    few = known_answers()
+    assert few.thinned() is few
+    other = Answers([KNOWN[:, :3]], [KNOWN], 4)
+    assert other.thinned(1) is other

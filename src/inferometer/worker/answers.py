@@ -10,6 +10,9 @@ import numpy as np
 
 from inferometer.worker.backend import Outputs
 
+MOST_VALUES = 1 << 22  # compared at once: 32 MiB in double precision, a second
+LEAST_ROWS = 8
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -26,6 +29,27 @@ class Answers:
             Answers([a[first] for a in self.outputs], [e[first] for e in self.expected], self.distinct),
             Answers([a[rest] for a in self.outputs], [e[rest] for e in self.expected], 0),
         )
+
+    def thinned(self, most_values: int = MOST_VALUES) -> Answers:
+        """Return about so many values at most, for time's and memory's sake, and any rows that are not finite.
+
+        Rows beyond the distinct ones repeat their inputs; of large outputs, a few rows fill every slice.
+        """
+        rows = len(self.expected[0]) if self.fits() and self.expected[0].ndim else 0
+        allowed = max(
+            LEAST_ROWS, most_values // max(1, sum(array[:1].size for array in self.expected if rows))
+        )
+        if rows <= allowed:
+            return self
+        first = min(self.distinct, max(allowed - (rows - self.distinct), allowed * 3 // 4))
+        kept = np.zeros(rows, bool)
+        kept[np.linspace(0, self.distinct - 1, first).astype(int)] = True
+        kept[np.linspace(rows - 1, self.distinct, allowed - first).astype(int)] = True
+        for array in self.outputs:
+            if array.dtype.kind == "f":
+                kept |= ~np.isfinite(array.reshape(rows, -1)).all(axis=1)
+        distinct = int(np.count_nonzero(kept[: self.distinct]))
+        return Answers([a[kept] for a in self.outputs], [e[kept] for e in self.expected], distinct)
 
     def fits(self) -> bool:
         """Return whether the outputs are as many and as large as expected, so that they can be put beside others."""

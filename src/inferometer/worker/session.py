@@ -117,7 +117,9 @@ class Session:
         _, _, stack = self._opened()
         try:
             after = Aftermath(judge, stack, self._unseen(), np.random.default_rng())
-            answer["parity"] = after.check(mode, request["batch_size"], known, sample, request["budget_s"])
+            answer["parity"] = after.check(
+                mode, request["batch_size"], known, sample, request["budget_s"] / 2
+            )
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
             answer["flags"].append(f"outputs not checked after the loops: {describe(error)}")
