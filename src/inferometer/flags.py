@@ -74,6 +74,8 @@ KINDS: Mapping[str, Kind] = {
         "host-pipelined: several batches are under way at once, sent as uint8 and converted on the device; "
         "latency counts from handing a batch in to getting its results"
     ),
+    "tolerance": _kind("outputs were allowed to differ by {limit:g} from the reference (--tolerance)"),
+    "not-checked-after": _kind("outputs were not checked after the loops: {error}"),
     "malformed-loops": _kind("{count:of malformed loop} left out"),
     "rounds-failed": _kind("{bad} of {ended} rounds left out, {status}: {cause}"),
     # who else was there

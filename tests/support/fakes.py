@@ -56,6 +56,7 @@ def fake_runner(
     needs=None,
     devices=("cpu",),
     only=None,
+    precision="fp32",
 ):
     """Return a runner of fake frameworks over a run directory below ``folder``; ``only``: name -> its sole device."""
     request = request or fake_request()
@@ -64,7 +65,7 @@ def fake_runner(
     ]
     rows = {(f.name, d): PlanRow(FrameworkChoice(f), d, None, Path(sys.executable)) for f, d in pairs}
     cells = tuple(
-        Cell("fake", f.name, "fp32", size, d, mode) for f, d in pairs for size in request.batch_sizes
+        Cell("fake", f.name, precision, size, d, mode) for f, d in pairs for size in request.batch_sizes
     )
     plan = Plan(rows, cells, ())
     run = folder / "run"

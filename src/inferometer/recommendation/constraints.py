@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from inferometer.recommendation.objectives import Objective, batch_latency
 from inferometer.recommendation.options import Option, score
+from inferometer.results.cells import CellSummary
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class Constraints:
     max_power_w: float | None = None
     max_energy_j: float | None = None  # an image
     max_memory_bytes: float | None = None
-    min_agreement: float | None = None  # share of images with the reference's top-1 class
+    min_agreement: float | None = (
+        None  # share of inputs with the reference's top class, by Wilson's lower bound
+    )
     batch_sizes: tuple[int, ...] = ()
 
 
@@ -57,13 +60,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
     upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
     if constraints.min_agreement is not None:
-        agreement = summary.accuracy.value if summary.accuracy else None
-        if agreement is None:
-            limits.append(_Limit.of_unknown("agreement not known"))
-        else:
-            least = constraints.min_agreement
-            exactly = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
-            limits.append(_Limit(f"agreement below {100 * least:.6g} %", exactly, agreement < least))
+        limits.append(_agreement_limit(summary, constraints.min_agreement))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
     if objective == "energy" and found.energy_j is None:
@@ -71,6 +68,20 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     if objective == "cost" and found.cost is None:
         limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
     return limits
+
+
+def _agreement_limit(summary: CellSummary, least: float) -> _Limit:
+    """Return the limit on agreement: what so few inputs leave possible must not be below it."""
+    if summary.accuracy is None:
+        applies = not (summary.parity and summary.parity.agreement)
+        return _Limit.of_unknown(
+            "agreement not known" if applies else "agreement does not apply: outputs are no class scores"
+        )
+    value, low = summary.accuracy.value, summary.accuracy.low
+    surely = value if low is None else low
+    told = "" if low is None else f" (at least {100 * low:.4g} %: {summary.accuracy.source})"
+    exactly = f"agreement {100 * value:.6g} %{told}, limit {100 * least:.6g} %"
+    return _Limit(f"agreement below {100 * least:.6g} %", exactly, surely < least)
 
 
 def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:

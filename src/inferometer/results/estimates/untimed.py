@@ -9,6 +9,7 @@ import numpy as np
 from inferometer.records import Cell, Parity
 from inferometer.results import stats
 from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate
+from inferometer.results.shares import wilson
 from inferometer.units import counted
 
 
@@ -32,6 +33,7 @@ def prepare(good: Good) -> dict[str, Any]:
     }
 
 
+_OLD_INPUTS = 4  # distinct inputs of runs that stored a share only: `images` counted their repetitions too
 _MEMORY_SOURCES = (
     ("device_used_bytes", "device, by the driver"),
     ("device_peak_bytes", "device, by the framework"),
@@ -57,8 +59,21 @@ def parity(good: Good) -> dict[str, Any]:
     if not found:
         return {}
     worst: Parity = min(found, key=lambda p: (p.passed, p.top1, -(p.max_rel or 0.0)))
-    top1 = Estimate(worst.top1, None, None, "share", worst.reference or "reference", len(found))
-    return {"parity": worst, "accuracy": top1}
+    counted_rows = [_agreement(parity) for parity in found if not parity.agreement]
+    if not counted_rows:
+        return {"parity": worst}
+    k, n = min(counted_rows, key=lambda pair: (pair[0] / pair[1], -pair[1]))
+    source = f"{k:g} of {n} inputs, {worst.reference or 'reference'}"
+    return {"parity": worst, "accuracy": Estimate(k / n, *wilson(k, n), "share", source, len(found))}
+
+
+def _agreement(parity: Parity) -> tuple[float, int]:
+    """Return of how many inputs the top class agrees; runs before `agree_n` repeated four photos unless told otherwise."""
+    if parity.agree_k is not None and parity.agree_n is not None:
+        n = max(1, parity.agree_n)
+        return min(max(0, parity.agree_k), n), n
+    n = max(1, min(parity.images, _OLD_INPUTS))
+    return float(np.nan_to_num(np.clip(parity.top1, 0, 1))) * n, n  # a file may hold anything
 
 
 def phases(good: Good) -> dict[str, Estimate]:
