@@ -37,7 +37,7 @@ def table_command(
     """Print METRIC of any set of runs: rows batch size and framework, columns machines.
 
     METRIC is one of throughput, latency, power, energy, energy_net, energy_time, images_per_joule, images_per_watt, memory,
-    prepare_time, accuracy (also idle_power, throughput_total, latency_batch, p50, p90, p99, and the phases of a batch: copy_in,
+    prepare_time, accuracy (also idle_power, throughput_study, latency_batch, p50, p90, p99, and the phases of a batch: copy_in,
     enqueue, compute, copy_out). RUN is a run directory or a folder of them.
     Exit status 1 if no cell has a value.
     """

@@ -14,12 +14,15 @@ from inferometer.recommendation.objectives import (
     Prices,
     batch_latency,
     cost_per_million,
+    latency_to_limit,
     metric_of,
 )
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import METRICS
 from inferometer.results.ranking import TieTest, of_one_meter
+
+NOT_JUDGED = "its lead is not judged: one round says nothing of the next process; more rounds tell"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Option:
     power_w: float | None
     energy_j: float | None  # an image
     cost: float | None  # a million images; None where a part of it is not known
+    latency_to_limit_s: float | None = None  # what a limit on the latency is held against
+    to_limit_kind: str = ""  # which latency that is
 
     @property
     def name(self) -> str:
@@ -104,8 +109,11 @@ def recommend(
     )
 
 
-def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
-    """Return a cell as an option; None for one that did not end well or has no throughput."""
+def option(summary: CellSummary, prices: Prices = USUAL_PRICES, *, p99_known: bool = False) -> Option | None:
+    """Return a cell as an option; None for one that did not end well or has no throughput.
+
+    ``p99_known``: some rival has a p99, so that no mean stands for one.
+    """
     if not summary.ranked or summary.throughput is None:
         return None
     throughput = summary.throughput.value
@@ -113,7 +121,8 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None
     energy = summary.energy_image.value if summary.energy_image else None
     cost = cost_per_million(throughput, energy, prices)
     power = summary.power.value if summary.power else None
-    return Option(summary, throughput, latency.value, kind, power, energy, cost)
+    to_limit = latency_to_limit(summary, p99_known=p99_known)
+    return Option(summary, throughput, latency.value, kind, power, energy, cost, *to_limit)
 
 
 def _advise(
@@ -135,8 +144,9 @@ def _advise(
     options, near = [], []
     rule = TieTest(everyone, metric_of(objective, prices))
     metered_alike = of_one_meter(summaries, METRICS["energy"])
+    p99_known = any(s.p99 for s in summaries if s.measured)
     for summary in summaries:
-        found = option(summary, prices)
+        found = option(summary, prices, p99_known=p99_known)
         if found is None:
             refused["throughput not known" if summary.measured else summary.status] += 1
             continue
@@ -160,7 +170,12 @@ def _advise(
     nearest = (
         f"{closest[1].name}: {'; '.join(_exactly(closest[1], constraints, objective))}" if closest else ""
     )
-    doubts = (*incomplete, *_doubts(choice, constraints, objective, unmetered))
+    unjudged = [o for o in rivals if choice and not rule.judged(choice.summary, o.summary)]
+    doubts = (
+        *incomplete,
+        *_doubts(choice, constraints, objective, unmetered),
+        *([NOT_JUDGED] if unjudged else []),
+    )
     return Advice(
         *key,
         objective,
@@ -215,11 +230,10 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             words = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
             limits.append((f"{name} above {limit / scale:.4g} {unit}", words, value > limit))
 
-    few = " (p99 of few batches)" if batch_latency(summary)[0].remark else ""
-    upper(f"latency{few}", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
+    upper(f"latency ({found.to_limit_kind})", found.latency_to_limit_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
-    upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
+    upper("memory", _peak(summary), constraints.max_memory_bytes, 1e9, "GB")
     if constraints.min_agreement is not None:
         agreement = summary.accuracy.value if summary.accuracy else None
         if agreement is None:
@@ -238,6 +252,11 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     return limits
 
 
+def _peak(summary: CellSummary) -> float | None:
+    """Return the largest peak of any round: a limit must hold for all of them."""
+    return (summary.memory.upper or summary.memory.value) if summary.memory else None
+
+
 def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:
     """Return the constraints that an option breaks; a figure that is not known breaks its constraint."""
     return [name for name, _, violated in _limits(found, constraints, objective) if violated]
@@ -251,10 +270,10 @@ def _excess(found: Option, constraints: Constraints, objective: Objective) -> tu
     """Return how far an option is from meeting the constraints (unknown figures first, then the size), then how good it is."""
     unknown = sum("not known" in words for words in _exactly(found, constraints, objective))
     pairs = (
-        (found.latency_s, constraints.max_latency_s),
+        (found.latency_to_limit_s, constraints.max_latency_s),
         (found.power_w, constraints.max_power_w),
         (found.energy_j, constraints.max_energy_j),
-        (found.summary.memory.value if found.summary.memory else None, constraints.max_memory_bytes),
+        (_peak(found.summary), constraints.max_memory_bytes),
     )
     over = sum(max(0.0, math.log(value / limit)) for value, limit in pairs if value and limit)
     size = found.summary.cell.batch_size

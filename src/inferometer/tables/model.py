@@ -10,7 +10,7 @@ from inferometer.errors import unknown
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import METRICS, Metric, why_no_phase
+from inferometer.results.metrics import FORMER_NAMES, METRICS, Metric, why_no_phase
 from inferometer.results.ranking import Rank, group_of, rank_cells
 from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
@@ -133,6 +133,7 @@ def machine_named(name: str, results: Results) -> str:
 def metric_named(name: str) -> Metric:
     """Return a metric by name (dashes or underscores); UsageError names the nearest."""
     key = name.replace("-", "_")
+    key = FORMER_NAMES.get(key, key)
     if key not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[key]

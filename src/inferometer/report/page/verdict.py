@@ -144,6 +144,8 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: TieT
     ours, theirs = metric.of(best), metric.of(rivals[0])
     assert ours and theirs
     rival = f"than the next framework, {describe(rivals[0])}"
+    if not everyone.judged(best, rivals[0]):
+        rival += " (not judged, for lack of a second process)"
     if metric.name == "throughput":
         return f"{_margin(ours.value / theirs.value)} faster {rival}."
     return f"{significant(100 * (1 - ours.value / theirs.value), 2)} % less {rival}."
