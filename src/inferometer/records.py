@@ -196,6 +196,7 @@ class Machine(msgspec.Struct, frozen=True):
 
     hostname: str = ""
     cpu: str = ""
+    cpu_revision: str = ""  # family, model, stepping and microcode: CPUs of one name differ in them
     physical_cores: int = 0
     logical_cores: int = 0
     usable_cores: int = 0  # by affinity and cgroup quota
@@ -286,6 +287,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     request: dict[str, Any] = {}  # `request.RunRequest`, for --resume
     merged: bool = False  # of several runs: not every cell has every round, and none is still to come
+    merged_at: tuple[int, ...] = ()  # the round that each of them begins with
 
     @property
     def first_rounds(self) -> int:

@@ -259,6 +259,34 @@ def test_the_sign_is_that_of_the_rounds():
     assert change.ratio == pytest.approx(second.value / first.value) and low < change.ratio < high
 
 
+def test_machines_that_only_go_by_the_same_name_are_said():
+    def on(uuid, revision, path):
+        gpus = (Gpu(0, uuid, "H100"),)
+        return matrix(
+            path=path, machine=msgspec.structs.replace(GPU_MACHINE, gpus=gpus, cpu_revision=revision)
+        )
+
+    found = compare(on("GPU-1", "stepping 7", "a"), on("GPU-2", "stepping 8", "b"))
+    assert wording.differences(found) == [
+        "another CPU of the same name: stepping 7 -> stepping 8",
+        "another GPU of the same name: GPU-1 -> GPU-2",
+    ]
+    assert wording.differences(compare(on("GPU-1", "", "a"), on("GPU-1", "stepping 8", "b"))) == []
+
+
+def test_what_crowded_a_run_is_said():
+    def flagged(path, *flags):
+        return summarise(
+            [run([msgspec.structs.replace(r, flags=flags) for r in rounds_of(cell(), [1e3] * 3)], path)]
+        )
+
+    busy = "other processes had {} % of the 8 processors' time during the loops"
+    found = compare(flagged("a", "last batch partial"), flagged("b", "last batch partial", busy.format(40)))
+    assert wording.differences(found) == [f"B: {busy.format(40)}: onnxrt fp32 8"]
+    both = compare(flagged("a", busy.format(50)), flagged("b", busy.format(40)))
+    assert len(wording.differences(both)) == 2  # the same on both sides, and of neither can be trusted
+
+
 def test_a_jump_between_runs_is_no_change():
     def pooled(rates, name):
         return summarise([run(rounds_of(cell(), [r * q for q in QUIET]), f"{name}{r}") for r in rates])
@@ -415,6 +443,28 @@ def test_command_exits_with_3_when_slower_and_1_when_nothing_compares(tmp_path):
     rows = json.loads(call(a, b, "--format", "json").output)
     assert [r["verdict"] for r in rows].count("worse") == 2
     assert "**▼ slower**" in call(a, b, "--format", "md").output
+
+
+def test_command_does_not_judge_one_round_and_takes_what_the_user_knows(tmp_path):
+    """../shared/cases/one_round_a.csv and _b: loops that differ by half, and 5 % between the two."""
+
+    def imported(scale, path):
+        loops = tuple(Loop(0.4 * scale * (1.5 if n % 2 else 1.0), images=64) for n in range(10))
+        return stored(tmp_path, summarise([run([Record(cell(), 0, "ok", loops=loops)], path)]))
+
+    pair = (imported(1.0, "a"), imported(1.05, "b"))
+
+    def call(*arguments):
+        return CliRunner().invoke(compare_command, [*pair, *arguments], standalone_mode=False)
+
+    result = call("--fail-if-slower", "3%")
+    assert result.return_value == 0 and "not judged: one round" in result.output
+    assert call("--fail-if-slower", "3%", "--noise", "1%").return_value == 3
+    assert call("--fail-if-slower", "3%", "--noise", "5%").return_value == 0
+    assert isinstance(call("--noise", "0").exception, UsageError)
+    assert call("--metric", "latency", "--fail-if-slower", "150%").return_value == 0
+    with pytest.raises(UsageError, match="150%"):
+        raise call("--fail-if-slower", "150%").exception
 
 
 def test_where_noise_chose_the_number_of_rounds_verdicts_are_stricter():

@@ -19,6 +19,7 @@ from inferometer.comparison.wording import (
     mishaps,
     percent,
     short_name,
+    unsure,
     word,
 )
 from inferometer.results.cells import CellSummary
@@ -31,9 +32,11 @@ _STYLES = {
     "worse": "bold red",
     "broken": "bold red",
     "tie": "",
+    "unclear": "yellow",
+    "not judged": "dim",
     "not comparable": "dim",
 }
-_SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "not comparable": ""}
+_SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "unclear": "?"}
 
 
 def _rows(found: Comparison) -> tuple[str, str, list[tuple[Change, str, str]]]:
@@ -73,7 +76,7 @@ def render(found: Comparison, console: Console) -> None:
     for title in titles if common else [*titles, "Basis"]:
         grid.add_column(title, justify="right" if title in (ours, theirs) else "left")
     for change, first, second in rows:
-        verdict = word(change, found.metric) + (f" {_SIGNS[change.verdict]}" if signs else "")
+        verdict = word(change, found.metric) + (f" {_SIGNS.get(change.verdict, '')}" if signs else "")
         told = Text(verdict, style=_STYLES[change.verdict])
         texts: list[str | Text] = [
             Text(short_name(change, found)),
@@ -88,7 +91,7 @@ def render(found: Comparison, console: Console) -> None:
         console.print(grid)
     if common:
         console.print(Text(f"basis of each verdict: {common}"))
-    for line in mishaps(found):
+    for line in (*unsure(found), *mishaps(found)):
         console.print(Text(line))
     for line in incomparable(found):
         console.print(Text(line, style=_STYLES["not comparable"]))
@@ -105,12 +108,15 @@ def to_markdown(found: Comparison) -> str:
             "|---|---:|---:|---|---|---|",
         ]
     for change, first, second in rows:
-        verdict = f"{_SIGNS[change.verdict]} {word(change, found.metric)}".strip()
+        verdict = f"{_SIGNS.get(change.verdict, '')} {word(change, found.metric)}".strip()
         verdict = f"**{verdict}**" if change.verdict in ("worse", "broken") else verdict
         basis = markdown_text(_basis(change))
         texts = (markdown_text(text) for text in (short_name(change, found), first, second))
         lines.append(f"| {' | '.join(texts)} | {percent(change)} | {verdict} | {basis} |")
-    lines += ["", *(f"- {markdown_text(line)}" for line in (*mishaps(found), *incomparable(found)))]
+    lines += [
+        "",
+        *(f"- {markdown_text(line)}" for line in (*unsure(found), *mishaps(found), *incomparable(found))),
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 

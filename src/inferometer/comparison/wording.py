@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from textwrap import shorten
 
 from inferometer.comparison.compare import Change, Comparison
 from inferometer.records import Protocol
 from inferometer.results.cells import CellSummary
+from inferometer.results.flags import tells_of_others
 from inferometer.results.metrics import Metric
 from inferometer.results.similar_remarks import group_similar
 from inferometer.units import counted
 
 MISHAPS = ("broken", "repaired")
 _CAUSE = 120  # so many characters of a cause are told; the runs have the whole
+_NUMBER = re.compile(r"\d[\d.,]*")
 _NAMED_CELLS = 8  # so many are named in one line
 
 
@@ -59,7 +62,39 @@ def differences(found: Comparison) -> list[str]:
         for (old, new), frameworks in pairs.items():
             whose_text = f" ({', '.join(frameworks)})" if len(pairs) > 1 else ""
             told.append(f"{name}: {old} -> {new}{whose_text}")
-    return told + _protocol_differences(*found.protocols)
+    return [*told, *_protocol_differences(*found.protocols), *other_hardware(found), *circumstances(found)]
+
+
+def other_hardware(found: Comparison) -> list[str]:
+    """Return what differs between machines that go by the same names: cards by their UUID, CPUs by their revision."""
+    lines: dict[str, None] = {}
+    for first, second in found.machines:
+        if first.cpu_revision and second.cpu_revision and first.cpu_revision != second.cpu_revision:
+            lines[f"another CPU of the same name: {first.cpu_revision} -> {second.cpu_revision}"] = None
+        theirs = {gpu.index: gpu for gpu in second.gpus}
+        for gpu in first.gpus:
+            other = theirs.get(gpu.index)
+            if other and other.name == gpu.name and other.uuid and gpu.uuid and other.uuid != gpu.uuid:
+                lines[f"another GPU of the same name: {gpu.uuid} -> {other.uuid}"] = None
+    return list(lines)
+
+
+def circumstances(found: Comparison) -> list[str]:
+    """Return what was remarked of cells on one side only, and on either side that the machine was crowded."""
+    told: list[tuple[str, str]] = []
+    for change in found.changes:
+        if change.first and change.second and change.first.measured and change.second.measured:
+            for side, ours, theirs in (
+                ("A", change.first, change.second),
+                ("B", change.second, change.first),
+            ):
+                known = {_NUMBER.sub("", flag) for flag in theirs.flags}
+                told += [
+                    (f"{side}: {flag}", short_name(change, found))
+                    for flag in ours.flags
+                    if _NUMBER.sub("", flag) not in known or tells_of_others(flag)
+                ]
+    return [f"{text}: {_some(list(dict.fromkeys(names)))}" for text, names in group_similar(told)]
 
 
 _PROTOCOL = {  # field of records.Protocol: what people call it
@@ -101,6 +136,23 @@ def incomparable(found: Comparison) -> list[str]:
         if change.verdict == "not comparable":
             reasons.setdefault(change.reason, []).append(short_name(change, found))
     return [f"not comparable, {reason}: {_some(names)}" for reason, names in reasons.items()]
+
+
+def unsure(found: Comparison) -> list[str]:
+    """Return a line a reason why compared cells have no verdict though they differ."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for change in found.changes:
+        if change.verdict in ("unclear", "not judged"):
+            reasons.setdefault((change.verdict, change.reason), []).append(short_name(change, found))
+    return [f"{word}: {_why(word, reason)}: {_some(names)}" for (word, reason), names in reasons.items()]
+
+
+def _why(verdict: str, reason: str) -> str:
+    if verdict != "not judged":
+        return reason
+    return (
+        f"{reason}, which says nothing of the next process (more rounds tell, or --noise what you know of it)"
+    )
 
 
 def mishaps(found: Comparison) -> list[str]:

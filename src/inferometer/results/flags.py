@@ -17,3 +17,18 @@ def concurrency_flag(device: str, seconds: dict[str, float], share: float | None
 def in_short(flag: str) -> str:
     """Return a flag without what differs from round to round of one cell, for tables; others as they are."""
     return flag.partition(": ")[0] if flag.startswith(_AT_ONCE) else flag
+
+
+_CROWDED = (
+    _AT_ONCE,
+    "other processes",
+    "another process",
+    "the hypervisor took",
+    "a quota held",
+    "this GPU was",
+)
+
+
+def tells_of_others(flag: str) -> bool:
+    """Return whether a flag says that something else had its share of the processors or the GPU."""
+    return any(start in flag for start in _CROWDED)

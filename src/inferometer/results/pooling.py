@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -102,7 +103,12 @@ def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
 
 
 def _origin(run: StoredRun, record: Record) -> str:
-    """Return which of the runs that were merged into one a record is from: by the folder of its log; "" for one run."""
+    """Return which of the runs that were merged into one a record is from: "" for a run of its own.
+
+    Merged before they said where each begins, runs are told by the folders of their logs.
+    """
+    if run.info.merged_at:
+        return str(bisect.bisect_right(run.info.merged_at, record.round))
     return str(Path(record.log).parent) if run.info.merged and record.log else ""
 
 

@@ -138,7 +138,8 @@ def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[str]:
     }
     among = [name for name, values in differing.items() if len(values) > 1]
     rivals = units.listed(["batch size", *among])
-    return [f"* highest throughput of its {rivals}; = cannot be told from it by these data"]
+    unjudged = "" if all(s.judged for s in ranked) else "; not judged where both have one round"
+    return [f"* highest throughput of its {rivals}; = cannot be told from it by these data{unjudged}"]
 
 
 def _of_intervals(ranked: Sequence[CellSummary]) -> list[str]:
