@@ -40,13 +40,13 @@ def held_up(records: Sequence[Record]) -> list[str]:
 
 def _held_up(record: Record) -> tuple[int, float]:
     """Return how many of a record's loops were held up, and by how many seconds."""
-    if not record.loops:
+    times = [loop.elapsed_s for loop in record.loops]
+    if max(times, default=0.0) < _LOOP[1]:
         return 0, 0.0
-    seconds = np.array([loop.elapsed_s for loop in record.loops])
-    images = np.array([loop.images or record.images or 1 for loop in record.loops])
+    seconds, images = np.array(times), np.array([loop.images or record.images or 1 for loop in record.loops])
     over = _excess(seconds / images, _LOOP[0]) * images
     late = over > _LOOP[1]
-    if not late.any():  # one batch within a long loop
+    if not late.any() and max(times) > _BATCH[1]:  # one batch within a long loop
         usual = full_batches(record)
         limit = max(_BATCH[0] * float(np.median(usual)), _BATCH[1]) if len(usual) > 2 else np.inf
         over = np.array([sum(b for b in loop.batch_s if b > limit) for loop in record.loops])

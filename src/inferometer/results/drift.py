@@ -38,7 +38,7 @@ class Noise:
 
     variances: Mapping[str, tuple[float, float]]  # by cell: of one round, and its degrees of freedom
     independent_dof: float = 0.0  # of processes: cells of one framework and round share a process
-    walk: Walk | None = None  # None: fewer than three rounds
+    walk: Walk | None = None  # None: too few rounds and frameworks to see any
 
 
 NOTHING = Noise({})
@@ -87,7 +87,7 @@ def _round_effects(
 def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, float]) -> Walk | None:
     rounds = sorted({key for found in centred.values() for key in found})
     count = len(rounds)
-    if count < 3:
+    if count < (2 if effects else 3):
         return None
     values = np.array([np.mean([f[key] for f in centred.values() if key in f]) for key in rounds])
     times = np.arange(count) - (count - 1) / 2
@@ -95,7 +95,10 @@ def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, floa
     if effects:  # enough frameworks to know what independent processes alone would show
         rest = [found[key] - effects[key] for found in centred.values() for key in found]
         noise = float(np.sum(np.square(rest))) / ((len(centred) - 1) * (count - 1)) / len(centred)
-        return Walk(float(np.mean(np.diff(values) ** 2)), slope, noise, count)
+        steps = float(np.mean(np.diff(values) ** 2))
+        return Walk(
+            steps, slope if count > 2 else 0.0, noise, count
+        )  # of two rounds the slope is the one step
     noise = float(np.sum((values - values.mean() - slope * times) ** 2)) / (count - 2)
     return Walk(0.0, slope, noise, count)
 

@@ -2,7 +2,7 @@
 
 Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
 paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
-machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. Where no cell has a second
+machine; p-values are multiplied by the number of pairs of all batch sizes, because the best is chosen by looking. Where no cell has a second
 process nothing is known of the noise between processes, and nothing is judged. `TieTest` is the one rule of this, for
 tables, verdicts and recommendations alike. See docs/statistics.md.
 """
@@ -126,6 +126,9 @@ class TieTest:
                 group = group_of(summary, metric)
                 self.groups[group].append(summary)
                 self._rows[group[:4]].add(summary.row)
+        self._within: Counter[Scope] = Counter()
+        for group, members in self.groups.items():
+            self._within[group[:4]] += math.comb(len(members), 2)
         self._noise = _noise(self.groups, metric)
 
     def value(self, summary: CellSummary) -> float:
@@ -137,8 +140,8 @@ class TieTest:
     def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
         """Return what the data say of two cells of a machine.
 
-        The p-value is multiplied by the number of pairs that compete: of the cells of a batch size; of the rows, for cells of
-        two batch sizes.
+        The p-value is multiplied by the number of pairs that compete: within the batch sizes of their machine, model and mode,
+        so that one run without differences tells any at most once in twenty; of the rows, for cells of two batch sizes.
         """
         values = self.value(best), self.value(other)
         ratio = values[1] / values[0] if values[0] else float(values[1] == 0)
@@ -157,9 +160,9 @@ class TieTest:
 
     def _pairs(self, best: CellSummary, other: CellSummary) -> int:
         group = group_of(best, self.metric)
-        one_size = group == group_of(other, self.metric)
-        count = len(self.groups[group]) if one_size else len(self._rows[group[:4]])
-        return max(1, count * (count - 1) // 2)
+        if group == group_of(other, self.metric):
+            return self._within[group[:4]]
+        return max(1, math.comb(len(self._rows[group[:4]]), 2))
 
     def tied(self, best: CellSummary, other: CellSummary) -> bool:
         """Return whether the data cannot tell two cells of a machine apart; False also where nothing is judged."""

@@ -26,12 +26,12 @@ def throughput(good: Good) -> dict[str, Any]:
     A round's throughput is all its images over all its time: what a user gets who waits for it. The mean of loop rates, as
     in the study, lets the fastest loop decide where loops differ.
     """
-    timed = [(key, *_loops(record)) for key, record in good if record.loops]
-    if not timed or not all(np.all(np.isfinite(s) & (s > 0)) and np.all(i > 0) for _, s, i in timed):
+    timed = [(key, _loops(record)) for key, record in good if record.loops]
+    if not timed or not all(0 < s < math.inf and i > 0 for _, loops in timed for s, i in loops):
         return {}
-    total = round_series((key, float(images.sum() / seconds.sum())) for key, seconds, images in timed)
-    study = round_series((key, float(np.mean(images / seconds))) for key, seconds, images in timed)
-    within = _reach_of_loops(*timed[0][1:])
+    total = round_series((key, sum(i for _, i in loops) / sum(s for s, _ in loops)) for key, loops in timed)
+    study = round_series((key, sum(i / s for s, i in loops) / len(loops)) for key, loops in timed)
+    within = _reach_of_loops(timed[0][1])
     estimate = total.estimate("images/s", "rounds", within=within)
     return {
         "throughput": estimate,
@@ -41,19 +41,19 @@ def throughput(good: Good) -> dict[str, Any]:
     }
 
 
-def _loops(record: Record) -> tuple[Floats, Floats]:
+def _loops(record: Record) -> list[tuple[float, int]]:
     """Return every loop's seconds and images."""
-    seconds = np.array([loop.elapsed_s for loop in record.loops])
-    return seconds, np.array([loop.images or record.images for loop in record.loops], dtype=float)
+    return [(loop.elapsed_s, loop.images or record.images) for loop in record.loops]
 
 
-def _reach_of_loops(seconds: Floats, images: Floats) -> float | None:
+def _reach_of_loops(loops: Sequence[tuple[float, int]]) -> float | None:
     """Return the half width (log) of a total rate by its loops; None for fewer than two.
 
     The ratio estimator's (Cochran, Sampling Techniques, 1977, section 6.4), with the loops' effective number.
     """
-    if len(seconds) < 2:
+    if len(loops) < 2:
         return None
+    seconds, images = np.array(loops, dtype=np.float64).T
     residuals = seconds - images * seconds.sum() / images.sum()
     count = max(2.0, stats.effective_count(residuals))
     error = math.sqrt(float(residuals @ residuals) / (len(seconds) - 1) / count) / float(seconds.mean())
@@ -113,19 +113,19 @@ def _too_few(count: int, worth: float, level: int) -> str:
     needed = stats.enough_for(level / 100)
     if worth >= needed:
         return ""
-    alike = f" (worth {worth:,.0f}: each is like the one before)" if worth < 0.9 * count else ""
-    return f"p{level} of {counted(count, 'batch')}{alike}, where {needed:,} are needed: fewer than ten lie beyond it"
+    which = counted(count, "batch")
+    if worth < 0.9 * count:  # one number alone, so that remarks of many cells are one line
+        which = f"batches that, being alike in a row, are worth {worth:,.0f} independent ones"
+    return f"p{level} of {which}, where {needed:,} are needed: fewer than ten lie beyond it"
 
 
 def _latency_from_loops(good: Good, cell: Cell) -> dict[str, Any]:
     """Return the mean batch latency where only loops were recorded and every batch is full."""
     means: list[tuple[Key, float]] = []
     for key, record in good:
-        if record.loops:
-            seconds, images = _loops(record)
-            whole = (images > 0) & (images % cell.batch_size == 0)
-            if np.any(whole):
-                means.append((key, float(seconds[whole].sum() * cell.batch_size / images[whole].sum())))
+        whole = [(s, i) for s, i in _loops(record) if i > 0 and i % cell.batch_size == 0]
+        if whole:
+            means.append((key, sum(s for s, _ in whole) * cell.batch_size / sum(i for _, i in whole)))
     series = round_series(means)
     if not series.keys:
         return {}
