@@ -72,7 +72,7 @@ def two_kinds(logs: Sequence[float]) -> list[str]:
         (np.sum((slow - slow.mean()) ** 2) + np.sum((fast - fast.mean()) ** 2)) / (len(values) - 2)
     )
     gap = float(fast.mean() - slow.mean())
-    if gap < _GAP or gaps[place - 1] < _GAP_RATIO * (1 + 2 / len(values)) * max(float(within), 1e-6):
+    if gap < _GAP or gaps[place - 1] < _GAP_RATIO * (1 + 20 / len(values) ** 2) * max(float(within), 1e-6):
         return []
     return [
         f"{place} of {len(values)} rounds {-100 * np.expm1(-gap):.0f} % slower than the others: two kinds of process, of which "

@@ -8,6 +8,7 @@ the variance of every comparison of them. See docs/statistics.md.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -174,8 +175,16 @@ class Levels:
 
     def paired(self, difference: Series) -> stats.Spread:
         """Return the spread of paired differences of two cells, two rounds at least; a difference has twice the variance."""
-        level = self.runs if difference.runs > 1 else self.rounds
-        return stats.paired(difference.units, prior(level, factor=2.0))
+        return stats.paired(difference.units, self._of_differences[difference.runs > 1])
+
+    @functools.cached_property
+    def prior(self) -> stats.Prior:
+        """Return what all cells say of the variance of one round."""
+        return prior(self.rounds)
+
+    @functools.cached_property
+    def _of_differences(self) -> tuple[stats.Prior, stats.Prior]:
+        return prior(self.rounds, factor=2.0), prior(self.runs, factor=2.0)
 
 
 def prior(*sides: Noise, factor: float = 1.0) -> stats.Prior:

@@ -2,13 +2,14 @@
 
 Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
 paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
-machine; p-values are multiplied by the number of pairs of all batch sizes, because the best is chosen by looking. Where no cell has a second
+machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. Where no cell has a second
 process nothing is known of the noise between processes, and nothing is judged. `TieTest` is the one rule of this, for
 tables, verdicts and recommendations alike. See docs/statistics.md.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -126,9 +127,6 @@ class TieTest:
                 group = group_of(summary, metric)
                 self.groups[group].append(summary)
                 self._rows[group[:4]].add(summary.row)
-        self._within: Counter[Scope] = Counter()
-        for group, members in self.groups.items():
-            self._within[group[:4]] += math.comb(len(members), 2)
         self._noise = _noise(self.groups, metric)
 
     def value(self, summary: CellSummary) -> float:
@@ -140,8 +138,8 @@ class TieTest:
     def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
         """Return what the data say of two cells of a machine.
 
-        The p-value is multiplied by the number of pairs that compete: within the batch sizes of their machine, model and mode,
-        so that one run without differences tells any at most once in twenty; of the rows, for cells of two batch sizes.
+        The p-value is multiplied by the number of pairs that compete: of the cells of a batch size, and then for the number of
+        batch sizes; of the rows, for cells of two batch sizes.
         """
         values = self.value(best), self.value(other)
         ratio = values[1] / values[0] if values[0] else float(values[1] == 0)
@@ -152,7 +150,7 @@ class TieTest:
         spread = self._spread(best, other)
         if spread is None:
             return Judgement("not judged", 1.0)
-        p = min(1.0, self._pairs(best, other) * spread.p)
+        p = min(1.0, self._pairs(best, other) * self._sizes(best, other) * spread.p)
         if p > stats.ALPHA:
             return Judgement("tie" if spread.p > stats.ALPHA else "unclear", p)
         # the rounds that both have may say otherwise than all
@@ -160,9 +158,27 @@ class TieTest:
 
     def _pairs(self, best: CellSummary, other: CellSummary) -> int:
         group = group_of(best, self.metric)
-        if group == group_of(other, self.metric):
-            return self._within[group[:4]]
-        return max(1, math.comb(len(self._rows[group[:4]]), 2))
+        one_size = group == group_of(other, self.metric)
+        return max(1, math.comb(len(self.groups[group]) if one_size else len(self._rows[group[:4]]), 2))
+
+    def _sizes(self, best: CellSummary, other: CellSummary) -> float:
+        group = group_of(best, self.metric)
+        return self._chosen[group[:4]] if group == group_of(other, self.metric) else 1.0
+
+    @functools.cached_property
+    def _chosen(self) -> dict[Scope, float]:
+        """Return, per machine, model and mode, how many batch sizes there are for each that has a clear difference.
+
+        So a run without differences tells any at most once in twenty, and one with many is judged size by size (Benjamini and
+        Bogomolov, Selective Inference on Multiple Families of Hypotheses, J. R. Statist. Soc. B 76, 2014).
+        """
+        clearest: dict[Scope, list[float]] = defaultdict(list)
+        for group, members in self.groups.items():
+            best = (max if self.metric.higher_is_better else min)(members, key=self.value)
+            spreads = [self._spread(best, other) for other in members if other is not best]
+            if known := [spread.p for spread in spreads if spread]:
+                clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * min(known)))
+        return {scope: stats.families(ps) for scope, ps in clearest.items()}
 
     def tied(self, best: CellSummary, other: CellSummary) -> bool:
         """Return whether the data cannot tell two cells of a machine apart; False also where nothing is judged."""
@@ -199,7 +215,7 @@ class TieTest:
         apart = {run for run, _ in first.keys}.isdisjoint(run for run, _ in second.keys)
         counts = [first.processes, second.processes]
         added = drift.between(noise.rounds, noise.rounds, counts) if apart else ()
-        return drift.unpaired(first.units, second.units, known, drift.prior(noise.rounds), added)
+        return drift.unpaired(first.units, second.units, known, noise.prior, added)
 
 
 def differences(first: Series, second: Series) -> Series | None:

@@ -224,6 +224,17 @@ def false_discovery(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def families(ps: Sequence[float]) -> float:
+    """Return how many families of tests there are for each one that holds a finding (by its p-value; one at least counts).
+
+    Their number among m by Benjamini and Hochberg's rule at `ALPHA`; with findings then judged at `ALPHA` divided by this
+    ratio, the false ones stay below `ALPHA` in the families that were chosen (Benjamini and Bogomolov 2014, section 3).
+    """
+    ranked = sorted(ps)
+    chosen = max((k for k, p in enumerate(ranked, 1) if p * len(ps) <= ALPHA * k), default=1)
+    return len(ps) / chosen
+
+
 @dataclass(frozen=True)
 class Line:
     """A least-squares line y = intercept + slope * x and its coefficient of determination."""
