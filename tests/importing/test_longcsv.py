@@ -58,6 +58,20 @@ def test_three_loops_of_which_two_did_nothing(tmp_path):
     assert [flag for flag in summary.flags if flag.startswith("1 of 3 loops held up for 430 ms")]
 
 
+def test_published_rounds_are_rounds(tmp_path):
+    text = "batch_size,framework,gpu,round,throughput\n" + "".join(
+        f"8,{name},A2,{r},{rate + r}\n" for name, rate in (("tf", 100.0), ("onnxrt", 150.0)) for r in range(3)
+    )
+    _, results = results_of(tmp_path, text)
+    tf = next(s for s in results.summaries if s.row == "tf")
+    assert (
+        tf.throughput.value == pytest.approx(101, rel=1e-3)
+        and tf.throughput.low > 95
+        and tf.throughput.n == 3
+    )
+    assert all(s.judged and not s.tie for s in results.summaries)
+
+
 def test_rows_of_loops_become_loops(tmp_path):
     text = "batch_size,framework,gpu,round,elapsed_s,images\n" + "".join(
         f"8,tf,A2,{r},{s},100\n" for r in (0, 1) for s in (1, 2)

@@ -259,6 +259,8 @@ def test_a_mean_does_not_meet_a_limit_that_others_meet_by_their_p99():
     limit = Constraints(max_latency_s=0.020)
     (found,) = recommend(summarise([run([*known, *bare])]), limit)
     assert found.choice.summary.row == "a" and found.refused == (("latency (p99) not known", 1),)
+    (found,) = recommend(summarise([run([*known, *bare])]), objective="latency")
+    assert found.choice.summary.row == "a" and found.refused == (("latency (p99) not known", 1),)
     (found,) = recommend(summarise([run(bare)]), limit)
     assert found.choice.latency_kind == "mean of a batch"
 

@@ -244,6 +244,8 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             limits.append((f"agreement below {100 * least:.6g} %", words, agreement < least))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(("another batch size", f"batch size {summary.cell.batch_size}", True))
+    if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
+        limits.append(("latency (p99) not known", "latency (p99) not known", True))
     if objective == "energy" and found.energy_j is None:
         limits.append(("energy not known", "energy not known", True))
     if objective == "cost" and found.cost is None:

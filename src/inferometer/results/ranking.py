@@ -113,6 +113,14 @@ class Judgement:
     standing: Standing
     p: float
 
+    @property
+    def reason(self) -> str:
+        """Return why two cells that differ are not told apart; "" for a tie, of which nothing more is known."""
+        return {
+            "unclear": "of so many pairs one may differ as much by chance: more rounds tell",
+            "not judged": "one round says nothing of the next process: more rounds tell",
+        }.get(self.standing, "")
+
 
 class TieTest:
     """All cells that compete at a metric, and the one rule by which two of a machine are told apart."""

@@ -50,7 +50,7 @@ def estimate(good: Good, cell: Cell) -> dict[str, Any]:
         series |= part.pop("_series", {})
         fields |= part
     fields |= untimed.parity(good)
-    fields |= published.means(good, fields)
+    fields |= published.means(good, fields, series)
     fields |= efficiency.derived(fields, series)
     fields["series"] = series
     fields["actual"] = next((r.actual for _, r in reversed(good) if r.actual), None)
