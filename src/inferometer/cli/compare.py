@@ -29,7 +29,12 @@ from inferometer.units import counted
 @click.option(
     "--fail-if-slower",
     metavar="SHARE",
-    help="Exit with 3 if a cell is surely slower, and by SHARE or more (3% or 0.03), or broke.",
+    help="Exit with 3 if a cell is surely slower (of other metrics: worse), and by SHARE or more (3% or 0.03), or broke.",
+)
+@click.option(
+    "--noise",
+    metavar="SHARE",
+    help="Standard deviation between processes that you know of (2% or 0.02), to judge what was measured in one round only.",
 )
 @click.option(
     "--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
@@ -41,21 +46,28 @@ def compare_command(
     metric: str,
     frameworks: str | None,
     fail_if_slower: str | None,
+    noise: str | None,
     format_: str,
 ) -> int:
     """Compare two runs (framework versions, drivers, commits) cell by cell.
 
     A and B are run directories or folders of them. Each cell that both have gets the ratio B/A with its 95 % interval
-    and a verdict. A cell that ended well in A is broken where B failed at it or was to measure it and has no result.
+    and a verdict, but none where both have one round: nothing is then known of the noise between processes. A cell that ended well in A is broken where B failed at it or was to measure it and has no result.
     Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
     """
     from inferometer import tables
     from inferometer.comparison import render, wording
     from inferometer.comparison.compare import compare
 
-    limit = share(fail_if_slower, "--fail-if-slower") if fail_if_slower is not None else None
+    compared = tables.metric_named(metric)
+    limit = None
+    if fail_if_slower is not None:
+        limit = share(fail_if_slower, "--fail-if-slower", growth=not compared.higher_is_better)
+    known = None if noise is None else share(noise, "--noise")
+    if known == 0:
+        raise UsageError("--noise 0: no machine is without noise; leave it out if you do not know it")
     pair = _two_names(frameworks) if frameworks else None
-    found = compare(results_of((first,)), results_of((second,)), tables.metric_named(metric), pair)
+    found = compare(results_of((first,)), results_of((second,)), compared, pair, known)
     if format_ == "json":
         click.echo(render.to_json(found), nl=False)
     elif format_ == "md":

@@ -7,6 +7,8 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS
 from inferometer.results.ranking import TieTest, of_one_meter, rank_cells
 
+NOT_JUDGED = ", not judged for lack of a second process"
+
 
 def efficient(results: Results) -> list[Finding]:
     """Say which cell needs the least energy an image on each machine, and what the fastest needs."""
@@ -27,6 +29,7 @@ def efficient(results: Results) -> list[Finding]:
             lead = f"no clear lead over {_cell(rival)} ({metric.show(theirs)})"
         else:
             lead = f"{percent(1 - ours / theirs)} less than {_cell(rival)} ({metric.show(theirs)})"
+            lead += "" if rivals.judged(best, rival) else NOT_JUDGED
         text = f"On {where(results, scope)} {_cell(best)} needs the least energy: {metric.show(ours)} an image, {lead}."
         found.append(Finding("efficient", text, *scope))
     return found
@@ -57,12 +60,14 @@ def contradictions(results: Results) -> list[Finding]:
             saving, loss, size, quick, thrifty = max(cases, key=lambda c: c[0])
             sizes = at_sizes([str(c[2]) for c in sorted(cases, key=lambda c: c[2])])
             show = METRICS["energy"].show
+            judged = frugal[quick.key].judged and fast[thrifty.key].judged
+            caveat = "" if judged else NOT_JUDGED
             found.append(
                 Finding(
                     "contradiction",
                     f"On {where(results, scope)} the fastest is not the most frugal at {sizes}; the widest gap is at {size}: "
                     f"{quick.row} is fastest, {thrifty.row} needs {percent(saving)} less energy an image "
-                    f"({show(frugal[thrifty.key].value)} against {show(frugal[quick.key].value)}) at {percent(loss)} less throughput.",
+                    f"({show(frugal[thrifty.key].value)} against {show(frugal[quick.key].value)}) at {percent(loss)} less throughput{caveat}.",
                     *scope,
                 )
             )

@@ -19,6 +19,7 @@ def winners(results: Results) -> list[Finding]:
     found = []
     for scope, summaries in scopes(results).items():
         clear: dict[str, list[tuple[int, float, str]]] = defaultdict(list)
+        unjudged: dict[str, list[tuple[int, float, str]]] = defaultdict(list)
         tied: list[str] = []
         for size, ranked in by_size(summaries, places).items():
             if len(ranked) < 2:
@@ -28,22 +29,26 @@ def winners(results: Results) -> list[Finding]:
                 rows = [ranked[0].row, *(s.row for s in ranked[1:] if places[s.key].tie)]
                 tied.append(f"{size} ({units.listed(rows)})")
             else:
-                clear[ranked[0].row].append((size, lead, ranked[1].row))
+                of_row = clear if places[ranked[0].key].judged else unjudged
+                of_row[ranked[0].row].append((size, lead, ranked[1].row))
         parts = [_won(row, wins) for row, wins in clear.items()]
         if tied:
             parts.append(f"no single winner at {at_sizes(tied)}")
+        if unjudged:
+            leaders = "; ".join(_won(row, wins, "has the highest figure") for row, wins in unjudged.items())
+            parts.append(f"not judged, for lack of a second process: {leaders}")
         if parts:
             found.append(Finding("winner", f"On {where(results, scope)} {'; '.join(parts)}.", *scope))
     return found
 
 
-def _won(row: str, wins: list[tuple[int, float, str]]) -> str:
+def _won(row: str, wins: list[tuple[int, float, str]], verb: str = "is fastest") -> str:
     sizes = at_sizes([str(size) for size, _, _ in wins])
     least, most = min(wins, key=lambda w: w[1]), max(wins, key=lambda w: w[1])
     if len(wins) == 1:
-        return f"{row} is fastest at {sizes}, {percent(least[1])} ahead of {least[2]}"
+        return f"{row} {verb} at {sizes}, {percent(least[1])} ahead of {least[2]}"
     return (
-        f"{row} is fastest at {sizes}, {percent(least[1])} (over {least[2]} at {least[0]}) "
+        f"{row} {verb} at {sizes}, {percent(least[1])} (over {least[2]} at {least[0]}) "
         f"to {percent(most[1])} (over {most[2]} at {most[0]}) ahead"
     )
 

@@ -168,7 +168,8 @@ def _total(device: Device, found: list[tuple[float, float]], images: int) -> Dev
     )
 
 
-def _relative(found: list[tuple[float, float]]) -> list[float]:
+def _relative(found: list[tuple[float, float]]) -> stats.Units:
     """Return every loop's power relative to their mean, less one: about the logarithms, and safe near zero."""
     mean = sum(e for e, _ in found) / sum(t for _, t in found)
-    return [e / t / mean - 1 for e, t in found] if mean > 0 else []
+    values = [e / t / mean - 1 for e, t in found] if mean > 0 else []
+    return stats.units(values, [0] * len(values))

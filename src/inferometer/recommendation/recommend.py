@@ -22,6 +22,8 @@ from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import ENERGY
 from inferometer.results.ranking import TieTest, of_one_meter
 
+NOT_JUDGED = "its lead is not judged: one round says nothing of the next process; more rounds tell"
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -96,6 +98,7 @@ def _advise(
     choice = options[0] if options else None
     rivals = [o for o in options if choice and o.summary.row != choice.summary.row]
     ties = _ties(choice, rivals, rule) if choice else ()
+    unjudged = any(choice and not rule.judged(choice.summary, rival.summary) for rival in rivals)
     return Advice(
         *key,
         objective,
@@ -105,7 +108,11 @@ def _advise(
         front=pareto(options),
         refused=tuple(sifted.refused.most_common()),
         nearest="" if choice else _nearest(sifted.near, constraints, objective),
-        doubts=(*incomplete, *_doubts(choice, constraints, objective, unmetered)),
+        doubts=(
+            *incomplete,
+            *_doubts(choice, constraints, objective, unmetered),
+            *([NOT_JUDGED] if unjudged else []),
+        ),
         prices=prices,
     )
 
@@ -128,8 +135,9 @@ def _sift(
 ) -> _Sifted:
     sifted = _Sifted()
     metered_alike = of_one_meter(summaries, ENERGY)
+    p99_known = any(s.p99 for s in summaries if s.measured)
     for summary in summaries:
-        found = option(summary, prices)
+        found = option(summary, prices, p99_known=p99_known)
         if found is None:
             sifted.refused["throughput not known" if summary.measured else summary.status] += 1
             continue

@@ -27,6 +27,7 @@ class Machine(msgspec.Struct, frozen=True):
 
     hostname: str = ""
     cpu: str = ""
+    cpu_revision: str = ""  # family, model, stepping and microcode: CPUs of one name differ in them
     physical_cores: int = 0
     logical_cores: int = 0
     usable_cores: int = 0  # by affinity and cgroup quota

@@ -77,6 +77,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     request: dict[str, Any] = {}  # `request.RunRequest`, for --resume
     merged: bool = False  # of several runs: not every cell has every round, and none is still to come
+    merged_at: tuple[int, ...] = ()  # the round that each of them begins with
 
     @property
     def first_rounds(self) -> int:

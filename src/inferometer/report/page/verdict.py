@@ -144,6 +144,8 @@ def _proportion(best: CellSummary, rivals: Sequence[CellSummary], everyone: TieT
     ours, theirs = metric.of(best), metric.of(rivals[0])
     assert ours and theirs
     rival = f"than the next framework, {cell_in_words(rivals[0])}"
+    if not everyone.judged(best, rivals[0]):
+        rival += " (not judged, for lack of a second process)"
     ratio = ours.value / theirs.value
     amount = _margin(ratio) if metric.higher_is_better else f"{significant(100 * (1 - ratio), 2)} %"
     return f"{amount} {metric.words.better} {rival}."

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from inferometer.records import Cell, Parity
-from inferometer.results import stats
-from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate
+from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate, round_series
 from inferometer.results.shares import wilson
 from inferometer.units import counted
 
 
 def prepare(good: Good) -> dict[str, Any]:
     """Return the time to ready, of rounds with a cold compile cache where there are any."""
-    known = [record.prepare for _, record in good if record.prepare]
-    if not known:
+    known = [(key, record.prepare) for key, record in good if record.prepare]
+    known = [(key, p) for key, p in known if not p.cached] or known
+    series = round_series((key, p.total_s) for key, p in known)
+    if not series.keys:
         return {}
-    cold = [p for p in known if not p.cached] or known
-    totals = [p.total_s for p in cold]
-    mean = float(np.mean(totals))
-    low, high = stats.around(mean, stats.reach_of_mean(np.log(totals)) if min(totals) > 0 else None)
-    source = "rounds" if not cold[0].cached else "rounds with a warm compile cache"
+    source = "rounds with a warm compile cache" if known[0][1].cached else "rounds"
+    total = series.estimate("s", source)
+    parts = np.mean([(p.load_s, p.compile_s, p.first_run_s) for _, p in known], axis=0)
+    load, compile_, first_run = (parts * total.value / parts.sum()).tolist()  # so that they add up to it
     return {
-        "prepare": PrepareEstimate(
-            Estimate(mean, low, high, "s", source, len(cold)),
-            float(np.mean([p.load_s for p in cold])),
-            float(np.mean([p.compile_s for p in cold])),
-            float(np.mean([p.first_run_s for p in cold])),
-        )
+        "prepare": PrepareEstimate(total, load, compile_, first_run),
+        "_series": {"prepare": series},
     }
 
 
@@ -42,14 +39,14 @@ _MEMORY_SOURCES = (
 
 
 def memory(good: Good, cell: Cell) -> dict[str, Any]:
-    """Return the largest peak of any round: of the device where the cell ran on one, else of the process."""
+    """Return the peak of a round, of the device where the cell ran on one, else of the process; a limit must hold for all."""
     for name, source in _MEMORY_SOURCES[2 if cell.device == "cpu" else 0 :]:
-        values = [
-            getattr(r.memory, name) for _, r in good if r.memory and getattr(r.memory, name) is not None
-        ]
-        if values:
-            peak = Estimate(float(max(values)), None, None, "bytes", source, len(values))
-            return {"memory": peak}
+        peaks = [(key, getattr(r.memory, name)) for key, r in good if r.memory]
+        peaks = [(key, float(peak)) for key, peak in peaks if peak is not None]
+        series = round_series(peaks)
+        if series.keys:
+            estimate = replace(series.estimate("bytes", source), upper=max(peak for _, peak in peaks))
+            return {"memory": estimate, "_series": {"memory": series}}
     return {}
 
 

@@ -19,6 +19,7 @@ from inferometer.results.metrics.speed import THROUGHPUT
 __all__ = [
     "AGREEMENT",
     "ENERGY",
+    "FORMER_NAMES",
     "MEMORY",
     "METRICS",
     "P99",
@@ -35,6 +36,7 @@ __all__ = [
     "why_no_phase",
 ]
 
+FORMER_NAMES = {"throughput_total": "throughput"}  # what is the headline now
 _FAMILIES = (speed, latency, energy, memory, preparation, accuracy, phases)  # as tables and exports have them
 METRICS: dict[str, Metric] = {metric.name: metric for family in _FAMILIES for metric in family.METRICS}
 
