@@ -162,7 +162,7 @@ def measure(scene: Scene, metric: Metric, trials: int, seed: int = 0) -> tuple[f
         changed.append(any(c.verdict in ("better", "worse") for c in compare(*sides, metric).changes))
         places = rank_cells(sides[0].summaries, metric).values()
         told.append(any(place.standing == "told" for place in places if not place.best))
-        kinds += [any("two kinds" in flag for flag in s.flags) for s in sides[0].summaries]
+        kinds += [any(flag.kind == "two-kinds-of-rounds" for flag in s.flags) for s in sides[0].summaries]
     return tuple(float(np.mean(x)) for x in (hold, changed, told, kinds))  # type: ignore[return-value]
 
 

@@ -13,6 +13,7 @@ from inferometer.cli.compare import compare_command
 from inferometer.comparison import render, wording
 from inferometer.comparison.compare import compare
 from inferometer.errors import UsageError
+from inferometer.flags import flag, words
 from inferometer.records import Actual, Gpu, Loop, Machine, Record
 from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
@@ -280,10 +281,13 @@ def test_what_crowded_a_run_is_said():
             [run([msgspec.structs.replace(r, flags=flags) for r in rounds_of(cell(), [1e3] * 3)], path)]
         )
 
-    busy = "other processes had {} % of the 8 processors' time during the loops"
-    found = compare(flagged("a", "last batch partial"), flagged("b", "last batch partial", busy.format(40)))
-    assert wording.differences(found) == [f"B: {busy.format(40)}: onnxrt fp32 8"]
-    both = compare(flagged("a", busy.format(50)), flagged("b", busy.format(40)))
+    def busy(share):
+        return flag("others-computed", share=share, processors=8)
+
+    partial = flag("partial-batch", last=1, full=8)
+    found = compare(flagged("a", partial), flagged("b", partial, busy(0.4)))
+    assert wording.differences(found) == [f"B: {words(busy(0.4))}: onnxrt fp32 8"]
+    both = compare(flagged("a", busy(0.5)), flagged("b", busy(0.4)))
     assert len(wording.differences(both)) == 2  # the same on both sides, and of neither can be trusted
 
 

@@ -1,7 +1,9 @@
 """What rounds and loops show of themselves."""
 
 import numpy as np
+import pytest
 
+from inferometer.flags import words
 from inferometer.records import Loop, Record
 from inferometer.results import doubts
 from simulated_runs import cell, rounds_of
@@ -12,7 +14,8 @@ def test_a_stop_of_the_process_is_flagged():
     assert doubts.held_up([Record(cell(), 0, "ok", loops=tuple(steady))]) == []
     stopped = (*steady[:4], Loop(20.25, images=64), *steady[5:])
     (flag,) = doubts.held_up([Record(cell(), 0, "ok", loops=stopped), *rounds_of(cell(), [1000.0] * 2)])
-    assert flag.startswith("1 of 18 loops held up for 20.0 s in all")
+    assert flag.values == {"held": 1, "loops": 18, "lost_s": pytest.approx(20.0, abs=0.1)}
+    assert words(flag).startswith("1 loop took far longer than the others (20.0 s in all)")
 
 
 def test_a_stop_within_a_long_loop_is_flagged_by_its_batch():
@@ -20,7 +23,7 @@ def test_a_stop_within_a_long_loop_is_flagged_by_its_batch():
         return Loop(30.0 + worst, (0.05,) * 599 + (worst,), images=600 * 8)
 
     (flag,) = doubts.held_up([Record(cell(), 0, "ok", loops=(loop(0.05), loop(20.0), loop(0.06)))])
-    assert flag.startswith("1 of 3 loops held up for 20.0 s in all")
+    assert flag.values == {"held": 1, "loops": 3, "lost_s": pytest.approx(20.0)}
     assert doubts.held_up([Record(cell(), 0, "ok", loops=(loop(0.3), loop(0.4)))]) == []
 
 
@@ -28,7 +31,7 @@ def test_two_kinds_of_process_are_seen_where_both_came():
     noise = 0.01 * np.random.default_rng(1).normal(size=10)
     noise[3] -= 0.105
     (flag,) = doubts.two_kinds(noise)
-    assert flag.startswith("1 of 10 rounds 1") and "--rounds 20" in flag
+    assert words(flag).startswith("1 of 10 rounds were 1") and "--rounds 20" in words(flag)
     assert doubts.two_kinds(noise[:4]) == []  # too few to say
 
 

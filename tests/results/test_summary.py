@@ -63,7 +63,9 @@ def test_value_and_interval_come_from_the_series_that_decides(name):
     metric = METRICS[name]
     series, figure = metric.series(summary), metric.of(summary)
     if series is None:
-        assert metric.exact or not metric.competes
+        assert (
+            metric.exact or not metric.competes or name == "process_noise"
+        )  # which is of all rounds together
         return
     assert figure.value == pytest.approx(math.exp(sum(series.logs) / len(series.logs)))
     assert math.sqrt(figure.low * figure.high) == pytest.approx(figure.value, rel=1e-2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from inferometer.cli.common import has_signs, print_parts, results_of, share
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.units import counted
+
+if TYPE_CHECKING:
+    from inferometer.comparison.compare import Comparison
 
 
 @click.command("compare")
@@ -56,7 +60,6 @@ def compare_command(
     Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
     """
     from inferometer import tables
-    from inferometer.comparison import render, wording
     from inferometer.comparison.compare import compare
 
     compared = tables.metric_named(metric)
@@ -68,14 +71,25 @@ def compare_command(
         raise UsageError("--noise 0: no machine is without noise; leave it out if you do not know it")
     pair = _two_names(frameworks) if frameworks else None
     found = compare(results_of((first,)), results_of((second,)), compared, pair, known)
+    _show(found, format_)
+    return 0 if limit is None else _status(found, limit)
+
+
+def _show(found: Comparison, format_: str) -> None:
+    from inferometer.comparison import render
+
     if format_ == "json":
         click.echo(render.to_json(found), nl=False)
     elif format_ == "md":
         click.echo(render.to_markdown(found), nl=False)
     else:
         print_parts(render.to_text(found, signs=has_signs()))
-    if limit is None:
-        return 0
+
+
+def _status(found: Comparison, limit: float) -> int:
+    """Say on standard error what --fail-if-slower found, and return the exit status."""
+    from inferometer.comparison import wording
+
     if all(change.verdict == "not comparable" for change in found.changes):
         click.echo(
             "inferometer: --fail-if-slower: no cell of A and B can be compared (see the reasons above)",

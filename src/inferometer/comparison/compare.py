@@ -16,8 +16,8 @@ from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import PUBLISHED
 from inferometer.results.floor import floor_of, under_floor
-from inferometer.results.metrics import THROUGHPUT, Metric
-from inferometer.results.ranking import differences
+from inferometer.results.metrics import THROUGHPUT, Metric, no_series
+from inferometer.results.ranking import differences, spread_by_intervals
 from inferometer.storage.run_directory import StoredRun
 
 Verdict = Literal[
@@ -213,6 +213,8 @@ class _Judge:
 
     def _spread(self, a: CellSummary, b: CellSummary) -> tuple[stats.Spread | None, str]:
         first, second = self.metric.series(a), self.metric.series(b)
+        if self.metric.series is no_series:
+            return spread_by_intervals(self.metric.of(a), self.metric.of(b)), "the intervals of both"
         if not (first and second and first.logs and second.logs):
             return None, PUBLISHED
         if self.shared_run and (delta := differences(first, second)):

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Series
+from inferometer.results.estimates import Estimate, Series
 from inferometer.results.floor import floor_of, under_floor
-from inferometer.results.metrics import Metric
+from inferometer.results.metrics import Metric, no_series
 
 Standing = Literal[
     "told",  # the data tell the two apart
@@ -212,6 +213,8 @@ class TieTest:
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""
         first, second = self.metric.series(best), self.metric.series(other)
+        if self.metric.series is no_series:
+            return spread_by_intervals(self.metric.of(best), self.metric.of(other))
         if not (first and second and first.logs and second.logs):
             return None
         noise = self._noise[best.machine]
@@ -224,6 +227,17 @@ class TieTest:
         counts = [first.processes, second.processes]
         added = drift.between(noise.rounds, noise.rounds, counts) if apart else ()
         return drift.unpaired(first.units, second.units, known, noise.prior, added)
+
+
+def spread_by_intervals(first: Estimate | None, second: Estimate | None) -> stats.Spread | None:
+    """Return how far apart two figures are that are not known round by round, by their own intervals; None without both."""
+    known = [(e.value, e.low, e.high) for e in (first, second) if e and e.low and e.high and e.low > 0]
+    if len(known) < 2:
+        return None
+    normal = t_quantile(CONFIDENCE, math.inf)
+    errors = [math.log(high / low) / 2 / normal for _, low, high in known]
+    distance = math.log(known[1][0] / known[0][0])
+    return stats.Spread(distance, math.hypot(*errors), math.inf)
 
 
 def differences(first: Series, second: Series) -> Series | None:

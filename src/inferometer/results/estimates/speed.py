@@ -57,7 +57,7 @@ def _reach_of_loops(loops: Sequence[tuple[float, int]]) -> float | None:
     residuals = seconds - images * seconds.sum() / images.sum()
     count = max(2.0, stats.effective_count(residuals))
     error = math.sqrt(float(residuals @ residuals) / (len(seconds) - 1) / count) / float(seconds.mean())
-    return t_quantile(CONFIDENCE, count - 1) * error
+    return t_quantile(CONFIDENCE, len(loops) - 1) * error
 
 
 def full_batches(record: Record) -> Floats:

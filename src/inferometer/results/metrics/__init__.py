@@ -11,7 +11,7 @@ from inferometer.results.metrics.accuracy import AGREEMENT
 from inferometer.results.metrics.energy import ENERGY, POWER
 from inferometer.results.metrics.latency import P99
 from inferometer.results.metrics.memory import MEMORY
-from inferometer.results.metrics.metric import Column, Family, Metric, Place, Words
+from inferometer.results.metrics.metric import Column, Family, Metric, Place, Words, no_series
 from inferometer.results.metrics.phases import PHASES, why_no_phase
 from inferometer.results.metrics.quantities import Scale
 from inferometer.results.metrics.speed import THROUGHPUT
@@ -33,6 +33,7 @@ __all__ = [
     "Scale",
     "Words",
     "metrics_in",
+    "no_series",
     "why_no_phase",
 ]
 
