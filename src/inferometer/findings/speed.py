@@ -34,10 +34,10 @@ class _Standings:
     not_judged: list[str] = field(default_factory=list)
     tests: list[Judgement] = field(default_factory=list)
 
-    def add(self, size: int, ranked: Sequence[CellSummary], judge: Judge, claims: int) -> None:
+    def add(self, size: int, ranked: Sequence[CellSummary], judge: Judge) -> None:
         """Take in a batch size."""
         best, *others = ranked
-        judged = [(other, judge.judge(best, other, claims)) for other in others]
+        judged = [(other, judge.judge(best, other)) for other in others]
         tied = [other.row for other, found in judged if found.open]
         if tied:
             self.tied.append(f"{size} ({units.listed([best.row, *tied])})")
@@ -70,7 +70,7 @@ def winners(results: Results) -> list[Finding]:
         standings = _Standings()
         for size, ranked in sizes.items():
             if size not in open_:
-                standings.add(size, ranked, judge, len(sizes))
+                standings.add(size, ranked, judge)  # whose judge corrects for the number of batch sizes
         parts = standings.words()
         if parts:
             text = f"On {where(results, scope)} {'; '.join(parts)}."
@@ -108,7 +108,11 @@ def batch_sizes(results: Results) -> list[Finding]:
         for summary in judge.ranked(summaries):
             rows[summary.row].append(summary)
         rows = {row: ranked for row, ranked in rows.items() if len(ranked) > 2}
-        repeated = {row: ranked for row, ranked in rows.items() if judge.judges(ranked[0], ranked[1])}
+        repeated = {
+            row: ranked
+            for row, ranked in rows.items()
+            if all(judge.judges(ranked[0], other) for other in ranked[1:])
+        }
         alone = {row: ranked for row, ranked in rows.items() if row not in repeated}
         claims = _claims(repeated)
         told = {row: _sizes(row, ranked, judge, claims) for row, ranked in repeated.items()}
