@@ -97,7 +97,9 @@ def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[
     took = a.runs[0].info.protocol.rounds
     b = simulate(scene, random, course[took:], changed, "b")
     found = compare(a, b).changes
-    alarm = any(c.verdict != "tie" for c in found if change == 0 or c.first.cell.framework != "f0")
+    alarm = any(
+        c.verdict in ("better", "worse") for c in found if change == 0 or c.first.cell.framework != "f0"
+    )
     hits = [c.verdict == "worse" for c in found if c.first.cell.framework == "f0"]
     return alarm, float(np.mean(hits))
 
@@ -109,7 +111,9 @@ def one_run(scene: Scene, random: np.random.Generator, change: float) -> tuple[b
     levels[1] = levels[0] + math.log1p(-change)
     run = simulate(scene, random, course, levels, "a")
     found = compare(run, run, frameworks=("f0", "f1")).changes
-    return any(c.verdict != "tie" for c in found), float(np.mean([c.verdict == "worse" for c in found]))
+    return any(c.verdict in ("better", "worse") for c in found), float(
+        np.mean([c.verdict == "worse" for c in found])
+    )
 
 
 def ties(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:

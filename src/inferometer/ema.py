@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.energy.meters.selection import Selection
-from inferometer.energy.readings import Device
+from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.regions.profile import Profile, Total, Visit
 from inferometer.energy.session import open_session
 from inferometer.errors import MeterError, UsageError
@@ -158,7 +158,7 @@ def _rows(profile: Profile, region: EMA_Region) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [
         (*head, d.device_name, d.device_uid, d.device_type, _microjoules(d), time_us)
         for d in energy.devices
-        if region.selection.accepts(Device(d.device_uid, d.device_name, d.device_type, d.meter))
+        if region.selection.accepts(MeteredDevice(d.device_uid, d.device_name, d.device_type, d.meter))
     ]
     return rows or [(*head, "", "", "", "", time_us)]
 

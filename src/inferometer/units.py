@@ -17,6 +17,7 @@ def significant(value: float, digits: int = 3) -> str:
         return "0"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, decimals)
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded)))  # 999.99 has become 1,000
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 

@@ -7,17 +7,46 @@ from pathlib import Path
 import pytest
 
 from inferometer.planning.presets import PRESETS
+from inferometer.results.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def power():
-    spec = importlib.util.spec_from_file_location("compare_power", ROOT / "benchmarks/compare_power.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def power():
+    return script("compare_power")
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        ("lognormal", "throughput"),
+        ("autocorrelated", "throughput"),
+        ("drifting", "throughput"),
+        ("heavy-tailed", "throughput"),
+        ("lognormal", "prepare_time"),
+    ],
+)
+def test_intervals_hold_the_truth_and_equal_cells_get_no_verdict(kind, metric):
+    kinds = script("noise_kinds")
+    coverage, changed, told, _ = kinds.measure(kinds.Scene(kind, 3), METRICS[metric], 100)
+    assert coverage >= 0.93 and changed <= 0.05 and told <= 0.05
+
+
+def test_pooled_runs_hold_the_truth_of_the_next_run():
+    kinds = script("noise_kinds")
+    coverage, changed, told, _ = kinds.measure(
+        kinds.Scene("lognormal", 3, runs=2), METRICS["throughput"], 40, seed=5
+    )
+    assert coverage >= 0.93 and changed <= 0.05 and told <= 0.05
 
 
 @pytest.mark.parametrize("method", ["two runs", "paired in one run", "ties in one run"])

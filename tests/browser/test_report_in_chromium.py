@@ -176,7 +176,7 @@ def test_bars_of_phases_are_those_of_the_notebook(visit, report, results):
 
     opened = visit(report)
     drawn = opened.page.evaluate(BARS)
-    theirs = [t for t in plotly_figure.phases(results, machine="NVIDIA A2").data if t.x != (None,)]
+    theirs = [t for t in plotly_figure.figure(results, "phases", machine="NVIDIA A2").data if t.x != (None,)]
     assert [bar[0] for bar in drawn] == [t.name for t in theirs]
     for (_, x, base, text, told, hatches), wanted in zip(drawn, theirs, strict=True):
         assert x == pytest.approx(list(wanted.x), rel=1e-3)

@@ -1,4 +1,4 @@
-"""What `compare` says of metrics that are not known round by round: by their intervals, exactly, or with a convention."""
+"""What `compare` says of metrics that are exact, known round by round, or by their intervals alone."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def agreeing(top1, path):
 @pytest.mark.parametrize(("second", "verdict"), [(1.0, "tie"), (0.999, "worse")])
 def test_an_exact_metric_differs_where_it_is_not_equal(second, verdict):
     (change,) = compare(agreeing(1.0, "a"), agreeing(second, "b"), METRICS["accuracy"]).changes
-    assert (change.verdict, change.basis) == (verdict, "without noise: any difference counts")
+    assert (change.verdict, change.basis) == (verdict, "exact")
 
 
 def ready_after(seconds, path):
@@ -28,10 +28,10 @@ def ready_after(seconds, path):
 @pytest.mark.parametrize(
     ("second", "verdict"), [((10.5, 9.5, 11.5), "tie"), ((20.0, 20.4, 19.6), "worse"), ((5.0, 5.1, 4.9), "better")]
 )  # fmt: skip
-def test_intervals_decide_where_both_have_one(second, verdict):
+def test_times_to_ready_are_judged_by_their_rounds(second, verdict):
     found = compare(ready_after((9.0, 10.0, 11.0), "a"), ready_after(second, "b"), METRICS["prepare_time"])
     (change,) = found.changes
-    assert (change.verdict, change.basis) == (verdict, "the intervals of both")
+    assert (change.verdict, change.basis) == (verdict, "3 and 3 rounds")
     assert change.low < change.ratio < change.high
 
 
@@ -39,4 +39,5 @@ def test_two_cells_of_three_rounds_do_not_differ_in_noise_by_chance():
     quiet = summarise([run(rounds_of(cell(), [999.0, 1000.0, 1001.0]), "a")])
     loud = summarise([run(rounds_of(cell(), [997.0, 1000.0, 1003.0]), "b")])
     (change,) = compare(quiet, loud, METRICS["process_noise"]).changes
+    assert change.basis == "the intervals of both"
     assert change.ratio == pytest.approx(3, rel=0.01) and change.verdict == "tie"

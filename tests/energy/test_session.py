@@ -15,7 +15,7 @@ from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.found import Absence
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Device, Reading, Track, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
 from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.session import Session
 from inferometer.errors import MeterError, UsageError
@@ -28,7 +28,7 @@ IDLE_THEN_WORK = PowerCurve((0, 4, 8, 20, 40), (60, 90, 300, 61))  # idle, model
 def machine(device, *parts):
     clock = SimulatedClock()
     meters = [
-        SimulatedMeter(curve, clock, traits, faults, Device(uid, uid, type_, "sim"))
+        SimulatedMeter(curve, clock, traits, faults, MeteredDevice(uid, uid, type_, "sim"))
         for uid, type_, curve, traits, faults in parts
     ]
     session = Session(meters, device=device, clock=clock)
@@ -72,7 +72,7 @@ def test_the_gpu_that_the_work_was_given_to_is_taken_whatever_another_draws():
     woken = PowerCurve((0, 4.5, 40), (60, 600))
     clock = SimulatedClock()
     meters = [
-        SimulatedMeter(curve, clock, GPU_COUNTER, GPU_FAULTS, Device(uid, uid, "gpu", "sim"))
+        SimulatedMeter(curve, clock, GPU_COUNTER, GPU_FAULTS, MeteredDevice(uid, uid, "gpu", "sim"))
         for uid, curve in (("GPU-a", IDLE_THEN_WORK), ("GPU-b", woken))
     ]
     meters[1].conditions = lambda: {"throttle": "power cap"}
@@ -89,7 +89,9 @@ def test_the_gpu_that_the_work_was_given_to_is_taken_whatever_another_draws():
 
 def test_a_gpu_without_a_meter_is_not_given_anothers_energy():
     clock = SimulatedClock()
-    meter = SimulatedMeter(IDLE_THEN_WORK, clock, GPU_COUNTER, device=Device("GPU-b", "b", "gpu", "nvml"))
+    meter = SimulatedMeter(
+        IDLE_THEN_WORK, clock, GPU_COUNTER, device=MeteredDevice("GPU-b", "b", "gpu", "nvml")
+    )
     session = Session([meter], device="cuda:0", gpus={"cuda:0": "GPU-a", "cuda:1": "GPU-b"}, clock=clock)
     run(session, clock, 20)
     energy = session.energy(loops(9, 0.5, 20))
@@ -103,7 +105,9 @@ def test_a_gpu_without_a_meter_is_not_given_anothers_energy():
 )
 def test_another_meter_of_the_card_tells_its_energy_unless_it_is_known_to_be_anothers(uid, told):
     clock = SimulatedClock()
-    meter = SimulatedMeter(IDLE_THEN_WORK, clock, GPU_COUNTER, device=Device(uid, "a GPU", "gpu", "mqtt"))
+    meter = SimulatedMeter(
+        IDLE_THEN_WORK, clock, GPU_COUNTER, device=MeteredDevice(uid, "a GPU", "gpu", "mqtt")
+    )
     session = Session([meter], device="cuda:0", gpus={"cuda:0": "GPU-a", "cuda:1": "GPU-b"}, clock=clock)
     run(session, clock, 20)
     assert (session.energy(loops(9, 0.5, 20)).primary == uid) is told
@@ -132,13 +136,13 @@ def test_for_a_cpu_cell_the_package_not_the_gpu_nor_the_memory():
 
 def test_work_on_two_sockets_takes_both_packages():
     def package(number, curve):
-        device = Device(f"rapl:package-{number}", f"package-{number}", "cpu", "rapl")
+        device = MeteredDevice(f"rapl:package-{number}", f"package-{number}", "cpu", "rapl")
         return SimulatedMeter(curve, clock, RAPL_COUNTER, RAPL_FAULTS, device)
 
     clock = SimulatedClock()
     beside = PowerCurve((0, 8, 20, 40), (20, 110, 21))
     memory = SimulatedMeter(
-        beside, clock, RAPL_COUNTER, RAPL_FAULTS, Device("rapl:dram", "dram", "dram", "rapl")
+        beside, clock, RAPL_COUNTER, RAPL_FAULTS, MeteredDevice("rapl:dram", "dram", "dram", "rapl")
     )
     meters = [package(0, IDLE_THEN_WORK), package(1, beside), memory]
     session = Session(meters, device="cpu", clock=clock)
@@ -163,7 +167,7 @@ def test_work_on_two_sockets_takes_both_packages():
 def test_a_gpu_cell_without_a_gpu_meter_names_the_reason():
     clock = SimulatedClock()
     meter = SimulatedMeter(
-        IDLE_THEN_WORK, clock, RAPL_COUNTER, device=Device("package-0", "p", "cpu", "rapl")
+        IDLE_THEN_WORK, clock, RAPL_COUNTER, device=MeteredDevice("package-0", "p", "cpu", "rapl")
     )
     absence = Absence("nvml", "gpu", "no driver", "install it")
     session = Session([meter], [absence], device="cuda:0", clock=clock)
@@ -198,7 +202,7 @@ def test_no_meter_at_all():
 def test_windows_follow_the_meter():
     def window(traits, type_="gpu", device="cuda:0", **options):
         meter = SimulatedMeter(
-            PowerCurve.steady(1, 1), SimulatedClock(), traits, device=Device("u", "n", type_, "m")
+            PowerCurve.steady(1, 1), SimulatedClock(), traits, device=MeteredDevice("u", "n", type_, "m")
         )
         return Session([meter], device=device).window_s(**options)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inferometer.host.cpu_names import cpu_name
+from inferometer.host.cpu_names import cpu_name, cpu_revision
 
 
 def arm(*cores, model=""):
@@ -29,3 +29,10 @@ def arm(*cores, model=""):
 )
 def test_names(text, name):
     assert cpu_name(text, "riscv64") == name
+
+
+def test_cpus_of_one_name_are_told_apart_by_their_revision():
+    first = "cpu family\t: 6\nmodel\t\t: 143\nmodel name\t: Xeon\nstepping\t: 8\nmicrocode\t: 0x2b000590\n"
+    assert cpu_revision(first + "\n" + first) == "family 6, model 143, stepping 8, microcode 0x2b000590"
+    assert cpu_revision("CPU variant\t: 0x3\nCPU revision\t: 1\n") == "variant 0x3, revision 1"
+    assert cpu_revision("") == ""

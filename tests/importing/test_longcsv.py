@@ -48,13 +48,38 @@ def test_mapping_names_columns(tmp_path):
     assert any("colour" in line for line in found.skipped)
 
 
+def test_three_loops_of_which_two_did_nothing(tmp_path):
+    text = "framework,batch_size,round,images,elapsed_s\n" + "".join(
+        f"torch,4,0,16,{seconds}\n" for seconds in (0.00123, 0.43262, 0.00237)
+    )
+    _, results = results_of(tmp_path, text, gpu="X")
+    (summary,) = results.summaries
+    assert summary.throughput.value == pytest.approx(110, abs=0.1)
+    (held,) = [flag for flag in summary.flags if flag.kind == "loops-held-up"]
+    assert held.values["held"] == 1 and held.values["lost_s"] == pytest.approx(0.43, abs=0.001)
+
+
+def test_published_rounds_are_rounds(tmp_path):
+    text = "batch_size,framework,gpu,round,throughput\n" + "".join(
+        f"8,{name},A2,{r},{rate + r}\n" for name, rate in (("tf", 100.0), ("onnxrt", 150.0)) for r in range(3)
+    )
+    _, results = results_of(tmp_path, text)
+    tf = next(s for s in results.summaries if s.row == "tf")
+    assert (
+        tf.throughput.value == pytest.approx(101, rel=1e-3)
+        and tf.throughput.low > 95
+        and tf.throughput.n == 3
+    )
+    assert all(s.judged and not s.tie for s in results.summaries)
+
+
 def test_rows_of_loops_become_loops(tmp_path):
     text = "batch_size,framework,gpu,round,elapsed_s,images\n" + "".join(
         f"8,tf,A2,{r},{s},100\n" for r in (0, 1) for s in (1, 2)
     )
     _, results = results_of(tmp_path, text)
     assert results.summaries[0].rounds == 2
-    assert results.summaries[0].throughput.value == pytest.approx(75)
+    assert results.summaries[0].throughput.value == pytest.approx(200 / 3)
     _, uneven = results_of(tmp_path / "uneven", text + "16,tf,A2,0,1,100\n")
     assert len(uneven.summaries) == 2 and unfinished(uneven) == []  # what others measured had no plan of ours
 
@@ -153,7 +178,7 @@ def test_a_metric_reads_back_as_itself_and_as_nothing_else(tmp_path, metric):
 
 
 @pytest.mark.parametrize(
-    "metric", ["prepare_time", "copy_in", "idle_power", "energy_net", "throughput_total"]
+    "metric", ["prepare_time", "copy_in", "idle_power", "energy_net", "throughput_study"]
 )
 def test_a_metric_that_does_not_read_back_is_refused_by_name(tmp_path, metric):
     with pytest.raises(UsageError, match=f"metric is '{metric}': not one that reads back"):

@@ -114,12 +114,35 @@ def test_a_fixed_batch_is_told(made):
         ("bad.onnx", {}, "bad.onnx is no ONNX model"),
         ("zero.onnx", {}, "set-up: .*cannot be judged"),
         ("noise.onnx", {}, "differ"),
+        ("chaotic.onnx", {}, "set-up: the reference answers chaotically at fp32.*--input-range"),
+        ("batchwise.onnx", {}, "set-up: the reference depends on the batch it is computed in"),
     ],
 )
 def test_bad_models_and_requests_are_one_line(made, name, options, cause):
     with pytest.raises(ModelError, match=cause) as caught:
         made(name, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("quantised.onnx", "int8"), ("half.onnx", "fp16"), ("fixed.onnx", "")]
+)
+def test_the_precision_inside_the_file_and_the_references_own_ambiguity_are_known(made, name, stored):
+    prepared = made(name)
+    assert prepared.checks.stored == stored
+    facts = prepared.info.conversions["onnx"]["checks"]
+    assert facts["inputs"] >= 63
+    assert {"optimised", "moved", "fp16", "bf16"} <= set(facts["ambiguity"])
+    assert facts["ambiguity"]["moved"] < 0.1
+    assert len(read_arrays(prepared.checks.unseen_inputs)[0]) == facts["inputs"] - len(
+        read_arrays(prepared.inputs)[0]
+    )
+
+
+def test_photos_come_with_parts_of_them(made):
+    prepared = made("image.onnx", images=default_photos())
+    unseen = read_arrays(prepared.checks.unseen_inputs)[0]
+    assert unseen.shape == (60, 3, 16, 12) and np.allclose(unseen.mean(axis=(1, 2, 3)), 0, atol=1e-5)
 
 
 def test_a_range_brings_the_lookup_within_bounds(made):

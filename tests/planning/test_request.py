@@ -176,3 +176,13 @@ def test_batch_sizes_as_a_program_gives_them(sizes):
 def test_what_is_no_such_number_is_one_line(sizes, protocol, text):
     with pytest.raises(UsageError, match=text):
         make_request(preset="quick", batch_sizes=sizes, **protocol)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -0.1, 1.5, float("nan"), float("inf")])
+def test_a_tolerance_is_a_share(tolerance):
+    with pytest.raises(
+        UsageError, match=r"--tolerance .* is no relative error: give a share above 0, 1 at most"
+    ):
+        RunRequest(tolerance=tolerance).check()
+    RunRequest(tolerance=0.05).check()
+    assert from_builtins(to_builtins(RunRequest(tolerance=0.05))).tolerance == 0.05

@@ -13,18 +13,24 @@ from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.objectives import Prices, cost_per_million
 from inferometer.recommendation.options import option, pareto
 from inferometer.recommendation.recommend import recommend
-from inferometer.records import Parity, Record
+from inferometer.records import Loop, Parity, Record
 from inferometer.report.page.verdict import verdicts
 from inferometer.results.metrics import METRICS
 from inferometer.results.ranking import TieTest, rank_cells
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import RunWriter, read_run
-from simulated_runs import cell, metered, record, rounds_of, run
+from simulated_runs import cell, record, rounds_of, run
+
+
+def agreeing(k, n):
+    return Parity(True, 0, 0, 1, k / n, 1, n, agree_k=k, agree_n=n)
 
 
 def sample():
     records = [
-        *rounds_of(cell("fast", 8), [1000.0, 1001.0, 999.0], power_w=100.0),  # 8 ms a batch, 100 mJ
+        *rounds_of(
+            cell("fast", 8), [1000.0, 1001.0, 999.0], power_w=100.0, parity=agreeing(64, 64)
+        ),  # 8 ms a batch, 100 mJ
         *rounds_of(cell("fast", 64), [2000.0, 2001.0, 1999.0], power_w=100.0),  # 32 ms, 50 mJ
         *rounds_of(cell("frugal", 64), [1500.0, 1501.0, 1499.0], power_w=30.0),  # 42.7 ms, 20 mJ
         *rounds_of(cell("poor", 64), [1400.0, 1401.0, 1399.0], power_w=90.0),
@@ -59,7 +65,7 @@ def test_every_objective():
         ({"max_power_w": 50.0}, "frugal at batch size 64"),
         ({"max_energy_j": 0.03}, "frugal at batch size 64"),
         ({"batch_sizes": (8,)}, "fast at batch size 8"),
-        ({"min_agreement": 0.95, "batch_sizes": (8,)}, "fast at batch size 8"),
+        ({"min_agreement": 0.94, "batch_sizes": (8,)}, "fast at batch size 8"),  # 64 of 64: at least 94.3 %
         ({"max_memory_bytes": 3e9}, "fast at batch size 64"),
     ],
 )
@@ -146,6 +152,9 @@ def test_at_one_batch_size_the_tables_rule_of_ties_holds(path):
         for found in recommend(results, Constraints(batch_sizes=(size,))):
             if found.runner_up:
                 place = places[found.runner_up.summary.key]
+                if not place.judged:  # nor does the advice judge it
+                    assert found.grade != "firm", (found.machine, size)
+                    continue
                 assert found.tie or place.p <= 0.05, (found.machine, size)  # no more than the table says
                 assert not found.tie or place.p > 0.05 / 3, (found.machine, size)
 
@@ -201,7 +210,7 @@ def test_a_limit_on_a_p99_of_few_batches_says_so():
     assert found.doubts == (
         "its latency is a rough p99: 96 batches timed where 1,000 are needed; more loops or rounds firm it up",
     )
-    assert ("latency (rough p99) above 10 ms", 3) in found.refused
+    assert ("latency (longest of few batches) above 10 ms", 3) in found.refused
     many = summarise([run(rounds_of(cell(), [1000.0] * 3, images=8 * 340, loops=1))])
     (found,) = recommend(many, Constraints(max_latency_s=0.010))
     assert (found.choice.latency_kind, found.doubts) == ("p99 of a batch", ())
@@ -239,17 +248,33 @@ def test_ties_are_those_of_the_table_whatever_else_was_measured():
     assert tied["b"] == found.tie == verdict.fastest.why.startswith("A tie")
 
 
-def test_one_process_each_is_judged_by_what_the_meter_claims():
-    def of(share):
-        records = []
-        for name, joules in (("a", 40.0), ("b", 50.0)):
-            energy = metered(joules, 1.0, 1000, share=share)
-            records.append(record(cell(name), energy=energy))
-        results = summarise([run(records)])
-        return rank_cells(results.summaries, METRICS["energy"])
+def test_a_limit_is_held_against_what_the_p99_may_be():
+    """One batch of 500 took 9 ms: nothing shows that fewer than 1 % do; one of 3,000 is as good as none."""
 
-    assert [place.tie for place in of(0.3).values()] == [True, True]
-    assert [place.tie for place in of(0.01).values()] == [False, False]
+    def limited(count):
+        slow = (0.001,) * (count - 1) + (0.009,)
+        records = [
+            Record(cell(batch_size=1), n, "ok", images=count, loops=(Loop(1.0, slow),)) for n in (0, 1)
+        ]
+        return recommend(summarise([run(records)]), Constraints(max_latency_s=0.005))[0]
+
+    assert limited(3000).choice.latency_s == pytest.approx(0.001)
+    assert limited(100).choice is None
+    assert limited(100).refused == (("latency (longest of few batches) above 5 ms", 1),)
+
+
+def test_a_mean_does_not_meet_a_limit_that_others_meet_by_their_p99():
+    known = rounds_of(cell("a"), [500.0] * 2)
+    bare = [
+        msgspec.structs.replace(r, loops=(Loop(0.064, images=64),)) for r in rounds_of(cell("b"), [1.0] * 2)
+    ]
+    limit = Constraints(max_latency_s=0.020)
+    (found,) = recommend(summarise([run([*known, *bare])]), limit)
+    assert found.choice.summary.row == "a" and found.refused == (("latency (p99) not known", 1),)
+    (found,) = recommend(summarise([run([*known, *bare])]), objective="latency")
+    assert found.choice.summary.row == "a" and found.refused == (("latency (p99) not known", 1),)
+    (found,) = recommend(summarise([run(bare)]), limit)
+    assert found.choice.latency_kind == "mean of a batch"
 
 
 def call(tmp_path, *arguments):
@@ -293,10 +318,31 @@ def test_an_agreement_that_is_not_known_is_said_so():
     wrong = Parity(True, 1e-3, 1e-3, 0.99, 0.9, 1e-2, 64)
     (found,) = recommend(summarise([run([record(cell(), parity=wrong)])]), Constraints(min_agreement=0.995))
     assert found.refused == (("agreement below 99.5 %", 1),)
-    assert found.nearest.endswith("agreement 90 %, limit 99.5 %")
+    assert found.nearest.endswith(
+        "agreement 90 % (at least 41.68 %: 3.6 of 4 inputs, reference), limit 99.5 %"
+    )
     unknown = summarise([run([record(cell(), parity=None)])])
     (found,) = recommend(unknown, Constraints(min_agreement=0.99))
     assert found.refused == (("agreement not known", 1),)
+
+
+def test_an_agreement_is_as_good_as_its_inputs_can_show():
+    def advice(parity, least):
+        return recommend(summarise([run([record(cell(), parity=parity)])]), Constraints(min_agreement=least))[
+            0
+        ]
+
+    assert advice(agreeing(64, 64), 0.94).choice and not advice(agreeing(64, 64), 0.95).choice
+    assert not advice(agreeing(4, 4), 0.52).choice
+    assert advice(agreeing(64, 64), 0.95).nearest.endswith(
+        "agreement 100 % (at least 94.34 %: 64 of 64 inputs, reference), limit 95 %"
+    )
+    old = Parity(True, 0, 0, 1, 1.0, 1, 512)  # four photos, repeated, as far as is known
+    assert advice(old, 0.5).choice and not advice(old, 0.6).choice
+    embedding = Parity(
+        True, 0, 0, 1, 1.0, 1, 64, agreement="does not apply: output 0: unit vectors (an embedding)"
+    )
+    assert advice(embedding, 0.5).refused == (("agreement does not apply: outputs are no class scores", 1),)
 
 
 def test_the_front_is_a_table_without_empty_columns():

@@ -3,13 +3,21 @@ import math
 import numpy as np
 import pytest
 
-from inferometer.results import stats
+from inferometer.energy.integration.joules import student_t95
+from inferometer.quantiles import t_quantile
+from inferometer.results import drift, stats
+
+
+def rounds(logs):
+    return stats.units(logs, [0] * len(logs))
 
 
 def test_t_interval_by_hand():
-    assert stats.t_quantile(0.95, 2) == pytest.approx(4.302653)
-    assert stats.reach_of_mean([1.0, 2.0, 3.0]) == pytest.approx(4.302653 / math.sqrt(3))
-    assert stats.reach_of_mean([1.0]) is None
+    assert t_quantile(0.95, 2) == pytest.approx(4.302653)
+    assert student_t95(1) == t_quantile(0.95, 1) == pytest.approx(12.706, abs=1e-3)
+    assert student_t95(0.2) == student_t95(1)
+    assert stats.reach_of_mean(rounds([1.0, 2.0, 3.0])) == pytest.approx(4.302653 / math.sqrt(3))
+    assert stats.reach_of_mean(rounds([1.0])) is None
     assert stats.around(10.0, None) == (None, None)
 
 
@@ -18,14 +26,16 @@ def test_welch_against_scipy():
 
     random = np.random.default_rng(1)
     a, b = random.normal(size=5), random.normal(1, 3, size=8)
-    assert stats.welch(a, b).p == pytest.approx(ttest_ind(a, b, equal_var=False).pvalue)
+    known = [(np.var(x, ddof=1), len(x) - 1) for x in (a, b)]
+    spread = drift.unpaired(rounds(a), rounds(b), known)
+    assert spread.p == pytest.approx(ttest_ind(a, b, equal_var=False).pvalue)
 
 
 def test_paired_against_scipy():
     from scipy.stats import ttest_1samp
 
     values = [0.1, 0.2, -0.05, 0.3]
-    assert stats.paired(values).p == pytest.approx(ttest_1samp(values, 0).pvalue)
+    assert stats.paired(rounds(values)).p == pytest.approx(ttest_1samp(values, 0).pvalue)
 
 
 def test_false_discovery_against_scipy():
@@ -61,8 +71,8 @@ def test_prior_needs_three_cells_and_never_claims_more_than_there_is():
 
 
 def test_a_difference_without_any_spread_is_certain():
-    assert stats.paired([0.1, 0.1]).p == pytest.approx(0.0)
-    assert stats.paired([0.0, 0.0]).p == 1.0
+    assert stats.paired(rounds([0.1, 0.1])).p == pytest.approx(0.0)
+    assert stats.paired(rounds([0.0, 0.0])).p == 1.0
 
 
 def test_regression_by_hand():
@@ -71,3 +81,37 @@ def test_regression_by_hand():
     assert line.r2 == pytest.approx(0.9423, abs=1e-4)
     assert stats.regress([1, 1], [1, 2]) is None
     assert stats.regress([1, 2], [5, 5]).r2 == 1.0
+
+
+def test_what_repeats_where_runs_were_pooled_are_the_runs():
+    """Three rounds of one run and one of another: two values, weighted by their rounds."""
+    found = stats.units([1.0, 2.0, 3.0, 6.0], [0, 0, 0, 1])
+    assert found.values.tolist() == [2.0, 6.0] and found.mean == pytest.approx(3.0)
+    assert found.variance == pytest.approx(8.0) and found.count == pytest.approx(1.6)
+    assert stats.reach_of_mean(found) == pytest.approx(12.7062 * math.sqrt(5.0), rel=1e-4)
+
+
+@pytest.mark.parametrize(("confidence", "needed"), [(0.95, 299), (0.99, 459)])
+def test_a_p99_takes_as_many_samples_as_early_stopping_says(confidence, needed):
+    samples = np.random.default_rng(0).permutation(needed).astype(float)
+    independent = float(needed)
+    assert stats.quantile_upper_bound(samples, 0.99, confidence, independent) == needed - 1
+    assert stats.quantile_upper_bound(samples[1:], 0.99, confidence, independent - 1) is None
+
+
+def test_the_bound_of_a_quantile_holds_as_often_as_it_says():
+    random = np.random.default_rng(5)
+    bounds = [stats.quantile_upper_bound(random.exponential(size=1000), 0.99) for _ in range(2000)]
+    assert 0.95 <= np.mean(np.array(bounds) >= -math.log(0.01)) <= 0.98
+
+
+def test_values_like_the_one_before_count_less():
+    random = np.random.default_rng(6)
+    noise = random.normal(size=20_000)
+    values = noise.copy()
+    for place in range(1, len(values)):
+        values[place] = 0.8 * values[place - 1] + noise[place]
+    assert stats.effective_count(noise) == pytest.approx(20_000, rel=0.05)
+    assert stats.effective_count(values) == pytest.approx(20_000 / 9, rel=0.1)
+    assert stats.effective_count([0.1] * 300) == 300
+    assert stats.quantile_upper_bound(values[:1000], 0.99) is None

@@ -2,13 +2,14 @@ import dataclasses
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
 from inferometer import tables
 from inferometer.flags import flag, words
-from inferometer.records import Energy, Gpu, Loop, Machine, Record, Skip
+from inferometer.records import Energy, Gpu, Loop, Machine, Memory, Prepare, Record, Skip
 from inferometer.results.metrics import METRICS, PHASES
-from inferometer.results.ranking import rank_cells
+from inferometer.results.ranking import TieTest, rank_cells
 from inferometer.results.summary import summarise
 from inferometer.tables import overview
 from inferometer.tables.notes import notes
@@ -20,13 +21,116 @@ def only(records, **more):
     return summary
 
 
-def test_throughput_is_the_mean_over_loops_and_total_is_images_over_time():
+def test_throughput_is_images_over_time_and_the_study_took_the_mean_of_its_loops():
     loops = (Loop(1.0), Loop(4.0))  # 512 and 128 images/s
     summary = only([Record(cell(), 0, "ok", images=512, loops=loops)])
-    assert summary.throughput.value == pytest.approx(320.0)
-    assert summary.throughput_total.value == pytest.approx(1024 / 5)
-    assert summary.latency_image.value == pytest.approx(1 / 320)
+    assert summary.throughput.value == pytest.approx(1024 / 5)
+    assert summary.throughput_study.value == pytest.approx(320.0)
+    assert summary.latency_image.value == pytest.approx(5 / 1024)
     assert summary.throughput.source == "within one process"
+    assert tables.model.metric_named("throughput-total") is METRICS["throughput"]  # as it was called
+
+
+def test_three_loops_of_which_two_did_nothing():
+    """48 images in 0.436 s (../shared/cases/three_loops.csv), where the mean of loop rates says 6,600."""
+    loops = tuple(Loop(seconds, images=16) for seconds in (0.00123, 0.43262, 0.00237))
+    assert only([Record(cell(), 0, "ok", loops=loops)]).throughput.value == pytest.approx(110, abs=0.1)
+
+
+def test_every_figure_is_the_mean_of_its_rounds_whatever_they_hold():
+    """Rounds of 2, 2 and 30 loops: 109 is the mean of rounds, and 126.5 that of loops."""
+    rounds = [record(cell(), n, rate, loops=k) for n, (rate, k) in enumerate(((100, 2), (100, 2), (130, 30)))]
+    summary = only(rounds)
+    mean = (100 * 100 * 130) ** (1 / 3)
+    for figure in (summary.throughput, summary.throughput_study):
+        assert figure.value == pytest.approx(mean) and figure.low < mean < figure.high
+    for figure in (summary.latency_batch, summary.p50, summary.p99):
+        assert figure.value == pytest.approx(8 / mean)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_value_and_interval_come_from_the_series_that_decides(name):
+    """Whatever a metric is compared by has the value that is shown in its middle."""
+    prepares = [Prepare(load, 0.0, 0.5, 0.25) for load in (1.0, 2.0, 4.0)]
+    peaks = [Memory(10**9, peak * 10**9) for peak in (2, 3, 3)]
+    records = [
+        msgspec.structs.replace(r, energy=at_rest(r.energy, 20.0 + r.round), prepare=prepare, memory=peak)
+        for r, prepare, peak in zip(
+            rounds_of(cell(), [1000.0, 900.0, 1100.0], power_w=50.0), prepares, peaks, strict=True
+        )
+    ]
+    summary = only(records)
+    metric = METRICS[name]
+    series, figure = metric.series(summary), metric.of(summary)
+    if series is None:
+        assert (
+            metric.exact or not metric.competes or name == "process_noise"
+        )  # which is of all rounds together
+        return
+    assert figure.value == pytest.approx(math.exp(sum(series.logs) / len(series.logs)))
+    assert math.sqrt(figure.low * figure.high) == pytest.approx(figure.value, rel=1e-2)
+    reach = 4.302653 * np.std(series.logs, ddof=1) / math.sqrt(3)
+    assert math.log(figure.high / figure.value) >= 0.99 * reach
+
+
+def test_rounds_of_several_runs_repeat_as_runs():
+    """A jump between runs is in the interval, however many rounds each of them has."""
+    runs = [run(rounds_of(cell(), [rate] * 20), name) for rate, name in ((1000.0, "a"), (1010.0, "b"))]
+    throughput = summarise(runs).summaries[0].throughput
+    assert throughput.n == 40 and throughput.half_width > 0.05
+
+
+def test_merged_runs_still_repeat_as_runs():
+    records = [
+        record(cell(), n, 1000.0 + 10 * (n // 20), log=f"/runs/{n // 20}/logs/x.log") for n in range(40)
+    ]
+    merged = run(records)
+    merged = dataclasses.replace(merged, info=msgspec.structs.replace(merged.info, merged=True))
+    assert summarise([merged]).summaries[0].throughput.half_width > 0.05
+
+
+def test_one_round_each_is_not_judged():
+    """Neither by their loops nor by what a meter claims: the next process may order them otherwise."""
+    results = summarise([run([record(cell("a"), rate=1000.0, power_w=50.0), record(cell("b"), rate=500.0)])])
+    places = list(rank_cells(results.summaries, METRICS["throughput"]).values())
+    assert [place.best for place in places] == [True, False]
+    assert not any(place.judged or place.tie for place in places)
+    assert not any(summary.judged for summary in results.summaries)
+
+
+def test_nobody_leads_by_less_than_a_clock_can_tell():
+    """Differences without any noise, below the floor and above it."""
+    for lead, standing in ((1.0005, "tie"), (1.01, "told")):
+        records = [*rounds_of(cell("a"), [1000.0 * lead] * 3), *rounds_of(cell("b"), [1000.0] * 3)]
+        results = summarise([run(records)])
+        assert [p.standing for p in rank_cells(results.summaries, METRICS["throughput"]).values()] == [
+            standing
+        ] * 2
+    fast = [
+        Record(cell(name), n, "ok", images=1, loops=(Loop(seconds),) * 3)
+        for name, seconds in (("a", 1e-6), ("b", 1.01e-6))
+        for n in range(3)
+    ]
+    places = rank_cells(summarise([run(fast)]).summaries, METRICS["throughput"])
+    assert {place.standing for place in places.values()} == {"tie"}
+
+
+def test_a_tie_for_the_number_of_pairs_alone_is_called_unclear():
+
+    def judged(slower):
+        rates = {"a": [1000.0, 1004.0, 1008.0], "b": [999.0 - slower, 1007.0 - slower, 1004.0 - slower]}
+        results = summarise([run([r for f, found in rates.items() for r in rounds_of(cell(f), found)])])
+        return TieTest(results.summaries, METRICS["throughput"]), *results.summaries
+
+    shifts = (0.1 * step for step in range(1000))
+    slower = next(s for s in shifts if (t := judged(s))[0].judge(*t[1:]).p <= 0.05)
+    test, best, other = judged(slower)
+    assert test.judge(best, other).standing == "told"
+    more = rounds_of(cell("c"), [600.0, 600.0, 600.0])  # three pairs where there was one
+    crowd = summarise([run([*best.records, *other.records, *more])])
+    test = TieTest(crowd.summaries, METRICS["throughput"])
+    found = test.judge(*crowd.summaries[:2])
+    assert found.standing == "unclear" and test.tied(*crowd.summaries[:2]) and found.p > 0.05
 
 
 def test_interval_lets_rounds_count_not_loops():
@@ -347,6 +451,13 @@ def test_modes_are_never_ranked_against_each_other():
     results = summarise([run([record(cell(), rate=100.0), record(cell(mode="device"), rate=900.0)])])
     assert [s.best for s in results.summaries] == [True, True]
     assert results.sections == (("mobilenet", "host"), ("mobilenet", "device"))
+
+
+def test_every_metric_has_a_name_of_its_own():
+    from inferometer.results import metrics
+
+    entries = [m.name for family in metrics._FAMILIES for m in family.METRICS]
+    assert list(METRICS) == entries
 
 
 def test_every_metric_reads_a_full_summary():

@@ -11,7 +11,7 @@ from inferometer.energy.view import MeterNeeds
 from inferometer.frameworks.catalogue import Framework, FrameworkChoice
 from inferometer.frameworks.environments import Environment
 from inferometer.models.contract import Artifact, PreparedModel, TensorSpec
-from inferometer.planning.plan import Plan, Row
+from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell, ModelInfo, Protocol, RunInfo
 from inferometer.running.processes.launch import launch_worker
@@ -56,15 +56,16 @@ def fake_runner(
     needs=None,
     devices=("cpu",),
     only=None,
+    precision="fp32",
 ):
     """Return a runner of fake frameworks over a run directory below ``folder``; ``only``: name -> its sole device."""
     request = request or fake_request()
     pairs = [
         (f, device) for f in frameworks for device in devices if (only or {}).get(f.name, device) == device
     ]
-    rows = {(f.name, d): Row(FrameworkChoice(f), d, None, Path(sys.executable)) for f, d in pairs}
+    rows = {(f.name, d): PlanRow(FrameworkChoice(f), d, None, Path(sys.executable)) for f, d in pairs}
     cells = tuple(
-        Cell("fake", f.name, "fp32", size, d, mode) for f, d in pairs for size in request.batch_sizes
+        Cell("fake", f.name, precision, size, d, mode) for f, d in pairs for size in request.batch_sizes
     )
     plan = Plan(rows, cells, ())
     run = folder / "run"

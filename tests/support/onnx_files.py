@@ -77,6 +77,38 @@ def main(folder):
     )
     noise = [node("RandomNormalLike", "x", "n"), node("Add", "x n", "y")]
     save(folder / "noise.onnx", noise, [tensor("x", ["N", 4])], [tensor("y", ["N", 4])], {})
+    angles = [node("Cast", "ids", "f", to=1), node("MatMul", "f W", "a"), node("Sin", "a", "y")]
+    save(
+        folder / "chaotic.onnx",  # fed 0 and 1, answers by the last place of its weights
+        angles,
+        [tensor("ids", ["N", 6], TensorProto.INT64)],
+        [tensor("y", ["N", 40])],
+        {"W": 1e8 * floats(6, 40)},
+    )
+    centred = [node("ReduceMean", "x", "m", axes=[0]), node("Sub", "x m", "d"), node("MatMul", "d W", "y")]
+    save(
+        folder / "batchwise.onnx",
+        centred,
+        [tensor("x", ["N", 6])],
+        [tensor("y", ["N", 4])],
+        {"W": floats(6, 4)},
+    )
+    steps = [
+        node("QuantizeLinear", "x scale zero", "q"),
+        node("DequantizeLinear", "q scale zero", "d"),
+        node("MatMul", "d W", "y"),
+    ]
+    scale = {"scale": np.array(0.03, "f"), "zero": np.array(0, np.int8)}
+    save(
+        folder / "quantised.onnx",
+        steps,
+        [tensor("x", ["N", 64])],
+        [tensor("y", ["N", 10])],
+        {**scale, "W": floats(64, 10)},
+    )
+    half = [node("Cast", "x", "h", to=10), node("MatMul", "h W", "p"), node("Cast", "p", "y", to=1)]
+    weights = {"W": floats(64, 10).astype(np.float16)}
+    save(folder / "half.onnx", half, [tensor("x", ["N", 64])], [tensor("y", ["N", 10])], weights)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import itertools
 
 from inferometer.energy.meters.simulated import Faults, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Device, Traits
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.energy.session import Session
 
 S = 1_000_000_000
@@ -26,7 +26,9 @@ def simulate(
 ):
     clock = SimulatedClock()
     type_ = {"cuda:0": "gpu"}.get(device, "cpu")
-    meter = SimulatedMeter(curve, clock, traits, faults, Device(uid, "simulated", type_, "sim"), **options)
+    meter = SimulatedMeter(
+        curve, clock, traits, faults, MeteredDevice(uid, "simulated", type_, "sim"), **options
+    )
     session = Session([meter], device=device, clock=clock, track_pace_s=track_pace_s)
     run(session, clock, until_s or float(curve.times_s[-1]) - 0.5)
     return session, clock

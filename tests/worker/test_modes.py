@@ -163,7 +163,8 @@ def test_a_pipelined_cell_is_checked_and_timed_through_the_pipeline(tmp_path):
     assert [record.status for record in run.records] == ["ok", "ok"]
     record = run.records[1]
     assert [len(loop.batch_s) for loop in record.loops] == [2, 2, 2]
-    assert record.parity.images == 7
+    parity = record.parity  # 7 rows before the loops, 8 of new batches, and of three loops the last batch's 3
+    assert (parity.images, parity.unseen, parity.timed) == (7 + 8 + 9, 8, 3)
     assert Flag("nodes-elsewhere", values={"strays": 2, "total": 9, "kinds": "Foo"}) in record.flags
     assert Flag("pipelined-input") in record.flags
     assert (record.phases, record.phase_batches) == ({}, 0)

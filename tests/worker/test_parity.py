@@ -31,13 +31,13 @@ def test_relative_error_is_over_the_largest_reference_value():
 
 @pytest.mark.parametrize("precision", LIMITS)
 def test_errors_pass_below_and_fail_above_the_limit(precision):
-    scale = np.abs(REFERENCE).max()
-    error = LIMITS[precision].max_rel * scale
-    nudged = REFERENCE.copy()
-    nudged[0, 0] += 0.9 * error
-    assert judge(nudged, precision).passed
-    nudged[0, 0] += 0.2 * error
-    assert not judge(nudged, precision).passed
+    random = np.random.default_rng(1)
+    reference = random.normal(size=(64, 32))
+    error = LIMITS[precision].slice_rel * random.choice([-1, 1], size=reference.shape)
+    assert judge(reference + 0.6 * error, precision, reference).passed
+    parity = judge(reference + 1.5 * error, precision, reference)
+    assert not parity.passed and "of its spread between inputs" in parity.cause
+    assert parity.slice_limit == pytest.approx(LIMITS[precision].slice_rel)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,14 +52,17 @@ class _Screen(Console):
         raise BrokenPipeError
 
 
-def share(text: str, option: str, *, whole: bool = False) -> float:
-    """Return "3%", "3 %" or "0.03" as 0.03; UsageError if it is none or not below 1 (``whole``: 1 is allowed)."""
+def share(text: str, option: str, *, whole: bool = False, growth: bool = False) -> float:
+    """Return "3%", "3 %" or "0.03" as 0.03; UsageError if it is none or not below 1.
+
+    ``whole``: 1 is allowed; ``growth``: so is more, as of what can grow by any share.
+    """
     plain = text.strip()
     try:
         value = float(plain.rstrip("% ")) / (100 if plain.endswith("%") else 1)
     except ValueError:
         value = -1.0
-    if not (0 <= value < 1 or (whole and value == 1)):
+    if not (0 <= value < 1 or (whole and value == 1) or (growth and 1 <= value < math.inf)):
         limit = "at most 100 %, such as 99% or 0.99" if whole else "below 100 %, such as 3% or 0.03"
         raise UsageError(f"{option} {text!r} is no share: give at least 0 and {limit}")
     return value

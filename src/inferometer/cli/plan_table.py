@@ -11,7 +11,7 @@ from rich.table import Table
 from inferometer import units
 from inferometer.cli.common import console
 from inferometer.frameworks.environments import is_built
-from inferometer.planning.plan import Plan, Row
+from inferometer.planning.plan import Plan, PlanRow
 from inferometer.records import Cell, Protocol
 from inferometer.results.resolution import AIM
 from inferometer.running.parallel import at_once_text
@@ -72,7 +72,7 @@ def _sizes(cells: Iterable[Cell]) -> str:
     return ", ".join(str(cell.batch_size) for cell in cells)
 
 
-def _environment(row: Row) -> str:
+def _environment(row: PlanRow) -> str:
     if row.requirements is None:
         return f"given interpreter {row.python}"
     pins = ", ".join(row.requirements.lines)

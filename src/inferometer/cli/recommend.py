@@ -21,7 +21,9 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
 @click.option("--max-energy-mj", type=float, help="Energy an image, millijoules.")
 @click.option("--max-memory-gb", type=float, help="Peak memory, 10^9 bytes.")
 @click.option(
-    "--min-agreement", metavar="SHARE", help="Images with the reference's top-1 class: 99% or 0.99."
+    "--min-agreement",
+    metavar="SHARE",
+    help="Inputs with the reference's top-1 class, by the 95 % interval's lower bound: 90% or 0.9.",
 )
 @click.option("--batch-sizes", metavar="LIST", help="Only these: 8,16 or 8..64.")
 @click.option(

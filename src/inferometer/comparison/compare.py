@@ -14,12 +14,23 @@ from inferometer.comparison.pairing import Name, NameParts, label_of, named, pla
 from inferometer.records import Machine, Protocol
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.estimates import PUBLISHED, WITHIN_ONE_PROCESS
-from inferometer.results.metrics import THROUGHPUT, Metric
-from inferometer.results.ranking import UNKNOWN_NOISE, differences, spread_by_intervals
+from inferometer.results.estimates import PUBLISHED
+from inferometer.results.floor import floor_of, under_floor
+from inferometer.results.metrics import THROUGHPUT, Metric, no_series
+from inferometer.results.ranking import differences, spread_by_intervals
 from inferometer.storage.run_directory import StoredRun
 
-Verdict = Literal["better", "worse", "tie", "broken", "repaired", "not comparable"]
+Verdict = Literal[
+    "better",
+    "worse",
+    "tie",
+    "unclear",  # it would be a change, were this cell the only one compared
+    "not judged",  # one round on both sides: nothing is known of the next process
+    "broken",
+    "repaired",
+    "not comparable",
+]
+ONE_ROUND = "one round"
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Change:
     high: float | None = None
     p: float | None = None  # adjusted for the number of cells (Benjamini and Hochberg)
     basis: str = ""  # what the interval rests on
-    reason: str = ""  # of "not comparable", "broken" and "repaired"
+    reason: str = ""  # of "not comparable", "not judged", "unclear", "broken" and "repaired"
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class Comparison:
     changes: tuple[Change, ...]
     of_two_frameworks: bool = False  # one of A against another of B
     protocols: tuple[tuple[Protocol, ...], tuple[Protocol, ...]] = ((), ())  # of A's and B's runs
+    machines: tuple[tuple[Machine, Machine], ...] = ()  # each pair that cells were compared on, of A and of B
 
     @functools.cached_property
     def model(self) -> str:
@@ -84,9 +96,12 @@ def compare(
     second: Results,
     metric: Metric = THROUGHPUT,
     frameworks: tuple[str, str] | None = None,
+    noise: float | None = None,
 ) -> Comparison:
     """Compare the cells of two results by name.
 
+    ``noise``: the relative standard deviation between processes that the caller knows, for cells of which the runs say
+    nothing of it; they are not judged otherwise.
     ``frameworks``: compare this framework of A with that one of B (two rows of one run, then paired by round).
     A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique. Machines and
     devices tell cells apart where a side has several. UsageError for an unknown framework and a cell held twice.
@@ -98,12 +113,20 @@ def compare(
         ours, theirs = without_framework(ours), without_framework(theirs)
     pairs = [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])]
     expected = planned(second, name_parts, frameworks and frameworks[1])
-    judge = _Judge(metric, pairs, first.summaries if _share_runs(first, second) else (), expected)
+    shared = first.summaries if _share_runs(first, second) else ()
+    judge = _Judge(metric, pairs, shared, expected, noise)
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
     matched = _match_precisions(changes, [name for name, _, _ in pairs])
     changes = _adjust(matched, metric, _level((*first.runs, *second.runs)))
     protocols = [tuple(run.info.protocol for run in side.runs) for side in (first, second)]
-    return Comparison(metric, tuple(changes), frameworks is not None, (protocols[0], protocols[1]))
+    machines = {(a.machine, b.machine): _machines(first, second, a, b) for _, a, b in pairs if a and b}
+    return Comparison(
+        metric,
+        tuple(changes),
+        frameworks is not None,
+        (protocols[0], protocols[1]),
+        tuple(pair for pair in machines.values() if pair),
+    )
 
 
 def _level(runs: Iterable[StoredRun]) -> float:
@@ -131,17 +154,17 @@ class _Judge:
         pairs: Sequence[tuple[Name, CellSummary | None, CellSummary | None]],
         shared_run: Sequence[CellSummary],  # everything in the one run that both sides are; empty: two runs
         expected: frozenset[Name],  # what B was to measure
+        noise: float | None,  # between processes, as the caller knows it
     ) -> None:
-        self.metric, self.shared_run, self.expected = metric, shared_run, expected
+        self.metric, self.shared_run, self.expected, self.noise = metric, shared_run, expected, noise
         firsts, seconds = [a for _, a, _ in pairs if a], [b for _, _, b in pairs if b]
-        self.first, self.second = self._noise(firsts), self._noise(seconds)
+        self.first, self.second = self._levels(firsts).rounds, self._levels(seconds).rounds
         self.prior = drift.prior(self.first, self.second)
-        # a difference of two cells has twice the variance; every framework of the run tells about it
-        self.paired_prior = drift.prior(self._noise(shared_run), factor=2.0) if shared_run else stats.NO_PRIOR
+        self.shared = self._levels(shared_run)  # every framework of the run tells about its noise
 
-    def _noise(self, summaries: Sequence[CellSummary]) -> drift.Noise:
+    def _levels(self, summaries: Sequence[CellSummary]) -> drift.Levels:
         series = {s.key: found for s in summaries if s.ranked and (found := self.metric.series(s))}
-        return drift.estimate(series, {s.key: f"{s.cell.framework}/{s.cell.precision}" for s in summaries})
+        return drift.Levels.of(series, {s.key: f"{s.cell.framework}/{s.cell.precision}" for s in summaries})
 
     def change(
         self,
@@ -175,34 +198,43 @@ class _Judge:
         if self.metric.metered and (reason := other_meter(a, b)):
             return Change(label, a, b, "not comparable", reason=reason)
         ratio = theirs.value / ours.value
-        spread, basis = self._spread(a, b, math.log(ratio))
+        equal = under_floor(ratio, floor_of(self.metric, a, b))
+        if self.metric.exact:
+            return Change(label, a, b, "tie", ratio, p=float(equal), basis="exact")
+        spread, basis = self._spread(a, b)
+        if spread is None and self.noise is not None:
+            spread, basis = self._as_told(a, b, math.log(ratio))
         if spread is None:
-            return self._without_noise(label, a, b, ratio, basis)
-        centred = replace(spread, log_ratio=math.log(ratio))
-        low, high = centred.interval()
-        return Change(label, a, b, "tie", ratio, low, high, spread.p, basis)
+            return Change(label, a, b, "not judged", ratio, basis=basis, reason=basis)
+        low, high = spread.interval()
+        return Change(
+            label, a, b, "tie", math.exp(spread.log_ratio), low, high, 1.0 if equal else spread.p, basis
+        )
 
-    def _spread(self, a: CellSummary, b: CellSummary, log_ratio: float) -> tuple[stats.Spread | None, str]:
+    def _spread(self, a: CellSummary, b: CellSummary) -> tuple[stats.Spread | None, str]:
         first, second = self.metric.series(a), self.metric.series(b)
-        if first is None or second is None:
-            claimed = spread_by_intervals(self.metric.of(a), self.metric.of(b))
-            return claimed, "the intervals of both" if claimed else PUBLISHED
-        if self.shared_run and (delta := differences(first, second)) is not None:
-            return stats.paired(delta, self.paired_prior), f"{len(delta)} paired rounds"
+        if self.metric.series is no_series:
+            return spread_by_intervals(self.metric.of(a), self.metric.of(b)), "the intervals of both"
+        if not (first and second and first.logs and second.logs):
+            return None, PUBLISHED
+        if self.shared_run and (delta := differences(first, second)):
+            of_runs = f" of {delta.runs} runs" if delta.runs > 1 else ""
+            return self.shared.paired(delta), f"{len(delta.keys)} paired rounds{of_runs}"
+        if max(first.runs, second.runs) > 1:
+            return drift.between_pools(first, second), f"{first.runs} and {second.runs} runs"
         known = (self.first.variances.get(a.key), self.second.variances.get(b.key))
         counts = [first.processes, second.processes]
         added = drift.between(self.first, self.second, counts)
-        spread = drift.unpaired(first, second, known, self.prior, added)
-        return spread, _basis(known, counts) if spread else WITHIN_ONE_PROCESS
+        spread = drift.unpaired(first.units, second.units, known, self.prior, added)
+        return spread, _basis(known, counts) if spread else ONE_ROUND
 
-    def _without_noise(self, label: str, a: CellSummary, b: CellSummary, ratio: float, basis: str) -> Change:
-        """Judge where nothing is known of the noise between processes: only a difference beyond it counts."""
-        if self.metric.exact:
-            p = 1.0 if ratio == 1 else 0.0
-            return Change(label, a, b, "tie", ratio, p=p, basis="without noise: any difference counts")
-        p = 1.0 if abs(math.log(ratio)) < math.log1p(UNKNOWN_NOISE) else 0.0
-        basis = f"{basis}: differences below {100 * UNKNOWN_NOISE:.0f} % count as ties"
-        return Change(label, a, b, "tie", ratio, p=p, basis=basis)
+    def _as_told(self, a: CellSummary, b: CellSummary, log_ratio: float) -> tuple[stats.Spread, str]:
+        """Judge by the noise between processes that the caller knows."""
+        assert self.noise is not None
+        counts = [max(1, found.processes if (found := self.metric.series(s)) else 1) for s in (a, b)]
+        error = self.noise * math.sqrt(sum(1 / count for count in counts))
+        basis = f"{counts[0]} and {counts[1]} rounds, noise of {100 * self.noise:g} % as given"
+        return stats.Spread(log_ratio, error, math.inf), basis
 
 
 def _basis(known: Sequence[tuple[float, float] | None], counts: Sequence[int]) -> str:
@@ -249,7 +281,18 @@ def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]
     for index, p in zip(tested, adjusted, strict=True):
         change = changes[index]
         verdict: Verdict = "tie"
+        reason = ""
         if p <= level and change.ratio is not None:
             verdict = "better" if metric.better(change.ratio, 1.0) else "worse"
-        changes[index] = replace(change, p=p, verdict=verdict)
+        elif (change.p or 0.0) <= stats.ALPHA:
+            verdict = "unclear"
+            reason = _why_unclear(len(tested), level)
+        changes[index] = replace(change, p=p, verdict=verdict, reason=reason)
     return changes
+
+
+def _why_unclear(cells: int, level: float) -> str:
+    """Return why a change whose own interval excludes none is no verdict."""
+    if cells > 1:
+        return f"of {cells} cells one may look changed as much by chance; more rounds tell"
+    return f"judged at {100 * level:g} %, since noise chose the number of rounds"

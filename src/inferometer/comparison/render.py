@@ -19,6 +19,7 @@ from inferometer.comparison.wording import (
     mishaps,
     percent,
     short_name,
+    unsure,
     word,
 )
 from inferometer.results.cells import CellSummary
@@ -30,9 +31,11 @@ _STYLES = {
     "worse": "bold red",
     "broken": "bold red",
     "tie": "",
+    "unclear": "yellow",
+    "not judged": "dim",
     "not comparable": "dim",
 }
-_SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "not comparable": ""}
+_SIGNS = {"better": "▲", "repaired": "▲", "worse": "▼", "broken": "✗", "tie": "≈", "unclear": "?"}
 
 
 def _rows(found: Comparison) -> tuple[str, str, list[tuple[Change, str, str]]]:
@@ -70,7 +73,7 @@ def to_text(found: Comparison, *, signs: bool = True) -> Iterator[RenderableType
     for title in titles if common else [*titles, "Basis"]:
         grid.add_column(title, justify="right" if title in (ours, theirs) else "left")
     for change, first, second in rows:
-        verdict = word(change, found.metric) + (f" {_SIGNS[change.verdict]}" if signs else "")
+        verdict = word(change, found.metric) + (f" {_SIGNS.get(change.verdict, '')}" if signs else "")
         told = Text(verdict, style=_STYLES[change.verdict])
         texts: list[str | Text] = [
             Text(short_name(change, found)),
@@ -85,7 +88,7 @@ def to_text(found: Comparison, *, signs: bool = True) -> Iterator[RenderableType
         yield grid
     if common:
         yield Text(f"basis of each verdict: {common}")
-    yield from map(Text, mishaps(found))
+    yield from map(Text, (*unsure(found), *mishaps(found)))
     for line in incomparable(found):
         yield Text(line, style=_STYLES["not comparable"])
 
@@ -97,7 +100,8 @@ def to_markdown(found: Comparison) -> str:
     if rows:
         titles = ("cell", ours, theirs, f"{found.metric.name} B/A (95 %)", "verdict", "basis")
         lines += ["", *markdown_table(titles, [_markdown_row(found, *row) for row in rows], "lrrlll")]
-    lines += ["", *(f"- {markdown_text(line)}" for line in (*mishaps(found), *incomparable(found)))]
+    remarks = (*unsure(found), *mishaps(found), *incomparable(found))
+    lines += ["", *(f"- {markdown_text(line)}" for line in remarks)]
     return "\n".join(lines).rstrip() + "\n"
 
 

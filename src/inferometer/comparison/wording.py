@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from inferometer.comparison.compare import Change, Comparison
+from inferometer.flags import DISTURBED, Flag, group, group_key
 from inferometer.records import Protocol
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics import Metric
@@ -56,7 +57,40 @@ def differences(found: Comparison) -> list[str]:
         for (old, new), frameworks in pairs.items():
             whose_text = f" ({', '.join(frameworks)})" if len(pairs) > 1 else ""
             told.append(f"{name}: {old} -> {new}{whose_text}")
-    return told + _protocol_differences(*found.protocols)
+    return [*told, *_protocol_differences(*found.protocols), *other_hardware(found), *circumstances(found)]
+
+
+def other_hardware(found: Comparison) -> list[str]:
+    """Return what differs between machines that go by the same names: cards by their UUID, CPUs by their revision."""
+    lines: dict[str, None] = {}
+    for first, second in found.machines:
+        if first.cpu_revision and second.cpu_revision and first.cpu_revision != second.cpu_revision:
+            lines[f"another CPU of the same name: {first.cpu_revision} -> {second.cpu_revision}"] = None
+        theirs = {gpu.index: gpu for gpu in second.gpus}
+        for gpu in first.gpus:
+            other = theirs.get(gpu.index)
+            if other and other.name == gpu.name and other.uuid and gpu.uuid and other.uuid != gpu.uuid:
+                lines[f"another GPU of the same name: {gpu.uuid} -> {other.uuid}"] = None
+    return list(lines)
+
+
+def circumstances(found: Comparison) -> list[str]:
+    """Return what was remarked of cells on one side only, and on either side that something else had the machine too."""
+    both = [(c, c.first, c.second) for c in found.changes if c.first and c.second]
+    pairs = [(short_name(c, found), a, b) for c, a, b in both if a.measured and b.measured]
+    sides = {"A": pairs, "B": [(name, b, a) for name, a, b in pairs]}
+    return [
+        f"{side}: {told.words}: {_some(list(told.whom))}"
+        for side, cells in sides.items()
+        for told in group(
+            (remark, name) for name, ours, theirs in cells for remark in _of_note(ours.flags, theirs.flags)
+        )
+    ]
+
+
+def _of_note(ours: Sequence[Flag], theirs: Sequence[Flag]) -> list[Flag]:
+    known = {group_key(remark) for remark in theirs}
+    return [remark for remark in ours if remark.kind in DISTURBED or group_key(remark) not in known]
 
 
 _PROTOCOL = {  # field of records.Protocol: what people call it
@@ -98,6 +132,23 @@ def incomparable(found: Comparison) -> list[str]:
         if change.verdict == "not comparable":
             reasons.setdefault(change.reason, []).append(short_name(change, found))
     return [f"not comparable, {reason}: {_some(names)}" for reason, names in reasons.items()]
+
+
+def unsure(found: Comparison) -> list[str]:
+    """Return a line a reason why compared cells have no verdict though they differ."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for change in found.changes:
+        if change.verdict in ("unclear", "not judged"):
+            reasons.setdefault((change.verdict, change.reason), []).append(short_name(change, found))
+    return [f"{word}: {_why(word, reason)}: {_some(names)}" for (word, reason), names in reasons.items()]
+
+
+def _why(verdict: str, reason: str) -> str:
+    if verdict != "not judged":
+        return reason
+    return (
+        f"{reason}, which says nothing of the next process (more rounds tell, or --noise what you know of it)"
+    )
 
 
 def mishaps(found: Comparison) -> list[str]:

@@ -24,7 +24,7 @@ MAX_POWER_W = 5000.0  # above this a jump of a counter is no consumption of one 
 
 
 @dataclass(frozen=True)
-class Device:
+class MeteredDevice:
     """A thing whose energy is metered: `uid` is unique among the meters of a host and stable between runs."""
 
     uid: str
@@ -50,7 +50,7 @@ class Traits:
 class Meter(Protocol):
     """One source of readings for one device; `read` may be called from one thread at a time."""
 
-    device: Device
+    device: MeteredDevice
     traits: Traits
 
     def read(self) -> float:

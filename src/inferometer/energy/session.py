@@ -19,6 +19,8 @@ from inferometer.energy.sampling.meter_facts import meter_facts
 from inferometer.energy.sampling.sampler import PACE_S, Clock, Sampler
 from inferometer.energy.view import MeterView
 
+_LATE_S = 1.0  # by which a read may come late where others have the processors
+
 
 class Session(MeterView):
     """Meters with their sampler. Made by `open_session`; absent meters leave `reasons`, never an exception."""
@@ -84,7 +86,7 @@ class Session(MeterView):
 
     def _enclosing_s(self) -> float:
         periods = [m.traits.period_s for m in self.meters]
-        return min(max([0.25, *(3 * p for p in periods)]), 5.0)
+        return min(max([_LATE_S, *(3 * p for p in periods)]), 5.0)
 
 
 def open_session(

@@ -81,7 +81,7 @@ def contradictions(results: Results) -> list[Finding]:
         open_ = unmeasured_sizes(results, summaries)
         by_speed, by_energy = by_size(summaries, speed), by_size(summaries, energy)
         sizes = [size for size in by_speed if size in by_energy and size not in open_]
-        cases = [c for n in sizes if (c := _case(by_speed[n], by_energy[n], speed, energy, len(sizes)))]
+        cases = [c for n in sizes if (c := _case(by_speed[n], by_energy[n], speed, energy))]
         if cases:
             widest = max(cases, key=lambda c: c.saving)
             tests = tuple(test for case in cases for test in case.tests)
@@ -90,9 +90,7 @@ def contradictions(results: Results) -> list[Finding]:
     return found
 
 
-def _case(
-    fast: list[CellSummary], frugal: list[CellSummary], speed: Judge, energy: Judge, claims: int
-) -> _Case | None:
+def _case(fast: list[CellSummary], frugal: list[CellSummary], speed: Judge, energy: Judge) -> _Case | None:
     quick, thrifty = fast[0], frugal[0]
     if (
         quick.row == thrifty.row
@@ -101,15 +99,13 @@ def _case(
         or not energy.knows(quick)
     ):
         return None
-    faster = [speed.judge(quick, other, claims) for other in fast[1:]]
-    less = energy.judge(thrifty, quick, claims)
+    faster = [speed.judge(quick, other) for other in fast[1:]]
+    less = energy.judge(thrifty, quick)
     if not (less.told and all(found.told for found in faster)):
         return None
     saving = 1 - energy.value(thrifty) / energy.value(quick)
     loss = 1 - speed.value(thrifty) / speed.value(quick)
-    return _Case(
-        quick.cell.batch_size, quick, thrifty, saving, loss, (speed.judge(quick, thrifty, claims), less)
-    )
+    return _Case(quick.cell.batch_size, quick, thrifty, saving, loss, (speed.judge(quick, thrifty), less))
 
 
 def _told(cases: Sequence[_Case], widest: _Case, energy: Judge) -> str:

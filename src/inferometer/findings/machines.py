@@ -11,7 +11,7 @@ import numpy as np
 
 from inferometer.findings.finding import ONE_PROCESS, Finding
 from inferometer.host.gpu_years import launch_year
-from inferometer.results import stats
+from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Series
 from inferometer.results.judging import NEARLY, Judgement
@@ -127,13 +127,16 @@ def _spread(rows: Sequence[Sequence[float]], pairs: Sequence[_Pair], metric: Met
         error = float(means.std(ddof=1)) / math.sqrt(len(means))
         return stats.Spread(float(means.mean()), error, len(means) - 1)
     new, old = (_rounds([metric.series(pair[side]) for pair in pairs]) for side in (0, 1))
-    return stats.welch(old, new) if min(len(new), len(old)) > 1 else None
+    if new is None or old is None or min(len(new.values), len(old.values)) < 2:
+        return None
+    return drift.unpaired(old, new, [(side.variance, len(side.values) - 1.0) for side in (old, new)])
 
 
-def _rounds(series: Sequence[Series | None]) -> list[float]:
-    """Return the mean logarithm of each round that all cells have."""
+def _rounds(series: Sequence[Series | None]) -> stats.Units | None:
+    """Return the mean logarithm of each round that all cells have; None where one of them has but one."""
     known = [dict(zip(s.keys, s.logs, strict=True)) for s in series if s and s.processes > 1]
     if not known or len(known) < len(series):
-        return []
-    shared = set.intersection(*(set(one) for one in known))
-    return [float(np.mean([one[key] for one in known])) for key in sorted(shared)]
+        return None
+    shared = sorted(set.intersection(*(set(one) for one in known)))
+    means = [float(np.mean([one[key] for one in known])) for key in shared]
+    return stats.units(means, [run for run, _ in shared])

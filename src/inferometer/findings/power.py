@@ -11,6 +11,7 @@ import numpy as np
 
 from inferometer import units
 from inferometer.findings.finding import ONE_PROCESS, Finding, Scope, where
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results import stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.judging import SUBJECTS, Judgement, processes
@@ -67,7 +68,7 @@ class _Slope:
 
     def interval(self, claims: int) -> tuple[float, float]:
         """Return the 95 % interval of the slope; ``claims``: of as many slopes at once."""
-        reach = stats.t_quantile(1 - (1 - stats.CONFIDENCE) / claims, self.dof) * self.error
+        reach = t_quantile(1 - (1 - CONFIDENCE) / claims, self.dof) * self.error
         return self.line.slope - reach, self.line.slope + reach
 
     def judged(self, claims: int) -> Judgement:

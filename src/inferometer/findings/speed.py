@@ -34,10 +34,10 @@ class _Standings:
     not_judged: list[str] = field(default_factory=list)
     tests: list[Judgement] = field(default_factory=list)
 
-    def add(self, size: int, ranked: Sequence[CellSummary], judge: Judge, claims: int) -> None:
+    def add(self, size: int, ranked: Sequence[CellSummary], judge: Judge) -> None:
         """Take in a batch size."""
         best, *others = ranked
-        judged = [(other, judge.judge(best, other, claims)) for other in others]
+        judged = [(other, judge.judge(best, other)) for other in others]
         tied = [other.row for other, found in judged if found.open]
         if tied:
             self.tied.append(f"{size} ({units.listed([best.row, *tied])})")
@@ -70,7 +70,7 @@ def winners(results: Results) -> list[Finding]:
         standings = _Standings()
         for size, ranked in sizes.items():
             if size not in open_:
-                standings.add(size, ranked, judge, len(sizes))
+                standings.add(size, ranked, judge)  # whose judge corrects for the number of batch sizes
         parts = standings.words()
         if parts:
             text = f"On {where(results, scope)} {'; '.join(parts)}."

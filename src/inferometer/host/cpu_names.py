@@ -59,6 +59,24 @@ def cpu_name(cpuinfo: str, otherwise: str) -> str:
     return " + ".join(_core(designer, part) for designer, part in cores) or otherwise
 
 
+_REVISION = {  # field of /proc/cpuinfo: what it is called here
+    "cpu family": "family",
+    "model": "model",
+    "stepping": "stepping",
+    "CPU variant": "variant",
+    "CPU revision": "revision",
+    "microcode": "microcode",
+}
+
+
+def cpu_revision(cpuinfo: str) -> str:
+    """Return what tells CPUs of one name apart: "family 6, model 143, stepping 8, microcode 0x2b000590"; "" if not told."""
+    first = cpuinfo.strip().partition("\n\n")[0]
+    lines = (line.partition(":") for line in first.splitlines())
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    return ", ".join(f"{title} {facts[name]}" for name, title in _REVISION.items() if facts.get(name))
+
+
 def _core(designer: str, part: str) -> str:
     try:
         numbers = int(designer, 16), int(part, 16)

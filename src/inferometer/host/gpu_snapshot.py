@@ -27,7 +27,7 @@ _SETTINGS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class GpuSnapshot:
     """One moment of one GPU; None or empty where the card or the container does not tell."""
 
     used_bytes: int
@@ -62,19 +62,19 @@ class NvmlReader:
         pynvml.nvmlInit()
         self._seen_us: dict[str, int] = {}  # per GPU: the latest process sample told
 
-    def read(self, uuid: str) -> Snapshot:
+    def read(self, uuid: str) -> GpuSnapshot:
         """Return the GPU as it is now; takes about a millisecond. NoAnswerError if the GPU is gone."""
         try:
             return self._read(uuid)
         except self._nvml.NVMLError as error:
             raise NoAnswerError(str(error)) from error
 
-    def _read(self, uuid: str) -> Snapshot:
+    def _read(self, uuid: str) -> GpuSnapshot:
         nvml = self._nvml
         handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
         utilisation = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
         memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        return Snapshot(
+        return GpuSnapshot(
             used_bytes=int(memory.used),
             free_bytes=int(memory.free),
             processes=self._processes(handle),

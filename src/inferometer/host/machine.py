@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from inferometer.host.cpu_names import cpu_name
+from inferometer.host.cpu_names import cpu_name, cpu_revision
 from inferometer.host.gpus import find_gpus
 from inferometer.records import Gpu, Machine
 from inferometer.worker.system.quota import Quota
@@ -22,9 +22,11 @@ def describe_machine(gpus: tuple[Gpu, ...] | None = None) -> Machine:
 
     ``gpus``: those of `find_gpus`, where the caller has asked the driver already.
     """
+    cpuinfo = _cpuinfo()
     return Machine(
         hostname=socket.gethostname(),
-        cpu=_cpu_model(),
+        cpu=cpu_name(cpuinfo, platform.machine()) if cpuinfo else platform.processor() or platform.machine(),
+        cpu_revision=cpu_revision(cpuinfo),
         physical_cores=psutil.cpu_count(logical=False) or 0,
         logical_cores=psutil.cpu_count() or 0,
         usable_cores=usable_cores(),
@@ -46,12 +48,11 @@ def usable_cores() -> int:
     return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
-def _cpu_model() -> str:
+def _cpuinfo() -> str:
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        return platform.processor() or platform.machine()
-    return cpu_name(text, platform.machine())
+        return ""
 
 
 def _os_name() -> str:
@@ -68,11 +69,7 @@ def _virtualization() -> str:
             [tool], capture_output=True, text=True, timeout=10, check=False
         ).stdout.strip()
         return "" if answer == "none" else answer
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ""
-    return "hypervisor" if " hypervisor" in flags else ""
+    return "hypervisor" if " hypervisor" in _cpuinfo() else ""
 
 
 def _first_line(path: str) -> str:

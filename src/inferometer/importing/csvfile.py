@@ -32,7 +32,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """One data row by column name, with its line number in the file."""
 
     line: int
@@ -49,7 +49,7 @@ class Sheet:
 
     path: Path
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[CsvRow, ...]
 
 
 def header(path: Path) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def read(path: Path, log: Log) -> Sheet:
         if len(fields) != len(columns):
             log.row(path, line, f"{len(fields)} fields where the header has {len(columns)}")
         else:
-            rows.append(Row(line, dict(zip(columns, fields, strict=True))))
+            rows.append(CsvRow(line, dict(zip(columns, fields, strict=True))))
     return Sheet(path, columns, tuple(rows))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from inferometer.importing import names
-from inferometer.importing.csvfile import Log, Row, number, read
+from inferometer.importing.csvfile import CsvRow, Log, number, read
 from inferometer.records import DeviceEnergy
 from inferometer.results import stats
 
@@ -103,7 +103,7 @@ def _drop_strangers(readings: Readings, log: Log) -> None:
 
 
 def _add(
-    readings: Readings, row: Row, columns: dict[str, str], order: dict[tuple[str, str, str], int]
+    readings: Readings, row: CsvRow, columns: dict[str, str], order: dict[tuple[str, str, str], int]
 ) -> None:
     region = row.get(columns["region_idf"])
     match = names.REGION.fullmatch(region)
@@ -123,7 +123,7 @@ def _add(
 
 
 def _device(
-    row: Row, columns: dict[str, str], region: str, thread: str, order: dict[tuple[str, str, str], int]
+    row: CsvRow, columns: dict[str, str], region: str, thread: str, order: dict[tuple[str, str, str], int]
 ) -> Device:
     name = row.get(columns["device_name"])
     kind = row.get(columns["device_type"]).lower() if "device_type" in columns else _type(name)
@@ -168,7 +168,8 @@ def _total(device: Device, found: list[tuple[float, float]], images: int) -> Dev
     )
 
 
-def _relative(found: list[tuple[float, float]]) -> list[float]:
+def _relative(found: list[tuple[float, float]]) -> stats.Units:
     """Return every loop's power relative to their mean, less one: about the logarithms, and safe near zero."""
     mean = sum(e for e, _ in found) / sum(t for _, t in found)
-    return [e / t / mean - 1 for e, t in found] if mean > 0 else []
+    values = [e / t / mean - 1 for e, t in found] if mean > 0 else []
+    return stats.units(values, [0] * len(values))

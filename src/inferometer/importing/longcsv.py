@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inferometer.errors import UsageError, unknown
 from inferometer.importing import names
-from inferometer.importing.csvfile import Log, Row, Sheet, header, number, read, whole
+from inferometer.importing.csvfile import CsvRow, Log, Sheet, header, number, read, whole
 from inferometer.importing.quantities import QUANTITIES, of_value, readable, scale
 from inferometer.records import STATUSES, Actual, Cell, Loop, Record
 
@@ -143,7 +143,7 @@ def _note_unused(sheet: Sheet, columns: list[Column], log: Log) -> None:
 
 
 def _add(
-    row: Row,
+    row: CsvRow,
     columns: list[Column],
     defaults: Mapping[str, str],
     table: Table,

@@ -11,7 +11,7 @@ import numpy as np
 from inferometer.errors import UsageError
 from inferometer.flags import flag
 from inferometer.importing import ema, names
-from inferometer.importing.csvfile import Log, Row, number, read, whole
+from inferometer.importing.csvfile import CsvRow, Log, number, read, whole
 from inferometer.importing.ema import Key, Readings
 from inferometer.records import Actual, Cell, Energy, Loop, Memory, Record
 
@@ -98,7 +98,7 @@ def _rows(file: LoopFile, log: Log) -> dict[int, list[_LoopRow]]:
     return found
 
 
-def _parse(row: Row) -> _LoopRow:
+def _parse(row: CsvRow) -> _LoopRow:
     seconds = number(row.get("Elapsed_Times"), "Elapsed_Times", above=0)
     images = memory = None
     if "Throughput" in row.values:

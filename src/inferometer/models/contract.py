@@ -74,6 +74,16 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Checks:
+    """What outputs are checked with besides the reference of the timed rows; paths are None where there is none."""
+
+    ambiguity: Path | None = None  # how far the reference differs from itself (`worker.parity.ambiguity`)
+    unseen_inputs: Path | None = None  # rows that no timed batch holds, like `PreparedModel.inputs`
+    unseen_reference: Path | None = None
+    stored: str = ""  # the precision inside the model's file, where it is coarser than fp32
+
+
+@dataclass(frozen=True)
 class PreparedModel:
     """A model ready to measure: artifacts by form, and for each form that could not be made, why."""
 
@@ -82,6 +92,7 @@ class PreparedModel:
     missing: dict[str, str]  # form -> which step is missing or failed, and why
     inputs: Path  # .npz: one array per model input, N distinct rows, in the source's layout (images NHWC)
     reference: Path  # .npz: the source's fp32 outputs for these N rows, in the order of its outputs
+    checks: Checks = Checks()
 
 
 class StepRunner(Protocol):

@@ -68,6 +68,24 @@ def read(file: Path, height: int, width: int) -> Any:
     return np.asarray(fitted, np.float32)
 
 
+def read_part(file: Path, height: int, width: int, share: float, place: tuple[float, float]) -> Any:
+    """Return a part of one photo as float32 (height, width, 3), RGB, 0..255; UsageError (one line) if it is no image.
+
+    ``share``: the part's sides over those of the largest part of this aspect; ``place``: where it lies, 0 (left, top)
+    to 1 (right, bottom).
+    """
+    from PIL import Image, ImageOps
+
+    with _opened(file) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        scale = share * min(upright.width / width, upright.height / height)
+        wide, high = scale * width, scale * height
+        left, top = place[0] * (upright.width - wide), place[1] * (upright.height - high)
+        box = (left, top, left + wide, top + high)
+        fitted = upright.resize((width, height), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(fitted, np.float32)
+
+
 def check(files: Sequence[Path]) -> None:
     """Raise UsageError (one line) for the first file that is no image, going by its head alone."""
     for file in files:

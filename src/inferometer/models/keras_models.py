@@ -18,6 +18,7 @@ from inferometer.models.step_cache import (
     StepCache,
     artifact,
     check_judgeable,
+    checks_in,
     conversion_facts,
     judge,
     read_arrays,
@@ -57,6 +58,7 @@ def prepare(request: ModelRequest, source: Source, forms: set[str], steps: StepC
         missing={form: cause for form, cause in missing.items() if form in forms},
         inputs=rows,
         reference=made.folder / "reference.npz",
+        checks=checks_in(made.folder, made.answer),
     )
 
 
@@ -157,9 +159,9 @@ class _Chain:
     def _finish(self, folder: Path, form: str, answer: dict[str, Any]) -> dict[str, Any]:
         reference = read_arrays(self.source.folder / "reference.npz")
         layout = answer.get("layout", self.source.answer["layout"])
-        return {
-            **answer, "layout": layout, "parity": judge(folder, reference), "file_hash": hash_file(folder / _FILES[form]),
-        }  # fmt: skip
+        checks = checks_in(self.source.folder, self.source.answer)
+        found = judge(folder, reference, checks)
+        return {**answer, "layout": layout, "parity": found, "file_hash": hash_file(folder / _FILES[form])}
 
     @property
     def _inputs(self) -> Path:
@@ -168,6 +170,7 @@ class _Chain:
 
 def _make_source(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:
     images, inputs, data = _data(request, source, steps)
+    more = None if request.inputs else photo_inputs.more_beside(images or inputs)
     weights = _weights(request, source)
     own = source.file
     facts = {
@@ -177,20 +180,23 @@ def _make_source(request: ModelRequest, source: Source, steps: StepCache) -> tup
         "weights_hash": hash_file(Path(weights)) if _is_file(weights) else "",
         "images_hash": hash_file(images) if images else "",
         "inputs_hash": hash_file(inputs) if inputs else "",
+        "more_hash": hash_file(more) if more else "",
         "seed": request.seed,
         "shapes": request.shapes,
         "ranges": {name: list(limits) for name, limits in request.input_ranges.items()},
         "trust": request.trust_model,
     }
     located = Path(weights) if _is_file(weights) else None
-    paths = {"file": own, "images": images, "inputs": inputs, "weights_file": located}
+    paths = {"file": own, "images": images, "inputs": inputs, "more": more, "weights_file": located}
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
         reference = read_arrays(folder / "reference.npz")
-        check_judgeable(reference)
+        checks = checks_in(folder, answer)
+        check_judgeable(reference, checks)
         layout = "NHWC" if any(len(item["shape"]) == 4 for item in answer["inputs"]) else ""
         file_hash = hash_file(folder / "model.keras")
-        return {**answer, "layout": layout, "parity": judge(folder, reference), "file_hash": file_hash}
+        found = judge(folder, reference, checks)
+        return {**answer, "layout": layout, "parity": found, "file_hash": file_hash}
 
     saying = (
         f"building {source.name} with {_weights_text(request, source)} weights, computing reference outputs"

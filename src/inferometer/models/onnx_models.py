@@ -16,6 +16,7 @@ from inferometer.models.step_cache import (
     StepCache,
     artifact,
     check_judgeable,
+    checks_in,
     conversion_facts,
     judge,
     read_arrays,
@@ -47,6 +48,7 @@ def prepare(
         missing={form: reason for form, reason in reasons.items() if form in forms},
         inputs=rows,
         reference=made.folder / "reference.npz",
+        checks=checks_in(made.folder, made.answer),
     )
 
 
@@ -55,6 +57,7 @@ def _make(
 ) -> tuple[CachedStep, str]:
     assert source.file
     inputs, data = _data(request, steps, inspected["inputs"])
+    more = None if request.inputs else photo_inputs.more_beside(inputs)
     parts = {name: hash_file(source.file.parent / name) for name in inspected["external"]}
     facts = {
         "content_hash": key_of({"model.onnx": hash_file(source.file), **parts}),
@@ -63,16 +66,18 @@ def _make(
         "ranges": {name: list(limits) for name, limits in request.input_ranges.items()},
         "seed": request.seed,
         "inputs_hash": hash_file(inputs) if inputs else "",
+        "more_hash": hash_file(more) if more else "",
     }
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
         reference = read_arrays(folder / "reference.npz")
-        check_judgeable(reference)
+        checks = checks_in(folder, answer)
+        check_judgeable(reference, checks)
         _copy(source.file, inspected["external"], folder)
-        found = {"layout": "", "parity": judge(folder, reference), "file_hash": facts["content_hash"]}
+        found = {"layout": "", "parity": judge(folder, reference, checks), "file_hash": facts["content_hash"]}
         return {**answer, **found}
 
-    paths = {"file": source.file, "inputs": inputs}
+    paths = {"file": source.file, "inputs": inputs, "more": more}
     saying = f"computing reference outputs of {source.name}"
     made = steps.make("onnx_source", "onnxrt", facts, paths=paths, saying=saying, then=finish)
     return made, data

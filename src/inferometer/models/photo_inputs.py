@@ -10,18 +10,25 @@ from typing import Any
 import numpy as np
 
 from inferometer.errors import UsageError
-from inferometer.models import images
+from inferometer.models import augmentation, images
 from inferometer.models.artifact_cache import hash_file, key_of
 from inferometer.models.step_cache import StepCache
+from inferometer.models.steps.checks import INPUTS, MOST_BYTES
 from inferometer.models.steps.tensors import write_npz
+
+_MORE = "more.npz"
 
 
 def stack(steps: StepCache, paths: Sequence[Path] | None, height: int, width: int) -> tuple[Path, str]:
     """Return an .npz with `images`, float32 (N, height, width, 3), RGB, 0..255, and what to call it."""
     files = images.find(paths)
-    return _keep(steps, files, (height, width), name="images", how="pixels"), _source_text(
-        files, paths is None
-    )
+    kept = _keep(steps, files, (height, width), name="images", how="pixels")
+    return kept, _source_text(files, paths is None)
+
+
+def more_beside(photos: Path | None) -> Path | None:
+    """Return where `stack` and `as_input` left more rows for checks, made of parts of the same photos."""
+    return photos.with_name(_MORE) if photos else None
 
 
 def as_input(steps: StepCache, paths: Sequence[Path], specs: list[dict[str, Any]]) -> tuple[Path, str]:
@@ -70,7 +77,7 @@ def _scaling(spec: dict[str, Any]) -> str:
 def _keep(steps: StepCache, files: Sequence[Path], size: tuple[int, int], *, name: str, how: str) -> Path:
     parts = {
         "step": "photos",
-        "code": key_of({"code": [inspect.getsource(images), inspect.getsource(_convert)]}),
+        "code": key_of({"code": [inspect.getsource(part) for part in (images, augmentation, _convert)]}),
         "files": [hash_file(file) for file in files],
         "size": list(size),
         "name": name,
@@ -82,6 +89,9 @@ def _keep(steps: StepCache, files: Sequence[Path], size: tuple[int, int], *, nam
         write_npz(
             str(folder / "photos.npz"), {name: array}
         )  # equal photos, equal bytes: they name what follows
+        most = max(1, MOST_BYTES // array[:1].nbytes)
+        parts = augmentation.parts_of(files, *size, count=min(most, max(0, INPUTS - len(files))))
+        write_npz(str(folder / _MORE), {name: _convert(parts, how)})
         return {"shape": list(array.shape)}
 
     return steps.cache.get(parts, make)[0] / "photos.npz"

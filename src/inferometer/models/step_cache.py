@@ -14,7 +14,7 @@ import numpy as np
 
 from inferometer.errors import ModelError
 from inferometer.models.artifact_cache import ArtifactCache
-from inferometer.models.contract import Artifact, StepRunner, TensorSpec
+from inferometer.models.contract import Artifact, Checks, StepRunner, TensorSpec
 from inferometer.worker import parity
 
 _STEPS = Path(__file__).parent / "steps"
@@ -89,23 +89,47 @@ def read_arrays(path: Path) -> list[Any]:
         return [file[name] for name in file.files]
 
 
-def judge(folder: Path, reference: list[Any]) -> dict[str, Any]:
-    """Return the parity of the outputs that a conversion step left in ``folder``; ModelError if it fails."""
-    found = parity.compare(read_arrays(folder / _CHECK), reference, "fp32")
+def judge(folder: Path, reference: list[Any], checks: Checks) -> dict[str, Any]:
+    """Return the parity of the outputs that a conversion step left in ``folder``; ModelError if it fails.
+
+    ``checks``: of the source, whose own ambiguity a conversion may differ by.
+    """
+    ambiguity = parity.Ambiguity.load(checks.ambiguity) if checks.ambiguity else None
+    found = parity.compare(
+        read_arrays(folder / _CHECK), reference, "fp32", ambiguity=ambiguity, stored=checks.stored
+    )
     (folder / _CHECK).unlink()
     if not found["passed"]:
         raise ModelError(f"the converted model's outputs differ from the source's: {found['cause']}")
     return found
 
 
-def check_judgeable(reference: list[Any]) -> None:
+def check_judgeable(reference: list[Any], checks: Checks) -> None:
     """Raise ModelError, an error of the set-up, if agreement with ``reference`` would say nothing."""
     try:
         parity.check_judgeable(reference, "fp32")
     except parity.SpreadError as error:
-        raise ModelError(
-            f"set-up: {error}; give other weights or inputs (--weights, --image, --input)"
-        ) from error
+        remedy = "give other weights or inputs (--weights, --image, --input, --input-range)"
+        raise ModelError(f"set-up: {error}; {remedy}") from error
+    try:
+        if checks.ambiguity:
+            parity.check_steady(parity.Ambiguity.load(checks.ambiguity), checks.stored)
+    except parity.SpreadError as error:
+        raise ModelError(f"set-up: {error}") from error
+
+
+def checks_in(folder: Path, answer: dict[str, Any]) -> Checks:
+    """Return what a source's step left for checks."""
+
+    def existing(name: str) -> Path | None:
+        return folder / name if (folder / name).exists() else None
+
+    return Checks(
+        existing("ambiguity.npz"),
+        existing("unseen_inputs.npz"),
+        existing("unseen_reference.npz"),
+        answer.get("stored", ""),
+    )
 
 
 def artifact(form: str, made: CachedStep, name: str) -> Artifact:
@@ -128,5 +152,5 @@ def _specs(found: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
 
 def conversion_facts(made: CachedStep) -> dict[str, Any]:
     """Return what a run's record keeps of a conversion."""
-    kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash")
+    kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash", "checks", "stored")
     return {name: made.answer[name] for name in kept if made.answer.get(name)}

@@ -53,6 +53,18 @@ def seconds(*, zero: bool) -> Kind:
     return Kind(word="real", read=values.real, check=check)
 
 
+def relative_error() -> Kind:
+    """A share above 0; none given is None."""
+
+    def check(option: str, value: float | None) -> None:
+        if value is not None and not 0 < value <= 1:
+            raise UsageError(
+                f"{option} {value:g} is no relative error: give a share above 0, 1 at most, such as 0.01"
+            )
+
+    return Kind(word="real", read=values.real, check=check)
+
+
 def switch() -> Kind:
     """Yes or no."""
     return Kind(word="switch")

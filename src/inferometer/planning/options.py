@@ -179,6 +179,14 @@ class ModelOptions(TypedDict, total=False):
         Mapping[str, tuple[float, float]] | None,
         Option("--input-range", kinds.named_ranges(), "NAME=LOW:HIGH for a generated input.", ("model.input_ranges",)),
     ]  # fmt: skip
+    tolerance: Annotated[
+        float | None,
+        Option(
+            "--tolerance", kinds.relative_error(),
+            "Relative error of outputs that is no fault, such as 0.01, instead of the limits of parity; every table says so.",
+            ("tolerance",),
+        ),
+    ]  # fmt: skip
     trust_model: Annotated[
         bool,
         Option(

@@ -19,7 +19,7 @@ from inferometer.records import Cell, Gpu, Skip
 
 
 @dataclass(frozen=True)
-class Row:
+class PlanRow:
     """A framework as asked on one device: which environment it takes."""
 
     choice: FrameworkChoice
@@ -37,11 +37,11 @@ class Row:
 class Plan:
     """What will be measured, in the order asked, and what will not."""
 
-    rows: Mapping[tuple[str, str], Row]  # (label, device) -> row; only those with cells
+    rows: Mapping[tuple[str, str], PlanRow]  # (label, device) -> row; only those with cells
     cells: tuple[Cell, ...]
     skips: tuple[Skip, ...]
 
-    def row(self, cell: Cell) -> Row:
+    def row(self, cell: Cell) -> PlanRow:
         """Return the row that a cell belongs to."""
         return self.rows[cell.framework, cell.device]
 
@@ -49,7 +49,7 @@ class Plan:
 def make_plan(request: RunRequest, situation: Situation) -> Plan:
     """Expand the request where it is to run; UsageError if nothing that was asked for exists."""
     choices = _choices(request)
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], PlanRow] = {}
     cells: dict[Cell, None] = {}
     skips: dict[Cell, Skip] = {}  # a cell may be named twice: `tftrt` at fp16 and `tftrtfp16`
     for choice, device in itertools.product(choices, situation.devices):
@@ -89,7 +89,7 @@ def _choices(request: RunRequest) -> list[FrameworkChoice]:
 
 def _row(
     choice: FrameworkChoice, device: str, request: RunRequest, situation: Situation
-) -> tuple[Row | None, str]:
+) -> tuple[PlanRow | None, str]:
     framework = choice.framework
     kind = Device.parse(device).kind
     if kind not in framework.devices:
@@ -101,7 +101,7 @@ def _row(
     if refusal := capability_reason(framework, gpu):
         return None, refusal
     if python := _given_python(choice, request):
-        return Row(choice, device, None, python), ""
+        return PlanRow(choice, device, None, python), ""
     return _built_row(choice, device, accelerator_for(device, request, situation.machine), gpu)
 
 
@@ -113,13 +113,13 @@ def _given_python(choice: FrameworkChoice, request: RunRequest) -> Path | None:
 
 def _built_row(
     choice: FrameworkChoice, device: str, accelerator: str, gpu: Gpu | None
-) -> tuple[Row | None, str]:
+) -> tuple[PlanRow | None, str]:
     try:
         wanted = requirements_for(choice, accelerator)
     except EnvironmentBuildError as error:
         return None, str(error)
     reason = age_reason(choice, wanted, gpu)
-    return (None, reason) if reason else (Row(choice, device, wanted), "")
+    return (None, reason) if reason else (PlanRow(choice, device, wanted), "")
 
 
 def capability_reason(framework: Framework, gpu: Gpu | None) -> str:

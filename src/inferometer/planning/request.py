@@ -32,6 +32,9 @@ class RunRequest(msgspec.Struct, frozen=True):
     keep_trying: bool = False  # go on with larger batch sizes after one ran out of memory
     meters: tuple[str, ...] = ()  # terms of `energy.selection`; none: every meter of this machine
     powercap: str = ""  # folder that holds intel-rapl:0, where it is not the usual one
+    tolerance: float | None = (
+        None  # relative error of outputs that is no fault, instead of the limits of parity
+    )
 
     def check(self) -> None:
         """Raise UsageError for what cannot be measured: a model without a name, values beyond their option's limits."""

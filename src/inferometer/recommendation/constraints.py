@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from inferometer.recommendation.objectives import Objective, batch_latency
+from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option, score
+from inferometer.results.cells import CellSummary
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,9 @@ class Constraints:
     max_power_w: float | None = None
     max_energy_j: float | None = None  # an image
     max_memory_bytes: float | None = None
-    min_agreement: float | None = None  # share of images with the reference's top-1 class
+    min_agreement: float | None = (
+        None  # share of inputs with the reference's top class, by Wilson's lower bound
+    )
     batch_sizes: tuple[int, ...] = ()
 
 
@@ -51,26 +54,40 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
             exactly = f"{name} {value / scale:.4g} {unit}, limit {limit / scale:.4g} {unit}"
             limits.append(_Limit(f"{name} above {limit / scale:.4g} {unit}", exactly, value > limit))
 
-    few = " (rough p99)" if batch_latency(summary)[0].remark else ""
-    upper(f"latency{few}", found.latency_s, constraints.max_latency_s, 1e-3, "ms")
+    upper(f"latency ({found.to_limit_kind})", found.latency_to_limit_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
-    upper("memory", summary.memory.value if summary.memory else None, constraints.max_memory_bytes, 1e9, "GB")
+    upper("memory", _peak(summary), constraints.max_memory_bytes, 1e9, "GB")
     if constraints.min_agreement is not None:
-        agreement = summary.accuracy.value if summary.accuracy else None
-        if agreement is None:
-            limits.append(_Limit.of_unknown("agreement not known"))
-        else:
-            least = constraints.min_agreement
-            exactly = f"agreement {100 * agreement:.6g} %, limit {100 * least:.6g} %"
-            limits.append(_Limit(f"agreement below {100 * least:.6g} %", exactly, agreement < least))
+        limits.append(_agreement_limit(summary, constraints.min_agreement))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
+    if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
+        limits.append(_Limit.of_unknown("latency (p99) not known"))
     if objective == "energy" and found.energy_j is None:
         limits.append(_Limit.of_unknown("energy not known"))
     if objective == "cost" and found.cost is None:
         limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
     return limits
+
+
+def _peak(summary: CellSummary) -> float | None:
+    """Return the largest peak of any round: a limit must hold for all of them."""
+    return (summary.memory.upper or summary.memory.value) if summary.memory else None
+
+
+def _agreement_limit(summary: CellSummary, least: float) -> _Limit:
+    """Return the limit on agreement: what so few inputs leave possible must not be below it."""
+    if summary.accuracy is None:
+        applies = not (summary.parity and summary.parity.agreement)
+        return _Limit.of_unknown(
+            "agreement not known" if applies else "agreement does not apply: outputs are no class scores"
+        )
+    value, low = summary.accuracy.value, summary.accuracy.low
+    surely = value if low is None else low
+    told = "" if low is None else f" (at least {100 * low:.4g} %: {summary.accuracy.source})"
+    exactly = f"agreement {100 * value:.6g} %{told}, limit {100 * least:.6g} %"
+    return _Limit(f"agreement below {100 * least:.6g} %", exactly, surely < least)
 
 
 def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:
@@ -87,10 +104,10 @@ def excess(found: Option, constraints: Constraints, objective: Objective) -> tup
     """Return how far an option is from meeting the constraints (unknown figures first, then the size), then how good it is."""
     unknown = sum(limit.unknown for limit in _limits(found, constraints, objective))
     pairs = (
-        (found.latency_s, constraints.max_latency_s),
+        (found.latency_to_limit_s, constraints.max_latency_s),
         (found.power_w, constraints.max_power_w),
         (found.energy_j, constraints.max_energy_j),
-        (found.summary.memory.value if found.summary.memory else None, constraints.max_memory_bytes),
+        (_peak(found.summary), constraints.max_memory_bytes),
     )
     over = sum(max(0.0, math.log(value / limit)) for value, limit in pairs if value and limit)
     size = found.summary.cell.batch_size

@@ -52,6 +52,23 @@ def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
     return Estimate(value, None, None, "s", "throughput", 0), "batch size / throughput"
 
 
+def latency_to_limit(summary: CellSummary, *, p99_known: bool) -> tuple[float | None, str]:
+    """Return the seconds that a limit on the latency is held against, and what they are; None: not known.
+
+    The p99's upper confidence bound; where the batches are too few for one, the longest of them. A mean only where no rival
+    has a p99 (``p99_known``), since a limit that some meet by their p99 is not met by another's mean.
+    """
+    p99 = summary.p99
+    if p99 and p99.upper is not None:
+        if math.isfinite(p99.upper):
+            return p99.upper, "p99 with 95 % confidence"
+        return float(summary.batch_latencies_s().max()), "longest of few batches"
+    if p99 or not p99_known:
+        estimate, kind = batch_latency(summary)
+        return estimate.value, kind
+    return None, "p99"
+
+
 def metric_of(objective: Objective, prices: Prices) -> Metric:
     """Return what an objective compares cells by, with the rounds' own values behind it."""
     if objective == "latency":
@@ -126,8 +143,6 @@ def _cost_series(prices: Prices) -> Callable[[CellSummary], Series | None]:
             cost = cost_per_million(math.exp(log), energy, prices)
             if cost:
                 pairs.append((key, math.log(cost)))
-        return (
-            Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs), speeds.within) if pairs else None
-        )
+        return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs)) if pairs else None
 
     return series

@@ -12,6 +12,7 @@ from inferometer.recommendation.objectives import (
     Prices,
     batch_latency,
     cost_per_million,
+    latency_to_limit,
 )
 from inferometer.results.cells import CellSummary
 
@@ -27,6 +28,8 @@ class Option:
     power_w: float | None
     energy_j: float | None  # an image
     cost: float | None  # a million images; None where a part of it is not known
+    latency_to_limit_s: float | None = None  # what a limit on the latency is held against
+    to_limit_kind: str = ""  # which latency that is
 
     @property
     def name(self) -> str:
@@ -44,8 +47,11 @@ class Option:
         return figures[objective]
 
 
-def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None:
-    """Return a cell as an option; None for one that did not end well or has no throughput."""
+def option(summary: CellSummary, prices: Prices = USUAL_PRICES, *, p99_known: bool = False) -> Option | None:
+    """Return a cell as an option; None for one that did not end well or has no throughput.
+
+    ``p99_known``: some rival has a p99, so that no mean stands for one.
+    """
     if not summary.ranked or summary.throughput is None:
         return None
     throughput = summary.throughput.value
@@ -53,7 +59,8 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES) -> Option | None
     energy = summary.energy_image.value if summary.energy_image else None
     cost = cost_per_million(throughput, energy, prices)
     power = summary.power.value if summary.power else None
-    return Option(summary, throughput, latency.value, kind, power, energy, cost)
+    to_limit = latency_to_limit(summary, p99_known=p99_known)
+    return Option(summary, throughput, latency.value, kind, power, energy, cost, *to_limit)
 
 
 def score(found: Option, objective: Objective) -> float:

@@ -187,8 +187,9 @@ class _Sifted:
 def _sift(summaries: Sequence[CellSummary], asked: _Question) -> _Sifted:
     sifted = _Sifted()
     metered_alike = of_one_meter(summaries, ENERGY)
+    p99_known = any(s.p99 for s in summaries if s.measured)
     for summary in summaries:
-        found = option(summary, asked.prices)
+        found = option(summary, asked.prices, p99_known=p99_known)
         if found is None:
             sifted.refused["throughput not known" if summary.measured else summary.status] += 1
             continue

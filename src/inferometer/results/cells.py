@@ -30,9 +30,9 @@ class CellSummary:
     cause: str = ""
     rounds: int = 0  # fresh processes that measured it
     loops: int = 0
-    throughput: Estimate | None = None  # images/s, mean over loops (the study's)
-    throughput_total: Estimate | None = None  # images/s, all images over all time
-    latency_image: Estimate | None = None  # s, inverse of throughput (the study's)
+    throughput: Estimate | None = None  # images/s, all images over all time of a round
+    throughput_study: Estimate | None = None  # images/s, mean over loops of their rates (the study's)
+    latency_image: Estimate | None = None  # s, inverse of throughput
     latency_batch: Estimate | None = None  # s a full batch, mean
     p50: Estimate | None = None  # s a full batch
     p90: Estimate | None = None
@@ -44,7 +44,7 @@ class CellSummary:
     energy_time: Estimate | None = None  # J s, energy per image x time per image
     images_per_joule: Estimate | None = None
     images_per_watt: Estimate | None = None  # images/s per W
-    idle_w: float | None = None  # of that device at rest
+    idle_power: Estimate | None = None  # W, of that device at rest
     meter: str = ""  # what metered power and energy, and of which kind of device: "nvml (gpu)"
     energy_reason: str = ""  # why there is no energy: "no meter: ...", "unresolved: ..."
     energy_absence: str = ""  # the same in two words: "no meter", "unresolved"
@@ -56,10 +56,11 @@ class CellSummary:
     phases: dict[str, Estimate] = field(
         default_factory=dict
     )  # s a batch, of those of `metrics.PHASES` sampled
-    series: dict[str, Series] = field(default_factory=dict)  # per round: throughput, power, energy_image
+    series: dict[str, Series] = field(default_factory=dict)  # per round: what each estimate is the mean of
     records: tuple[Record, ...] = ()
     best: bool = False  # highest throughput of its machine, model, mode and batch size
     tie: bool = False  # of two or more that the data cannot tell from the best (the best included)
+    judged: bool = True  # False: nothing is known of how the next process would change its place
     best_overall: bool = False  # highest throughput of its machine, model and mode over all batch sizes
 
     @property

@@ -8,6 +8,7 @@ the variance of every comparison of them. See docs/statistics.md.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class Noise:
 
     variances: Mapping[str, tuple[float, float]]  # by cell: of one round, and its degrees of freedom
     independent_dof: float = 0.0  # of processes: cells of one framework and round share a process
-    walk: Walk | None = None  # None: fewer than three rounds
+    walk: Walk | None = None  # None: too few rounds and frameworks to see any
 
 
 NOTHING = Noise({})
@@ -46,7 +47,7 @@ NOTHING = Noise({})
 
 def estimate(series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Noise:
     """Return the noise of one run's cells; ``frameworks`` names the process each cell (by key) ran in."""
-    whole = {cell: s for cell, s in series.items() if not s.within and len(s.keys) > 1}
+    whole = {cell: s for cell, s in series.items() if len(s.keys) > 1}
     if not whole:
         return NOTHING
     effects, share = _round_effects(whole, frameworks)
@@ -87,7 +88,7 @@ def _round_effects(
 def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, float]) -> Walk | None:
     rounds = sorted({key for found in centred.values() for key in found})
     count = len(rounds)
-    if count < 3:
+    if count < (2 if effects else 3):
         return None
     values = np.array([np.mean([f[key] for f in centred.values() if key in f]) for key in rounds])
     times = np.arange(count) - (count - 1) / 2
@@ -95,7 +96,10 @@ def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, floa
     if effects:  # enough frameworks to know what independent processes alone would show
         rest = [found[key] - effects[key] for found in centred.values() for key in found]
         noise = float(np.sum(np.square(rest))) / ((len(centred) - 1) * (count - 1)) / len(centred)
-        return Walk(float(np.mean(np.diff(values) ** 2)), slope, noise, count)
+        steps = float(np.mean(np.diff(values) ** 2))
+        return Walk(
+            steps, slope if count > 2 else 0.0, noise, count
+        )  # of two rounds the slope is the one step
     noise = float(np.sum((values - values.mean() - slope * times) ** 2)) / (count - 2)
     return Walk(0.0, slope, noise, count)
 
@@ -119,18 +123,19 @@ def between(first: Noise, second: Noise, rounds: Sequence[int]) -> list[tuple[fl
 
 
 def unpaired(
-    first: Series,
-    second: Series,
+    first: stats.Units,
+    second: stats.Units,
     known: Sequence[tuple[float, float] | None],
-    borrowed: stats.Prior,
+    borrowed: stats.Prior = stats.NO_PRIOR,
     added: Sequence[tuple[float, float]] = (),
 ) -> stats.Spread | None:
     """Return how far apart two cells of different rounds are; None where nothing is known of the noise of either.
 
-    ``known``: each one's variance of one round with its degrees of freedom; a cell of one process has none and takes the
-    other's, or what ``borrowed`` says of all cells. ``added``: further variances of the difference.
+    ``known``: each one's variance of one unit (round or run) with its degrees of freedom; a cell of one unit has none and
+    takes the other's, or what ``borrowed`` says of all cells. ``added``: further variances of the difference. Degrees of
+    freedom after Welch 1947.
     """
-    counts = [first.processes, second.processes]
+    counts = [first.count, second.count]
     own = [borrowed.moderate(*found) for found in known if found]
     if len(own) == 2:
         parts = [(variance / count, dof) for (variance, dof), count in zip(own, counts, strict=True)]
@@ -141,7 +146,45 @@ def unpaired(
     parts += added
     total = sum(part for part, _ in parts)
     dof = total**2 / sum(part**2 / dof for part, dof in parts if part > 0) if total > 0 else 1.0
-    return stats.Spread(float(np.mean(second.logs) - np.mean(first.logs)), float(np.sqrt(total)), dof)
+    return stats.Spread(second.mean - first.mean, float(np.sqrt(total)), dof)
+
+
+def between_pools(first: Series, second: Series) -> stats.Spread | None:
+    """Return how far apart two cells are of which at least one was measured in several runs; None otherwise.
+
+    What repeats are the runs; a cell of a single one takes the other's variance between runs.
+    """
+    known = [(s.units.variance, s.runs - 1.0) if s.runs > 1 else None for s in (first, second)]
+    ours, theirs = (s.units if s.runs > 1 else s.by_run().units for s in (first, second))
+    return unpaired(ours, theirs, known)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The noise of one side at both levels: of rounds within a run, and of runs where cells were measured in several."""
+
+    rounds: Noise = NOTHING
+    runs: Noise = NOTHING
+
+    @classmethod
+    def of(cls, series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Levels:
+        """Return the noise of cells by key; ``frameworks`` names the process each ran in."""
+        pooled = {cell: s.by_run() for cell, s in series.items() if s.runs > 1}
+        single = {cell: s for cell, s in series.items() if s.runs == 1}
+        return cls(estimate(single, frameworks), estimate(pooled, frameworks))
+
+    def paired(self, difference: Series) -> stats.Spread:
+        """Return the spread of paired differences of two cells, two rounds at least; a difference has twice the variance."""
+        return stats.paired(difference.units, self._of_differences[difference.runs > 1])
+
+    @functools.cached_property
+    def prior(self) -> stats.Prior:
+        """Return what all cells say of the variance of one round."""
+        return prior(self.rounds)
+
+    @functools.cached_property
+    def _of_differences(self) -> tuple[stats.Prior, stats.Prior]:
+        return prior(self.rounds, factor=2.0), prior(self.runs, factor=2.0)
 
 
 def prior(*sides: Noise, factor: float = 1.0) -> stats.Prior:

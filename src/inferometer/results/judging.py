@@ -1,8 +1,7 @@
 """What may be said of two cells of a machine: the one place that sentences ask, be they verdicts, advice or findings (pure).
 
-`ranking.TieTest` is the rule of the tables. A sentence says no more than it: nothing of cells that one process each measured
-once, nothing of differences below what is worth a word, and where a sentence is picked out of several that might have been
-written, only what holds after a correction for that number.
+`ranking.TieTest` is the rule of the tables. A sentence says no more than it, and where a sentence is picked out of several that
+might have been written, only what holds after a correction for that number.
 """
 
 from __future__ import annotations
@@ -10,25 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 from weakref import WeakKeyDictionary
 
-from inferometer.results import stats
+from inferometer.results import ranking, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import Metric
-from inferometer.results.ranking import TieTest
-
-Standing = Literal[
-    "told",  # the data tell the two apart
-    "unclear",  # they would, were this the only thing that might have been said
-    "tie",  # they do not
-    "not judged",  # no second process: nothing is known of the noise between processes
-]
+from inferometer.results.ranking import Standing, TieTest
 
 # Of throughput, of energy and of how they change with the batch size something may be said of every machine: a reader who is told
 # of any difference where there is none was told wrong, so that each has a third of the 5 % (benchmarks/no_difference.py).
 SUBJECTS = 3
-WORTH_A_WORD = 0.001  # a relative difference below it is none: "fastest, 0.0 % ahead"
 NEARLY = 0.03  # without a second process, cells this close are as good as each other
 
 
@@ -66,7 +56,7 @@ class Judge:
 
     def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
         self.metric = metric
-        self._chances: dict[tuple[str, str], float] = {}
+        self._judged: dict[tuple[str, str], ranking.Judgement] = {}
         self._rule = TieTest(summaries, metric)
         self._known = {cell.key for members in self._rule.groups.values() for cell in members}
 
@@ -89,24 +79,20 @@ class Judge:
         return Judgement(self.metric.name, best.key, other.key, standing, p)
 
     def _standing(self, best: CellSummary, other: CellSummary, claims: int) -> tuple[Standing, float]:
-        if _distance(self.value(best), self.value(other)) < WORTH_A_WORD and not self.metric.exact:
-            return "tie", 1.0
-        p = self._p(best, other)
-        if p > stats.ALPHA:
-            return "tie", p
-        if not self.judges(best, other):
-            return "not judged", 1.0
-        return ("told" if p * claims * SUBJECTS <= stats.ALPHA else "unclear"), p
+        found = self._rule_says(best, other)
+        if found.standing != "told" or self.metric.exact:
+            return found.standing, found.p
+        return ("told" if found.p * claims * SUBJECTS <= stats.ALPHA else "unclear"), found.p
 
-    def _p(self, best: CellSummary, other: CellSummary) -> float:
+    def _rule_says(self, best: CellSummary, other: CellSummary) -> ranking.Judgement:
         pair = (best.key, other.key)
-        if pair not in self._chances:
-            self._chances[pair] = self._rule.p(best, other)
-        return self._chances[pair]
+        if pair not in self._judged:
+            self._judged[pair] = self._rule.judge(best, other)
+        return self._judged[pair]
 
-    def judges(self, *cells: CellSummary) -> bool:
-        """Return whether there is anything to judge cells by: a second process of one, whose noise the other is lent."""
-        return self.metric.exact or any(processes(cell, self.metric) > 1 for cell in cells)
+    def judges(self, best: CellSummary, other: CellSummary) -> bool:
+        """Return whether there is anything to judge the distance of two cells by."""
+        return self._rule_says(best, other).standing != "not judged"
 
     def as_good(self, best: CellSummary, other: CellSummary, claims: int = 1) -> bool:
         """Return whether a chooser may take ``other`` for ``best``: not told apart, and near it where that is all there is."""

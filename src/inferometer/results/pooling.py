@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -87,9 +88,11 @@ def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
 
 def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
     raw: dict[_RawKey, _Raw] = {}
-    for number, run in enumerate(runs):
+    numbers: dict[tuple[int, str], int] = {}
+    for place, run in enumerate(runs):
         facts = _facts(run)
         for (cell, round_), record in _last_word(run).items():
+            number = numbers.setdefault((place, _origin(run, record)), len(numbers))
             entry = _entry(raw, run, cell, facts)
             if all(
                 record != other for _, other in entry.records
@@ -98,6 +101,16 @@ def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
         for skip in run.info.skips:
             _entry(raw, run, skip.cell, facts).skips.append(skip.reason)
     return raw
+
+
+def _origin(run: StoredRun, record: Record) -> str:
+    """Return which of the runs that were merged into one a record is from: "" for a run of its own.
+
+    Merged before they said where each begins, runs are told by the folders of their logs.
+    """
+    if run.info.merged_at:
+        return str(bisect.bisect_right(run.info.merged_at, record.round))
+    return str(Path(record.log).parent) if run.info.merged and record.log else ""
 
 
 def _last_word(run: StoredRun) -> dict[tuple[Cell, int], Record]:

@@ -2,28 +2,33 @@
 
 Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
 paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
-machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. `TieTest` is the one rule
-of this, for tables, verdicts and recommendations alike. See docs/statistics.md.
+machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. Where no cell has a second
+process nothing is known of the noise between processes, and nothing is judged. `TieTest` is the one rule of this, for
+tables, verdicts and recommendations alike. See docs/statistics.md.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-import numpy as np
-
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, Series
-from inferometer.results.metrics import Metric
+from inferometer.results.floor import floor_of, under_floor
+from inferometer.results.metrics import Metric, no_series
 
-# Without a second process, or with published means only, nothing is known of the noise between processes:
-# smaller differences are called ties.
-UNKNOWN_NOISE = 0.03
-
+Standing = Literal[
+    "told",  # the data tell the two apart
+    "tie",  # they do not
+    "unclear",  # they would, were this pair the only one looked at
+    "not judged",  # one process each: nothing is known of the next
+]
 Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is not metered)
 Group = tuple[str, str, str, str, int]  # scope, batch size
 
@@ -39,6 +44,12 @@ class Rank:
     best_overall: bool  # best of its machine, model and mode over all batch sizes
     ratio: float  # to the best of its batch size, >= 1 where better is more, <= 1 otherwise
     p: float  # adjusted chance of seeing such a distance from the best where there is none; 1.0 for the best
+    standing: Standing = "told"  # towards the best; of the best: the least sure of its rivals'
+
+    @property
+    def judged(self) -> bool:
+        """Return whether there is anything to judge its distance from the best by."""
+        return self.standing != "not judged"
 
 
 def group_of(summary: CellSummary, metric: Metric) -> Group:
@@ -71,22 +82,45 @@ def rank_cells(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Ra
     return found
 
 
+_UNSURE: tuple[Standing, ...] = ("tie", "unclear", "not judged")  # the least sure first
+_TIES: tuple[Standing, ...] = ("tie", "unclear")
+
+
 def _place(members: list[CellSummary], test: TieTest, overall: float) -> dict[str, Rank]:
     best, top = members[0], test.value(members[0])
-    ps = [1.0] + [test.p(best, other) for other in members[1:]]
-    ties = sum(p > stats.ALPHA for p in ps)
+    found = [test.judge(best, other) for other in members[1:]]
+    others = {judgement.standing for judgement in found}
+    of_best: Standing = next((s for s in _UNSURE if s in others), "told")
+    judgements = [Judgement(of_best, 1.0), *found]
     return {
         summary.key: Rank(
             value := test.value(summary),
             place,
             place == 1,
-            ties > 1 and ps[place - 1] > stats.ALPHA,
+            judgement.standing in _TIES,
             place == 1 and value == overall,
             value / top if top else 1.0,
-            ps[place - 1],
+            judgement.p,
+            judgement.standing,
         )
-        for place, summary in enumerate(members, 1)
+        for place, (summary, judgement) in enumerate(zip(members, judgements, strict=True), 1)
     }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether the data tell two cells apart, and the adjusted chance of seeing such a distance where there is none."""
+
+    standing: Standing
+    p: float
+
+    @property
+    def reason(self) -> str:
+        """Return why two cells that differ are not told apart; "" for a tie, of which nothing more is known."""
+        return {
+            "unclear": "of so many pairs one may differ as much by chance: more rounds tell",
+            "not judged": "one round says nothing of the next process: more rounds tell",
+        }.get(self.standing, "")
 
 
 class TieTest:
@@ -110,19 +144,58 @@ class TieTest:
         assert estimate is not None
         return estimate.value
 
-    def p(self, best: CellSummary, other: CellSummary) -> float:
-        """Return the chance of seeing such a distance between two cells of a machine where there is none.
+    def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
+        """Return what the data say of two cells of a machine.
 
-        Times the number of pairs that compete: of the cells of a batch size; of the rows, for cells of two batch sizes.
+        The p-value is multiplied by the number of pairs that compete: of the cells of a batch size, and then for the number of
+        batch sizes; of the rows, for cells of two batch sizes.
         """
+        values = self.value(best), self.value(other)
+        ratio = values[1] / values[0] if values[0] else float(values[1] == 0)
+        if under_floor(ratio, floor_of(self.metric, best, other)):
+            return Judgement("tie", 1.0)
+        if self.metric.exact:
+            return Judgement("told", 0.0)
+        spread = self._spread(best, other)
+        if spread is None:
+            return Judgement("not judged", 1.0)
+        p = min(1.0, self._pairs(best, other) * self._sizes(best, other) * spread.p)
+        if p > stats.ALPHA:
+            return Judgement("tie" if spread.p > stats.ALPHA else "unclear", p)
+        # the rounds that both have may say otherwise than all
+        return Judgement("told", p) if spread.log_ratio * (ratio - 1) > 0 else Judgement("unclear", 1.0)
+
+    def _pairs(self, best: CellSummary, other: CellSummary) -> int:
         group = group_of(best, self.metric)
         one_size = group == group_of(other, self.metric)
-        count = len(self.groups[group]) if one_size else len(self._rows[group[:4]])
-        return min(1.0, max(1, count * (count - 1) // 2) * self._chance(best, other))
+        return max(1, math.comb(len(self.groups[group]) if one_size else len(self._rows[group[:4]]), 2))
+
+    def _sizes(self, best: CellSummary, other: CellSummary) -> float:
+        group = group_of(best, self.metric)
+        return self._chosen[group[:4]] if group == group_of(other, self.metric) else 1.0
+
+    @functools.cached_property
+    def _chosen(self) -> dict[Scope, float]:
+        """Return, per machine, model and mode, how many batch sizes there are for each that has a clear difference.
+
+        So a run without differences tells any at most once in twenty, and one with many is judged size by size (Benjamini and
+        Bogomolov, Selective Inference on Multiple Families of Hypotheses, J. R. Statist. Soc. B 76, 2014).
+        """
+        clearest: dict[Scope, list[float]] = defaultdict(list)
+        for group, members in self.groups.items():
+            best = (max if self.metric.higher_is_better else min)(members, key=self.value)
+            spreads = [self._spread(best, other) for other in members if other is not best]
+            if known := [spread.p for spread in spreads if spread]:
+                clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * min(known)))
+        return {scope: stats.families(ps) for scope, ps in clearest.items()}
 
     def tied(self, best: CellSummary, other: CellSummary) -> bool:
-        """Return whether the data cannot tell two cells of a machine apart."""
-        return self.p(best, other) > stats.ALPHA
+        """Return whether the data cannot tell two cells of a machine apart; False also where nothing is judged."""
+        return self.judge(best, other).standing in _TIES
+
+    def judged(self, best: CellSummary, other: CellSummary) -> bool:
+        """Return whether there is anything to judge the distance of two cells by."""
+        return self.judge(best, other).standing != "not judged"
 
     def ties(
         self, best: CellSummary, others: Iterable[CellSummary], name: Callable[[CellSummary], str]
@@ -137,65 +210,43 @@ class TieTest:
                 tied[name(other)] = other
         return list(tied.values())
 
-    def _chance(self, best: CellSummary, other: CellSummary) -> float:
-        """Return the p-value of "no difference", before the adjustment for the number of pairs.
-
-        Where the noise between processes is unknown, a difference below `UNKNOWN_NOISE` has p = 1.
-        """
-        values = self.value(best), self.value(other)
-        if values[0] == values[1]:
-            return 1.0
-        spread = self._spread(best, other)
-        if spread is not None:
-            return spread.p
-        if not self.metric.exact and _within_unknown_noise(*values):
-            return 1.0
-        first, second = self.metric.series(best), self.metric.series(other)
-        if (
-            first and second and min(len(first.logs), len(second.logs)) > 1
-        ):  # loops: the least that noise can be
-            return stats.welch(first.logs, second.logs).p
-        claimed = spread_by_intervals(self.metric.of(best), self.metric.of(other))
-        return claimed.p if claimed else 0.0
-
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
-        """Return how far apart two cells are by their rounds; None where neither has a second process."""
+        """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""
         first, second = self.metric.series(best), self.metric.series(other)
+        if self.metric.series is no_series:
+            return spread_by_intervals(self.metric.of(best), self.metric.of(other))
         if not (first and second and first.logs and second.logs):
             return None
         noise = self._noise[best.machine]
-        delta = differences(first, second)
-        if delta is not None:
-            return stats.paired(delta, drift.prior(noise, factor=2.0))
-        if min(first.processes, second.processes) > 1:
-            return stats.welch(first.logs, second.logs)
-        known = (noise.variances.get(best.key), noise.variances.get(other.key))
-        return drift.unpaired(first, second, known, drift.prior(noise)) if any(known) else None
+        if delta := differences(first, second):
+            return noise.paired(delta)
+        if max(first.runs, second.runs) > 1:
+            return drift.between_pools(first, second)
+        known = (noise.rounds.variances.get(best.key), noise.rounds.variances.get(other.key))
+        apart = {run for run, _ in first.keys}.isdisjoint(run for run, _ in second.keys)
+        counts = [first.processes, second.processes]
+        added = drift.between(noise.rounds, noise.rounds, counts) if apart else ()
+        return drift.unpaired(first.units, second.units, known, noise.prior, added)
 
 
 def spread_by_intervals(first: Estimate | None, second: Estimate | None) -> stats.Spread | None:
-    """Return how far apart two estimates are by their own intervals; None where one has none."""
+    """Return how far apart two figures are that are not known round by round, by their own intervals; None without both."""
     known = [(e.value, e.low, e.high) for e in (first, second) if e and e.low and e.high and e.low > 0]
     if len(known) < 2:
         return None
-    normal = stats.t_quantile(stats.CONFIDENCE, math.inf)
+    normal = t_quantile(CONFIDENCE, math.inf)
     errors = [math.log(high / low) / 2 / normal for _, low, high in known]
     distance = math.log(known[1][0] / known[0][0])
     return stats.Spread(distance, math.hypot(*errors), math.inf)
 
 
-def differences(first: Series, second: Series) -> stats.Floats | None:
+def differences(first: Series, second: Series) -> Series | None:
     """Return second - first, round by round, over the rounds that both have; None for fewer than two."""
-    if first.within or second.within:
-        return None
-    if first.keys == second.keys:
-        return np.subtract(second.logs, first.logs) if len(first.keys) > 1 else None
-    ours = dict(zip(first.keys, first.logs, strict=True))
-    shared = [log - ours[key] for key, log in zip(second.keys, second.logs, strict=True) if key in ours]
-    return np.array(shared) if len(shared) > 1 else None
+    shared = second.plus(first.scaled(-1))
+    return shared if len(shared.keys) > 1 else None
 
 
-def _noise(groups: dict[Group, list[CellSummary]], metric: Metric) -> defaultdict[str, drift.Noise]:
+def _noise(groups: dict[Group, list[CellSummary]], metric: Metric) -> defaultdict[str, drift.Levels]:
     """Return, per machine, the noise of its cells from round to round."""
     cells: dict[str, dict[str, Series]] = defaultdict(dict)
     processes: dict[str, str] = {}
@@ -205,10 +256,6 @@ def _noise(groups: dict[Group, list[CellSummary]], metric: Metric) -> defaultdic
             if series is not None:
                 cells[group[0]][summary.key] = series
                 processes[summary.key] = f"{summary.cell.framework}/{summary.cell.precision}"
-    noise: defaultdict[str, drift.Noise] = defaultdict(lambda: drift.NOTHING)
-    noise.update({machine: drift.estimate(found, processes) for machine, found in cells.items()})
+    noise: defaultdict[str, drift.Levels] = defaultdict(drift.Levels)
+    noise.update({machine: drift.Levels.of(found, processes) for machine, found in cells.items()})
     return noise
-
-
-def _within_unknown_noise(first: float, second: float) -> bool:
-    return first > 0 and second > 0 and abs(math.log(second / first)) < math.log1p(UNKNOWN_NOISE)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results import drift
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Series
-from inferometer.results.stats import CONFIDENCE, Floats, t_quantile
+from inferometer.results.stats import Floats
 from inferometer.units import counted, significant
 
 POWER = 0.90  # share of true differences that are to be found

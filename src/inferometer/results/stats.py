@@ -6,15 +6,16 @@ difference, and an interval never reaches below zero. `docs/statistics.md` says 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-CONFIDENCE = 0.95
+from inferometer.quantiles import CONFIDENCE, t_cdf, t_quantile
+
 ALPHA = 0.05
 ALPHA_TWO_STAGES = (
     0.04  # where the noise chose the number of rounds: 0.05 would be 0.06 then (docs/statistics.md)
@@ -36,7 +37,7 @@ class Spread:
         """Return the two-sided p-value of "no difference" (Student's t)."""
         if not self.error > 0:
             return 1.0 if self.log_ratio == 0 else 0.0
-        return 2.0 * _t_cdf(-abs(self.log_ratio) / self.error, self.dof)
+        return 2.0 * t_cdf(-abs(self.log_ratio) / self.error, self.dof)
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Return the confidence interval of the ratio (not of its logarithm)."""
@@ -70,30 +71,87 @@ class Prior:
 NO_PRIOR = Prior(0.0, 0.0, 0.0)
 
 
-def t_quantile(confidence: float, dof: float) -> float:
-    """Return the two-sided quantile of Student's t: 12.7 for 95 % and one degree of freedom."""
-    from scipy.special import stdtrit
+@dataclass(frozen=True)
+class Units:
+    """Repeated values (logarithms) and the weight of each in their mean."""
 
-    return float(stdtrit(min(dof, 1e9), 0.5 + confidence / 2))
+    values: Floats
+    weights: Floats  # they add up to 1
+
+    @functools.cached_property
+    def mean(self) -> float:
+        """Return the weighted mean."""
+        return float(self.values @ self.weights)
+
+    @functools.cached_property
+    def variance(self) -> float:
+        """Return the variance of one value; two at least."""
+        return float(np.var(self.values, ddof=1))
+
+    @functools.cached_property
+    def count(self) -> float:
+        """Return how many equally weighted values would tell the mean as well."""
+        return 1 / float(self.weights @ self.weights)
 
 
-def _t_cdf(value: float, dof: float) -> float:
-    from scipy.special import stdtr
+def units(logs: Sequence[float] | Floats, runs: Sequence[int]) -> Units:
+    """Return the means of the runs, weighted by their rounds; the rounds themselves where there is but one run."""
+    values = np.asarray(logs, dtype=np.float64)
+    if len(set(runs)) < 2:
+        return Units(values, np.full(len(values), 1 / max(1, len(values))))
+    _, place, counts = np.unique(runs, return_inverse=True, return_counts=True)
+    return Units(np.bincount(place, values) / counts, counts / len(values))
 
-    return float(stdtr(min(dof, 1e9), value))
 
-
-def reach_of_mean(logs: Sequence[float] | Floats, confidence: float = CONFIDENCE) -> float | None:
-    """Return the half width of the t interval of the mean of ``logs``; None for fewer than two values."""
-    count = len(logs)
-    if count < 2:
+def reach_of_mean(found: Units, confidence: float = CONFIDENCE) -> float | None:
+    """Return the half width of the t interval of the mean; None for fewer than two values."""
+    freedom = len(found.values) - 1
+    if freedom < 1:
         return None
-    return t_quantile(confidence, count - 1) * float(np.std(logs, ddof=1)) / math.sqrt(count)
+    return t_quantile(confidence, freedom) * math.sqrt(found.variance / found.count)
+
+
+def effective_count(values: Sequence[float] | Floats) -> float:
+    """Return how many independent values tell as much: n (1 - r) / (1 + r) of n with lag-1 autocorrelation r >= 0.
+
+    Of a first-order autoregression; Wilks, Statistical Methods in the Atmospheric Sciences, 2011, section 5.2.4.
+    """
+    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
+    square = float(centred @ centred)
+    if len(centred) < 3 or square <= (1e-9 * float(np.mean(np.abs(values)))) ** 2 * len(centred):
+        return float(len(centred))
+    correlation = min(max(float(centred[1:] @ centred[:-1]) / square, 0.0), 0.99)
+    return max(1.0, len(centred) * (1 - correlation) / (1 + correlation))
 
 
 def enough_for(quantile: float) -> int:
     """Return how many values a quantile above the median takes: so many that ten of them lie beyond it."""
     return math.ceil(round(10 / (1 - quantile), 6))
+
+
+def quantile_upper_bound(
+    samples: Sequence[float] | Floats,
+    quantile: float,
+    confidence: float = CONFIDENCE,
+    effective: float | None = None,
+) -> float | None:
+    """Return what a quantile does not exceed, with one-sided ``confidence``; None for too few samples.
+
+    By order statistics (Hahn and Meeker, Statistical Intervals, 1991, section 5.2), as MLPerf Inference stops early: a p99
+    takes 299 samples at 95 %, and 459 at 99 %. ``effective``: how many independent samples they are worth (default:
+    `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
+    """
+    from scipy.special import bdtr
+
+    worth = effective_count(samples) if effective is None else effective
+    count = int(min(worth, len(samples)))
+    beyond = np.arange(max(1, math.ceil(count * (1 - quantile))) + 1)  # so many of `count` above the bound
+    chance = bdtr(beyond, count, 1 - quantile)  # that so many or fewer are above the true quantile
+    allowed = beyond[chance <= 1 - confidence]
+    if not len(allowed):
+        return None
+    place = len(samples) - 1 - math.floor(allowed[-1] * len(samples) / max(count, 1))
+    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
 
 
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:
@@ -145,31 +203,10 @@ def _inverse_trigamma(value: float) -> float:
     return x
 
 
-def paired(differences: Sequence[float] | Floats, prior: Prior = NO_PRIOR) -> Spread:
-    """Return the spread of a mean of paired log differences (one a round); needs at least two."""
-    count = len(differences)
-    variance, dof = prior.moderate(float(np.var(differences, ddof=1)), count - 1)
-    return Spread(float(np.mean(differences)), math.sqrt(variance / count), dof)
-
-
-def welch(
-    first: Sequence[float] | Floats, second: Sequence[float] | Floats, prior: Prior = NO_PRIOR
-) -> Spread:
-    """Return the spread of mean(second) - mean(first) of independent logs (Welch 1947); two values each at least.
-
-    ``prior`` is of the variance of one value, not of a difference.
-    """
-    parts = []
-    for logs in (first, second):
-        variance, dof = prior.moderate(float(np.var(logs, ddof=1)), len(logs) - 1)
-        parts.append((variance / len(logs), dof))
-    total = parts[0][0] + parts[1][0]
-    dof = (
-        total**2 / sum(part**2 / dof for part, dof in parts)
-        if total > 0
-        else cast(float, len(first) + len(second) - 2)
-    )
-    return Spread(float(np.mean(second) - np.mean(first)), math.sqrt(total), dof)
+def paired(differences: Units, prior: Prior = NO_PRIOR) -> Spread:
+    """Return the spread of a mean of paired log differences (one a round, or a run); needs at least two."""
+    variance, dof = prior.moderate(differences.variance, len(differences.values) - 1)
+    return Spread(differences.mean, math.sqrt(variance / differences.count), dof)
 
 
 def false_discovery(ps: Sequence[float]) -> list[float]:
@@ -185,6 +222,17 @@ def false_discovery(ps: Sequence[float]) -> list[float]:
         smallest = min(smallest, ps[index] * count / (count - place))
         adjusted[index] = smallest
     return adjusted
+
+
+def families(ps: Sequence[float]) -> float:
+    """Return how many families of tests there are for each one that holds a finding (by its p-value; one at least counts).
+
+    Their number among m by Benjamini and Hochberg's rule at `ALPHA`; with findings then judged at `ALPHA` divided by this
+    ratio, the false ones stay below `ALPHA` in the families that were chosen (Benjamini and Bogomolov 2014, section 3).
+    """
+    ranked = sorted(ps)
+    chosen = max((k for k, p in enumerate(ranked, 1) if p * len(ps) <= ALPHA * k), default=1)
+    return len(ps) / chosen
 
 
 @dataclass(frozen=True)

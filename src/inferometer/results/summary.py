@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from inferometer.records import Machine
-from inferometer.results import estimates, pooling
+from inferometer.results import doubts, estimates, pooling
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
 from inferometer.results.ranking import rank_cells
@@ -30,7 +30,9 @@ def summarise(runs: Sequence[StoredRun]) -> Results:
     summaries = tuple(_summarise(entry) for entry in pools)
     places = rank_cells(summaries, THROUGHPUT)
     marked = tuple(
-        replace(s, best=p.best, tie=p.tie, best_overall=p.best_overall) if (p := places.get(s.key)) else s
+        replace(s, best=p.best, tie=p.tie, judged=p.judged, best_overall=p.best_overall)
+        if (p := places.get(s.key))
+        else s
         for s in summaries
     )
     return Results(marked, tuple(runs), machines)
@@ -48,7 +50,7 @@ def _summarise(entry: pooling.Pool) -> CellSummary:
         paths=entry.paths,
         status=entry.status,
         cause=entry.cause,
-        flags=entry.flags,
+        flags=(*entry.flags, *doubts.of(entry.good, values.get("series", {}).get("throughput"))),
         records=tuple(record for _, record in entry.records),
         **values,
     )

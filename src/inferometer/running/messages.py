@@ -51,9 +51,17 @@ def open_message(
         inputs=str(model.inputs),
         reference=str(model.reference),
         source_layout="NHWC",
+        checks=_checks(model),
+        tolerance=request.tolerance,
         images=request.protocol.images,
         cache=str(cache),
     )
+
+
+def _checks(model: PreparedModel) -> dict[str, str]:
+    checks = model.checks
+    paths = {name: getattr(checks, name) for name in ("ambiguity", "unseen_inputs", "unseen_reference")}
+    return {"stored": checks.stored, **{name: str(path) for name, path in paths.items() if path}}
 
 
 def measure_message(cell: Cell, request: RunRequest, needs: MeterNeeds) -> Measure:

@@ -10,7 +10,7 @@ from inferometer.errors import EnvironmentBuildError, ModelError, ProtocolError,
 from inferometer.frameworks import environments, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.frameworks.environments import Environment
-from inferometer.planning.plan import Plan, Row
+from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.running.messages import read_answer
 from inferometer.running.processes.child import Child, log_tail
@@ -40,12 +40,12 @@ class ReadyEnvironments:
             except EnvironmentBuildError as error:
                 self.failures[key] = str(error)
 
-    def _row_environment(self, row: Row) -> Environment:
+    def _row_environment(self, row: PlanRow) -> Environment:
         if row.requirements is None:
             return self._given(row)
         return environments.ensure(row.requirements, self._log(row.requirements.name), self._progress)
 
-    def _given(self, row: Row) -> Environment:
+    def _given(self, row: PlanRow) -> Environment:
         """Return the user's interpreter for a row; UsageError if it lacks the framework."""
         framework = row.choice.framework
         assert row.python is not None

@@ -64,7 +64,9 @@ def _merge(runs: list[StoredRun]) -> Merged:
     records: list[Record] = []
     known: set[tuple[object, ...]] = set()
     offset = 0
+    begins: list[int] = []
     for run in runs:
+        begins += [offset + begin for begin in run.info.merged_at or (0,)]
         fresh = [
             msgspec.structs.replace(r, round=r.round + offset, log=_log(run, r)) for r in _fresh(run, known)
         ]
@@ -85,6 +87,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
         notes=notes,
         request={},  # it is no run that could be resumed
         merged=True,
+        merged_at=tuple(dict.fromkeys(begins)),
     )
     return info, records
 

@@ -5,6 +5,7 @@ Layout
     cells.jsonl   a `records.Record` a line, appended and flushed to disk as each cell ends
     logs/         stdout and stderr of every worker
     .lock         held while a process measures into the directory
+    compile-cache, tmp   while it is measured: compiled code, and the workers' temporary files
 A torn last line (the writer was killed) is ignored; a damaged line elsewhere is an error with its number.
 """
 

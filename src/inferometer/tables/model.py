@@ -11,7 +11,7 @@ from inferometer.flags import ENERGY, flag
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import METRICS, Metric, Scale
+from inferometer.results.metrics import FORMER_NAMES, METRICS, Metric, Scale
 from inferometer.results.ranking import Rank, group_of, rank_cells
 from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
@@ -111,6 +111,7 @@ def machine_named(name: str, results: Results) -> str:
 def metric_named(name: str) -> Metric:
     """Return a metric by name (dashes or underscores); UsageError names the nearest."""
     key = name.replace("-", "_")
+    key = FORMER_NAMES.get(key, key)
     if key not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[key]

@@ -135,6 +135,7 @@ def _flat(summary: CellSummary) -> dict[str, Any]:
         "rounds": summary.rounds,
         "best": summary.best,
         "tie": summary.tie,
+        "judged": summary.judged,
     }
     for name, metric in METRICS.items():
         estimate = metric.of(summary) if summary.measured else None

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inferometer.worker.aligned import aligned_like
+from inferometer.worker.answers import Answers, join
 from inferometer.worker.backend import Batch, Outputs
 from inferometer.worker.failures import Unsupported
-from inferometer.worker.parity import compare
 from inferometer.worker.system import memory
 
 if TYPE_CHECKING:
@@ -107,8 +107,13 @@ class ImageStack:
     def _bytes(self, count: int) -> int:
         return count * int(sum(array[:1].nbytes for array in self.rows))
 
-    def compare(self, mode: Mode, batches: list[Batch], first: Outputs, precision: str) -> dict[str, Any]:
-        """Compare real outputs with the reference: as many batches as show every distinct row, and a partial last one."""
+    def expected(self, places: Any) -> list[Array]:
+        """Return the reference's outputs for rows at these places of the stack."""
+        index = np.asarray(places) % len(self.reference[0])
+        return [array[index] for array in self.reference]
+
+    def answers(self, mode: Mode, batches: list[Batch], first: Outputs) -> Answers:
+        """Return real outputs beside the reference: as many batches as show every distinct row, and a partial last one."""
         distinct = len(self.reference[0])
         outputs = [first]
         rows = len(batches[0][0])
@@ -120,13 +125,7 @@ class ImageStack:
         if len(batches[-1][0]) != len(batches[0][0]) and rows < self.images:
             outputs.append(mode.outputs(batches[-1]))
             numbers += range(self.images - len(batches[-1][0]), self.images)
-        index = np.array(numbers) % distinct
-        expected = [array[index] for array in self.reference]
-        return compare(_join(outputs), expected, precision, distinct=min(distinct, rows))
-
-
-def _join(outputs: list[Outputs]) -> Outputs:
-    return [np.concatenate(parts) if np.ndim(parts[0]) else np.asarray(parts) for parts in zip(*outputs)]
+        return Answers(join(outputs), self.expected(numbers), min(distinct, rows))
 
 
 def _arrays(path: Path) -> list[Array]:

@@ -38,7 +38,7 @@ def status_of(error: BaseException) -> str:
     return "failed"
 
 
-def describe(error: BaseException, limit: int = 500) -> str:
+def failure_text(error: BaseException, limit: int = 500) -> str:
     """Return the exception as one line: its type and the first line that says something."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:limit] if text else type(error).__name__
@@ -46,7 +46,7 @@ def describe(error: BaseException, limit: int = 500) -> str:
 
 def failure(error: BaseException) -> Failed:
     """Return an exception as an answer; of memory that was not to be had with the bytes."""
-    status, cause, kind = status_of(error), describe(error), type(error).__name__
+    status, cause, kind = status_of(error), failure_text(error), type(error).__name__
     if status != "out-of-memory":
         return Failed(status, cause, kind)
     return Failed(

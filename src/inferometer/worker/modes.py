@@ -23,9 +23,19 @@ class Mode(abc.ABC):
 
     flags: tuple[Flag, ...] = ()  # what the mode does that a reader must know
     wants_pixels = False  # batches are uint8
+    keeps_last_loop = (
+        False  # outputs can be had after the last loop only: between loops fetching would cost energy
+    )
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self._kept: tuple[int, Any] | None = (
+            None  # of the last loop: a batch's number, what was returned for it
+        )
+
+    def kept(self) -> tuple[int, Outputs] | None:
+        """Return the number of a batch of the last loop and the outputs it returned, None if there are none."""
+        return self._kept
 
     def prepare(self, batch: Batch) -> None:
         """Compile and allocate for a shape."""
@@ -47,8 +57,8 @@ class Mode(abc.ABC):
         """Return one batch's outputs as numpy by this mode's own path (never timed)."""
 
     @abc.abstractmethod
-    def timed_loop(self, placed: Sequence[Any]) -> Times:
-        """Run all batches once and return the times."""
+    def timed_loop(self, placed: Sequence[Any], keep: int = 0) -> Times:
+        """Run all batches once and return the times; ``keep``: whose outputs to keep for `kept`, where it can be chosen."""
 
     def phases(self, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
         """Return the mean seconds of each phase of a batch, and over how many batches, sampled outside the loops.
@@ -69,18 +79,25 @@ class HostMode(Mode):
         """Run one batch."""
         return self.backend.run(batch)
 
-    def timed_loop(self, placed: Sequence[Batch]) -> Times:
-        """Overhead a batch: one clock read and one list append."""
+    def timed_loop(self, placed: Sequence[Batch], keep: int = 0) -> Times:
+        """Overhead a batch: one clock read and one list append; outputs are kept without a question asked in the loop."""
         run = self.backend.run
         stamps: list[int] = []
         stamp = stamps.append
+        before, chosen, after = placed[:keep], placed[keep], placed[keep + 1 :]
         start = _clock()
-        for batch in placed:
+        for batch in before:
+            run(batch)
+            stamp(_clock())
+        kept = run(chosen)
+        stamp(_clock())
+        for batch in after:
             run(batch)
             stamp(_clock())
         end = _clock()
+        self._kept = keep, kept
         edges = [start, *stamps]
-        return start, end, [(after - before) / 1e9 for before, after in zip(edges, edges[1:])]
+        return start, end, [(last - first) / 1e9 for first, last in zip(edges, edges[1:])]
 
     def phases(self, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
         """Sample the backend's phases."""
@@ -89,6 +106,8 @@ class HostMode(Mode):
 
 class DeviceMode(Mode):
     """Inputs and outputs stay on the device; one synchronisation a loop."""
+
+    keeps_last_loop = True
 
     def place(self, batches: Sequence[Batch]) -> list[Any]:
         """Copy the batches to the device, the same one only once."""
@@ -112,14 +131,27 @@ class DeviceMode(Mode):
         self.backend.synchronise()
         return self.backend.fetch(resident)
 
-    def timed_loop(self, placed: Sequence[Any]) -> Times:
-        """Only the loop is timed: a batch's end is not seen without synchronising."""
+    def timed_loop(self, placed: Sequence[Any], keep: int = 0) -> Times:
+        """Only the loop is timed: a batch's end is not seen without synchronising.
+
+        The last batch's outputs are kept, since buffers on the device may be those of the batch before.
+        """
         run = self.backend.run_resident
+        self._kept = None
+        before, last = placed[:-1], placed[-1]
         start = _clock()
-        for batch in placed:
+        for batch in before:
             run(batch)
+        kept = run(last)
         self.backend.synchronise()
-        return start, _clock(), []
+        end = _clock()
+        self._kept = len(placed) - 1, kept
+        return start, end, []
+
+    def kept(self) -> tuple[int, Outputs] | None:
+        """Fetch the outputs of the last batch; once, before anything else runs."""
+        found, self._kept = self._kept, None
+        return (found[0], self.backend.fetch(found[1])) if found else None
 
     def phases(self, batch: Batch, batch_s: float) -> tuple[dict[str, float], int]:
         """Return what of the phases there is without copies."""
@@ -166,7 +198,7 @@ class PipelinedMode(Mode):
         self._drain()
         return [*self._submit(batch), *self._drain()][0]
 
-    def timed_loop(self, placed: Sequence[Batch]) -> Times:
+    def timed_loop(self, placed: Sequence[Batch], keep: int = 0) -> Times:
         """A batch is delivered when the call that submits a later one, or the emptying at the end, returns it."""
         submitted: list[int] = []
         delivered: list[int] = []
@@ -178,6 +210,7 @@ class PipelinedMode(Mode):
                 delivered += [_clock()] * len(ready)
         ready = self._drain()
         end = _clock()
+        self._kept = (len(placed) - 1, ready[-1]) if ready else None
         delivered += [end] * len(ready)
         return start, end, [(after - before) / 1e9 for before, after in zip(submitted, delivered)]
 

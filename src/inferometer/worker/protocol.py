@@ -52,6 +52,10 @@ class Open:
     source_layout: str  # of both
     images: int  # a loop
     cache: str  # folder for compiled code
+    checks: dict[str, str] = field(
+        default_factory=dict
+    )  # paths of what outputs are judged by besides; "stored": a precision
+    tolerance: float | None = None  # relative error of outputs that is no fault, instead of all limits
 
 
 @dataclass(frozen=True)

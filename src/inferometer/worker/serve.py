@@ -13,10 +13,10 @@ from inferometer.worker.failures import failure
 from inferometer.worker.protocol import Call, Open, Phase, Value
 
 if TYPE_CHECKING:
-    from inferometer.worker.session import Session
+    from inferometer.worker.session import CellSession
 
 
-class Channel:
+class Pipe:
     """Requests and answers on two inherited descriptors; stdout and stderr stay free for the framework."""
 
     def __init__(self, read: int, write: int) -> None:
@@ -39,14 +39,14 @@ class Channel:
 
 def serve(read: int, write: int) -> None:
     """Answer requests until the parent closes its end."""
-    channel = Channel(read, write)
-    worker = _Worker(channel)
-    while (line := channel.receive()) is not None:
+    pipe = Pipe(read, write)
+    worker = _Worker(pipe)
+    while (line := pipe.receive()) is not None:
         try:
             worker.answer(protocol.decode_request(line))
         except Exception as error:
             traceback.print_exc()
-            channel.send(failure(error))
+            pipe.send(failure(error))
     sys.stdout.flush()
     os._exit(0)  # frameworks' exit handlers may hang or crash; every result is already with the parent
 
@@ -54,22 +54,22 @@ def serve(read: int, write: int) -> None:
 class _Worker:
     """Answers requests; the measuring part, which needs numpy, is loaded when first asked for."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._session: Session | None = None
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._session: CellSession | None = None
 
     def answer(self, request: protocol.Request) -> None:
         if isinstance(request, Call):
             module = importlib.import_module(f"inferometer.{request.module}")
-            self._channel.send(Value(module.run(request.request)))
+            self._pipe.send(Value(module.run(request.request)))
         elif isinstance(request, Open):
-            self._channel.send(self._measuring().open(request))
+            self._pipe.send(self._measuring().open(request))
         else:
-            self._channel.send(self._measuring().measure(request))
+            self._pipe.send(self._measuring().measure(request))
 
-    def _measuring(self) -> Session:
+    def _measuring(self) -> CellSession:
         if self._session is None:
-            from inferometer.worker.session import Session
+            from inferometer.worker.session import CellSession
 
-            self._session = Session(lambda name: self._channel.send(Phase(name)))
+            self._session = CellSession(lambda name: self._pipe.send(Phase(name)))
         return self._session

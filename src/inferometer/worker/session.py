@@ -10,9 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from inferometer.worker.answers import Answers
 from inferometer.worker.backend import Backend, Opening
+from inferometer.worker.checks import Aftermath, Judge
 from inferometer.worker.data import ImageStack
-from inferometer.worker.failures import describe
+from inferometer.worker.failures import failure_text
 from inferometer.worker.flags import Flag, flag
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
@@ -22,11 +26,12 @@ from inferometer.worker.protocol import Measure, Measured, Open, Opened
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
 from inferometer.worker.system.contention import CpuAccounting
+from inferometer.worker.timed_sample import TimedSample
 
 Report = Callable[[str], None]
 
 
-class Session:
+class CellSession:
     """Loads a backend, then measures cells."""
 
     def __init__(self, report_phase: Report) -> None:
@@ -34,6 +39,7 @@ class Session:
         self._backend: Backend | None = None
         self._opening: Opening | None = None
         self._stack: ImageStack | None = None
+        self._request: Open | None = None
 
     def open(self, request: Open) -> Opened:
         """Load framework, artifact and input data."""
@@ -44,17 +50,23 @@ class Session:
         module = importlib.import_module(f"inferometer.worker.backends.{request.backend}")
         self._backend = module.Runtime(opening)
         loaded = time.monotonic()
+        self._request = request
+        stack = self._load(request.inputs, request.reference, request.images)
+        gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
+        self._stack = stack.hold()
+        return Opened(load_s=loaded - start, data_s=time.monotonic() - loaded)
+
+    def _load(self, inputs: str, reference: str, images: int) -> ImageStack:
+        assert self._opening and self._backend and self._request
+        layouts = self._request.source_layout, self._opening.layout
         stack = ImageStack.load(
-            Path(request.inputs),
-            Path(request.reference),
-            request.source_layout,
-            opening.layout,
-            images=request.images,
+            Path(inputs),
+            Path(reference),
+            *layouts,
+            images=images,
             memory_layout=self._backend.memory_layout,
         )
-        gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
-        self._stack = (stack.as_pixels() if MODES[opening.mode].wants_pixels else stack).hold()
-        return Opened(load_s=loaded - start, data_s=time.monotonic() - loaded)
+        return stack.as_pixels() if MODES[self._opening.mode].wants_pixels else stack
 
     def measure(self, request: Measure) -> Measured:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
@@ -69,18 +81,58 @@ class Session:
         prepare, outputs = _prepare(mode, batches)
         self._report_phase("check")
         actual = backend.actual()
-        parity = stack.compare(mode, batches, outputs, opening.precision)
+        judge = self._judge()
+        known = stack.answers(mode, batches, outputs)
+        parity = judge.compare(known)
         answer = Measured(prepare, parity, actual, images=stack.images)
-        answer.flags = [*_flags(batches), *mode.flags, *backend.flags()]
+        answer.flags = [*_flags(batches), *mode.flags, *judge.flags(), *backend.flags()]
         answer.status, answer.cause = check_actual(actual, opening)
         if answer.status == "ok" and not parity["passed"]:
             answer.status, answer.cause = "parity-failed", parity["cause"]
+        sample = TimedSample(request.batch_size, len(batches), np.random.default_rng())
         if answer.status == "ok":
-            self._time(mode, batches, request, answer)
-        answer.memory = memory.peaks(backend.device_peak_bytes())
+            self._time(mode, batches, request, answer, sample)
+        answer.memory = memory.peaks(backend.device_peak_bytes())  # of serving, not of what is checked now
+        if answer.status == "ok":
+            self._check_after(mode, judge, known, sample, request=request, answer=answer)
         return answer
 
-    def _time(self, mode: Mode, batches: list[Any], request: Measure, answer: Measured) -> None:
+    def _check_after(
+        self,
+        mode: Mode,
+        judge: Judge,
+        known: Answers,
+        sample: TimedSample,
+        *,
+        request: Measure,
+        answer: Measured,
+    ) -> None:
+        """Compare what the loops returned and batches that the backend has not seen; what prevents it is a flag."""
+        self._report_phase("check")
+        _, _, stack = self._opened()
+        try:
+            after = Aftermath(judge, stack, self._unseen(), np.random.default_rng())
+            answer.parity = after.check(mode, request.batch_size, known, sample, request.budget_s / 2)
+        except Exception as error:  # the loops are measured: what comes after them must not lose them
+            traceback.print_exc()
+            answer.flags.append(flag("not-checked-after", error=failure_text(error)))
+        if not answer.parity["passed"]:
+            answer.status, answer.cause = "parity-failed", answer.parity["cause"]
+
+    def _unseen(self) -> ImageStack | None:
+        assert self._request
+        rows = self._request.checks.get("unseen_inputs")
+        reference = self._request.checks.get("unseen_reference")
+        return self._load(rows, reference, images=0) if rows and reference else None
+
+    def _time(
+        self,
+        mode: Mode,
+        batches: list[Any],
+        request: Measure,
+        answer: Measured,
+        sample: TimedSample,
+    ) -> None:
         placed = mode.place(batches)
         self._report_phase("warm-up")
         budget_s = request.budget_s
@@ -95,7 +147,7 @@ class Session:
         shift = PhaseShift(request.updates_s, batches_a_loop, rule.expected_loops)
         accounts = CpuAccounting()
         before = accounts.now()
-        answer.loops = measure_loops(mode, placed, rule, shift)
+        answer.loops = measure_loops(mode, placed, rule, shift, sample)
         if contention := accounts.since(before):
             answer.actual.setdefault("details", {})["processors"] = contention.facts()
             answer.flags += contention.flags()
@@ -110,12 +162,16 @@ class Session:
             answer.phases, answer.phase_batches = mode.phases(batches[0], batch_s)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
-            answer.flags.append(flag("phases-not-sampled", error=describe(error)))
+            answer.flags.append(flag("phases-not-sampled", error=failure_text(error)))
 
     def _opened(self) -> tuple[Backend, Opening, ImageStack]:
         if self._backend is None or self._opening is None or self._stack is None:
             raise RuntimeError("measure before open")
         return self._backend, self._opening, self._stack
+
+    def _judge(self) -> Judge:
+        assert self._request
+        return Judge.of(self._request)
 
 
 def _opening(request: Open) -> Opening:

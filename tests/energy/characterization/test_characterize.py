@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from broker import wait_until
-from inferometer.energy.characterization.characterize import Plan, characterize, idle_of
+from inferometer.energy.characterization.characterize import LoadTimes, characterize, idle_of
 from inferometer.energy.characterization.duty_cycle import spread_of, verdict
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.characterization.polls import poll, updates_of, window_of
@@ -90,7 +90,7 @@ def test_a_counter_that_misses_part_of_a_half_time_load_is_found_out(duty, integ
         lambda: contextlib.nullcontext(load),
         powers={"instant": power},
         clock=clock,
-        plan=Plan(idle_s=4, watch_s=2, duty_s=2, settle_s=0.5),
+        plan=LoadTimes(idle_s=4, watch_s=2, duty_s=2, settle_s=0.5),
         say=said.append,
     )
     assert facts["counter"]["integrates"] is integrates

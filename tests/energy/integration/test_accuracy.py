@@ -16,7 +16,7 @@ from inferometer.energy.meters.simulated import (
     SimulatedMeter,
     simulate_updates,
 )
-from inferometer.energy.readings import Device, Reading, Track, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run, simulate
@@ -230,7 +230,7 @@ class TestWraps:
                 clock,
                 dataclasses.replace(RAPL_COUNTER, range_j=range_j),
                 dataclasses.replace(RAPL_FAULTS, seed=i),
-                Device(uid, uid, "dram" if uid.endswith("dram") else "cpu", "rapl"),
+                MeteredDevice(uid, uid, "dram" if uid.endswith("dram") else "cpu", "rapl"),
                 start_j=range_j - 100,
             )
             for i, (uid, range_j) in enumerate(ranges.items())

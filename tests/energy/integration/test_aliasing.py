@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Device, Traits
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from inferometer.worker import loop as worker_loop
@@ -70,7 +70,7 @@ def metered(spans, curve, batches, meter, seed):
     """Return the metered energy over the true one, whether the interval holds the truth, and the flags."""
     traits, faults = meter
     clock = SimulatedClock()
-    device = Device("sim:0", "simulated", "gpu", "sim")
+    device = MeteredDevice("sim:0", "simulated", "gpu", "sim")
     shown = SimulatedMeter(curve, clock, traits, dataclasses.replace(faults, seed=seed), device)
     session = Session([shown], device="cuda:0", clock=clock, track_pace_s=STEADY_PACE_S)
     run(session, clock, float(curve.times_s[-1]) - 0.3)

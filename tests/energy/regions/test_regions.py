@@ -10,7 +10,7 @@ import pytest
 from inferometer import energy
 from inferometer.energy.meters.found import Absence
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Device
+from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.regions.profile import SETTLE_AT, Profile
 from inferometer.energy.regions.results import COLUMNS
 from inferometer.energy.session import Session
@@ -36,8 +36,8 @@ class Bench:
         run(self.session, self.clock, self.clock.time_ns / S + seconds)
 
 
-GPU = Device("gpu:0", "gpu", "gpu", "sim")
-CPU = Device("cpu:0", "cpu", "cpu", "sim")
+GPU = MeteredDevice("gpu:0", "gpu", "gpu", "sim")
+CPU = MeteredDevice("cpu:0", "cpu", "cpu", "sim")
 CURVE = PowerCurve((0, 5, 8, 90), (100, 300, 50))
 
 

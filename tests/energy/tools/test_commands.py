@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from inferometer.cli import invoke
-from inferometer.energy.characterization.characterize import Plan
+from inferometer.energy.characterization.characterize import LoadTimes
 from inferometer.energy.tools import list_meters
 from powercap import drawing, make_zone
 
@@ -89,7 +89,7 @@ def test_without_a_meter_time_is_told_and_why(tmp_path, capfd):
         (["measure", "--meter", "colour=red", "--", "true"], "unknown field of a meter 'colour'"),
         (
             ["meters", "--meter", "nothing", "characterize"],
-            "unknown meter 'nothing' (known: amd, mqtt, nvml, rapl",
+            "unknown meter 'nothing' (known: amd, hwmon, mqtt, nvml, rapl",
         ),
         (["measure", "--meter", "!nvlm", "--", "true"], "did you mean 'nvml'?"),
         (["meters", "--meter", "mqtt"], "mqtt needs an address"),
@@ -120,7 +120,7 @@ def test_meters_lists_what_there_is_and_why_others_are_not(tree, capfd):
 
 
 def test_meters_characterize_stores_what_it_finds_and_the_list_quotes_it(tree, capfd, tmp_path, monkeypatch):
-    monkeypatch.setattr(list_meters, "QUICK", Plan(idle_s=1.0, watch_s=0.2, duty_s=0.05, settle_s=0.05))
+    monkeypatch.setattr(list_meters, "QUICK", LoadTimes(idle_s=1.0, watch_s=0.2, duty_s=0.05, settle_s=0.05))
     out = tmp_path / "c.json"
     arguments = [
         "meters",

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Device
+from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.sampling.sampler import STEADY_PACE_S
 from inferometer.energy.session import Session
 from inferometer.records import Cell, Loop, Record
@@ -25,7 +25,7 @@ class Bench:
         self.curve = PowerCurve([*times, times[-1] + 30], [*watts, AFTER_W])
         self.clock = LivingClock()
         meter = SimulatedMeter(
-            self.curve, self.clock, GPU_COUNTER, GPU_FAULTS, Device("g0", "g0", "gpu", "sim")
+            self.curve, self.clock, GPU_COUNTER, GPU_FAULTS, MeteredDevice("g0", "g0", "gpu", "sim")
         )
         self.session = Session([meter], device="cuda:0", clock=self.clock, track_pace_s=STEADY_PACE_S)
         self.clock.session = self.session

@@ -8,7 +8,7 @@ import types
 import pytest
 
 from inferometer.flags import flag
-from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
+from inferometer.host.gpu_snapshot import GpuSnapshot, NoAnswerError, NvmlReader
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 from inferometer.running.monitoring.gpu import GpuMonitor, monitor_gpus
 
@@ -17,8 +17,8 @@ WORKER = 4_000_001  # above every real process number, so that no session is loo
 GPU = Gpu(0, "GPU-abc", "NVIDIA H100")
 CELL = Cell("m", "torch", "fp32", 8, "cuda:0")
 SETTINGS = {"power limit": 350000, "ECC": 1}
-IDLE = Snapshot(used_bytes=1 * MIB, settings=SETTINGS)
-LOADED = Snapshot(used_bytes=601 * MIB, processes={WORKER: 600 * MIB}, settings=SETTINGS)
+IDLE = GpuSnapshot(used_bytes=1 * MIB, settings=SETTINGS)
+LOADED = GpuSnapshot(used_bytes=601 * MIB, processes={WORKER: 600 * MIB}, settings=SETTINGS)
 
 
 class Script:
@@ -71,7 +71,7 @@ def test_worker_without_memory_ran_elsewhere():
 
 
 def test_a_neighbours_memory_does_not_prove_placement():
-    neighbour = Snapshot(used_bytes=2049 * MIB, processes={7_000_001: 2048 * MIB}, settings=SETTINGS)
+    neighbour = GpuSnapshot(used_bytes=2049 * MIB, processes={7_000_001: 2048 * MIB}, settings=SETTINGS)
     record = watched(neighbour, neighbour, neighbour)
     assert record.status == "wrong-device"
     assert record.flags == (flag("gpu-neighbour", pid="7000001", held_bytes=2048 * MIB),)
@@ -97,7 +97,7 @@ def test_neighbour_that_computed_and_left():
 def test_children_of_the_worker_are_no_neighbours():
     """A worker leads its session; this process' own session leader stands for one."""
     leader = os.getsid(0)
-    after = Snapshot(used_bytes=300 * MIB, processes={os.getpid(): 200 * MIB}, settings=SETTINGS)
+    after = GpuSnapshot(used_bytes=300 * MIB, processes={os.getpid(): 200 * MIB}, settings=SETTINGS)
     record = watched(IDLE, after, after, pid=leader)
     assert record.flags == ()
     assert record.memory.device_used_bytes == 200 * MIB
@@ -114,7 +114,7 @@ def test_container_whose_process_numbers_are_the_hosts():
 
 def test_a_newcomer_is_no_worker_where_numbers_are_known_to_match():
     """A second worker falls back to the CPU while a neighbour comes: its memory proves nothing."""
-    newcomer = Snapshot(used_bytes=3000 * MIB, processes={7_000_001: 2999 * MIB}, settings=SETTINGS)
+    newcomer = GpuSnapshot(used_bytes=3000 * MIB, processes={7_000_001: 2999 * MIB}, settings=SETTINGS)
     watch = GpuMonitor({"cuda:0": GPU}, Script(IDLE, LOADED, LOADED, IDLE, newcomer))
     watch.begin_run()
     ended = []

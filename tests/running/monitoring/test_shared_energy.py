@@ -3,7 +3,7 @@
 import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedMeter
-from inferometer.energy.readings import Device
+from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.session import Session
 from inferometer.records import Cell, Loop, Record
 from inferometer.running.monitoring.concurrency import Concurrency
@@ -23,9 +23,9 @@ class Host:
     def __init__(self, monkeypatch):
         self.clock = LivingClock()
         meters = [
-            self._meter(GPU_0_W, GPU_COUNTER, GPU_FAULTS, Device("GPU-0", "a GPU", "gpu", "nvml")),
-            self._meter(GPU_1_W, GPU_COUNTER, GPU_FAULTS, Device("GPU-1", "a GPU", "gpu", "nvml")),
-            self._meter(HOST_W, RAPL_COUNTER, RAPL_FAULTS, Device("rapl:0", "a CPU", "cpu", "rapl")),
+            self._meter(GPU_0_W, GPU_COUNTER, GPU_FAULTS, MeteredDevice("GPU-0", "a GPU", "gpu", "nvml")),
+            self._meter(GPU_1_W, GPU_COUNTER, GPU_FAULTS, MeteredDevice("GPU-1", "a GPU", "gpu", "nvml")),
+            self._meter(HOST_W, RAPL_COUNTER, RAPL_FAULTS, MeteredDevice("rapl:0", "a CPU", "cpu", "rapl")),
         ]
         self.session = Session(meters, device="cuda:0", clock=self.clock)
         self.clock.session = self.session

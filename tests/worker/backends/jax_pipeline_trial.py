@@ -13,7 +13,7 @@ from inferometer.worker.backend import Opening
 from inferometer.worker.backends.jax import Runtime
 from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.parts.jax_transfer import Piecewise, Whole
-from inferometer.worker.backends.parts.pipeline_depth import depth
+from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
 
 
 def runtime(mode):
@@ -65,7 +65,7 @@ got, in_flight = [], []
 for number, batch in enumerate(pixels, 1):
     got += pipeline.submit((batch,))
     in_flight.append(number - len(got))
-assert max(in_flight) == depth((pixels[0],)) == 8, in_flight
+assert max(in_flight) == pipeline_depth((pixels[0],)) == 8, in_flight
 assert len(got) == 11
 got += pipeline.drain()
 assert pipeline.drain() == []

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from inferometer.worker.backends.parts import torch_pipeline
-from inferometer.worker.backends.parts.pipeline_depth import depth
+from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
 
 
 def idle(*_):
@@ -40,7 +40,7 @@ for round_ in range(2):  # the second begins at another slot
     for number, batch in enumerate(pixels, 1):
         got += pipeline.submit((batch,))
         in_flight.append(number - len(got))
-    assert max(in_flight) == depth((pixels[0],)) == 8, in_flight
+    assert max(in_flight) == pipeline_depth((pixels[0],)) == 8, in_flight
     assert len(got) == 13
     got += pipeline.drain()
     assert pipeline.drain() == []

@@ -37,7 +37,7 @@ _NEVER = threading.Event()
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadTimes:
     """How long each part takes, in seconds."""
 
     idle_s: float = 15.0
@@ -84,7 +84,7 @@ def characterize(
     *,
     powers: dict[str, Meter] | None = None,
     clock: Clock | None = None,
-    plan: Plan | None = None,
+    plan: LoadTimes | None = None,
     say: Say = lambda _: None,
 ) -> dict[str, Any]:
     """Measure one device's meter with the help of a load; return the facts that are stored and quoted later.
@@ -92,7 +92,7 @@ def characterize(
     ``open_load`` starts the load (once the device has been seen without it). ``powers``: power readings of the same device
     by name ('instant', 'average'), to be compared with its counter.
     """
-    clock, plan, powers = clock or SystemClock(), plan or Plan(), dict(powers or {})
+    clock, plan, powers = clock or SystemClock(), plan or LoadTimes(), dict(powers or {})
     session = Session([meter], clock=clock)
     facts: dict[str, Any] = {
         "uid": meter.device.uid,
@@ -126,7 +126,7 @@ def characterize(
     return facts
 
 
-def _behaviour(meter: Meter, load: Load, clock: Clock, plan: Plan) -> dict[str, Any]:
+def _behaviour(meter: Meter, load: Load, clock: Clock, plan: LoadTimes) -> dict[str, Any]:
     """Return updates and, for power, the averaging window, from polls across a step from idle to full load."""
     load.set("idle")
     clock.wait(clock.now_ns() + round(plan.settle_s * 1e9), _NEVER)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer.energy.readings import Traits
+from inferometer.quantiles import t_quantile
 from inferometer.records import EnergySource
 
 Z95 = 1.959964
@@ -30,12 +31,8 @@ class Joules:
 
 
 def student_t95(freedom: float) -> float:
-    """Return the two-sided 95 % quantile of Student's t (Cornish-Fisher expansion; within 1 % from 4 degrees on)."""
-    z, v = Z95, max(freedom, 1.0)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / v + second / v**2 + third / v**3
+    """Return the two-sided 95 % quantile of Student's t: 12.71 for one degree of freedom; fewer count as one."""
+    return t_quantile(0.95, max(freedom, 1.0))
 
 
 def combine(parts: Sequence[Joules]) -> Joules:

@@ -10,7 +10,7 @@ from inferometer.energy.meters.found import Absence, Finder, Found
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
 from inferometer.errors import InferometerError, UsageError, unknown
-from inferometer.worker.failures import describe
+from inferometer.worker.failures import failure_text
 
 
 def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str | None = None) -> Found:
@@ -49,7 +49,7 @@ def _guarded(name: str, finder: Finder, environ: Mapping[str, str]) -> Found:
     except InferometerError as error:
         return Found(absences=(Absence(name, "", str(error)),))
     except Exception as error:  # a plug-in of others, or a vendor's library: the run goes on without it
-        return Found(absences=(Absence(name, "", f"failed with {describe(error)}"),))
+        return Found(absences=(Absence(name, "", f"failed with {failure_text(error)}"),))
 
 
 def _wanted(found: Found, selection: Selection) -> Found:

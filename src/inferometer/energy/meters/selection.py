@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from inferometer.energy.readings import Device
+from inferometer.energy.readings import MeteredDevice
 from inferometer.errors import UsageError, unknown
 
 FIELDS = ("meter", "name", "type", "uid")
@@ -20,7 +20,7 @@ class Term:
     field: str
     pattern: str
 
-    def matches(self, device: Device) -> bool:
+    def matches(self, device: MeteredDevice) -> bool:
         """Tell whether the device meets the condition."""
         return fnmatchcase(str(getattr(device, self.field)).lower(), self.pattern.lower())
 
@@ -46,7 +46,7 @@ class Selection:
                 include.append(_parse_term(text))
         return cls(tuple(include), tuple(exclude), tuple(urls))
 
-    def accepts(self, device: Device) -> bool:
+    def accepts(self, device: MeteredDevice) -> bool:
         """Tell whether the device is wanted."""
         if any(term.matches(device) for term in self.exclude):
             return False

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inferometer.energy.readings import Device, Traits
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 
@@ -91,7 +91,7 @@ class SimulatedMeter:
     clock: SimulatedClock
     traits: Traits = field(default_factory=lambda: Traits("counter", 0.1, resolution=0.001))
     faults: Faults = field(default_factory=Faults)
-    device: Device = field(default_factory=lambda: Device("sim:0", "simulated", "gpu", "sim"))
+    device: MeteredDevice = field(default_factory=lambda: MeteredDevice("sim:0", "simulated", "gpu", "sim"))
     start_j: float = 0.0  # what the counter shows at time 0
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from inferometer.energy.readings import Meter, Reading, Track
 from inferometer.energy.sampling.update_tracker import UpdateTracker
 from inferometer.errors import MeterError
-from inferometer.worker.failures import describe
+from inferometer.worker.failures import failure_text
 
 PACE_S = 0.1  # between two looks at a meter, where its period and cost allow
 STEADY_PACE_S = (
@@ -276,7 +276,7 @@ def read_value(meter: Meter) -> float:
     except MeterError:
         raise
     except Exception as error:
-        raise MeterError(f"reading failed with {describe(error)}") from error
+        raise MeterError(f"reading failed with {failure_text(error)}") from error
     if not math.isfinite(value):
         raise MeterError(f"it gave {value}")
     return value

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from inferometer.device import Device
-from inferometer.energy.characterization.characterize import Plan, characterize
+from inferometer.energy.characterization.characterize import LoadTimes, characterize
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.meters import known_traits
 from inferometer.energy.readings import Meter
@@ -18,7 +18,7 @@ from inferometer.units import duration, significant
 
 READS = 10
 PAUSE_S = 0.02
-QUICK = Plan(idle_s=3.0, watch_s=1.5, duty_s=1.2, settle_s=0.5)
+QUICK = LoadTimes(idle_s=3.0, watch_s=1.5, duty_s=1.2, settle_s=0.5)
 
 
 def describe_meters(terms: Iterable[str] = (), powercap: str | None = None) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def characterize_all(
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """Characterize the chosen meters one by one and store each result; MeterError if there is none to characterize."""
-    plan = QUICK if quick else Plan()
+    plan = QUICK if quick else LoadTimes()
     results = []
     with open_session(meters=terms, powercap=powercap) as session:
         session.stop()  # each meter gets a session of its own

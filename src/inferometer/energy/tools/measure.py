@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from inferometer.energy.integration.joules import Joules
-from inferometer.energy.readings import Device
+from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
 from inferometer.interruption import STOP_SIGNALS
@@ -43,7 +43,7 @@ class CommandRuns:
     """All executions of a command, and the devices metered."""
 
     runs: tuple[CommandRun, ...]
-    devices: tuple[Device, ...]
+    devices: tuple[MeteredDevice, ...]
     reason: str = ""  # "no meter: ..."
     stopped_of: int | None = None  # runs asked for, where a signal ended them early
     stopped_as: int = INTERRUPTED  # exit status of the run that it cut short
@@ -89,7 +89,7 @@ class CommandRuns:
                 writer.writerow((number, run.status, run.seconds, *blank, "none", *blank, self.reason))
         return text.getvalue()
 
-    def _device_line(self, device: Device) -> str:
+    def _device_line(self, device: MeteredDevice) -> str:
         parts = [run.joules[device.uid] for run in self.runs]
         head = f"energy  {device.name} ({device.type}, {device.meter}): "
         bad = next((j for j in parts if j.energy_j is None), None)

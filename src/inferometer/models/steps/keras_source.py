@@ -6,9 +6,10 @@ Request
     weights       "random", "imagenet", "file" (those in `file`), or "path" (those in `weights_file`)
     weights_file  path, or None
     seed, trust, shapes, ranges
-    images        .npz with `images`, float32 NHWC RGB 0..255 (application) or ready inputs; or None
+    images        .npz with `images`, float32 NHWC RGB 0..255 (application); or None
     inputs        .npz with one array per input; or None
-    out           directory for model.keras, inputs.npz, reference.npz, reloaded.npz
+    more          .npz like `images` or `inputs` with rows for checks only; or None
+    out           directory for model.keras, inputs.npz, reference.npz, check.npz and what `checks` writes
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import kerasfile, tensors
+from inferometer.models.steps import checks, kerasfile, tensors
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +42,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     names = [f"output_{index}" for index in range(len(outputs))]
     tensors.write_npz(str(out / "reference.npz"), dict(zip(names, outputs, strict=True)))
     tensors.write_npz(str(out / "check.npz"), dict(zip(names, reloaded, strict=True)))
+    made = checks.Reference(
+        arrays, outputs, _computing(model, specs), tensors.batch_of(specs),
+        lambda count: _more(keras, model, specs, request, count), _ways(model, specs),
+    )  # fmt: skip
     return {
+        "checks": made.write(out),
+        "stored": _stored(model),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, tensors.batch_of(specs)),
         "hash": kerasfile.weights_hash(model),
@@ -97,12 +104,28 @@ def _data(keras: Any, model: Any, specs: list[tensors.Spec], request: dict[str, 
         return tensors.generate(
             specs, request["ranges"], request["seed"], kerasfile.table_sizes(model, specs)
         )
-    with np.load(request["images"], allow_pickle=False) as file:
-        images = file["images"]
-    if request["application"]:
-        module = getattr(keras.applications, request["application"]["module"])
-        images = np.asarray(module.preprocess_input(images.copy()), np.float32)
-    return {specs[0]["name"]: images}
+    return {specs[0]["name"]: _preprocessed(keras, request, request["images"])}
+
+
+def _preprocessed(keras: Any, request: dict[str, Any], path: str, count: int | None = None) -> Any:
+    with np.load(path, allow_pickle=False) as file:
+        images = file["images"][:count]
+    module = getattr(keras.applications, request["application"]["module"])
+    return np.asarray(module.preprocess_input(images.copy()), np.float32)
+
+
+def _more(
+    keras: Any, model: Any, specs: list[tensors.Spec], request: dict[str, Any], count: int
+) -> dict[str, Any]:
+    """Return at most ``count`` rows for checks only: of photos' parts, or generated; none beside the user's own rows."""
+    if request["more"] and request["images"]:
+        return {specs[0]["name"]: _preprocessed(keras, request, request["more"], count)}
+    if request["more"]:
+        return {name: array[:count] for name, array in tensors.read_npz(request["more"], specs).items()}
+    given = request["inputs"] or request["images"]
+    seed, sizes = [int(request["seed"]), 1], kerasfile.table_sizes(model, specs)
+    drawn = tensors.generate(specs, request["ranges"], seed, sizes, least=max(count, 1))
+    return {name: array[: 0 if given else count] for name, array in drawn.items()}
 
 
 def recalibrate(keras: Any, model: Any, arrays: list[Any]) -> None:
@@ -128,12 +151,48 @@ def recalibrate(keras: Any, model: Any, arrays: list[Any]) -> None:
 
 
 def _outputs(model: Any, arrays: dict[str, Any], specs: list[tensors.Spec]) -> list[Any]:
+    return _computing(model, specs)(arrays, None)
+
+
+def _computing(model: Any, specs: list[tensors.Spec], graph: bool = True) -> checks.Compute:
+    """Return how the reference is computed: as one graph; or operator by operator, with no optimisation of a graph."""
     import tensorflow as tf
 
     call = kerasfile.caller(model)
-    function = tf.function(call, autograph=False)
-    return tensors.run_in_chunks(
-        lambda batch: [output.numpy() for output in function([tf.constant(array) for array in batch])],
-        list(arrays.values()),
-        tensors.batch_of(specs),
-    )
+    function = tf.function(call, autograph=False) if graph else call
+    fixed = tensors.batch_of(specs)
+
+    def compute(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+        return tensors.run_in_chunks(
+            lambda batch: [output.numpy() for output in function([tf.constant(array) for array in batch])],
+            list(arrays.values()),
+            fixed or chunk,
+        )
+
+    return compute
+
+
+def _ways(model: Any, specs: list[tensors.Spec]) -> dict[str, checks.Compute]:
+    """Return other ways to the reference; those that move weights put them back."""
+    usual = _computing(model, specs)
+
+    def moving(bits: int) -> checks.Compute:
+        def compute(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+            kept = model.get_weights()
+            model.set_weights([checks.moved(weight, bits, place) for place, weight in enumerate(kept)])
+            try:
+                return usual(checks.moved_rows(arrays, bits), chunk)
+            finally:
+                model.set_weights(kept)
+
+        return compute
+
+    eager = {"optimised": _computing(model, specs, graph=False)}
+    return {**eager, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}
+
+
+def _stored(model: Any) -> str:
+    """Return the precision inside the model where it is below fp32, else ''."""
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    kinds = {str(getattr(layer, "compute_dtype", "")) for layer in layers}
+    return "bf16" if "bfloat16" in kinds else "fp16" if "float16" in kinds else ""

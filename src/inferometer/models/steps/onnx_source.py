@@ -1,7 +1,7 @@
 """Environment `onnxrt`: data and reference outputs for the user's own ONNX model.
 
 Request: file (path, its external data beside it), shapes, ranges, seed, inputs (.npz or None), out (directory:
-inputs.npz, reference.npz, check.npz). The reference is ONNX Runtime on the CPU with graph optimisations off.
+inputs.npz, reference.npz, check.npz and what `checks` writes), more (.npz of rows for checks only, or None). The reference is ONNX Runtime on the CPU with graph optimisations off.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import onnxfile, tensors
+from inferometer.models.steps import checks, onnxfile, tensors
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -20,11 +20,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     out = Path(request["out"])
     loaded = onnxfile.session(request["file"])
     specs = onnxfile.input_specs(loaded, request["shapes"])
-    if request["inputs"]:
-        arrays = tensors.read_npz(request["inputs"], specs)
-    else:
-        sizes = onnxfile.table_sizes(onnxfile.read(request["file"]))
-        arrays = tensors.generate(specs, request["ranges"], request["seed"], sizes)
+    file = onnxfile.read(request["file"])
+    arrays = _rows(request, specs, file)
     batch = tensors.batch_of(specs)
     names = [item.name for item in loaded.get_outputs()]
     outputs = onnxfile.outputs(loaded, arrays, batch)
@@ -32,10 +29,47 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         loaded, arrays, batch
     )  # a model that differs from itself (random nodes) cannot be judged
     tensors.write_npz(str(out / "inputs.npz"), arrays)
-    for file, found in (("reference.npz", outputs), ("check.npz", again)):
-        tensors.write_npz(str(out / file), {f"output_{index}": array for index, array in enumerate(found)})
+    for name, found in (("reference.npz", outputs), ("check.npz", again)):
+        tensors.write_npz(str(out / name), {f"output_{index}": array for index, array in enumerate(found)})
+    made = checks.Reference(
+        arrays, outputs, onnxfile.computing(loaded, batch), batch,
+        lambda count: _more(request, specs, file, count), _ways(request["file"], batch),
+    )  # fmt: skip
     return {
+        "checks": made.write(out),
+        "stored": onnxfile.stored_precision(file),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, batch),
         "versions": {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
     }
+
+
+def _rows(request: dict[str, Any], specs: list[tensors.Spec], file: Any) -> dict[str, Any]:
+    if request["inputs"]:
+        return tensors.read_npz(request["inputs"], specs)
+    return tensors.generate(specs, request["ranges"], request["seed"], onnxfile.table_sizes(file))
+
+
+def _more(request: dict[str, Any], specs: list[tensors.Spec], file: Any, count: int) -> dict[str, Any]:
+    """Return at most ``count`` rows for checks only: of photos' parts, or generated; none beside the user's own rows."""
+    if request["more"]:
+        return {name: array[:count] for name, array in tensors.read_npz(request["more"], specs).items()}
+    seed, sizes = [int(request["seed"]), 1], onnxfile.table_sizes(file)
+    drawn = tensors.generate(specs, request["ranges"], seed, sizes, least=max(count, 1))
+    return {name: array[: 0 if request["inputs"] else count] for name, array in drawn.items()}
+
+
+def _ways(path: str, batch: int | None) -> dict[str, checks.Compute]:
+    """Return other ways to the reference: optimised, and with weights and inputs moved."""
+
+    def moving(bits: int) -> checks.Compute:
+        def compute(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+            session = onnxfile.session(path, onnxfile.moved(path, bits))
+            return onnxfile.computing(session, batch)(checks.moved_rows(arrays, bits), chunk)
+
+        return compute
+
+    def optimised(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+        return onnxfile.computing(onnxfile.session(path, optimised=True), batch)(arrays, chunk)
+
+    return {"optimised": optimised, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}

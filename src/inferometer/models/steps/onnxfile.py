@@ -5,13 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import checks, tensors
 
 _FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 _OTHERS = {
     f"tensor({name})": name
     for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 }
+QUANTISED = frozenset(
+    [
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "QLinearConv",
+        "QLinearMatMul",
+        "ConvInteger",
+        "MatMulInteger",
+    ]
+)
+LARGEST_BYTES = 1 << 30  # a message of protobuf holds 2 GiB
 DTYPES = {**_FLOATS, **_OTHERS, "tensor(bool)": "bool"}
 
 
@@ -59,18 +71,53 @@ def _all_tensors(graph: Any) -> Any:
                 yield from _all_tensors(attribute.g)
 
 
-def session(path: str) -> Any:
-    """Return an onnxruntime session on the CPU with graph optimisations off; ValueError if the model does not load."""
+def session(path: str, content: bytes | None = None, *, optimised: bool = False) -> Any:
+    """Return an onnxruntime session on the CPU, by default with graph optimisations off.
+
+    ``content``: of the file, where it is not what lies there. ValueError if the model does not load.
+    """
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content or path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         text = " ".join(str(error).split())
         raise ValueError(f"ONNX Runtime refuses {Path(path).name}: {text[:300]}") from error
+
+
+def moved(path: str, bits: int) -> bytes | None:
+    """Return the file with its float weights and scales moved by a unit in the last place (`checks.moved`).
+
+    None where it is too large to be held as one message.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(path)
+    if sum(tensor.ByteSize() for tensor in model.graph.initializer) > LARGEST_BYTES:
+        return None
+    for place, tensor in enumerate(model.graph.initializer):
+        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
+            array = checks.moved(numpy_helper.to_array(tensor), bits, place)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def stored_precision(model: Any) -> str:
+    """Return the coarsest precision inside the file, by its tensors and operators; '' for fp32."""
+    kinds = {tensor.data_type for tensor in _all_tensors(model.graph)}
+    kinds |= {item.type.tensor_type.elem_type for item in (*model.graph.input, *model.graph.output)}
+    kinds |= {
+        a.i for node in model.graph.node if node.op_type == "Cast" for a in node.attribute if a.name == "to"
+    }
+    if any(node.op_type in QUANTISED for node in model.graph.node):
+        return "int8"
+    return "bf16" if 16 in kinds else "fp16" if 10 in kinds else ""  # onnx.TensorProto.BFLOAT16, FLOAT16
 
 
 def input_specs(loaded: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
@@ -102,6 +149,11 @@ def table_sizes(model: Any) -> dict[str, int]:
                 name = alias[node.input[1]]
                 sizes[name] = min(sizes.get(name, lengths[node.input[0]]), lengths[node.input[0]])
     return sizes
+
+
+def computing(loaded: Any, batch: int | None) -> checks.Compute:
+    """Return how a session computes rows, for `checks`."""
+    return lambda arrays, chunk: outputs(loaded, arrays, batch or chunk)
 
 
 def outputs(loaded: Any, arrays: dict[str, Any], batch: int | None) -> list[Any]:

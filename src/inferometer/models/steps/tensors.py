@@ -146,9 +146,13 @@ def _check_rows(path: str, specs: Sequence[Spec], arrays: Mapping[str, Any]) -> 
 
 
 def generate(
-    specs: Sequence[Spec], ranges: Mapping[str, Sequence[float]], seed: int, sizes: Mapping[str, int]
+    specs: Sequence[Spec],
+    ranges: Mapping[str, Sequence[float]],
+    seed: int | Sequence[int],
+    sizes: Mapping[str, int],
+    least: int = ROWS,
 ) -> dict[str, Any]:
-    """Return seeded data of `ROWS` distinct rows (or a fixed batch's multiple) for each input.
+    """Return seeded data of ``least`` distinct rows (or a fixed batch's multiple) for each input.
 
     Floats are normal(0, 1), or uniform in their range; integers are uniform in their range, else in [0, sizes[name])
     where the model looks them up in a table of that size, else uint8 in [0, 256), other integers in [0, 2). ValueError
@@ -159,7 +163,7 @@ def generate(
         names = ", ".join(spec["name"] for spec in specs)
         raise ValueError(f"--input-range names unknown inputs: {', '.join(unknown)} (known: {names})")
     batch = batch_of(specs)
-    rows = ROWS if batch is None else batch * -(-ROWS // batch)
+    rows = least if batch is None else batch * -(-least // batch)
     random = np.random.default_rng(seed)
     return {
         spec["name"]: _draw(random, (rows, *spec["shape"][1:]), spec, ranges.get(spec["name"]), sizes)

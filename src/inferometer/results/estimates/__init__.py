@@ -41,11 +41,18 @@ def estimate(good: Good, cell: Cell) -> dict[str, Any]:
     if not good:
         return fields
     series: dict[str, Series] = {}
-    for part in (speed.throughput(good), speed.latency(good, cell), energy.energy(good)):
+    parts = (
+        speed.throughput(good),
+        speed.latency(good, cell),
+        energy.energy(good),
+        untimed.prepare(good),
+        untimed.memory(good, cell),
+    )
+    for part in parts:
         series |= part.pop("_series", {})
         fields |= part
-    fields |= untimed.prepare(good) | untimed.memory(good, cell) | untimed.parity(good)
-    fields |= published.means(good, fields)
+    fields |= untimed.parity(good)
+    fields |= published.means(good, fields, series)
     fields |= efficiency.derived(fields, series)
     fields["series"] = series
     fields["actual"] = next((r.actual for _, r in reversed(good) if r.actual), None)

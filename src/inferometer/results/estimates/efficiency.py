@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from inferometer.results import stats
-from inferometer.results.estimates.quantity import WITHIN_ONE_PROCESS, Estimate, Series
+from inferometer.results.estimates.quantity import Estimate, Series
 
 
 def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]:
@@ -15,46 +15,43 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
     found: dict[str, Any] = {}
     if throughput and power:
         joined = _joined(series, (("throughput", 1), ("power", -1)))
-        found["images_per_watt"] = _ratio(throughput, power, "images/s/W", joined, metered=power)
+        found["images_per_watt"] = _of(
+            throughput, power, "images/s/W", joined, throughput.value / power.value
+        )
         if energy is None:
-            energy = _ratio(power, throughput, "J", joined and joined.scaled(-1), metered=power)
+            inverse = joined and joined.scaled(-1)
+            energy = _of(power, throughput, "J", inverse, power.value / throughput.value)
             found["energy_image"] = energy
-            if joined:
-                series["energy_image"] = joined.scaled(-1)
+            if inverse:
+                series["energy_image"] = inverse
     if energy:
         found["images_per_joule"] = energy.inverse("images/J")
         if throughput:
             joined = _joined(series, (("energy_image", 1), ("throughput", -1)))
-            found["energy_time"] = _ratio(energy, throughput, "J s", joined, metered=energy)
+            found["energy_time"] = _of(energy, throughput, "J s", joined, energy.value / throughput.value)
     return found
 
 
 def _joined(series: dict[str, Series], terms: tuple[tuple[str, int], ...]) -> Series | None:
     parts = [series[name].scaled(sign) for name, sign in terms if name in series]
-    if len(parts) != len(terms) or any(part.within for part in parts):
-        return None
-    joined = parts[0].plus(parts[1])
-    return joined if len(joined.keys) > 1 else None
+    joined = parts[0].plus(parts[1]) if len(parts) == len(terms) else None
+    return joined if joined and joined.keys else None
 
 
-def _ratio(
-    top: Estimate, bottom: Estimate, unit: str, joined: Series | None, *, metered: Estimate
-) -> Estimate:
-    """Return top/bottom; its interval from the rounds' own ratios, or the sum in quadrature of the two intervals.
+def _of(first: Estimate, second: Estimate, unit: str, joined: Series | None, value: float) -> Estimate:
+    """Return what two figures make together: of the rounds that have both, or of two published means.
 
-    It cannot be surer than the side that was ``metered``.
+    It is no surer than the meter that one of them is from.
     """
-    value = top.value / bottom.value
-    reaches = [r for r in (_reach(top), _reach(bottom)) if r is not None]
-    reach = stats.reach_of_mean(joined.logs) if joined else None
-    if reach is not None:
-        reach = max(reach, _reach(metered) or 0.0)
-    elif len(reaches) == 2:
-        reach = math.hypot(*reaches)
-    low, high = stats.around(value, reach)
-    source = bottom.source if top.source in ("rounds", WITHIN_ONE_PROCESS) else top.source
-    remark = top.remark or bottom.remark
-    return Estimate(value, low, high, unit, source, min(top.n, bottom.n), remark)
+    metered = first if first.unit in ("W", "J") else second
+    remark = first.remark or second.remark
+    if joined is None:
+        low, high = (None, None)
+        return Estimate(value, low, high, unit, first.source, min(first.n, second.n), remark)
+    reaches = [r for r in (_reach(first), _reach(second)) if r is not None]
+    within = math.hypot(*reaches) if len(reaches) == 2 else None
+    claimed = _reach(metered) if len(joined.keys) > 1 else None
+    return replace(joined.estimate(unit, metered.source, claimed=claimed, within=within), remark=remark)
 
 
 def _reach(estimate: Estimate) -> float | None:

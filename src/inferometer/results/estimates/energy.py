@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Record
-from inferometer.results import stats
-from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
+from inferometer.results.estimates.quantity import Estimate, Good, Key, round_series
 from inferometer.units import counted, listed
 
 NOT_METERED = "not metered"
@@ -36,44 +33,43 @@ def energy(good: Good) -> dict[str, Any]:
     resolved, meter, remark = _of_one_meter(resolved)
     if not resolved:
         return _why_none([record for _, record in good], [d for _, d in metered])
-    joules = sum(d.energy_j or 0.0 for _, d in resolved)
-    seconds = sum(d.seconds for _, d in resolved)
-    images = sum(d.images for _, d in resolved)
     claimed = _meter_reach([d for _, d in resolved])
     source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
-    power = round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)
-    idle = [d.idle_w for _, d in resolved if d.idle_w is not None]
+    series = {"power": round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)}
     fields: dict[str, Any] = {
-        "power": replace(_metered(joules / seconds, "W", power, claimed, source), remark=remark),
+        "power": replace(series["power"].estimate("W", source, claimed=claimed), remark=remark),
         "meter": meter,
-        "idle_w": float(np.mean(idle)) if idle else None,
-        "_series": {"power": power},
+        "_series": series,
     }
-    if images and all(d.images for _, d in resolved):
+    idle = round_series((key, d.idle_w) for key, d in resolved if d.idle_w is not None)
+    if idle.keys:
+        fields["idle_power"], series["idle_power"] = idle.estimate("W", "rounds"), idle
+    if all(d.images for _, d in resolved):
         each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
-        gross = _metered(joules / images, "J", each, claimed, source)
-        fields["energy_image"] = replace(gross, remark=remark)
-        fields["_series"]["energy_image"] = each
-        fields |= _net(fields, resolved)
+        series["energy_image"] = each
+        fields["energy_image"] = replace(each.estimate("J", source, claimed=claimed), remark=remark)
+        fields |= _net(fields, resolved, claimed or 0.0)
     return fields
 
 
-def _net(fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Any]:
+def _net(
+    fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]], claimed: float
+) -> dict[str, Any]:
     """Return the energy an image [J] beyond what the device takes at rest; nothing if that is unknown or all of it.
 
-    Its interval is that of the gross energy: what is unsure of the power at rest is not in it.
+    The meter's claim is of the gross energy: what is unsure of the power at rest is not in the interval.
     """
     if any(d.idle_w is None for _, d in resolved):
         return {}
     gross: Estimate = fields["energy_image"]
-    rest = sum((d.idle_w or 0.0) * d.seconds for _, d in resolved) / sum(d.images for _, d in resolved)
-    if gross.value <= rest or (gross.low is not None and gross.low <= rest):  # cannot be told from rest
+    net = [((d.energy_j or 0.0) - (d.idle_w or 0.0) * d.seconds) / d.images for _, d in resolved]
+    rest = max((d.idle_w or 0.0) * d.seconds / d.images for _, d in resolved)
+    if min(net) <= 0 or (gross.low is not None and gross.low <= rest):  # cannot be told from rest
         return {}
-    low, high = (None if edge is None else edge - rest for edge in (gross.low, gross.high))
-    fields["_series"]["energy_net"] = round_series(
-        (key, ((d.energy_j or 0.0) - (d.idle_w or 0.0) * d.seconds) / d.images) for key, d in resolved
-    )
-    return {"energy_net": Estimate(gross.value - rest, low, high, "J", gross.source, gross.n, gross.remark)}
+    series = round_series((key, value) for (key, _), value in zip(resolved, net, strict=True))
+    fields["_series"]["energy_net"] = series
+    widened = math.log1p(math.expm1(claimed) * gross.value / math.exp(series.units.mean))
+    return {"energy_net": replace(series.estimate("J", gross.source, claimed=widened), remark=gross.remark)}
 
 
 def _of_one_meter(
@@ -97,13 +93,6 @@ def _meter_name(device: DeviceEnergy) -> str:
     parts = device.device_uid.count("+") + 1
     packages = f", {parts} packages" if parts > 1 and device.meter == "rapl" else ""
     return f"{device.meter} ({device.device_type}{packages})"
-
-
-def _metered(value: float, unit: str, series: Series, meter: float | None, source: str) -> Estimate:
-    """Return an estimate whose interval is the wider of the rounds' spread and the meter's own."""
-    reaches = [r for r in (stats.reach_of_mean(series.logs), meter) if r is not None]
-    low, high = stats.around(value, max(reaches, default=None))
-    return Estimate(value, low, high, unit, source, len(series.keys))
 
 
 def _meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:

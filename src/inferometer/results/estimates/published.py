@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.results.estimates.quantity import PUBLISHED, Estimate, Good
+from inferometer.results.estimates.quantity import PUBLISHED, Estimate, Good, Series, round_series
 
 _TARGETS = {  # key of records.Record.published: (field, unit)
     "throughput": ("throughput", "images/s"),
@@ -22,16 +22,31 @@ _TARGETS = {  # key of records.Record.published: (field, unit)
 }
 
 
-def means(good: Good, fields: dict[str, Any]) -> dict[str, Any]:
-    """Return published means for what has no raw samples; a mean of means where several were published."""
+def means(good: Good, fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]:
+    """Return published figures for what has no raw samples: of several rounds with their interval, and added to ``series``."""
     found: dict[str, Any] = {}
     for name, (target, unit) in _TARGETS.items():
-        values = [r.published[name] for _, r in good if name in r.published]
-        if values and fields.get(target) is None:
-            found[target] = Estimate(float(np.mean(values)), None, None, unit, PUBLISHED, len(values))
+        values = [(key, r.published[name]) for key, r in good if name in r.published]
+        if not values or fields.get(target) is not None:
+            continue
+        rounds = round_series(values)
+        if len(rounds.keys) == len(values) > 1 and name != "accuracy":
+            found[target] = rounds.estimate(unit, PUBLISHED)
+            series["throughput" if name == "latency" else target] = rounds.scaled(
+                -1 if name == "latency" else 1
+            )
+        else:
+            mean = float(np.mean([value for _, value in values]))
+            found[target] = Estimate(mean, None, None, unit, PUBLISHED, len(values))
     throughput, latency = found.get("throughput"), found.get("latency_image")
     if throughput and not latency:
         found["latency_image"] = throughput.inverse("s")
     if latency and not throughput and not fields.get("throughput"):
         found["throughput"] = latency.inverse("images/s")
+    if (
+        "throughput" in found
+    ):  # whose loops are not known: it stands for the study's too, whose own is published
+        found["throughput_study"] = found["throughput"]
+        if "throughput" in series:
+            series["throughput_study"] = series["throughput"]
     return found

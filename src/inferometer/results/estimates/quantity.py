@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inferometer.flags import Flag
 from inferometer.records import Record
+from inferometer.results import stats
 
 Key = tuple[int, int]  # (number of the run, round): a fresh process
 Good = Sequence[tuple[Key, Record]]  # those that ended well
@@ -27,6 +29,9 @@ class Estimate:
     source: str
     n: int
     remark: Flag | None = None  # what a reader of this very number must know
+    upper: float | None = (
+        None  # what a limit is held against, where that is not the value; infinity: not shown
+    )
 
     @property
     def half_width(self) -> float | None:
@@ -52,29 +57,63 @@ def _invert(value: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Series:
-    """Natural logarithms of one quantity, one a round, keyed so that two cells can be paired by round.
-
-    ``within``: they are loops of a single process instead, which say nothing about the next process.
-    """
+    """Natural logarithms of one quantity, one a round, keyed so that two cells can be paired by round."""
 
     keys: tuple[Key, ...]
     logs: tuple[float, ...]
-    within: bool = False
 
     @property
     def processes(self) -> int:
         """Return how many fresh processes stand behind it."""
-        return len(set(self.keys))
+        return len(self.keys)
+
+    @functools.cached_property
+    def runs(self) -> int:
+        """Return over how many runs its rounds are spread."""
+        return len({run for run, _ in self.keys})
+
+    @functools.cached_property
+    def units(self) -> stats.Units:
+        """Return what is repeated at the highest level: the runs' means where several were pooled, else the rounds.
+
+        Rounds of one run share what that run happened to get, as loops share their process (Kalibera and Jones, Rigorous
+        Benchmarking in Reasonable Time, 2013, section 6).
+        """
+        return stats.units(self.logs, [run for run, _ in self.keys])
+
+    def by_run(self) -> Series:
+        """Return one value a run, the mean of its rounds."""
+        runs: dict[int, list[float]] = {}
+        for (run, _), log in zip(self.keys, self.logs, strict=True):
+            runs.setdefault(run, []).append(log)
+        return Series(tuple((run, 0) for run in runs), tuple(sum(v) / len(v) for v in runs.values()))
 
     def scaled(self, sign: int) -> Series:
         """Return the series of the quantity to the power ``sign``."""
-        return self if sign == 1 else Series(self.keys, tuple(sign * x for x in self.logs), self.within)
+        return self if sign == 1 else Series(self.keys, tuple(sign * x for x in self.logs))
 
     def plus(self, other: Series) -> Series:
         """Return the series of the product, over the rounds both have."""
         theirs = dict(zip(other.keys, other.logs, strict=True))
         pairs = [(k, x + theirs[k]) for k, x in zip(self.keys, self.logs, strict=True) if k in theirs]
-        return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs), self.within or other.within)
+        return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs))
+
+    def estimate(
+        self, unit: str, source: str, *, claimed: float | None = None, within: float | None = None
+    ) -> Estimate:
+        """Return the geometric mean over rounds with its interval; of one round that ``within`` its process.
+
+        ``claimed``: the half width (log) that a meter claims, below which no interval goes. ``within``: that of the loops of
+        one process, None where it is not known.
+        """
+        reach = stats.reach_of_mean(self.units)
+        if reach is None:
+            reach, source = within, WITHIN_ONE_PROCESS if source == "rounds" else source
+        value = float(
+            f"{math.exp(self.units.mean):.14g}"
+        )  # what the logarithm added is no digit of the figure
+        low, high = stats.around(value, max((r for r in (reach, claimed) if r is not None), default=None))
+        return Estimate(value, low, high, unit, source, self.processes)
 
 
 @dataclass(frozen=True)

@@ -2,63 +2,62 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from inferometer.flags import Flag, flag
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import Cell, Record
 from inferometer.results import stats
-from inferometer.results.estimates.quantity import (
-    WITHIN_ONE_PROCESS,
-    Estimate,
-    Good,
-    Key,
-    Series,
-    round_series,
-)
+from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
 from inferometer.results.stats import Floats
+
+_LEVELS = (50, 90, 99)
+_SURE_TO_ONE_SIDE = 2 * CONFIDENCE - 1  # two-sided, for a bound that holds with `CONFIDENCE`
 
 
 def throughput(good: Good) -> dict[str, Any]:
-    """Return images/s as mean over loops and as images over total time, and its inverse; the series under `_series`."""
-    timed = [(key, record, _loop_rates(record)) for key, record in good if record.loops]
-    if not timed:
+    """Return images/s, its inverse, and the study's mean of loop rates; the series under `_series`.
+
+    A round's throughput is all its images over all its time: what a user gets who waits for it. The mean of loop rates, as
+    in the study, lets the fastest loop decide where loops differ.
+    """
+    timed = [(key, _loops(record)) for key, record in good if record.loops]
+    if not timed or not all(0 < s < math.inf and i > 0 for _, loops in timed for s, i in loops):
         return {}
-    rates = np.concatenate([r for _, _, r in timed])
-    if not np.all(np.isfinite(rates)) or not np.all(rates > 0):
-        return {}
-    series = round_series((key, float(r.mean())) for key, _, r in timed)
-    series, source = _or_loops(series, rates, timed[0][0])
-    value = float(rates.mean())
-    low, high = stats.around(value, stats.reach_of_mean(series.logs))
-    count = len(timed)
-    mean = Estimate(value, low, high, "images/s", source, count)
-    seconds = sum(loop.elapsed_s for _, record, _ in timed for loop in record.loops)
-    images = sum((loop.images or record.images) for _, record, _ in timed for loop in record.loops)
-    total = images / seconds
-    low, high = stats.around(total, stats.reach_of_mean(series.logs))
+    total = round_series((key, sum(i for _, i in loops) / sum(s for s, _ in loops)) for key, loops in timed)
+    study = round_series((key, sum(i / s for s, i in loops) / len(loops)) for key, loops in timed)
+    within = _reach_of_loops(timed[0][1])
+    estimate = total.estimate("images/s", "rounds", within=within)
     return {
-        "throughput": mean,
-        "throughput_total": Estimate(total, low, high, "images/s", source, count),
-        "latency_image": mean.inverse("s"),
-        "_series": {"throughput": series},
+        "throughput": estimate,
+        "throughput_study": study.estimate("images/s", "rounds", within=within),
+        "latency_image": estimate.inverse("s"),
+        "_series": {"throughput": total, "throughput_study": study},
     }
 
 
-def _loop_rates(record: Record) -> Floats:
-    """Return images/s of every loop."""
-    seconds = np.array([loop.elapsed_s for loop in record.loops])
-    images = np.array([loop.images or record.images for loop in record.loops], dtype=float)
-    with np.errstate(divide="ignore"):
-        return np.asarray(images / seconds)
+def _loops(record: Record) -> list[tuple[float, int]]:
+    """Return every loop's seconds and images."""
+    return [(loop.elapsed_s, loop.images or record.images) for loop in record.loops]
 
 
-def _or_loops(series: Series, loops: Floats, key: Key) -> tuple[Series, str]:
-    """Fall back on the loops where there is but one process, and say so."""
-    if len(series.keys) > 1:
-        return series, "rounds"
-    return Series((key,) * len(loops), tuple(np.log(loops).tolist()), within=True), WITHIN_ONE_PROCESS
+def _reach_of_loops(loops: Sequence[tuple[float, int]]) -> float | None:
+    """Return the half width (log) of a total rate by its loops; None for fewer than two.
+
+    The ratio estimator's (Cochran, Sampling Techniques, 1977, section 6.4), with the loops' effective number.
+    """
+    if len(loops) < 2:
+        return None
+    seconds, images = np.array(loops, dtype=np.float64).T
+    residuals = seconds - images * seconds.sum() / images.sum()
+    count = max(2.0, stats.effective_count(residuals))
+    error = math.sqrt(float(residuals @ residuals) / (len(seconds) - 1) / count) / float(seconds.mean())
+    return t_quantile(CONFIDENCE, len(loops) - 1) * error
 
 
 def full_batches(record: Record) -> Floats:
@@ -78,42 +77,56 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     batches = [(key, b) for key, record in good if len(b := full_batches(record))]
     if not batches:
         return _latency_from_loops(good, cell)
-    pooled = np.concatenate([b for _, b in batches])
-    if not np.all(np.isfinite(pooled)):
+    if not all(np.all(np.isfinite(b)) for _, b in batches):
         return {}
-    levels = [50, 90, 99]
-    remarks = {f"p{level}": _too_few(len(pooled), level) for level in levels}
-    found = {"latency_batch": float(pooled.mean())} | dict(
-        zip(("p50", "p90", "p99"), np.percentile(pooled, levels).tolist(), strict=True)
-    )
-    rounds = [[float(b.mean()), *np.percentile(b, levels).tolist()] for _, b in batches]
-    source = "rounds" if len(batches) > 1 else WITHIN_ONE_PROCESS
-    fields: dict[str, Any] = {}
-    for place, (name, value) in enumerate(found.items()):
-        series = round_series((key, row[place]) for (key, _), row in zip(batches, rounds, strict=True))
-        low, high = stats.around(value, stats.reach_of_mean(series.logs))
-        fields[name] = Estimate(value, low, high, "s", source, len(batches), remarks.get(name))
-        fields.setdefault("_series", {})[name] = series
+    rows = [(key, float(b.mean()), *np.percentile(b, _LEVELS).tolist()) for key, b in batches]
+    fields: dict[str, Any] = {"_series": {}}
+    for place, name in enumerate(("latency_batch", *(f"p{level}" for level in _LEVELS)), 1):
+        series = round_series((row[0], row[place]) for row in rows)
+        if not series.keys:
+            return {}
+        fields[name] = series.estimate("s", "rounds")
+        fields["_series"][name] = series
+    parts = [b for _, b in batches]
+    for level in _LEVELS[1:]:
+        fields[f"p{level}"] = _bounded(fields[f"p{level}"], fields["_series"][f"p{level}"], parts, level)
     return fields
 
 
-def _too_few(count: int, level: int) -> Flag | None:
-    """Return that a percentile above the median rests on too few batches, if it does."""
+def _bounded(estimate: Estimate, series: Series, batches: Sequence[Floats], level: int) -> Estimate:
+    """Return a percentile with what it does not exceed at 95 % confidence, and with a remark if it rests on too few batches.
+
+    The larger of two bounds: by the order of all batches, and by how the rounds' percentiles scatter. Infinity where the
+    batches are too few for any.
+    """
+    worth = sum(stats.effective_count(b) for b in batches)
+    pooled = np.concatenate(batches)
+    bound = stats.quantile_upper_bound(pooled, level / 100, effective=worth)
+    reach = stats.reach_of_mean(series.units, _SURE_TO_ONE_SIDE)
+    between = estimate.value * math.exp(min(reach or 0.0, 700.0))
+    upper = math.inf if bound is None else max(bound, between)
+    return replace(estimate, upper=upper, remark=_too_few(len(pooled), worth, level))
+
+
+def _too_few(count: int, worth: float, level: int) -> Flag | None:
+    """Return that a percentile rests on too few batches, if it does: those alike in a row count less."""
     needed = stats.enough_for(level / 100)
-    if level <= 50 or count >= needed:
+    if worth >= needed:
         return None
+    if worth < 0.9 * count:
+        return flag("alike-batches", level=level, batches=count, worth=round(worth), needed=needed)
     return flag("few-batches", level=level, batches=count, needed=needed)
 
 
 def _latency_from_loops(good: Good, cell: Cell) -> dict[str, Any]:
     """Return the mean batch latency where only loops were recorded and every batch is full."""
-    loops = [
-        (loop.elapsed_s, images)
-        for _, record in good
-        for loop in record.loops
-        if (images := loop.images or record.images) and images % cell.batch_size == 0
-    ]
-    if not loops:
+    means: list[tuple[Key, float]] = []
+    for key, record in good:
+        whole = [(s, i) for s, i in _loops(record) if i > 0 and i % cell.batch_size == 0]
+        if whole:
+            means.append((key, sum(s for s, _ in whole) * cell.batch_size / sum(i for _, i in whole)))
+    series = round_series(means)
+    if not series.keys:
         return {}
-    value = float(np.mean([seconds * cell.batch_size / images for seconds, images in loops]))
-    return {"latency_batch": Estimate(value, None, None, "s", "loops", len(good))}
+    estimate = series.estimate("s", "loops")
+    return {"latency_batch": estimate, "_series": {"latency_batch": series}}

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from inferometer.records import Cell, Parity
-from inferometer.results import stats
-from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate
+from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate, round_series
+from inferometer.results.shares import wilson
 from inferometer.units import counted
 
 
 def prepare(good: Good) -> dict[str, Any]:
     """Return the time to ready, of rounds with a cold compile cache where there are any."""
-    known = [record.prepare for _, record in good if record.prepare]
-    if not known:
+    known = [(key, record.prepare) for key, record in good if record.prepare]
+    known = [(key, p) for key, p in known if not p.cached] or known
+    series = round_series((key, p.total_s) for key, p in known)
+    if not series.keys:
         return {}
-    cold = [p for p in known if not p.cached] or known
-    totals = [p.total_s for p in cold]
-    mean = float(np.mean(totals))
-    low, high = stats.around(mean, stats.reach_of_mean(np.log(totals)) if min(totals) > 0 else None)
-    source = "rounds" if not cold[0].cached else "rounds with a warm compile cache"
+    source = "rounds with a warm compile cache" if known[0][1].cached else "rounds"
+    total = series.estimate("s", source)
+    parts = np.mean([(p.load_s, p.compile_s, p.first_run_s) for _, p in known], axis=0)
+    load, compile_, first_run = (parts * total.value / parts.sum()).tolist()  # so that they add up to it
     return {
-        "prepare": PrepareEstimate(
-            Estimate(mean, low, high, "s", source, len(cold)),
-            float(np.mean([p.load_s for p in cold])),
-            float(np.mean([p.compile_s for p in cold])),
-            float(np.mean([p.first_run_s for p in cold])),
-        )
+        "prepare": PrepareEstimate(total, load, compile_, first_run),
+        "_series": {"prepare": series},
     }
 
 
+_OLD_INPUTS = 4  # distinct inputs of runs that stored a share only: `images` counted their repetitions too
 _MEMORY_SOURCES = (
     ("device_used_bytes", "device, by the driver"),
     ("device_peak_bytes", "device, by the framework"),
@@ -40,14 +39,14 @@ _MEMORY_SOURCES = (
 
 
 def memory(good: Good, cell: Cell) -> dict[str, Any]:
-    """Return the largest peak of any round: of the device where the cell ran on one, else of the process."""
+    """Return the peak of a round, of the device where the cell ran on one, else of the process; a limit must hold for all."""
     for name, source in _MEMORY_SOURCES[2 if cell.device == "cpu" else 0 :]:
-        values = [
-            getattr(r.memory, name) for _, r in good if r.memory and getattr(r.memory, name) is not None
-        ]
-        if values:
-            peak = Estimate(float(max(values)), None, None, "bytes", source, len(values))
-            return {"memory": peak}
+        peaks = [(key, getattr(r.memory, name)) for key, r in good if r.memory]
+        peaks = [(key, float(peak)) for key, peak in peaks if peak is not None]
+        series = round_series(peaks)
+        if series.keys:
+            estimate = replace(series.estimate("bytes", source), upper=max(peak for _, peak in peaks))
+            return {"memory": estimate, "_series": {"memory": series}}
     return {}
 
 
@@ -57,8 +56,21 @@ def parity(good: Good) -> dict[str, Any]:
     if not found:
         return {}
     worst: Parity = min(found, key=lambda p: (p.passed, p.top1, -(p.max_rel or 0.0)))
-    top1 = Estimate(worst.top1, None, None, "share", worst.reference or "reference", len(found))
-    return {"parity": worst, "accuracy": top1}
+    counted_rows = [_agreement(parity) for parity in found if not parity.agreement]
+    if not counted_rows:
+        return {"parity": worst}
+    k, n = min(counted_rows, key=lambda pair: (pair[0] / pair[1], -pair[1]))
+    source = f"{k:g} of {n} inputs, {worst.reference or 'reference'}"
+    return {"parity": worst, "accuracy": Estimate(k / n, *wilson(k, n), "share", source, len(found))}
+
+
+def _agreement(parity: Parity) -> tuple[float, int]:
+    """Return of how many inputs the top class agrees; runs before `agree_n` repeated four photos unless told otherwise."""
+    if parity.agree_k is not None and parity.agree_n is not None:
+        n = max(1, parity.agree_n)
+        return min(max(0, parity.agree_k), n), n
+    n = max(1, min(parity.images, _OLD_INPUTS))
+    return float(np.nan_to_num(np.clip(parity.top1, 0, 1))) * n, n  # a file may hold anything
 
 
 def phases(good: Good) -> dict[str, Estimate]:

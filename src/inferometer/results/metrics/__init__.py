@@ -11,7 +11,7 @@ from inferometer.results.metrics.accuracy import AGREEMENT
 from inferometer.results.metrics.energy import ENERGY, POWER
 from inferometer.results.metrics.latency import P99
 from inferometer.results.metrics.memory import MEMORY
-from inferometer.results.metrics.metric import Column, Family, Metric, Place, Words
+from inferometer.results.metrics.metric import Column, Family, Metric, Place, Words, no_series
 from inferometer.results.metrics.phases import PHASES, why_no_phase
 from inferometer.results.metrics.quantities import Scale
 from inferometer.results.metrics.speed import THROUGHPUT
@@ -19,6 +19,7 @@ from inferometer.results.metrics.speed import THROUGHPUT
 __all__ = [
     "AGREEMENT",
     "ENERGY",
+    "FORMER_NAMES",
     "MEMORY",
     "METRICS",
     "P99",
@@ -32,9 +33,11 @@ __all__ = [
     "Scale",
     "Words",
     "metrics_in",
+    "no_series",
     "why_no_phase",
 ]
 
+FORMER_NAMES = {"throughput_total": "throughput"}  # what is the headline now
 _FAMILIES = (speed, latency, energy, memory, preparation, accuracy, phases)  # as tables and exports have them
 METRICS: dict[str, Metric] = {metric.name: metric for family in _FAMILIES for metric in family.METRICS}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import NOT_METERED, Estimate
+from inferometer.results.estimates import NOT_METERED
 from inferometer.results.metrics.metric import Column, Metric, Place, Reason, Words, number, product_of
 from inferometer.results.metrics.quantities import (
     IMAGES_PER_JOULE,
@@ -19,7 +19,7 @@ from inferometer.results.metrics.quantities import (
 
 _LESS_ENERGY = Words("less energy", "more energy")
 _EFFICIENT = Words("more efficient", "less efficient")
-_REST = "the energy cannot be told from that at rest, or the power at rest is not known"
+_REST = "no energy beyond that at rest could be shown: it lies within the noise, or the power at rest is not known"
 
 
 def _unmetered(summary: CellSummary) -> Reason:
@@ -28,12 +28,6 @@ def _unmetered(summary: CellSummary) -> Reason:
 
 def _no_rest(summary: CellSummary) -> Reason:
     return ("unresolved", _REST) if summary.energy_image else _unmetered(summary)
-
-
-def _idle_power(summary: CellSummary) -> Estimate | None:
-    if summary.idle_w is None:
-        return None
-    return Estimate(summary.idle_w, None, None, "W", "rounds", summary.rounds)
 
 
 def _energy_column(summary: CellSummary) -> str:
@@ -73,7 +67,8 @@ METRICS = (
         "Power at rest",
         quantity=WATTS,
         higher_is_better=False,
-        of=_idle_power,
+        of=lambda s: s.idle_power,
+        series=product_of(("idle_power", 1)),
         why_none=_no_rest,
         words=Words("less power", "more power"),
     ),

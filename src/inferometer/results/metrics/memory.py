@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inferometer.results.metrics.metric import Column, Metric, Place, Words
+from inferometer.results.metrics.metric import Column, Metric, Place, Words, product_of
 from inferometer.results.metrics.quantities import BYTES, GIBIBYTES
 
 MEMORY = Metric(
@@ -12,6 +12,7 @@ MEMORY = Metric(
     BYTES,
     higher_is_better=False,
     of=lambda s: s.memory,
+    series=product_of(("memory", 1)),
     words=Words("less memory", "more memory"),
     figure=GIBIBYTES,
     shown_in=frozenset({Place.PAGE, Place.WORKBOOK, Place.ACROSS}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inferometer.results.metrics.metric import Column, Metric, Place, Words
+from inferometer.results.metrics.metric import Column, Metric, Place, Words, product_of
 from inferometer.results.metrics.quantities import SECONDS
 
 METRICS = (
@@ -13,6 +13,7 @@ METRICS = (
         SECONDS,
         higher_is_better=False,
         of=lambda s: s.prepare.total if s.prepare else None,
+        series=product_of(("prepare", 1)),
         words=Words("ready sooner", "ready later"),
         shown_in=frozenset({Place.PAGE, Place.WORKBOOK, Place.ACROSS}),
         columns=(

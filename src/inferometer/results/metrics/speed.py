@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
+from inferometer.quantiles import CONFIDENCE
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics.metric import Column, Metric, Place, Reason, Words, number, product_of
 from inferometer.results.metrics.quantities import IMAGES_PER_SECOND, SHARE
-from inferometer.results.stats import CONFIDENCE
 
 _WORDS = Words("faster", "slower")
 
@@ -21,22 +21,21 @@ def _half_width(summary: CellSummary) -> str:
 
 
 def _process_noise(summary: CellSummary) -> Estimate | None:
-    """Return how much the throughput of one round differs from that of the next: its coefficient of variation.
+    """Return how much the throughput of one round differs from that of the next, as a share of it.
 
-    Of a log-normal distribution, sqrt(exp(s^2) - 1) with the variance s^2 of the rounds' logarithms, whose interval is
-    that of chi-square. Drift that cells share is part of it.
+    The standard deviation of the rounds' logarithms, which is the coefficient of variation where that is small (below
+    20 %, within 1 % of it); its interval is that of chi-square. Drift that cells share is part of it.
     """
     from scipy.special import chdtri
 
     rounds = summary.series.get("throughput")
-    if rounds is None or rounds.within or rounds.processes < 2:
+    if rounds is None or rounds.processes < 2:
         return None
     dof = len(rounds.logs) - 1
     variance = float(np.var(rounds.logs, ddof=1))
     tail = (1 - CONFIDENCE) / 2
-    low, high = (variance * dof / float(chdtri(dof, p)) for p in (tail, 1 - tail))
-    value, low, high = (math.sqrt(math.expm1(v)) for v in (variance, low, high))
-    return Estimate(value, low, high, SHARE.unit, "rounds", dof + 1)
+    low, high = (math.sqrt(variance * dof / float(chdtri(dof, p))) for p in (tail, 1 - tail))
+    return Estimate(math.sqrt(variance), low, high, SHARE.unit, "rounds", dof + 1)
 
 
 def _one_round(summary: CellSummary) -> Reason:
@@ -62,13 +61,13 @@ THROUGHPUT = Metric(
 METRICS = (
     THROUGHPUT,
     Metric(
-        "throughput_total",
-        "Throughput, images over total time",
+        "throughput_study",
+        "Throughput, mean of loop rates as in the study",
         "speed",
         IMAGES_PER_SECOND,
         higher_is_better=True,
-        of=lambda s: s.throughput_total,
-        series=product_of(("throughput", 1)),
+        of=lambda s: s.throughput_study,
+        series=product_of(("throughput_study", 1)),
         words=_WORDS,
     ),
     Metric(

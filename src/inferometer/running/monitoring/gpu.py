@@ -17,7 +17,7 @@ import msgspec
 
 from inferometer.device import Device
 from inferometer.flags import Flag, flag
-from inferometer.host.gpu_snapshot import NoAnswerError, NvmlReader, Snapshot
+from inferometer.host.gpu_snapshot import GpuSnapshot, NoAnswerError, NvmlReader
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 
 _CONTEXT_BYTES = 64 * 2**20  # a CUDA context takes more than this on every card since Maxwell
@@ -29,7 +29,7 @@ _THROTTLED_S = 0.05  # shorter spells of throttling are not told
 class Reader(Protocol):
     """Where snapshots come from."""
 
-    def read(self, uuid: str) -> Snapshot:
+    def read(self, uuid: str) -> GpuSnapshot:
         """Return the GPU as it is now."""
         ...
 
@@ -44,9 +44,9 @@ class GpuMonitor:
         """``gpus``: by device name (cuda:0)."""
         self._gpus = gpus
         self._reader = reader
-        self._first: dict[str, Snapshot] = {}  # per device, before the run's first worker
-        self._at_rest: dict[str, Snapshot] = {}  # before the present one
-        self._before: Snapshot | None = None
+        self._first: dict[str, GpuSnapshot] = {}  # per device, before the run's first worker
+        self._at_rest: dict[str, GpuSnapshot] = {}  # before the present one
+        self._before: GpuSnapshot | None = None
         self._worker = 0
         self._numbers_match = False  # a worker was once found by its number, so newcomers are no workers
         self._silence = ""  # why the driver could not be asked
@@ -94,7 +94,7 @@ class GpuMonitor:
             return msgspec.structs.replace(record, status="wrong-device", cause=cause)
         return record
 
-    def _look(self, gpu: Gpu) -> Snapshot | None:
+    def _look(self, gpu: Gpu) -> GpuSnapshot | None:
         try:
             return self._reader.read(gpu.uuid)
         except NoAnswerError as error:
@@ -110,10 +110,10 @@ class GpuMonitor:
 class _Cell:
     """Snapshots before the run, the worker and the cell, and after it, and what follows from them."""
 
-    first: Snapshot
-    at_rest: Snapshot
-    before: Snapshot
-    after: Snapshot
+    first: GpuSnapshot
+    at_rest: GpuSnapshot
+    before: GpuSnapshot
+    after: GpuSnapshot
     worker: int
     numbers_matched: bool  # in an earlier cell
 

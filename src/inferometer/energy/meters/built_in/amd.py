@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Device, Meter, Traits
+from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 PERIOD_S = 0.001
@@ -26,7 +26,7 @@ class AmdMeter:
         self._library, self._handle = library, handle
         name = str(_ask(library, library.amdsmi_get_gpu_asic_info, handle).get("market_name") or "AMD GPU")
         uid = str(_ask(library, library.amdsmi_get_gpu_device_uuid, handle))
-        self.device = Device(uid, name, "gpu", "amd")
+        self.device = MeteredDevice(uid, name, "gpu", "amd")
         self._step_j = 0.0
         self.read()
         self.traits = Traits("counter", PERIOD_S, resolution=self._step_j, integrates=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Device, Traits
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 ROOT = "/sys/class/hwmon"
@@ -23,7 +23,7 @@ GPU_PERIOD_S = 0.0  # current at every read, as far as the drivers say
 class HwmonMeter:
     """One file of the tree, which tells microwatts or microjoules."""
 
-    def __init__(self, path: Path, device: Device, traits: Traits) -> None:
+    def __init__(self, path: Path, device: MeteredDevice, traits: Traits) -> None:
         """MeterError if the file cannot be read."""
         self.device = device
         self.traits = traits
@@ -61,7 +61,7 @@ def find(environ: Mapping[str, str]) -> Found:
     return found
 
 
-def _sensors(folder: Path) -> Iterator[tuple[Path, Device, Traits]]:
+def _sensors(folder: Path) -> Iterator[tuple[Path, MeteredDevice, Traits]]:
     driver = _text(folder / "name")
     if driver == "power_meter":
         for path in sorted(folder.glob("power*_average")):
@@ -72,18 +72,18 @@ def _sensors(folder: Path) -> Iterator[tuple[Path, Device, Traits]]:
             uid = f"hwmon:{driver}/{(folder / 'device').resolve().name}"
             yield (
                 path,
-                Device(uid, f"Intel GPU ({driver})", "gpu", "hwmon"),
+                MeteredDevice(uid, f"Intel GPU ({driver})", "gpu", "hwmon"),
                 Traits("counter", GPU_PERIOD_S, resolution=1e-6),
             )
 
 
-def _acpi_device(path: Path) -> Device:
+def _acpi_device(path: Path) -> MeteredDevice:
     """Return what an ACPI meter measures, by what its firmware calls it: processors, or else the system."""
     sensor = path.name.partition("_")[0]
     told = _text(path.with_name(f"{sensor}_oem_info")) or _text(path.with_name(f"{sensor}_label"))
     kind = "cpu" if told.lower().startswith("cpu") else "psys"
     place = (path.parent / "device").resolve().name if (path.parent / "device").exists() else path.parent.name
-    return Device(f"hwmon:{place}/{sensor}", told or "ACPI power meter", kind, "hwmon")
+    return MeteredDevice(f"hwmon:{place}/{sensor}", told or "ACPI power meter", kind, "hwmon")
 
 
 def _acpi_traits(path: Path) -> Traits:

@@ -16,7 +16,7 @@ from typing import Any
 from inferometer.energy.meters.broker import Address, Connection
 from inferometer.energy.meters.found import Absence, Found
 from inferometer.energy.meters.wire import Registered, decode_reading, decode_registration
-from inferometer.energy.readings import Device, Reading, Track, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
 from inferometer.errors import InferometerError, MeterError
 
 REGISTRATION_S = 3.0
@@ -65,7 +65,7 @@ class MqttMeter:
     """One announced device."""
 
     def __init__(self, registered: Registered, connection: Connection, now_ns: Callable[[], int]) -> None:
-        self.device = Device(f"mqtt:{registered.name}", registered.name, registered.type, "mqtt")
+        self.device = MeteredDevice(f"mqtt:{registered.name}", registered.name, registered.type, "mqtt")
         self.traits = Traits("counter", DEFAULT_PERIOD_S, resolution=1e-6, push=True)
         self.malformed = 0
         self._topic, self._connection, self._now_ns = registered.topic, connection, now_ns

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Device, Meter, Traits
+from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 from inferometer.host.gpu_snapshot import slowdowns
 from inferometer.host.gpus import visible
@@ -31,7 +31,7 @@ class NvmlMeter:
         """Take what ``kind`` says: 'counter', 'instant', 'average' or, if empty, the first of these that is answered."""
         self._library, self._handle = library, handle
         uuid = _text(self._ask(library.nvmlDeviceGetUUID, handle))
-        self.device = Device(uuid, _text(self._ask(library.nvmlDeviceGetName, handle)), "gpu", "nvml")
+        self.device = MeteredDevice(uuid, _text(self._ask(library.nvmlDeviceGetName, handle)), "gpu", "nvml")
         average_s = 0.0 if self._before_ampere() else AVERAGE_S
         ways: dict[str, tuple[Callable[[], float], Traits]] = {
             "counter": (

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Device, Meter, Traits
+from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 ROOT = "/sys/class/powercap"
@@ -48,7 +48,7 @@ class RaplMeter:
         """Open the zone's counter; OSError if it cannot be read."""
         kind = {"dram": "dram", "psys": "psys"}.get(zone.name, "cpu")
         label = f"{zone.parent} {zone.name}".strip()
-        self.device = Device(zone.uid, label, kind, "rapl")
+        self.device = MeteredDevice(zone.uid, label, kind, "rapl")
         largest_j = int((zone.path / "max_energy_range_uj").read_text()) / 1e6
         self.traits = Traits(
             "counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=_largest_power_w(zone.path)

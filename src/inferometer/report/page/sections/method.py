@@ -26,9 +26,10 @@ def method(infos: Sequence[RunInfo]) -> tuple[str, ...]:
             "as inference."
         )
     sentences += [
-        "Throughput is the mean over loops of images over elapsed time; latency per image is its inverse. "
-        "Intervals are 95 % t intervals of the rounds' logarithms, so they hold the variation between processes. "
-        "Where there was but one process the interval is of its loops: another process may differ by more.",
+        "Throughput is all images of a round over all its time, latency per image its inverse; every figure is the "
+        "geometric mean of the rounds. Intervals are 95 % t intervals of the rounds' logarithms, so they hold the "
+        "variation between processes. Where there was but one process the interval is of its loops: another process may "
+        "differ by more, so what one process measured once has no verdict.",
         "A tie means that the data cannot tell two cells apart at the 5 % level after correction for the number of "
         "comparisons; nothing is claimed inside the noise. Host and device mode are never ranked against each other.",
         "Energy is of the device that did the work, over the timed loops, with the wider of the meter's own interval "

@@ -123,11 +123,16 @@ def nodes_of(graphs: Iterable[Any]) -> Iterable[Node]:
     for graph in graphs:
         for node in graph.node:
             if node.op not in _CALLS and not _is_passive(node.op, _types(node)):
-                yield Node(node.name, node.op, _short(node.device))
+                yield Node(node.name, _known(node.op), _short(node.device))
         for function in graph.library.function:
             for node in function.node_def:
                 if node.op not in _CALLS and not _is_passive(node.op, _types(node)):
-                    yield Node(node.name, node.op, _UNTOLD)
+                    yield Node(node.name, _known(node.op), _UNTOLD)
+
+
+def _known(kind: str) -> str:
+    """Return a kind of node by the name that models have it under: oneDNN puts its own in their place on some processors."""
+    return kind.removeprefix("_Mkl")
 
 
 def _is_passive(kind: str, types: set[int]) -> bool:

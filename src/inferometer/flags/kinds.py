@@ -1,39 +1,11 @@
-"""What a reader of a cell must know besides its numbers: flags as data, and the one place that puts them into words.
-
-A flag has a kind and values; `KINDS` says how each kind is told. Flags of one kind are told as one: numbers that differ as
-a span ("cut at 7 to 37 of 50 batches"), while another text (a device's name, a cause) makes another flag. A value that
-only a kind's details name differs from round to round, or matters to few: it stays out of tables.
-"""
+"""What flags there are, and how each kind is told."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from string import Formatter
-from typing import Generic, TypeVar
 
-import msgspec
-
-from inferometer.units import counted, duration
-
-Value = float | int | str
-Who = TypeVar("Who", bound=Hashable)
-
-CELL = "cell"  # concerns every figure of a cell
-ENERGY = "energy"  # concerns joules and watts only
-INTERVAL = "interval"  # concerns the interval of the very figure
-
-
-class Flag(msgspec.Struct, frozen=True):
-    """One thing to know: a kind of `KINDS` (or of a newer version's), what it concerns, and its values in SI units."""
-
-    kind: str
-    scope: str = CELL
-    values: dict[str, Value] = {}
-
-    def __hash__(self) -> int:
-        return hash((self.kind, self.scope, tuple(sorted(self.values.items()))))
+from inferometer.flags.flag import CELL, ENERGY, INTERVAL, Flag, Value
 
 
 @dataclass(frozen=True)
@@ -74,6 +46,8 @@ KINDS: Mapping[str, Kind] = {
         "host-pipelined: several batches are under way at once, sent as uint8 and converted on the device; "
         "latency counts from handing a batch in to getting its results"
     ),
+    "tolerance": _kind("outputs were allowed to differ by {limit:g} from the reference (--tolerance)"),
+    "not-checked-after": _kind("outputs were not checked after the loops: {error}"),
     "malformed-loops": _kind("{count:of malformed loop} left out"),
     "rounds-failed": _kind("{bad} of {ended} rounds left out, {status}: {cause}"),
     # who else was there
@@ -167,7 +141,23 @@ KINDS: Mapping[str, Kind] = {
     ),
     "one-meter": _kind("energy is of the rounds metered by {meter} alone; left out: {others}", scope=ENERGY),
     "meter": _kind("energy by {meter}: compared with cells of the same meter only", scope=ENERGY),
+    # what the rounds show of themselves
+    "loops-held-up": _kind(
+        "{held:of loop} took far longer than the others ({lost_s:duration} in all): the program was stopped, or the machine "
+        "busy with something else; measure again",
+        details=("of {loops:of loop}",),
+    ),
+    "two-kinds-of-rounds": _kind(
+        "{slow} of {rounds} rounds were {slower:percent} % slower than the others, as if there were two kinds of process: few "
+        "rounds cannot tell how often each comes; try --rounds {wanted}",
+    ),
     # intervals and percentiles
+    "alike-batches": _kind(
+        "rough p{level}: {batches:of batch} timed, but batches in a row are so alike that they count as {worth}, where {needed:,} "
+        "are needed; more loops or rounds firm it up",
+        details=("by the correlation of each batch with the one before it",),
+        scope=INTERVAL,
+    ),
     "few-batches": _kind(
         "rough p{level}: {batches:of batch} timed where {needed:,} are needed; more loops or rounds firm it up",
         details=("of so few, fewer than ten lie beyond the percentile",),
@@ -184,103 +174,15 @@ KINDS: Mapping[str, Kind] = {
     "text": _kind("{text}"),
 }
 
+# something else had its share of the processors or the GPU
+DISTURBED = frozenset(
+    (
+        "beside", "others-computed", "crowded", "hypervisor", "quota", "gpu-neighbour", "gpu-neighbour-computed",
+        "gpu-newcomers", "gpu-busy-before", "gpu-memory-before", "gpu-memory-changed",
+    )
+)  # fmt: skip
+
 
 def flag(kind: str, **values: Value) -> Flag:
     """Return a flag of a known kind."""
     return Flag(kind, KINDS[kind].scope, values)
-
-
-@dataclass(frozen=True)
-class Told(Generic[Who]):
-    """Flags that are told as one: in words, what is behind them, and whom they concern."""
-
-    words: str
-    details: tuple[str, ...]
-    whom: tuple[Who, ...]
-
-
-def group(flags: Iterable[tuple[Flag, Who]]) -> list[Told[Who]]:
-    """Return (flag, whom it concerns) as they are told, in the order in which each first came."""
-    groups: dict[Hashable, list[tuple[Flag, Who]]] = {}
-    for found, who in flags:
-        groups.setdefault(group_key(found), []).append((found, who))
-    return [
-        Told(words(*alike), details(*alike), tuple(dict.fromkeys(who for _, who in pairs)))
-        for pairs in groups.values()
-        if (alike := [found for found, _ in pairs])
-    ]
-
-
-def group_key(found: Flag) -> Hashable:
-    """Return what flags have in common that are told as one: kind, scope, and the texts among the values shown."""
-    shown = [name for part in _parts(found, _told_as(found).words) for name in _names(part)]
-    return (
-        found.kind,
-        found.scope,
-        *((n, v if isinstance(v := found.values[n], str) else None) for n in shown),
-    )
-
-
-def words(*alike: Flag) -> str:
-    """Return flags of one `group_key` in words."""
-    return "".join(_filled(alike, _told_as(alike[0]).words))
-
-
-def details(*alike: Flag) -> tuple[str, ...]:
-    """Return what is behind flags of one `group_key`, a sentence each."""
-    return tuple(_filled(alike, _told_as(alike[0]).details))
-
-
-def _told_as(found: Flag) -> Kind:
-    """Return how a flag is told; of a kind unknown here, or without a value that its kind names, by its values."""
-    known = KINDS.get(found.kind)
-    if known and _parts(found, known.words[:1]):
-        return known
-    names = (f"{name} {{{name}}}" for name in found.values if name.isidentifier())
-    return Kind((": ".join(filter(None, (found.kind.replace("-", " "), ", ".join(names)))),))
-
-
-def _parts(found: Flag, parts: Sequence[str]) -> list[str]:
-    return [part for part in parts if _names(part) <= found.values.keys()]
-
-
-def _filled(alike: Sequence[Flag], parts: Sequence[str]) -> list[str]:
-    filled = []
-    for part in parts:
-        able = [found for found in alike if _names(part) <= found.values.keys()]
-        if able:
-            spans = {name: _Span([found.values[name] for found in able]) for name in _names(part)}
-            filled.append(part.format(**spans))
-    return filled
-
-
-@functools.cache
-def _names(part: str) -> frozenset[str]:
-    return frozenset(name for _, name, _, _ in Formatter().parse(part) if name)
-
-
-_SHOWN = {
-    "percent": lambda value: f"{100 * value:.0f}",
-    "ms": lambda value: f"{1e3 * value:.4g}",
-    "mhz": lambda value: f"{value / 1e6:.0f}",
-    "gib": lambda value: f"{value / 2**30:.1f}",
-    "duration": duration,
-}
-
-
-class _Span:
-    """One value of several flags: a number by its span, texts one after the other."""
-
-    def __init__(self, values: Sequence[Value]) -> None:
-        self._values = values
-
-    def __format__(self, how: str) -> str:
-        numbers = [value for value in self._values if not isinstance(value, str)]
-        if len(numbers) < len(self._values):
-            return ", ".join(dict.fromkeys(map(str, self._values)))
-        low, high = min(numbers), max(numbers)
-        if how.startswith("of "):
-            return f"{low} to {counted(int(high), how[3:])}" if low < high else counted(int(high), how[3:])
-        show = _SHOWN.get(how) or (lambda value: format(value, how))
-        first, last = show(low), show(high)
-        return first if first == last else f"{first} to {last}"

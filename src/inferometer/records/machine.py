@@ -1,0 +1,54 @@
+"""The host and its GPUs as found when a run began."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+
+class Gpu(msgspec.Struct, frozen=True):
+    """One GPU as the driver describes it."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_bytes: int = 0
+    driver: str = ""
+    cuda: str = ""
+    compute_capability: str = ""
+    power_limit_w: float | None = None
+    details: dict[str, Any] = {}  # ECC, persistence, MIG, clocks, temperature at the start of the run
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """The host as found when the run began."""
+
+    hostname: str = ""
+    cpu: str = ""
+    cpu_revision: str = ""  # family, model, stepping and microcode: CPUs of one name differ in them
+    physical_cores: int = 0
+    logical_cores: int = 0
+    usable_cores: int = 0  # by affinity and cgroup quota
+    governor: str = ""
+    memory_bytes: int = 0
+    os: str = ""
+    kernel: str = ""
+    python: str = ""
+    virtualization: str = ""  # "" for bare metal as far as can be told
+    load_1m: float = 0.0
+    gpus: tuple[Gpu, ...] = ()
+    name: str = ""  # a given name (import --gpu, --machine-name); shown instead of the hardware's
+
+    @property
+    def gpu_names(self) -> tuple[str, ...]:
+        """Return the GPUs' names, alike ones once with their number: "2 x NVIDIA A2"."""
+        counts = Counter(gpu.name for gpu in self.gpus)
+        return tuple(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what makes two hosts the same hardware for pooling: CPU, cores, memory (GiB), GPU names."""
+        gpus = ",".join(gpu.name for gpu in self.gpus)
+        return f"{self.name}|{self.cpu}|{self.physical_cores}|{round(self.memory_bytes / 2**30)}|{gpus}"

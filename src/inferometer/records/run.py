@@ -1,0 +1,87 @@
+"""run.json: everything about a run but its measurements."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import msgspec
+
+from inferometer.records.cell import Cell
+from inferometer.records.limits import Round
+from inferometer.records.machine import Machine
+
+SCHEMA = 1
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """A planned cell that cannot run, with its reason and remedy."""
+
+    cell: Cell
+    reason: str
+
+
+class Protocol(msgspec.Struct, frozen=True):
+    """How the cells were measured."""
+
+    images: int = 512
+    loops: int = 10
+    warmup: int = 50  # batches
+    rounds: Round = 3
+    most_rounds: int = (
+        0  # to which their own noise may raise them, once (`execution`: more if they are short); 0: never
+    )
+    seed: int = 0
+    threads: int = 0  # 0: usable cores
+    timeout_s: float = 600.0
+    budget_s: float = 0.0  # cuts a slow cell: warm-ups at a third of it, loops at the whole; 0: never
+    least_loops: int = 3  # that the budget leaves
+    energy_window_s: float = 0.0
+
+
+class InputFacts(TypedDict, total=False):
+    """One input of the model, as its source describes it."""
+
+    name: str
+    shape: tuple[int | None, ...]  # None: the batch
+    dtype: str
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """The model measured, by content."""
+
+    name: str = ""
+    source: str = ""  # keras.applications, FILE.onnx, FILE.keras
+    weights: str = ""
+    hash: str = ""  # of its content, the shapes of its inputs and the rows fed to it (`models.identity`)
+    inputs: tuple[InputFacts, ...] = ()
+    data: str = ""  # which images or generated data
+    reference: str = ""
+    conversions: dict[str, Any] = {}  # per artifact: step, parity against the source
+
+
+class RunInfo(msgspec.Struct, frozen=True):
+    """run.json: everything about a run but its measurements."""
+
+    schema: int = SCHEMA
+    tool: str = ""  # inferometer's version
+    source: str = "measured"  # or "imported"
+    created_at: str = ""
+    command: str = ""
+    model: ModelInfo = ModelInfo()
+    protocol: Protocol = Protocol()
+    machine: Machine = Machine()
+    cells: tuple[Cell, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    environments: dict[str, Any] = {}  # per framework as asked: environment, interpreter, pins, versions
+    meters: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    request: dict[str, Any] = {}  # `request.RunRequest`, for --resume
+    merged: bool = False  # of several runs: not every cell has every round, and none is still to come
+    merged_at: tuple[int, ...] = ()  # the round that each of them begins with
+
+    @property
+    def first_rounds(self) -> int:
+        """Return how many rounds were asked for; the others a second stage added."""
+        protocol = self.request.get("protocol")
+        asked = protocol.get("rounds") if isinstance(protocol, dict) else None
+        return min(asked, self.protocol.rounds) if isinstance(asked, int) else self.protocol.rounds
