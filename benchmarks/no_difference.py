@@ -1,4 +1,4 @@
-"""How often a report names a difference where there is none: 1,000 draws of results whose cells are all the same.
+"""Proves that reports name no difference where there is none in more than 5 % of draws, for docs/statistics.md.
 
     python benchmarks/no_difference.py [--draws 1000] [--seed 1] [--kind KIND]
 

@@ -127,19 +127,16 @@ def _spread(rows: Sequence[Sequence[float]], pairs: Sequence[_Pair], metric: Met
         error = float(means.std(ddof=1)) / math.sqrt(len(means))
         return stats.Spread(float(means.mean()), error, len(means) - 1)
     new, old = (_rounds([metric.series(pair[side]) for pair in pairs]) for side in (0, 1))
-    if new is None or old is None:
+    if new is None or old is None or min(len(new.values), len(old.values)) < 2:
         return None
-    if max(new.runs, old.runs) > 1:
-        return drift.between_pools(old, new)
-    sides = (old.units, new.units)
-    return drift.unpaired(*sides, [(side.variance, side.count - 1.0) for side in sides])
+    return drift.unpaired(old, new, [(side.variance, len(side.values) - 1.0) for side in (old, new)])
 
 
-def _rounds(series: Sequence[Series | None]) -> Series | None:
-    """Return the mean logarithm of each round that all cells have; None for fewer than two rounds."""
-    known = [dict(zip(s.keys, s.logs, strict=True)) for s in series if s]
+def _rounds(series: Sequence[Series | None]) -> stats.Units | None:
+    """Return the mean logarithm of each round that all cells have; None where one of them has but one."""
+    known = [dict(zip(s.keys, s.logs, strict=True)) for s in series if s and s.processes > 1]
     if not known or len(known) < len(series):
         return None
     shared = sorted(set.intersection(*(set(one) for one in known)))
-    logs = tuple(float(np.mean([one[key] for one in known])) for key in shared)
-    return Series(tuple(shared), logs) if len(shared) > 1 else None
+    means = [float(np.mean([one[key] for one in known])) for key in shared]
+    return stats.units(means, [run for run, _ in shared])
