@@ -119,6 +119,13 @@ def test_one_process_each_is_not_judged():
     assert "is reached at" not in texts(results, "batch-size")[0]
 
 
+def test_two_batch_sizes_of_one_process_that_are_equal_do_not_make_it_two():
+    """Cells below the floor are a tie even of one process, which says nothing of the third."""
+    cells = [(cell("a", 8), [1000.0], None), (cell("a", 16), [1000.0], None), (cell("a", 32), [500.0], None)]
+    (text,) = texts(summarise(of(cells)), "batch-size")
+    assert text.startswith("On H100 not judged, since no cell has a second process")
+
+
 def test_nothing_is_said_of_a_batch_size_that_a_run_has_yet_to_measure():
     records = [
         r for f, rate in (("a", 1000.0), ("b", 700.0)) for r in rounds_of(cell(f), quiet(rate), power_w=50.0)
