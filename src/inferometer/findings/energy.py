@@ -39,11 +39,11 @@ def _least(ranked: Sequence[CellSummary], judge: Judge) -> tuple[str, tuple[Judg
     best, ahead = ranked[0], lead(ranked, judge)
     assert ahead
     ours, theirs = judge.value(best), judge.value(ahead.rival)
-    rival = f"{_cell(ahead.rival)} ({ENERGY.show(theirs)})"
+    rival = f"{ahead.rival.name} ({ENERGY.show(theirs)})"
     if ahead.judgement.told:
         text = f"needs the least energy: {ENERGY.show(ours)} an image, {percent(1 - ours / theirs)} less than {rival}"
         return f"{_cell_or_alike(ranked, judge)} {text}", (ahead.judgement,)
-    figure = f"{_cell(best)} has the lowest figure of energy, {ENERGY.show(ours)} an image"
+    figure = f"{best.name} has the lowest figure of energy, {ENERGY.show(ours)} an image"
     if ahead.judgement.open:
         return f"{figure}, but no clear lead over {rival}", ()
     return f"{figure}; not judged against {rival}, since {ONE_PROCESS}", ()
@@ -54,11 +54,7 @@ def _cell_or_alike(ranked: Sequence[CellSummary], judge: Judge) -> str:
     best = ranked[0]
     alike = [s for s in ranked[1:] if s.row == best.row and not judge.judge(best, s).told]
     sizes = units.listed([str(s.cell.batch_size) for s in alike])
-    return f"{_cell(best)} (or {sizes}, as far as the data tell)" if alike else _cell(best)
-
-
-def _cell(summary: CellSummary) -> str:
-    return f"{summary.row} at batch size {summary.cell.batch_size}"
+    return f"{best.name} (or {sizes}, as far as the data tell)" if alike else best.name
 
 
 @dataclass(frozen=True)

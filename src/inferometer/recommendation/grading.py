@@ -111,14 +111,9 @@ def _wide(cells: Iterable[CellSummary], metric: Metric) -> list[Reason]:
         if too_wide(cell, metric) and found and found.low is not None and found.high is not None:
             scale = metric.scale_for([found.value])
             span = f"{scale.show(found.low)} to {scale.show(found.high)} {scale.unit}".rstrip()
-            said = f"the {metric.noun} of {name_of(cell)} is known to {span} only"
+            said = f"the {metric.noun} of {cell.name} is known to {span} only"
             return [Reason("none", said, "run it again with more rounds (--rounds 10) on a quiet machine")]
     return []
-
-
-def name_of(cell: CellSummary) -> str:
-    """Return a cell's framework (and precision) and batch size."""
-    return f"{cell.row} at batch size {cell.cell.batch_size}"
 
 
 def _one_process(cells: Iterable[CellSummary], lead: Lead | None, metric: Metric) -> list[Reason]:
@@ -135,7 +130,7 @@ def _one_process(cells: Iterable[CellSummary], lead: Lead | None, metric: Metric
         said = "one process only: how far another one would differ is not known"
         return [Reason("weak", said, _ROUNDS)]
     if lead and lead.judgement.standing == "not judged":
-        return [Reason("weak", f"one process only of {name_of(lead.rival)}", _ROUNDS)]
+        return [Reason("weak", f"one process only of {lead.rival.name}", _ROUNDS)]
     return []
 
 

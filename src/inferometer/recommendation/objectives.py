@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Estimate, Series
+from inferometer.results.estimates import Estimate, Series, round_series
 from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric, Words
 from inferometer.results.metrics.quantities import Quantity
 from inferometer.units import significant
@@ -47,9 +47,9 @@ def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
         return summary.p99, "rough p99" if summary.p99.remark else "p99 of a batch"
     if summary.latency_batch:
         return summary.latency_batch, "mean of a batch"
-    assert summary.throughput
-    value = summary.cell.batch_size / summary.throughput.value
-    return Estimate(value, None, None, "s", "throughput", 0), "batch size / throughput"
+    mean = _mean_latency(summary)
+    assert mean
+    return mean, "batch size / throughput"
 
 
 def latency_to_limit(summary: CellSummary, *, p99_known: bool) -> tuple[float | None, str]:
@@ -140,9 +140,8 @@ def _cost_series(prices: Prices) -> Callable[[CellSummary], Series | None]:
         pairs = []
         for key, log in zip(speeds.keys, speeds.logs, strict=True):
             energy = math.exp(joules[key]) if key in joules else None
-            cost = cost_per_million(math.exp(log), energy, prices)
-            if cost:
-                pairs.append((key, math.log(cost)))
-        return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs)) if pairs else None
+            pairs.append((key, cost_per_million(math.exp(log), energy, prices) or 0.0))
+        costs = round_series(pairs)
+        return costs if costs.keys else None
 
     return series

@@ -34,7 +34,7 @@ class Option:
     @property
     def name(self) -> str:
         """Return framework (and precision) and batch size."""
-        return f"{self.summary.row} at batch size {self.summary.cell.batch_size}"
+        return self.summary.name
 
     def figure(self, objective: Objective) -> float | None:
         """Return what an objective judges it by; None where that is not known."""

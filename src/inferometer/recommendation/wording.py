@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inferometer.recommendation.decision import Decision, Grade
-from inferometer.recommendation.grading import grouped_names, name_of
+from inferometer.recommendation.grading import grouped_names
 from inferometer.recommendation.objectives import Objective
 from inferometer.results.judging import Judgement, Lead
 from inferometer.results.metrics import ENERGY, Metric
@@ -83,7 +83,7 @@ def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
     if lead.ties:
         names = listed(grouped_names(lead.ties))
         return f"A tie with {names}: the data do not tell them apart."
-    rival, judgement = name_of(lead.rival), lead.judgement
+    rival, judgement = lead.rival.name, lead.judgement
     if not judgement.told:
         figure = metric.of(lead.rival)
         scale = metric.scale_for([figure.value]) if figure else None

@@ -64,6 +64,11 @@ class CellSummary:
     best_overall: bool = False  # highest throughput of its machine, model and mode over all batch sizes
 
     @property
+    def name(self) -> str:
+        """Return framework (and precision) and batch size, in words."""
+        return f"{self.row} at batch size {self.cell.batch_size}"
+
+    @property
     def measured(self) -> bool:
         """Return whether the cell ended well, so that each metric it has an estimate of counts."""
         return self.status == "ok"

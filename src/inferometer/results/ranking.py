@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -114,14 +114,6 @@ class Judgement:
     standing: Standing
     p: float
 
-    @property
-    def reason(self) -> str:
-        """Return why two cells that differ are not told apart; "" for a tie, of which nothing more is known."""
-        return {
-            "unclear": "of so many pairs one may differ as much by chance: more rounds tell",
-            "not judged": "one round says nothing of the next process: more rounds tell",
-        }.get(self.standing, "")
-
 
 class TieTest:
     """All cells that compete at a metric, and the one rule by which two of a machine are told apart."""
@@ -188,27 +180,6 @@ class TieTest:
             if known := [spread.p for spread in spreads if spread]:
                 clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * min(known)))
         return {scope: stats.families(ps) for scope, ps in clearest.items()}
-
-    def tied(self, best: CellSummary, other: CellSummary) -> bool:
-        """Return whether the data cannot tell two cells of a machine apart; False also where nothing is judged."""
-        return self.judge(best, other).standing in _TIES
-
-    def judged(self, best: CellSummary, other: CellSummary) -> bool:
-        """Return whether there is anything to judge the distance of two cells by."""
-        return self.judge(best, other).standing != "not judged"
-
-    def ties(
-        self, best: CellSummary, others: Iterable[CellSummary], name: Callable[[CellSummary], str]
-    ) -> list[CellSummary]:
-        """Return the first of each name among ``others`` that cannot be told from ``best``.
-
-        Of all cells, not of each name's nominal best: a noisy one may tie though it is behind.
-        """
-        tied: dict[str, CellSummary] = {}
-        for other in others:
-            if name(other) not in tied and self.tied(best, other):
-                tied[name(other)] = other
-        return list(tied.values())
 
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""

@@ -40,6 +40,7 @@ class CellSession:
         self._opening: Opening | None = None
         self._stack: ImageStack | None = None
         self._request: Open | None = None
+        self._judge: Judge | None = None
 
     def open(self, request: Open) -> Opened:
         """Load framework, artifact and input data."""
@@ -51,6 +52,7 @@ class CellSession:
         self._backend = module.Runtime(opening)
         loaded = time.monotonic()
         self._request = request
+        self._judge = Judge.of(request)
         stack = self._load(request.inputs, request.reference, request.images)
         gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
         self._stack = stack.hold()
@@ -70,7 +72,7 @@ class CellSession:
 
     def measure(self, request: Measure) -> Measured:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
-        backend, opening, stack = self._opened()
+        backend, opening, stack, judge = self._opened()
         gc.collect()  # a failed cell's traceback may hold tensors
         backend.release()
         backend.reset_device_peak()
@@ -81,7 +83,6 @@ class CellSession:
         prepare, outputs = _prepare(mode, batches)
         self._report_phase("check")
         actual = backend.actual()
-        judge = self._judge()
         known = stack.answers(mode, batches, outputs)
         parity = judge.compare(known)
         answer = Measured(prepare, parity, actual, images=stack.images)
@@ -109,7 +110,7 @@ class CellSession:
     ) -> None:
         """Compare what the loops returned and batches that the backend has not seen; what prevents it is a flag."""
         self._report_phase("check")
-        _, _, stack = self._opened()
+        _, _, stack, _ = self._opened()
         try:
             after = Aftermath(judge, stack, self._unseen(), np.random.default_rng())
             answer.parity = after.check(mode, request.batch_size, known, sample, request.budget_s / 2)
@@ -164,14 +165,10 @@ class CellSession:
             traceback.print_exc()
             answer.flags.append(flag("phases-not-sampled", error=failure_text(error)))
 
-    def _opened(self) -> tuple[Backend, Opening, ImageStack]:
-        if self._backend is None or self._opening is None or self._stack is None:
+    def _opened(self) -> tuple[Backend, Opening, ImageStack, Judge]:
+        if self._backend is None or self._opening is None or self._stack is None or self._judge is None:
             raise RuntimeError("measure before open")
-        return self._backend, self._opening, self._stack
-
-    def _judge(self) -> Judge:
-        assert self._request
-        return Judge.of(self._request)
+        return self._backend, self._opening, self._stack, self._judge
 
 
 def _opening(request: Open) -> Opening:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from inferometer.recommendation import render, wording
 from inferometer.recommendation.decision import Decision, Grade
-from inferometer.recommendation.grading import name_of
 from inferometer.recommendation.recommend import recommend
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
@@ -30,7 +29,7 @@ class Win:
     @property
     def head(self) -> str:
         """Return the winner in words."""
-        return name_of(self.summary)
+        return self.summary.name
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from inferometer.results.estimates.quantity import (
     Key,
     PrepareEstimate,
     Series,
+    product,
+    round_series,
 )
 from inferometer.results.estimates.speed import full_batches
 
@@ -29,6 +31,8 @@ __all__ = [
     "Series",
     "estimate",
     "full_batches",
+    "product",
+    "round_series",
 ]
 
 

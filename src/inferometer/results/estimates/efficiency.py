@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from inferometer.results.estimates.quantity import Estimate, Series
+from inferometer.results.estimates.quantity import Estimate, Series, product
 
 
 def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
     throughput, power, energy = (fields.get(k) for k in ("throughput", "power", "energy_image"))
     found: dict[str, Any] = {}
     if throughput and power:
-        joined = _joined(series, (("throughput", 1), ("power", -1)))
+        joined = product(series, (("throughput", 1), ("power", -1)))
         found["images_per_watt"] = _of(
             throughput, power, "images/s/W", joined, throughput.value / power.value
         )
@@ -27,15 +27,9 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
     if energy:
         found["images_per_joule"] = energy.inverse("images/J")
         if throughput:
-            joined = _joined(series, (("energy_image", 1), ("throughput", -1)))
+            joined = product(series, (("energy_image", 1), ("throughput", -1)))
             found["energy_time"] = _of(energy, throughput, "J s", joined, energy.value / throughput.value)
     return found
-
-
-def _joined(series: dict[str, Series], terms: tuple[tuple[str, int], ...]) -> Series | None:
-    parts = [series[name].scaled(sign) for name, sign in terms if name in series]
-    joined = parts[0].plus(parts[1]) if len(parts) == len(terms) else None
-    return joined if joined and joined.keys else None
 
 
 def _of(first: Estimate, second: Estimate, unit: str, joined: Series | None, value: float) -> Estimate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inferometer.flags import Flag
@@ -124,6 +124,14 @@ class PrepareEstimate:
     load_s: float
     compile_s: float
     first_run_s: float
+
+
+def product(series: Mapping[str, Series], terms: Sequence[tuple[str, int]]) -> Series | None:
+    """Return the product of some series, each to the power 1 or -1; None where one is missing or no round has all."""
+    if any(name not in series for name, _ in terms):
+        return None
+    joined = functools.reduce(Series.plus, (series[name].scaled(sign) for name, sign in terms))
+    return joined if joined.keys else None
 
 
 def round_series(values: Iterable[tuple[Key, float]]) -> Series:

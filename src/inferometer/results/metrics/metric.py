@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Literal
 
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Estimate, Series
+from inferometer.results.estimates import Estimate, Series, product
 from inferometer.results.metrics.quantities import Quantity, Scale
 from inferometer.units import significant
 
@@ -110,17 +110,7 @@ class Metric:
 
 def product_of(*terms: tuple[str, int]) -> Callable[[CellSummary], Series | None]:
     """Return what reads the product of some of `CellSummary.series`, each to the power 1 or -1."""
-
-    def combine(summary: CellSummary) -> Series | None:
-        total: Series | None = None
-        for name, sign in terms:
-            part = summary.series.get(name)
-            if part is None:
-                return None
-            total = part.scaled(sign) if total is None else total.plus(part.scaled(sign))
-        return total
-
-    return combine
+    return lambda summary: product(summary.series, terms)
 
 
 def number(estimate: Estimate | None, factor: float = 1.0) -> str:

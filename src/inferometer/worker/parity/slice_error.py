@@ -10,12 +10,9 @@ import numpy as np
 
 from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.limits import Limit
-from inferometer.worker.parity.slices import Cut, centre_of, cuts
+from inferometer.worker.parity.slices import Cut, cuts, deviations
 
 UNITS = 4.0  # of the last place: what any slice may be off, were it the same for every input
-MOST = (
-    0.9  # of the spread: an output may differ no more, since a constant differs by 1 and another row by 1.4
-)
 MOST = 0.8  # of the spread, however ambiguous the model: a constant differs by 1 and another row by 1.4
 
 Doubt = tuple["Ambiguity | None", str]  # the reference's ambiguity, where it was measured, and the precision
@@ -47,7 +44,7 @@ def worst_slices(
 ) -> list[SliceError]:
     """Return of each cut the slice that is furthest beyond its limit, or nearest to it. Arrays are float64."""
     squares = (actual - expected) ** 2
-    spread = _deviations(expected, distinct)
+    spread = deviations(expected, distinct)
     rows = len(expected[:distinct]) if expected.ndim else 1
     return [
         _of_cut(cut, squares, expected, spread, limit=limit, output=output, doubt=doubt)
@@ -60,13 +57,6 @@ def causes(slices: Sequence[SliceError]) -> list[str]:
     by_excess = sorted(slices, key=lambda item: -item.excess)
     channels = [item for item in by_excess if item.channel]
     return list(dict.fromkeys(item.cause for item in (*channels[:1], *by_excess[:1]) if item.cause))
-
-
-def _deviations(expected: Any, distinct: int | None) -> Any:
-    """Return every value's squared deviation from what the distinct rows have in common."""
-    first = expected[:distinct] if expected.ndim else expected
-    rows = len(first) if expected.ndim else 1
-    return (expected - centre_of(first)) ** 2 * (rows / (rows - 1) if rows > 1 else 1.0)
 
 
 def _of_cut(

@@ -65,7 +65,8 @@ def centre_of(reference: Any) -> Any:
     return np.mean(reference, axis=0) if reference.ndim and len(reference) > 1 else np.mean(reference)
 
 
-def deviations(reference: Any) -> Any:
-    """Return squared deviations of distinct rows from what is common to them, without the bias of few rows."""
-    rows = len(reference) if reference.ndim else 1
-    return (reference - centre_of(reference)) ** 2 * (rows / (rows - 1) if rows > 1 else 1.0)
+def deviations(reference: Any, distinct: int | None = None) -> Any:
+    """Return squared deviations from what the first ``distinct`` rows (None: all) have in common, without the bias of few."""
+    first = reference[:distinct] if reference.ndim else reference
+    rows = len(first) if reference.ndim else 1
+    return (reference - centre_of(first)) ** 2 * (rows / (rows - 1) if rows > 1 else 1.0)
