@@ -19,7 +19,6 @@ from inferometer.results.metrics import POWER
 from inferometer.results.stats import Line
 
 _LEAST_R2 = 0.5  # below it a line explains less than half of the power's variance
-_CONSTANT = 1e-9  # a relative spread of the powers below which they are one and the same: no line has anything to explain
 
 _Points = list[tuple[float, float]]
 
@@ -28,7 +27,7 @@ def regressions(summaries: Sequence[CellSummary]) -> dict[tuple[Scope, str], Lin
     """Return power [W] on throughput [images/s] over the batch sizes, by scope and row, where there are three or more."""
     lines = {}
     for key, found in _points(summaries).items():
-        line = stats.regress(*_axes(found)) if len(found) >= 3 and not _constant(found) else None
+        line = stats.regress(*_axes(found)) if len(found) >= 3 else None
         if line:
             lines[key] = line
     return lines
@@ -46,11 +45,6 @@ def _points(summaries: Sequence[CellSummary]) -> dict[tuple[Scope, str], _Points
 
 def _axes(points: _Points) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
-
-
-def _constant(points: _Points) -> bool:
-    powers = _axes(points)[1]
-    return max(powers) - min(powers) <= _CONSTANT * max(powers)
 
 
 @dataclass(frozen=True)

@@ -245,13 +245,15 @@ class Line:
     n: int
 
 
+_CONSTANT = 1e-9  # a relative spread below which values are one and the same
+
+
 def regress(x: Sequence[float], y: Sequence[float]) -> Line | None:
-    """Fit y on x by least squares; None for fewer than two distinct x."""
+    """Fit y on x by least squares; None for fewer than two distinct x, and for a constant y: there is nothing to explain."""
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if len(xs) < 2 or float(np.ptp(xs)) == 0:
+    if len(xs) < 2 or float(np.ptp(xs)) == 0 or float(np.ptp(ys)) <= _CONSTANT * float(np.abs(ys).max()):
         return None
     dx, dy = xs - xs.mean(), ys - ys.mean()
     slope = float(dx @ dy / (dx @ dx))
-    total = float(dy @ dy)
-    r2 = 1.0 if total == 0 else float((dx @ dy) ** 2 / ((dx @ dx) * total))
+    r2 = float((dx @ dy) ** 2 / ((dx @ dx) * (dy @ dy)))
     return Line(slope, float(ys.mean() - slope * xs.mean()), r2, len(xs))

@@ -73,11 +73,9 @@ def _fitted(key: tuple[str, str], cells: Sequence[CellSummary]) -> PlotSeries:
             speed, power = cell.throughput, cell.power
             size = cell.cell.batch_size
             points.append(Point(size, power.value, power.low, power.high, speed.value, speed.low, speed.high))
-    line, powers = None, [point.value for point in points]
-    if len(points) >= MIN_FIT_POINTS and max(powers) > min(
-        powers
-    ):  # of constant power a line explains nothing
-        line = regress([float(point.at) for point in points], powers)
+    line = None
+    if len(points) >= MIN_FIT_POINTS:
+        line = regress([float(point.at) for point in points], [point.value for point in points])
     return PlotSeries(*key, tuple(points), Fit(line.slope, line.intercept, line.r2) if line else None)
 
 
