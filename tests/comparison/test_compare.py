@@ -204,6 +204,13 @@ def test_two_versions_in_one_run_are_paired_by_round_despite_drift():
     assert change.ratio == pytest.approx(0.97, abs=2e-3)
 
 
+def test_paired_rounds_that_say_otherwise_than_all_rounds_are_no_verdict():
+    """It showed 758 and 900 images/s and said "worse": the slow rounds of A had no partner."""
+    one = results({cell("a"): [1000.0, 1001.0, 999.0, 500.0, 501.0], cell("b"): [900.0, 901.0, 899.0]})
+    (change,) = compare(one, one, frameworks=("a", "b")).changes
+    assert change.verdict == "unclear" and "say otherwise" in change.reason
+
+
 def test_versions_pair_across_runs():
     found = compare(
         results({cell("onnxrt@1.29"): [1000.0, 1001.0, 999.0]}),

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inferometer.flags import flag
+from inferometer.flags import DISTURBED, flag
 from inferometer.recommendation import render, wording
+from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.recommend import recommend
 from inferometer.records import Loop, Memory, Record
 from inferometer.report.page.facts import extent
@@ -25,8 +26,8 @@ NOISY = ([1000.0, 1010.0, 990.0], [1004.0, 992.0, 1003.0])
 
 
 def decide(records, **more):
-    objective = more.pop("objective", "throughput")
-    (found,) = recommend(summarise([run(records, **more)]), objective=objective)
+    asked = {name: more.pop(name) for name in ("objective", "constraints") if name in more}
+    (found,) = recommend(summarise([run(records, **more)]), **asked)
     return found
 
 
@@ -73,12 +74,60 @@ def test_a_firm_verdict_says_what_it_rests_on():
     assert wording.runner_up(found).startswith("b at batch size 8 (900.0 images/s): -10.0 % throughput")
 
 
-@pytest.mark.parametrize("kind", ["crowded", "others-computed", "hypervisor", "quota"])
+VALUES = {
+    "share": 0.3, "processors": 8, "device": "cuda:1", "framework": "b", "seconds": 1.0, "loops_share": 0.5, "count": 2, "pid": 7,
+    "held_bytes": 1 << 30, "used_bytes": 1 << 30, "before_bytes": 1 << 30, "after_bytes": 1 << 31, "competitors": 2, "threads": 2,
+    "held": 1, "loops": 9, "lost_s": 20.0, "slow": 1, "rounds": 9, "slower": 0.1, "wanted": 20, "error": "ValueError: x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(DISTURBED))
 def test_a_disturbed_cell_makes_it_weak(kind):
-    told = flag(kind, share=0.3, processors=8)
+    told = flag(kind, **VALUES)
     found = decide([*rounds_of(cell("a"), QUIET, flags=(told,)), *rounds_of(cell("b"), SLOWER)])
     assert found.grade == "weak" and reasons(found)[0][1].startswith("not measured in quiet: ")
-    assert found.reasons[0].remedy == "measure again while nothing else runs"
+
+
+@pytest.mark.parametrize("kind", ["loops-held-up", "two-kinds-of-rounds", "not-checked-after"])
+def test_a_cell_whose_own_loops_are_doubtful_makes_it_weak(kind):
+    told = flag(kind, **VALUES)
+    found = decide([*rounds_of(cell("a"), QUIET, flags=(told,)), *rounds_of(cell("b"), SLOWER)])
+    assert found.grade == "weak"
+
+
+def test_under_a_limit_nothing_is_said_of_the_cells_that_break_it():
+    """It said "the highest throughput of what was measured" of a cell that one beyond the limit beat five times over."""
+    slow, fast = [100.0, 100.4, 100.2], [90.0, 90.4, 90.2]
+    records = [
+        *rounds_of(cell("a"), slow), *rounds_of(cell("b"), fast), *rounds_of(cell("a", 64), [500.0, 501.0, 502.0]),
+    ]  # fmt: skip
+    found = decide(records, constraints=Constraints(batch_sizes=(8,)))
+    assert found.limited and found.grade == "firm"
+    assert wording.why(found).endswith("and the data tell all others within the limits apart from it.")
+    assert "all others within the limits" in wording.grade_sentence(found)
+    alone = decide(records, constraints=Constraints(batch_sizes=(64,)))
+    assert wording.why(alone) == "It has the highest throughput of those within the limits."
+    assert "it alone is within the limits" in wording.grade_sentence(alone)
+    assert "told from" not in wording.grade_sentence(alone)
+
+
+def test_batches_that_are_alike_in_a_row_count_as_fewer():
+    """Twelve batches whose latencies drift tell as much as two."""
+    drift = tuple(0.010 + 0.001 * step for step in range(12))
+    records = [
+        Record(
+            cell(name),
+            n,
+            "ok",
+            images=96,
+            loops=(Loop(slower * sum(drift), tuple(slower * s for s in drift), 96),),
+        )
+        for name, slower in (("a", 1.0), ("b", 1.5))
+        for n in range(2)
+    ]
+    assert any(
+        "so alike in a row that they tell as much as" in words for _, words in reasons(decide(records))
+    )
 
 
 def test_one_process_is_weak_and_its_distance_is_not_judged():

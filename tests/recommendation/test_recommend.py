@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from inferometer.cli.recommend import recommend_command
 from inferometer.errors import UsageError
 from inferometer.recommendation import render
 from inferometer.recommendation.constraints import Constraints
-from inferometer.recommendation.objectives import Prices, cost_per_million
+from inferometer.recommendation.objectives import Prices, cost_per_million, metric_of
 from inferometer.recommendation.options import option, pareto
 from inferometer.recommendation.recommend import recommend
 from inferometer.records import Loop, Parity, Record
@@ -365,3 +366,13 @@ def test_the_front_is_a_table_without_empty_columns():
     titles, *rows = render.front(recommend(bare)[0])
     assert titles == ("option", "images/s", "batch latency, rough p99") and len(rows) == 2
     assert "  | option | images/s |" in render.to_markdown([found])
+
+
+def test_cost_is_the_mean_of_the_rounds_costs_that_decide():
+    records = rounds_of(cell("a"), [1000.0, 500.0, 900.0], power_w=50.0)
+    (summary,) = summarise([run(records)]).summaries
+    prices = Prices(per_kwh=0.3, per_hour=1.0)
+    metric = metric_of("cost", prices)
+    decided = math.exp(sum(metric.series(summary).logs) / 3)
+    assert metric.of(summary).value == pytest.approx(decided)
+    assert option(summary, prices).cost == pytest.approx(decided)

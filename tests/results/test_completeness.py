@@ -46,7 +46,9 @@ def test_table_says_what_is_missing(folder, capsys, format_, skips):
 
 @pytest.mark.parametrize("format_", ["text", "md"])
 def test_recommend_says_what_is_missing(folder, capsys, format_):
-    assert invoke(["recommend", str(folder([record(cell("onnxrt"))])), "--format", format_]) == 0
+    assert (
+        invoke(["recommend", str(folder([record(cell("onnxrt"))])), "--format", format_]) == 1
+    )  # no rival: no choice that the data carry
     assert (
         SOME.removeprefix("incomplete: ") in capsys.readouterr().out
     )  # the reason of the grade "preliminary"

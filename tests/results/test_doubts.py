@@ -38,3 +38,18 @@ def test_two_kinds_of_process_are_seen_where_both_came():
 def test_rounds_of_one_kind_are_seldom_taken_for_two():
     draws = 0.03 * np.random.default_rng(2).normal(size=(2000, 5))
     assert np.mean([bool(doubts.two_kinds(d)) for d in draws]) < 0.05
+
+
+def test_a_stop_of_long_loops_without_batch_times_is_told():
+    """In device mode loops of 6 s and one of 26 s passed as ok."""
+
+    def held(*seconds):
+        return doubts.held_up(
+            [Record(cell(), 0, "ok", images=64, loops=tuple(Loop(s, images=64) for s in seconds))]
+        )
+
+    (flag,) = held(6.0, 6.01, 26.0, 5.99, 6.0)
+    assert flag.values["held"] == 1 and flag.values["lost_s"] == pytest.approx(20.0, abs=0.1)
+    assert held(2.0, 2.01, 1.99, 7.0)
+    assert not held(6.0, 8.0, 5.0, 7.0, 9.0)  # loops that scatter
+    assert not held(2.0, 2.01, 1.99, 3.5)  # a little

@@ -7,7 +7,7 @@ import pytest
 
 from inferometer import tables
 from inferometer.flags import flag, words
-from inferometer.records import Energy, Gpu, Loop, Machine, Memory, Prepare, Record, Skip
+from inferometer.records import Energy, Gpu, Loop, Machine, Memory, Parity, Prepare, Record, Skip
 from inferometer.results.metrics import METRICS, PHASES
 from inferometer.results.ranking import TieTest, rank_cells
 from inferometer.results.summary import summarise
@@ -477,3 +477,11 @@ def test_a_loop_of_zero_seconds_gives_no_throughput():
 def test_given_name_wins_over_hardware():
     named = Machine(name="my A2", gpus=GPU_MACHINE.gpus)
     assert only([record(cell())], machine=named).machine == "my A2"
+
+
+def test_agreement_of_outputs_that_are_no_class_scores_says_so():
+    parity = Parity(
+        True, 0.0, 0.0, 1.0, None, 1e-4, 8, agreement="does not apply: outputs are no class scores"
+    )
+    summary = only([msgspec.structs.replace(record(cell()), parity=parity)])
+    assert METRICS["accuracy"].why_none(summary) == ("does not apply", parity.agreement)

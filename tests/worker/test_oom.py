@@ -5,6 +5,7 @@ import pytest
 
 from inferometer.worker.failures import failure
 from inferometer.worker.oom import asked_bytes, is_oom
+from inferometer.worker.parity.spread import SpreadError
 from inferometer.worker.protocol import Failed
 
 GIB = 2**30
@@ -53,3 +54,7 @@ def test_numpys_own_error_is_of_the_host():
     assert failure(MemoryError()).of_the_host
     for error in (RuntimeError("CUDA out of memory"), MemoryError("cudaMalloc: cudaErrorMemoryAllocation")):
         assert not failure(error).of_the_host
+
+
+def test_a_reference_that_cannot_be_judged_is_not_the_frameworks_exception():
+    assert failure(SpreadError("the reference depends on the batch")).status == "unsupported"

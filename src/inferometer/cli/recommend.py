@@ -53,7 +53,7 @@ def recommend_command(
 ) -> int:
     """Choose framework, precision and batch size for each machine under constraints.
 
-    A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has any choice.
+    A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has a choice that its data carry.
     """
     from inferometer.recommendation import render
     from inferometer.recommendation.constraints import Constraints
@@ -84,7 +84,7 @@ def recommend_command(
         print_parts(render.to_text(found))
     else:
         click.echo((render.to_markdown if format_ == "md" else render.to_json)(found), nl=False)
-    return 0 if any(a.choice for a in found) else 1
+    return 0 if any(a.choice and a.grade != "none" for a in found) else 1
 
 
 def _sizes(text: str | None) -> tuple[int, ...]:

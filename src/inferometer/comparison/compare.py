@@ -207,9 +207,10 @@ class _Judge:
         if spread is None:
             return Change(label, a, b, "not judged", ratio, basis=basis, reason=basis)
         low, high = spread.interval()
-        return Change(
-            label, a, b, "tie", math.exp(spread.log_ratio), low, high, 1.0 if equal else spread.p, basis
-        )
+        told = math.exp(spread.log_ratio), low, high
+        if spread.log_ratio * (ratio - 1) < 0 and spread.p <= stats.ALPHA and not equal:
+            return Change(label, a, b, "unclear", *told, 1.0, basis, _CONTRARY)
+        return Change(label, a, b, "tie", *told, 1.0 if equal else spread.p, basis)
 
     def _spread(self, a: CellSummary, b: CellSummary) -> tuple[stats.Spread | None, str]:
         first, second = self.metric.series(a), self.metric.series(b)
@@ -280,8 +281,7 @@ def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]
     adjusted = stats.false_discovery([changes[i].p or 0.0 for i in tested])
     for index, p in zip(tested, adjusted, strict=True):
         change = changes[index]
-        verdict: Verdict = "tie"
-        reason = ""
+        verdict, reason = change.verdict, change.reason
         if p <= level and change.ratio is not None:
             verdict = "better" if metric.better(change.ratio, 1.0) else "worse"
         elif (change.p or 0.0) <= stats.ALPHA:
@@ -289,6 +289,9 @@ def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]
             reason = _why_unclear(len(tested), level)
         changes[index] = replace(change, p=p, verdict=verdict, reason=reason)
     return changes
+
+
+_CONTRARY = "the rounds that both have say otherwise than all rounds; measure both again, in one run"
 
 
 def _why_unclear(cells: int, level: float) -> str:

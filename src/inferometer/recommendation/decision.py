@@ -56,6 +56,12 @@ class Decision:
     nearest: str  # where there is no choice: what came closest
     doubts: tuple[str, ...] = ()  # what a figure of the choice rests on that may not hold
     prices: Prices = USUAL_PRICES  # that its cost is made of
+    limited: bool = False  # cells were left out since they break a limit
+
+    @property
+    def alone(self) -> bool:
+        """Return whether the choice was the only one that meets the limits."""
+        return self.limited and self.lead is None and not self.ties
 
     @property
     def tie(self) -> bool:

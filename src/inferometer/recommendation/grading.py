@@ -5,20 +5,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
-from inferometer.flags import group, words
+from inferometer.flags import DISTURBED, group, words
 from inferometer.recommendation.choosing import too_wide
 from inferometer.recommendation.decision import GRADES, Grade, Reason
 from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option
+from inferometer.records import Record
 from inferometer.results.cells import CellSummary
 from inferometer.results.completeness import Gap, resume_command
+from inferometer.results.estimates import full_batches
 from inferometer.results.judging import Lead, processes
 from inferometer.results.metrics import Metric
+from inferometer.results.stats import effective_count
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, listed
 
 FEWEST_BATCHES = 10  # timed in all
-DISTURBED = ("crowded", "others-computed", "hypervisor", "quota", "gpu-neighbour-computed")
+_UNSOUND = frozenset({"loops-held-up", "two-kinds-of-rounds", "not-checked-after"})
 _ROUNDS = "run it again with --rounds 5, each a fresh process"
 _NAMED = 3  # cells that wait to be measured, of how many at most each is named
 
@@ -95,11 +98,13 @@ def of_the_choice(
 ) -> list[Reason]:
     """Return what the choice itself leaves open; ``by_latency``: its latency is judged or limited."""
     pair = {o.summary.key: o.summary for o in (choice, leader)}.values()
-    disturbed = dict.fromkeys((*pair, *(o.summary for o in ties), *([lead.rival] if lead else [])))
+    others = (*(o.summary for o in ties), *([lead.rival] if lead else []))
+    cells = list({cell.key: cell for cell in (*pair, *others)}.values())
     return [
         *_wide(pair, metric),
         *_one_process(pair, lead, metric),
-        *_crowded(disturbed),
+        *_flagged(cells, DISTURBED, "not measured in quiet: ", "measure again while nothing else runs"),
+        *_flagged(cells, _UNSOUND, "", "measure again: --rounds 5 or more tell what is usual"),
         *_few_batches(choice.summary, by_latency=by_latency),
         *_tied(ties),
     ]
@@ -134,12 +139,10 @@ def _one_process(cells: Iterable[CellSummary], lead: Lead | None, metric: Metric
     return []
 
 
-def _crowded(cells: Iterable[CellSummary]) -> list[Reason]:
-    told = group((flag, cell.key) for cell in cells for flag in cell.flags if flag.kind in DISTURBED)
-    if not told:
-        return []
+def _flagged(cells: Sequence[CellSummary], kinds: frozenset[str], head: str, remedy: str) -> list[Reason]:
+    told = group((flag, cell.key) for cell in cells for flag in cell.flags if flag.kind in kinds)
     said = listed(list(dict.fromkeys(one.words.partition(";")[0] for one in told)))
-    return [Reason("weak", f"not measured in quiet: {said}", "measure again while nothing else runs")]
+    return [Reason("weak", f"{head}{said}", remedy)] if said else []
 
 
 def _few_batches(choice: CellSummary, *, by_latency: bool) -> list[Reason]:
@@ -147,12 +150,20 @@ def _few_batches(choice: CellSummary, *, by_latency: bool) -> list[Reason]:
     if remark:
         return [Reason("weak", words(remark).partition(";")[0], "more loops or rounds (--loops, --rounds)")]
     size = choice.cell.batch_size
-    loops = [(loop.images or r.images) for r in choice.records if r.status == "ok" for loop in r.loops]
-    batches = sum(-(-images // size) for images in loops)
-    if loops and batches < FEWEST_BATCHES:
-        said = f"few batches: {counted(batches, 'batch')} timed in all"
-        return [Reason("weak", said, "more loops or rounds (--loops, --rounds)")]
-    return []
+    measured = [record for record in choice.records if record.status == "ok" and record.loops]
+    batches = sum(_batches(record, size) for record in measured)
+    timed = [(full_batches(record), record) for record in measured]
+    told = sum(min(effective_count(t), _batches(record, size)) for t, record in timed if len(t))
+    if not measured or min(batches, told or batches) >= FEWEST_BATCHES:
+        return []
+    said = f"few batches: {counted(batches, 'batch')} timed in all"
+    if told and batches >= FEWEST_BATCHES:
+        said += f", so alike in a row that they tell as much as {told:.0f}"
+    return [Reason("weak", said, "more loops or rounds (--loops, --rounds)")]
+
+
+def _batches(record: Record, size: int) -> int:
+    return sum(-(-(loop.images or record.images) // size) for loop in record.loops)
 
 
 def _tied(ties: Sequence[Option]) -> list[Reason]:

@@ -124,8 +124,14 @@ def _cost(prices: Prices) -> Callable[[CellSummary], Estimate | None]:
             return None
         energy = summary.energy_image.value if summary.energy_image else None
         cost = cost_per_million(summary.throughput.value, energy, prices)
-        return None if cost is None else Estimate(cost, None, None, "", "rounds", summary.rounds)
+        if cost is None:
+            return None
+        rounds = series(summary)
+        if rounds is None:
+            return Estimate(cost, None, None, "", "rounds", summary.rounds)
+        return Estimate(math.exp(rounds.units.mean), None, None, "", "rounds", rounds.processes)
 
+    series = _cost_series(prices)
     return of
 
 

@@ -11,8 +11,8 @@ from inferometer.recommendation.objectives import (
     Objective,
     Prices,
     batch_latency,
-    cost_per_million,
     latency_to_limit,
+    metric_of,
 )
 from inferometer.results.cells import CellSummary
 
@@ -57,7 +57,8 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES, *, p99_known: bo
     throughput = summary.throughput.value
     latency, kind = batch_latency(summary)
     energy = summary.energy_image.value if summary.energy_image else None
-    cost = cost_per_million(throughput, energy, prices)
+    estimated = metric_of("cost", prices).of(summary)
+    cost = estimated.value if estimated else None
     power = summary.power.value if summary.power else None
     to_limit = latency_to_limit(summary, p99_known=p99_known)
     return Option(summary, throughput, latency.value, kind, power, energy, cost, *to_limit)

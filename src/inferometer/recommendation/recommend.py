@@ -134,6 +134,7 @@ def _decide(
         nearest="",
         doubts=_doubts(choice, asked, hours_only=hours_only),
         prices=asked.prices,
+        limited=bool(sifted.near),
     )
 
 

@@ -46,14 +46,19 @@ def why(decision: Decision) -> str:
     if decision.choice is None:
         return ""
     best = _BEST[decision.objective]
+    among = "of those within the limits" if decision.limited else "of what was measured"
     if not decision.ties:
         judged = decision.grade in ("firm", "tie") and decision.lead
-        return f"It has {best}{', and the data tell all others apart from it' if judged else ' of what was measured'}."
+        if judged:
+            others = "all others within the limits" if decision.limited else "all others"
+            return f"It has {best}, and the data tell {others} apart from it."
+        return f"It has {best} {among}."
     count = counted(len(decision.ties) + 1, "cell")
     if decision.grade == "none":
-        return f"It has {best} of what was measured; {count} in all cannot be told apart."
+        return f"It has {best} {among}; {count} in all cannot be told apart."
     steps = [f"{_STEPS[step.by]}{f' (of {step.left})' if step.left > 1 else ''}" for step in decision.steps]
-    return f"Of the {count} that cannot be told from {best}: {', then '.join(steps)}."
+    within = " within the limits" if decision.limited else ""
+    return f"Of the {count}{within} that cannot be told from {best}: {', then '.join(steps)}."
 
 
 def tied_names(decision: Decision) -> list[str]:
@@ -64,7 +69,19 @@ def tied_names(decision: Decision) -> list[str]:
 def grade_sentence(decision: Decision) -> str:
     """Return the grade and the reasons for it."""
     reasons = [reason.words for reason in decision.reasons]
-    return f"{decision.grade}: {'; '.join(reasons) if reasons else GRADE_MEANINGS[decision.grade]}"
+    return f"{decision.grade}: {'; '.join(reasons) if reasons else _meaning(decision)}"
+
+
+def _meaning(decision: Decision) -> str:
+    """Return what a grade without reasons means here: others that break a limit were never told from the choice."""
+    if decision.grade != "firm" or not decision.limited:
+        return GRADE_MEANINGS[decision.grade]
+    told = (
+        "it alone is within the limits"
+        if decision.alone
+        else "the data tell it from all others within the limits"
+    )
+    return f"every planned measurement is there, and {told}"
 
 
 def remedies(decision: Decision) -> tuple[str, ...]:
@@ -81,8 +98,7 @@ def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
     if grade == "none":
         return "No lead is claimed, since the data do not carry a verdict."
     if lead.ties:
-        names = listed(grouped_names(lead.ties))
-        return f"A tie with {names}: the data do not tell them apart."
+        return _tie(lead)
     rival, judgement = lead.rival.name, lead.judgement
     if not judgement.told:
         figure = metric.of(lead.rival)
@@ -92,6 +108,15 @@ def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
     ours, theirs = metric.of(lead.best), metric.of(lead.rival)
     assert ours and theirs
     return f"{margin(ours.value, theirs.value, metric)} than the next, {rival}."
+
+
+def _tie(lead: Lead) -> str:
+    names = listed(grouped_names(lead.ties))
+    if lead.judgement.standing == "unclear":
+        return (
+            f"Unclear against {names}: of so many pairs one may differ as much by chance; more rounds tell."
+        )
+    return f"A tie with {names}: the data do not tell them apart."
 
 
 def margin(ours: float, theirs: float, metric: Metric) -> str:

@@ -12,7 +12,13 @@ from inferometer.results.estimates import Good, Series, full_batches
 from inferometer.results.stats import Floats
 
 _LOOP = (5.0, 0.1)  # so many times the median, and so many seconds more: no noise of a loop's own
+_LONG_LOOP = (
+    1.5,
+    2.0,
+)  # the same for long loops, where the excess is far outside of what the others scatter, too
+_OUTSIDE = 10.0  # standard deviations of the other loops
 _BATCH = (20.0, 0.5)
+_FEWEST_LOOPS = 4  # of which one is told from the others by their scatter
 FEWEST_ROUNDS = 5  # of which any two kinds can be seen
 _GAP = 0.02  # between two kinds, as a share
 _GAP_RATIO = (
@@ -43,6 +49,9 @@ def _held_up(record: Record) -> tuple[int, float]:
     seconds, images = np.array(times), np.array([loop.images or record.images or 1 for loop in record.loops])
     over = _excess(seconds / images, _LOOP[0]) * images
     late = over > _LOOP[1]
+    if not late.any() and len(times) >= _FEWEST_LOOPS:
+        over = _excess(seconds / images, _LONG_LOOP[0]) * images
+        late = (over > _LONG_LOOP[1]) & (over > _OUTSIDE * _scatter(seconds / images) * images)
     if not late.any() and max(times) > _BATCH[1]:  # one batch within a long loop
         usual = full_batches(record)
         limit = max(_BATCH[0] * float(np.median(usual)), _BATCH[1]) if len(usual) > 2 else np.inf
@@ -55,6 +64,12 @@ def _excess(values: Floats, times: float) -> Floats:
     """Return by how much values exceed the lower median, those more than so many ``times`` it; 0 for the others."""
     usual = np.sort(values)[(len(values) - 1) // 2]
     return np.where(values > times * usual, values - usual, 0.0)
+
+
+def _scatter(values: Floats) -> float:
+    """Return the standard deviation of the faster half about the lower median, which no held-up loop widens."""
+    usual = np.sort(values)[(len(values) - 1) // 2]
+    return float(np.sqrt(np.mean((values[values <= usual] - usual) ** 2)))
 
 
 def two_kinds(logs: Sequence[float]) -> list[Flag]:

@@ -88,7 +88,9 @@ def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
     if any(cell.best and not cell.best_overall for cell in cells):
         found.append(f"{marks['best']} best of its batch size")
     if any(cell.tie and not cell.best for cell in cells):
-        found.append(f"{marks['tie']} may be as good: within the noise")
+        found.append(
+            f"{marks['tie']} may be as good: within the noise, or a difference that so many pairs show by chance"
+        )
     lines = ["   ".join(found)] if found else []
     if table.reference and any(cell.beats_reference for cell in cells):
         lines.append(f"* beats {table.reference} with the same framework and batch size")
