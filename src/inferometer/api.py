@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
+from inferometer.models.live import saved
 from inferometer.planning.options import Options
 from inferometer.planning.request import make_request
 from inferometer.planning.signature import shows_options
 from inferometer.running.progress.observer import Observer, SilentObserver
 from inferometer.running.run import execute
 from inferometer.running.run import resume as resume_run
+from inferometer.storage.cache import cache_folder
 from inferometer.storage.destinations import default_out
 from inferometer.storage.run_directory import RUN_FILE, StoredRun, read_run
 
@@ -110,17 +112,22 @@ def load(path: Path | str) -> Result:
 
 @shows_options
 def run(
-    model: str | Path = ModelRequest.model,
+    model: Any = ModelRequest.model,
     *,
+    example_inputs: Any = None,
     out: str | Path | None = None,
     observer: Observer | None = None,
     **options: Unpack[Options],
 ) -> Result:
     """Measure ``model`` and return the result; the options mean what the command line's of those names mean.
 
+    ``model``: a name or file as on the command line, a torch.nn.Module with ``example_inputs`` (a tensor, a sequence of
+    tensors, or a dictionary of them by name, the batch first; they show what it takes), or a Keras model.
     ``out``: the run's directory, by default below ./inferometer-runs. ``observer`` is told of the progress; the default
     shows it in terminals and notebooks. UsageError (a subclass of InferometerError) for anything that cannot be met.
     """
+    if not isinstance(model, (str, Path)):
+        model = saved(model, example_inputs, cache_folder("given"))
     request = make_request(model, **options)
     path = Path(out) if out else default_out(request.model.model)
     with _watching(observer, path) as watching:

@@ -93,7 +93,10 @@ PLANNABLE = [
 
 
 @pytest.mark.parametrize("words", PLANNABLE, ids=ids)
-def test_a_run_can_be_planned(words, capsys):
+def test_a_run_can_be_planned(words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("weights.pth", "program.pt2"):
+        (tmp_path / name).write_bytes(b"the plan does not read it")
     assert invoke([*words, "--dry-run"]) == 0, capsys.readouterr().err
 
 

@@ -53,9 +53,10 @@ def test_unknown_variants_name_the_nearest():
 
 
 def test_the_form_depends_on_the_precision_where_the_framework_says_so():
-    assert FRAMEWORKS["tf"].form_at("fp32") == FRAMEWORKS["tf"].form_at("tf32") == "savedmodel"
-    assert FRAMEWORKS["tf"].form_at("fp16") == FRAMEWORKS["tf"].form_at("bf16") == "keras"
-    assert FRAMEWORKS["torch"].form_at("fp16") == "exported"
+    assert FRAMEWORKS["tf"].forms_at("fp32") == FRAMEWORKS["tf"].forms_at("tf32") == ("savedmodel",)
+    assert FRAMEWORKS["tf"].forms_at("fp16") == FRAMEWORKS["tf"].forms_at("bf16") == ("keras",)
+    assert FRAMEWORKS["torch"].forms_at("fp16") == ("exported",)
+    assert FRAMEWORKS["jax"].forms_at("fp32") == ("keras", "jaxexport")
 
 
 def test_every_exclusion_names_a_variant_of_some_framework():

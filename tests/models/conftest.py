@@ -2,6 +2,9 @@
 
 import pytest
 
+from inferometer.models.contract import ModelRequest
+from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
 from parts import missing  # noqa: F401  (`from conftest import missing` may find this conftest)
 from steprunner import RealSteps
 
@@ -30,3 +33,14 @@ def tiny(steps, tmp_path_factory):
 def model_cache(tmp_path_factory):
     """Return the folder of a cache of models, one for all tests."""
     return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def reach(steps, model_cache):
+    """Return a function from a model and the forms wanted to what was prepared."""
+
+    def prepared(model, *forms, **options):
+        request = ModelRequest(str(model), **options)
+        return prepare(request, resolve(request), set(forms), steps, model_cache, progress=lambda text: None)
+
+    return prepared

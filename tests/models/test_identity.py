@@ -5,8 +5,9 @@ import zipfile
 
 import numpy as np
 
-from inferometer.models.identity import architecture, identity
+from inferometer.models.identity import identity
 from inferometer.models.sources import Source
+from inferometer.models.sources.keras import architecture
 
 SPEC = {"name": "ids", "shape": [None, 64], "dtype": "int64"}
 
@@ -32,6 +33,6 @@ def test_a_keras_file_is_told_by_its_configuration_not_by_when_it_was_saved(tmp_
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("config.json", json.dumps({"layers": [activation]}))
             archive.writestr("metadata.json", json.dumps({"date_saved": date}))
-        return architecture(Source("keras", "m", file=path))
+        return architecture(Source("keras", "m", "keras", ("tf",), file=path))
 
     assert saved("a.keras", "relu", "1") == saved("b.keras", "relu", "2") != saved("c.keras", "gelu", "1")

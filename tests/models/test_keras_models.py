@@ -140,14 +140,15 @@ def test_weights_that_do_not_fit_or_are_damaged_are_one_line(made, tiny, tmp_pat
 
 def test_an_environment_that_cannot_be_built_is_a_missing_form(made, steps, tmp_path):
     def without_torch(environment, module, request):
-        if environment == "torch":
+        if environment in ("torch", "tf2onnx"):
             raise EnvironmentBuildError("no network")
         return steps(environment, module, request)
 
     prepared = made("dense", runner=without_torch, cache=tmp_path)
     assert set(prepared.artifacts) == {"keras", "savedmodel"}
-    assert prepared.missing["exported"] == "step Keras file to torch exported program failed: no network"
-    assert prepared.missing["onnx"] == prepared.missing["exported"]
+    causes = "step Keras file to torch exported program failed: no network; step SavedModel to ONNX file by tf2onnx failed: no network"
+    assert prepared.missing["exported"] == causes
+    assert set(prepared.missing["onnx"].split("; ")) == set(causes.split("; "))
 
 
 def test_a_conversion_that_differs_is_missing_with_its_numbers_and_not_kept(made, steps, tmp_path):
@@ -158,9 +159,19 @@ def test_a_conversion_that_differs_is_missing_with_its_numbers_and_not_kept(made
             np.savez(f"{request['out']}/check.npz", output_0=outputs[0] * 1.01)
         return answer
 
-    prepared = made("dense", forms={"savedmodel"}, runner=wrong, cache=tmp_path)
+    def wrong_only(environment, module, request):
+        if module.endswith("torch_export"):  # the other way
+            raise ModelError("not this way")
+        return wrong(environment, module, request)
+
+    prepared = made("dense", forms={"savedmodel"}, runner=wrong_only, cache=tmp_path)
     assert prepared.artifacts == {}
     assert "relative error 1.00e-02 is above the limit 1e-04" in prepared.missing["savedmodel"]
+    assert prepared.missing["savedmodel"].endswith(
+        "step Keras file to torch exported program failed: not this way"
+    )
+    another = made("dense", forms={"savedmodel"}, runner=wrong, cache=tmp_path).artifacts["savedmodel"]
+    assert another.via == "onnx2tf" and another.parity["passed"]
     assert made("dense", forms={"savedmodel"}, cache=tmp_path).missing == {}
 
 

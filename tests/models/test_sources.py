@@ -7,7 +7,8 @@ import pytest
 from inferometer.errors import UsageError
 from inferometer.models.catalogue import APPLICATIONS, canonical
 from inferometer.models.contract import FORMS, ModelRequest
-from inferometer.models.sources import forms_reachable, resolve
+from inferometer.models.routes import forms_reachable, route_words, routes
+from inferometer.models.sources import resolve
 
 
 def keras_file(path, config=None):
@@ -50,13 +51,86 @@ def test_an_architecture_reaches_every_form():
     assert reachable["savedmodel"] == ["tf"]
 
 
-def test_an_onnx_file_reaches_onnx_only_and_says_why(tmp_path):
+def test_an_onnx_file_reaches_every_form_but_keras(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"x")
     reachable = forms_reachable(resolve(ModelRequest(str(tmp_path / "m.onnx"))))
     assert reachable["onnx"] == ["onnxrt"]
-    assert reachable["keras"] == "no exact conversion from ONNX to a Keras file"
-    assert reachable["savedmodel"] == "no exact conversion from ONNX to a SavedModel"
-    assert reachable["exported"] == "no exact conversion from ONNX to a torch exported program"
+    assert reachable["keras"] == "no conversion leads from an ONNX file to a Keras file"
+    assert reachable["savedmodel"] == ["onnxrt", "onnx2tf"]
+    assert reachable["exported"] == ["onnxrt", "torch-models"]
+    assert reachable["tflite"] == ["onnxrt", "onnx2tf", "tf", "litert"]
+    assert reachable["jaxexport"] == ["onnxrt", "torch-models", "torchax"]
+
+
+def test_a_pytorch_architecture_reaches_every_form_but_keras():
+    source = resolve(ModelRequest("timm:resnet18"))
+    assert source.name == "resnet18"
+    reachable = forms_reachable(source)
+    assert reachable["exported"] == ["torch-models"]
+    assert reachable["onnx"] == ["torch-models", "torch", "onnxrt"]
+    assert reachable["keras"] == "no conversion leads from a torch exported program to a Keras file"
+    shortest = routes(source.form, "savedmodel")[0]
+    assert route_words(source, shortest) == "exported -> onnx -> savedmodel (onnx2tf)"
+
+
+def test_routes_come_shortest_first_and_pass_no_form_twice():
+    found = routes("keras", "tflite")
+    assert [len(route) for route in found] == sorted(len(route) for route in found)
+    assert len(found) > 1
+    for route in found:
+        forms = ["keras", *(edge.end for edge in route)]
+        assert len(set(forms)) == len(forms) and forms[-1] == "tflite"
+
+
+def weights_file(path, code=False):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/data.pkl", b"x")
+        if code:
+            archive.writestr("m/code/__torch__.py", "x")
+    return path
+
+
+def test_weights_need_their_architecture(tmp_path):
+    path = weights_file(tmp_path / "m.pt")
+    with pytest.raises(
+        UsageError, match="holds weights without their architecture; give it: --architecture timm:NAME"
+    ):
+        resolve(ModelRequest(str(path)))
+    source = resolve(ModelRequest(str(path), architecture="timm:resnet18"))
+    assert (source.kind, source.architecture, source.name) == ("torch", "timm:resnet18", "m")
+    with pytest.raises(UsageError, match="unknown architecture 'resnet18'; give timm:NAME"):
+        resolve(ModelRequest(str(path), architecture="resnet18"))
+    with pytest.raises(UsageError, match="--architecture is for a file of PyTorch weights"):
+        resolve(ModelRequest("mobilenet_v2", architecture="timm:resnet18"))
+
+
+def test_a_script_is_told_from_weights_by_its_code(tmp_path):
+    assert resolve(ModelRequest(str(weights_file(tmp_path / "m.pt", code=True)))).kind == "torchscript"
+
+
+def test_code_needs_trust(tmp_path):
+    (tmp_path / "net.py").write_text("raise SystemExit")
+    name = f"{tmp_path / 'net.py'}:build"
+    with pytest.raises(UsageError, match=r"its build\(\) would run; give --trust-model"):
+        resolve(ModelRequest(name))
+    assert resolve(ModelRequest(name, trust_model=True)).name == "build"
+    assert ModelRequest("net.py:build").located().model == f"{Path('net.py').absolute()}:build"
+
+
+def test_a_known_kind_that_cannot_be_had_says_what_to_give(tmp_path):
+    (tmp_path / "m.engine").write_bytes(b"x")
+    with pytest.raises(
+        UsageError, match=r"m\.engine is a TensorRT engine, built for one GPU; give the ONNX file"
+    ):
+        resolve(ModelRequest(str(tmp_path / "m.engine")))
+    with pytest.raises(UsageError, match=r"model .*gone.xyz does not exist"):
+        resolve(ModelRequest(str(tmp_path / "gone.xyz")))
+
+
+def test_pytorch_names_are_not_taken_for_typing_errors():
+    with pytest.raises(UsageError, match="timm:resnet18 or torchvision:resnet18") as raised:
+        resolve(ModelRequest("resnet18"))
+    assert "did you mean" not in str(raised.value)
 
 
 def test_a_keras_file_reaches_every_form(tmp_path):
@@ -84,6 +158,29 @@ def test_a_file_that_is_no_keras_file(tmp_path):
         resolve(ModelRequest(str(path)))
 
 
+def test_archives_that_are_odd_are_one_line_and_not_unpacked(tmp_path):
+    path = tmp_path / "m.keras"
+
+    def refused():
+        with pytest.raises(UsageError) as raised:
+            resolve(ModelRequest(str(path)))
+        assert "\n" not in str(raised.value)
+        return str(raised.value)
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * (100 << 20))
+    assert "unpacks to 0.1 GiB from 0 MiB" in refused()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "[" * 100_000)
+    assert "nested without end" in refused()
+    keras_file(path)
+    damaged = bytearray(path.read_bytes())
+    damaged[6] |= 1  # encrypted, in the member's own header
+    damaged[damaged.rindex(b"PK\x01\x02") + 8] |= 1  # and in the directory
+    path.write_bytes(bytes(damaged))
+    assert "is an encrypted archive" in refused()
+
+
 def test_a_lambda_layer_at_any_depth_needs_trust(tmp_path):
     config = {
         "class_name": "Functional",
@@ -108,7 +205,7 @@ def test_weights_must_fit_the_source(tmp_path):
     with pytest.raises(UsageError, match=r"must end in .weights.h5, .h5 or .keras"):
         resolve(ModelRequest(weights=str(tmp_path / "w.pt")))
     (tmp_path / "w.weights.h5").write_bytes(b"x")
-    assert resolve(ModelRequest(weights=str(tmp_path / "w.weights.h5"))).kind == "application"
+    assert resolve(ModelRequest(weights=str(tmp_path / "w.weights.h5"))).kind == "keras"
 
 
 def test_inputs_are_looked_at_before_anything_is_built(tmp_path):

@@ -12,7 +12,7 @@ LOOKED_UP = (
     ("inferometer.host.gpus", "find_gpus"),
     ("inferometer.planning.devices", "resolve_devices"),
     ("inferometer.models.sources", "resolve"),
-    ("inferometer.models.sources", "forms_reachable"),
+    ("inferometer.models.routes", "forms_reachable"),
 )
 
 

@@ -67,7 +67,7 @@ def fake_runner(
     cells = tuple(
         Cell("fake", f.name, precision, size, d, mode) for f, d in pairs for size in request.batch_sizes
     )
-    plan = Plan(rows, cells, ())
+    plan = Plan(rows, cells, (), dict.fromkeys(cells, "fake"))
     run = folder / "run"
     info = RunInfo(protocol=request.protocol, cells=cells)
     environment = Environment("fake", Path(sys.executable), given=True)

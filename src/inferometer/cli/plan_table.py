@@ -17,11 +17,20 @@ from inferometer.results.resolution import AIM
 from inferometer.running.parallel import at_once_text
 from inferometer.running.progress.time_left import nominal_s
 
+_NONE: Mapping[str, str] = {}
+
 
 def print_plan(
-    plan: Plan, protocol: Protocol, screen: Console | None = None, at_once: tuple[str, ...] = ()
+    plan: Plan,
+    protocol: Protocol,
+    screen: Console | None = None,
+    at_once: tuple[str, ...] = (),
+    ways: Mapping[str, str] = _NONE,
 ) -> None:
-    """Print every cell with its estimate or its skip reason, and the whole run's estimate; ``at_once``: which devices."""
+    """Print every cell with its estimate or its skip reason, and the whole run's estimate.
+
+    ``at_once``: which devices; ``ways``: how the model comes to each form.
+    """
     screen = screen or console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("framework", "precision", "device", "mode", "batch sizes", "plan"):
@@ -38,6 +47,8 @@ def print_plan(
     screen.print(table)
     for name, text in {f"{row.label}": _environment(row) for row in plan.rows.values()}.items():
         screen.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
+    for line in _ways(plan, ways):
+        screen.print(line, markup=False, highlight=False, soft_wrap=True)
     if at_once:
         screen.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
     total_s = _whole_s(times, at_once) * protocol.rounds
@@ -46,6 +57,14 @@ def print_plan(
         f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores"
     )
     screen.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _ways(plan: Plan, ways: Mapping[str, str]) -> list[str]:
+    """Return for each form that is made by conversions how, and for which frameworks."""
+    rows: dict[str, dict[str, None]] = {}
+    for cell, form in plan.forms.items():
+        rows.setdefault(form, {})[cell.framework] = None
+    return [f"model of {', '.join(names)}: {ways[form]}" for form, names in rows.items() if ways.get(form)]
 
 
 def _growth(protocol: Protocol) -> str:

@@ -38,7 +38,7 @@ from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, r
 def run_command(
     model: str, out: Path | None, resumed: Path | None, dry_run: bool, report: bool, **options: Any
 ) -> int:
-    """Measure MODEL (a keras.applications name, FILE.onnx or FILE.keras) on every framework this machine can run."""
+    """Measure MODEL (a name, a file or a folder: docs/models.md) on every framework this machine can run."""
     if resumed:
         _refuse_other_options()
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
@@ -71,10 +71,15 @@ def _refuse_other_options() -> None:
 
 def _announce(preparation: Preparation) -> None:
     """Say beforehand what will be built and fetched."""
+    from inferometer.frameworks import requirements
     from inferometer.frameworks.environments import is_built
 
-    rows = preparation.plan.rows.values()
-    wanted = {row.requirements.name: row.requirements for row in rows if row.requirements}
+    plan, reachable = preparation.plan, preparation.situation.reachable
+    wanted = {row.requirements.name: row.requirements for row in plan.rows.values() if row.requirements}
+    for form in dict.fromkeys(plan.forms.values()):
+        for name in reachable[form]:
+            if name not in wanted and name not in preparation.request.python:
+                wanted[name] = requirements.read(name, "cpu")
     missing = [item for item in wanted.values() if not is_built(item)]
     if missing:
         sizes = ", ".join(f"{item.name} {item.download_text()}" for item in missing)
@@ -128,7 +133,9 @@ def _print_plan(request: RunRequest) -> None:
 
     preparation = prepare_run(request)
     at_once = devices_at_once(preparation.request, preparation.plan)
-    print_plan(preparation.plan, preparation.request.protocol, at_once=at_once)
+    plan, way = preparation.plan, preparation.situation.way
+    ways = {form: way(form) for form in plan.forms.values()}
+    print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways)
 
 
 @click.command("show")

@@ -31,6 +31,9 @@ KINDS: Mapping[str, Kind] = {
         "the last batch of each loop is smaller: {last} of {full} images",
         details=("it counts in images/s; latencies are of full batches",),
     ),
+    "last-batch-left-out": _kind(
+        "{left} of {asked} images left out of each loop: the model takes batches of {fixed} only"
+    ),
     "warmup-cut": _kind(
         "short warm-up: the time budget of {budget_s:g} s ended it after {done} of {asked} batches; the first loops may be slow",
         details=("--budget ends a slow warm-up at a third of it, and the loops at the whole",),
@@ -46,6 +49,7 @@ KINDS: Mapping[str, Kind] = {
         "host-pipelined: several batches are under way at once, sent as uint8 and converted on the device; "
         "latency counts from handing a batch in to getting its results"
     ),
+    "converted": _kind("the model came by way of {via}: one made for this framework may be faster"),
     "tolerance": _kind("outputs were allowed to differ by {limit:g} from the reference (--tolerance)"),
     "not-checked-after": _kind("outputs were not checked after the loops: {error}"),
     "malformed-loops": _kind("{count:of malformed loop} left out"),

@@ -32,7 +32,7 @@ class Framework:
     title: str
     backend: str  # module below worker/backends
     environment: str  # folder below pins/
-    form: str  # of the artifact it takes, unless `forms` says otherwise
+    form: str  # of the artifact it takes best, unless `forms` says otherwise
     distribution: str  # the package whose version `name@version` replaces
     module: str  # what must be importable in a given interpreter
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class Framework:
     forms: Mapping[str, str] = field(
         default_factory=dict
     )  # precision -> form, where `form` exists in fp32 only
+    other_forms: tuple[str, ...] = ()  # that it takes as well, where `form` is farther from the source
     modes: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"cpu": ("host", "device"), "cuda": ("host", "device")}
     )
@@ -55,9 +56,9 @@ class Framework:
     nominal_images_per_s: float = 100.0
     nominal_prepare_s: float = 3.0
 
-    def form_at(self, precision: str) -> str:
-        """Return the form of the artifact that is loaded for a precision."""
-        return self.forms.get(precision, self.form)
+    def forms_at(self, precision: str) -> tuple[str, ...]:
+        """Return the forms of artifacts that can be loaded for a precision, the best first."""
+        return (self.forms[precision],) if precision in self.forms else (self.form, *self.other_forms)
 
 
 @dataclass(frozen=True)
@@ -242,13 +243,13 @@ _ALL = (
         nominal_images_per_s=500, nominal_prepare_s=0.5,
     ),
     Framework(
-        "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino",
+        "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino", other_forms=("tflite",),
         devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16")},
         nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),
     Framework(
-        "jax", "Keras on JAX, jit", "jax", "jax", "keras", "jax", "jax",
-        precisions=_EVERYWHERE, modes=_PIPELINED, variants={"naive": _NAIVE_JAX},
+        "jax", "JAX, jit (a Keras model on JAX)", "jax", "jax", "keras", "jax", "jax",
+        precisions=_EVERYWHERE, forms={"tf32": "keras", "fp16": "keras", "bf16": "keras"}, other_forms=("jaxexport",), modes=_PIPELINED, variants={"naive": _NAIVE_JAX},
         nominal_images_per_s=25, nominal_prepare_s=12,
     ),
     Framework(

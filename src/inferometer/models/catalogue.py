@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from inferometer.errors import unknown
+from inferometer.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,15 @@ _PLAIN = {_plain(name): name for name in APPLICATIONS}
 
 def canonical(name: str) -> str:
     """Return the table's spelling of ``name`` (`MobileNetV3Large`, `mobilenet-v3-large`); UsageError with the nearest."""
-    if _plain(name) not in _PLAIN:
-        raise unknown("model", name, [*APPLICATIONS, "FILE.onnx", "FILE.keras"])
-    return _PLAIN[_plain(name)]
+    if _plain(name) in _PLAIN:
+        return _PLAIN[_plain(name)]
+    if family := [known for known in APPLICATIONS if _letters(known) == _letters(name)]:
+        raise UsageError(
+            f"keras.applications has no '{name}' (it has {', '.join(family)}); of PyTorch's give timm:{name} or torchvision:{name}"
+        )
+    raise unknown("model", name, list(APPLICATIONS))
+
+
+def _letters(name: str) -> str:
+    """Return a name without its digits, in which sizes differ: another size is no typing error."""
+    return re.sub(r"[^a-z]", "", name.lower())

@@ -4,22 +4,39 @@ Forms: the shapes in which a framework takes a model.
     keras       Keras file, `.keras`                        (keras, kerasxla, jax)
     savedmodel  TensorFlow SavedModel directory             (tf, tfxla, tftrt)
     exported    torch exported program, `.pt2`              (torch, torch-compile)
-    onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, tensorrt)
+    onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, opencv, tensorrt)
     tflite      LiteRT flatbuffer                           (litert)
+    jaxexport   folder: a function exported by JAX, and weights  (jax, where the source is no Keras file)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from inferometer.records import ModelInfo
 
-Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite"]
-FORMS: tuple[Form, ...] = ("keras", "savedmodel", "exported", "onnx", "tflite")
-MODEL_SUFFIXES = (".onnx", ".keras")  # anything else is the name of an architecture
-NAMED_WEIGHTS = ("random", "imagenet")  # anything else is a file
+Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite", "jaxexport"]
+FORMS: tuple[Form, ...] = get_args(Form)
+FILES: Mapping[Form, str] = {  # what a step leaves in its folder
+    "keras": "model.keras",
+    "savedmodel": "saved",
+    "exported": "model.pt2",
+    "onnx": "model.onnx",
+    "tflite": "model.tflite",
+    "jaxexport": "jaxexport",
+}
+TITLES: Mapping[Form, str] = {
+    "keras": "a Keras file",
+    "savedmodel": "a SavedModel",
+    "exported": "a torch exported program",
+    "onnx": "an ONNX file",
+    "tflite": "a LiteRT flatbuffer",
+    "jaxexport": "a function exported by JAX",
+}
+NAMED_WEIGHTS = ("random", "imagenet", "pretrained")  # anything else is a file
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images
 
 
@@ -27,26 +44,42 @@ Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes
 class ModelRequest:
     """What the user asked for."""
 
-    model: str = "mobilenet_v3_large"  # a keras.applications name, FILE.onnx or FILE.keras
-    weights: str = "random"  # random, imagenet, or FILE (.weights.h5, .h5, .keras)
+    model: str = "mobilenet_v3_large"  # a file, a folder, or a name (`sources`)
+    architecture: str = ""  # what a file of PyTorch weights belongs to: timm:NAME, FILE.py:FACTORY, ...
+    weights: str = "random"  # random, imagenet, pretrained, or a file
     seed: int = 0
     images: tuple[Path, ...] | None = None  # files or folders; None: the photos that ship with the project
     inputs: Path | None = None  # .npz with one array per model input
     shapes: dict[str, int] = field(default_factory=dict)  # symbolic dimension -> size
     input_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)  # input -> [low, high)
-    trust_model: bool = False  # allow a .keras file to run code of its own (Lambda layers)
+    trust_model: bool = False  # allow a file to run code of its own (Lambda layers, pickles, FILE.py:FACTORY)
 
     def located(self) -> ModelRequest:
         """Return the request with absolute paths; names (of architectures, "random", "imagenet") stay."""
         return replace(
             self,
-            model=str(Path(self.model).absolute())
-            if Path(self.model).suffix.lower() in MODEL_SUFFIXES
-            else self.model,
+            model=_located(self.model),
+            architecture=_located(self.architecture),
             weights=self.weights if self.weights in NAMED_WEIGHTS else str(Path(self.weights).absolute()),
             images=self.images and tuple(path.absolute() for path in self.images),
             inputs=self.inputs and self.inputs.absolute(),
         )
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name is of a file or folder: one that is there, or that looks like one."""
+    path = Path(name)
+    return bool(name) and (path.suffix != "" or len(path.parts) > 1 or path.exists())
+
+
+def _located(name: str) -> str:
+    """Return a model's name with its path absolute: FILE, FILE.py:FACTORY, hf:FOLDER; other names as they are."""
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix.endswith(".py"):
+        return f"{Path(prefix).absolute()}:{rest}"
+    if colon:
+        return f"{prefix}:{Path(rest).absolute()}" if prefix == "hf" and Path(rest).is_dir() else name
+    return str(Path(name).absolute()) if is_path(name) else name
 
 
 @dataclass(frozen=True)
@@ -71,6 +104,12 @@ class Artifact:
     parity: dict[
         str, Any
     ]  # `parity.compare` against the source's outputs, on the rows of `PreparedModel.inputs`
+    via: str = ""  # the converters on its way that are not its framework's own, as in "onnx2torch"
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """Return the only batch size that it takes, None where any will do."""
+        return next((spec.shape[0] for spec in self.inputs if spec.shape), None)
 
 
 @dataclass(frozen=True)
@@ -90,9 +129,10 @@ class PreparedModel:
     info: ModelInfo
     artifacts: dict[str, Artifact]
     missing: dict[str, str]  # form -> which step is missing or failed, and why
-    inputs: Path  # .npz: one array per model input, N distinct rows, in the source's layout (images NHWC)
+    inputs: Path  # .npz: one array per model input, N distinct rows, in the source's layout
     reference: Path  # .npz: the source's fp32 outputs for these N rows, in the order of its outputs
     checks: Checks = Checks()
+    layout: str = "NHWC"  # of the 4-D arrays in `inputs`
 
 
 class StepRunner(Protocol):

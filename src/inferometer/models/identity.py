@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from inferometer.models.artifact_cache import key_of
-from inferometer.models.sources import Source
 from inferometer.models.step_cache import read_arrays
 
 
@@ -24,16 +21,6 @@ def identity(content: Any, inputs: Sequence[dict[str, Any]], rows: Path) -> str:
     """
     shapes = [[spec["name"], list(spec["shape"]), spec["dtype"]] for spec in inputs]
     return key_of({"content": content, "inputs": shapes, "rows": _rows_hash(rows)})
-
-
-def architecture(source: Source) -> Any:
-    """Return what stands for a Keras source's architecture: its name, or its file's configuration by hash."""
-    if source.file is None:
-        assert source.application
-        return source.application.attribute
-    with zipfile.ZipFile(source.file) as archive:
-        config = json.loads(archive.read("config.json"))
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _rows_hash(rows: Path) -> str:

@@ -31,7 +31,7 @@ def more_beside(photos: Path | None) -> Path | None:
     return photos.with_name(_MORE) if photos else None
 
 
-def as_input(steps: StepCache, paths: Sequence[Path], specs: list[dict[str, Any]]) -> tuple[Path, str]:
+def as_input(steps: StepCache, paths: Sequence[Path] | None, specs: list[dict[str, Any]]) -> tuple[Path, str]:
     """Return an .npz for a model whose only input is an image, and what to call it; UsageError for any other model.
 
     Float inputs get each photo standardised to mean 0 and deviation 1, uint8 inputs the pixels as they are.
@@ -53,7 +53,13 @@ def as_input(steps: StepCache, paths: Sequence[Path], specs: list[dict[str, Any]
         )
     return _keep(
         steps, files, (height, width), name=spec["name"], how=how
-    ), f"{_source_text(files, False)}, {_scaling(spec)}"
+    ), f"{_source_text(files, paths is None)}, {_scaling(spec)}"
+
+
+def layout_of(specs: Sequence[dict[str, Any]]) -> str:
+    """Return the layout that all 4-D inputs of a model have as images, "" where there are none or they are no images."""
+    layouts = {_image_layout(spec) for spec in specs if len(spec["shape"]) == 4}
+    return layouts.pop() if len(layouts) == 1 else ""
 
 
 def _image_layout(spec: dict[str, Any]) -> str:

@@ -1,9 +1,4 @@
-"""From what the user asked to artifacts that frameworks load, each checked against the source's outputs.
-
-keras.applications, FILE.keras   -> Keras file -> SavedModel
-                                               -> exported program -> ONNX
-FILE.onnx                        -> itself
-"""
+"""From what the user asked to artifacts that frameworks load, each checked against the source's outputs."""
 
 from __future__ import annotations
 
@@ -11,11 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inferometer.frameworks import requirements
-from inferometer.models import keras_models, onnx_models
+from inferometer.models import sources
 from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
-from inferometer.models.sources import Source, conversion_environments, forms_reachable
-from inferometer.models.step_cache import StepCache
+from inferometer.models.conversions import Conversions
+from inferometer.models.identity import identity
+from inferometer.models.routes import EDGES
+from inferometer.models.sources import Source
+from inferometer.models.step_cache import StepCache, checks_in
+from inferometer.records import ModelInfo
 
 
 def prepare(
@@ -38,14 +37,33 @@ def prepare(
     unknown = sorted(forms.difference(FORMS))
     if unknown:
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
-    steps = StepCache(run_step, ArtifactCache(cache), progress, _default_pins() if pins is None else pins)
-    if source.kind == "onnx":
-        reasons = {
-            form: reason for form, reason in forms_reachable(source).items() if isinstance(reason, str)
-        }
-        return onnx_models.prepare(request, source, forms, steps, reasons)
-    return keras_models.prepare(request, source, forms, steps)
+    known = _default_pins(source) if pins is None else pins
+    steps = StepCache(run_step, ArtifactCache(cache), progress, known)
+    origin = sources.make(request, source, steps)
+    conversions = Conversions(steps, source.form, origin.step, request.trust_model)
+    found = {form: conversions.reach(form) for form in FORMS if form in forms}
+    made, answer = origin.step, origin.step.answer
+    rows = made.folder / "inputs.npz"
+    return PreparedModel(
+        info=ModelInfo(
+            name=source.name,
+            source=origin.source,
+            weights=origin.weights,
+            hash=identity(origin.content, answer["inputs"], rows),
+            inputs=tuple(answer["inputs"]),
+            data=origin.data,
+            reference=origin.reference,
+            conversions=conversions.facts(),
+        ),
+        artifacts={form: reached for form, reached in found.items() if not isinstance(reached, str)},
+        missing={form: reached for form, reached in found.items() if isinstance(reached, str)},
+        inputs=rows,
+        reference=made.folder / "reference.npz",
+        checks=checks_in(made.folder, answer),
+        layout=answer["layout"],
+    )
 
 
-def _default_pins() -> dict[str, str]:
-    return {name: "\n".join(requirements.read(name, "cpu").lines) for name in conversion_environments()}
+def _default_pins(source: Source) -> dict[str, str]:
+    names = {*source.environments, *(name for edge in EDGES for name in edge.environments)}
+    return {name: "\n".join(requirements.read(name, "cpu").lines) for name in sorted(names)}

@@ -132,7 +132,7 @@ def checks_in(folder: Path, answer: dict[str, Any]) -> Checks:
     )
 
 
-def artifact(form: str, made: CachedStep, name: str) -> Artifact:
+def artifact(form: str, made: CachedStep, name: str, via: str = "") -> Artifact:
     """Return the artifact that an entry holds under ``name``."""
     answer = made.answer
     return Artifact(
@@ -143,6 +143,7 @@ def artifact(form: str, made: CachedStep, name: str) -> Artifact:
         layout=answer["layout"],
         hash=answer["file_hash"],
         parity=answer["parity"],
+        via=via,
     )
 
 

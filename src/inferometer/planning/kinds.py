@@ -80,6 +80,11 @@ def name_or_file() -> Kind:
     return Kind(read=lambda option, value: str(value), check=check)
 
 
+def text() -> Kind:
+    """A text, "" for none."""
+    return Kind(read=lambda option, value: str(value))
+
+
 def one_of(noun: str, known: Iterable[str]) -> Kind:
     """One of some names, or "" for none."""
     return Kind(check=lambda option, value: _check_known(noun, [value] if value else [], known))

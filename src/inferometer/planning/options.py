@@ -160,9 +160,18 @@ class ModelOptions(TypedDict, total=False):
     weights: Annotated[
         str | Path,
         Option(
-            "--weights", kinds.name_or_file(), "random, imagenet, or a file.", ("model.weights",), "random"
+            "--weights", kinds.name_or_file(), "random, imagenet, pretrained, or a file.",
+            ("model.weights",), "random",
         ),
-    ]
+    ]  # fmt: skip
+    architecture: Annotated[
+        str,
+        Option(
+            "--architecture", kinds.text(),
+            "Of a file of PyTorch weights: timm:NAME, torchvision:NAME, hf:FOLDER or FILE.py:FACTORY.",
+            ("model.architecture",), "",
+        ),
+    ]  # fmt: skip
     image: Annotated[
         str | Path | Iterable[str | Path] | None,
         Option("--image", kinds.paths(), "A photo or a folder of them.", ("model.images",)),
@@ -173,7 +182,7 @@ class ModelOptions(TypedDict, total=False):
     ]
     shapes: Annotated[
         Mapping[str, int] | None,
-        Option("--shape", kinds.named_sizes(), "NAME=N for a symbolic dimension of an ONNX file.", ("model.shapes",)),
+        Option("--shape", kinds.named_sizes(), "NAME=N for an open dimension (INPUT.AXIS=N where it has no name).", ("model.shapes",)),
     ]  # fmt: skip
     input_ranges: Annotated[
         Mapping[str, tuple[float, float]] | None,
@@ -190,7 +199,7 @@ class ModelOptions(TypedDict, total=False):
     trust_model: Annotated[
         bool,
         Option(
-            "--trust-model", kinds.switch(), "Let a .keras file run code of its own (Lambda layers).",
+            "--trust-model", kinds.switch(), "Let a model run code of its own: Lambda layers, pickles, FILE.py:FACTORY.",
             ("model.trust_model",), default=False,
         ),
     ]  # fmt: skip

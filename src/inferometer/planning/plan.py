@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.device import Device
@@ -40,6 +40,7 @@ class Plan:
     rows: Mapping[tuple[str, str], PlanRow]  # (label, device) -> row; only those with cells
     cells: tuple[Cell, ...]
     skips: tuple[Skip, ...]
+    forms: Mapping[Cell, str] = field(default_factory=dict)  # in which each cell takes the model
 
     def row(self, cell: Cell) -> PlanRow:
         """Return the row that a cell belongs to."""
@@ -50,23 +51,24 @@ def make_plan(request: RunRequest, situation: Situation) -> Plan:
     """Expand the request where it is to run; UsageError if nothing that was asked for exists."""
     choices = _choices(request)
     rows: dict[tuple[str, str], PlanRow] = {}
-    cells: dict[Cell, None] = {}
+    cells: dict[Cell, str] = {}
     skips: dict[Cell, Skip] = {}  # a cell may be named twice: `tftrt` at fp16 and `tftrtfp16`
     for choice, device in itertools.product(choices, situation.devices):
         row, reason = _row(choice, device, request, situation)
         precisions = (choice.precision,) if choice.precision else request.precisions
         for precision, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
             cell = Cell(situation.source.name, choice.label, precision, size, device, mode)
-            route = situation.reachable[choice.framework.form_at(precision)]
+            form = situation.form_for(choice.framework, precision)
+            route = situation.reachable[form]
             unreachable = route if isinstance(route, str) else ""
             kind, gpu = Device.parse(device).kind, gpu_of(device, situation.machine)
             why = reason or unreachable or choice.unsupported_reason(kind, precision, mode, gpu)
             if why or row is None:
                 skips[cell] = Skip(cell, why)
             else:
-                cells[cell] = None
+                cells[cell] = form
                 rows[row.label, device] = row
-    return Plan(rows, tuple(cells), tuple(skips.values()))
+    return Plan(rows, tuple(cells), tuple(skips.values()), cells)
 
 
 def _choices(request: RunRequest) -> list[FrameworkChoice]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from inferometer.models.sources import Source, forms_reachable, resolve
+from inferometer.frameworks.catalogue import Framework
+from inferometer.models.routes import distance, forms_reachable, route_words, routes
+from inferometer.models.sources import Source, resolve
 from inferometer.planning.devices import check_accelerator, resolve_devices
 from inferometer.planning.request import RunRequest
 from inferometer.records import Machine
@@ -25,6 +27,17 @@ class Situation:
     def reachable(self) -> Mapping[str, list[str] | str]:
         """Return for each form of the model the environments on its way, or why nothing exact leads there."""
         return forms_reachable(self.source)
+
+    def way(self, form: str) -> str:
+        """Return in words the conversions by which the model is to reach a form; "" where it is there already."""
+        route = next(iter(routes(self.source.form, form)), ())
+        return route_words(self.source, route) if route else ""
+
+    def form_for(self, framework: Framework, precision: str) -> str:
+        """Return the form in which a framework takes the model: of those that it takes the one nearest to the source."""
+        taken = framework.forms_at(precision)
+        reached = [form for form in taken if not isinstance(self.reachable[form], str)]
+        return min(reached, key=lambda form: distance(self.source, form), default=taken[0])
 
 
 def look_up(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Situation:

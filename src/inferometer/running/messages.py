@@ -11,7 +11,7 @@ from inferometer.device import Device
 from inferometer.energy.view import MeterNeeds
 from inferometer.errors import ProtocolError
 from inferometer.frameworks.catalogue import FrameworkChoice
-from inferometer.models.contract import PreparedModel
+from inferometer.models.contract import Artifact, PreparedModel
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
 from inferometer.worker.protocol import (
@@ -30,10 +30,15 @@ Awaited = TypeVar("Awaited", Value, Opened, Measured)
 
 
 def open_message(
-    cell: Cell, choice: FrameworkChoice, request: RunRequest, model: PreparedModel, cache: Path
+    cell: Cell,
+    choice: FrameworkChoice,
+    artifact: Artifact,
+    *,
+    request: RunRequest,
+    model: PreparedModel,
+    cache: Path,
 ) -> Open:
     """Return the request that loads a cell's framework and artifact."""
-    artifact = model.artifacts[choice.framework.form_at(cell.precision)]
     return Open(
         backend=choice.framework.backend,
         options={**choice.options, "trust": request.model.trust_model},
@@ -43,6 +48,7 @@ def open_message(
             layout=artifact.layout,
             inputs=[spec.name for spec in artifact.inputs],
             outputs=[spec.name for spec in artifact.outputs],
+            fixed_batch=artifact.fixed_batch,
         ),
         precision=cell.precision,
         mode=cell.mode,
@@ -50,7 +56,7 @@ def open_message(
         threads=request.protocol.threads,
         inputs=str(model.inputs),
         reference=str(model.reference),
-        source_layout="NHWC",
+        source_layout=model.layout,
         checks=_checks(model),
         tolerance=request.tolerance,
         images=request.protocol.images,

@@ -10,6 +10,7 @@ from inferometer.errors import EnvironmentBuildError, ModelError, ProtocolError,
 from inferometer.frameworks import environments, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.frameworks.environments import Environment
+from inferometer.models.routes import EDGES
 from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.running.messages import read_answer
@@ -123,5 +124,6 @@ def _value(
 
 
 def environment_names() -> tuple[str, ...]:
-    """Return every environment that some framework uses."""
-    return tuple(sorted({framework.environment for framework in FRAMEWORKS.values()}))
+    """Return every environment that some framework or conversion uses."""
+    converters = (name for edge in EDGES for name in edge.environments)
+    return tuple(sorted({*(framework.environment for framework in FRAMEWORKS.values()), *converters}))

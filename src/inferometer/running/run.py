@@ -140,11 +140,7 @@ def _measure(
     request, plan = preparation.request, preparation.plan
     ready = ReadyEnvironments(request, plan, writer.path / "logs", observer.preparing)
     ready.build_rows()
-    forms = {
-        plan.row(cell).choice.framework.form_at(cell.precision)
-        for cell in plan.cells
-        if (cell.framework, cell.device) in ready.rows
-    }
+    forms = {plan.forms[cell] for cell in plan.cells if (cell.framework, cell.device) in ready.rows}
     source, cache = preparation.situation.source, cache_folder("models")
     model = prepare(request.model, source, forms, ready.run_step, cache, progress=observer.preparing)
     info = complete_facts(preparation.facts(), ready, plan, model)

@@ -61,14 +61,18 @@ def _unmakeable(cell: Cell, ready: ReadyEnvironments, plan: Plan, model: Prepare
     key = (cell.framework, cell.device)
     if key in ready.failures:
         return ready.failures[key]
-    form = plan.row(cell).choice.framework.form_at(cell.precision)
+    form = plan.forms[cell]
     return model.missing.get(form, "") or _fixed_batch(cell, model.artifacts[form])
 
 
 def _fixed_batch(cell: Cell, artifact: Artifact) -> str:
     """Return why a model whose batch dimension is a number cannot take this batch size."""
-    fixed = {spec.shape[0] for spec in artifact.inputs if spec.shape} - {None, cell.batch_size}
-    return f"the model's batch size is fixed at {', '.join(map(str, fixed))}; give that one" if fixed else ""
+    fixed = artifact.fixed_batch
+    return (
+        f"the model's batch size is fixed at {fixed}; give that one"
+        if fixed not in (None, cell.batch_size)
+        else ""
+    )
 
 
 def _environment_facts(ready: ReadyEnvironments) -> dict[str, Any]:

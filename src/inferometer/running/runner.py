@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.view import MeterNeeds
+from inferometer.flags import flag
 from inferometer.interruption import Interruption
-from inferometer.models.contract import PreparedModel
+from inferometer.models.contract import Artifact, PreparedModel
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell, Prepare, Record
@@ -100,8 +101,18 @@ class Runner:
 
     def open_message(self, cell: Cell) -> Open:
         """Return the request that makes a worker load what a cell needs."""
-        choice = self.plan.row(cell).choice
-        return open_message(cell, choice, self.request, self.model, self.compile_folder(cell))
+        return open_message(
+            cell,
+            self.plan.row(cell).choice,
+            self.artifact(cell),
+            request=self.request,
+            model=self.model,
+            cache=self.compile_folder(cell),
+        )
+
+    def artifact(self, cell: Cell) -> Artifact:
+        """Return the model as a cell's framework takes it."""
+        return self.model.artifacts[self.plan.forms[cell]]
 
     def measure_message(self, cell: Cell) -> Measure:
         """Return the request that makes a worker measure a cell."""
@@ -193,6 +204,7 @@ class _WorkerRun:
             record = msgspec.convert(self._facts(cell, **{**vars(answer), "prepare": prepare}), Record)
         except msgspec.ValidationError as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")
+        record = _with_route(record, self._runner.artifact(cell))
         self._store(self._seen(_with_overhead(record, starts_worker)))
         return None
 
@@ -217,6 +229,12 @@ class _CellClock:
     def elapsed_s(self) -> float:
         """Return seconds since the cell began."""
         return (time.monotonic_ns() - self.start_ns) / 1e9
+
+
+def _with_route(record: Record, artifact: Artifact) -> Record:
+    """Add that a foreign converter made what was measured."""
+    flags = (flag("converted", via=artifact.via),) if artifact.via else ()
+    return msgspec.structs.replace(record, flags=(*record.flags, *flags))
 
 
 def _with_overhead(record: Record, starts_worker: bool) -> Record:

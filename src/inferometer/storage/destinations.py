@@ -18,7 +18,8 @@ RUNS_FOLDER = Path("inferometer-runs")  # where runs go that are given no place,
 def default_out(model: str) -> Path:
     """Return a new directory name below ./inferometer-runs, by time and model."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    return RUNS_FOLDER / f"{stamp}-{Path(model).stem}"
+    name = Path(model.rpartition(":")[2]).stem  # timm:NAME, FILE.py:FACTORY
+    return RUNS_FOLDER / f"{stamp}-{name}"
 
 
 def destinations(infos: Sequence[RunInfo], out: Path) -> list[Path]:

@@ -34,6 +34,7 @@ class ArtifactFile:
     layout: str  # of 4-D inputs: NHWC, NCHW or ""
     inputs: list[str]  # their names, in order
     outputs: list[str]
+    fixed_batch: int | None = None  # the only batch size that it takes
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class CellSession:
         self._stack: ImageStack | None = None
         self._request: Open | None = None
         self._judge: Judge | None = None
+        self._left_out: list[Flag] = []
 
     def open(self, request: Open) -> Opened:
         """Load framework, artifact and input data."""
@@ -53,7 +54,8 @@ class CellSession:
         loaded = time.monotonic()
         self._request = request
         self._judge = Judge.of(request)
-        stack = self._load(request.inputs, request.reference, request.images)
+        images, self._left_out = _whole_batches(request)
+        stack = self._load(request.inputs, request.reference, images)
         gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
         self._stack = stack.hold()
         return Opened(load_s=loaded - start, data_s=time.monotonic() - loaded)
@@ -86,7 +88,7 @@ class CellSession:
         known = stack.answers(mode, batches, outputs)
         parity = judge.compare(known)
         answer = Measured(prepare, parity, actual, images=stack.images)
-        answer.flags = [*_flags(batches), *mode.flags, *judge.flags(), *backend.flags()]
+        answer.flags = [*_flags(batches), *self._left_out, *mode.flags, *judge.flags(), *backend.flags()]
         answer.status, answer.cause = check_actual(actual, opening)
         if answer.status == "ok" and not parity["passed"]:
             answer.status, answer.cause = "parity-failed", parity["cause"]
@@ -169,6 +171,17 @@ class CellSession:
         if self._backend is None or self._opening is None or self._stack is None or self._judge is None:
             raise RuntimeError("measure before open")
         return self._backend, self._opening, self._stack, self._judge
+
+
+def _whole_batches(request: Open) -> tuple[int, list[Flag]]:
+    """Return how many images fill whole batches of a model that takes one size only, and a flag of those left out."""
+    fixed = request.artifact.fixed_batch
+    images = max(request.images - request.images % fixed, fixed) if fixed else request.images
+    if fixed is None or images >= request.images:
+        return images, []
+    return images, [
+        flag("last-batch-left-out", left=request.images - images, asked=request.images, fixed=fixed)
+    ]
 
 
 def _opening(request: Open) -> Opening:

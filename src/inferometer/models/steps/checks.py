@@ -7,7 +7,7 @@ first rows computed in other ways, which tells how far the reference differs fro
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,30 @@ def moved_rows(rows: Rows, bits: int) -> Rows:
 def no_more(rows: Rows) -> Callable[[int], Rows]:
     """Return where more rows cannot be had: none, whatever is asked for."""
     return lambda count: {name: array[:0] for name, array in rows.items()}
+
+
+def rows_of(request: Mapping[str, Any], specs: Sequence[tensors.Spec], sizes: Mapping[str, int]) -> Rows:
+    """Return the user's own rows, or generated ones (`tensors.generate`)."""
+    if request["inputs"]:
+        return tensors.read_npz(request["inputs"], specs)
+    return tensors.generate(specs, request["ranges"], request["seed"], sizes)
+
+
+def more_of(
+    request: Mapping[str, Any], specs: Sequence[tensors.Spec], sizes: Mapping[str, int]
+) -> Callable[[int], Rows]:
+    """Return what gives at most so many rows for checks only: of photos' parts, or generated; none beside the user's own."""
+
+    def more(count: int) -> Rows:
+        if request["more"]:
+            found = tensors.read_npz(request["more"], specs)
+        else:
+            seed = [int(request["seed"]), 1]
+            found = tensors.generate(specs, request["ranges"], seed, sizes, least=max(count, 1))
+        none = request["inputs"] and not request["more"]
+        return {name: array[: 0 if none else count] for name, array in found.items()}
+
+    return more
 
 
 def _count(rows: Rows) -> int:

@@ -1,7 +1,6 @@
 """Environment `tf`: a Keras file as a TensorFlow SavedModel with one signature, read back and run.
 
-Request: model (path of the `.keras`), trust, specs (inputs), inputs (.npz), out (directory: saved/, check.npz).
-The signature `serving_default` takes each input by its name and gives output_0, output_1, ... in order.
+Request as in `models.conversions`. The signature `serving_default` takes each input by its name and gives output_0, output_1, ... in order.
 """
 
 from __future__ import annotations
@@ -21,15 +20,16 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     model = kerasfile.load(request["model"], request["trust"])
     _save(tf, model, specs, str(out / "saved"))
     signature = tf.saved_model.load(str(out / "saved")).signatures["serving_default"]
-    arrays = tensors.read_npz(request["inputs"], specs)
+    arrays = tensors.rows_of(request)
     names = [f"output_{index}" for index in range(len(signature.structured_outputs))]
 
     def call(batch: list[Any]) -> list[Any]:
-        answer = signature(**{name: tf.constant(array) for name, array in zip(arrays, batch, strict=True)})
+        given = zip(specs, batch, strict=True)
+        answer = signature(**{spec["name"]: tf.constant(array) for spec, array in given})
         return [answer[name].numpy() for name in names]
 
-    outputs = tensors.run_in_chunks(call, list(arrays.values()), tensors.batch_of(specs))
-    tensors.write_npz(str(out / "check.npz"), dict(zip(names, outputs, strict=True)))
+    outputs = tensors.run_in_chunks(call, arrays, tensors.batch_of(specs))
+    tensors.write_check(out, outputs)
     return {
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, tensors.batch_of(specs)),

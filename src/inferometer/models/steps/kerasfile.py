@@ -27,6 +27,8 @@ def load(path: str, trust: bool) -> Any:
     import keras
 
     name = Path(path).name
+    if Path(path).suffix.lower() in (".h5", ".hdf5"):
+        _check_hdf5(path, trust)
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # Keras raises many kinds for damaged files
@@ -38,6 +40,26 @@ def load(path: str, trust: bool) -> Any:
         raise ValueError(
             f"cannot load {name} as a Keras model: {type(error).__name__}: {text[:300]}"
         ) from error
+
+
+def _check_hdf5(path: str, trust: bool) -> None:
+    """Raise ValueError for a file of weights alone, and for a Lambda layer without ``trust``: Keras would run its code."""
+    import h5py
+
+    name = Path(path).name
+    try:
+        with h5py.File(path) as file:
+            config = str(file.attrs.get("model_config", ""))
+    except OSError as error:
+        raise ValueError(f"{name} is no HDF5 file: {' '.join(str(error).split())[:200]}") from error
+    if not config:
+        raise ValueError(
+            f"{name} holds weights without a model; save the whole model, or give --weights {name} with its name"
+        )
+    if not trust and '"Lambda"' in config:
+        raise ValueError(
+            f"{name} has a Lambda layer, which runs code from the file; give --trust-model if you trust it"
+        )
 
 
 def input_specs(model: Any, shapes: dict[str, int]) -> list[tensors.Spec]:

@@ -1,6 +1,6 @@
 """Environment `tf`: a SavedModel as a LiteRT flatbuffer, fp32, without optimisations that change numbers.
 
-Request: saved (path of the SavedModel), out (directory: model.tflite).
+Request as in `models.conversions`; `litert_outputs` runs what is made.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return the versions; the flatbuffer lies in ``out``/model.tflite."""
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(request["saved"])
+    loaded = tf.saved_model.load(request["model"])
     # by its function, which freezes the variables; by its path they would stay resources that nothing initialises
     function = loaded.signatures["serving_default"]
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], loaded)

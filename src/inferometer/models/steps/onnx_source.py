@@ -21,7 +21,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     loaded = onnxfile.session(request["file"])
     specs = onnxfile.input_specs(loaded, request["shapes"])
     file = onnxfile.read(request["file"])
-    arrays = _rows(request, specs, file)
+    sizes = onnxfile.table_sizes(file)
+    arrays = checks.rows_of(request, specs, sizes)
     batch = tensors.batch_of(specs)
     names = [item.name for item in loaded.get_outputs()]
     outputs = onnxfile.outputs(loaded, arrays, batch)
@@ -33,7 +34,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         tensors.write_npz(str(out / name), {f"output_{index}": array for index, array in enumerate(found)})
     made = checks.Reference(
         arrays, outputs, onnxfile.computing(loaded, batch), batch,
-        lambda count: _more(request, specs, file, count), _ways(request["file"], batch),
+        checks.more_of(request, specs, sizes), _ways(request["file"], batch),
     )  # fmt: skip
     return {
         "checks": made.write(out),
@@ -42,21 +43,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "outputs": tensors.output_specs(outputs, names, batch),
         "versions": {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
     }
-
-
-def _rows(request: dict[str, Any], specs: list[tensors.Spec], file: Any) -> dict[str, Any]:
-    if request["inputs"]:
-        return tensors.read_npz(request["inputs"], specs)
-    return tensors.generate(specs, request["ranges"], request["seed"], onnxfile.table_sizes(file))
-
-
-def _more(request: dict[str, Any], specs: list[tensors.Spec], file: Any, count: int) -> dict[str, Any]:
-    """Return at most ``count`` rows for checks only: of photos' parts, or generated; none beside the user's own rows."""
-    if request["more"]:
-        return {name: array[:count] for name, array in tensors.read_npz(request["more"], specs).items()}
-    seed, sizes = [int(request["seed"]), 1], onnxfile.table_sizes(file)
-    drawn = tensors.generate(specs, request["ranges"], seed, sizes, least=max(count, 1))
-    return {name: array[: 0 if request["inputs"] else count] for name, array in drawn.items()}
 
 
 def _ways(path: str, batch: int | None) -> dict[str, checks.Compute]:

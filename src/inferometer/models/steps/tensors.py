@@ -13,8 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.models.steps import archives
+from inferometer.worker.system import memory
+
 Spec = dict[str, Any]
 ROWS = 4  # distinct rows of generated data
+_MASK = re.compile(r"mask", re.I)
+_INTEGERS = 256  # as pixels have; two alone would tell a model's branches little
 CHUNK = 8  # rows a reference or check runs at once, to bound memory
 
 
@@ -92,7 +97,9 @@ def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
     try:
         arrays = _load(path)
     except Exception as error:  # zipfile, pickle, OS and value errors all mean the same to the user
-        raise ValueError(f"cannot read {path} as a .npz of arrays: {error}") from error
+        raise ValueError(
+            f"cannot read {path} as a .npz of arrays: {' '.join(str(error).split())[:200]}"
+        ) from error
     names = [spec["name"] for spec in specs]
     absent, extra = sorted(set(names) - set(arrays)), sorted(set(arrays) - set(names))
     if absent or extra:
@@ -112,6 +119,7 @@ def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
 
 
 def _load(path: str) -> dict[str, Any]:
+    archives.check_archive(Path(path), memory.free_bytes())
     with Path(path).open("rb") as opened:  # np.load would leave a damaged file open
         file = np.load(opened, allow_pickle=False)
         if not hasattr(file, "files"):
@@ -155,8 +163,8 @@ def generate(
     """Return seeded data of ``least`` distinct rows (or a fixed batch's multiple) for each input.
 
     Floats are normal(0, 1), or uniform in their range; integers are uniform in their range, else in [0, sizes[name])
-    where the model looks them up in a table of that size, else uint8 in [0, 256), other integers in [0, 2). ValueError
-    for ranges that no input has or that are empty.
+    where the model looks them up in a table of that size, else ones where they are called a mask, else in [0, 256) as
+    far as their type goes. ValueError for ranges that no input has or that are empty.
     """
     unknown = sorted(set(ranges) - {spec["name"] for spec in specs})
     if unknown:
@@ -182,6 +190,8 @@ def _draw(
     if dtype.kind == "f":
         drawn = random.normal(size=shape) if limits is None else random.uniform(*limits, size=shape)
         return drawn.astype(dtype)
+    if limits is None and dtype.kind in "biu" and _MASK.search(spec["name"]):
+        return np.ones(shape, dtype)
     if dtype.kind == "b":
         return random.integers(0, 2, size=shape).astype(bool)
     if dtype.kind not in "iu":
@@ -196,7 +206,7 @@ def _integer_limits(
     spec: Spec, limits: Sequence[float] | None, sizes: Mapping[str, int], dtype: Any
 ) -> tuple[int, int]:
     if limits is None:
-        return 0, sizes.get(spec["name"], 256 if dtype.name == "uint8" else 2)
+        return 0, sizes.get(spec["name"], min(_INTEGERS, int(np.iinfo(dtype).max) + 1))
     low, high = int(limits[0]), int(limits[1])
     bounds = np.iinfo(dtype)
     if low < bounds.min or high - 1 > bounds.max:
@@ -228,12 +238,25 @@ def write_npz(path: str, arrays: Mapping[str, Any]) -> None:
     ) as archive:  # np.savez would stamp the time and refuse an input named `file`
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def to_channels_first(array: Any) -> Any:
-    """Return a 4-D NHWC array as NCHW, anything else unchanged."""
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if array.ndim == 4 else array
+def in_layout(array: Any, source: str, target: str) -> Any:
+    """Return a 4-D array turned from one layout ("NHWC", "NCHW") to another; anything else, and "", unchanged."""
+    if array.ndim != 4 or not source or not target or source == target:
+        return array
+    return np.ascontiguousarray(array.transpose((0, 3, 1, 2) if target == "NCHW" else (0, 2, 3, 1)))
+
+
+def rows_of(request: Mapping[str, Any]) -> list[Any]:
+    """Return the rows that a conversion is checked on, in the layout of the artifact that the request is about."""
+    with np.load(request["inputs"], allow_pickle=False) as file:
+        return [in_layout(file[name], request["source_layout"], request["layout"]) for name in file.files]
+
+
+def write_check(out: str | Path, outputs: Sequence[Any]) -> None:
+    """Write what a product answered, for the parent to compare with the reference."""
+    write_npz(str(Path(out) / "check.npz"), {f"output_{place}": array for place, array in enumerate(outputs)})
 
 
 def output_specs(

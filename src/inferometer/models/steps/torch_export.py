@@ -2,8 +2,7 @@
 
 The model is loaded on Keras' torch backend and rebuilt channels-first (`channels_first`), else taken as built.
 
-Request: model (path of the `.keras`), trust, specs (inputs, NHWC), inputs (.npz, NHWC), out (directory: model.pt2,
-check.npz).
+Request as in `models.conversions`.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     specs, out = request["specs"], Path(request["out"])
-    arrays = list(tensors.read_npz(request["inputs"], specs).values())
+    arrays = tensors.rows_of(request)
     model, layout, notes = _native(keras, kerasfile.load(request["model"], request["trust"]), specs)
     if layout == "NCHW":
-        arrays = [tensors.to_channels_first(array) for array in arrays]
+        arrays = [tensors.in_layout(array, "NHWC", "NCHW") for array in arrays]
         specs = [_channels_first_spec(spec) for spec in specs]
     batch = tensors.batch_of(specs)
     program = _export(torch, _module(torch, model), arrays, batch)
     torch.export.save(program, out / "model.pt2")
     outputs = _run(torch, torch.export.load(out / "model.pt2"), arrays, batch)
     names = [f"output_{index}" for index in range(len(outputs))]
-    tensors.write_npz(str(out / "check.npz"), dict(zip(names, outputs, strict=True)))
+    tensors.write_check(out, outputs)
     return {
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, batch),

@@ -1,7 +1,6 @@
 """Environment `torch`: an exported program as an ONNX file.
 
-Request: program (path of the `.pt2`), specs (inputs of the program), outputs (its outputs), out (directory:
-model.onnx).
+Request as in `models.conversions`; `onnx_outputs` runs what is made.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     target = Path(request["out"]) / "model.onnx"
-    program = torch.export.load(request["program"])
+    program = torch.export.load(request["model"])
     converted = torch.onnx.export(
         program,
         dynamo=True,
@@ -31,7 +30,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         output_names=[spec["name"] for spec in request["outputs"]],
         verbose=False,
     )
-    inline = Path(request["program"]).stat().st_size < LARGEST_INLINE_BYTES
+    inline = Path(request["model"]).stat().st_size < LARGEST_INLINE_BYTES
     converted.save(target, external_data=not inline)
     return {
         "versions": {

@@ -1,7 +1,8 @@
-"""JAX: a Keras model on Keras' JAX backend, compiled ahead of time for each batch shape."""
+"""JAX: a Keras model on Keras' JAX backend, or an exported function, compiled ahead of time for each batch shape."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,9 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
-from inferometer.worker.backends.parts import keras_file, keras_precision
+from inferometer.worker.backends.parts import jax_models, keras_precision
 from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise, Whole
-from inferometer.worker.backends.parts.keras_inputs import packer
 from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag, flag
@@ -21,7 +21,7 @@ from inferometer.worker.system.threads import limit_affinity
 
 
 class Runtime(Backend):
-    """`jit` of the model's stateless call; weights are arguments, so that they are not folded into the executable.
+    """`jit` of the model's call (`parts.jax_models`).
 
     To a GPU batches go in pieces, which XLA copies side by side; `naive` sends them whole.
     """
@@ -39,28 +39,15 @@ class Runtime(Backend):
         os.environ["JAX_PLATFORMS"] = "cuda" if opening.device == "cuda" else "cpu"
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         import jax
-        import keras
 
-        self._jax, self._keras = jax, keras
+        self._jax = jax
         self._opening = opening
         # the default precision of dot products and of convolutions alike
         jax.config.update("jax_default_matmul_precision", _MATMUL[opening.precision])
         self._device = _device_of(jax, opening)
         self._host = self._host_path()
-        self._model = model = keras_file.load(
-            keras, opening.path, opening.precision, bool(opening.options.get("trust"))
-        )
-        pack = packer(keras, model)
-        self._weights = (
-            [variable.value for variable in model.trainable_variables],
-            [variable.value for variable in model.non_trainable_variables],
-        )
-
-        def infer(trainable: Any, frozen: Any, *inputs: Any) -> Any:
-            outputs, _ = model.stateless_call(trainable, frozen, pack(inputs), training=False)
-            return outputs
-
-        self._infer = jax.jit(infer)
+        self._model = jax_models.load(jax, opening)
+        self._infer = jax.jit(self._model.call)
         self._compiled: dict[int, Any] = {}
         self._last: Any = None
 
@@ -72,7 +59,7 @@ class Runtime(Backend):
     def prepare(self, batch: Batch) -> None:
         """Lower and compile for this shape and the type that this mode feeds, then run once."""
         feed = self.place(batch) if self._opening.mode == "device" else batch
-        self._compiled[len(batch[0])] = self._infer.lower(*self._weights, *feed).compile()
+        self._compiled[len(batch[0])] = self._infer.lower(*self._model.weights, *feed).compile()
         if self._opening.mode == "device":
             self.run_resident(feed)
             self.synchronise()
@@ -86,14 +73,14 @@ class Runtime(Backend):
     def place(self, batch: Batch) -> Any:
         """Return the batch as arrays on the device, in the type that the model takes."""
         arrays = [
-            array.astype(wanted.dtype) if array.dtype.kind == "f" else array
-            for array, wanted in zip(self._jax.device_put(batch, self._device), self._model.inputs)
+            array.astype(kind) if array.dtype.kind == "f" else array
+            for array, kind in zip(self._jax.device_put(batch, self._device), self._model.kinds)
         ]
         return self._jax.block_until_ready(arrays)
 
     def run_resident(self, placed: Any) -> Any:
         """Return output arrays, not yet awaited."""
-        self._last = self._compiled[len(placed[0])](*self._weights, *placed)
+        self._last = self._compiled[len(placed[0])](*self._model.weights, *placed)
         return self._last
 
     def pipeline(self, batch: Batch) -> Pipeline:
@@ -103,20 +90,18 @@ class Runtime(Backend):
 
     def infer_pieces(self) -> Callable[[Pieces], list[Any]]:
         """Return a function of uint8 `Pieces`, compiled at its first call, that returns output arrays, not yet awaited."""
-        jax, kinds = self._jax, [value.dtype for value in self._model.inputs]
+        jax, model = self._jax, self._model
 
-        def joined(trainable: Any, frozen: Any, pieces: Pieces) -> list[Any]:
-            inputs = [jax.numpy.concatenate(rows).astype(kind) for rows, kind in zip(pieces, kinds)]
-            return [
-                _widened(leaf) for leaf in jax.tree_util.tree_leaves(self._infer(trainable, frozen, *inputs))
-            ]
+        def joined(weights: Any, pieces: Pieces) -> list[Any]:
+            inputs = [jax.numpy.concatenate(rows).astype(kind) for rows, kind in zip(pieces, model.kinds)]
+            return [_widened(leaf) for leaf in jax.tree_util.tree_leaves(self._infer(*weights, *inputs))]
 
         compiled: Any = None
 
         def infer(pieces: Pieces) -> list[Any]:
             nonlocal compiled
-            compiled = compiled or jax.jit(joined).lower(*self._weights, pieces).compile()
-            self._last = compiled(*self._weights, pieces)
+            compiled = compiled or jax.jit(joined).lower(model.weights, pieces).compile()
+            self._last = compiled(model.weights, pieces)
             return list(self._last)
 
         return infer
@@ -143,26 +128,26 @@ class Runtime(Backend):
         tf32 = platform == "gpu" and self._jax.config.jax_default_matmul_precision == "tensorfloat32"
         return {
             "device": "cuda" if platform == "gpu" else platform,
-            "precision": keras_precision.precision_of(self._model, tf32),
+            "precision": self._model.precision_of(tf32),
             "threads": self._threads,
             "version": self._jax.__version__,
             "versions": {
                 "jax": self._jax.__version__,
-                "keras": self._keras.__version__,
+                **self._model.versions,
                 "numpy": np.__version__,
             },
             "details": {
                 "output_device": str(next(iter(array.devices()))),
                 "output_type": array.dtype.name,
                 "weights_on": self._weights_on(),
-                "computes_in": keras_precision.computed_in(self._model),
+                "computes_in": self._model.computed_in(),
                 "matmul_precision": str(self._jax.config.jax_default_matmul_precision),
             },
         }
 
     def _weights_on(self) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for weight in (*self._weights[0], *self._weights[1]):
+        for weight in itertools.chain.from_iterable(self._model.weights):
             name = str(next(iter(weight.devices())))
             counts[name] = counts.get(name, 0) + 1
         return counts

@@ -25,8 +25,7 @@ class Runtime(Backend):
         self._interpreter = Interpreter
         self._opening = opening
         # a signature runner keeps views of its interpreter's tensors, which then cannot be resized: ask another one
-        runner = Interpreter(model_path=str(opening.path)).get_signature_runner("serving_default")
-        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        inputs, outputs = _named(Interpreter(model_path=str(opening.path)))
         self._inputs = [inputs[name]["index"] for name in opening.input_names]
         self._outputs = [outputs[name]["index"] for name in opening.output_names]
         self._ready: dict[int, Any] = {}
@@ -59,3 +58,13 @@ class Runtime(Backend):
             "version": self._version,
             "versions": {"ai-edge-litert": self._version, "numpy": np.__version__},
         }
+
+
+def _named(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return inputs and outputs by name: by the tensors' own, and by the signature's, where there is one."""
+    inputs = {item["name"]: item for item in interpreter.get_input_details()}
+    outputs = {item["name"]: item for item in interpreter.get_output_details()}
+    if "serving_default" in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner("serving_default")
+        inputs, outputs = inputs | runner.get_input_details(), outputs | runner.get_output_details()
+    return inputs, outputs

@@ -6,49 +6,37 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file, key_of
-from inferometer.models.contract import ModelRequest, PreparedModel
-from inferometer.models.identity import identity
-from inferometer.models.sources import Source
-from inferometer.models.step_cache import (
-    CachedStep,
-    StepCache,
-    artifact,
-    check_judgeable,
-    checks_in,
-    conversion_facts,
-    judge,
-    read_arrays,
-)
-from inferometer.records import ModelInfo
+from inferometer.models.contract import ModelRequest
+from inferometer.models.sources.source import Origin, Source, existing, judged, ranges_of
+from inferometer.models.step_cache import CachedStep, StepCache
+
+SUFFIXES = (".onnx",)
 
 
-def prepare(
-    request: ModelRequest, source: Source, forms: set[str], steps: StepCache, reasons: dict[str, str]
-) -> PreparedModel:
-    """Return the ONNX model if it is among ``forms``; ``reasons`` say why the other forms cannot be had."""
+def from_file(request: ModelRequest) -> Source:
+    """Return the user's own ONNX file; UsageError if there is none, or weights are given for it."""
+    file = existing(request.model, "model")
+    if request.weights != "random":
+        raise UsageError(f"{file.name} has its own weights; leave out --weights {request.weights}")
+    return Source("onnx", file.stem, "onnx", ("onnxrt",), file=file)
+
+
+def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
+    """Return the file itself, with rows and reference outputs."""
     assert source.file
     facts = {"file_hash": hash_file(source.file), "folder": str(source.file.parent), "shapes": request.shapes}
     inspected = steps.run("onnxrt", "onnx_inspect", {**facts, "file": str(source.file)})
     made, data = _make(request, source, steps, inspected)
-    rows = made.folder / "inputs.npz"
-    return PreparedModel(
-        info=ModelInfo(
-            name=source.name,
-            source=str(source.file),
-            weights="its own",
-            hash=identity(made.answer["file_hash"], made.answer["inputs"], rows),
-            inputs=tuple(made.answer["inputs"]),
-            data=data,
-            reference=f"ONNX Runtime {made.answer['versions']['onnxruntime']} without graph optimisations, CPU",
-            conversions={"onnx": conversion_facts(made)},
-        ),
-        artifacts={"onnx": artifact("onnx", made, "model.onnx")} if "onnx" in forms else {},
-        missing={form: reason for form, reason in reasons.items() if form in forms},
-        inputs=rows,
-        reference=made.folder / "reference.npz",
-        checks=checks_in(made.folder, made.answer),
+    return Origin(
+        made,
+        source=str(source.file),
+        weights="its own",
+        data=data,
+        reference=f"ONNX Runtime {made.answer['versions']['onnxruntime']} without graph optimisations, CPU",
+        content=made.answer["file_hash"],
     )
 
 
@@ -63,19 +51,16 @@ def _make(
         "content_hash": key_of({"model.onnx": hash_file(source.file), **parts}),
         "external": inspected["external"],
         "shapes": request.shapes,
-        "ranges": {name: list(limits) for name, limits in request.input_ranges.items()},
+        "ranges": ranges_of(request),
         "seed": request.seed,
         "inputs_hash": hash_file(inputs) if inputs else "",
         "more_hash": hash_file(more) if more else "",
     }
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
-        reference = read_arrays(folder / "reference.npz")
-        checks = checks_in(folder, answer)
-        check_judgeable(reference, checks)
         _copy(source.file, inspected["external"], folder)
-        found = {"layout": "", "parity": judge(folder, reference, checks), "file_hash": facts["content_hash"]}
-        return {**answer, **found}
+        layout = photo_inputs.layout_of(answer["inputs"])
+        return {**judged("onnx", folder, {**answer, "layout": layout}), "file_hash": facts["content_hash"]}
 
     paths = {"file": source.file, "inputs": inputs, "more": more}
     saying = f"computing reference outputs of {source.name}"

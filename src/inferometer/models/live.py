@@ -1,0 +1,80 @@
+"""A model that lives in the caller's process, as a file that the project's environments read.
+
+No code of the caller's leaves the process: a PyTorch module is exported by the caller's own torch, a Keras model saved by the
+caller's own Keras, neither of which the core imports.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import UsageError
+from inferometer.models.artifact_cache import hash_file
+from inferometer.models.steps import torch_exporting
+from inferometer.models.steps.torch_modules import Built, with_examples
+
+
+def saved(model: Any, example_inputs: Any, folder: Path) -> Path:
+    """Return the file below ``folder`` that a torch.nn.Module or a Keras model was written to, the same for equal content.
+
+    ``example_inputs``: what a module takes: a tensor, a sequence of tensors, or a dictionary of them by name, the batch
+    first. UsageError for any other object, and for a module that torch.export refuses.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        if _is(model, "torch", "nn", "Module"):
+            written = _exported(model, example_inputs, Path(scratch))
+        elif _is(model, "keras", "Model"):
+            written = Path(scratch) / f"{model.name}.keras"
+            model.save(written)
+        else:
+            raise UsageError(
+                f"cannot measure a {type(model).__name__}; give a torch.nn.Module, a Keras model, a file or a name"
+            )
+        target = folder / hash_file(written)[:16] / written.name
+        target.parent.mkdir(exist_ok=True)
+        return written.replace(target)
+
+
+def _is(model: Any, package: str, *names: str) -> bool:
+    """Return whether an object is of a class of a package that the caller has imported."""
+    kind: Any = sys.modules.get(package)
+    for name in names:
+        kind = getattr(kind, name, None)
+    return isinstance(kind, type) and isinstance(model, kind)
+
+
+def _exported(module: Any, example_inputs: Any, folder: Path) -> Path:
+    torch = sys.modules["torch"]
+    if example_inputs is None:
+        raise UsageError(
+            "a PyTorch module does not say what it takes: give example_inputs=tensor, with the batch first"
+        )
+    target = folder / f"{type(module).__name__}.pt2"
+    try:
+        built = with_examples(torch, copy.deepcopy(module).cpu(), _on_cpu(torch, example_inputs))
+        torch.export.save(_program(torch, built), target)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return target
+
+
+def _program(torch: Any, built: Built) -> Any:
+    """Return the exported program, for any batch; for batches as large as the examples' where that is refused."""
+    flat = torch_exporting.flat(torch, built.module, built.keywords or None)
+    arrays = [example.detach().numpy() for example in built.examples]
+    try:
+        return torch_exporting.export(torch, flat, arrays, None)
+    except ValueError:
+        return torch_exporting.export(torch, flat, arrays, len(arrays[0]))
+
+
+def _on_cpu(torch: Any, inputs: Any) -> Any:
+    if isinstance(inputs, torch.Tensor):
+        return inputs.cpu()
+    if isinstance(inputs, dict):
+        return {name: _on_cpu(torch, value) for name, value in inputs.items()}
+    return tuple(_on_cpu(torch, value) for value in inputs) if isinstance(inputs, (tuple, list)) else inputs

@@ -1,0 +1,83 @@
+"""What MODEL names: a file, a folder, or an architecture by name. Reads files, runs nothing.
+
+A kind of source says what it takes (`resolve`), and what makes its own form of it with rows and reference (`make`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from inferometer.errors import UsageError
+from inferometer.models import images
+from inferometer.models.contract import ModelRequest, is_path
+from inferometer.models.sources import keras, onnx, tensorflow, torch
+from inferometer.models.sources.foreign import CONVERSIONS
+from inferometer.models.sources.source import Origin, Source, existing
+from inferometer.models.step_cache import StepCache
+
+__all__ = ["Origin", "Source", "make", "resolve"]
+
+_FILES: Mapping[str, Callable[[ModelRequest], Source]] = {
+    **dict.fromkeys(keras.SUFFIXES, keras.from_file),
+    **dict.fromkeys(onnx.SUFFIXES, onnx.from_file),
+    **dict.fromkeys(torch.SUFFIXES, torch.from_file),
+    **dict.fromkeys(tensorflow.SUFFIXES, tensorflow.from_file),
+}
+_MAKERS: Mapping[str, Callable[[ModelRequest, Source, StepCache], Origin]] = {
+    "keras": keras.make,
+    "onnx": onnx.make,
+    "torch": torch.make,
+    "torch-program": torch.make,
+    "torchscript": torch.make,
+    "savedmodel": tensorflow.make,
+    "tflite": tensorflow.make,
+}
+
+
+def resolve(request: ModelRequest) -> Source:
+    """Return the source that ``request`` names, with everything checked that can be without a framework.
+
+    UsageError (one line) for unknown names, missing or foreign files, weights that do not fit the kind of source,
+    and code of a model's own without trust.
+    """
+    source = _named(request)
+    if request.architecture and source.kind != "torch":
+        raise UsageError(
+            f"--architecture is for a file of PyTorch weights, not for {request.model}; leave it out"
+        )
+    _check_inputs(request)
+    return source
+
+
+def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
+    """Return the source in its own form, with rows and reference; ModelError where it cannot be loaded, run or judged."""
+    return _MAKERS[source.kind](request, source, steps)
+
+
+def _named(request: ModelRequest) -> Source:
+    name = request.model
+    if torch.is_architecture(name):
+        return torch.named(request)
+    if tensorflow.is_saved_model(name):
+        return tensorflow.from_folder(request)
+    suffix = Path(name).suffix.lower()
+    if suffix in _FILES:
+        return _FILES[suffix](request)
+    if suffix in CONVERSIONS:
+        existing(name, "model")
+        raise UsageError(f"{Path(name).name} is {CONVERSIONS[suffix]}")
+    if is_path(name):
+        if not Path(name).exists():
+            raise UsageError(f"model {name} does not exist; give the path of a file, or a name")
+        raise UsageError(f"{name} is no model that can be measured; known are files {', '.join(_FILES)}")
+    return keras.named(request)
+
+
+def _check_inputs(request: ModelRequest) -> None:
+    if request.inputs and request.images:
+        raise UsageError("--image and --input both give the inputs; leave one out")
+    if request.inputs:
+        existing(str(request.inputs), "input")
+    if request.images:
+        images.check(images.find(request.images))

@@ -1,0 +1,182 @@
+"""PyTorch sources: exported programs, TorchScript, weights with an architecture, and architectures by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import UsageError
+from inferometer.models import photo_inputs
+from inferometer.models.artifact_cache import hash_file
+from inferometer.models.contract import NAMED_WEIGHTS, ModelRequest
+from inferometer.models.sources.source import Origin, Source, existing, judged, ranges_of
+from inferometer.models.step_cache import CachedStep, StepCache
+
+PROGRAMS = (".pt2",)
+SCRIPTS = (".pt", ".jit", ".ts", ".torchscript")
+WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+SUFFIXES = tuple(dict.fromkeys((*PROGRAMS, *SCRIPTS, *WEIGHTS)))
+ENVIRONMENT = "torch-models"
+_NAMED = re.compile(r"(timm|torchvision|hf):(.+)")
+_FACTORY = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
+_ARCHITECTURES = "timm:NAME, torchvision:NAME, hf:FOLDER or FILE.py:FACTORY"
+
+
+def is_architecture(name: str) -> bool:
+    """Return whether a name is of an architecture: timm:NAME, torchvision:NAME, hf:NAME_OR_FOLDER, FILE.py:FACTORY."""
+    return bool(_NAMED.fullmatch(name) or _FACTORY.fullmatch(name))
+
+
+def named(request: ModelRequest) -> Source:
+    """Return the architecture that MODEL names; UsageError where its file is missing or not trusted."""
+    if request.architecture:
+        raise UsageError(
+            f"--architecture is for a file of weights; {request.model} is an architecture itself: leave one out"
+        )
+    return _architecture(request.model, request, request.weights)
+
+
+def from_file(request: ModelRequest) -> Source:
+    """Return the program, script or weights in a file; weights need the architecture that they belong to."""
+    file = existing(request.model, "model")
+    if request.weights != "random":
+        raise UsageError(f"{file.name} has its own weights; leave out --weights {request.weights}")
+    suffix = file.suffix.lower()
+    if request.architecture:
+        if suffix not in WEIGHTS:
+            raise UsageError(
+                f"{file.name} is no file of weights ({', '.join(WEIGHTS)}); leave out --architecture"
+            )
+        source = _architecture(request.architecture, request, str(file))
+        return Source(
+            "torch", file.stem, "exported", (ENVIRONMENT,), file=file, architecture=source.architecture
+        )
+    if suffix not in PROGRAMS and not (suffix in SCRIPTS and _is_script(file)):
+        raise UsageError(
+            f"{file.name} holds weights without their architecture; give it: --architecture {_ARCHITECTURES}"
+        )
+    kind = "torch-program" if suffix in PROGRAMS else "torchscript"
+    return Source(kind, file.stem, "exported", (ENVIRONMENT,), file=file)
+
+
+def _is_script(file: Path) -> bool:
+    """Return whether a file is TorchScript: a zip with code in it, while a pickle of weights has none."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def _architecture(name: str, request: ModelRequest, weights: str) -> Source:
+    if factory := _FACTORY.fullmatch(name):
+        file = existing(factory[1], "architecture")
+        if not request.trust_model:
+            raise UsageError(
+                f"{file.name} is code: its {factory[2]}() would run; give --trust-model if you trust it"
+            )
+    elif not _NAMED.fullmatch(name):
+        raise UsageError(f"unknown architecture '{name}'; give {_ARCHITECTURES}")
+    if weights == "imagenet":
+        raise UsageError(f"{name} has no imagenet weights here; give --weights pretrained, random or a file")
+    if weights not in NAMED_WEIGHTS and existing(weights, "weights").suffix.lower() not in WEIGHTS:
+        raise UsageError(
+            f"weights file {weights} must end in {', '.join(WEIGHTS)}; or give random or pretrained"
+        )
+    short = factory[2] if factory else Path(name.partition(":")[2]).name
+    return Source("torch", short, "exported", (ENVIRONMENT,), architecture=name)
+
+
+def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
+    """Return the model as an exported program, with rows and the reference outputs of the model itself."""
+    made, data = _make(request, source, steps)
+    versions = made.answer["versions"]
+    return Origin(
+        made,
+        source=source.architecture or str(source.file),
+        weights=_weights_text(request, source),
+        data=data,
+        reference=f"PyTorch {versions['torch']}, eager, fp32, CPU",
+        content=made.answer["hash"],
+    )
+
+
+def _make(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:
+    facts, paths = _asked(request, source)
+    inputs, data = _data(request, source, steps, facts, paths)
+    more = None if request.inputs else photo_inputs.more_beside(inputs)
+    facts = {
+        **facts,
+        "ranges": ranges_of(request),
+        "inputs_hash": hash_file(inputs) if inputs else "",
+        "more_hash": hash_file(more) if more else "",
+    }
+    made = steps.make(
+        "torch_source",
+        ENVIRONMENT,
+        facts,
+        paths={**paths, "inputs": inputs, "more": more},
+        saying=f"exporting {source.name} with {_weights_text(request, source)} weights, computing reference outputs",
+        then=lambda folder, answer: judged("exported", folder, answer),
+    )
+    return made, data
+
+
+def _asked(request: ModelRequest, source: Source) -> tuple[dict[str, Any], dict[str, Path | None]]:
+    """Return what makes the module what it is, and where its files lie."""
+    weights = _weights_file(request, source)
+    factory = _FACTORY.fullmatch(source.architecture)
+    code = Path(factory[1]) if factory else None
+    folder = Path(source.architecture[3:]) if source.architecture.startswith("hf:") else None
+    own = None if source.architecture else source.file
+    facts = {
+        "kind": {"torch-program": "exported", "torchscript": "torchscript"}.get(source.kind, "architecture"),
+        "architecture": f"FILE.py:{factory[2]}" if factory else source.architecture,
+        "code_hash": hash_file(code) if code else "",
+        "folder_hash": hash_file(folder) if folder and folder.is_dir() else "",
+        "file_hash": hash_file(own) if own else "",
+        "weights": "file" if weights else request.weights,
+        "weights_hash": hash_file(weights) if weights else "",
+        "seed": request.seed,
+        "shapes": request.shapes,
+        "trust": request.trust_model,
+    }
+    return facts, {"file": own, "code": code, "weights_file": weights}
+
+
+def _weights_file(request: ModelRequest, source: Source) -> Path | None:
+    if source.architecture and source.file:
+        return source.file
+    own = source.architecture and request.weights not in NAMED_WEIGHTS
+    return Path(request.weights).resolve() if own else None
+
+
+def _data(
+    request: ModelRequest,
+    source: Source,
+    steps: StepCache,
+    facts: dict[str, Any],
+    paths: dict[str, Path | None],
+) -> tuple[Path | None, str]:
+    """Return the file of inputs (None: generated) and what to call it: photos where an architecture takes one image."""
+    if request.inputs:
+        return request.inputs.resolve(), str(request.inputs)
+    named_images = source.architecture and not request.input_ranges
+    if request.images or named_images:
+        found = steps.make("torch_inspect", ENVIRONMENT, facts, paths=paths, saying=f"reading {source.name}")
+        specs = found.answer["inputs"]
+        if request.images or (len(specs) == 1 and photo_inputs.layout_of(specs)):
+            return photo_inputs.as_input(steps, request.images, specs)
+    return None, f"generated, seed {request.seed}"
+
+
+def _weights_text(request: ModelRequest, source: Source) -> str:
+    if not source.architecture:
+        return "its own"
+    weights = _weights_file(request, source)
+    if weights:
+        return weights.name
+    return f"random (seed {request.seed})" if request.weights == "random" else request.weights

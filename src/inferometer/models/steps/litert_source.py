@@ -1,0 +1,101 @@
+"""Environment `litert`: the user's own flatbuffer, with rows and the outputs of LiteRT's plain kernels as reference.
+
+Request: file, shapes, ranges, seed, inputs (.npz or None), more (.npz of rows for checks only, or None), out (directory:
+model.tflite, inputs.npz, reference.npz, check.npz and what `checks` writes).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferometer.models.steps import checks, tensors
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Return specs and versions; the files lie in ``out``."""
+    import ai_edge_litert
+
+    path, out = request["file"], Path(request["out"])
+    plain = _interpreter(path, plain=True)
+    specs, names = _specs(plain, request["shapes"]), [item["name"] for item in plain.get_output_details()]
+    batch = tensors.batch_of(specs)
+    arrays = checks.rows_of(request, specs, {})
+    compute = _computing(plain, batch)
+    outputs = compute(arrays, None)
+    quick = _computing(_interpreter(path, plain=False), batch)
+    shutil.copyfile(path, out / "model.tflite")
+    tensors.write_npz(str(out / "inputs.npz"), arrays)
+    numbered = {f"output_{place}": array for place, array in enumerate(outputs)}
+    tensors.write_npz(str(out / "reference.npz"), numbered)
+    tensors.write_check(out, quick(arrays, None))
+    ways = {"optimised": quick, **{kind: _moved(compute, bits) for kind, bits in checks.BITS.items()}}
+    made = checks.Reference(arrays, outputs, compute, batch, checks.more_of(request, specs, {}), ways)
+    return {
+        "checks": made.write(out),
+        "stored": _stored(plain),
+        "inputs": specs,
+        "outputs": tensors.output_specs(outputs, names, batch),
+        "versions": {"ai-edge-litert": ai_edge_litert.__version__},
+    }
+
+
+def _interpreter(path: str, *, plain: bool) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
+    try:
+        interpreter = Interpreter(model_path=path, experimental_op_resolver_type=kind)
+        interpreter.allocate_tensors()
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"LiteRT refuses {Path(path).name}: {text[:300]}") from error
+    return interpreter
+
+
+def _specs(interpreter: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
+    details = interpreter.get_input_details()
+    specs = [{"name": item["name"], "dtype": np.dtype(item["dtype"]).name} for item in details]
+    dimensions = [[None if size == -1 else int(size) for size in _shape(item)] for item in details]
+    return tensors.bind(specs, dimensions, shapes)
+
+
+def _shape(item: dict[str, Any]) -> Any:
+    signature = item["shape_signature"]
+    return signature if len(signature) else item["shape"]
+
+
+def _computing(interpreter: Any, batch: int | None) -> checks.Compute:
+    inputs = [item["index"] for item in interpreter.get_input_details()]
+    outputs = [item["index"] for item in interpreter.get_output_details()]
+
+    def call(rows: list[Any]) -> list[Any]:
+        if batch is None:
+            for index, row in zip(inputs, rows):
+                interpreter.resize_tensor_input(index, row.shape)
+            interpreter.allocate_tensors()
+        for index, row in zip(inputs, rows, strict=True):
+            interpreter.set_tensor(index, row)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in outputs]
+
+    return lambda arrays, chunk: tensors.run_in_chunks(call, list(arrays.values()), batch or chunk)
+
+
+def _moved(compute: checks.Compute, bits: int) -> checks.Compute:
+    """Return how rows are computed that are moved by a unit in the last place; weights cannot be moved."""
+    return lambda rows, chunk: compute(checks.moved_rows(rows, bits), chunk)
+
+
+def _stored(interpreter: Any) -> str:
+    """Return the precision of most weights where it is below fp32, else ''."""
+    kinds = Counter(
+        np.dtype(item["dtype"]).name for item in interpreter.get_tensor_details() if len(item["shape"]) > 1
+    )
+    if kinds["int8"] + kinds["uint8"] > kinds["float32"]:
+        return "int8"
+    return "fp16" if kinds["float16"] else ""

@@ -1,0 +1,180 @@
+"""Environment `torch-models`: a PyTorch model as an exported program, with rows and its own eager outputs as reference.
+
+Request
+    kind          "exported" (.pt2), "torchscript", or "architecture"
+    file          of the first two
+    architecture  timm:NAME, torchvision:NAME, hf:NAME_OR_FOLDER, or FILE.py:FACTORY with `code`, the path of FILE.py
+    weights       "random", "pretrained", or "file" (those in `weights_file`)
+    seed, shapes, ranges, trust
+    inputs        .npz with one array per input, or None
+    more          .npz of rows for checks only, or None
+    out           directory for model.pt2, inputs.npz, reference.npz, check.npz and what `checks` writes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferometer.models.steps import (
+    archives,
+    checks,
+    tensors,
+    torch_exporting,
+    torch_files,
+    torch_modules,
+    torch_weights,
+)
+from inferometer.models.steps.torch_modules import Built
+from inferometer.worker.system import memory
+
+_HALVES = {"float16": "fp16", "bfloat16": "bf16"}
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Return specs, hash and versions of the program; its files lie in ``out``."""
+    torch = start(request)
+    model = built(torch, request)
+    stored = _stored(model.module)
+    module = torch_exporting.flat(torch, model.module.float(), model.keywords or None)
+    sample = [_sample(spec, place, model) for place, spec in enumerate(model.specs)]
+    program, specs, notes = _program(torch, module, sample, model.specs)
+    sizes = torch_exporting.table_sizes(program, [spec["name"] for spec in specs])
+    asked = {**request, "ranges": {**model.ranges, **request["ranges"]}}
+    arrays = checks.rows_of(asked, specs, sizes)
+    if request["kind"] == "architecture" and request["weights"] == "random":
+        torch_modules.recalibrate(torch, model.module, module, list(arrays.values()))
+        program, specs, notes = _program(torch, module, sample, model.specs)
+    out, batch = Path(request["out"]), tensors.batch_of(specs)
+    compute = _computing(torch, module, batch)
+    outputs = compute(arrays, None)
+    torch.export.save(program, out / "model.pt2")
+    again = torch_exporting.run(torch, torch.export.load(out / "model.pt2"), list(arrays.values()), batch)
+    _write(out, arrays, outputs, again)
+    made = checks.Reference(
+        arrays, outputs, compute, batch,
+        checks.more_of(asked, specs, sizes), _ways(torch, module, compute, batch),
+    )  # fmt: skip
+    names = [f"output_{place}" for place in range(len(outputs))]
+    return {
+        "checks": made.write(out),
+        "stored": stored,
+        "inputs": specs,
+        "outputs": tensors.output_specs(outputs, names, batch),
+        "layout": _layout(specs),
+        "notes": notes,
+        "hash": _hash(module, program),
+        "parameters": sum(value.numel() for value in module.parameters()),
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def start(request: dict[str, Any]) -> Any:
+    """Import torch on the CPU, seeded, and return it."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    import torch
+
+    torch.manual_seed(int(request["seed"]))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return torch
+
+
+def built(torch: Any, request: dict[str, Any]) -> Built:
+    """Return the module that a request names, with its weights."""
+    for name in ("file", "weights_file"):
+        if request.get(name):
+            archives.check_archive(Path(request[name]), memory.free_bytes())
+    if request["kind"] == "exported":
+        return torch_files.exported(torch, Path(request["file"]), request["shapes"])
+    if request["kind"] == "torchscript":
+        return torch_files.script(torch, Path(request["file"]), request.get("inputs"))
+    model = torch_modules.build(torch, request)
+    if request["weights"] == "file":
+        path = Path(request["weights_file"])
+        torch_weights.apply(model.module, torch_weights.load(torch, path, request["trust"]), path.name)
+    return model
+
+
+def _sample(spec: tensors.Spec, place: int, model: Built) -> Any:
+    """Return rows to trace with: the user's own, or zeros, which every table holds."""
+    if model.examples:
+        example = model.examples[place]
+        return (example.float() if str(example.dtype)[6:] in _HALVES else example).numpy()
+    dtype = "float32" if spec["dtype"] in _HALVES else spec["dtype"]
+    return np.ones((2, *spec["shape"][1:]), dtype)
+
+
+def _program(
+    torch: Any, module: Any, sample: list[Any], specs: list[tensors.Spec]
+) -> tuple[Any, list[tensors.Spec], list[str]]:
+    """Return the exported program with its specs; with the batch of the examples fixed where none can be left free."""
+    specs = [{**s, "dtype": "float32" if s["dtype"] in _HALVES else s["dtype"]} for s in specs]
+    fixed = tensors.batch_of(specs)
+    try:
+        return torch_exporting.export(torch, module, sample, fixed), specs, []
+    except ValueError as error:
+        if fixed:
+            raise
+        cause = str(error)
+    program = torch_exporting.export(torch, module, sample, 1)
+    fixed_specs = [{**spec, "shape": [1, *spec["shape"][1:]]} for spec in specs]
+    return program, fixed_specs, [f"fixed to batches of one: {cause}"]
+
+
+def _computing(torch: Any, module: Any, batch: int | None) -> checks.Compute:
+    call = torch_exporting.computing(torch, module, batch)
+    return lambda arrays, chunk: call(list(arrays.values()), chunk)
+
+
+def _ways(torch: Any, module: Any, compute: checks.Compute, batch: int | None) -> dict[str, checks.Compute]:
+    """Return other ways to the reference: other kernels, and with weights and inputs moved, which are put back."""
+
+    def plain(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+        with torch.backends.mkldnn.flags(enabled=False):
+            return compute(arrays, chunk)
+
+    def moving(bits: int) -> checks.Compute:
+        def moved(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+            parameters = list(module.parameters())
+            kept = [value.detach().clone() for value in parameters]
+            try:
+                for place, value in enumerate(parameters):
+                    value.data.copy_(torch.from_numpy(checks.moved(value.detach().numpy(), bits, place)))
+                return compute(checks.moved_rows(arrays, bits), chunk)
+            finally:
+                for value, was in zip(parameters, kept):
+                    value.data.copy_(was)
+
+        return moved
+
+    return {"optimised": plain, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}
+
+
+def _write(out: Path, arrays: dict[str, Any], outputs: list[Any], again: list[Any]) -> None:
+    names = [f"output_{place}" for place in range(len(outputs))]
+    tensors.write_npz(str(out / "inputs.npz"), arrays)
+    tensors.write_npz(str(out / "reference.npz"), dict(zip(names, outputs, strict=True)))
+    tensors.write_check(out, again)
+
+
+def _layout(specs: list[tensors.Spec]) -> str:
+    images = [spec["shape"] for spec in specs if len(spec["shape"]) == 4]
+    return "NCHW" if images and all(shape[1] in (1, 3) for shape in images) else ""
+
+
+def _stored(module: Any) -> str:
+    """Return the precision of the weights where it is below fp32, else ''."""
+    kinds = {str(value.dtype).removeprefix("torch.") for value in module.parameters()}
+    return next((_HALVES[kind] for kind in ("bfloat16", "float16") if kind in kinds), "")
+
+
+def _hash(module: Any, program: Any) -> str:
+    digest = hashlib.sha256(str(program.graph).encode())
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(value.detach().numpy()).tobytes())
+    return digest.hexdigest()

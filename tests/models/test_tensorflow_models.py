@@ -1,0 +1,93 @@
+"""SavedModel folders, HDF5 files and LiteRT flatbuffers of the user's own, in their real environments."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from inferometer.errors import ModelError
+from inferometer.models.contract import FORMS
+from steprunner import interpreter
+
+pytestmark = pytest.mark.environment
+
+SCRIPT = """
+import sys
+import keras
+import tensorflow as tf
+folder = sys.argv[1]
+image = keras.Input((16, 16, 3), name="image")
+x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3, activation="relu")(image))
+model = keras.Model(image, keras.layers.Dense(5)(x))
+model.save(f"{folder}/net.h5")
+model.save_weights(f"{folder}/only.weights.h5")
+model.export(f"{folder}/saved", verbose=False)
+doubled = keras.layers.Lambda(lambda t: t * 2.0, output_shape=(5,))(model.output)
+keras.Model(image, doubled).save(f"{folder}/code.h5")
+class Reader(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def serve(self, x):
+        return {"y": x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)}
+reader = Reader()
+tf.saved_model.save(reader, f"{folder}/reader", signatures={"serving_default": reader.serve})
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Return a folder of small TensorFlow models."""
+    folder = tmp_path_factory.mktemp("tensorflow")
+    python = interpreter("tf", folder / "environment.log")
+    subprocess.run([python, "-c", SCRIPT, folder], check=True, capture_output=True)
+    return folder
+
+
+def test_a_saved_model_reaches_every_form_but_keras(reach, files):
+    prepared = reach(files / "saved", *FORMS)
+    assert set(prepared.artifacts) == {"savedmodel", "tflite", "onnx", "exported", "jaxexport"}
+    assert prepared.artifacts["onnx"].via == "tf2onnx"
+    assert prepared.artifacts["exported"].via == "tf2onnx, onnx2torch"
+
+
+def test_a_flatbuffer_is_litert_and_nothing_else_without_a_converter(reach, files, tmp_path):
+    shutil.copy(reach(files / "saved", "tflite").artifacts["tflite"].path, tmp_path / "net.tflite")
+    prepared = reach(tmp_path / "net.tflite", "tflite", "onnx")
+    assert set(prepared.artifacts) == {"tflite"}
+    assert prepared.missing["onnx"] == "no conversion leads from a LiteRT flatbuffer to an ONNX file"
+    assert prepared.artifacts["tflite"].inputs[0].shape == (None, 16, 16, 3)
+
+
+def test_a_whole_model_in_hdf5(reach, files):
+    prepared = reach(files / "net.h5", "keras", "savedmodel")
+    assert set(prepared.artifacts) == {"keras", "savedmodel"}
+
+
+def test_hdf5_files_that_are_refused(reach, files, tmp_path):
+    with pytest.raises(
+        ModelError, match=r"code.h5 has a Lambda layer, which runs code from the file; give --trust-model"
+    ):
+        reach(files / "code.h5", "keras")
+    with pytest.raises(ModelError, match=r"only.weights.h5 holds weights without a model"):
+        reach(files / "only.weights.h5", "keras")
+    (tmp_path / "no.h5").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"no\.h5 is no HDF5 file"):
+        reach(tmp_path / "no.h5", "keras")
+
+
+def test_a_saved_model_that_reaches_out_needs_trust(reach, files):
+    with pytest.raises(
+        ModelError, match="reader has operator ReadFile, which reaches out of the model; give --trust-model"
+    ):
+        reach(files / "reader", "savedmodel")
+    assert reach(files / "reader", "savedmodel", trust_model=True).artifacts
+
+
+def test_broken_files_are_one_line(reach, tmp_path):
+    (tmp_path / "bad.tflite").write_bytes(b"nothing at all here")
+    with pytest.raises(ModelError, match=r"LiteRT refuses bad.tflite: ") as raised:
+        reach(tmp_path / "bad.tflite", "tflite")
+    assert "\n" not in str(raised.value)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/saved_model.pb").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="folder cannot be loaded as a SavedModel"):
+        reach(tmp_path / "folder", "savedmodel")

@@ -1,0 +1,171 @@
+"""PyTorch models of every kind in their real environments, and ONNX files on their way to other forms."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inferometer.errors import ModelError, UsageError
+from inferometer.models.contract import FORMS, ModelRequest
+from inferometer.models.sources import resolve
+from steprunner import interpreter
+
+pytestmark = pytest.mark.environment
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Return a folder of small PyTorch models."""
+    folder = tmp_path_factory.mktemp("torch")
+    for environment, what in (("torch-models", "torch"), ("torch", "onnx")):
+        python = interpreter(environment, folder / "environment.log")
+        script = Path(__file__).with_name("torch_files.py")
+        subprocess.run([python, script, folder, what], check=True, capture_output=True)
+    return folder
+
+
+def test_a_network_of_timm_reaches_every_form_but_keras(reach):
+    prepared = reach("timm:test_resnet", *FORMS)
+    assert set(prepared.artifacts) == {"exported", "onnx", "savedmodel", "tflite", "jaxexport"}
+    assert prepared.missing == {"keras": "no conversion leads from a torch exported program to a Keras file"}
+    assert all(
+        item.parity["passed"] and item.inputs[0].shape[0] is None for item in prepared.artifacts.values()
+    )
+    ways = {form: item.via for form, item in prepared.artifacts.items()}
+    assert ways == {
+        "exported": "",
+        "onnx": "",
+        "savedmodel": "onnx2tf",
+        "tflite": "onnx2tf",
+        "jaxexport": "torchax",
+    }
+    assert prepared.artifacts["savedmodel"].layout == "NHWC" and prepared.layout == "NCHW"
+    assert prepared.info.conversions["tflite"]["route"] == ["exported", "onnx", "savedmodel", "tflite"]
+    assert prepared.info.data.startswith("4 default photos")
+    assert prepared.info.weights == "random (seed 0)"
+
+
+def test_a_transformer_keeps_its_batch_free(reach):
+    prepared = reach("timm:test_vit", "exported", "onnx", "jaxexport")
+    assert set(prepared.artifacts) == {"exported", "onnx", "jaxexport"}
+
+
+def test_a_configuration_of_transformers_gets_tokens_and_a_mask_of_ones(reach, files):
+    prepared = reach(f"hf:{files / 'bert'}", "exported", "onnx", "jaxexport", shapes={"sequence": 16})
+    assert set(prepared.artifacts) == {"exported", "onnx", "jaxexport"}
+    ids, mask = _arrays(prepared.inputs)
+    assert ids.shape[1] == 16 and 2 < ids.max() < 300 and (mask == 1).all()
+
+
+def _arrays(path):
+    from inferometer.models.step_cache import read_arrays
+
+    return read_arrays(path)
+
+
+def test_weights_are_the_same_model_whatever_holds_them(reach, files):
+    found = {
+        name: reach(files / name, "exported", architecture="timm:test_resnet").info.hash
+        for name in ("bare.pth", "safe.safetensors", "wrapped.pt")
+    }
+    assert len(set(found.values())) == 1
+
+
+def test_weights_that_do_not_fit_name_the_first(reach, files):
+    with pytest.raises(
+        ModelError,
+        match=r"the weights of bare.pth do not fit the architecture: it lacks \S+, \S+, \S+ and \d+ more",
+    ):
+        reach(files / "bare.pth", "exported", architecture="timm:test_vit")
+
+
+def test_a_pickle_of_code_is_not_run(reach, files):
+    with pytest.raises(
+        ModelError,
+        match=r"whole.pth is a pickle that would run timm.models.resnet.ResNet; give --trust-model",
+    ):
+        reach(files / "whole.pth", "exported", architecture="timm:test_resnet")
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(reach, files):
+    with pytest.raises(ModelError, match=r"bomb.pth unpacks to 0.2 GiB from 0 MiB, .*: refused"):
+        reach(files / "bomb.pth", "exported", architecture="timm:test_resnet")
+
+
+def test_an_exported_program_with_inputs_by_name_and_outputs_by_name(reach, files):
+    prepared = reach(files / "two.pt2", "exported", "onnx", "jaxexport")
+    assert set(prepared.artifacts) == {"exported", "onnx", "jaxexport"}
+    assert [item["name"] for item in prepared.info.inputs] == ["x", "ids"]
+    assert _arrays(prepared.inputs)[1].max() > 1  # of its embedding's 30
+
+
+def test_the_users_own_factory(reach, files):
+    prepared = reach(f"{files / 'net.py'}:build", "exported", trust_model=True)
+    assert prepared.artifacts["exported"].parity["passed"]
+    with pytest.raises(ModelError, match=r"net.py:absent failed: ValueError: it has no absent"):
+        reach(f"{files / 'net.py'}:absent", "exported", trust_model=True)
+
+
+def test_a_script_needs_to_be_shown_its_inputs(reach, files):
+    with pytest.raises(ModelError, match=r"give --input FILE.npz with arrays input"):
+        reach(files / "script.pt", "exported")
+    prepared = reach(files / "script.pt", "exported", "onnx", inputs=files / "rows.npz")
+    assert set(prepared.artifacts) == {"exported", "onnx"}
+
+
+def test_names_that_no_library_has(reach):
+    with pytest.raises(ModelError, match=r"timm has no model 'test_resnets'; did you mean test_resnet"):
+        reach("timm:test_resnets", "exported")
+    with pytest.raises(ModelError, match="torchvision has no model 'resnet19'; did you mean"):
+        reach("torchvision:resnet19", "exported")
+    with pytest.raises(ModelError, match="gives every image a list of its own length"):
+        reach("torchvision:fasterrcnn_resnet50_fpn", "exported")
+
+
+def test_weights_of_a_hub_that_cannot_be_reached(reach, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="cannot fetch the pretrained weights of timm:resnet18"):
+        reach("timm:resnet18", "exported", weights="pretrained")
+
+
+def test_an_onnx_network_reaches_torch_tensorflow_litert_and_jax(reach, files):
+    prepared = reach(files / "detector.onnx", *FORMS)
+    assert set(prepared.artifacts) == {"exported", "onnx", "savedmodel", "tflite", "jaxexport"}
+    ways = {form: item.via for form, item in prepared.artifacts.items()}
+    assert ways["exported"] == "onnx2torch" and ways["jaxexport"] == "onnx2torch, torchax"
+
+
+def test_a_module_of_the_callers_own_process(files, tmp_path):
+    """The caller's interpreter has torch, inferometer has none."""
+    python = interpreter("torch-models", tmp_path / "environment.log")
+    script = f"""
+import sys
+sys.path[:0] = {[str(Path(__file__).parents[2] / "src"), str(files)]!r}
+sys.path += {[path for path in __import__("sys").path if path.endswith("site-packages")]!r}
+import inferometer, net
+module, examples = net.build()
+module.train()
+result = inferometer.run(
+    module, example_inputs=examples, frameworks="torch,onnxrt", batch_sizes=[2], images=4, loops=2, warmup=1, rounds=1,
+    threads=1, out={str(tmp_path / "run")!r},
+)
+assert module.training
+print([(s.model, s.cell.framework, s.status) for s in result.results.summaries])
+for wrong in (3, module):
+    try:
+        inferometer.run(wrong)
+    except inferometer.errors.UsageError as error:
+        print(error)
+"""
+    done = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "('Two', 'torch', 'ok')" in done.stdout and "('Two', 'onnxrt', 'ok')" in done.stdout
+    assert "cannot measure a int; give a torch.nn.Module" in done.stdout
+    assert "give example_inputs=tensor" in done.stdout
+
+
+def test_a_file_without_trust_or_architecture_is_refused_before_anything_runs(files):
+    with pytest.raises(UsageError, match="--trust-model"):
+        resolve(ModelRequest(f"{files / 'net.py'}:build"))
+    with pytest.raises(UsageError, match="without their architecture"):
+        resolve(ModelRequest(str(files / "bare.pth")))

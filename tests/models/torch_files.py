@@ -1,0 +1,100 @@
+"""Writes small models into a folder: PyTorch's in every kind of file (environment `torch-models`), or ONNX (`torch`).
+
+python torch_files.py FOLDER torch | onnx
+"""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+NET = """
+import torch
+from torch import nn
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dense, self.table, self.head = nn.Linear(8, 16), nn.Embedding(30, 16), nn.Linear(16, 4)
+
+    def forward(self, x, ids):
+        hidden = torch.relu(self.dense(x) + self.table(ids).mean(1))
+        return {"logits": self.head(hidden), "hidden": hidden}
+
+
+def build():
+    torch.manual_seed(0)
+    return Two(), {"x": torch.randn(2, 8), "ids": torch.randint(0, 30, (2, 5))}
+"""
+BERT = {
+    "model_type": "bert", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "intermediate_size": 64, "max_position_embeddings": 64,
+}  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    (folder / "net.py").write_text(NET)
+    (folder / "bert").mkdir()
+    (folder / "bert/config.json").write_text(json.dumps(BERT))
+    _weights(folder)
+    sys.path.insert(0, str(folder))
+    import net
+
+    two, examples = net.build()
+    batch = torch.export.Dim("batch", min=1)
+    shapes = {name: {0: batch} for name in examples}
+    torch.export.save(
+        torch.export.export(two.eval(), (), examples, dynamic_shapes=shapes), folder / "two.pt2"
+    )
+    small = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)
+    ).eval()
+    torch.jit.trace(small, torch.randn(2, 3, 16, 16)).save(folder / "script.pt")
+    images = np.random.default_rng(0).normal(size=(8, 3, 16, 16)).astype(np.float32)
+    np.savez(folder / "rows.npz", input=images)
+
+
+def _weights(folder: Path) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    model = timm.create_model("test_resnet")
+    weights = model.state_dict()
+    torch.save(weights, folder / "bare.pth")
+    save_file(weights, folder / "safe.safetensors")
+    torch.save(
+        {"state_dict": {f"module.{k}": v for k, v in weights.items()}, "epoch": 3}, folder / "wrapped.pt"
+    )
+    torch.save(model, folder / "whole.pth")
+    with zipfile.ZipFile(folder / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", b"\0" * (200 << 20))
+
+
+def _onnx(folder: Path) -> None:
+    class Detector(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk = nn.Sequential(
+                nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, 1, 1, groups=8), nn.Hardswish(),
+                nn.Conv2d(8, 12, 1),
+            )  # fmt: skip
+            self.head = nn.Linear(12, 10)
+
+        def forward(self, image):
+            found = self.trunk(image)
+            return self.head(found.mean((2, 3))), found.flatten(2)
+
+    torch.onnx.export(
+        Detector().eval(), (torch.randn(2, 3, 32, 32),), folder / "detector.onnx", dynamo=True, opset_version=20,
+        input_names=["image"], output_names=["logits", "boxes"], external_data=False, verbose=False,
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+    )  # fmt: skip
+
+
+{"torch": main, "onnx": _onnx}[sys.argv[2]](Path(sys.argv[1]))
