@@ -127,6 +127,17 @@ def test_a_known_kind_that_cannot_be_had_says_what_to_give(tmp_path):
         resolve(ModelRequest(str(tmp_path / "gone.xyz")))
 
 
+def test_names_that_are_no_model_say_what_to_give(tmp_path):
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert/config.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"bert is no model that can be measured; give hf:.*bert"):
+        resolve(ModelRequest(str(tmp_path / "bert")))
+    with pytest.raises(UsageError, match="model gone/ does not exist"):
+        resolve(ModelRequest("gone/"))
+    with pytest.raises(UsageError, match="unknown architecture 'timm:'; give timm:NAME"):
+        resolve(ModelRequest("timm:"))
+
+
 def test_pytorch_names_are_not_taken_for_typing_errors():
     with pytest.raises(UsageError, match="timm:resnet18 or torchvision:resnet18") as raised:
         resolve(ModelRequest("resnet18"))

@@ -69,7 +69,7 @@ class ModelRequest:
 def is_path(name: str) -> bool:
     """Return whether a name is of a file or folder: one that is there, or that looks like one."""
     path = Path(name)
-    return bool(name) and (path.suffix != "" or len(path.parts) > 1 or path.exists())
+    return bool(name) and (path.suffix != "" or "/" in name or path.exists())
 
 
 def _located(name: str) -> str:

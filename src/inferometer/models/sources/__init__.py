@@ -70,7 +70,9 @@ def _named(request: ModelRequest) -> Source:
     if is_path(name):
         if not Path(name).exists():
             raise UsageError(f"model {name} does not exist; give the path of a file, or a name")
-        raise UsageError(f"{name} is no model that can be measured; known are files {', '.join(_FILES)}")
+        configured = (Path(name) / "config.json").is_file()
+        remedy = f"give hf:{name}" if configured else f"known are files {', '.join(_FILES)}"
+        raise UsageError(f"{name} is no model that can be measured; {remedy}")
     return keras.named(request)
 
 

@@ -18,7 +18,7 @@ SCRIPTS = (".pt", ".jit", ".ts", ".torchscript")
 WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 SUFFIXES = tuple(dict.fromkeys((*PROGRAMS, *SCRIPTS, *WEIGHTS)))
 ENVIRONMENT = "torch-models"
-_NAMED = re.compile(r"(timm|torchvision|hf):(.+)")
+_NAMED = re.compile(r"(timm|torchvision|hf):(.*)")
 _FACTORY = re.compile(r"(.+\.py):([A-Za-z_]\w*)")
 _ARCHITECTURES = "timm:NAME, torchvision:NAME, hf:FOLDER or FILE.py:FACTORY"
 
@@ -78,7 +78,7 @@ def _architecture(name: str, request: ModelRequest, weights: str) -> Source:
             raise UsageError(
                 f"{file.name} is code: its {factory[2]}() would run; give --trust-model if you trust it"
             )
-    elif not _NAMED.fullmatch(name):
+    elif not (named := _NAMED.fullmatch(name)) or not named[2]:
         raise UsageError(f"unknown architecture '{name}'; give {_ARCHITECTURES}")
     if weights == "imagenet":
         raise UsageError(f"{name} has no imagenet weights here; give --weights pretrained, random or a file")
