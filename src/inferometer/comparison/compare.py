@@ -285,8 +285,7 @@ def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]
         if p <= level and change.ratio is not None:
             verdict = "better" if metric.better(change.ratio, 1.0) else "worse"
         elif (change.p or 0.0) <= stats.ALPHA:
-            verdict = "unclear"
-            reason = _why_unclear(len(tested), level)
+            verdict, reason = "unclear", _why_unclear(len(tested), level)
         changes[index] = replace(change, p=p, verdict=verdict, reason=reason)
     return changes
 
