@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from inferometer import findings
 from inferometer.cli.recommend import recommend_command
 from inferometer.errors import UsageError
+from inferometer.flags import flag
 from inferometer.recommendation import render
 from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.objectives import Prices, cost_per_million, metric_of
@@ -212,6 +213,7 @@ def test_a_limit_on_a_p99_of_few_batches_says_so():
     assert found.choice.latency_kind == "rough p99"
     assert found.doubts == (
         "its latency is a rough p99: 96 batches timed where 1,000 are needed; more loops or rounds firm it up",
+        "what was held against the limit on the latency is 8.01 ms, the longest of few batches",
     )
     assert ("latency (longest of few batches) above 10 ms", 3) in found.refused
     many = summarise([run(rounds_of(cell(), [1000.0] * 3, images=8 * 340, loops=1))])
@@ -376,3 +378,15 @@ def test_cost_is_the_mean_of_the_rounds_costs_that_decide():
     decided = math.exp(sum(metric.series(summary).logs) / 3)
     assert metric.of(summary).value == pytest.approx(decided)
     assert option(summary, prices).cost == pytest.approx(decided)
+
+
+def test_what_was_held_against_the_limit_and_what_was_allowed_are_said():
+    told = flag("tolerance", limit=0.02)
+    records = [
+        *rounds_of(cell("a"), [1000.0, 1001.0, 999.0], flags=(told,)),
+        *rounds_of(cell("b"), [900.0, 901.0, 899.0]),
+    ]
+    (found,) = recommend(summarise([run(records)]), Constraints(max_latency_s=1.0))
+    held, allowed = found.doubts[-2:]
+    assert held.startswith("what was held against the limit on the latency is 8.")
+    assert held.endswith("longest of few batches") and "allowed to differ by 0.02" in allowed

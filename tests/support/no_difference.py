@@ -14,6 +14,7 @@ import numpy as np
 
 from inferometer.findings import findings
 from inferometer.recommendation import render
+from inferometer.recommendation.constraints import ANYTHING, Constraints
 from inferometer.recommendation.recommend import recommend
 from inferometer.records import Gpu, Loop, Machine
 from inferometer.report.page.verdict import verdicts
@@ -101,7 +102,7 @@ def _record(kind, the_cell, number, rate, rng):
 # what names a difference of throughput, energy or power; a batch latency's own is true between two batch sizes
 _NAMES_ONE = re.compile(
     r"is reached at batch size|faster|slower|less energy|more energy| ahead| % less|is fastest|needs the least energy|lose with"
-    r"|changes with throughput| x the |% (?:throughput|energy|cost)|the data tell all others|: least energy an image"
+    r"|changes with throughput| x the |% (?:throughput|energy|cost)|the data tell (?:it from )?all others|: least energy an image"
 )
 
 
@@ -119,8 +120,9 @@ def told(results) -> dict[str, list[str]]:
             said = [win.why for win in (verdict.fastest, verdict.efficient) if win]
             said += [verdict.deploy.head, verdict.deploy.why, verdict.deploy.grade, *verdict.deploy.remedies]
             found["verdicts"] += [text for text in said if names_a_difference(text)]
-    for objective in ("throughput", "energy"):
-        for decision in recommend(results, objective=objective):
+    limited = Constraints(batch_sizes=results.batch_sizes[:1])
+    for objective, limit in (("throughput", ANYTHING), ("energy", ANYTHING), ("throughput", limited)):
+        for decision in recommend(results, limit, objective):
             said = [text for kind, text in render.lines(decision) if kind not in ("front", "refused")]
             found["recommend"] += [text for text in said if names_a_difference(text)]
     return found

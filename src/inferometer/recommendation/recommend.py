@@ -33,6 +33,7 @@ from inferometer.results.completeness import gaps
 from inferometer.results.judging import Judge, Judgement, Lead, lead
 from inferometer.results.metrics import ENERGY
 from inferometer.results.ranking import of_one_meter
+from inferometer.units import duration
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,10 @@ def _doubts(choice: Option, asked: _Question, *, hours_only: bool) -> tuple[str,
     latency = batch_latency(choice.summary)[0]
     if latency.remark and asked.by_latency:
         found.append(f"its latency is a {words(latency.remark)}")
+        if asked.constraints.max_latency_s is not None and choice.latency_to_limit_s is not None:
+            held = f"{duration(choice.latency_to_limit_s)}, the {choice.to_limit_kind}"
+            found.append(f"what was held against the limit on the latency is {held}")
+    found += [words(flag) for flag in choice.summary.flags if flag.kind == "tolerance"]
     if choice.cost is not None and hours_only:
         found.append("no energy was metered: electricity is not in the cost")
     return tuple(found)
