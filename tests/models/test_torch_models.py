@@ -1,6 +1,8 @@
 """PyTorch models of every kind in their real environments, and ONNX files on their way to other forms."""
 
+import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from inferometer.errors import ModelError, UsageError
 from inferometer.models.contract import FORMS, ModelRequest
 from inferometer.models.sources import resolve
+from parts import missing
 from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
@@ -141,7 +144,7 @@ def test_a_module_of_the_callers_own_process(files, tmp_path):
     script = f"""
 import sys
 sys.path[:0] = {[str(Path(__file__).parents[2] / "src"), str(files)]!r}
-sys.path += {[path for path in __import__("sys").path if path.endswith("site-packages")]!r}
+sys.path += {[path for path in sys.path if path.endswith("site-packages")]!r}
 import inferometer, net
 module, examples = net.build()
 module.train()
@@ -162,6 +165,49 @@ for wrong in (3, module):
     assert "('Two', 'torch', 'ok')" in done.stdout and "('Two', 'onnxrt', 'ok')" in done.stdout
     assert "cannot measure a int; give a torch.nn.Module" in done.stdout
     assert "give example_inputs=tensor" in done.stdout
+
+
+KERNEL = """
+import sys
+sys.path[:0], sys.path[len(sys.path):] = {first!r}, {last!r}
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+CELLS = (
+    "import inferometer, torch",
+    "net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))",
+    "result = inferometer.run(net, example_inputs=torch.randn(1, 8), frameworks='torch,onnxrt', batch_sizes=[2], images=4, "
+    "loops=2, warmup=1, rounds=1, threads=1, out={out!r})",
+    "result",
+)
+
+
+def test_one_call_in_a_notebook(tmp_path, monkeypatch):
+    try:
+        import ipykernel  # noqa: F401
+        import nbformat
+        from nbclient import NotebookClient
+    except ImportError as error:
+        missing(f"no notebook here: {error}")
+    kernel = tmp_path / "jupyter/kernels/with-torch"
+    kernel.mkdir(parents=True)
+    last = [path for path in sys.path if path.endswith("site-packages")]
+    code = KERNEL.format(first=[str(Path(__file__).parents[2] / "src")], last=last)
+    python = str(interpreter("torch-models", tmp_path / "environment.log"))
+    spec = {
+        "argv": [python, "-c", code, "-f", "{connection_file}"],
+        "display_name": "torch",
+        "language": "python",
+    }
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    cells = [
+        nbformat.v4.new_code_cell(cell.replace("{out!r}", repr(str(tmp_path / "run")))) for cell in CELLS
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=300, kernel_name="with-torch").execute()
+    (shown,) = notebook.cells[-1].outputs
+    assert shown.data["text/html"].startswith("<table") and "onnxrt" in shown.data["text/html"]
 
 
 def test_a_file_without_trust_or_architecture_is_refused_before_anything_runs(files):
