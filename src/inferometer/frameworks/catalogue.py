@@ -227,6 +227,11 @@ _ALL = (
         nominal_images_per_s=250, nominal_prepare_s=14,
     ),
     Framework(
+        "torch-aot", "PyTorch, AOTInductor", "torch_aot", "torch", "exported", "torch", "torch",
+        devices=("cpu",), precisions={"cpu": ("fp32", "fp16", "bf16")}, variants={"channels_last": _CHANNELS_LAST},
+        nominal_images_per_s=250, nominal_prepare_s=30,
+    ),
+    Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
         precisions={"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16")},
         variants={
