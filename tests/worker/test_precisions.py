@@ -226,10 +226,10 @@ def test_inputs_with_names_reach_the_right_places_in_every_framework(tmp_path):
         "--threads",
         "1",
     ]
-    names = ["--frameworks", "tf,keras,keras:predict,kerasxla,jax,torch,onnxrt"]
+    names = ["--frameworks", "tf,keras,keras:predict,kerasxla,jax,torch,onnxrt,mnn"]
     model = str(saved(TWO_NAMED, tmp_path))
     assert invoke(["run", model, *names, *options, "--out", str(tmp_path / "run")]) == 0
     run = read_run(tmp_path / "run")
     assert not [(r.cell.key, r.status, r.cause) for r in run.records if r.status != "ok"]
-    assert len(run.records) + len(run.info.skips) == 7
+    assert len(run.records) + len(run.info.skips) == 8
     assert {"tf", "keras", "keras:predict", "kerasxla", "jax"} <= {r.cell.framework for r in run.records}
