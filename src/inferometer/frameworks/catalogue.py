@@ -232,6 +232,10 @@ _ALL = (
         nominal_images_per_s=250, nominal_prepare_s=30,
     ),
     Framework(
+        "executorch", "ExecuTorch, XNNPACK", "executorch", "executorch", "exported", "executorch", "executorch",
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=30,
+    ),
+    Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
         precisions={"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16")},
         variants={
