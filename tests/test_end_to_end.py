@@ -34,7 +34,9 @@ OPTIONS = (
     "--threads",
     "1",
 )
-EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,torch-aot,executorch,onnxrt,openvino,litert,opencv,mnn,jax"
+EVERYTHING = (
+    "tf,tfxla,keras,kerasxla,torch,torch-compile,torch-aot,executorch,onnxrt,openvino,litert,opencv,mnn,jax"
+)
 
 
 @pytest.fixture(scope="session")
