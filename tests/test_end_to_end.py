@@ -34,9 +34,7 @@ OPTIONS = (
     "--threads",
     "1",
 )
-EVERYTHING = (
-    "tf,tfxla,keras,kerasxla,torch,torch-compile,torch-aot,executorch,onnxrt,openvino,litert,opencv,mnn,jax"
-)
+EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,torch-aot,executorch,onnxrt,openvino,litert,opencv,mnn,ncnn,jax"
 
 
 @pytest.fixture(scope="session")

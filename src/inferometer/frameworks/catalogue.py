@@ -273,6 +273,10 @@ _ALL = (
         devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=0.5,
     ),
     Framework(
+        "ncnn", "ncnn", "ncnn", "ncnn", "onnx", "ncnn", "ncnn",
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=5,
+    ),
+    Framework(
         "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt-tensorrt", "onnx", "onnxruntime",
         "onnxruntime", options={"provider": "tensorrt"}, devices=("cuda",),
         precisions={"cuda": ("fp32", "tf32", "fp16")}, only_given=_NO_TENSORRT_LIBRARIES,

@@ -50,13 +50,13 @@ def _lower(torch: Any, module: Any, tensors: list[Any]) -> tuple[dict[str, int],
         with torch.no_grad():
             program = torch.export.export(module, tuple(tensors))
         edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-        data = bytes(edge.to_executorch().buffer)
+        found = get_delegation_info(edge.exported_program().graph_module).delegation_by_operator
+        data = bytes(edge.to_executorch().buffer)  # which changes the graph, so it is counted before
     except Exception as error:
         text = " ".join(str(error).split())
         raise Unsupported(
             f"ExecuTorch cannot lower the program: {type(error).__name__}: {text[:300]}"
         ) from error
-    found = get_delegation_info(edge.exported_program().graph_module).delegation_by_operator
     kinds = {kind: counts for kind, counts in found.items() if kind != "getitem"}
     delegated = {_short(kind): counts.delegated for kind, counts in kinds.items() if counts.delegated}
     others = {_short(kind): counts.non_delegated for kind, counts in kinds.items() if counts.non_delegated}
