@@ -13,14 +13,13 @@ from inferometer import units
 from inferometer.cli.common import console
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import environments, requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
+from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, environment_names
 from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
 from inferometer.host.machine import describe_machine
 from inferometer.planning.devices import driver_accelerator
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import age_reason, capability_reason, requirements_for
 from inferometer.records import Gpu
-from inferometer.running.ready_environments import environment_names
 from inferometer.storage.cache import cache_folder
 
 
@@ -71,7 +70,8 @@ def _variants_table() -> Table:
         table.add_column(title, overflow="fold")
     for framework in FRAMEWORKS.values():
         for name, variant in framework.variants.items():
-            table.add_row(f"{framework.name}:{name}", variant.title)
+            shown = f"{name}=NAME" if variant.takes else name
+            table.add_row(f"{framework.name}:{shown}", variant.title)
     return table
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from inferometer.device import Device
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
+from inferometer.frameworks.catalogue import (
+    FRAMEWORKS,
+    Framework,
+    FrameworkChoice,
+    environment_names,
+    parse_choice,
+)
 from inferometer.frameworks.requirements import Requirements
 from inferometer.planning.devices import accelerator_for, gpu_of
 from inferometer.planning.request import RunRequest
@@ -107,7 +113,7 @@ def _row(
 
 def _given_python(choice: FrameworkChoice, request: RunRequest) -> Path | None:
     given = given_pythons(request)
-    names = (choice.label, choice.framework.name, choice.framework.environment)
+    names = (choice.label, choice.framework.name, choice.environment)
     return next((given[name] for name in names if name in given), None)
 
 
@@ -146,11 +152,11 @@ def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:
             f"give an interpreter that has both: --python {framework.name}=PATH"
         )
     try:
-        wanted = requirements.read(choice.framework.environment, accelerator)
+        wanted = requirements.read(choice.environment, accelerator)
     except EnvironmentBuildError:
         if accelerator != "cuda13":
             raise
-        wanted = requirements.read(choice.framework.environment, "cuda12")
+        wanted = requirements.read(choice.environment, "cuda12")
     if not choice.version:
         return wanted
     return requirements.with_version(wanted, choice.framework.distribution, choice.version)
@@ -169,7 +175,7 @@ def given_pythons(request: RunRequest) -> dict[str, Path]:
 
 
 def _environments() -> set[str]:
-    return {framework.environment for framework in FRAMEWORKS.values()}
+    return set(environment_names())
 
 
 def check_given_pythons(request: RunRequest) -> None:
