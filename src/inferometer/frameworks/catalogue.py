@@ -210,6 +210,10 @@ _ALL = (
         capabilities=("7.5", "8.0", "8.6", "8.9", "12.0", "12.1"),
     ),
     Framework(
+        "torch-tensorrt", "PyTorch, Torch-TensorRT", "torch_tensorrt", "torch-tensorrt", "exported", "torch-tensorrt",
+        "torch_tensorrt", devices=("cuda",), precisions=_GPU_ONLY, only_given=_NO_TENSORRT_LIBRARIES,
+    ),
+    Framework(
         "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",
         devices=("cuda",), precisions={"cuda": ("fp32", "tf32", "fp16")}, variants={"naive": _NAIVE_TF},
         only_given=f"TF-TRT ended with TensorFlow 2.17, and {_NO_TENSORRT_LIBRARIES}",

@@ -37,7 +37,20 @@ def test_devices_are_added_with_their_settings():
 
 @pytest.mark.environment
 def test_openvino_is_registered_and_runs_or_says_which_processor_it_wants(tiny_model, tmp_path):
-    options = "--batch-sizes 2 --images 4 --loops 2 --warmup 1 --rounds 1 --threads 1".split()
+    options = [
+        "--batch-sizes",
+        "2",
+        "--images",
+        "4",
+        "--loops",
+        "2",
+        "--warmup",
+        "1",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+    ]
     names = ["--frameworks", "onnxrt:ep=openvino,onnxrt"]
     assert invoke(["run", str(tiny_model), *names, *options, "--out", str(tmp_path / "run")]) == 0
     run = read_run(tmp_path / "run")
