@@ -34,7 +34,7 @@ OPTIONS = (
     "--threads",
     "1",
 )
-EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,onnxrt,openvino,litert,opencv,mnn,jax"
+EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,torch-aot,executorch,onnxrt,openvino,litert,opencv,mnn,ncnn,jax"
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def test_every_framework_measures_and_agrees(finished):
     bad = [(r.cell.key, r.status, r.cause) for r in run.records if r.status != "ok"]
     assert not bad
     assert {r.cell.framework for r in run.records} == set(EVERYTHING.split(","))
-    assert len(run.records) == 11 * 2 * 2
+    assert len(run.records) == len(EVERYTHING.split(",")) * 2 * 2
     assert run.missing == ()
     for record in run.records:
         assert record.parity.passed and record.parity.max_rel <= record.parity.limit_rel
@@ -81,7 +81,7 @@ def test_the_table_again_in_every_format(finished, capsys):
     assert "images/s" in text and re.search(r"\s\*", text) and "torch-compile" in text
     assert invoke(["show", str(finished), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 22 and all(row["throughput"] > 0 for row in rows)
+    assert len(rows) == len(EVERYTHING.split(",")) * 2 and all(row["throughput"] > 0 for row in rows)
     assert invoke(["show", str(finished), "--format", "csv"]) == 0
     table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [float(row["throughput"]) for row in table] == [row["throughput"] for row in rows]
@@ -94,7 +94,7 @@ def test_the_report_lies_beside_it(finished):
 def test_the_python_api_gives_the_same(finished):
     result = inferometer.load(finished)
     frame = result.to_pandas()
-    assert len(frame) == 22 and set(frame.framework) == set(EVERYTHING.split(","))
+    assert len(frame) == len(EVERYTHING.split(",")) * 2 and set(frame.framework) == set(EVERYTHING.split(","))
     assert "<table" in result._repr_html_()
 
 

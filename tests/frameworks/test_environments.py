@@ -268,3 +268,10 @@ def test_sigterm_ends_a_build_and_the_installer_with_it(tmp_path):
     assert (build.returncode, b"interrupted" in told) == (143, True)
     assert installers and not psutil.wait_procs(installers, timeout=10)[1]
     assert not list(environments.environments_folder().glob("*.partial-*"))
+
+
+def test_a_package_of_which_only_its_program_is_used_comes_without_what_it_depends_on():
+    wanted = requirements.read("ncnn", "cpu")
+    (line,) = wanted.without_dependencies()
+    assert line.startswith("pnnx==") and line in wanted.lines
+    assert requirements.read("torch", "cpu").without_dependencies() == ()

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from inferometer.errors import UsageError
-from inferometer.frameworks.catalogue import _ALL, FRAMEWORKS, parse_choice
+from inferometer.frameworks.catalogue import _ALL, FRAMEWORKS, environment_names, parse_choice
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,29 @@ def test_variants_add_up():
 def test_unknown_variants_name_the_nearest():
     with pytest.raises(UsageError, match="channels_last"):
         parse_choice("torch:channel_last")
+
+
+def test_a_variant_with_a_value_has_an_environment_of_its_own():
+    choice = parse_choice("onnxrt:ep=openvino")
+    assert choice.label == "onnxrt:ep=openvino" and choice.options == {"plugin": "openvino"}
+    assert choice.environment == "onnxrt-ep-openvino" and choice.environment in environment_names()
+    assert parse_choice("onnxrt").environment == "onnxrt"
+    assert "exclude each other" in parse_choice("onnxrt:ep=openvino+io-binding").unsupported_reason(
+        "cpu", "fp32", "host"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("onnxrt:ep", "onnxrt:ep needs a value, as in onnxrt:ep=openvino"),
+        ("onnxrt:ep=openvin", "openvino"),
+        ("onnxrt:io-binding=2", "onnxrt:io-binding takes no value"),
+    ],
+)
+def test_values_are_checked(text, words):
+    with pytest.raises(UsageError, match=words):
+        parse_choice(text)
 
 
 def test_the_form_depends_on_the_precision_where_the_framework_says_so():

@@ -1,4 +1,4 @@
-"""Writes two ONNX files: `maps.onnx` (outputs of four and three axes, one of whole numbers) and `odd.onnx` (an operator
+"""Writes three ONNX files: `maps.onnx` (outputs of four and three axes, one of whole numbers), `means.onnx` and `odd.onnx` (an operator
 that nobody knows); runs in the onnxrt environment: `python odd_onnx.py FOLDER`."""
 
 import sys
@@ -13,7 +13,7 @@ WEIGHTS = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
 
 def save(path, last, outputs, domains=()):
     convolution = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1] * 4)
-    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 16, 16])
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 15, 15])
     graph = helper.make_graph(
         [convolution, last], "odd", [image], outputs, [numpy_helper.from_array(WEIGHTS, "w")]
     )
@@ -22,11 +22,14 @@ def save(path, last, outputs, domains=()):
 
 
 def main(folder):
-    maps = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5, 16, 16])
-    classes = helper.make_tensor_value_info("k", TensorProto.INT64, ["N", 16, 16])
+    maps = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5, 15, 15])
+    classes = helper.make_tensor_value_info("k", TensorProto.INT64, ["N", 15, 15])
     best = helper.make_node("ArgMax", ["y"], ["k"], axis=1, keepdims=0)
     save(folder / "maps.onnx", best, [maps, classes])
-    odd = helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", 5, 16, 16])
+    means = helper.make_tensor_value_info("k", TensorProto.FLOAT, ["N", 5])
+    mean = helper.make_node("ReduceMean", ["y"], ["k"], axes=[2, 3], keepdims=0)
+    save(folder / "means.onnx", mean, [maps, means])
+    odd = helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", 5, 15, 15])
     save(
         folder / "odd.onnx",
         helper.make_node("Frobnicate", ["y"], ["z"], domain="my.own"),

@@ -38,6 +38,7 @@ FRAMEWORKS = {
     "torch:autocast": ("fp16", "bf16"),
     "torch-compile:channels_last": ("fp32", "fp16", "bf16"),
     "torch-compile:autocast": ("fp16", "bf16"),
+    "torch-aot": ("fp32", "fp16", "bf16"),
     "onnxrt": ("fp32",),
     "onnxrt:io-binding": ("fp32",),
     "openvino": ("fp32", "fp16", "bf16"),

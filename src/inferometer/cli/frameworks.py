@@ -13,14 +13,14 @@ from inferometer import units
 from inferometer.cli.common import console
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import environments, requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
+from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, environment_names
 from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
 from inferometer.host.machine import describe_machine
+from inferometer.models.routes import conversion_environments
 from inferometer.planning.devices import driver_accelerator
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import age_reason, capability_reason, requirements_for
 from inferometer.records import Gpu
-from inferometer.running.ready_environments import environment_names
 from inferometer.storage.cache import cache_folder
 
 
@@ -71,7 +71,8 @@ def _variants_table() -> Table:
         table.add_column(title, overflow="fold")
     for framework in FRAMEWORKS.values():
         for name, variant in framework.variants.items():
-            table.add_row(f"{framework.name}:{name}", variant.title)
+            shown = f"{name}=NAME" if variant.takes else name
+            table.add_row(f"{framework.name}:{shown}", variant.title)
     return table
 
 
@@ -102,17 +103,22 @@ def env_build(names: tuple[str, ...], accelerator: str) -> None:
         raise unknown("accelerator", accelerator, ACCELERATORS)
     log = cache_folder("logs") / "env-build.log"
     for name in names or _available(accelerator):
-        if name not in environment_names():
-            raise unknown("environment", name, environment_names())
+        if name not in _names():
+            raise unknown("environment", name, _names())
         built = environments.ensure(
             requirements.read(name, accelerator), log, lambda text: click.echo(text, err=True)
         )
         click.echo(f"{name}: {built.python}")
 
 
+def _names() -> list[str]:
+    """Return every environment that some framework or conversion uses."""
+    return sorted({*environment_names(), *conversion_environments()})
+
+
 def _available(accelerator: str) -> list[str]:
     names = []
-    for name in environment_names():
+    for name in _names():
         try:
             requirements.read(name, accelerator)
         except EnvironmentBuildError:

@@ -128,6 +128,12 @@ KINDS: Mapping[str, Kind] = {
     "not-page-locked": _kind(
         "batches went to the device from ordinary memory, not page-locked, which may be slower: {error}"
     ),
+    "left-to-onnxruntime": _kind(
+        "{count} of {total} operations ran in ONNX Runtime's own providers, not in {provider}"
+    ),
+    "not-in-xnnpack": _kind(
+        "{count} of {total} operations ran in ExecuTorch's own kernels, not in XNNPACK ({kinds}), which may be slow"
+    ),
     "left-to-tensorflow": _kind("{count:of operation} ran in TensorFlow, not in TensorRT"),
     # joules
     "phase-shifted": _kind(

@@ -4,121 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from inferometer.errors import UsageError, unknown
-from inferometer.host.gpus import is_older
-from inferometer.records import Gpu
+from inferometer.frameworks.framework import Framework, FrameworkChoice, Variant
 
-
-@dataclass(frozen=True)
-class Variant:
-    """A named configuration of a framework: settings that replace or add to its own, and where they can be had."""
-
-    title: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    devices: tuple[str, ...] = ("cpu", "cuda")
-    precisions: tuple[str, ...] = ()  # (): whatever the framework has
-    modes: tuple[str, ...] = ()  # (): likewise
-    excludes: tuple[str, ...] = ()  # variants that contradict this one
-
-
-@dataclass(frozen=True)
-class Framework:
-    """One row of a result table: a runtime in one configuration."""
-
-    name: str
-    title: str
-    backend: str  # module below worker/backends
-    environment: str  # folder below pins/
-    form: str  # of the artifact it takes best, unless `forms` says otherwise
-    distribution: str  # the package whose version `name@version` replaces
-    module: str  # what must be importable in a given interpreter
-    options: Mapping[str, Any] = field(default_factory=dict)
-    devices: tuple[str, ...] = ("cpu", "cuda")
-    precisions: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {"cpu": ("fp32",), "cuda": ("fp32", "tf32")}
-    )
-    forms: Mapping[str, str] = field(
-        default_factory=dict
-    )  # precision -> form, where `form` exists in fp32 only
-    other_forms: tuple[str, ...] = ()  # that it takes as well, where `form` is farther from the source
-    modes: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {"cpu": ("host", "device"), "cuda": ("host", "device")}
-    )
-    variants: Mapping[str, Variant] = field(default_factory=dict)
-    capabilities: tuple[
-        str, ...
-    ] = ()  # compute capabilities that it has code for, as in 8.6; (): does not say
-    only_given: str = ""  # why it has no requirement set and runs in an interpreter of the user's only
-    # rough figures for the estimate of a run's length only: images/s of MobileNetV3-Large on two CPU cores, seconds to prepare
-    nominal_images_per_s: float = 100.0
-    nominal_prepare_s: float = 3.0
-
-    def forms_at(self, precision: str) -> tuple[str, ...]:
-        """Return the forms of artifacts that can be loaded for a precision, the best first."""
-        return (self.forms[precision],) if precision in self.forms else (self.form, *self.other_forms)
-
-
-@dataclass(frozen=True)
-class FrameworkChoice:
-    """A framework as the user named it: `onnxrt@1.30.0:io-binding`."""
-
-    framework: Framework
-    version: str = ""
-    variants: tuple[str, ...] = ()
-    precision: str = ""  # that its name fixes (`tftrtfp16`); "": those of the request
-
-    @property
-    def label(self) -> str:
-        """Return the name of the row."""
-        version = f"@{self.version}" if self.version else ""
-        variant = f":{'+'.join(self.variants)}" if self.variants else ""
-        return f"{self.framework.name}{version}{variant}"
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Return the framework's settings with the variants' on top."""
-        merged = dict(self.framework.options)
-        for variant in self.variants:
-            merged.update(self.framework.variants[variant].options)
-        return merged
-
-    def unsupported_reason(self, device: str, precision: str, mode: str, gpu: Gpu | None = None) -> str:
-        """Return why this choice cannot run on a kind of device ("cpu", "cuda"), at a precision, in a mode; or "".
-
-        ``gpu``: the card, where it is known; None says nothing of its abilities.
-        """
-        framework = self.framework
-        known = framework.precisions.get(device, ())
-        if precision not in known:
-            return f"{framework.name} on {device} computes in {', '.join(known)}, not {precision}"
-        floor = _CAPABILITIES.get(precision, "")
-        if gpu and is_older(gpu, floor):
-            return f"{precision} needs compute capability {floor} or newer, {gpu.name} has {gpu.compute_capability}"
-        if mode not in framework.modes.get(device, ()):
-            return f"{framework.name} on {device} has no mode '{mode}' (it has {', '.join(framework.modes.get(device, ()))})"
-        reasons = (self._variant_unsupported_reason(name, device, precision, mode) for name in self.variants)
-        return next(filter(None, reasons), "")
-
-    def _variant_unsupported_reason(self, name: str, device: str, precision: str, mode: str) -> str:
-        variant, title = self.framework.variants[name], f"{self.framework.name}:{name}"
-        if device not in variant.devices:
-            return f"{title} needs a device of kind {', '.join(variant.devices)}, not {device}"
-        if variant.precisions and precision not in variant.precisions:
-            return f"{title} is for {', '.join(variant.precisions)}, not {precision}"
-        if variant.modes and mode not in variant.modes:
-            return f"{title} is for mode {', '.join(variant.modes)}, not {mode}"
-        clash = next((other for other in self.variants if other in variant.excludes), "")
-        return f"variants '{name}' and '{clash}' of {self.framework.name} exclude each other" if clash else ""
-
-
-# the first compute capability with arithmetic for a precision (CUDA programming guide); older cards compute such models
-# in fp32, and the row would be called what it is not
-_CAPABILITIES = {"tf32": "8.0", "bf16": "8.0"}
-
-_CHOICE = re.compile(r"(?P<name>[\w-]+)(@(?P<version>[\w.+!-]+?))?(:(?P<variants>[\w+-]+))?")
+_CHOICE = re.compile(r"(?P<name>[\w-]+)(@(?P<version>[\w.+!-]+?))?(:(?P<variants>[\w+=-]+))?")
 
 
 def parse_choice(text: str) -> FrameworkChoice:
@@ -130,11 +20,34 @@ def parse_choice(text: str) -> FrameworkChoice:
     framework = find_framework(name)
     variants = tuple(match["variants"].split("+")) if match["variants"] else ()
     for variant in variants:
-        if variant not in framework.variants:
-            if not framework.variants:
-                raise UsageError(f"framework '{framework.name}' has no variants, so '{text}' cannot be had")
-            raise unknown(f"variant of {framework.name}", variant, framework.variants)
+        _check_variant(framework, variant, text)
     return FrameworkChoice(framework, match["version"] or "", variants, precision)
+
+
+def _check_variant(framework: Framework, variant: str, text: str) -> None:
+    """Raise UsageError for a variant that a framework has not, and for a value that is missing, unknown or too much."""
+    name, _, value = variant.partition("=")
+    if name not in framework.variants:
+        if not framework.variants:
+            raise UsageError(f"framework '{framework.name}' has no variants, so '{text}' cannot be had")
+        raise unknown(f"variant of {framework.name}", name, framework.variants)
+    known, title = framework.variants[name], f"{framework.name}:{name}"
+    if not known.takes and "=" in variant:
+        raise UsageError(f"{title} takes no value, so '{text}' cannot be had; leave out '={value}'")
+    if known.takes and not value:
+        raise UsageError(f"{title} needs a value, as in {title}={known.values[0]}")
+    if known.takes and value not in known.values:
+        raise unknown(f"value of {title}", value, known.values)
+
+
+def environment_names() -> tuple[str, ...]:
+    """Return every environment that some framework, or a variant's value, uses."""
+    own = {framework.environment for framework in FRAMEWORKS.values()}
+    variants = [variant for framework in FRAMEWORKS.values() for variant in framework.variants.values()]
+    valued = {
+        each.environment.format(value=value) for each in variants for value in each.values if each.environment
+    }
+    return tuple(sorted(own | valued))
 
 
 def find_framework(name: str) -> Framework:
@@ -228,6 +141,15 @@ _ALL = (
         nominal_images_per_s=250, nominal_prepare_s=14,
     ),
     Framework(
+        "torch-aot", "PyTorch, AOTInductor", "torch_aot", "torch", "exported", "torch", "torch",
+        devices=("cpu",), precisions={"cpu": ("fp32", "fp16", "bf16")}, variants={"channels_last": _CHANNELS_LAST},
+        named_only=True, nominal_images_per_s=250, nominal_prepare_s=30,
+    ),
+    Framework(
+        "executorch", "ExecuTorch, XNNPACK", "executorch", "executorch", "exported", "executorch", "executorch",
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=30,
+    ),
+    Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
         precisions={"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16")},
         variants={
@@ -238,6 +160,11 @@ _ALL = (
             "naive": Variant(
                 "the study's own way: numpy to session.run, nothing bound", {"naive": True},
                 devices=("cuda",), modes=("host",), excludes=("io-binding", "cudagraph"),
+            ),
+            "ep": Variant(
+                "an execution provider of a package of its own, registered by name: onnxrt:ep=openvino",
+                devices=("cpu",), excludes=("io-binding", "cudagraph", "naive"), takes="plugin", values=("openvino",),
+                environment="onnxrt-ep-{value}",
             ),
         },
         nominal_images_per_s=500, nominal_prepare_s=0.5,
@@ -265,6 +192,10 @@ _ALL = (
         devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=0.5,
     ),
     Framework(
+        "ncnn", "ncnn", "ncnn", "ncnn", "onnx", "ncnn", "ncnn",
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=5,
+    ),
+    Framework(
         "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt-tensorrt", "onnx", "onnxruntime",
         "onnxruntime", options={"provider": "tensorrt"}, devices=("cuda",),
         precisions={"cuda": ("fp32", "tf32", "fp16")}, only_given=_NO_TENSORRT_LIBRARIES,
@@ -279,6 +210,10 @@ _ALL = (
         capabilities=("7.5", "8.0", "8.6", "8.9", "12.0", "12.1"),
     ),
     Framework(
+        "torch-tensorrt", "PyTorch, Torch-TensorRT", "torch_tensorrt", "torch-tensorrt", "exported", "torch-tensorrt",
+        "torch_tensorrt", devices=("cuda",), precisions=_GPU_ONLY, only_given=_NO_TENSORRT_LIBRARIES,
+    ),
+    Framework(
         "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",
         devices=("cuda",), precisions={"cuda": ("fp32", "tf32", "fp16")}, variants={"naive": _NAIVE_TF},
         only_given=f"TF-TRT ended with TensorFlow 2.17, and {_NO_TENSORRT_LIBRARIES}",
@@ -286,3 +221,13 @@ _ALL = (
 )  # fmt: skip
 
 FRAMEWORKS: Mapping[str, Framework] = {framework.name: framework for framework in _ALL}
+
+__all__ = [
+    "FRAMEWORKS",
+    "Framework",
+    "FrameworkChoice",
+    "Variant",
+    "environment_names",
+    "find_framework",
+    "parse_choice",
+]

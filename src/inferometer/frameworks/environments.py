@@ -103,7 +103,10 @@ def _build(wanted: Requirements, folder: Path, log: Path) -> None:
 
 def _install(wanted: Requirements, folder: Path, log: Path) -> str:
     """Install the pins; return which build of torch was taken, where the requirements care."""
-    command = ["pip", "install", "--python", str(_python(folder)), *wanted.lines]
+    install, alone = ["pip", "install", "--python", str(_python(folder))], wanted.without_dependencies()
+    if alone:
+        _uv([*install, "--no-deps", *alone], wanted, log)
+    command = [*install, *(line for line in wanted.lines if line not in alone)]
     if wanted.torch_backend:
         try:
             _uv([*command, "--torch-backend", wanted.torch_backend], wanted, log, UV_HTTP_RETRIES="0")

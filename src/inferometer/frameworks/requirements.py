@@ -9,6 +9,7 @@ Header lines (`# key: value`):
     capability         the oldest compute capability of a GPU that the packages have code for (cuda sets), as in 7.5
     capability-of      which package that is, where it is not the framework's own
     older              which build has code for older GPUs, where one is known
+    alone              packages that are installed without what they depend on, where nothing of it is needed
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class Requirements:
     capability: str = ""
     capability_of: str = ""
     older: str = ""
+    alone: tuple[str, ...] = ()  # names of packages whose dependencies are left out
+
+    def without_dependencies(self) -> tuple[str, ...]:
+        """Return the lines whose packages are installed alone."""
+        return tuple(line for line in self.lines if line.partition("==")[0] in self.alone)
 
     def download_text(self) -> str:
         """Return how much will be fetched, for people."""
@@ -69,6 +75,7 @@ def read(name: str, accelerator: str) -> Requirements:
         capability=header.get("capability", ""),
         capability_of=header.get("capability-of", ""),
         older=header.get("older", ""),
+        alone=tuple(header.get("alone", "").split()),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
 from inferometer.models.conversions import Conversions
 from inferometer.models.identity import identity
-from inferometer.models.routes import EDGES
+from inferometer.models.routes import conversion_environments
 from inferometer.models.sources import Source
 from inferometer.models.step_cache import StepCache, checks_in
 from inferometer.records import ModelInfo
@@ -65,5 +65,5 @@ def prepare(
 
 
 def _default_pins(source: Source) -> dict[str, str]:
-    names = {*source.environments, *(name for edge in EDGES for name in edge.environments)}
+    names = {*source.environments, *conversion_environments()}
     return {name: "\n".join(requirements.read(name, "cpu").lines) for name in sorted(names)}

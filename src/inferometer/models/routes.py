@@ -78,6 +78,11 @@ def _environments(source: Source, form: Form) -> list[str] | str:
     return list(dict.fromkeys(needed))
 
 
+def conversion_environments() -> set[str]:
+    """Return every environment that some conversion runs in."""
+    return {name for edge in EDGES for name in edge.environments}
+
+
 def distance(source: Source, form: str) -> float:
     """Return how many conversions lead from a source to a form, infinity where none do."""
     return min((len(route) for route in routes(source.form, form)), default=math.inf)

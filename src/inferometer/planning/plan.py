@@ -10,8 +10,15 @@ from pathlib import Path
 from inferometer.device import Device
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, parse_choice
+from inferometer.frameworks.catalogue import (
+    FRAMEWORKS,
+    Framework,
+    FrameworkChoice,
+    environment_names,
+    parse_choice,
+)
 from inferometer.frameworks.requirements import Requirements
+from inferometer.models.routes import conversion_environments
 from inferometer.planning.devices import accelerator_for, gpu_of
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
@@ -71,9 +78,12 @@ def make_plan(request: RunRequest, situation: Situation) -> Plan:
     return Plan(rows, tuple(cells), tuple(skips.values()), cells)
 
 
+_ALL = tuple(name for name, framework in FRAMEWORKS.items() if not framework.named_only)
+
+
 def _choices(request: RunRequest) -> list[FrameworkChoice]:
     names = list(
-        itertools.chain.from_iterable(FRAMEWORKS if name == "all" else [name] for name in request.frameworks)
+        itertools.chain.from_iterable(_ALL if name == "all" else [name] for name in request.frameworks)
     )
     choices = {(choice.label, choice.precision): choice for choice in map(parse_choice, names)}
     wanted = {
@@ -109,7 +119,7 @@ def _row(
 
 def _given_python(choice: FrameworkChoice, request: RunRequest) -> Path | None:
     given = given_pythons(request)
-    names = (choice.label, choice.framework.name, choice.framework.environment)
+    names = (choice.label, choice.framework.name, choice.environment)
     return next((given[name] for name in names if name in given), None)
 
 
@@ -148,11 +158,11 @@ def requirements_for(choice: FrameworkChoice, accelerator: str) -> Requirements:
             f"give an interpreter that has both: --python {framework.name}=PATH"
         )
     try:
-        wanted = requirements.read(choice.framework.environment, accelerator)
+        wanted = requirements.read(choice.environment, accelerator)
     except EnvironmentBuildError:
         if accelerator != "cuda13":
             raise
-        wanted = requirements.read(choice.framework.environment, "cuda12")
+        wanted = requirements.read(choice.environment, "cuda12")
     if not choice.version:
         return wanted
     return requirements.with_version(wanted, choice.framework.distribution, choice.version)
@@ -171,7 +181,7 @@ def given_pythons(request: RunRequest) -> dict[str, Path]:
 
 
 def _environments() -> set[str]:
-    return {framework.environment for framework in FRAMEWORKS.values()}
+    return {*environment_names(), *conversion_environments()}
 
 
 def check_given_pythons(request: RunRequest) -> None:

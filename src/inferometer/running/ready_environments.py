@@ -8,9 +8,7 @@ from typing import Any
 
 from inferometer.errors import EnvironmentBuildError, ModelError, ProtocolError, UsageError
 from inferometer.frameworks import environments, requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.frameworks.environments import Environment
-from inferometer.models.routes import EDGES
 from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.running.messages import read_answer
@@ -50,7 +48,7 @@ class ReadyEnvironments:
         """Return the user's interpreter for a row; UsageError if it lacks the framework."""
         framework = row.choice.framework
         assert row.python is not None
-        environment = Environment(framework.environment, row.python, given=True)
+        environment = Environment(row.choice.environment, row.python, given=True)
         try:
             found = self._call(environment, "worker.probe", {"modules": ["numpy", framework.module]})
         except ModelError as error:
@@ -76,7 +74,7 @@ class ReadyEnvironments:
 
     def _find_conversion_environment(self, name: str) -> Environment:
         for key, row in self._plan.rows.items():
-            if row.choice.framework.environment == name and not row.choice.version and key in self.rows:
+            if row.choice.environment == name and not row.choice.version and key in self.rows:
                 return self.rows[key]
         given = self._request.python.get(name)
         if given:
@@ -121,9 +119,3 @@ def _value(
     if isinstance(answer, Failed):
         raise ModelError(answer.cause)
     raise ModelError(f"step {module} in environment '{environment.name}' died: {log_tail(log)} (log: {log})")
-
-
-def environment_names() -> tuple[str, ...]:
-    """Return every environment that some framework or conversion uses."""
-    converters = (name for edge in EDGES for name in edge.environments)
-    return tuple(sorted({*(framework.environment for framework in FRAMEWORKS.values()), *converters}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -113,11 +114,12 @@ class Runtime(Backend):
 
 def _convert(opening: Opening, version: str) -> Path:
     """Return the model as MNN's file, converted in a process of its own: a failed conversion may end it."""
-    target = opening.cache / f"mnn-{version}" / "model.mnn"
+    name = hashlib.sha256(f"{version} {opening.path}".encode()).hexdigest()[:24]
+    target = opening.cache / f"{name}.mnn"
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name("partial.mnn")
+    partial = target.with_name(f"partial-{target.name}")
     options = ["--framework", "ONNX", "--modelFile", str(opening.path), "--MNNModel", str(partial)]
     done = subprocess.run(
         [sys.executable, "-c", _CONVERTER, *options, "--bizCode", "inferometer", "--keepInputFormat=1"],

@@ -9,7 +9,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends.parts import stray_nodes
+from inferometer.worker.backends.parts import onnx_plugin, stray_nodes
 from inferometer.worker.backends.parts.onnx_binding import Binding
 from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
 from inferometer.worker.failures import Misplaced, Unsupported
@@ -42,16 +42,20 @@ class Runtime(Backend):
         import onnxruntime
 
         self._runtime = onnxruntime
+        self._plugin = onnx_plugin.register(onnxruntime, opening) if opening.options.get("plugin") else None
+        self._provider = self._plugin.provider if self._plugin else _PROVIDERS[self._kind]
         self._session = onnxruntime.InferenceSession(
             self._model(), sess_options=self._options(), providers=self._providers()
         )
         self._names = [value.name for value in self._session.get_inputs()]
-        if self._session.get_providers()[0] != _PROVIDERS[self._kind]:
+        if self._session.get_providers()[0] != self._provider:
             raise Misplaced(
                 f"onnxruntime {onnxruntime.__version__} fell back to {self._session.get_providers()[0]}: "
-                f"{_PROVIDERS[self._kind]} did not load (it has {', '.join(onnxruntime.get_available_providers())})"
+                f"{self._provider} did not load (it has {', '.join(onnxruntime.get_available_providers())})"
             )
         self._nodes = self._assignment()
+        if self._plugin:
+            self._plugin.check(self._nodes)
         self._bound = not opening.options.get("naive") and (
             opening.device == "cuda" or bool(opening.options.get("binding")) or opening.mode == "device"
         )
@@ -78,9 +82,13 @@ class Runtime(Backend):
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if self._plugin:
+            self._plugin.add_to(options)
         return options
 
     def _providers(self) -> list[Any]:
+        if self._plugin:
+            return []  # those of the options
         if self._kind == "cpu":
             return [_PROVIDERS["cpu"]]
         cuda = {
@@ -169,12 +177,16 @@ class Runtime(Backend):
         counts = {name: len(nodes) for name, nodes in self._nodes.items()}
         busiest = max(counts, key=lambda name: counts[name]) if counts else self._session.get_providers()[0]
         devices = {name: "cpu" if kind == "cpu" else "cuda" for kind, name in _PROVIDERS.items()}
+        versions = {"onnxruntime": self._runtime.__version__, "numpy": np.__version__}
+        if self._plugin:
+            devices[self._provider] = self._opening.device  # of that kind it was asked for
+            versions[self._provider] = self._plugin.version
         return {
             "device": devices.get(busiest, busiest),
             "precision": self._precision(),
             "threads": self._session.get_session_options().intra_op_num_threads,
             "version": self._runtime.__version__,
-            "versions": {"onnxruntime": self._runtime.__version__, "numpy": np.__version__},
+            "versions": versions,
             "details": {
                 "providers": self._session.get_providers(),
                 "nodes": counts,
@@ -186,11 +198,13 @@ class Runtime(Backend):
         }
 
     def _strays(self) -> list[stray_nodes.Stray]:
-        wanted = {_PROVIDERS[self._kind]} | ({_PROVIDERS["cuda"]} if self._kind == "tensorrt" else set())
+        wanted = {self._provider} | ({_PROVIDERS["cuda"]} if self._kind == "tensorrt" else set())
         return [node for name, nodes in self._nodes.items() if name not in wanted for node in nodes]
 
     def flags(self) -> list[Flag]:
         """Say how many nodes run elsewhere than asked, of which kinds, and what kept batches out of page-locked memory."""
+        if self._plugin:
+            return self._plugin.flags(self._nodes)
         total = sum(len(nodes) for nodes in self._nodes.values())
         return [*stray_nodes.flags(self._strays(), total), *(self._pinned.flags() if self._pinned else [])]
 
