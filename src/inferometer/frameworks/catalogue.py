@@ -143,11 +143,11 @@ _ALL = (
     Framework(
         "torch-aot", "PyTorch, AOTInductor", "torch_aot", "torch", "exported", "torch", "torch",
         devices=("cpu",), precisions={"cpu": ("fp32", "fp16", "bf16")}, variants={"channels_last": _CHANNELS_LAST},
-        named_only=True, nominal_images_per_s=250, nominal_prepare_s=30,
+        named_only=True, nominal_images_per_s=320, nominal_prepare_s=40,
     ),
     Framework(
         "executorch", "ExecuTorch, XNNPACK", "executorch", "executorch", "exported", "executorch", "executorch",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=30,
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=560, nominal_prepare_s=25,
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
@@ -189,11 +189,11 @@ _ALL = (
     ),
     Framework(
         "mnn", "MNN", "mnn", "mnn", "onnx", "MNN", "MNN",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=0.5,
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=420, nominal_prepare_s=0.6,
     ),
     Framework(
         "ncnn", "ncnn", "ncnn", "ncnn", "onnx", "ncnn", "ncnn",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=5,
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=350, nominal_prepare_s=1.3,
     ),
     Framework(
         "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt-tensorrt", "onnx", "onnxruntime",
