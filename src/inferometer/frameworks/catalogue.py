@@ -147,7 +147,7 @@ _ALL = (
     ),
     Framework(
         "executorch", "ExecuTorch, XNNPACK", "executorch", "executorch", "exported", "executorch", "executorch",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=560, nominal_prepare_s=25,
+        devices=("cpu",), precisions={"cpu": ("fp32",)}, named_only=True, nominal_images_per_s=560, nominal_prepare_s=25,
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
