@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inferometer.worker.oom import asked_bytes, is_of_the_host, is_oom
-from inferometer.worker.parity.spread import SpreadError
 from inferometer.worker.protocol import Failed
 from inferometer.worker.system import memory
 
@@ -27,7 +26,7 @@ class Misplaced(Exception):  # noqa: N818
 
 def status_of(error: BaseException) -> str:
     """Return the record's status for an exception: by type first, then by the words frameworks use."""
-    if isinstance(error, (Unsupported, NotImplementedError, SpreadError)):
+    if isinstance(error, (Unsupported, NotImplementedError)):
         return "unsupported"
     if isinstance(error, Misplaced):
         return "wrong-device"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.worker.failures import Unsupported
 from inferometer.worker.parity.arrays import is_float, numbers
 from inferometer.worker.parity.limits import Limit, limit_of
 from inferometer.worker.parity.slices import cuts, deviations
@@ -17,7 +18,7 @@ SMALLEST_MAGNITUDE = (
 LEAST_UNITS = 64.0  # of the last place: fp32 4e-6, fp16 3e-2, bf16 2.5e-1
 
 
-class SpreadError(ValueError):
+class SpreadError(Unsupported, ValueError):
     """The reference cannot tell right from wrong: an error of the set-up, never a pass."""
 
 
