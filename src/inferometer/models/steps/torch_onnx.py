@@ -6,6 +6,7 @@ Request as in `models.conversions`; `onnx_outputs` runs what is made.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     target = Path(request["out"]) / "model.onnx"
     program = torch.export.load(request["model"])
-    converted = torch.onnx.export(
-        program,
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=[spec["name"] for spec in request["specs"]],
-        output_names=[spec["name"] for spec in request["outputs"]],
-        verbose=False,
-    )
+    try:
+        converted = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[spec["name"] for spec in request["specs"]],
+            output_names=[spec["name"] for spec in request["outputs"]],
+            verbose=False,
+        )
+    except Exception as error:
+        raise ValueError(f"torch.onnx cannot convert it: {_cause(error)}") from error
     inline = Path(request["model"]).stat().st_size < LARGEST_INLINE_BYTES
     converted.save(target, external_data=not inline)
     return {
@@ -40,3 +44,17 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         },
         "opset": OPSET,
     }
+
+
+def _cause(error: BaseException) -> str:
+    """Return the operator at which torch.onnx stopped, where one of its chain of errors names it, and why in one line."""
+    at = ""
+    while True:
+        text = " ".join(str(error).split())
+        if found := re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", text):
+            return f"it has no operator {found[1]}"
+        if found := re.search(r"target=torch\.ops\.([\w.]+)\]", text):
+            at = f"operator {found[1]}: "
+        if error.__cause__ is None:
+            return f"{at}{type(error).__name__}: {text[:200]}"
+        error = error.__cause__
