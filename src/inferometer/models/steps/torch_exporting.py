@@ -43,14 +43,22 @@ def leaves(torch: Any, answer: Any) -> Any:
             yield from leaves(torch, value)
 
 
-def export(torch: Any, module: Any, arrays: Sequence[Any], fixed: int | None, *, tidy: bool = False) -> Any:
+def export(
+    torch: Any,
+    module: Any,
+    arrays: Sequence[Any],
+    fixed: int | None,
+    *,
+    tidy: bool = False,
+    most: int | None = None,
+) -> Any:
     """Return a module's exported program, its batch free unless ``fixed``; ValueError (one line) if torch.export refuses.
 
     ``arrays``: rows of every input, of which as many are used as the trace needs. ``tidy``: what a converter left in
-    between is removed (`torch_graph`), where that can be.
+    between is removed (`torch_graph`), where that can be. ``most``: rows that a free batch may have, None for any number.
     """
     sample = tuple(torch.from_numpy(_rows(array, fixed or 2)) for array in arrays)
-    free = None if fixed else ({0: torch.export.Dim("batch", min=1)},) * len(sample)
+    free = None if fixed else ({0: torch.export.Dim("batch", min=1, max=most)},) * len(sample)
     tries: list[Callable[[], Any]] = [
         lambda: _exported(torch, module, sample, free, strict=False),
         lambda: _exported(torch, module, sample, free, strict=True),
