@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,7 +37,7 @@ _FUNCTIONS = {
     "Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Mod", "Max", "Min", "Abs", "floor", "ceiling",
     "Equality", "Unequality", "StrictLessThan", "LessThan", "StrictGreaterThan", "GreaterThan", "And", "Or", "Not",
     "Piecewise", "ExprCondPair", "FloorDiv", "ModularIndexing", "Where", "PythonMod", "CleanDiv", "CeilToInt",
-    "FloorToInt", "CeilDiv", "PowByNatural", "FloatPow", "FloatTrueDiv", "IntTrueDiv", "TruncToFloat", "TruncToInt",
+    "FloorToInt", "CeilDiv", "FloatTrueDiv", "IntTrueDiv", "TruncToFloat", "TruncToInt",
     "RoundToInt", "ToFloat", "Identity", "IsNonOverlappingAndDenseIndicator",
 }  # fmt: skip
 _SIZES = ("true", "false", "oo", "int_oo")
@@ -48,15 +48,42 @@ class CodeError(ValueError):
 
 
 def load(torch: Any, path: Path, trust: bool) -> Any:
-    """Return the exported program in a file; without ``trust`` `CodeError` (one line) says what in it may run."""
+    """Return the exported program in a file; ValueError (one line) if it is none.
+
+    Without ``trust`` `CodeError` (one line) says what in it may run.
+    """
     if "torchvision." in (written := _written(path)):
         import torchvision  # noqa: F401  (registers its operators)
     if "transformers." in written:
         import transformers.modeling_outputs  # noqa: F401  (registers its kinds of answers)
-    if trust:
-        return torch.export.load(path)
-    with _as_data(torch, path.name):
-        return torch.export.load(path)
+    causes: list[Exception] = []
+    try:
+        with _remembering(causes), nullcontext() if trust else _as_data(torch, path.name):
+            return torch.export.load(path)
+    except CodeError:
+        raise
+    except Exception as error:
+        cause = causes[0] if causes else error
+        text = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
+        raise ValueError(f"{path.name} is no exported program: {text}") from error
+
+
+@contextmanager
+def _remembering(causes: list[Exception]) -> Iterator[None]:
+    """Keep what went wrong inside torch.export.load, which says only that something did."""
+    from torch.export.pt2_archive import _package
+
+    read = _package.load_pt2
+
+    def reading(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return read(*arguments, **keywords)
+        except Exception as error:
+            causes.append(error)
+            raise
+
+    with _replaced([(_package, "load_pt2", reading)]):
+        yield
 
 
 def _written(path: Path) -> str:
@@ -104,6 +131,13 @@ def _as_data(torch: Any, name: str) -> Iterator[None]:
         (_package, "_load_aoti", refuse("a compiled library (AOTInductor)")),
         (torch._C, "_pickle_load_obj", refuse("an object of a custom class")),
     ]
+    with _replaced(replaced):
+        yield
+
+
+@contextmanager
+def _replaced(replaced: Sequence[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Give objects other attributes for a while: (object, name, value)."""
     kept = [(owner, key, getattr(owner, key)) for owner, key, _ in replaced]
     try:
         for owner, key, value in replaced:
@@ -138,7 +172,7 @@ def _check(program: Any, name: str) -> None:
 
 def _check_text(key: str, text: str, name: str) -> None:
     if key == "expr_str":
-        if not _is_expression(text):
+        if not is_size(text):
             raise _code(name, f"the size expression {text[:60]!r}")
     elif key in ("target", "as_operator"):
         _check_operator(text, name)
@@ -162,7 +196,7 @@ def _check_operator(text: str, name: str) -> None:
     )
 
 
-def _is_expression(text: str) -> bool:
+def is_size(text: str) -> bool:
     """Return whether a text is a size as torch writes it: calls of known functions on symbols and numbers."""
     try:
         nodes = list(ast.walk(ast.parse(text[:10_000], mode="eval")))
@@ -172,6 +206,8 @@ def _is_expression(text: str) -> bool:
 
 
 def _is_part(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Pow":
+        return len(node.args) == 2 and _is_small_power(*node.args)
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
     if isinstance(node, ast.Name):
@@ -180,6 +216,15 @@ def _is_part(node: ast.AST) -> bool:
         value = node.value
         return bool(re.fullmatch(r"[\w.\-]{1,40}", value)) if isinstance(value, str) else _is_number(value)
     return isinstance(node, (ast.Expression, ast.keyword, ast.UnaryOp, ast.USub, ast.Load))
+
+
+def _is_small_power(base: ast.expr, exponent: ast.expr) -> bool:
+    """Return whether a power is of a number up to 8 and of no other power, so that it can be computed."""
+    nested = any(getattr(node, "id", "") == "Pow" for node in ast.walk(base))
+    numbers = [node.value for node in ast.walk(exponent) if isinstance(node, ast.Constant)]
+    names = {node.id for node in ast.walk(exponent) if isinstance(node, ast.Name)}
+    small = all(isinstance(number, int) and number <= 8 for number in numbers)
+    return not nested and small and names <= {"Integer", "Rational"} and len(numbers) < 3
 
 
 def _is_number(value: object) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ def build(torch: Any, request: dict[str, Any]) -> torch_modules.Built:
     kind, _, name = request["architecture"].partition(":")
     pretrained, shapes = request["weights"] == "pretrained", request["shapes"]
     _no_hanging()
+    if (pretrained and kind == "timm") or (kind == "hf" and not Path(name).is_dir()):
+        _ask_hub()
     if kind == "timm":
         built = torch_vision.of_timm(name, pretrained, shapes)
     elif kind == "torchvision":
@@ -35,3 +39,17 @@ def _no_hanging() -> None:
         os.environ.setdefault(name, str(_HUB_S))
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     socket.setdefaulttimeout(_HUB_S)  # for downloads that have no limit of their own
+
+
+def _ask_hub() -> None:
+    """Find out whether the hub answers at all; where it does not, use what is cached, since its client tries for minutes."""
+    from huggingface_hub import constants
+
+    try:
+        with urllib.request.urlopen(constants.ENDPOINT, timeout=_HUB_S):
+            return
+    except urllib.error.HTTPError:
+        return  # an answer
+    except (OSError, ValueError):
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        constants.HF_HUB_OFFLINE = True

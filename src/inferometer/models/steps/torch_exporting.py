@@ -101,6 +101,25 @@ def computing(torch: Any, module: Any, batch: int | None) -> Callable[[Sequence[
     return lambda arrays, chunk: tensors.run_in_chunks(call, arrays, batch or chunk)
 
 
+def check_rows(torch: Any, module: Any, arrays: Sequence[Any]) -> None:
+    """Raise ValueError (one line) if an output has not one row, always as large, for every row that is fed."""
+
+    def shapes(count: int) -> list[tuple[int, ...]]:
+        with torch.no_grad():
+            answer = module(*(torch.from_numpy(_rows(array, count)) for array in arrays))
+        return [tuple(output.shape) for output in leaves(torch, answer)]
+
+    alone, both = shapes(1), shapes(2)
+    if len(alone) != len(both) or not alone:
+        raise ValueError(f"the model gives {len(alone)} outputs for one row and {len(both)} for two")
+    for place, (one, two) in enumerate(zip(alone, both)):
+        if one[:1] != (1,) or two != (2, *one[1:]):
+            raise ValueError(
+                f"output {place} is of shape {one} for one row and {two} for two: its rows are not the batch's, so that "
+                "batches cannot be compared; give FILE.py:FACTORY without it"
+            )
+
+
 def _rows(array: Any, count: int) -> Any:
     return np.ascontiguousarray(np.resize(array, (count, *array.shape[1:])))
 

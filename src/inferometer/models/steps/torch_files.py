@@ -15,12 +15,7 @@ from inferometer.models.steps.torch_modules import Built
 
 def exported(torch: Any, path: Path, shapes: Mapping[str, int], trust: bool) -> Built:
     """Return an exported program (`.pt2`) with its inputs; ValueError (one line) if it is none, or may run code."""
-    try:
-        program = pt2_guard.load(torch, path, trust)
-    except pt2_guard.CodeError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path.name} is no exported program: {_line(error)}") from error
+    program = pt2_guard.load(torch, path, trust)
     tree, names = program.call_spec.in_spec, program.graph_signature.user_inputs
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     specs, dimensions = [], []

@@ -56,6 +56,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         module if stored or model.original is None else model.original
     )  # which a converter cannot have changed
     compute, moving = _computing(torch, judge, batch), _computing(torch, module, batch)
+    if batch is None:
+        torch_exporting.check_rows(torch, judge, list(arrays.values()))
     outputs = compute(arrays, None)
     torch.export.save(program, out / "model.pt2")
     again = torch_exporting.run(torch, torch.export.load(out / "model.pt2"), list(arrays.values()), batch)
@@ -83,6 +85,7 @@ def start(request: dict[str, Any]) -> Any:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     import torch
 
+    archives.bound_memory(memory.free_bytes())
     torch.manual_seed(int(request["seed"]))
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch

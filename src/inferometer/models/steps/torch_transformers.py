@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def build(name: str, pretrained: bool, shapes: Mapping[str, int], trust: bool) -
     import transformers
 
     transformers.logging.set_verbosity_error()
+    _check_own_code(Path(name), trust)
     config = fetching(
         f"hf:{name}",
         "" if Path(name).is_dir() else "configuration",
@@ -48,6 +50,21 @@ def build(name: str, pretrained: bool, shapes: Mapping[str, int], trust: bool) -
     return Built(model.eval(), bound, tuple(inputs), ranges, versions=versions)
 
 
+def _check_own_code(folder: Path, trust: bool) -> None:
+    """Raise ValueError (one line) for a folder whose configuration names code beside it."""
+    try:
+        text = (folder / "config.json").read_text("utf-8")
+        code = json.loads(text).get("auto_map") if not trust else None
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return  # transformers says what is wrong
+    if isinstance(code, dict) and code:
+        files = sorted({str(target).rpartition(".")[0] for target in code.values()})
+        raise ValueError(
+            f"hf:{folder.name} would run code beside its configuration ({', '.join(files)[:80]}); give --trust-model if you "
+            "trust it"
+        )
+
+
 def _tokens(config: Any) -> int:
     """Return how many tokens to feed; some models keep two of their places for themselves."""
     places = getattr(config, "max_position_embeddings", None) or getattr(config, "max_target_positions", None)
@@ -58,13 +75,11 @@ def _inputs(config: Any, main: str, name: str) -> _Axes:
     """Return an architecture's inputs; ValueError for kinds that are not known."""
     ids: _Axes = {key: ("int64", ["sequence"]) for key in ("input_ids", "attention_mask")}
     decoder: _Axes = {"decoder_input_ids": ids["input_ids"]} if config.is_encoder_decoder else {}
-    vision, text = getattr(config, "vision_config", None), getattr(config, "text_config", None)
-    if vision is not None and text is not None:
-        if config.model_type not in ("clip", "siglip", "chinese_clip", "altclip", "groupvit"):
-            raise ValueError(
-                f"hf:{name} ({config.model_type}) joins tokens and images in its own way; give FILE.py:FACTORY"
-            )
-        return {**ids, "pixel_values": _pixels(vision)}
+    if getattr(config, "vision_config", None) is not None:
+        raise ValueError(
+            f"hf:{name} ({config.model_type}) joins texts and images, so that its rows are not the batch's; give "
+            "FILE.py:FACTORY with one of its halves"
+        )
     if main == "input_ids":
         return {**ids, **decoder}
     if main == "pixel_values":
