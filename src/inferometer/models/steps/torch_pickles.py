@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 _SHOWN = 5
+_EXPECTED = ("torch.", "timm.", "torchvision.", "transformers.")  # named last: layers, as whole models have
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)|Unsupported (?:global|class)[^\w]*([\w.]+)")
 
 
@@ -20,6 +21,7 @@ def told(torch: Any, file: Any, error: Exception) -> str:
 
 def _all(torch: Any, file: Any) -> list[str]:
     try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file))
+        found = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     except Exception:  # of older pickles, and of damaged ones
         return []
+    return sorted(found, key=lambda name: (name.startswith(_EXPECTED), name))
