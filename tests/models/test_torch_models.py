@@ -85,7 +85,7 @@ def test_weights_that_do_not_fit_name_the_first(reach, files):
 def test_a_pickle_of_code_is_not_run(reach, files):
     with pytest.raises(
         ModelError,
-        match=r"whole.pth is a pickle that would run timm.models.resnet.ResNet; give --trust-model",
+        match=r"whole.pth is a pickle that would run timm.*timm.models.resnet.ResNet, .* more; give --trust-model",
     ):
         reach(files / "whole.pth", "exported", architecture="timm:test_resnet")
 
@@ -109,9 +109,48 @@ def test_the_users_own_factory(reach, files):
         reach(f"{files / 'net.py'}:absent", "exported", trust_model=True)
 
 
+def test_the_users_own_batch_norms_are_left_alone(reach, files):
+    prepared = reach(f"{files / 'net.py'}:trained", "exported", trust_model=True)
+    (rows,), (outputs,) = _arrays(prepared.inputs), _arrays(prepared.reference)
+    assert outputs == pytest.approx(rows, rel=1e-4)
+    assert prepared.info.weights == "its own"
+
+
+def test_an_output_that_has_no_rows_is_told(reach, files):
+    with pytest.raises(ModelError, match=r"output 1 is of shape \(\) for one row and \(\) for two"):
+        reach(f"{files / 'net.py'}:summed", "exported", trust_model=True)
+
+
+def test_a_program_with_a_limit_keeps_its_batch_free(reach, files):
+    prepared = reach(files / "limited.pt2", "exported")
+    assert prepared.artifacts["exported"].inputs[0].shape[0] is None
+
+
+def test_a_program_that_computes_in_halves_is_computed_in_fp32(reach, files):
+    prepared = reach(files / "halved.pt2", "exported", "onnx")
+    assert set(prepared.artifacts) == {"exported", "onnx"}
+    assert prepared.checks.stored == "fp16"
+
+
+def test_texts_are_as_long_as_a_configuration_has_places(reach, files):
+    ids, _ = _arrays(reach(f"hf:{files / 'bert'}", "exported").inputs)
+    assert ids.shape[1] == 62
+    with pytest.raises(ModelError, match="joins texts and images"):
+        reach(f"hf:{files / 'clip'}", "exported")
+
+
+def test_a_detector_of_one_stage_gives_what_its_heads_give(reach):
+    prepared = reach("torchvision:ssdlite320_mobilenet_v3_large", "exported")
+    assert [item.shape[1:] for item in prepared.artifacts["exported"].outputs] == [(3234, 4), (3234, 91)]
+
+
 def test_a_script_needs_to_be_shown_its_inputs(reach, files):
-    with pytest.raises(ModelError, match=r"give --input FILE.npz with arrays input"):
+    with pytest.raises(
+        ModelError, match=r"give --input FILE.npz with arrays input, or --shape input.1=N and so on"
+    ):
         reach(files / "script.pt", "exported")
+    shaped = reach(files / "script.pt", "exported", shapes={"input.1": 3, "input.2": 16, "input.3": 16})
+    assert shaped.artifacts["exported"].inputs[0].shape == (None, 3, 16, 16)
     prepared = reach(files / "script.pt", "exported", "onnx", inputs=files / "rows.npz")
     assert set(prepared.artifacts) == {"exported", "onnx"}
 

@@ -30,6 +30,20 @@ class Two(nn.Module):
 def build():
     torch.manual_seed(0)
     return Two(), {"x": torch.randn(2, 8), "ids": torch.randint(0, 30, (2, 5))}
+
+
+def trained():
+    return nn.BatchNorm1d(8), torch.randn(2, 8)
+
+
+class Summed(nn.Linear):
+    def forward(self, x):
+        hidden = super().forward(x)
+        return hidden, hidden.sum()
+
+
+def summed():
+    return Summed(8, 4), torch.randn(2, 8)
 """
 BERT = {
     "model_type": "bert", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -41,6 +55,8 @@ def main(folder: Path) -> None:
     (folder / "net.py").write_text(NET)
     (folder / "bert").mkdir()
     (folder / "bert/config.json").write_text(json.dumps(BERT))
+    (folder / "clip").mkdir()
+    (folder / "clip/config.json").write_text(json.dumps({"model_type": "clip"}))
     _weights(folder)
     sys.path.insert(0, str(folder))
     import net
@@ -55,8 +71,23 @@ def main(folder: Path) -> None:
         nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)
     ).eval()
     torch.jit.trace(small, torch.randn(2, 3, 16, 16)).save(folder / "script.pt")
+    limited = torch.export.Dim("limited", min=1, max=64)
+    flat = nn.Sequential(nn.Linear(8, 4), nn.ReLU()).eval()
+    row = (torch.randn(2, 8),)
+    torch.export.save(torch.export.export(flat, row, dynamic_shapes=({0: limited},)), folder / "limited.pt2")
+    free = ({0: torch.export.Dim.AUTO},)
+    torch.export.save(torch.export.export(Halved(), row, dynamic_shapes=free), folder / "halved.pt2")
     images = np.random.default_rng(0).normal(size=(8, 3, 16, 16)).astype(np.float32)
     np.savez(folder / "rows.npz", input=images)
+
+
+class Halved(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(8, 4).half()
+
+    def forward(self, x):
+        return self.dense(x.half()).float()
 
 
 def _weights(folder: Path) -> None:

@@ -179,4 +179,6 @@ def _weights_text(request: ModelRequest, source: Source) -> str:
     weights = _weights_file(request, source)
     if weights:
         return weights.name
+    if _FACTORY.fullmatch(source.architecture):
+        return "its own"
     return f"random (seed {request.seed})" if request.weights == "random" else request.weights

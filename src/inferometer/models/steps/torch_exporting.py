@@ -43,14 +43,22 @@ def leaves(torch: Any, answer: Any) -> Any:
             yield from leaves(torch, value)
 
 
-def export(torch: Any, module: Any, arrays: Sequence[Any], fixed: int | None, *, tidy: bool = False) -> Any:
+def export(
+    torch: Any,
+    module: Any,
+    arrays: Sequence[Any],
+    fixed: int | None,
+    *,
+    tidy: bool = False,
+    most: int | None = None,
+) -> Any:
     """Return a module's exported program, its batch free unless ``fixed``; ValueError (one line) if torch.export refuses.
 
     ``arrays``: rows of every input, of which as many are used as the trace needs. ``tidy``: what a converter left in
-    between is removed (`torch_graph`), where that can be.
+    between is removed (`torch_graph`), where that can be. ``most``: rows that a free batch may have, None for any number.
     """
     sample = tuple(torch.from_numpy(_rows(array, fixed or 2)) for array in arrays)
-    free = None if fixed else ({0: torch.export.Dim("batch", min=1)},) * len(sample)
+    free = None if fixed else ({0: torch.export.Dim("batch", min=1, max=most)},) * len(sample)
     tries: list[Callable[[], Any]] = [
         lambda: _exported(torch, module, sample, free, strict=False),
         lambda: _exported(torch, module, sample, free, strict=True),
@@ -91,6 +99,25 @@ def computing(torch: Any, module: Any, batch: int | None) -> Callable[[Sequence[
         return [output.numpy() for output in leaves(torch, answer)]
 
     return lambda arrays, chunk: tensors.run_in_chunks(call, arrays, batch or chunk)
+
+
+def check_rows(torch: Any, module: Any, arrays: Sequence[Any]) -> None:
+    """Raise ValueError (one line) if an output has not one row, always as large, for every row that is fed."""
+
+    def shapes(count: int) -> list[tuple[int, ...]]:
+        with torch.no_grad():
+            answer = module(*(torch.from_numpy(_rows(array, count)) for array in arrays))
+        return [tuple(output.shape) for output in leaves(torch, answer)]
+
+    alone, both = shapes(1), shapes(2)
+    if len(alone) != len(both) or not alone:
+        raise ValueError(f"the model gives {len(alone)} outputs for one row and {len(both)} for two")
+    for place, (one, two) in enumerate(zip(alone, both)):
+        if one[:1] != (1,) or two != (2, *one[1:]):
+            raise ValueError(
+                f"output {place} is of shape {one} for one row and {two} for two: its rows are not the batch's, so that "
+                "batches cannot be compared; give FILE.py:FACTORY without it"
+            )
 
 
 def _rows(array: Any, count: int) -> Any:

@@ -10,4 +10,4 @@ from inferometer.models.steps import torch_source
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return the input specs."""
     torch = torch_source.start(request)
-    return {"inputs": torch_source.built(torch, request).specs}
+    return {"inputs": torch_source.widened(torch_source.built(torch, request).specs)}

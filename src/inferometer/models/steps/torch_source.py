@@ -24,9 +24,11 @@ from inferometer.models.steps import (
     archives,
     checks,
     tensors,
+    torch_architectures,
     torch_exporting,
     torch_files,
     torch_modules,
+    torch_singles,
     torch_weights,
 )
 from inferometer.models.steps.torch_modules import Built
@@ -39,25 +41,30 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return specs, hash and versions of the program; its files lie in ``out``."""
     torch = start(request)
     model = built(torch, request)
-    stored = _stored(model.module)
-    module = torch_exporting.flat(torch, model.module.float(), model.keywords or None)
+    stored = _stored(torch, model.module)
+    module = torch_exporting.flat(torch, torch_singles.single(torch, model.module), model.keywords or None)
     sample = [_sample(spec, place, model) for place, spec in enumerate(model.specs)]
-    program, specs, notes = _program(torch, module, sample, model.specs)
+    program, specs, notes = _program(torch, module, sample, model)
     sizes = torch_exporting.table_sizes(program, [spec["name"] for spec in specs])
     asked = {**request, "ranges": {**model.ranges, **request["ranges"]}}
     arrays = checks.rows_of(asked, specs, sizes)
-    if request["kind"] == "architecture" and request["weights"] == "random":
+    if model.untrained:
         torch_modules.recalibrate(torch, model.module, module, list(arrays.values()))
-        program, specs, notes = _program(torch, module, sample, model.specs)
+        program, specs, notes = _program(torch, module, sample, model)
     out, batch = Path(request["out"]), tensors.batch_of(specs)
-    compute = _computing(torch, module, batch)
+    judge = (
+        module if stored or model.original is None else model.original
+    )  # which a converter cannot have changed
+    compute, moving = _computing(torch, judge, batch), _computing(torch, module, batch)
+    if batch is None:
+        torch_exporting.check_rows(torch, judge, list(arrays.values()))
     outputs = compute(arrays, None)
     torch.export.save(program, out / "model.pt2")
     again = torch_exporting.run(torch, torch.export.load(out / "model.pt2"), list(arrays.values()), batch)
     _write(out, arrays, outputs, again)
     made = checks.Reference(
         arrays, outputs, compute, batch,
-        checks.more_of(asked, specs, sizes), _ways(torch, module, compute, batch),
+        checks.more_of(asked, specs, sizes), _ways(torch, module, compute, moving),
     )  # fmt: skip
     names = [f"output_{place}" for place in range(len(outputs))]
     return {
@@ -68,8 +75,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "layout": _layout(specs),
         "notes": notes,
         "hash": _hash(module, program),
-        "parameters": sum(value.numel() for value in module.parameters()),
-        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "parameters": _count(torch, model),
+        "versions": {"torch": torch.__version__, "numpy": np.__version__, **model.versions},
     }
 
 
@@ -78,6 +85,7 @@ def start(request: dict[str, Any]) -> Any:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     import torch
 
+    archives.bound_memory(memory.free_bytes())
     torch.manual_seed(int(request["seed"]))
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch
@@ -89,10 +97,11 @@ def built(torch: Any, request: dict[str, Any]) -> Built:
         if request.get(name):
             archives.check_archive(Path(request[name]), memory.free_bytes())
     if request["kind"] == "exported":
-        return torch_files.exported(torch, Path(request["file"]), request["shapes"])
+        return torch_files.exported(torch, Path(request["file"]), request["shapes"], request["trust"])
     if request["kind"] == "torchscript":
-        return torch_files.script(torch, Path(request["file"]), request.get("inputs"))
-    model = torch_modules.build(torch, request)
+        file, inputs = Path(request["file"]), request.get("inputs")
+        return torch_files.script(torch, file, inputs, request["shapes"], request["trust"])
+    model = torch_architectures.build(torch, request)
     if request["weights"] == "file":
         path = Path(request["weights_file"])
         torch_weights.apply(model.module, torch_weights.load(torch, path, request["trust"]), path.name)
@@ -108,21 +117,27 @@ def _sample(spec: tensors.Spec, place: int, model: Built) -> Any:
     return np.ones((2, *spec["shape"][1:]), dtype)
 
 
+def widened(specs: list[tensors.Spec]) -> list[tensors.Spec]:
+    """Return the inputs as the fp32 program takes them."""
+    return [{**spec, "dtype": "float32" if spec["dtype"] in _HALVES else spec["dtype"]} for spec in specs]
+
+
 def _program(
-    torch: Any, module: Any, sample: list[Any], specs: list[tensors.Spec]
+    torch: Any, module: Any, sample: list[Any], model: Built
 ) -> tuple[Any, list[tensors.Spec], list[str]]:
-    """Return the exported program with its specs; with the batch of the examples fixed where none can be left free."""
-    specs = [{**s, "dtype": "float32" if s["dtype"] in _HALVES else s["dtype"]} for s in specs]
+    """Return the exported program with its specs and notes; for batches of one where the batch cannot be left free."""
+    specs, notes = widened(model.specs), list(model.notes)
     fixed = tensors.batch_of(specs)
     try:
-        return torch_exporting.export(torch, module, sample, fixed), specs, []
+        program = torch_exporting.export(torch, module, sample, fixed, most=model.most)
+        return program, specs, notes + ([f"takes at most {model.most} rows at once"] if model.most else [])
     except ValueError as error:
         if fixed:
             raise
         cause = str(error)
     program = torch_exporting.export(torch, module, sample, 1)
     fixed_specs = [{**spec, "shape": [1, *spec["shape"][1:]]} for spec in specs]
-    return program, fixed_specs, [f"fixed to batches of one: {cause}"]
+    return program, fixed_specs, [*notes, f"fixed to batches of one: {cause}"]
 
 
 def _computing(torch: Any, module: Any, batch: int | None) -> checks.Compute:
@@ -130,8 +145,10 @@ def _computing(torch: Any, module: Any, batch: int | None) -> checks.Compute:
     return lambda arrays, chunk: call(list(arrays.values()), chunk)
 
 
-def _ways(torch: Any, module: Any, compute: checks.Compute, batch: int | None) -> dict[str, checks.Compute]:
-    """Return other ways to the reference: other kernels, and with weights and inputs moved, which are put back."""
+def _ways(
+    torch: Any, module: Any, compute: checks.Compute, moving_compute: checks.Compute
+) -> dict[str, checks.Compute]:
+    """Return other ways to the reference: other kernels, and with ``module``'s weights and inputs moved, which are put back."""
 
     def plain(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
         with torch.backends.mkldnn.flags(enabled=False):
@@ -139,14 +156,14 @@ def _ways(torch: Any, module: Any, compute: checks.Compute, batch: int | None) -
 
     def moving(bits: int) -> checks.Compute:
         def moved(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
-            parameters = list(module.parameters())
-            kept = [value.detach().clone() for value in parameters]
+            weights = torch_singles.weights(torch, module)
+            kept = [value.detach().clone() for value in weights]
             try:
-                for place, value in enumerate(parameters):
+                for place, value in enumerate(weights):
                     value.data.copy_(torch.from_numpy(checks.moved(value.detach().numpy(), bits, place)))
-                return compute(checks.moved_rows(arrays, bits), chunk)
+                return moving_compute(checks.moved_rows(arrays, bits), chunk)
             finally:
-                for value, was in zip(parameters, kept):
+                for value, was in zip(weights, kept):
                     value.data.copy_(was)
 
         return moved
@@ -166,15 +183,22 @@ def _layout(specs: list[tensors.Spec]) -> str:
     return "NCHW" if images and all(shape[1] in (1, 3) for shape in images) else ""
 
 
-def _stored(module: Any) -> str:
+def _stored(torch: Any, module: Any) -> str:
     """Return the precision of the weights where it is below fp32, else ''."""
-    kinds = {str(value.dtype).removeprefix("torch.") for value in module.parameters()}
+    kinds = {str(value.dtype).removeprefix("torch.") for value in torch_singles.weights(torch, module)}
     return next((_HALVES[kind] for kind in ("bfloat16", "float16") if kind in kinds), "")
+
+
+def _count(torch: Any, model: Built) -> int:
+    """Return the number of parameters, of the script itself where its conversion made constants of them."""
+    own = [] if model.original is None else list(model.original.parameters())
+    return sum(value.numel() for value in own or torch_singles.weights(torch, model.module))
 
 
 def _hash(module: Any, program: Any) -> str:
     digest = hashlib.sha256(str(program.graph).encode())
-    for name, value in sorted(module.state_dict().items()):
+    held = {**program.constants, **module.state_dict()}  # some buffers and constants are in the program only
+    for name, value in sorted((name, value) for name, value in held.items() if hasattr(value, "dtype")):
         digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}\n".encode())
         digest.update(np.ascontiguousarray(value.detach().numpy()).tobytes())
     return digest.hexdigest()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from inferometer.models.steps import torch_pickles
 
 _WRAPPED = ("state_dict", "model_state_dict", "model", "module", "ema", "state_dict_ema", "net")
 _PREFIXES = ("module.", "model.", "_orig_mod.", "backbone.", "net.")
@@ -19,9 +20,9 @@ def load(torch: Any, path: Path, trust: bool) -> dict[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=not trust)
     except Exception as error:
         text = " ".join(str(error).split())
-        if wanted := re.search(r"GLOBAL ([\w.]+)|Unsupported (?:global|class) ([\w.]+)", text):
+        if wanted := torch_pickles.told(torch, path, error):
             raise ValueError(
-                f"{path.name} is a pickle that would run {wanted[1] or wanted[2]}; give --trust-model if you trust it, "
+                f"{path.name} is a pickle that would run {wanted}; give --trust-model if you trust it, "
                 "or save its state_dict()"
             ) from error
         raise ValueError(
