@@ -9,6 +9,7 @@ import inferometer
 from inferometer.cli import invoke
 from inferometer.frameworks import environments, requirements
 from inferometer.storage.run_directory import read_run
+from short_run import SHORT
 
 pytestmark = pytest.mark.environment
 
@@ -212,23 +213,9 @@ def test_a_keras_file_is_loaded_without_drawing_weights(tmp_path, environment, b
 
 
 def test_inputs_with_names_reach_the_right_places_in_every_framework(tmp_path):
-    options = [
-        "--batch-sizes",
-        "2",
-        "--images",
-        "4",
-        "--loops",
-        "2",
-        "--warmup",
-        "1",
-        "--rounds",
-        "1",
-        "--threads",
-        "1",
-    ]
     names = ["--frameworks", "tf,keras,keras:predict,kerasxla,jax,torch,onnxrt,mnn"]
     model = str(saved(TWO_NAMED, tmp_path))
-    assert invoke(["run", model, *names, *options, "--out", str(tmp_path / "run")]) == 0
+    assert invoke(["run", model, *names, *SHORT, "--out", str(tmp_path / "run")]) == 0
     run = read_run(tmp_path / "run")
     assert not [(r.cell.key, r.status, r.cause) for r in run.records if r.status != "ok"]
     assert len(run.records) + len(run.info.skips) == 8

@@ -13,10 +13,10 @@ from inferometer import units
 from inferometer.cli.common import console
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import environments, requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice, environment_names
+from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
 from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
 from inferometer.host.machine import describe_machine
-from inferometer.models.routes import conversion_environments
+from inferometer.models.routes import environment_names
 from inferometer.planning.devices import driver_accelerator
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import age_reason, capability_reason, requirements_for
@@ -103,22 +103,17 @@ def env_build(names: tuple[str, ...], accelerator: str) -> None:
         raise unknown("accelerator", accelerator, ACCELERATORS)
     log = cache_folder("logs") / "env-build.log"
     for name in names or _available(accelerator):
-        if name not in _names():
-            raise unknown("environment", name, _names())
+        if name not in environment_names():
+            raise unknown("environment", name, environment_names())
         built = environments.ensure(
             requirements.read(name, accelerator), log, lambda text: click.echo(text, err=True)
         )
         click.echo(f"{name}: {built.python}")
 
 
-def _names() -> list[str]:
-    """Return every environment that some framework or conversion uses."""
-    return sorted({*environment_names(), *conversion_environments()})
-
-
 def _available(accelerator: str) -> list[str]:
     names = []
-    for name in _names():
+    for name in environment_names():
         try:
             requirements.read(name, accelerator)
         except EnvironmentBuildError:

@@ -49,7 +49,7 @@ class Conversions:
             found = self._walk(route)
             if isinstance(found, CachedStep):
                 self._taken[form] = route
-                return artifact(form, found, FILES[form], via(route))
+                return artifact(form, found, via(route))
             causes[found] = None
         if not causes:
             return f"no conversion leads from {TITLES[self.start]} to {TITLES[form]}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from dataclasses import dataclass
 
+from inferometer.frameworks import catalogue
 from inferometer.models.contract import FORMS, TITLES, Form
 from inferometer.models.sources.source import Source
 
@@ -51,7 +53,8 @@ EDGES = (
 Route = tuple[Edge, ...]
 
 
-def routes(start: Form, end: str) -> list[Route]:
+@functools.cache
+def routes(start: Form, end: str) -> tuple[Route, ...]:
     """Return every way from one form to another that passes none twice: the shortest first, then the least foreign."""
     found, waiting = [], deque[Route]([()])
     while waiting:
@@ -62,7 +65,7 @@ def routes(start: Form, end: str) -> list[Route]:
         elif len(route) < _LONGEST:
             passed = {start, *(edge.end for edge in route)}
             waiting.extend((*route, edge) for edge in EDGES if edge.start == at and edge.end not in passed)
-    return sorted(found, key=lambda route: (len(route), sum(bool(edge.via) for edge in route)))
+    return tuple(sorted(found, key=lambda route: (len(route), sum(bool(edge.via) for edge in route))))
 
 
 def forms_reachable(source: Source) -> dict[str, list[str] | str]:
@@ -81,6 +84,11 @@ def _environments(source: Source, form: Form) -> list[str] | str:
 def conversion_environments() -> set[str]:
     """Return every environment that some conversion runs in."""
     return {name for edge in EDGES for name in edge.environments}
+
+
+def environment_names() -> tuple[str, ...]:
+    """Return every environment that some framework or conversion uses."""
+    return tuple(sorted({*catalogue.environment_names(), *conversion_environments()}))
 
 
 def distance(source: Source, form: str) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from inferometer.errors import ModelError
 from inferometer.models.artifact_cache import ArtifactCache
-from inferometer.models.contract import Artifact, Checks, StepRunner, TensorSpec
+from inferometer.models.contract import FILES, Artifact, Checks, Form, StepRunner, TensorSpec
 from inferometer.worker import parity
 
 _STEPS = Path(__file__).parent / "steps"
@@ -132,12 +132,12 @@ def checks_in(folder: Path, answer: dict[str, Any]) -> Checks:
     )
 
 
-def artifact(form: str, made: CachedStep, name: str, via: str = "") -> Artifact:
-    """Return the artifact that an entry holds under ``name``."""
+def artifact(form: Form, made: CachedStep, via: str) -> Artifact:
+    """Return the artifact that an entry holds in a form; ``via``: the foreign converters on its way."""
     answer = made.answer
     return Artifact(
         form=form,
-        path=made.folder / name,
+        path=made.folder / FILES[form],
         inputs=_specs(answer["inputs"]),
         outputs=_specs(answer["outputs"]),
         layout=answer["layout"],

@@ -14,11 +14,10 @@ from inferometer.frameworks.catalogue import (
     FRAMEWORKS,
     Framework,
     FrameworkChoice,
-    environment_names,
     parse_choice,
 )
 from inferometer.frameworks.requirements import Requirements
-from inferometer.models.routes import conversion_environments
+from inferometer.models.routes import environment_names
 from inferometer.planning.devices import accelerator_for, gpu_of
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
@@ -172,7 +171,7 @@ def given_pythons(request: RunRequest) -> dict[str, Path]:
     """Return the interpreters given, by row, framework or environment; a name for one precision means its framework."""
     given: dict[str, Path] = {}
     for name, path in request.python.items():
-        meant = name if name in _environments() else parse_choice(name).label
+        meant = name if name in environment_names() else parse_choice(name).label
         if given.setdefault(meant, path) != path:
             raise UsageError(
                 f"--python {name}={path}: {meant} has the interpreter {given[meant]} already; give one for both"
@@ -180,14 +179,10 @@ def given_pythons(request: RunRequest) -> dict[str, Path]:
     return given
 
 
-def _environments() -> set[str]:
-    return {*environment_names(), *conversion_environments()}
-
-
 def check_given_pythons(request: RunRequest) -> None:
     """Raise UsageError for a --python whose name is no framework or environment, or whose file is no program."""
     for name, path in request.python.items():
-        if name not in _environments():
+        if name not in environment_names():
             try:
                 parse_choice(name)
             except InferometerError as error:

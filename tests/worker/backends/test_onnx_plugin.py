@@ -9,6 +9,7 @@ from inferometer.storage.run_directory import read_run
 from inferometer.worker.backends.parts.onnx_plugin import Plugin
 from inferometer.worker.failures import Misplaced
 from inferometer.worker.flags import flag
+from short_run import SHORT
 
 MINE = Plugin("OpenVINOExecutionProvider", "1.8", [], {})
 NODES = {"CPUExecutionProvider": [("a", "Conv"), ("b", "Relu")]}
@@ -37,22 +38,8 @@ def test_devices_are_added_with_their_settings():
 
 @pytest.mark.environment
 def test_openvino_is_registered_and_runs_or_says_which_processor_it_wants(tiny_model, tmp_path):
-    options = [
-        "--batch-sizes",
-        "2",
-        "--images",
-        "4",
-        "--loops",
-        "2",
-        "--warmup",
-        "1",
-        "--rounds",
-        "1",
-        "--threads",
-        "1",
-    ]
     names = ["--frameworks", "onnxrt:ep=openvino,onnxrt"]
-    assert invoke(["run", str(tiny_model), *names, *options, "--out", str(tmp_path / "run")]) == 0
+    assert invoke(["run", str(tiny_model), *names, *SHORT, "--out", str(tmp_path / "run")]) == 0
     run = read_run(tmp_path / "run")
     (record,) = [each for each in run.records if each.cell.framework == "onnxrt:ep=openvino"]
     if record.status == "unsupported":  # its makers let it see Intel's processors only

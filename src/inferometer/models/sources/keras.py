@@ -14,7 +14,7 @@ from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.catalogue import APPLICATIONS, canonical
 from inferometer.models.contract import ModelRequest
-from inferometer.models.sources.source import Origin, Source, existing, judged, ranges_of
+from inferometer.models.sources.source import Origin, Source, existing, given_rows, judged, ranges_of
 from inferometer.models.step_cache import CachedStep, StepCache
 from inferometer.models.steps.archives import check_archive
 from inferometer.worker.system import memory
@@ -148,7 +148,7 @@ def _make_source(request: ModelRequest, source: Source, steps: StepCache) -> tup
 def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path | None, Path | None, str]:
     """Return the stack of photos, or the file of inputs, or neither (generated), and what to call it."""
     if request.inputs:
-        return None, request.inputs.resolve(), str(request.inputs)
+        return None, *given_rows(request)
     if source.application:
         size = source.application.size
         stack, told = photo_inputs.stack(steps, request.images, size, size)
@@ -161,7 +161,7 @@ def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path
         )
         ready, told = photo_inputs.as_input(steps, request.images, found.answer["inputs"])
         return None, ready, told
-    return None, None, f"generated, seed {request.seed}"
+    return None, *given_rows(request)
 
 
 def _weights(request: ModelRequest, source: Source) -> str:

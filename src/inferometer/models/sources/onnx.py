@@ -6,11 +6,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file, key_of
 from inferometer.models.contract import ModelRequest
-from inferometer.models.sources.source import Origin, Source, existing, judged, ranges_of
+from inferometer.models.sources.source import (
+    Origin,
+    Source,
+    existing,
+    given_rows,
+    judged,
+    ranges_of,
+    refuse_weights,
+)
 from inferometer.models.step_cache import CachedStep, StepCache
 
 SUFFIXES = (".onnx",)
@@ -19,8 +26,7 @@ SUFFIXES = (".onnx",)
 def from_file(request: ModelRequest) -> Source:
     """Return the user's own ONNX file; UsageError if there is none, or weights are given for it."""
     file = existing(request.model, "model")
-    if request.weights != "random":
-        raise UsageError(f"{file.name} has its own weights; leave out --weights {request.weights}")
+    refuse_weights(request, file.name)
     return Source("onnx", file.stem, "onnx", ("onnxrt",), file=file)
 
 
@@ -69,11 +75,7 @@ def _make(
 
 
 def _data(request: ModelRequest, steps: StepCache, specs: list[dict[str, Any]]) -> tuple[Path | None, str]:
-    if request.inputs:
-        return request.inputs.resolve(), str(request.inputs)
-    if request.images:
-        return photo_inputs.as_input(steps, request.images, specs)
-    return None, f"generated, seed {request.seed}"
+    return photo_inputs.as_input(steps, request.images, specs) if request.images else given_rows(request)
 
 
 def _copy(file: Path | None, external: list[str], folder: Path) -> None:

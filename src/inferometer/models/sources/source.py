@@ -53,6 +53,19 @@ def existing(path: str, kind: str) -> Path:
     return file.resolve()
 
 
+def refuse_weights(request: ModelRequest, name: str) -> None:
+    """Raise UsageError where weights are given for a file that has its own."""
+    if request.weights != "random":
+        raise UsageError(f"{name} has its own weights; leave out --weights {request.weights}")
+
+
+def given_rows(request: ModelRequest) -> tuple[Path | None, str]:
+    """Return the user's own rows, None where they are generated, and what to call them."""
+    if request.inputs:
+        return request.inputs.resolve(), str(request.inputs)
+    return None, f"generated, seed {request.seed}"
+
+
 def ranges_of(request: ModelRequest) -> dict[str, list[float]]:
     """Return the ranges of generated inputs as JSON values."""
     return {name: list(limits) for name, limits in request.input_ranges.items()}

@@ -10,7 +10,15 @@ from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import Form, ModelRequest
-from inferometer.models.sources.source import Origin, Source, existing, judged, ranges_of
+from inferometer.models.sources.source import (
+    Origin,
+    Source,
+    existing,
+    given_rows,
+    judged,
+    ranges_of,
+    refuse_weights,
+)
 from inferometer.models.step_cache import StepCache
 
 SUFFIXES = (".tflite",)
@@ -50,8 +58,7 @@ def from_file(request: ModelRequest) -> Source:
 
 
 def _source(kind: str, path: Path, request: ModelRequest) -> Source:
-    if request.weights != "random":
-        raise UsageError(f"{path.name} has its own weights; leave out --weights {request.weights}")
+    refuse_weights(request, path.name)
     found = _KINDS[kind]
     return Source(kind, path.stem, found.form, (found.environment,), file=path)
 
@@ -64,7 +71,7 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
         raise UsageError(
             f"--image is not for {source.file.name}: give --input FILE.npz with an array for each input"
         )
-    inputs = request.inputs.resolve() if request.inputs else None
+    inputs, data = given_rows(request)
     facts = {
         "file_hash": hash_file(source.file),
         "shapes": request.shapes,
@@ -89,7 +96,7 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
         made,
         source=str(source.file),
         weights="its own",
-        data=str(request.inputs) if request.inputs else f"generated, seed {request.seed}",
+        data=data,
         reference=kind.told.format(made.answer["versions"][kind.package]),
         content=facts["file_hash"],
     )

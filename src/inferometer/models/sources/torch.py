@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import NAMED_WEIGHTS, ModelRequest
-from inferometer.models.sources.source import Origin, Source, existing, judged, ranges_of
+from inferometer.models.sources.source import (
+    Origin,
+    Source,
+    existing,
+    given_rows,
+    judged,
+    ranges_of,
+    refuse_weights,
+)
 from inferometer.models.step_cache import CachedStep, StepCache
 
 PROGRAMS = (".pt2",)
@@ -40,8 +49,7 @@ def named(request: ModelRequest) -> Source:
 def from_file(request: ModelRequest) -> Source:
     """Return the program, script or weights in a file; weights need the architecture that they belong to."""
     file = existing(request.model, "model")
-    if request.weights != "random":
-        raise UsageError(f"{file.name} has its own weights; leave out --weights {request.weights}")
+    refuse_weights(request, file.name)
     suffix = file.suffix.lower()
     if request.architecture:
         if suffix not in WEIGHTS:
@@ -62,8 +70,6 @@ def from_file(request: ModelRequest) -> Source:
 
 def _is_script(file: Path) -> bool:
     """Return whether a file is TorchScript: a zip with code in it, while a pickle of weights has none."""
-    import zipfile
-
     try:
         with zipfile.ZipFile(file) as archive:
             return any("/code/" in name for name in archive.namelist())
@@ -163,14 +169,14 @@ def _data(
 ) -> tuple[Path | None, str]:
     """Return the file of inputs (None: generated) and what to call it: photos where an architecture takes one image."""
     if request.inputs:
-        return request.inputs.resolve(), str(request.inputs)
+        return given_rows(request)
     named_images = source.architecture and not request.input_ranges
     if request.images or named_images:
         found = steps.make("torch_inspect", ENVIRONMENT, facts, paths=paths, saying=f"reading {source.name}")
         specs = found.answer["inputs"]
         if request.images or (len(specs) == 1 and photo_inputs.layout_of(specs)):
             return photo_inputs.as_input(steps, request.images, specs)
-    return None, f"generated, seed {request.seed}"
+    return given_rows(request)
 
 
 def _weights_text(request: ModelRequest, source: Source) -> str:

@@ -48,7 +48,7 @@ class Reference:
         outputs = self.compute(unseen, None) if _count(unseen) else [array[:0] for array in self.outputs]
         if _count(unseen):
             tensors.write_npz(str(out / "unseen_inputs.npz"), unseen)
-            tensors.write_npz(str(out / "unseen_reference.npz"), _named(outputs))
+            tensors.write_npz(str(out / "unseen_reference.npz"), tensors.numbered(outputs))
         rows = {name: np.concatenate([array, unseen[name]]) for name, array in self.rows.items()}
         repeated = min(REPEATED, int(MOST_S / max(row_s, 1e-9)) or 1, _count(rows))
         repeated -= repeated % self.batch if self.batch and repeated > self.batch else 0
@@ -131,7 +131,3 @@ def more_of(
 
 def _count(rows: Rows) -> int:
     return len(next(iter(rows.values())))
-
-
-def _named(outputs: list[Any]) -> Rows:
-    return {f"output_{index}": array for index, array in enumerate(outputs)}

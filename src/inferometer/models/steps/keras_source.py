@@ -38,10 +38,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     outputs = _outputs(model, arrays, specs)
     model.save(out / "model.keras")
     reloaded = _outputs(kerasfile.load(str(out / "model.keras"), request["trust"]), arrays, specs)
-    tensors.write_npz(str(out / "inputs.npz"), arrays)
-    names = [f"output_{index}" for index in range(len(outputs))]
-    tensors.write_npz(str(out / "reference.npz"), dict(zip(names, outputs, strict=True)))
-    tensors.write_npz(str(out / "check.npz"), dict(zip(names, reloaded, strict=True)))
+    tensors.write_rows(out, arrays, outputs, reloaded)
     made = checks.Reference(
         arrays, outputs, _computing(model, specs), tensors.batch_of(specs),
         lambda count: _more(keras, model, specs, request, count), _ways(model, specs),
@@ -50,7 +47,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "checks": made.write(out),
         "stored": _stored(model),
         "inputs": specs,
-        "outputs": tensors.output_specs(outputs, names, tensors.batch_of(specs)),
+        "outputs": tensors.output_specs(outputs, batch=tensors.batch_of(specs)),
         "hash": kerasfile.weights_hash(model),
         "parameters": int(model.count_params()),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__},

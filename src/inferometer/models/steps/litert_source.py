@@ -29,10 +29,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     outputs = compute(arrays, None)
     quick = _computing(_interpreter(path, plain=False), batch)
     shutil.copyfile(path, out / "model.tflite")
-    tensors.write_npz(str(out / "inputs.npz"), arrays)
-    numbered = {f"output_{place}": array for place, array in enumerate(outputs)}
-    tensors.write_npz(str(out / "reference.npz"), numbered)
-    tensors.write_check(out, quick(arrays, None))
+    tensors.write_rows(out, arrays, outputs, quick(arrays, None))
     ways = {"optimised": quick, **{kind: _moved(compute, bits) for kind, bits in checks.BITS.items()}}
     made = checks.Reference(arrays, outputs, compute, batch, checks.more_of(request, specs, {}), ways)
     return {

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import tensors, tf_saving
 
 _CHANNELS = (1, 3)
 _NEAR = 1e-3  # of the largest value; the parent judges exactly
@@ -34,7 +34,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     layout = "NHWC" if turned else request["layout"]
     specs = _specs(request["specs"], turned)
     saved = str(Path(request["out"]) / "saved")
-    arrays, batch = tensors.rows_of({**request, "layout": layout}), tensors.batch_of(specs)
+    arrays = tensors.rows_of({**request, "layout": layout})
     wanted = _wanted(request)
     with tempfile.TemporaryDirectory() as folder:
         loaded, call = _converted(tf, request, folder, turned, quick=True)
@@ -42,19 +42,12 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         if not orders:
             loaded, call = _converted(tf, request, folder, turned, quick=False)
             orders = _orders(tf, call, arrays, wanted) or [tuple(range(like.ndim)) for like in wanted]
-        _save(tf, loaded, _serving(tf, call, orders), specs, saved)
-    signature = tf.saved_model.load(saved).signatures["serving_default"]
-    names = [f"output_{place}" for place in range(len(orders))]
-
-    def answer(rows: list[Any]) -> list[Any]:
-        found = signature(**{spec["name"]: tf.constant(row) for spec, row in zip(specs, rows)})
-        return [found[name].numpy() for name in names]
-
-    outputs = tensors.run_in_chunks(answer, arrays, batch)
+        tf_saving.save(tf, loaded, _turning(tf, call, orders), specs, saved)
+    outputs = tf_saving.run_saved(tf, saved, specs, arrays)
     tensors.write_check(request["out"], outputs)
     return {
         "inputs": specs,
-        "outputs": tensors.output_specs(outputs, names, batch),
+        "outputs": tensors.output_specs(outputs, batch=tensors.batch_of(specs)),
         "layout": layout,
         "versions": {"tensorflow": tf.__version__, "onnx2tf": metadata.version("onnx2tf")},
     }
@@ -125,18 +118,12 @@ def _cause(said: str, error: BaseException) -> str:
 
 def _caller(loaded: Any, specs: list[tensors.Spec]) -> Any:
     """Return a function from tensors in the file's order to outputs in the file's order."""
-    signature = loaded.signatures["serving_default"]
+    signature = loaded.signatures[tf_saving.SIGNATURE]
     known = {re.sub(r"\W", "_", name): name for name in signature.structured_input_signature[1]}
     names = [known.get(re.sub(r"\W", "_", spec["name"]), "") for spec in specs]
     if not all(names):
         raise ValueError(f"onnx2tf named the inputs otherwise: {', '.join(known.values())}")
-    outputs = sorted(signature.structured_outputs, key=_number)
-
-    def call(*inputs: Any) -> list[Any]:
-        answer = signature(**dict(zip(names, inputs)))
-        return [answer[name] for name in outputs]
-
-    return call
+    return tf_saving.caller(signature, names, sorted(signature.structured_outputs, key=_number))
 
 
 def _number(name: str) -> int:
@@ -173,20 +160,11 @@ def _order(array: Any, like: Any) -> tuple[int, ...]:
     return ()
 
 
-def _serving(tf: Any, call: Any, orders: list[tuple[int, ...]]) -> Any:
-    def serve(*inputs: Any) -> dict[str, Any]:
+def _turning(tf: Any, call: Any, orders: list[tuple[int, ...]]) -> Any:
+    """Return ``call`` with the axes of its outputs in other orders."""
+
+    def turned(*inputs: Any) -> list[Any]:
         outputs = zip(call(*inputs), orders, strict=True)
-        turned = [
-            out if order == tuple(sorted(order)) else tf.transpose(out, order) for out, order in outputs
-        ]
-        return {f"output_{place}": output for place, output in enumerate(turned)}
+        return [out if order == tuple(sorted(order)) else tf.transpose(out, order) for out, order in outputs]
 
-    return serve
-
-
-def _save(tf: Any, loaded: Any, serve: Any, specs: list[tensors.Spec], path: str) -> None:
-    module = tf.Module()
-    module.loaded = loaded  # tracked, so that its variables are saved
-    signature = [tf.TensorSpec(spec["shape"], spec["dtype"], name=spec["name"]) for spec in specs]
-    module.serve = tf.function(serve, input_signature=signature, autograph=False)
-    tf.saved_model.save(module, path, signatures={"serving_default": module.serve})
+    return turned

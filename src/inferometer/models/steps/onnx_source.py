@@ -29,9 +29,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     again = onnxfile.outputs(
         loaded, arrays, batch
     )  # a model that differs from itself (random nodes) cannot be judged
-    tensors.write_npz(str(out / "inputs.npz"), arrays)
-    for name, found in (("reference.npz", outputs), ("check.npz", again)):
-        tensors.write_npz(str(out / name), {f"output_{index}": array for index, array in enumerate(found)})
+    tensors.write_rows(out, arrays, outputs, again)
     made = checks.Reference(
         arrays, outputs, onnxfile.computing(loaded, batch), batch,
         checks.more_of(request, specs, sizes), _ways(request["file"], batch),

@@ -7,11 +7,10 @@ Request: file (the folder), shapes, ranges, seed, trust, inputs (.npz or None), 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, tensors
+from inferometer.models.steps import checks, tensors, tf_saving
 
 _FOREIGN = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"))
 
@@ -25,25 +24,21 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     loaded, signature = _load(tf, request)
     own = signature.structured_input_signature[1]
     specs = _specs(own, request["shapes"])
-    names = sorted(signature.structured_outputs)
+    call = tf_saving.caller(signature, list(own), sorted(signature.structured_outputs))
     out, batch = Path(request["out"]), tensors.batch_of(specs)
     arrays = checks.rows_of(request, specs, {})
-    _save(tf, loaded, signature, list(own), specs, path=str(out / "saved"))
-    compute = _computing(tf, signature, list(own), names, batch)
+    tf_saving.save(tf, loaded, call, specs, str(out / "saved"))
+    compute = _computing(tf, call, batch)
     outputs = compute(arrays, None)
-    saved = tf.saved_model.load(str(out / "saved")).signatures["serving_default"]
-    numbered = [f"output_{place}" for place in range(len(names))]
-    again = _computing(tf, saved, [spec["name"] for spec in specs], numbered, batch)(arrays, None)
-    tensors.write_npz(str(out / "inputs.npz"), arrays)
-    tensors.write_npz(str(out / "reference.npz"), dict(zip(numbered, outputs, strict=True)))
-    tensors.write_check(out, again)
+    again = tf_saving.run_saved(tf, str(out / "saved"), specs, list(arrays.values()))
+    tensors.write_rows(out, arrays, outputs, again)
     made = checks.Reference(
         arrays, outputs, compute, batch, checks.more_of(request, specs, {}), _ways(tf, loaded, compute)
     )
     return {
         "checks": made.write(out),
         "inputs": specs,
-        "outputs": tensors.output_specs(outputs, numbered, batch),
+        "outputs": tensors.output_specs(outputs, batch=batch),
         "versions": {"tensorflow": tf.__version__},
     }
 
@@ -57,7 +52,7 @@ def _load(tf: Any, request: dict[str, Any]) -> tuple[Any, Any]:
         raise ValueError(
             f"{name} cannot be loaded as a SavedModel: {type(error).__name__}: {text[:300]}"
         ) from error
-    signature = loaded.signatures.get("serving_default")
+    signature = loaded.signatures.get(tf_saving.SIGNATURE)
     if signature is None:
         known = ", ".join(loaded.signatures) or "none"
         raise ValueError(f"{name} has no signature serving_default (it has {known}); save it with one")
@@ -82,14 +77,8 @@ def _specs(own: dict[str, Any], shapes: dict[str, int]) -> list[tensors.Spec]:
     return tensors.bind(specs, [tensor.shape.as_list() for tensor in own.values()], shapes)
 
 
-def _computing(
-    tf: Any, signature: Any, own: list[str], names: list[str], batch: int | None
-) -> checks.Compute:
-    def call(rows: list[Any]) -> list[Any]:
-        answer = signature(**{name: tf.constant(row) for name, row in zip(own, rows, strict=True)})
-        return [answer[name].numpy() for name in names]
-
-    return lambda arrays, chunk: tensors.run_in_chunks(call, list(arrays.values()), batch or chunk)
+def _computing(tf: Any, call: Any, batch: int | None) -> checks.Compute:
+    return lambda arrays, chunk: tf_saving.run(tf, call, list(arrays.values()), batch or chunk)
 
 
 def _ways(tf: Any, loaded: Any, compute: checks.Compute) -> dict[str, checks.Compute]:
@@ -117,23 +106,3 @@ def _ways(tf: Any, loaded: Any, compute: checks.Compute) -> dict[str, checks.Com
         return moved
 
     return {"optimised": plain, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}
-
-
-def _save(
-    tf: Any, loaded: Any, signature: Any, own: list[str], specs: list[tensors.Spec], *, path: str
-) -> None:
-    """Save the model anew: inputs by their safe names, outputs by their numbers."""
-    module, names = tf.Module(), sorted(signature.structured_outputs)
-    module.loaded = loaded  # tracked, so that its variables are saved
-
-    def serve(*inputs: Any) -> dict[str, Any]:
-        answer = signature(**dict(zip(own, inputs)))
-        return {f"output_{place}": answer[name] for place, name in enumerate(names)}
-
-    serve_function: Callable[..., Any] = tf.function(
-        serve,
-        input_signature=[tf.TensorSpec(spec["shape"], spec["dtype"], name=spec["name"]) for spec in specs],
-        autograph=False,
-    )
-    module.serve = serve_function
-    tf.saved_model.save(module, path, signatures={"serving_default": serve_function})

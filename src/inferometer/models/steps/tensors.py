@@ -256,7 +256,19 @@ def rows_of(request: Mapping[str, Any]) -> list[Any]:
 
 def write_check(out: str | Path, outputs: Sequence[Any]) -> None:
     """Write what a product answered, for the parent to compare with the reference."""
-    write_npz(str(Path(out) / "check.npz"), {f"output_{place}": array for place, array in enumerate(outputs)})
+    write_npz(str(Path(out) / "check.npz"), numbered(outputs))
+
+
+def write_rows(out: Path, arrays: Mapping[str, Any], outputs: Sequence[Any], again: Sequence[Any]) -> None:
+    """Write a source's rows, their reference outputs, and what its own form answered (`write_check`)."""
+    write_npz(str(out / "inputs.npz"), arrays)
+    write_npz(str(out / "reference.npz"), numbered(outputs))
+    write_check(out, again)
+
+
+def numbered(outputs: Iterable[Any]) -> dict[str, Any]:
+    """Return outputs by the names output_0, output_1, ..."""
+    return {f"output_{place}": array for place, array in enumerate(outputs)}
 
 
 def output_specs(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import channels_first, kerasfile, tensors, torch_graph
+from inferometer.models.steps import channels_first, kerasfile, tensors, torch_exporting, torch_graph
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -27,12 +27,11 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     batch = tensors.batch_of(specs)
     program = _export(torch, _module(torch, model), arrays, batch)
     torch.export.save(program, out / "model.pt2")
-    outputs = _run(torch, torch.export.load(out / "model.pt2"), arrays, batch)
-    names = [f"output_{index}" for index in range(len(outputs))]
+    outputs = torch_exporting.run(torch, torch.export.load(out / "model.pt2"), arrays, batch)
     tensors.write_check(out, outputs)
     return {
         "inputs": specs,
-        "outputs": tensors.output_specs(outputs, names, batch),
+        "outputs": tensors.output_specs(outputs, batch=batch),
         "layout": layout,
         "notes": notes,
         "versions": {"keras": keras.__version__, "torch": torch.__version__},
@@ -71,7 +70,7 @@ def _module(torch: Any, model: Any) -> Any:
 
 def _export(torch: Any, module: Any, arrays: list[Any], fixed: int | None) -> Any:
     """Return the tidied program, its batch free unless the source fixes it."""
-    sample = tuple(torch.from_numpy(_rows(array, fixed or 2)) for array in arrays)
+    sample = tuple(torch.from_numpy(torch_exporting.rows(array, fixed or 2)) for array in arrays)
     free = None if fixed else {0: torch.export.Dim("batch", min=1)}
 
     def export(traced: Any, argument: str) -> Any:
@@ -85,20 +84,3 @@ def _export(torch: Any, module: Any, arrays: list[Any], fixed: int | None) -> An
     except Exception as error:
         text = " ".join(str(error).split())
         raise ValueError(f"torch.export refuses the model: {type(error).__name__}: {text[:300]}") from error
-
-
-def _rows(array: Any, count: int) -> Any:
-    import numpy as np
-
-    return np.ascontiguousarray(np.resize(array, (count, *array.shape[1:])))
-
-
-def _run(torch: Any, program: Any, arrays: list[Any], batch: int | None) -> list[Any]:
-    module = program.module()
-
-    def call(rows: list[Any]) -> list[Any]:
-        with torch.no_grad():
-            answer = module(*(torch.from_numpy(row.copy()) for row in rows))
-        return [output.numpy() for output in (answer if isinstance(answer, (tuple, list)) else (answer,))]
-
-    return tensors.run_in_chunks(call, arrays, batch)

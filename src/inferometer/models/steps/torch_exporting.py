@@ -57,7 +57,7 @@ def export(
     ``arrays``: rows of every input, of which as many are used as the trace needs. ``tidy``: what a converter left in
     between is removed (`torch_graph`), where that can be. ``most``: rows that a free batch may have, None for any number.
     """
-    sample = tuple(torch.from_numpy(_rows(array, fixed or 2)) for array in arrays)
+    sample = tuple(torch.from_numpy(rows(array, fixed or 2)) for array in arrays)
     free = None if fixed else ({0: torch.export.Dim("batch", min=1, max=most)},) * len(sample)
     tries: list[Callable[[], Any]] = [
         lambda: _exported(torch, module, sample, free, strict=False),
@@ -93,9 +93,9 @@ def run(torch: Any, program: Any, arrays: Sequence[Any], batch: int | None) -> l
 def computing(torch: Any, module: Any, batch: int | None) -> Callable[[Sequence[Any], int | None], list[Any]]:
     """Return how a module computes rows: arrays, and how many rows at once where the batch is free -> outputs."""
 
-    def call(rows: list[Any]) -> list[Any]:
+    def call(given: list[Any]) -> list[Any]:
         with torch.no_grad():
-            answer = module(*(torch.from_numpy(np.array(row)) for row in rows))
+            answer = module(*(torch.from_numpy(np.array(array)) for array in given))
         return [output.numpy() for output in leaves(torch, answer)]
 
     return lambda arrays, chunk: tensors.run_in_chunks(call, arrays, batch or chunk)
@@ -106,7 +106,7 @@ def check_rows(torch: Any, module: Any, arrays: Sequence[Any]) -> None:
 
     def shapes(count: int) -> list[tuple[int, ...]]:
         with torch.no_grad():
-            answer = module(*(torch.from_numpy(_rows(array, count)) for array in arrays))
+            answer = module(*(torch.from_numpy(rows(array, count)) for array in arrays))
         return [tuple(output.shape) for output in leaves(torch, answer)]
 
     alone, both = shapes(1), shapes(2)
@@ -120,7 +120,8 @@ def check_rows(torch: Any, module: Any, arrays: Sequence[Any]) -> None:
             )
 
 
-def _rows(array: Any, count: int) -> Any:
+def rows(array: Any, count: int) -> Any:
+    """Return ``count`` rows, those of an array in turn."""
     return np.ascontiguousarray(np.resize(array, (count, *array.shape[1:])))
 
 

@@ -52,26 +52,24 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         torch_modules.recalibrate(torch, model.module, module, list(arrays.values()))
         program, specs, notes = _program(torch, module, sample, model)
     out, batch = Path(request["out"]), tensors.batch_of(specs)
-    judge = (
-        module if stored or model.original is None else model.original
-    )  # which a converter cannot have changed
+    # what the user gave, which no converter can have changed, where it computes in fp32
+    judge = module if stored or model.original is None else model.original
     compute, moving = _computing(torch, judge, batch), _computing(torch, module, batch)
     if batch is None:
         torch_exporting.check_rows(torch, judge, list(arrays.values()))
     outputs = compute(arrays, None)
     torch.export.save(program, out / "model.pt2")
     again = torch_exporting.run(torch, torch.export.load(out / "model.pt2"), list(arrays.values()), batch)
-    _write(out, arrays, outputs, again)
+    tensors.write_rows(out, arrays, outputs, again)
     made = checks.Reference(
         arrays, outputs, compute, batch,
         checks.more_of(asked, specs, sizes), _ways(torch, module, compute, moving),
     )  # fmt: skip
-    names = [f"output_{place}" for place in range(len(outputs))]
     return {
         "checks": made.write(out),
         "stored": stored,
         "inputs": specs,
-        "outputs": tensors.output_specs(outputs, names, batch),
+        "outputs": tensors.output_specs(outputs, batch=batch),
         "layout": _layout(specs),
         "notes": notes,
         "hash": _hash(module, program),
@@ -109,7 +107,7 @@ def built(torch: Any, request: dict[str, Any]) -> Built:
 
 
 def _sample(spec: tensors.Spec, place: int, model: Built) -> Any:
-    """Return rows to trace with: the user's own, or zeros, which every table holds."""
+    """Return rows to trace with: the user's own, or ones."""
     if model.examples:
         example = model.examples[place]
         return (example.float() if str(example.dtype)[6:] in _HALVES else example).numpy()
@@ -169,13 +167,6 @@ def _ways(
         return moved
 
     return {"optimised": plain, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}
-
-
-def _write(out: Path, arrays: dict[str, Any], outputs: list[Any], again: list[Any]) -> None:
-    names = [f"output_{place}" for place in range(len(outputs))]
-    tensors.write_npz(str(out / "inputs.npz"), arrays)
-    tensors.write_npz(str(out / "reference.npz"), dict(zip(names, outputs, strict=True)))
-    tensors.write_check(out, again)
 
 
 def _layout(specs: list[tensors.Spec]) -> str:
