@@ -30,6 +30,30 @@ class Reader(tf.Module):
         return {"y": x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)}
 reader = Reader()
 tf.saved_model.save(reader, f"{folder}/reader", signatures={"serving_default": reader.serve})
+from tensorflow.python.trackable import resource
+class Writing(resource.CapturableResource):
+    def _create_resource(self):
+        return tf.constant(1)
+    def _initialize(self):
+        tf.io.write_file(f"{folder}/marker", "x")
+class Loader(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.writing = Writing()
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def serve(self, x):
+        return {"y": x * 2.0}
+class Saver(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.v = tf.Variable(2.0)
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def serve(self, x):
+        tf.raw_ops.SaveV2(prefix=f"{folder}/marker", tensor_names=["a"], shape_and_slices=[""], tensors=[x])
+        return {"y": x * self.v}
+for name, kind in (("loader", Loader), ("saver", Saver)):
+    model = kind()
+    tf.saved_model.save(model, f"{folder}/{name}", signatures={"serving_default": model.serve})
 """
 
 
@@ -80,6 +104,16 @@ def test_a_saved_model_that_reaches_out_needs_trust(reach, files):
     ):
         reach(files / "reader", "savedmodel")
     assert reach(files / "reader", "savedmodel", trust_model=True).artifacts
+
+
+@pytest.mark.parametrize(("name", "operator"), [("loader", "WriteFile"), ("saver", "SaveV2")])
+def test_a_saved_model_writes_nothing_when_loaded_or_run(reach, files, name, operator):
+    """An initialiser ran before anything had been looked at; what saves a model was not known to write."""
+    for left in files.glob("marker*"):
+        left.unlink()
+    with pytest.raises(ModelError, match=f"{name} has operator {operator}, which reaches out of the model"):
+        reach(files / name, "savedmodel")
+    assert not list(files.glob("marker*"))
 
 
 def test_broken_files_are_one_line(reach, tmp_path):
