@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import dimensions, tensors
 
 IMAGE = {"name": "x", "shape": [None, 3, 8], "dtype": "float32"}
 TOKENS = {"name": "ids", "shape": [None, 5], "dtype": "int64"}
 
 
-def bind(dimensions, shapes, names=("x", "y")):
-    specs = [{"name": name, "dtype": "float32"} for name, _ in zip(names, dimensions, strict=False)]
-    return [spec["shape"] for spec in tensors.bind(specs, dimensions, shapes)]
+def bind(sizes, shapes, names=("x", "y")):
+    specs = [{"name": name, "dtype": "float32"} for name, _ in zip(names, sizes, strict=False)]
+    return [spec["shape"] for spec in dimensions.bind(specs, sizes, shapes)]
 
 
 def test_first_dimension_is_the_batch_and_names_are_bound():
@@ -27,7 +27,19 @@ def test_open_dimensions_are_named_with_the_remedy():
         bind([["N", 3, "h", None]], {})
 
 
-def test_unknown_shape_names_are_refused():
+def test_input_and_axis_name_a_dimension_that_has_a_name():
+    assert bind([["N", "h"], ["N", "h"]], {"h": 8, "x.1": 9}) == [[None, 9], [None, 8]]
+
+
+def test_a_name_that_is_none_is_input_and_axis():
+    with pytest.raises(ValueError, match=r"open: x\.2; give --shape x\.2=N"):
+        bind([["?", 3, "?"]], {})
+    assert bind([["?", 3, "?"]], {"x.2": 8}) == [[None, 3, 8]]
+
+
+def test_unknown_shape_names_are_refused_with_a_near_one():
+    with pytest.raises(ValueError, match="does not have: heigth; did you mean height"):
+        bind([["N", "height"]], {"heigth": 8})
     with pytest.raises(ValueError, match="does not have: width"):
         bind([["N", 3]], {"width": 8})
 
@@ -81,7 +93,7 @@ def test_a_fixed_batch_gives_a_multiple_of_it():
     ("ranges", "cause"),
     [
         ({"idx": [0, 1]}, r"unknown inputs: idx \(known: ids\)"),
-        ({"ids": [5, 5]}, "is empty"),
+        ({"ids": [5, 4]}, "is empty"),
         ({"ids": [0, 1e30]}, "does not fit int64"),
     ],
 )

@@ -51,7 +51,12 @@ class ModelRequest:
     images: tuple[Path, ...] | None = None  # files or folders; None: the photos that ship with the project
     inputs: Path | None = None  # .npz with one array per model input
     shapes: dict[str, int] = field(default_factory=dict)  # symbolic dimension -> size
-    input_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)  # input -> [low, high)
+    batch_axes: dict[str, int | None] = field(
+        default_factory=dict
+    )  # input -> axis of the rows; None: no rows
+    input_ranges: dict[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # input -> [low, high), or one value
     trust_model: bool = False  # allow a file to run code of its own (Lambda layers, pickles, FILE.py:FACTORY)
 
     def located(self) -> ModelRequest:
@@ -120,6 +125,7 @@ class Checks:
     unseen_inputs: Path | None = None  # rows that no timed batch holds, like `PreparedModel.inputs`
     unseen_reference: Path | None = None
     stored: str = ""  # the precision inside the model's file, where it is coarser than fp32
+    ragged: tuple[int, ...] = ()  # outputs whose size is each row's own (`worker.ragged`)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from inferometer.errors import ModelError
 from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FILES, Artifact, Checks, Form, StepRunner, TensorSpec
-from inferometer.worker import parity
+from inferometer.worker import parity, ragged
 
 _STEPS = Path(__file__).parent / "steps"
 _CHECK = "check.npz"
@@ -95,9 +95,8 @@ def judge(folder: Path, reference: list[Any], checks: Checks) -> dict[str, Any]:
     ``checks``: of the source, whose own ambiguity a conversion may differ by.
     """
     ambiguity = parity.Ambiguity.load(checks.ambiguity) if checks.ambiguity else None
-    found = parity.compare(
-        read_arrays(folder / _CHECK), reference, "fp32", ambiguity=ambiguity, stored=checks.stored
-    )
+    outputs = ragged.filled_as(read_arrays(folder / _CHECK), reference, checks.ragged)
+    found = parity.compare(outputs, reference, "fp32", ambiguity=ambiguity, stored=checks.stored)
     (folder / _CHECK).unlink()
     if not found["passed"]:
         raise ModelError(f"the converted model's outputs differ from the source's: {found['cause']}")
@@ -129,6 +128,7 @@ def checks_in(folder: Path, answer: dict[str, Any]) -> Checks:
         existing("unseen_inputs.npz"),
         existing("unseen_reference.npz"),
         answer.get("stored", ""),
+        tuple(answer.get("ragged", ())),
     )
 
 

@@ -137,8 +137,13 @@ def named_sizes() -> Kind:
 
 
 def named_ranges() -> Kind:
-    """Two numbers by name: NAME=LOW:HIGH on the command line."""
+    """Two numbers, or one, by name: NAME=LOW:HIGH or NAME=VALUE on the command line."""
     return Kind(many=True, from_words=values.word_ranges, read=values.ranges)
+
+
+def named_axes() -> Kind:
+    """An axis or none by name: NAME=AXIS or NAME=none on the command line."""
+    return Kind(many=True, from_words=values.word_axes, read=values.axes)
 
 
 def named_paths() -> Kind:

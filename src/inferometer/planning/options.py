@@ -182,11 +182,22 @@ class ModelOptions(TypedDict, total=False):
     ]
     shapes: Annotated[
         Mapping[str, int] | None,
-        Option("--shape", kinds.named_sizes(), "NAME=N for an open dimension (INPUT.AXIS=N where it has no name).", ("model.shapes",)),
+        Option("--shape", kinds.named_sizes(), "NAME=N or INPUT.AXIS=N for an open dimension.", ("model.shapes",)),
+    ]  # fmt: skip
+    batch_axes: Annotated[
+        Mapping[str, int | None] | None,
+        Option(
+            "--batch-axis", kinds.named_axes(),
+            "INPUT=AXIS where the rows of an ONNX input do not come first; INPUT=none: the same for every row.",
+            ("model.batch_axes",),
+        ),
     ]  # fmt: skip
     input_ranges: Annotated[
-        Mapping[str, tuple[float, float]] | None,
-        Option("--input-range", kinds.named_ranges(), "NAME=LOW:HIGH for a generated input.", ("model.input_ranges",)),
+        Mapping[str, tuple[float, float] | float] | None,
+        Option(
+            "--input-range", kinds.named_ranges(), "NAME=LOW:HIGH, or NAME=VALUE, for a generated input.",
+            ("model.input_ranges",),
+        ),
     ]  # fmt: skip
     tolerance: Annotated[
         float | None,

@@ -62,13 +62,34 @@ def sizes(option: str, value: Mapping[str, SupportsIndex]) -> dict[str, int]:
 
 
 def ranges(
-    option: str, value: Mapping[str, tuple[SupportsFloat, SupportsFloat]]
+    option: str, value: Mapping[str, tuple[SupportsFloat, SupportsFloat] | SupportsFloat]
 ) -> dict[str, tuple[float, float]]:
-    """Return the lowest and the highest value of each input."""
+    """Return the lowest and the highest value of each input; one number is both."""
+    pairs = {
+        name: limits if isinstance(limits, tuple | list) else (limits, limits)
+        for name, limits in value.items()
+    }
     return {
         name: (real(f"range of {name}", low), real(f"range of {name}", high))
-        for name, (low, high) in value.items()
+        for name, (low, high) in pairs.items()
     }
+
+
+def axes(option: str, value: Mapping[str, SupportsIndex | None]) -> dict[str, int | None]:
+    """Return the axis of each input, None for none."""
+    return {
+        name: None if axis is None else whole(f"{option.removeprefix('--')} {name}", axis)
+        for name, axis in value.items()
+    }
+
+
+def word_axes(option: str, words: Iterable[str]) -> dict[str, int | None]:
+    """Return the command line's NAME=AXIS and NAME=none words by name."""
+    pairs = word_pairs(option, words)
+    for name, text in pairs.items():
+        if text != "none" and not re.fullmatch(r"[0-9]{1,2}", text):
+            raise UsageError(f"{option} {name}={text}: an axis is a whole number from 0, or none")
+    return {name: None if text == "none" else int(text) for name, text in pairs.items()}
 
 
 def word_pairs(option: str, words: Iterable[str]) -> dict[str, str]:
@@ -94,14 +115,17 @@ def word_sizes(option: str, words: Iterable[str]) -> dict[str, int]:
 
 
 def word_ranges(option: str, words: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """Return the command line's NAME=LOW:HIGH words by name."""
+    """Return the command line's NAME=LOW:HIGH words by name; NAME=VALUE is from a value to itself."""
     found = {}
     for name, text in word_pairs(option, words).items():
         try:
-            low, high = (float(part) for part in text.split(":"))
+            low, *rest = (float(part) for part in text.split(":"))
+            (high,) = rest or [low]
         except ValueError:
-            raise UsageError(f"{option} {name}={text} is not of the form NAME=LOW:HIGH") from None
-        if not low < high:
+            raise UsageError(
+                f"{option} {name}={text} is not of the form NAME=LOW:HIGH or NAME=VALUE"
+            ) from None
+        if rest and not low < high:
             raise UsageError(f"{option} {name}={text}: LOW must be below HIGH")
         found[name] = (low, high)
     return found

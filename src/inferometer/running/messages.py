@@ -58,6 +58,7 @@ def open_message(
         reference=str(model.reference),
         source_layout=model.layout,
         checks=_checks(model),
+        ragged=list(model.checks.ragged),
         tolerance=request.tolerance,
         images=request.protocol.images,
         cache=str(cache),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from inferometer.worker import ragged
 from inferometer.worker.backend import Outputs
 
 MOST_VALUES = 1 << 22  # compared at once: 32 MiB in double precision, a second
@@ -21,6 +22,11 @@ class Answers:
     outputs: Outputs
     expected: list[Any]
     distinct: int
+
+    @classmethod
+    def of(cls, outputs: Outputs, expected: list[Any], distinct: int, which: Collection[int] = ()) -> Answers:
+        """Return answers of which the outputs that ``which`` names are of sizes of their own (`worker.ragged`)."""
+        return cls(ragged.filled_as(outputs, expected, which), expected, distinct)
 
     def split(self) -> tuple[Answers, Answers]:
         """Return the distinct rows, and the others."""
@@ -69,4 +75,4 @@ def together(parts: Sequence[Answers]) -> Answers:
 
 def join(outputs: Sequence[Outputs]) -> Outputs:
     """Return the outputs of batches as one."""
-    return [np.concatenate(parts) if np.ndim(parts[0]) else np.asarray(parts) for parts in zip(*outputs)]
+    return [ragged.concatenated(parts) if np.ndim(parts[0]) else np.asarray(parts) for parts in zip(*outputs)]

@@ -83,7 +83,8 @@ class Aftermath:
         parts = {
             "batches that it had not seen": [new] if new else [],
             "what the timed loops returned": [
-                Answers(outputs, expected, 0) for outputs, expected in zip(sample.outputs(), timed)
+                Answers.of(outputs, expected, 0, self.stack.ragged)
+                for outputs, expected in zip(sample.outputs(), timed)
             ],
         }
         found = self._compared(known, parts)
@@ -120,7 +121,8 @@ class Aftermath:
             places.append(chosen)
         index = np.concatenate(places)
         distinct = min(len(rows[0]) - known, len(index))
-        return Answers(join(outputs), [array[index] for array in expected], distinct)
+        wanted = [array[index] for array in expected]
+        return Answers.of(join(outputs), wanted, distinct, self.stack.ragged)
 
     def _orders(self, known: int, rows: int, batch_size: int) -> Iterator[Any]:
         """Yield the rows of each batch: the unseen ones in a random order, then any until the last batch is full."""

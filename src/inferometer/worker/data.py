@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ class ImageStack:
     reference: tuple[Array, ...]  # N rows of every output
     images: int
     free_bytes: Callable[[], int] = memory.free_bytes
+    ragged: Collection[int] = ()  # outputs whose size is each row's own
     _held: list[tuple[Array, ...]] = field(default_factory=list)  # at most one: the rows held now
 
     @classmethod
@@ -45,12 +46,13 @@ class ImageStack:
         *,
         images: int,
         memory_layout: str = "",
+        ragged: Collection[int] = (),
     ) -> ImageStack:
         """Read the distinct rows and turn 4-D inputs to ``layout``, in the order of ``memory_layout`` if given."""
         rows = tuple(
             _to_layout(array, source_layout, layout, memory_layout or layout) for array in _arrays(inputs)
         )
-        return cls(rows, tuple(_arrays(reference)), images)
+        return cls(rows, tuple(_arrays(reference)), images, ragged=ragged)
 
     def hold(self) -> ImageStack:
         """Make the whole stack now, if it will be held whole; return self."""
@@ -87,7 +89,7 @@ class ImageStack:
                 "preprocessing done before"
             )
         rows = tuple(array.astype(np.uint8) for array in self.rows)  # astype keeps the order in memory
-        return ImageStack(rows, self.reference, self.images, self.free_bytes)
+        return ImageStack(rows, self.reference, self.images, self.free_bytes, self.ragged)
 
     def _hold(self, count: int) -> tuple[Array, ...]:
         """Return ``count`` rows cycled from the distinct ones, kept for the next batch size; grows only."""
@@ -125,7 +127,7 @@ class ImageStack:
         if len(batches[-1][0]) != len(batches[0][0]) and rows < self.images:
             outputs.append(mode.outputs(batches[-1]))
             numbers += range(self.images - len(batches[-1][0]), self.images)
-        return Answers(join(outputs), self.expected(numbers), min(distinct, rows))
+        return Answers.of(join(outputs), self.expected(numbers), min(distinct, rows), self.ragged)
 
 
 def _arrays(path: Path) -> list[Array]:

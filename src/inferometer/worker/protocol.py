@@ -57,6 +57,7 @@ class Open:
         default_factory=dict
     )  # paths of what outputs are judged by besides; "stored": a precision
     tolerance: float | None = None  # relative error of outputs that is no fault, instead of all limits
+    ragged: list[int] = field(default_factory=list)  # outputs whose size is each row's own (`worker.ragged`)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class CellSession:
             *layouts,
             images=images,
             memory_layout=self._backend.memory_layout,
+            ragged=self._request.ragged,
         )
         return stack.as_pixels() if MODES[self._opening.mode].wants_pixels else stack
 

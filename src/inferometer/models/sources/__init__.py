@@ -46,6 +46,8 @@ def resolve(request: ModelRequest) -> Source:
         raise UsageError(
             f"--architecture is for a file of PyTorch weights, not for {request.model}; leave it out"
         )
+    if request.batch_axes and source.kind != "onnx":
+        raise UsageError("--batch-axis is for ONNX files: other models have rows first; leave it out")
     _check_inputs(request)
     return source
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +32,30 @@ def from_file(request: ModelRequest) -> Source:
 def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     """Return the file itself, with rows and reference outputs."""
     assert source.file
-    facts = {"file_hash": hash_file(source.file), "folder": str(source.file.parent), "shapes": request.shapes}
-    inspected = steps.run("onnxrt", "onnx_inspect", {**facts, "file": str(source.file)})
+    inspected = steps.run("onnxrt", "onnx_inspect", {**_asked(request), **_paths(request, source)})
     made, data = _make(request, source, steps, inspected)
+    changes = made.answer["notes"]
     return Origin(
         made,
         source=str(source.file),
         weights="its own",
-        data=data,
+        data="; ".join([data, *changes]),
         reference=f"ONNX Runtime {made.answer['versions']['onnxruntime']} without graph optimisations, CPU",
-        content=made.answer["file_hash"],
+        content=[made.answer["file_hash"], *changes] if changes else made.answer["file_hash"],
     )
+
+
+def _asked(request: ModelRequest) -> dict[str, Any]:
+    return {
+        "shapes": request.shapes,
+        "batch_axes": request.batch_axes,
+        "ranges": ranges_of(request),
+        "seed": request.seed,
+    }
+
+
+def _paths(request: ModelRequest, source: Source) -> dict[str, str | None]:
+    return {"file": str(source.file), "inputs": str(request.inputs.resolve()) if request.inputs else None}
 
 
 def _make(
@@ -56,15 +68,12 @@ def _make(
     facts = {
         "content_hash": key_of({"model.onnx": hash_file(source.file), **parts}),
         "external": inspected["external"],
-        "shapes": request.shapes,
-        "ranges": ranges_of(request),
-        "seed": request.seed,
+        **_asked(request),
         "inputs_hash": hash_file(inputs) if inputs else "",
         "more_hash": hash_file(more) if more else "",
     }
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
-        _copy(source.file, inspected["external"], folder)
         layout = photo_inputs.layout_of(answer["inputs"])
         return {**judged("onnx", folder, {**answer, "layout": layout}), "file_hash": facts["content_hash"]}
 
@@ -76,13 +85,3 @@ def _make(
 
 def _data(request: ModelRequest, steps: StepCache, specs: list[dict[str, Any]]) -> tuple[Path | None, str]:
     return photo_inputs.as_input(steps, request.images, specs) if request.images else given_rows(request)
-
-
-def _copy(file: Path | None, external: list[str], folder: Path) -> None:
-    """Keep the model and its weight files together: the cache must not change when the user's files do."""
-    assert file
-    shutil.copyfile(file, folder / "model.onnx")
-    for name in external:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file.parent / name, target)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.models.steps import tensors
+from inferometer.worker import ragged
 from inferometer.worker.parity.ambiguity import Ambiguity
 
 INPUTS = 64  # distinct rows in all: 64 of 64 is [94 %, 100 %] by Wilson's interval, 4 of 4 is [51 %, 100 %]
@@ -41,14 +42,11 @@ class Reference:
     ways: Mapping[str, Compute]  # other ways to the same outputs: "optimised", and those of `BITS`
 
     def write(self, out: Path) -> dict[str, Any]:
-        """Write unseen_inputs.npz, unseen_reference.npz and ambiguity.npz; return what they hold, in numbers."""
+        """Write reference.npz, unseen_inputs.npz, unseen_reference.npz and ambiguity.npz; return what they hold, in numbers."""
         row_s = self._row_s()
         wanted = min(INPUTS - _count(self.rows), self._most_rows(row_s))
         unseen = self.more(max(0, wanted - wanted % (self.batch or 1)))
         outputs = self.compute(unseen, None) if _count(unseen) else [array[:0] for array in self.outputs]
-        if _count(unseen):
-            tensors.write_npz(str(out / "unseen_inputs.npz"), unseen)
-            tensors.write_npz(str(out / "unseen_reference.npz"), tensors.numbered(outputs))
         rows = {name: np.concatenate([array, unseen[name]]) for name, array in self.rows.items()}
         repeated = min(REPEATED, int(MOST_S / max(row_s, 1e-9)) or 1, _count(rows))
         repeated -= repeated % self.batch if self.batch and repeated > self.batch else 0
@@ -56,6 +54,14 @@ class Reference:
         first = {name: array[:repeated] for name, array in rows.items()}
         wanted_outputs = self.compute(first, None)  # in batches of the same rows as in the other ways
         found = self._other_ways(first)
+        timed, outputs, wanted_outputs, *others = ragged.together(
+            [self.outputs, outputs, wanted_outputs, *found.values()]
+        )
+        found = dict(zip(found, others, strict=True))
+        tensors.write_npz(str(out / "reference.npz"), tensors.numbered(timed))
+        if _count(unseen):
+            tensors.write_npz(str(out / "unseen_inputs.npz"), unseen)
+            tensors.write_npz(str(out / "unseen_reference.npz"), tensors.numbered(outputs))
         arrays = {f"reference/{index}": array for index, array in enumerate(wanted_outputs)}
         for kind, values in found.items():
             arrays.update({f"{kind}/{index}": array for index, array in enumerate(values)})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import dimensions, tensors
 
 
 def start(backend: str) -> Any:
@@ -67,7 +67,7 @@ def input_specs(model: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
     inputs = model_inputs(model)
     names = tensors.safe_names(tensor.name for tensor in inputs)
     specs = [{"name": name, "dtype": str(tensor.dtype)} for name, tensor in zip(names, inputs, strict=True)]
-    return tensors.bind(specs, [list(tensor.shape) for tensor in inputs], shapes)
+    return dimensions.bind(specs, [list(tensor.shape) for tensor in inputs], shapes)
 
 
 def model_inputs(model: Any) -> list[Any]:

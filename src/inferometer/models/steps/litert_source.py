@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import checks, tensors
+from inferometer.models.steps import checks, dimensions, tensors
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def _interpreter(path: str, *, plain: bool) -> Any:
 def _specs(interpreter: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
     details = interpreter.get_input_details()
     specs = [{"name": item["name"], "dtype": np.dtype(item["dtype"]).name} for item in details]
-    dimensions = [[None if size == -1 else int(size) for size in _shape(item)] for item in details]
-    return tensors.bind(specs, dimensions, shapes)
+    sizes = [[None if size == -1 else int(size) for size in _shape(item)] for item in details]
+    return dimensions.bind(specs, sizes, shapes)
 
 
 def _shape(item: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """Environment `onnxrt`: what an ONNX file takes and which files it consists of.
 
-Request: file (path), shapes (symbolic dimension -> size).
+Request: file (path), shapes, batch_axes, ranges, seed, inputs as in `onnx_source`.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import onnxfile
+from inferometer.models.steps import onnx_taking, onnxfile
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return input specs and the names of external weight files."""
     path = Path(request["file"])
-    external = onnxfile.external_files(onnxfile.read(str(path)), path.parent)
-    return {
-        "inputs": onnxfile.input_specs(onnxfile.session(str(path)), request["shapes"]),
-        "external": external,
-    }
+    file = onnxfile.read(str(path))
+    external = onnxfile.external_files(file, path.parent)
+    taken = onnx_taking.take(onnxfile.session(str(path)), file, request)
+    return {"inputs": taken.specs, "external": external}

@@ -15,7 +15,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import onnxruntime
 
     loaded = onnxfile.session(request["model"])
-    specs = onnxfile.input_specs(loaded, {})
+    specs = onnxfile.input_specs(loaded)
     arrays = dict(zip((spec["name"] for spec in specs), tensors.rows_of(request), strict=True))
     outputs = onnxfile.outputs(loaded, arrays, tensors.batch_of(specs))
     names = [item.name for item in loaded.get_outputs()]

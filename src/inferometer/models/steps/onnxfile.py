@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, tensors
+from inferometer.models.steps import checks, dimensions, tensors
 
 _FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 _OTHERS = {
@@ -120,19 +120,22 @@ def stored_precision(model: Any) -> str:
     return "bf16" if 16 in kinds else "fp16" if 10 in kinds else ""  # onnx.TensorProto.BFLOAT16, FLOAT16
 
 
-def input_specs(loaded: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
-    """Return the inputs with every dimension but the batch known; ValueError names open ones and odd dtypes."""
-    specs, dimensions = [], []
-    for item in loaded.get_inputs():
+def declared(items: Any) -> tuple[list[tensors.Spec], list[list[Any]]]:
+    """Return name and dtype of a session's inputs, and their dimensions: ints, names, or None; ValueError for odd dtypes."""
+    specs, sizes = [], []
+    for item in items:
         if item.type not in DTYPES:
             raise ValueError(
                 f"input '{item.name}' has type {item.type}; inferometer feeds numeric tensors only"
             )
         specs.append({"name": item.name, "dtype": DTYPES[item.type]})
-        dimensions.append([size if size != -1 else None for size in item.shape])
-    if not specs:
-        raise ValueError("the model has no inputs: there is nothing to measure")
-    return tensors.bind(specs, dimensions, shapes)
+        sizes.append([size if size != -1 else None for size in item.shape])
+    return specs, sizes
+
+
+def input_specs(loaded: Any) -> list[tensors.Spec]:
+    """Return the inputs of a file that has rows first and no other dimension open."""
+    return dimensions.bind(*declared(loaded.get_inputs()), {})
 
 
 def table_sizes(model: Any) -> dict[str, int]:
@@ -161,15 +164,9 @@ def outputs(loaded: Any, arrays: dict[str, Any], batch: int | None) -> list[Any]
     names = list(arrays)
 
     def call(rows: list[Any]) -> list[Any]:
-        return list(loaded.run(None, dict(zip(names, rows, strict=True))))
+        return run(loaded, dict(zip(names, rows, strict=True)))
 
-    try:
-        found = tensors.run_in_chunks(call, list(arrays.values()), batch)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        integers = [name for name, array in arrays.items() if array.dtype.kind in "iu"]
-        hint = f"; give --input-range {integers[0]}=LOW:HIGH" if integers and "out of" in text else ""
-        raise ValueError(f"the model fails on its input: {text[:300]}{hint}") from error
+    found = tensors.run_in_chunks(call, list(arrays.values()), batch)
     rows = len(next(iter(arrays.values())))
     for item, array in zip(loaded.get_outputs(), found, strict=True):
         if array.ndim == 0 or len(array) != rows:
@@ -177,3 +174,14 @@ def outputs(loaded: Any, arrays: dict[str, Any], batch: int | None) -> list[Any]
                 f"output '{item.name}' has shape {array.shape} for {rows} rows; outputs must have the batch first"
             )
     return found
+
+
+def run(loaded: Any, arrays: dict[str, Any]) -> list[Any]:
+    """Run one batch; ValueError as `outputs`."""
+    try:
+        return list(loaded.run(None, arrays))
+    except Exception as error:
+        text = " ".join(str(error).split())
+        integers = [name for name, array in arrays.items() if array.dtype.kind in "iu"]
+        hint = f"; give --input-range {integers[0]}=LOW:HIGH" if integers and "out of" in text else ""
+        raise ValueError(f"the model fails on its input: {text[:300]}{hint}") from error

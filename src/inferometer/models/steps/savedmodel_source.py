@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, savedmodel_guard, tensors, tf_saving
+from inferometer.models.steps import checks, dimensions, savedmodel_guard, tensors, tf_saving
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _specs(own: dict[str, Any], shapes: dict[str, int]) -> list[tensors.Spec]:
     unknown = next((name for name, tensor in own.items() if tensor.shape.rank is None), "")
     if unknown:
         raise ValueError(f"input '{unknown}' has no shape; save the model with one")
-    return tensors.bind(specs, [tensor.shape.as_list() for tensor in own.values()], shapes)
+    return dimensions.bind(specs, [tensor.shape.as_list() for tensor in own.values()], shapes)
 
 
 def _computing(tf: Any, call: Any, batch: int | None) -> checks.Compute:

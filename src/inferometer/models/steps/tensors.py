@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.models.steps import archives
+from inferometer.worker import ragged
 from inferometer.worker.system import memory
 
 Spec = dict[str, Any]
@@ -34,58 +35,6 @@ def safe_names(names: Iterable[str]) -> list[str]:
     return result
 
 
-def bind(specs: Sequence[Spec], dimensions: Sequence[Sequence[Any]], shapes: Mapping[str, int]) -> list[Spec]:
-    """Return ``specs`` with every dimension but the batch known.
-
-    ``dimensions`` holds per input and axis an int, a symbolic name, or None for a nameless unknown, which is called
-    INPUT.AXIS. The first dimension is the batch unless it is an int or ``shapes`` fixes it. ValueError names what is
-    still unknown, and the names in ``shapes`` that no input has.
-    """
-    used: set[str] = set()
-    open_names: list[str] = []
-    bound = []
-    for spec, axes in zip(specs, dimensions, strict=True):
-        shape: list[int | None] = []
-        for axis, dimension in enumerate(axes):
-            name = dimension if isinstance(dimension, str) and dimension else f"{spec['name']}.{axis}"
-            if isinstance(dimension, int):
-                shape.append(dimension)
-            elif name in shapes:
-                used.add(name)
-                shape.append(int(shapes[name]))
-            else:
-                shape.append(None)
-                if axis:
-                    open_names.append(name)
-        bound.append({**spec, "shape": shape})
-    _complain(open_names, sorted(set(shapes) - used))
-    _check_batch(bound)
-    return bound
-
-
-def _complain(open_names: Sequence[str], unused: Sequence[str]) -> None:
-    if open_names:
-        names = list(dict.fromkeys(open_names))
-        example = " ".join(f"--shape {name}=N" for name in names)
-        raise ValueError(f"the model leaves dimensions open: {', '.join(names)}; give {example}")
-    if unused:
-        raise ValueError(f"--shape names dimensions that the model does not have: {', '.join(unused)}")
-
-
-def _check_batch(specs: Sequence[Spec]) -> None:
-    for spec in specs:
-        if not spec["shape"]:
-            raise ValueError(
-                f"input '{spec['name']}' is a scalar; every input must have the batch as first dimension"
-            )
-    first = {spec["name"]: spec["shape"][0] for spec in specs}
-    if len(set(first.values())) > 1:
-        told = ", ".join(f"{name}: {'open' if size is None else size}" for name, size in first.items())
-        raise ValueError(
-            f"the inputs' first dimensions differ ({told}); every input must have the batch first"
-        )
-
-
 def batch_of(specs: Sequence[Spec]) -> int | None:
     """Return the fixed batch size of a model, None where it is free."""
     size = specs[0]["shape"][0]
@@ -93,29 +42,18 @@ def batch_of(specs: Sequence[Spec]) -> int | None:
 
 
 def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
-    """Read one array per input and check names, dtypes, shapes and the number of rows; ValueError says what differs."""
+    """Read one array per input and check them (`check`); ValueError says what differs."""
+    return check(path, specs, load(path))
+
+
+def load(path: str) -> dict[str, Any]:
+    """Read the arrays of an .npz by name; ValueError if it is none."""
     try:
-        arrays = _load(path)
+        return _load(path)
     except Exception as error:  # zipfile, pickle, OS and value errors all mean the same to the user
         raise ValueError(
             f"cannot read {path} as a .npz of arrays: {' '.join(str(error).split())[:200]}"
         ) from error
-    names = [spec["name"] for spec in specs]
-    absent, extra = sorted(set(names) - set(arrays)), sorted(set(arrays) - set(names))
-    if absent or extra:
-        wrong = "; ".join(
-            text
-            for text in (
-                f"lacks {', '.join(absent)}" if absent else "",
-                f"has unknown {', '.join(extra)}" if extra else "",
-            )
-            if text
-        )
-        raise ValueError(f"{path} {wrong}; the model's inputs are {', '.join(names)}")
-    for spec in specs:
-        _check_array(path, spec, arrays[spec["name"]])
-    _check_rows(path, specs, arrays)
-    return {name: arrays[name] for name in names}
 
 
 def _load(path: str) -> dict[str, Any]:
@@ -125,6 +63,20 @@ def _load(path: str) -> dict[str, Any]:
         if not hasattr(file, "files"):
             raise ValueError("it holds one array without a name; save it with numpy.savez(FILE, NAME=array)")
         return {name: file[name] for name in file.files}
+
+
+def check(path: str, specs: Sequence[Spec], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arrays in the inputs' order; ValueError where names, dtypes, shapes or the number of rows differ."""
+    names = [spec["name"] for spec in specs]
+    absent, extra = sorted(set(names) - set(arrays)), sorted(set(arrays) - set(names))
+    if absent or extra:
+        lacks = [f"lacks {', '.join(absent)}"] if absent else []
+        wrong = "; ".join([*lacks, *([f"has unknown {', '.join(extra)}"] if extra else [])])
+        raise ValueError(f"{path} {wrong}; the model's inputs are {', '.join(names)}")
+    for spec in specs:
+        _check_array(path, spec, arrays[spec["name"]])
+    _check_rows(path, specs, arrays)
+    return {name: arrays[name] for name in names}
 
 
 def _check_array(path: str, spec: Spec, array: Any) -> None:
@@ -162,7 +114,7 @@ def generate(
 ) -> dict[str, Any]:
     """Return seeded data of ``least`` distinct rows (or a fixed batch's multiple) for each input.
 
-    Floats are normal(0, 1), or uniform in their range; integers are uniform in their range, else in [0, sizes[name])
+    Floats are normal(0, 1), or uniform in their range (all of one value where that is empty); integers are uniform in their range, else in [0, sizes[name])
     where the model looks them up in a table of that size, else ones where they are called a mask, else in [0, 256) as
     far as their type goes. ValueError for ranges that no input has or that are empty.
     """
@@ -183,6 +135,8 @@ def _draw(
     random: Any, shape: Any, spec: Spec, limits: Sequence[float] | None, sizes: Mapping[str, int]
 ) -> Any:
     dtype = np.dtype(spec["dtype"])
+    if limits is not None and limits[0] == limits[1]:
+        return filled(shape, spec, limits[0])
     if limits is not None and not limits[0] < limits[1]:
         raise ValueError(
             f"--input-range {spec['name']}={limits[0]:g}:{limits[1]:g} is empty; LOW must be below HIGH"
@@ -202,6 +156,16 @@ def _draw(
     return random.integers(low, high, size=shape).astype(dtype)
 
 
+def filled(shape: Any, spec: Spec, value: float) -> Any:
+    """Return an array of one value; ValueError where the type does not hold it."""
+    dtype = np.dtype(spec["dtype"])
+    with np.errstate(all="ignore"):
+        held = np.array(value).astype(dtype)
+    if dtype.kind != "f" and float(held) != value:
+        raise ValueError(f"--input-range {spec['name']}={value:g} does not fit {dtype}")
+    return np.full(shape, held)
+
+
 def _integer_limits(
     spec: Spec, limits: Sequence[float] | None, sizes: Mapping[str, int], dtype: Any
 ) -> tuple[int, int]:
@@ -219,13 +183,13 @@ def _integer_limits(
 def run_in_chunks(
     call: Callable[[list[Any]], Sequence[Any]], arrays: Sequence[Any], batch: int | None = None
 ) -> list[Any]:
-    """Run ``call`` over the rows, ``batch`` (or `CHUNK`) at a time, and return each output's rows together."""
+    """Run ``call`` over the rows, ``batch`` (or `CHUNK`) at a time, and return each output's rows together (`worker.ragged`)."""
     rows, size = len(arrays[0]), batch or CHUNK
     parts = [
         [np.asarray(output) for output in call([array[start : start + size] for array in arrays])]
         for start in range(0, rows, size)
     ]
-    return [np.concatenate([part[index] for part in parts]) for index in range(len(parts[0]))]
+    return [ragged.concatenated([part[index] for part in parts]) for index in range(len(parts[0]))]
 
 
 def write_npz(path: str, arrays: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import pt2_guard, script_guard, tensors
+from inferometer.models.steps import dimensions, pt2_guard, script_guard
 from inferometer.models.steps.torch_modules import Built
 
 
@@ -18,18 +18,18 @@ def exported(torch: Any, path: Path, shapes: Mapping[str, int], trust: bool) -> 
     program = pt2_guard.load(torch, path, trust)
     tree, names = program.call_spec.in_spec, program.graph_signature.user_inputs
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    specs, dimensions = [], []
+    specs, sizes = [], []
     for name in names:
         value = values.get(name)
         if not isinstance(value, torch.Tensor):
             raise ValueError(f"input '{name}' of {path.name} is no tensor: inferometer feeds tensors only")
         specs.append({"name": name, "dtype": str(value.dtype).removeprefix("torch.")})
-        dimensions.append([size if isinstance(size, int) else None for size in value.shape])
+        sizes.append([size if isinstance(size, int) else None for size in value.shape])
     if not names:
         raise ValueError(f"{path.name} takes no tensor: there is nothing to feed")
     least, most = _batches(program, values[names[0]])
     if least > 2:  # torch says 2 where it did not look at a batch of one
-        dimensions = [[least, *axes[1:]] if axes and axes[0] is None else axes for axes in dimensions]
+        sizes = [[least, *axes[1:]] if axes and axes[0] is None else axes for axes in sizes]
     notes = (f"fixed to batches of {least}, the least that the program takes",) if least > 2 else ()
     module = program.module()
 
@@ -42,7 +42,7 @@ def exported(torch: Any, path: Path, shapes: Mapping[str, int], trust: bool) -> 
             arguments, keywords = torch.utils._pytree.tree_unflatten(inputs, tree)
             return self.program(*arguments, **keywords)
 
-    return Built(Unflattened(), tensors.bind(specs, dimensions, shapes), most=most, notes=notes)
+    return Built(Unflattened(), dimensions.bind(specs, sizes, shapes), most=most, notes=notes)
 
 
 def _batches(program: Any, value: Any) -> tuple[int, int | None]:

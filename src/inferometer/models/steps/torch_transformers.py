@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import dimensions
 from inferometer.models.steps.torch_modules import Built, fetching
 
 _TOKENS = 128  # of a text, where --shape says nothing and the model has places for so many
@@ -46,7 +46,7 @@ def build(name: str, pretrained: bool, shapes: Mapping[str, int], trust: bool) -
     sizes = {"sequence": _tokens(text)} if any("sequence" in found for found in axes) else {}
     ranges = {key: (0, text.vocab_size) for key in inputs if key.endswith("input_ids")}
     versions = {"transformers": transformers.__version__}
-    bound = tensors.bind(specs, axes, {**sizes, **shapes})
+    bound = dimensions.bind(specs, axes, {**sizes, **shapes})
     return Built(model.eval(), bound, tuple(inputs), ranges, versions=versions)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import dimensions, tensors
 from inferometer.models.steps.torch_modules import Built, fetching
 
 _FRAMES = 16  # of a video
@@ -24,7 +24,7 @@ def of_timm(name: str, pretrained: bool, shapes: Mapping[str, int]) -> Built:
         f"timm:{name}", _WEIGHTS[pretrained], lambda: timm.create_model(name, pretrained=pretrained)
     )
     size = timm.data.resolve_model_data_config(model)["input_size"]
-    specs = tensors.bind([_IMAGE], [["batch", *size]], shapes)
+    specs = dimensions.bind([_IMAGE], [["batch", *size]], shapes)
     return Built(model.eval(), specs, versions={"timm": timm.__version__})
 
 
@@ -48,7 +48,7 @@ def of_torchvision(torch: Any, name: str, pretrained: bool, shapes: Mapping[str,
     axes: list[int | str] = ["batch", 3, *_size(model, best, detects)]
     if name in models.list_models(models.video):
         axes.insert(2, _FRAMES)
-    specs = tensors.bind([_IMAGE], [axes], shapes)
+    specs = dimensions.bind([_IMAGE], [axes], shapes)
     versions = {"torchvision": torchvision.__version__}
     if not detects:
         return Built(model.eval(), specs, versions=versions)

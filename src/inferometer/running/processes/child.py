@@ -56,6 +56,7 @@ def child_environment(
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "ORT_DISABLE_TELEMETRY": "1",  # from 1.32 on it keeps an identity in the user's cache, and may send
         **extra,
     }
 

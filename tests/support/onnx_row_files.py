@@ -1,0 +1,86 @@
+"""Writes small ONNX files whose rows do not simply come first; runs in the onnxrt environment: `python onnx_row_files.py FOLDER`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from onnx_files import floats, node, save, tensor
+
+
+def stateful(path):
+    """A recurrent step: rows on axis 1 of the state, one rate for all rows, two branches that see outer tensors."""
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [node("Mul", f"x {name}_scale", f"{name}_x")], name, [], [tensor(f"{name}_x", None)]
+        )
+        for name in ("then", "else")
+    }
+    nodes = [
+        node("Equal", "sr known", "same"),
+        node("If", "same", "scaled", **branches),
+        node("MatMul", "scaled W", "a"),
+        node("Add", "state a", "sum"),
+        node("Tanh", "sum", "stateN"),
+        node("ReduceSum", "stateN first", "y", keepdims=0),
+    ]
+    inputs = [
+        tensor("x", [None, 6]),
+        tensor("state", [2, None, 4]),
+        tensor("sr", [], TensorProto.INT64),
+    ]
+    outputs = [tensor("y", [None, 4]), tensor("stateN", [None, None, None])]
+    constants = {
+        "W": floats(6, 4),
+        "known": np.array(16000),
+        "then_scale": np.array(1, "f"),
+        "else_scale": np.array(-2, "f"),
+        "first": np.array([0]),
+    }
+    save(path, nodes, inputs, outputs, constants)
+
+
+def found(path, batch="batch"):
+    """A detector in small: as many entries out as scores are above a threshold."""
+    nodes = [
+        node("MatMul", "x W", "scores"),
+        node("Greater", "scores least", "kept"),
+        node("NonZero", "kept", "places"),
+        node("Transpose", "places", "where", perm=[1, 0]),
+        node("GatherND", "scores where", "best"),
+    ]
+    outputs = [tensor("best", ["found"]), tensor("where", ["found", 2], TensorProto.INT64)]
+    constants = {"W": floats(40, 30), "least": np.array(3, "f")}
+    save(path, nodes, [tensor("x", [batch, 40])], outputs, constants)
+
+
+def main(folder):
+    stateful(folder / "stateful.onnx")
+    found(folder / "found.onnx")
+    weights = {"W": floats(20, 30)}
+    save(
+        folder / "called.onnx",  # one call has one grid and 30 offsets
+        [node("MatMul", "grid W", "a"), node("Add", "a offsets", "y")],
+        [tensor("grid", [1, 7, 20]), tensor("offsets", [30])],
+        [tensor("y", [1, 7, 30])],
+        weights,
+    )
+    save(
+        folder / "pairs.onnx",  # a fixed batch of four whose output is not its rows
+        [node("MatMul", "x W", "a"), node("Gemm", "a a", "y", transA=1)],
+        [tensor("x", [4, 20])],
+        [tensor("y", [30, 30]), tensor("a", [4, 30])],
+        weights,
+    )
+    save(
+        folder / "sums.onnx",  # rows first going in, last coming out
+        [node("MatMul", "x W", "a"), node("Transpose", "a", "y", perm=[1, 0])],
+        [tensor("x", ["N", None])],
+        [tensor("y", [30, "N"])],
+        weights,
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
