@@ -114,6 +114,11 @@ def test_rows_that_come_out_last_and_a_size_known_by_the_rows_given(made, tmp_pa
     assert made("sums.onnx", shapes={"x.1": 20}).artifacts["onnx"].outputs[0].shape == (None, 30)
 
 
+def test_sizes_are_not_moved_with_the_weights(made):
+    ambiguity = made("enlarged.onnx").info.conversions["onnx"]["checks"]["ambiguity"]
+    assert 0 < ambiguity["moved"] < 1e-5 < ambiguity["bf16"] < 0.1
+
+
 @pytest.mark.parametrize(
     ("name", "options", "cause"),
     [

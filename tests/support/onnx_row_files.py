@@ -73,6 +73,25 @@ def main(folder):
         [tensor("y", [30, 30]), tensor("a", [4, 30])],
         weights,
     )
+    enlarged = [
+        node("Resize", "image  twice", "large", mode="nearest"),
+        node("Shape", "image", "sizes"),
+        node("Cast", "sizes", "real", to=1),
+        node("Mul", "real twice", "double"),
+        node("Floor", "double", "whole"),
+        node("Cast", "whole", "again", to=7),
+        node("Expand", "one again", "ones"),
+        node("Add", "large ones", "sum"),
+        node("Conv", "sum K", "y"),
+    ]
+    enlarged[0].input[:] = ["image", "", "twice"]
+    save(
+        folder / "enlarged.onnx",  # floats that are sizes: of Resize, and through Floor of Expand
+        enlarged,
+        [tensor("image", ["N", 3, 8, 8])],
+        [tensor("y", ["N", 2, 14, 14])],
+        {"twice": np.array([1, 1, 2, 2], "f"), "one": np.ones([1, 1, 1, 1], "f"), "K": floats(2, 3, 3, 3)},
+    )
     save(
         folder / "sums.onnx",  # rows first going in, last coming out
         [node("MatMul", "x W", "a"), node("Transpose", "a", "y", perm=[1, 0])],

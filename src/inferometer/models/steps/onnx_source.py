@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, onnx_taking, onnxfile, tensors
+from inferometer.models.steps import checks, onnx_moving, onnx_taking, onnxfile, tensors
 from inferometer.models.steps.onnx_taken import Taken
 
 
@@ -59,7 +59,7 @@ def _ways(path: str, batch: int | None) -> dict[str, checks.Compute]:
 
     def moving(bits: int) -> checks.Compute:
         def compute(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
-            session = onnxfile.session(path, onnxfile.moved(path, bits))
+            session = onnxfile.session(path, onnx_moving.moved(path, bits))
             return onnxfile.computing(session, batch)(checks.moved_rows(arrays, bits), chunk)
 
         return compute

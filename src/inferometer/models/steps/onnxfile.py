@@ -23,7 +23,6 @@ QUANTISED = frozenset(
         "MatMulInteger",
     ]
 )
-LARGEST_BYTES = 1 << 30  # a message of protobuf holds 2 GiB
 DTYPES = {**_FLOATS, **_OTHERS, "tensor(bool)": "bool"}
 
 
@@ -87,25 +86,6 @@ def session(path: str, content: bytes | None = None, *, optimised: bool = False)
     except Exception as error:
         text = " ".join(str(error).split())
         raise ValueError(f"ONNX Runtime refuses {Path(path).name}: {text[:300]}") from error
-
-
-def moved(path: str, bits: int) -> bytes | None:
-    """Return the file with its float weights and scales moved by a unit in the last place (`checks.moved`).
-
-    None where it is too large to be held as one message.
-    """
-    import onnx
-    from onnx import numpy_helper
-
-    model = onnx.load(path)
-    if sum(tensor.ByteSize() for tensor in model.graph.initializer) > LARGEST_BYTES:
-        return None
-    for place, tensor in enumerate(model.graph.initializer):
-        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
-            array = checks.moved(numpy_helper.to_array(tensor), bits, place)
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-    content: bytes = model.SerializeToString()
-    return content
 
 
 def stored_precision(model: Any) -> str:
