@@ -50,6 +50,12 @@ KINDS: Mapping[str, Kind] = {
         "latency counts from handing a batch in to getting its results"
     ),
     "converted": _kind("the model came by way of {via}: one made for this framework may be faster"),
+    "quantised": _kind(
+        "quantised after training",
+        ": the top class is fp32's for {agree_k} of {agree_n} inputs",
+        ", outputs differ by {error:percent} % of what inputs change",
+    ),
+    "partly-float": _kind("{left} of {total} operators that multiply matrices run in float"),
     "tolerance": _kind("outputs were allowed to differ by {limit:g} from the reference (--tolerance)"),
     "not-checked-after": _kind("outputs were not checked after the loops: {error}"),
     "malformed-loops": _kind("{count:of malformed loop} left out"),

@@ -151,7 +151,7 @@ _ALL = (
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
-        precisions={"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16")},
+        precisions={"cpu": ("fp32", "int8"), "cuda": ("fp32", "tf32", "fp16")}, forms={"int8": "onnx-int8"},
         variants={
             "io-binding": Variant(
                 "inputs and outputs bound to buffers of their own; on a GPU this is the default", {"binding": True}

@@ -13,6 +13,7 @@ import psutil
 
 from inferometer.host.cpu_names import cpu_name, cpu_revision
 from inferometer.host.gpus import find_gpus
+from inferometer.host.instructions import int8_unit
 from inferometer.records import Gpu, Machine
 from inferometer.worker.system.quota import Quota
 
@@ -27,6 +28,7 @@ def describe_machine(gpus: tuple[Gpu, ...] | None = None) -> Machine:
         hostname=socket.gethostname(),
         cpu=cpu_name(cpuinfo, platform.machine()) if cpuinfo else platform.processor() or platform.machine(),
         cpu_revision=cpu_revision(cpuinfo),
+        int8=int8_unit(cpuinfo),
         physical_cores=psutil.cpu_count(logical=False) or 0,
         logical_cores=psutil.cpu_count() or 0,
         usable_cores=usable_cores(),

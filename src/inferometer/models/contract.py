@@ -7,6 +7,7 @@ Forms: the shapes in which a framework takes a model.
     onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, opencv, tensorrt)
     tflite      LiteRT flatbuffer                           (litert)
     jaxexport   folder: a function exported by JAX, and weights  (jax, where the source is no Keras file)
+    onnx-int8, ...  the same quantised after training, for cells at int8
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from inferometer.records import ModelInfo
 
-Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite", "jaxexport"]
+Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite", "jaxexport", "onnx-int8"]
 FORMS: tuple[Form, ...] = get_args(Form)
 FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "keras": "model.keras",
@@ -27,6 +28,7 @@ FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "onnx": "model.onnx",
     "tflite": "model.tflite",
     "jaxexport": "jaxexport",
+    "onnx-int8": "model.onnx",
 }
 TITLES: Mapping[Form, str] = {
     "keras": "a Keras file",
@@ -35,6 +37,7 @@ TITLES: Mapping[Form, str] = {
     "onnx": "an ONNX file",
     "tflite": "a LiteRT flatbuffer",
     "jaxexport": "a function exported by JAX",
+    "onnx-int8": "a quantised ONNX file",
 }
 NAMED_WEIGHTS = ("random", "imagenet", "pretrained")  # anything else is a file
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images
@@ -54,6 +57,7 @@ class ModelRequest:
     batch_axes: dict[str, int | None] = field(
         default_factory=dict
     )  # input -> axis of the rows; None: no rows
+    calibration: Path | None = None  # rows that quantising learns ranges from; None: those of the run
     input_ranges: dict[str, tuple[float, float]] = field(
         default_factory=dict
     )  # input -> [low, high), or one value
@@ -68,6 +72,7 @@ class ModelRequest:
             weights=self.weights if self.weights in NAMED_WEIGHTS else str(Path(self.weights).absolute()),
             images=self.images and tuple(path.absolute() for path in self.images),
             inputs=self.inputs and self.inputs.absolute(),
+            calibration=self.calibration and self.calibration.absolute(),
         )
 
 
@@ -110,6 +115,7 @@ class Artifact:
         str, Any
     ]  # `parity.compare` against the source's outputs, on the rows of `PreparedModel.inputs`
     via: str = ""  # the converters on its way that are not its framework's own, as in "onnx2torch"
+    own: OwnReference | None = None  # None: it is to answer as the source does
 
     @property
     def fixed_batch(self) -> int | None:
@@ -126,6 +132,15 @@ class Checks:
     unseen_reference: Path | None = None
     stored: str = ""  # the precision inside the model's file, where it is coarser than fp32
     ragged: tuple[int, ...] = ()  # outputs whose size is each row's own (`worker.ragged`)
+
+
+@dataclass(frozen=True)
+class OwnReference:
+    """What a quantised model is to answer, since quantising changed it; how much is ``loss`` (`models.quantisation`)."""
+
+    reference: Path  # .npz, as of `PreparedModel`
+    checks: Checks
+    loss: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

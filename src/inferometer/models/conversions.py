@@ -4,11 +4,13 @@ Every conversion is a step with the same request: ``model`` (path of what it sta
 that), ``layout`` (of its 4-D inputs), ``inputs`` (.npz of the source's rows) in ``source_layout``, ``trust``, ``out`` (its
 folder). It writes its product there, runs it on the rows and leaves the outputs in check.npz, by the order and axes of the
 source's; or another step does, in an environment that can run the product. It answers ``inputs``, ``outputs``, ``layout``,
-``notes`` and ``versions`` of the product, as far as they differ.
+``notes`` and ``versions`` of the product, as far as they differ. A step that quantises gets ``more`` (.npz of rows for checks only) and ``calibration`` (.npz
+of rows, or None: those of ``inputs`` and ``more``) besides, and leaves what `quantisation` says.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 from inferometer.errors import InferometerError, ModelError
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import FILES, TITLES, Artifact, Form
+from inferometer.models.quantisation import loss_of
 from inferometer.models.routes import Edge, Route, routes, via
 from inferometer.models.step_cache import (
     CachedStep,
@@ -37,6 +40,8 @@ class Conversions:
     start: Form
     source: CachedStep
     trust: bool
+    quantising: Mapping[str, Any] = field(default_factory=dict)  # what steps that quantise are asked besides
+    calibration: Path | None = None  # .npz of rows in the source's layout
     _tried: dict[Route, CachedStep | str] = field(
         default_factory=dict
     )  # what a route led to, or why to nothing
@@ -94,13 +99,43 @@ class Conversions:
             "source_layout": self.source.answer["layout"],
             "trust": self.trust,
         }
+        paths = {"model": start.folder / FILES[edge.start], "inputs": self.source.folder / "inputs.npz"}
+        if edge.quantises:
+            return self._quantised(edge, start, request, paths)
         return self.steps.make(
             edge.step,
             edge.environment,
             {"start_key": start.key, **request},
-            paths={"model": start.folder / FILES[edge.start], "inputs": self.source.folder / "inputs.npz"},
+            paths=paths,
             saying=f"converting: {edge.title}",
             then=lambda folder, answer: self._checked(edge, request, folder, answer),
+        )
+
+    def _quantised(
+        self, edge: Edge, start: CachedStep, request: dict[str, Any], paths: dict[str, Path]
+    ) -> CachedStep:
+        unseen = self.source.folder / "unseen_inputs.npz"
+        rows = {"more": unseen if unseen.exists() else None, "calibration": self.calibration}
+        calibration = hash_file(self.calibration) if self.calibration else ""
+
+        def then(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
+            known = {
+                "layout": request["layout"],
+                "inputs": request["specs"],
+                "outputs": request["outputs"],
+                **answer,
+            }
+            loss = loss_of(folder, self.source.folder)
+            found = judge(folder, read_arrays(folder / "reference.npz"), checks_in(folder, answer))
+            return {**known, "loss": loss, "parity": found, "file_hash": hash_file(folder / FILES[edge.end])}
+
+        return self.steps.make(
+            edge.step,
+            edge.environment,
+            {"start_key": start.key, **request, **self.quantising, "calibration_hash": calibration},
+            paths={**paths, **rows},
+            saying=f"quantising: {edge.title}",
+            then=then,
         )
 
     def _checked(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inferometer.frameworks import requirements
-from inferometer.models import sources
+from inferometer.models import calibration_rows, sources
 from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
 from inferometer.models.conversions import Conversions
@@ -26,11 +26,12 @@ def prepare(
     *,
     progress: Callable[[str], None],
     pins: Mapping[str, str] | None = None,
+    weight_bits: int = 8,
 ) -> PreparedModel:
     """Return the model at ``source`` (`sources.resolve`) in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
 
     ``pins`` says per environment what is installed in it (default: its requirement file for the CPU, where conversions
-    run); a change makes its artifacts anew. Raises UsageError for
+    run); a change makes its artifacts anew. ``weight_bits``: of quantised weights. Raises UsageError for
     what the request gets wrong and ModelError where the source itself cannot be loaded, run or judged; a conversion
     that fails or differs is no error but a missing form.
     """
@@ -40,7 +41,10 @@ def prepare(
     known = _default_pins(source) if pins is None else pins
     steps = StepCache(run_step, ArtifactCache(cache), progress, known)
     origin = sources.make(request, source, steps)
-    conversions = Conversions(steps, source.form, origin.step, request.trust_model)
+    calibration = calibration_rows.given(request.calibration, origin.step.answer["inputs"], steps)
+    conversions = Conversions(
+        steps, source.form, origin.step, request.trust_model, {"weight_bits": weight_bits}, calibration
+    )
     found = {form: conversions.reach(form) for form in FORMS if form in forms}
     made, answer = origin.step, origin.step.answer
     rows = made.folder / "inputs.npz"

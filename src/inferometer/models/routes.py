@@ -26,6 +26,9 @@ class Edge:
     check: tuple[str, str] | None = (
         None  # environment and step that run the product; None: the step itself does
     )
+    quantises: bool = (
+        False  # the product answers otherwise than the source, and the step says what (`quantisation`)
+    )
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -49,6 +52,7 @@ EDGES = (
     Edge("onnx", "exported", "onnx_exported", "torch-models", via="onnx2torch"),
     Edge("onnx", "savedmodel", "onnx_savedmodel", "onnx2tf", via="onnx2tf"),
     Edge("exported", "jaxexport", "exported_jax", "torchax", via="torchax"),
+    Edge("onnx", "onnx-int8", "onnx_int8", "onnxrt", quantises=True),
 )
 Route = tuple[Edge, ...]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from inferometer.errors import ModelError
 from inferometer.models.artifact_cache import ArtifactCache
-from inferometer.models.contract import FILES, Artifact, Checks, Form, StepRunner, TensorSpec
+from inferometer.models.contract import FILES, Artifact, Checks, Form, OwnReference, StepRunner, TensorSpec
 from inferometer.worker import parity, ragged
 
 _STEPS = Path(__file__).parent / "steps"
@@ -144,6 +144,9 @@ def artifact(form: Form, made: CachedStep, via: str) -> Artifact:
         hash=answer["file_hash"],
         parity=answer["parity"],
         via=via,
+        own=OwnReference(made.folder / "reference.npz", checks_in(made.folder, answer), answer["loss"])
+        if "loss" in answer
+        else None,
     )
 
 
@@ -153,5 +156,5 @@ def _specs(found: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
 
 def conversion_facts(made: CachedStep) -> dict[str, Any]:
     """Return what a run's record keeps of a conversion."""
-    kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash", "checks", "stored")
+    kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash", "checks", "stored", "loss")
     return {name: made.answer[name] for name in kept if made.answer.get(name)}

@@ -61,7 +61,7 @@ class MatrixOptions(TypedDict, total=False):
         str | Iterable[str],
         Option(
             "--precisions", kinds.names_of("precision", PRECISIONS),
-            "fp32,tf32,fp16,bf16,int8 (tensorrt, quantised files).", ("precisions",), default="fp32",
+            "fp32,tf32,fp16,bf16,int8 (quantised after training).", ("precisions",), default="fp32",
         ),
     ]  # fmt: skip
     modes: Annotated[
@@ -197,6 +197,13 @@ class ModelOptions(TypedDict, total=False):
         Option(
             "--input-range", kinds.named_ranges(), "NAME=LOW:HIGH, or NAME=VALUE, for a generated input.",
             ("model.input_ranges",),
+        ),
+    ]  # fmt: skip
+    calibration: Annotated[
+        str | Path | None,
+        Option(
+            "--calibration", kinds.path(), "Rows (.npz) or a folder of photos for int8.  [default: the inputs]",
+            ("model.calibration",),
         ),
     ]  # fmt: skip
     tolerance: Annotated[

@@ -28,6 +28,7 @@ class Machine(msgspec.Struct, frozen=True):
     hostname: str = ""
     cpu: str = ""
     cpu_revision: str = ""  # family, model, stepping and microcode: CPUs of one name differ in them
+    int8: str = ""  # its best instructions for products of 8-bit integers: AMX, AVX-512 VNNI, ...
     physical_cores: int = 0
     logical_cores: int = 0
     usable_cores: int = 0  # by affinity and cgroup quota

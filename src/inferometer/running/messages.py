@@ -11,7 +11,7 @@ from inferometer.device import Device
 from inferometer.energy.view import MeterNeeds
 from inferometer.errors import ProtocolError
 from inferometer.frameworks.catalogue import FrameworkChoice
-from inferometer.models.contract import Artifact, PreparedModel
+from inferometer.models.contract import Artifact, Checks, PreparedModel
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
 from inferometer.worker.protocol import (
@@ -39,6 +39,8 @@ def open_message(
     cache: Path,
 ) -> Open:
     """Return the request that loads a cell's framework and artifact."""
+    own = artifact.own
+    reference, checks = (own.reference, own.checks) if own else (model.reference, model.checks)
     return Open(
         backend=choice.framework.backend,
         options={**choice.options, "trust": request.model.trust_model},
@@ -55,18 +57,17 @@ def open_message(
         device=Device.parse(cell.device).kind,
         threads=request.protocol.threads,
         inputs=str(model.inputs),
-        reference=str(model.reference),
+        reference=str(reference),
         source_layout=model.layout,
-        checks=_checks(model),
-        ragged=list(model.checks.ragged),
+        checks=_checks(checks),
+        ragged=list(checks.ragged),
         tolerance=request.tolerance,
         images=request.protocol.images,
         cache=str(cache),
     )
 
 
-def _checks(model: PreparedModel) -> dict[str, str]:
-    checks = model.checks
+def _checks(checks: Checks) -> dict[str, str]:
     paths = {name: getattr(checks, name) for name in ("ambiguity", "unseen_inputs", "unseen_reference")}
     return {"stored": checks.stored, **{name: str(path) for name, path in paths.items() if path}}
 

@@ -17,6 +17,7 @@ from inferometer.energy.view import MeterNeeds
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus
+from inferometer.host.instructions import saturates
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
@@ -142,7 +143,10 @@ def _measure(
     ready.build_rows()
     forms = {plan.forms[cell] for cell in plan.cells if (cell.framework, cell.device) in ready.rows}
     source, cache = preparation.situation.source, cache_folder("models")
-    model = prepare(request.model, source, forms, ready.run_step, cache, progress=observer.preparing)
+    model = prepare(
+        request.model, source, forms, ready.run_step, cache, progress=observer.preparing,
+        weight_bits=7 if saturates(preparation.machine.int8) else 8,
+    )  # fmt: skip
     info = complete_facts(preparation.facts(), ready, plan, model)
     info = as_begun(info, begun, writer.path) if begun else info
     session = _open_meters(preparation)

@@ -232,9 +232,10 @@ class _CellClock:
 
 
 def _with_route(record: Record, artifact: Artifact) -> Record:
-    """Add that a foreign converter made what was measured."""
-    flags = (flag("converted", via=artifact.via),) if artifact.via else ()
-    return msgspec.structs.replace(record, flags=(*record.flags, *flags))
+    """Add that a foreign converter made what was measured, and what quantising it cost."""
+    converted = (flag("converted", via=artifact.via),) if artifact.via else ()
+    quantised = (flag("quantised", **artifact.own.loss),) if artifact.own else ()
+    return msgspec.structs.replace(record, flags=(*record.flags, *converted, *quantised))
 
 
 def _with_overhead(record: Record, starts_worker: bool) -> Record:

@@ -9,7 +9,7 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
-from inferometer.worker.backends.parts import onnx_plugin, stray_nodes
+from inferometer.worker.backends.parts import onnx_half, onnx_integers, onnx_plugin, stray_nodes
 from inferometer.worker.backends.parts.onnx_binding import Binding
 from inferometer.worker.backends.parts.pinned_memory import PageLock, PinnedBuffers
 from inferometer.worker.failures import Misplaced, Unsupported
@@ -20,7 +20,11 @@ _PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-_PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "fp16"), "tensorrt": ("fp32", "tf32", "fp16")}
+_PRECISIONS = {
+    "cpu": ("fp32", "int8"),
+    "cuda": ("fp32", "tf32", "fp16"),
+    "tensorrt": ("fp32", "tf32", "fp16"),
+}
 
 _OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
@@ -43,6 +47,7 @@ class Runtime(Backend):
 
         self._runtime = onnxruntime
         self._plugin = onnx_plugin.register(onnxruntime, opening) if opening.options.get("plugin") else None
+        self._optimised = onnx_integers.place(opening.cache) if opening.precision == "int8" else None
         self._provider = self._plugin.provider if self._plugin else _PROVIDERS[self._kind]
         self._session = onnxruntime.InferenceSession(
             self._model(), sess_options=self._options(), providers=self._providers()
@@ -54,6 +59,7 @@ class Runtime(Backend):
                 f"{self._provider} did not load (it has {', '.join(onnxruntime.get_available_providers())})"
             )
         self._nodes = self._assignment()
+        self._integers = onnx_integers.look(self._optimised) if self._optimised else None
         if self._plugin:
             self._plugin.check(self._nodes)
         self._bound = not opening.options.get("naive") and (
@@ -72,7 +78,7 @@ class Runtime(Backend):
     def _model(self) -> Any:
         if self._opening.precision != "fp16" or self._kind == "tensorrt":
             return str(self._opening.path)
-        return _halved(self._opening)
+        return onnx_half.halved(self._opening)
 
     def _options(self) -> Any:
         options = self._runtime.SessionOptions()
@@ -84,6 +90,8 @@ class Runtime(Backend):
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self._plugin:
             self._plugin.add_to(options)
+        if self._optimised:
+            options.optimized_model_filepath = str(self._optimised)
         return options
 
     def _providers(self) -> list[Any]:
@@ -158,7 +166,7 @@ class Runtime(Backend):
 
     def fetch(self, resident: Any) -> Outputs:
         """Copy the outputs to numpy."""
-        return _widened(resident.read())
+        return onnx_half.widened(resident.read())
 
     def phases(self, batch: Batch) -> dict[str, float]:
         """Return phases by host timers where inputs are bound; `session.run` does not let them be told apart."""
@@ -192,6 +200,7 @@ class Runtime(Backend):
                 "nodes": counts,
                 "nodes_elsewhere": stray_nodes.first_named(self._strays()),
                 "bound": self._bound,
+                **({"integers": self._integers.facts()} if self._integers else {}),
                 **({"tf32": _tf32_setting()} if self._kind == "tensorrt" else {}),
                 "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
             },
@@ -206,15 +215,22 @@ class Runtime(Backend):
         if self._plugin:
             return self._plugin.flags(self._nodes)
         total = sum(len(nodes) for nodes in self._nodes.values())
-        return [*stray_nodes.flags(self._strays(), total), *(self._pinned.flags() if self._pinned else [])]
+        integers = self._integers.flags() if self._integers else []
+        return [
+            *integers,
+            *stray_nodes.flags(self._strays(), total),
+            *(self._pinned.flags() if self._pinned else []),
+        ]
 
     def _precision(self) -> str:
         options = self._session.get_provider_options()
         if self._kind == "tensorrt":
             half = options[_PROVIDERS["tensorrt"]].get("trt_fp16_enable") == "1"
             return "fp16" if half else ("fp32" if _tf32_is_off() else "tf32")
-        if self._opening.precision == "fp16" and _is_half(self._session):
+        if self._opening.precision == "fp16" and onnx_half.is_half(self._session):
             return "fp16"
+        if self._integers:
+            return self._integers.precision
         return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
 
     def release(self) -> None:
@@ -259,29 +275,3 @@ def _tf32_is_off() -> bool:
 def _tf32_setting() -> str:
     state = f"off by {_OVERRIDE}=0 in this process" if _tf32_is_off() else "TensorRT's default: on"
     return f"{state}; not read back, since the provider has no switch"
-
-
-def _halved(opening: Opening) -> bytes:
-    """Return the file with float16 weights and arithmetic; inputs and outputs stay float32 in host mode."""
-    try:
-        import onnx
-        from onnxruntime.transformers import float16
-    except ImportError as error:
-        raise Unsupported(f"converting to fp16 needs the package onnx beside onnxruntime: {error}") from error
-    model = onnx.load(opening.path)
-    halved = float16.convert_float_to_float16(
-        model, keep_io_types=opening.mode != "device", disable_shape_infer=False
-    )
-    halved.metadata_props.add(key="inferometer.precision", value="fp16")
-    data: bytes = halved.SerializeToString()
-    return data
-
-
-def _is_half(session: Any) -> bool:
-    """Return whether a session was made from a file that `_halved` converted."""
-    kept: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    return kept.get("inferometer.precision") == "fp16"
-
-
-def _widened(arrays: Outputs) -> Outputs:
-    return [array.astype(np.float32) if array.dtype == np.float16 else array for array in arrays]

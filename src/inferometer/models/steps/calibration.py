@@ -1,0 +1,52 @@
+"""The rows that a quantising step learns ranges from: the user's, or those that the model is checked with. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from inferometer.models.steps import checks, tensors
+
+BATCH = 1  # rows at once, so that the largest activation of all is never held with others
+
+
+def rows(request: Mapping[str, Any]) -> checks.Rows:
+    """Return all rows by input, in the layout of the model that the request is about."""
+    if request["calibration"]:
+        return _read(request, "calibration")
+    timed = _read(request, "inputs")
+    more = more_of(request)(0)
+    return {name: np.concatenate([array, more[name]]) for name, array in timed.items()}
+
+
+def batches(request: Mapping[str, Any]) -> list[checks.Rows]:
+    """Return the rows in batches that the model takes."""
+    found, size = rows(request), tensors.batch_of(request["specs"]) or BATCH
+    return [
+        {name: array[start : start + size] for name, array in found.items()}
+        for start in range(0, count(request) - size + 1, size)
+    ]
+
+
+def count(request: Mapping[str, Any]) -> int:
+    """Return how many rows there are."""
+    return len(next(iter(rows(request).values())))
+
+
+def more_of(request: Mapping[str, Any]) -> Callable[[int], checks.Rows]:
+    """Return what gives at most so many rows for checks only: those of the source, so that both can be compared."""
+
+    return lambda wanted: _read(request, "more") if request["more"] else _none(_read(request, "inputs"))
+
+
+def _none(rows: checks.Rows) -> checks.Rows:
+    return {name: array[:0] for name, array in rows.items()}
+
+
+def _read(request: Mapping[str, Any], which: str) -> checks.Rows:
+    """Return the rows of one file, turned to the model's layout and by the names of its inputs."""
+    arrays = tensors.rows_of({**request, "inputs": request[which]})
+    names = [spec["name"] for spec in request["specs"]]
+    return dict(zip(names, arrays, strict=True))

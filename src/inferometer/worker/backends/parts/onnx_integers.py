@@ -1,0 +1,68 @@
+"""What of a quantised ONNX file runs in 8-bit integers: the operators left after ONNX Runtime's optimisation."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inferometer.worker.flags import Flag, flag
+
+_HEAVY = (
+    "Conv",
+    "ConvTranspose",
+    "Gemm",
+    "MatMul",
+    "FusedConv",
+    "FusedGemm",
+    "FusedMatMul",
+    "NhwcConv",
+    "Attention",
+)
+_INTEGER = (
+    "QLinearConv", "QGemm", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention", "QLinearConvTranspose",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Integers:
+    """How many operators that multiply matrices are in integers, and how many are left in floats."""
+
+    integer: Counter[str]
+    float: Counter[str]
+
+    @property
+    def precision(self) -> str:
+        """Return "int8" where most of the work is in integers, "fp32" elsewhere."""
+        return "int8" if self.integer.total() > self.float.total() else "fp32"
+
+    def facts(self) -> dict[str, Any]:
+        """Return both by operator."""
+        return {"integer": dict(self.integer), "float": dict(self.float)}
+
+    def flags(self) -> list[Flag]:
+        """Say how many operators are left in floats."""
+        left, total = self.float.total(), self.float.total() + self.integer.total()
+        return [flag("partly-float", left=left, total=total)] if left and self.integer else []
+
+
+def place(cache: Path) -> Path:
+    """Return where a session is to write its model once optimised, a file of this process."""
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache / f"optimised-{os.getpid()}.onnx"
+
+
+def look(path: Path) -> Integers:
+    """Return the operators of the model that ONNX Runtime wrote to ``path`` once optimised, and delete it."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    path.unlink()
+    kinds = Counter(node.op_type for node in model.graph.node)
+    return Integers(
+        Counter({kind: kinds[kind] for kind in _INTEGER if kinds[kind]}),
+        Counter({kind: kinds[kind] for kind in _HEAVY if kinds[kind]}),
+    )

@@ -1,0 +1,84 @@
+"""Models quantised after training: what is made of them, what that costs, and that it runs in integers."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inferometer
+from inferometer.errors import ModelError, UsageError
+from inferometer.models.images import default_photos
+from inferometer.models.quantisation import loss_of
+from inferometer.models.step_cache import read_arrays
+from inferometer.models.steps.tensors import numbered, write_npz
+from steprunner import interpreter
+
+pytestmark = pytest.mark.environment
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quantised")
+    python = interpreter("onnxrt", folder / "environment.log")
+    script = Path(__file__).parents[1] / "support" / "onnx_files.py"
+    subprocess.run([str(python), str(script), str(folder)], check=True)
+    return folder
+
+
+def test_an_onnx_file_is_quantised_and_what_that_costs_is_known(reach, files):
+    prepared = reach(files / "image.onnx", "onnx", "onnx-int8", images=default_photos())
+    made = prepared.artifacts["onnx-int8"]
+    assert made.parity["passed"]
+    assert made.own.checks.stored == "int8"
+    assert 0.001 < made.own.loss["error"] < 0.3
+    assert made.own.loss["rows"] == 64
+    exact, quantised = read_arrays(prepared.reference)[0], read_arrays(made.own.reference)[0]
+    assert exact.shape == quantised.shape
+    assert 0 < np.abs(exact - quantised).max() < 0.3 * np.abs(exact).max()
+    assert prepared.info.conversions["onnx-int8"]["loss"] == made.own.loss
+    assert "ranges of 64 rows" in prepared.info.conversions["onnx-int8"]["notes"][0]
+
+
+def test_few_rows_to_calibrate_by_cost_more(reach, files, tmp_path):
+    narrow = 0.05 * np.random.default_rng(0).normal(size=(2, 3, 16, 12)).astype("f")
+    np.savez(tmp_path / "narrow.npz", image=narrow)
+    own = (
+        reach(files / "image.onnx", "onnx-int8", calibration=tmp_path / "narrow.npz")
+        .artifacts["onnx-int8"]
+        .own
+    )
+    usual = reach(files / "image.onnx", "onnx-int8").artifacts["onnx-int8"].own
+    assert own.loss["error"] > 3 * usual.loss["error"]
+
+
+def test_rows_to_calibrate_by_that_do_not_fit_are_one_line(reach, files, tmp_path):
+    np.savez(tmp_path / "other.npz", picture=np.zeros((2, 3, 16, 12), "f"))
+    with pytest.raises(UsageError, match=r"--calibration: .*lacks image; has unknown picture"):
+        reach(files / "image.onnx", "onnx-int8", calibration=tmp_path / "other.npz")
+
+
+def test_a_file_that_is_quantised_already_is_not_quantised_again(reach, files):
+    assert "quantised already" in reach(files / "quantised.onnx", "onnx-int8").missing["onnx-int8"]
+
+
+def test_a_model_that_tells_its_inputs_apart_no_more_is_refused(tmp_path):
+    original = np.random.default_rng(0).normal(size=(8, 20)).astype("f")
+    for name, rows in {"source": original, "made": np.repeat(original[:1], 8, axis=0)}.items():
+        (tmp_path / name).mkdir()
+        write_npz(str(tmp_path / name / "reference.npz"), numbered([rows]))
+    with pytest.raises(ModelError, match="tells its inputs apart no more"):
+        loss_of(tmp_path / "made", tmp_path / "source")
+
+
+def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path):
+    result = inferometer.run(
+        files / "image.onnx", frameworks="onnxrt", precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
+        threads=1, out=tmp_path / "run",
+    )  # fmt: skip
+    quantised = next(record for record in result.run.records if record.cell.precision == "int8")
+    assert (quantised.status, quantised.cause) == ("ok", "")
+    assert quantised.actual.precision == "int8"
+    assert quantised.actual.details["integers"]["integer"] == {"QLinearConv": 1}
+    assert next(flag for flag in quantised.flags if flag.kind == "quantised").values["error"] > 0
+    assert result.run.info.machine.int8
