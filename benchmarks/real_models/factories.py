@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-def onet() -> tuple[Any, Any]:
+def efficientnet_lite0() -> tuple[Any, Any]:
     import torch
-    from facenet_pytorch.models.mtcnn import ONet
+    from efficientnet_lite_pytorch import EfficientNet
 
-    return ONet(pretrained=False), torch.zeros(1, 3, 48, 48)
+    return EfficientNet.from_name("efficientnet-lite0"), torch.zeros(1, 3, 224, 224)

@@ -1,6 +1,6 @@
 """Makes a file of another kind from a real one, by the tools of the framework that it is for; runs in its environment.
 
-    python make.py fp16|qdq|keras SOURCE TARGET
+    python make.py fp16|qdq|keras|torchscript SOURCE TARGET
 
 `fp16` and `qdq` are ONNX Runtime's own converters; `qdq` is calibrated on seeded normal rows, so its accuracy says nothing.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -60,6 +61,18 @@ def keras(source: str, target: str) -> None:
     package.saving.load_model(source, compile=False).save(target)
 
 
+def torchscript(source: str, target: str) -> None:
+    """Trace EfficientNet-Lite0 with the weights of ``source``; factories.py lies beside its package."""
+    import torch
+
+    sys.path.insert(0, str(Path(source).parents[2]))
+    from factories import efficientnet_lite0
+
+    module, example = efficientnet_lite0()
+    module.load_state_dict(torch.load(source, weights_only=True))
+    torch.jit.trace(module.eval(), example).save(target)
+
+
 if __name__ == "__main__":
     kind, given, made = sys.argv[1:]
-    {"fp16": fp16, "qdq": qdq, "keras": keras}[kind](given, made)
+    {"fp16": fp16, "qdq": qdq, "keras": keras, "torchscript": torchscript}[kind](given, made)

@@ -67,7 +67,9 @@ def test_rows_that_ran_and_rows_that_did_not(modules):
 
 
 def MODEL(modules):
-    return modules[0].Model("net", "a net", "thing", "1.2", "folder/net.onnx", arguments=("--shape", "a=1"))
+    return modules[0].Model(
+        "net", "a net", "thing", "1.2", file="folder/net.onnx", arguments=("--shape", "a=1")
+    )
 
 
 def test_the_largest_error_is_of_ranked_rows_only(modules):

@@ -27,7 +27,7 @@ def test_openvino_names_the_operators_that_it_lacks():
 
 def test_a_converter_that_dies_is_told_with_its_signal():
     stages = "############# pass_level5\n############# pass_ncnn\n"
-    assert ncnn._refusal(stages, -11) == "pnnx cannot convert this file: it died of SIGSEGV in pass_ncnn"
+    assert ncnn._refusal(stages, -11) == "pnnx cannot convert this file: it died of SIGSEGV after: pass_ncnn"
     assert ncnn._refusal("no such file\n\n", 1) == "pnnx cannot convert this file: no such file"
     assert mnn._refusal("reading\n", -6).endswith("it died of SIGABRT after: reading")
     assert mnn._refusal("", 1).endswith("it ended with 1")

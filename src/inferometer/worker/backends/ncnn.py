@@ -123,10 +123,10 @@ def _convert(opening: Opening, batch: Batch) -> Path:
 
 
 def _refusal(told: str, code: int) -> str:
-    """Return why a conversion failed, in one line: the signal that ended it and what pnnx was at, or the last that it said."""
+    """Return why a conversion failed, in one line: the last that pnnx said, and the signal where one ended it."""
     last = next((line.strip("# ") for line in reversed(told.splitlines()) if line.strip("# ")), "")
     if code < 0:
-        return f"pnnx cannot convert this file: it died of {signal.Signals(-code).name} in {last[:300] or 'its start'}"
+        return f"pnnx cannot convert this file: it died of {signal.Signals(-code).name} after: {last[:300] or 'nothing'}"
     return f"pnnx cannot convert this file: {last[:300] or f'it ended with {code}'}"
 
 
