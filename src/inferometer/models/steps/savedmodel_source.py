@@ -11,7 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, dimensions, savedmodel_guard, savedmodel_slots, tensors, tf_saving
+from inferometer.models.steps import (
+    checks,
+    dimensions,
+    savedmodel_guard,
+    savedmodel_slots,
+    tensors,
+    tf_saving,
+)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
