@@ -96,6 +96,17 @@ def test_external_weights_stay_with_the_model_and_are_hashed(made, onnx):
     assert np.allclose(read_arrays(after.reference)[0], 2 * read_arrays(before.reference)[0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["image.onnx", "external.onnx"])
+def test_converters_leave_the_file_as_it_is(made, onnx, name):
+    prepared = made(name, ("onnx", "savedmodel", "exported"))
+    kept = prepared.artifacts["onnx"].path
+    assert "onnx2tf" in prepared.artifacts["savedmodel"].via
+    assert kept.read_bytes() == (onnx / name).read_bytes()
+    assert not (kept.parent / "parts").exists() or [
+        item.name for item in (kept.parent / "parts").iterdir()
+    ] == ["w.bin"]
+
+
 def test_a_fixed_batch_is_told(made):
     prepared = made("fixed.onnx")
     assert prepared.artifacts["onnx"].inputs[0].shape == (3, 600)

@@ -132,6 +132,22 @@ def test_names_that_are_no_model_say_what_to_give(tmp_path):
     (tmp_path / "bert/config.json").write_text("{}")
     with pytest.raises(UsageError, match=r"bert is no model that can be measured; give hf:.*bert"):
         resolve(ModelRequest(str(tmp_path / "bert")))
+    (tmp_path / "models/net").mkdir(parents=True)
+    (tmp_path / "models/net/saved_model.pb").touch()
+    with pytest.raises(UsageError, match=r"models is no model that can be measured; give .*models/net"):
+        resolve(ModelRequest(str(tmp_path / "models")))
+    (tmp_path / "net.mlpackage").mkdir()  # a folder, as Core ML has it
+    with pytest.raises(
+        UsageError, match=r"net.mlpackage is a Core ML model; give the model that it was made from"
+    ):
+        resolve(ModelRequest(str(tmp_path / "net.mlpackage")))
+    with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
+        archive.writestr("net/.data/extern_modules", "torch")
+        archive.writestr("net/.data/ts_code/code/net.py", "")
+    with pytest.raises(
+        UsageError, match=r"net.pt is a torch.package archive, which runs code .*PackageImporter"
+    ):
+        resolve(ModelRequest(str(tmp_path / "net.pt")))
     with pytest.raises(UsageError, match="model gone/ does not exist"):
         resolve(ModelRequest("gone/"))
     with pytest.raises(UsageError, match="unknown architecture 'timm:'; give timm:NAME"):

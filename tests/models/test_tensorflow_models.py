@@ -51,9 +51,34 @@ class Saver(tf.Module):
     def serve(self, x):
         tf.raw_ops.SaveV2(prefix=f"{folder}/marker", tensor_names=["a"], shape_and_slices=[""], tensors=[x])
         return {"y": x * self.v}
-for name, kind in (("loader", Loader), ("saver", Saver)):
+class Trained(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.v = tf.Variable(tf.random.stateless_normal((4, 3), (0, 1)))
+        self.momentum = tf.Variable(tf.zeros((4, 3)))
+        self.optimizer = tf.Module()
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def serve(self, x):
+        return {"y": x @ self.v}
+class Constant(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = tf.random.stateless_normal((4, 3), (0, 2))  # a tensor, no variable: captured
+        self.v = tf.Variable(tf.random.stateless_normal((3, 5), (0, 3)))
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def serve(self, x):
+        return {"z": x @ self.scale, "y": (x @ self.scale) @ self.v}
+for name, kind in (("loader", Loader), ("saver", Saver), ("trained", Trained), ("constant", Constant)):
     model = kind()
     tf.saved_model.save(model, f"{folder}/{name}", signatures={"serving_default": model.serve})
+from tensorflow.core.protobuf import saved_model_pb2
+path = f"{folder}/trained/saved_model.pb"
+model = saved_model_pb2.SavedModel.FromString(open(path, "rb").read())
+nodes = model.meta_graphs[0].object_graph_def.nodes  # as Keras 2 leaves them
+child = {item.local_name: item.node_id for item in nodes[0].children}
+slot = nodes[child["optimizer"]].slot_variables.add()
+slot.original_variable_node_id, slot.slot_variable_node_id, slot.slot_name = child["v"], child["momentum"], "m"
+open(path, "wb").write(model.SerializeToString())
 """
 
 
@@ -114,6 +139,16 @@ def test_a_saved_model_writes_nothing_when_loaded_or_run(reach, files, name, ope
     with pytest.raises(ModelError, match=f"{name} has operator {operator}, which reaches out of the model"):
         reach(files / name, "savedmodel")
     assert not list(files.glob("marker*"))
+
+
+def test_constants_that_a_signature_captured_are_no_inputs(reach, files):
+    prepared = reach(files / "constant", "onnx")
+    assert [item.name for item in prepared.artifacts["onnx"].inputs] == ["x"], prepared.missing
+
+
+def test_what_an_optimiser_kept_does_not_matter(reach, files):
+    prepared = reach(files / "trained", "savedmodel", "tflite")
+    assert set(prepared.artifacts) == {"savedmodel", "tflite"}, prepared.missing
 
 
 def test_broken_files_are_one_line(reach, tmp_path):

@@ -39,8 +39,10 @@ def status_of(error: BaseException) -> str:
 
 
 def failure_text(error: BaseException, limit: int = 500) -> str:
-    """Return the exception as one line: its type and the first line that says something."""
+    """Return the exception as one line: its type, where it is a framework's, and what it says."""
     text = " ".join(str(error).split())
+    if text and isinstance(error, (Unsupported, Misplaced)):
+        return text[:limit]
     return f"{type(error).__name__}: {text}"[:limit] if text else type(error).__name__
 
 

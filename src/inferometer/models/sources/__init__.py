@@ -66,16 +66,23 @@ def _named(request: ModelRequest) -> Source:
     suffix = Path(name).suffix.lower()
     if suffix in _FILES:
         return _FILES[suffix](request)
-    if suffix in CONVERSIONS:
-        existing(name, "model")
-        raise UsageError(f"{Path(name).name} is {CONVERSIONS[suffix]}")
     if is_path(name):
-        if not Path(name).exists():
-            raise UsageError(f"model {name} does not exist; give the path of a file, or a name")
-        configured = (Path(name) / "config.json").is_file()
-        remedy = f"give hf:{name}" if configured else f"known are files {', '.join(_FILES)}"
-        raise UsageError(f"{name} is no model that can be measured; {remedy}")
+        raise UsageError(_refusal(name, Path(name)))
     return keras.named(request)
+
+
+def _refusal(name: str, path: Path) -> str:
+    """Return why a path is no model that can be measured, and what to do."""
+    if not path.exists():
+        return f"model {name} does not exist; give the path of a file, or a name"
+    if conversion := CONVERSIONS.get(path.suffix.lower()):
+        return f"{path.name} is {conversion}"
+    if (path / "config.json").is_file():
+        return f"{name} is no model that can be measured; give hf:{name}"
+    inside = next((found.parent for found in path.glob("*/saved_model.pb")), None) if path.is_dir() else None
+    if inside:
+        return f"{name} is no model that can be measured; give {inside}"
+    return f"{name} is no model that can be measured; known are files {', '.join(_FILES)}, and SavedModel folders"
 
 
 def _check_inputs(request: ModelRequest) -> None:

@@ -50,6 +50,7 @@ def from_file(request: ModelRequest) -> Source:
     """Return the program, script or weights in a file; weights need the architecture that they belong to."""
     file = existing(request.model, "model")
     refuse_weights(request, file.name)
+    _refuse_package(file)
     suffix = file.suffix.lower()
     if request.architecture:
         if suffix not in WEIGHTS:
@@ -70,11 +71,24 @@ def from_file(request: ModelRequest) -> Source:
 
 def _is_script(file: Path) -> bool:
     """Return whether a file is TorchScript: a zip with code in it, while a pickle of weights has none."""
+    return any("/code/" in name for name in _members(file))
+
+
+def _refuse_package(file: Path) -> None:
+    """Raise UsageError for what torch.package wrote: modules with their code, which a class of its own loads."""
+    if any(name.endswith("/.data/extern_modules") for name in _members(file)):
+        raise UsageError(
+            f"{file.name} is a torch.package archive, which runs code of its own; give FILE.py:FACTORY that loads it with "
+            "torch.package.PackageImporter"
+        )
+
+
+def _members(file: Path) -> list[str]:
     try:
         with zipfile.ZipFile(file) as archive:
-            return any("/code/" in name for name in archive.namelist())
+            return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
-        return False
+        return []
 
 
 def _architecture(name: str, request: ModelRequest, weights: str) -> Source:

@@ -12,6 +12,7 @@ import io
 import itertools
 import os
 import re
+import shutil
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import tensors, tf_saving
+from inferometer.models.steps import onnxfile, tensors, tf_saving
 
 _CHANNELS = (1, 3)
 _NEAR = 1e-3  # of the largest value; the parent judges exactly
@@ -87,9 +88,9 @@ def _convert(request: dict[str, Any], folder: str, turned: bool, quick: bool) ->
     kept = None if turned else [spec["name"] for spec in request["specs"]]
     said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said):
+        with tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(said):
             onnx2tf.convert(
-                input_onnx_file_path=request["model"],
+                input_onnx_file_path=_copied(Path(request["model"]), Path(own)),
                 output_folder_path=folder,
                 keep_shape_absolutely_input_names=kept,
                 output_signaturedefs=True,
@@ -99,6 +100,14 @@ def _convert(request: dict[str, Any], folder: str, turned: bool, quick: bool) ->
             )
     except (Exception, SystemExit) as error:  # it ends the process for operators that it does not know
         raise ValueError(f"onnx2tf cannot convert it: {_cause(said.getvalue(), error)}") from error
+
+
+def _copied(model: Path, folder: Path) -> str:
+    """Return the path of a copy, weights beside it included: onnx2tf writes what it simplifies into the file that it is given."""
+    for name in (model.name, *onnxfile.external_files(onnxfile.read(str(model)), model.parent)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model.parent / name, folder / name)
+    return str(folder / model.name)
 
 
 def _test_images() -> Any:

@@ -7,10 +7,18 @@ Request: file (the folder), shapes, ranges, seed, trust, inputs (.npz or None), 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, dimensions, savedmodel_guard, tensors, tf_saving
+from inferometer.models.steps import (
+    checks,
+    dimensions,
+    savedmodel_guard,
+    savedmodel_slots,
+    tensors,
+    tf_saving,
+)
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +27,12 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
-    loaded, signature = _load(tf, request)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _run(tf, request, Path(scratch))
+
+
+def _run(tf: Any, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    loaded, signature = _load(tf, request, scratch)
     own = signature.structured_input_signature[1]
     specs = _specs(own, request["shapes"])
     call = tf_saving.caller(signature, list(own), sorted(signature.structured_outputs))
@@ -41,12 +54,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _load(tf: Any, request: dict[str, Any]) -> tuple[Any, Any]:
+def _load(tf: Any, request: dict[str, Any], scratch: Path) -> tuple[Any, Any]:
     name = Path(request["file"]).name
     if not request["trust"]:
         savedmodel_guard.check(Path(request["file"]))
     try:
-        loaded = tf.saved_model.load(request["file"])
+        folder = savedmodel_slots.without_slots(Path(request["file"]), scratch)
+        loaded = tf.saved_model.load(str(folder))
     except Exception as error:
         text = " ".join(str(error).split())
         raise ValueError(

@@ -65,7 +65,8 @@ def script(torch: Any, path: Path, inputs: str | None, shapes: Mapping[str, int]
     odd = [item for item in arguments if str(item.type) != "Tensor" and not item.has_default_value()]
     if odd:
         raise ValueError(
-            f"input '{odd[0].name}' of {path.name} is a {odd[0].type}: inferometer feeds tensors only"
+            f"input '{odd[0].name}' of {path.name} is of type {odd[0].type}: inferometer feeds tensors only; give FILE.py:FACTORY "
+            "with a module that sets it"
         )
     names = [item.name for item in arguments if str(item.type) == "Tensor" and not item.has_default_value()]
     examples = _shown(torch, names, inputs) if inputs else _shaped(torch, names, shapes, path.name)

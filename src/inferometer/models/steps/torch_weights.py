@@ -64,12 +64,13 @@ def apply(module: Any, weights: dict[str, Any], source: str) -> None:
     odd = [key for key in weights if key in wanted and weights[key].shape != wanted[key].shape]
     absent = [key for key in wanted if key not in weights and not key.endswith("num_batches_tracked")]
     extra = [key for key in weights if key not in wanted]
-    for told, keys in (("lacks", absent), ("has another shape of", odd), ("has unknown", extra)):
-        if keys:
-            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise ValueError(
-                f"the weights of {source} do not fit the architecture: it {told} {', '.join(keys[:3])}{more}"
-            )
+    told = [
+        f"{what} {', '.join(keys[:3])}{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}"
+        for what, keys in (("lacks", absent), ("has another shape of", odd), ("has unknown", extra))
+        if keys
+    ]
+    if told:
+        raise ValueError(f"the weights of {source} do not fit the architecture: it {', '.join(told)}")
     module.load_state_dict(weights, strict=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -136,8 +137,11 @@ def _refusal(told: str, code: int) -> str:
     """Return why a conversion failed, in one line: the operators that the converter lacks, or the last that it said."""
     if unknown := _UNKNOWN.search(told):
         return f"MNN's converter does not know {' '.join(unknown[1].split())}"
-    last = next((line for line in reversed(told.splitlines()) if line.strip()), f"it ended with {code}")
-    return f"MNN's converter cannot convert this file: {last.strip()[:300]}"
+    last = next(
+        (line.strip() for line in reversed(told.splitlines()) if line.strip()), f"it ended with {code}"
+    )
+    died = f"it died of {signal.Signals(-code).name} after: " if code < 0 else ""
+    return f"MNN's converter cannot convert this file: {died}{last[:300]}"
 
 
 def _narrowed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

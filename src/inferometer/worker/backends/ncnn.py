@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import signal
 import subprocess
 from importlib import metadata, util
 from pathlib import Path
@@ -116,12 +117,17 @@ def _convert(opening: Opening, batch: Batch) -> Path:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode or not target.exists():
-        last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
-        raise Unsupported(
-            f"pnnx cannot convert this file: {last.strip()[:300] or f'it ended with {done.returncode}'}"
-        )
+        raise Unsupported(_refusal(done.stdout, done.returncode))
     (folder / "whole").touch()
     return target
+
+
+def _refusal(told: str, code: int) -> str:
+    """Return why a conversion failed, in one line: the last that pnnx said, and the signal where one ended it."""
+    last = next((line.strip("# ") for line in reversed(told.splitlines()) if line.strip("# ")), "")
+    if code < 0:
+        return f"pnnx cannot convert this file: it died of {signal.Signals(-code).name} after: {last[:300] or 'nothing'}"
+    return f"pnnx cannot convert this file: {last[:300] or f'it ended with {code}'}"
 
 
 def _pnnx() -> str:

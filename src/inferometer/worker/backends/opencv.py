@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends.parts import opencv_gates
 from inferometer.worker.failures import Unsupported
 
 
@@ -24,11 +25,13 @@ class Runtime(Backend):
         self._cv2 = cv2
         self._opening = opening
         self._nets: dict[int, Any] = {}
+        self._content, self._gates = opencv_gates.kept_apart(opening.path)
         self._load()  # what it cannot read is said before any cell
 
     def _load(self) -> Any:
+        file = str(self._opening.path) if self._content is None else np.frombuffer(self._content, np.uint8)
         try:
-            return self._cv2.dnn.readNetFromONNX(str(self._opening.path))
+            return self._cv2.dnn.readNetFromONNX(file)
         except self._cv2.error as error:
             raise Unsupported(f"OpenCV cannot read this file: {error.err}") from error
 
@@ -56,4 +59,5 @@ class Runtime(Backend):
             "threads": self._cv2.getNumThreads(),
             "version": version,
             "versions": {"opencv": version, "numpy": np.__version__},
+            **({"details": {"gates kept apart": self._gates}} if self._gates else {}),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.failures import Unsupported
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_UNKNOWN = re.compile(r"No conversion rule found for operations: ([^\n]+)")
 
 
 class Runtime(Backend):
@@ -26,7 +28,10 @@ class Runtime(Backend):
         self._opening = opening
         self._core = openvino.Core()
         _refuse(self._core, opening)
-        self._model = self._core.read_model(opening.path)
+        try:
+            self._model = self._core.read_model(opening.path)
+        except RuntimeError as error:
+            raise Unsupported(_refusal(str(error))) from error
         self._requests: dict[int, Any] = {}
         self._compiled: Any = None
 
@@ -96,3 +101,11 @@ def _refuse(core: Any, opening: Opening) -> None:
         raise Unsupported(
             f"this CPU has no {opening.precision} arithmetic for openvino (it has {', '.join(map(str, able))})"
         )
+
+
+def _refusal(told: str) -> str:
+    """Return why a file cannot be read, in one line: the operators that OpenVINO lacks (by opset), or the last that it said."""
+    if unknown := _UNKNOWN.search(told):
+        return f"OpenVINO has no operator {unknown[1].strip()}"
+    lines = [line.strip() for line in told.splitlines() if line.strip()] or ["it does not say why"]
+    return f"OpenVINO cannot read this file: {lines[-1][:300]}"
