@@ -71,14 +71,29 @@ def test_a_model_that_tells_its_inputs_apart_no_more_is_refused(tmp_path):
         loss_of(tmp_path / "made", tmp_path / "source")
 
 
-def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path):
+def test_openvino_has_its_own(reach, files):
+    prepared = reach(files / "image.onnx", "openvino-int8", images=default_photos())
+    own = prepared.artifacts["openvino-int8"].own
+    assert 0.001 < own.loss["error"] < 0.3
+    assert "quantised already" in reach(files / "quantised.onnx", "openvino-int8").missing["openvino-int8"]
+
+
+INTEGERS = {
+    "onnxrt": ("integers", {"integer": {"QLinearConv": 1}, "float": {}}),
+    "openvino": ("operators", {"u8": 1}),
+}
+
+
+@pytest.mark.parametrize("framework", INTEGERS)
+def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path, framework):
     result = inferometer.run(
-        files / "image.onnx", frameworks="onnxrt", precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
+        files / "image.onnx", frameworks=framework, precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
         threads=1, out=tmp_path / "run",
     )  # fmt: skip
     quantised = next(record for record in result.run.records if record.cell.precision == "int8")
     assert (quantised.status, quantised.cause) == ("ok", "")
     assert quantised.actual.precision == "int8"
-    assert quantised.actual.details["integers"]["integer"] == {"QLinearConv": 1}
-    assert next(flag for flag in quantised.flags if flag.kind == "quantised").values["error"] > 0
+    where, found = INTEGERS[framework]
+    assert quantised.actual.details[where] == found
+    assert next(dict(flag.values)["error"] for flag in quantised.flags if flag.kind == "quantised") > 0
     assert result.run.info.machine.int8

@@ -171,7 +171,7 @@ _ALL = (
     ),
     Framework(
         "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino", other_forms=("tflite",),
-        devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16")},
+        devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16", "int8")}, forms={"int8": "openvino-int8"},
         nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),
     Framework(

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from inferometer.records import ModelInfo
 
-Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite", "jaxexport", "onnx-int8"]
+Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite", "jaxexport", "onnx-int8", "openvino-int8"]
 FORMS: tuple[Form, ...] = get_args(Form)
 FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "keras": "model.keras",
@@ -29,6 +29,7 @@ FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "tflite": "model.tflite",
     "jaxexport": "jaxexport",
     "onnx-int8": "model.onnx",
+    "openvino-int8": "model.xml",
 }
 TITLES: Mapping[Form, str] = {
     "keras": "a Keras file",
@@ -38,6 +39,7 @@ TITLES: Mapping[Form, str] = {
     "tflite": "a LiteRT flatbuffer",
     "jaxexport": "a function exported by JAX",
     "onnx-int8": "a quantised ONNX file",
+    "openvino-int8": "an OpenVINO model quantised by NNCF",
 }
 NAMED_WEIGHTS = ("random", "imagenet", "pretrained")  # anything else is a file
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images

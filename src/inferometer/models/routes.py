@@ -53,6 +53,7 @@ EDGES = (
     Edge("onnx", "savedmodel", "onnx_savedmodel", "onnx2tf", via="onnx2tf"),
     Edge("exported", "jaxexport", "exported_jax", "torchax", via="torchax"),
     Edge("onnx", "onnx-int8", "onnx_int8", "onnxrt", quantises=True),
+    Edge("onnx", "openvino-int8", "openvino_int8", "nncf", quantises=True),
 )
 Route = tuple[Edge, ...]
 
