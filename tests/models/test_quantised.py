@@ -78,9 +78,15 @@ def test_openvino_has_its_own(reach, files):
     assert "quantised already" in reach(files / "quantised.onnx", "openvino-int8").missing["openvino-int8"]
 
 
+def test_litert_has_its_own(reach, tiny):
+    own = reach(tiny("cnn"), "tflite-int8").artifacts["tflite-int8"].own
+    assert 0.001 < own.loss["error"] < 0.5
+
+
 INTEGERS = {
     "onnxrt": ("integers", {"integer": {"QLinearConv": 1}, "float": {}}),
     "openvino": ("operators", {"u8": 1}),
+    "litert": ("operators", {"int8": 1}),
 }
 
 

@@ -181,7 +181,7 @@ _ALL = (
     ),
     Framework(
         "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=580, nominal_prepare_s=0.3,
+        devices=("cpu",), precisions={"cpu": ("fp32", "int8")}, forms={"int8": "tflite-int8"}, nominal_images_per_s=580, nominal_prepare_s=0.3,
     ),
     Framework(
         "opencv", "OpenCV DNN", "opencv", "opencv", "onnx", "opencv-python-headless", "cv2",

@@ -19,7 +19,17 @@ from typing import Any, Literal, Protocol, get_args
 
 from inferometer.records import ModelInfo
 
-Form = Literal["keras", "savedmodel", "exported", "onnx", "tflite", "jaxexport", "onnx-int8", "openvino-int8"]
+Form = Literal[
+    "keras",
+    "savedmodel",
+    "exported",
+    "onnx",
+    "tflite",
+    "jaxexport",
+    "onnx-int8",
+    "openvino-int8",
+    "tflite-int8",
+]
 FORMS: tuple[Form, ...] = get_args(Form)
 FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "keras": "model.keras",
@@ -30,6 +40,7 @@ FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "jaxexport": "jaxexport",
     "onnx-int8": "model.onnx",
     "openvino-int8": "model.xml",
+    "tflite-int8": "model.tflite",
 }
 TITLES: Mapping[Form, str] = {
     "keras": "a Keras file",
@@ -40,6 +51,7 @@ TITLES: Mapping[Form, str] = {
     "jaxexport": "a function exported by JAX",
     "onnx-int8": "a quantised ONNX file",
     "openvino-int8": "an OpenVINO model quantised by NNCF",
+    "tflite-int8": "a quantised LiteRT flatbuffer",
 }
 NAMED_WEIGHTS = ("random", "imagenet", "pretrained")  # anything else is a file
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images

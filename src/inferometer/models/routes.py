@@ -54,6 +54,7 @@ EDGES = (
     Edge("exported", "jaxexport", "exported_jax", "torchax", via="torchax"),
     Edge("onnx", "onnx-int8", "onnx_int8", "onnxrt", quantises=True),
     Edge("onnx", "openvino-int8", "openvino_int8", "nncf", quantises=True),
+    Edge("savedmodel", "tflite-int8", "litert_int8", "tf", quantises=True),
 )
 Route = tuple[Edge, ...]
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends.parts import litert_integers
 from inferometer.worker.failures import Unsupported
+from inferometer.worker.flags import Flag, flag
 
 
 class Runtime(Backend):
@@ -19,13 +21,15 @@ class Runtime(Backend):
 
         if opening.device != "cpu":
             raise Unsupported("LiteRT is driven on the CPU here")
-        if opening.precision != "fp32":
-            raise Unsupported(f"LiteRT runs the flatbuffer as it is, in fp32, not {opening.precision}")
+        if opening.precision not in ("fp32", "int8"):
+            raise Unsupported(f"LiteRT runs the types that are in the flatbuffer, not {opening.precision}")
         self._version = ai_edge_litert.__version__
         self._interpreter = Interpreter
         self._opening = opening
         # a signature runner keeps views of its interpreter's tensors, which then cannot be resized: ask another one
-        inputs, outputs = _named(Interpreter(model_path=str(opening.path)))
+        described = Interpreter(model_path=str(opening.path))
+        self._types = litert_integers.types(described)
+        inputs, outputs = _named(described)
         self._inputs = [inputs[name]["index"] for name in opening.input_names]
         self._outputs = [outputs[name]["index"] for name in opening.output_names]
         self._ready: dict[int, Any] = {}
@@ -53,11 +57,25 @@ class Runtime(Backend):
         kinds = {interpreter.get_tensor(index).dtype for index in self._outputs}
         return {
             "device": "cpu",
-            "precision": "fp32" if np.dtype(np.float16) not in kinds else "fp16",
+            "precision": self._precision(kinds),
             "threads": self._opening.threads,
             "version": self._version,
             "versions": {"ai-edge-litert": self._version, "numpy": np.__version__},
+            "details": {"operators": dict(self._types)},
         }
+
+    def _precision(self, kinds: set[Any]) -> str:
+        if self._opening.precision == "int8" and 2 * self._integers() > self._types.total():
+            return "int8"
+        return "fp32" if np.dtype(np.float16) not in kinds else "fp16"
+
+    def _integers(self) -> int:
+        return self._types["int8"] + self._types["uint8"]
+
+    def flags(self) -> list[Flag]:
+        """Say how many operators of a quantised model are left in floats."""
+        left, total = self._types.total() - self._integers(), self._types.total()
+        return [flag("partly-float", left=left, total=total)] if 0 < left < total else []
 
 
 def _named(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:

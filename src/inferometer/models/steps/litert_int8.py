@@ -1,0 +1,73 @@
+"""Environment `tf`: a SavedModel quantised for LiteRT by TensorFlow's converter: static ranges, weights per channel, floats in and out.
+
+Request as in `models.conversions`, of a step that quantises. What the file answers plainly is LiteRT's reference kernels.
+LiteRT's int8 kernels add in 32 bits, so that weights have 8 bits everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from inferometer.models.steps import calibration, checks, tensors
+
+_SIGNATURE = "serving_default"
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Return checks and versions; the quantised model lies in ``out``/model.tflite."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    import tensorflow as tf
+
+    out, specs = Path(request["out"]), request["specs"]
+    content = _quantised(tf, request)
+    (out / "model.tflite").write_bytes(content)
+    batch = tensors.batch_of(specs)
+    compute = _computing(tf, content, request, batch)
+    names = [spec["name"] for spec in specs]
+    rows = dict(zip(names, tensors.rows_of(request), strict=True))
+    tensors.write_check(out, compute(rows, None))
+    moving = {kind: _moving(compute, bits) for kind, bits in checks.BITS.items()}
+    made = checks.Reference(rows, compute(rows, None), compute, batch, calibration.more_of(request), moving)
+    return {
+        "checks": made.write(out),
+        "stored": "int8",
+        "notes": [f"weights in 8 bits, ranges of {calibration.count(request)} rows"],
+        "versions": {"tensorflow": tf.__version__},
+    }
+
+
+def _quantised(tf: Any, request: dict[str, Any]) -> bytes:
+    loaded = tf.saved_model.load(request["model"])
+    signature = loaded.signatures[_SIGNATURE]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], loaded)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: iter(calibration.batches(request))
+    try:
+        content: bytes = converter.convert()
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"TensorFlow's quantiser fails: {type(error).__name__}: {text[:200]}") from error
+    return content
+
+
+def _computing(tf: Any, content: bytes, request: dict[str, Any], batch: int | None) -> checks.Compute:
+    interpreter = tf.lite.Interpreter(
+        model_content=content, experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF
+    )
+    signature = interpreter.get_signature_runner(_SIGNATURE)
+    outputs = [spec["name"] for spec in request["outputs"]]
+
+    def compute(rows: checks.Rows, chunk: int | None) -> list[Any]:
+        def call(arrays: list[Any]) -> list[Any]:
+            answer = signature(**dict(zip(rows, arrays, strict=True)))
+            return [answer[name] for name in outputs]
+
+        return tensors.run_in_chunks(call, list(rows.values()), batch or chunk)
+
+    return compute
+
+
+def _moving(compute: checks.Compute, bits: int) -> checks.Compute:
+    return lambda rows, chunk: compute(checks.moved_rows(rows, bits), chunk)
