@@ -95,8 +95,11 @@ PLANNABLE = [
 @pytest.mark.parametrize("words", PLANNABLE, ids=ids)
 def test_a_run_can_be_planned(words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "INFEROMETER_CACHE", str(tmp_path / "cache")
+    )  # no environment that could open the files
     for name in ("weights.pth", "program.pt2"):
-        (tmp_path / name).write_bytes(b"the plan does not read it")
+        (tmp_path / name).write_bytes(b"never opened")
     assert invoke([*words, "--dry-run"]) == 0, capsys.readouterr().err
 
 
