@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
-from inferometer.models.live import saved
+from inferometer.models.live import saved, saved_rows
 from inferometer.planning.options import Options
 from inferometer.planning.request import make_request
 from inferometer.planning.signature import shows_options
@@ -128,6 +128,9 @@ def run(
     """
     if not isinstance(model, (str, Path)):
         model = saved(model, example_inputs, cache_folder("given"))
+    inputs = options.get("inputs")
+    if inputs is not None and not isinstance(inputs, (str, Path)):
+        options["inputs"] = saved_rows(inputs, cache_folder("given"))
     request = make_request(model, **options)
     path = Path(out) if out else default_out(request.model.model)
     with _watching(observer, path) as watching:

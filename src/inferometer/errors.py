@@ -4,6 +4,7 @@ InferometerError            base: one clear line (the value, the limit, the reme
 ├── UsageError              the request cannot be met as written (unknown name, bad number, missing file)
 ├── EnvironmentBuildError   a framework's virtual environment could not be built or lacks its framework
 ├── ModelError              a model could not be loaded, converted or checked
+│   └── InputError          since its file, or what it is to be fed, is not what it should be
 ├── StoreError              a run directory could not be read or written
 ├── MeterError              a source of energy readings failed or sent something malformed
 └── ProtocolError           a worker process broke the line protocol
@@ -33,6 +34,12 @@ class EnvironmentBuildError(InferometerError):
 
 class ModelError(InferometerError):
     """A model could not be loaded, converted or checked."""
+
+
+class InputError(ModelError):
+    """A model's file, or what it is to be fed, is not what it should be."""
+
+    exit_code = 2
 
 
 class StoreError(InferometerError):

@@ -21,6 +21,14 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
+def scaled(count: float) -> str:
+    """Return a count with three digits and a decimal prefix: '25.6 M', '4.09 G', '960'."""
+    for scale, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= 0.9995 * scale:
+            return f"{significant(count / scale)} {prefix}"
+    return f"{count:g}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: '1 cell', '1,200 cells', '2 batches'."""
     ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"

@@ -95,8 +95,12 @@ PLANNABLE = [
 @pytest.mark.parametrize("words", PLANNABLE, ids=ids)
 def test_a_run_can_be_planned(words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("weights.pth", "program.pt2"):
-        (tmp_path / name).write_bytes(b"the plan does not read it")
+    monkeypatch.setenv(
+        "INFEROMETER_CACHE", str(tmp_path / "cache")
+    )  # no environment that could open the files
+    (tmp_path / "rows").mkdir()
+    for name in ("weights.pth", "program.pt2", "model.onnx", "rows/x.npy"):
+        (tmp_path / name).write_bytes(b"never opened")
     assert invoke([*words, "--dry-run"]) == 0, capsys.readouterr().err
 
 

@@ -52,7 +52,7 @@ def test_a_reference_has_64_inputs_and_is_computed_in_other_ways(tmp_path):
     assert facts["ambiguity"]["bf16"] / facts["ambiguity"]["fp16"] == pytest.approx(8, rel=0.1)
     unseen = read_arrays(found.unseen_inputs)[0]
     assert np.allclose(read_arrays(found.unseen_reference)[0], unseen @ WEIGHTS, rtol=1e-5, atol=1e-6)
-    check_judgeable(straight(rows(4), None), found)
+    check_judgeable(straight(rows(4), None), found, "give x")
 
 
 def test_without_more_rows_there_are_none_unseen(tmp_path):
@@ -76,20 +76,20 @@ def test_large_rows_and_slow_models_get_fewer(tmp_path, monkeypatch, limit, inpu
 def test_a_chaotic_reference_is_told_with_the_remedy(tmp_path):
     _, found = made(tmp_path, chaotic)
     with pytest.raises(
-        ModelError, match=r"set-up: the reference answers chaotically at fp32: .*--input-range"
+        ModelError, match=r"set-up: the reference answers chaotically at fp32: .*; give x"
     ) as error:
-        check_judgeable(chaotic(rows(4), None), found)
+        check_judgeable(chaotic(rows(4), None), found, "give x")
     assert "\n" not in str(error.value)
 
 
 def test_a_reference_that_depends_on_its_batch_is_told_as_that(tmp_path):
     _, found = made(tmp_path, of_batch)
     with pytest.raises(ModelError, match=r"set-up: the reference depends on the batch it is computed in"):
-        check_judgeable(of_batch(rows(4), None), found)
+        check_judgeable(of_batch(rows(4), None), found, "give x")
 
 
 def test_without_measured_ambiguity_only_the_spread_is_asked():
-    check_judgeable(chaotic(rows(4), None), Checks())
+    check_judgeable(chaotic(rows(4), None), Checks(), "give x")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ from rich.table import Table
 from inferometer import units
 from inferometer.cli.common import console
 from inferometer.frameworks.environments import is_built
+from inferometer.models.contract import ModelSize
+from inferometer.models.inspection import Inspection
 from inferometer.planning.plan import Plan, PlanRow
 from inferometer.records import Cell, Protocol
 from inferometer.results.resolution import AIM
 from inferometer.running.parallel import at_once_text
-from inferometer.running.progress.time_left import nominal_s
+from inferometer.running.progress.time_left import nominal_times
 
 _NONE: Mapping[str, str] = {}
 
@@ -24,18 +26,22 @@ def print_plan(
     plan: Plan,
     protocol: Protocol,
     screen: Console | None = None,
+    *,
     at_once: tuple[str, ...] = (),
     ways: Mapping[str, str] = _NONE,
+    model: Inspection | str = "not opened",
 ) -> None:
     """Print every cell with its estimate or its skip reason, and the whole run's estimate.
 
-    ``at_once``: which devices; ``ways``: how the model comes to each form.
+    ``at_once``: which devices; ``ways``: how the model comes to each form; ``model``: what its file says, or why it was
+    not opened.
     """
     screen = screen or console()
+    size = ModelSize() if isinstance(model, str) else model.size
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("framework", "precision", "device", "mode", "batch sizes", "plan"):
         table.add_column(title, overflow="fold")
-    times = {cell: nominal_s(cell, plan.row(cell).choice.framework, protocol) for cell in plan.cells}
+    times = nominal_times(plan.cells, plan.framework, protocol, size)
     for key, cells in _by_row(plan.cells).items():
         seconds = ", ".join(units.duration(times[cell]) for cell in cells)
         table.add_row(*key, _sizes(cells), f"about {seconds} a round")
@@ -47,16 +53,43 @@ def print_plan(
     screen.print(table)
     for name, text in {f"{row.label}": _environment(row) for row in plan.rows.values()}.items():
         screen.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
-    for line in _ways(plan, ways):
+    for line in (f"model: {_model(model)}", *_ways(plan, ways)):
         screen.print(line, markup=False, highlight=False, soft_wrap=True)
     if at_once:
         screen.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
     total_s = _whole_s(times, at_once) * protocol.rounds
     text = (
         f"{units.counted(len(plan.cells), 'cell')} x {units.counted(protocol.rounds, 'round')}{_growth(protocol)}, {len(plan.skips)} skipped; about "
-        f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores"
+        f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores{_scaled_by(size)}"
     )
     screen.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _model(model: Inspection | str) -> str:
+    """Return what the model takes, and how large it is."""
+    if isinstance(model, str):
+        return model
+    inputs = ", ".join(
+        f"{spec['name']} {spec['dtype']} [{', '.join('batch' if size is None else str(size) for size in spec['shape'])}]"
+        for spec in model.inputs
+    )
+    parameters, macs = (
+        "unknown" if count is None else units.scaled(count)
+        for count in (model.size.parameters, model.size.macs)
+    )
+    rows = f"; inputs: {model.rows_note}" if model.rows_note else ""
+    return f"takes {inputs}; parameters: {parameters}, multiply-accumulates a row: {macs}{rows}"
+
+
+def _scaled_by(size: ModelSize) -> str:
+    told = [
+        name
+        for name, count in (("parameters", size.parameters), ("multiply-accumulates", size.macs))
+        if count
+    ]
+    return (
+        f", scaled by the model's {units.listed(told)}" if told else "; how large the model is, is not known"
+    )
 
 
 def _ways(plan: Plan, ways: Mapping[str, str]) -> list[str]:

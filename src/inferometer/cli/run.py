@@ -18,7 +18,9 @@ from inferometer.cli.options import GroupedCommand, all_options, keywords
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
+from inferometer.planning.plan import check_any, without_other_batches
 from inferometer.planning.request import RunRequest, make_request
+from inferometer.running.opening import open_model
 from inferometer.running.parallel import devices_at_once
 from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.terminal import shown_progress
@@ -33,7 +35,11 @@ from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, r
 @all_options
 @click.option("--out", type=PATH, help="The run's directory.  [default: below ./inferometer-runs]")
 @click.option("--resume", "resumed", type=PATH, help="Go on with an interrupted run.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and an estimate of the time, measure nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Open the model, print the plan and an estimate of the time, measure nothing.",
+)
 @click.option("--report", is_flag=True, help="Write report.html into the run's directory at the end.")
 def run_command(
     model: str, out: Path | None, resumed: Path | None, dry_run: bool, report: bool, **options: Any
@@ -133,9 +139,13 @@ def _print_plan(request: RunRequest) -> None:
 
     preparation = prepare_run(request)
     at_once = devices_at_once(preparation.request, preparation.plan)
+    model = open_model(preparation, notice)
     plan, way = preparation.plan, preparation.situation.way
+    if not isinstance(model, str):
+        plan = without_other_batches(plan, model.fixed_batch)
     ways = {form: way(form) for form in plan.forms.values()}
-    print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways)
+    print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways, model=model)
+    check_any(plan)
 
 
 @click.command("show")

@@ -13,13 +13,13 @@ from inferometer.models.steps import tensors
 
 
 def given(path: Path | None, specs: list[dict[str, Any]], steps: StepCache) -> Path | None:
-    """Return an .npz of the rows in a file (.npz, as `--input`) or of the photos in a folder; None where there are none.
+    """Return an .npz of the rows in a file or folder (as `--input`) or of the photos in a folder; None where there are none.
 
     UsageError (one line) for what cannot be read or does not fit the model.
     """
     if path is None:
         return None
-    if path.is_dir() or path.suffix.lower() in images.SUFFIXES:
+    if (path.is_dir() and not _holds_rows(path)) or path.suffix.lower() in images.SUFFIXES:
         return photo_inputs.as_input(steps, (path,), specs)[0]
 
     def make(folder: Path) -> dict[str, Any]:
@@ -32,3 +32,7 @@ def given(path: Path | None, specs: list[dict[str, Any]], steps: StepCache) -> P
 
     parts = {"step": "calibration", "file": hash_file(path), "inputs": specs}
     return steps.cache.get(parts, make)[0] / "rows.npz"
+
+
+def _holds_rows(folder: Path) -> bool:
+    return any(item.suffix.lower() in (".npy", ".npz") for item in folder.iterdir())

@@ -66,7 +66,7 @@ class ModelRequest:
     weights: str = "random"  # random, imagenet, pretrained, or a file
     seed: int = 0
     images: tuple[Path, ...] | None = None  # files or folders; None: the photos that ship with the project
-    inputs: Path | None = None  # .npz with one array per model input
+    inputs: Path | None = None  # one array per model input: .npz, .npy, or a folder (`steps.given`)
     shapes: dict[str, int] = field(default_factory=dict)  # symbolic dimension -> size
     batch_axes: dict[str, int | None] = field(
         default_factory=dict
@@ -113,6 +113,14 @@ class TensorSpec:
     name: str
     shape: tuple[int | None, ...]
     dtype: str  # numpy's name
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """How large a model is, as far as it can be counted without running it; None where it cannot."""
+
+    parameters: int | None = None
+    macs: int | None = None  # multiply-accumulates of one row
 
 
 @dataclass(frozen=True)

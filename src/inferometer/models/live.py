@@ -9,12 +9,16 @@ from __future__ import annotations
 import copy
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from inferometer.errors import UsageError
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.steps import torch_exporting
+from inferometer.models.steps.tensors import write_npz
 from inferometer.models.steps.torch_modules import Built, with_examples
 
 
@@ -37,6 +41,34 @@ def saved(model: Any, example_inputs: Any, folder: Path) -> Path:
         target = folder / hash_file(written)[:16] / written.name
         target.parent.mkdir(exist_ok=True)
         return written.replace(target)
+
+
+def saved_rows(inputs: Any, folder: Path) -> Path:
+    """Return the file below ``folder`` that arrays by input, or one array, were written to, the same for equal content."""
+    several = isinstance(inputs, Mapping)
+    arrays = {name: _array(name, value) for name, value in (inputs if several else {"": inputs}).items()}
+    if not arrays:
+        raise UsageError("inputs are empty; give an array for each input of the model, or leave them out")
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        written = Path(scratch) / f"inputs.{'npz' if several else 'npy'}"
+        if several:
+            write_npz(str(written), arrays)
+        else:
+            np.save(written, arrays[""])
+        target = folder / hash_file(written)[:16] / written.name
+        target.parent.mkdir(exist_ok=True)
+        return written.replace(target)
+
+
+def _array(name: str, value: Any) -> Any:
+    told = f"inputs: '{name}'" if name else "inputs:"
+    try:
+        array = np.ascontiguousarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # torch's tensors on a GPU, or with a gradient
+        raise UsageError(f"{told} is no array of numbers: {' '.join(str(error).split())[:200]}") from error
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{told} a {type(value).__name__} of {array.dtype} is no array of numbers")
+    return array
 
 
 def _is(model: Any, package: str, *names: str) -> bool:

@@ -36,24 +36,30 @@ def as_input(steps: StepCache, paths: Sequence[Path] | None, specs: list[dict[st
 
     Float inputs get each photo standardised to mean 0 and deviation 1, uint8 inputs the pixels as they are.
     """
+    files = images.find(paths)
+    layout = check(files, specs)
     spec = specs[0]
-    layout = _image_layout(spec) if len(specs) == 1 else ""
+    height, width, channels = _sizes(spec, layout)
+    how = f"{layout} {spec['dtype']} {channels}"
+    return _keep(
+        steps, files, (height, width), name=spec["name"], how=how
+    ), f"{_source_text(files, paths is None)}, {_scaling(spec)}"
+
+
+def check(files: Sequence[Path], specs: list[dict[str, Any]]) -> str:
+    """Return the layout of a model's only input, an image that ``files`` can be; UsageError where they cannot."""
+    layout = _image_layout(specs[0]) if len(specs) == 1 else ""
     if not layout:
         told = "; ".join(f"{item['name']} {item['dtype']} {item['shape']}" for item in specs)
         raise UsageError(
             f"--image needs a model with one image input, this one takes {told}; give --input FILE.npz"
         )
-    height, width, channels = _sizes(spec, layout)
-    files = images.find(paths)
-    how = f"{layout} {spec['dtype']} {channels}"
-    rows = spec["shape"][0]
+    rows = specs[0]["shape"][0]
     if rows is not None and len(files) % rows:
         raise UsageError(
             f"the model's batch is fixed to {rows}; give a multiple of {rows} images, not {len(files)}"
         )
-    return _keep(
-        steps, files, (height, width), name=spec["name"], how=how
-    ), f"{_source_text(files, paths is None)}, {_scaling(spec)}"
+    return layout
 
 
 def layout_of(specs: Sequence[dict[str, Any]]) -> str:

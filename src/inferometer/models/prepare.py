@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from inferometer.frameworks import requirements
 from inferometer.models import calibration_rows, sources
@@ -13,8 +14,9 @@ from inferometer.models.conversions import Conversions
 from inferometer.models.identity import identity
 from inferometer.models.routes import conversion_environments
 from inferometer.models.sources import Source
+from inferometer.models.sources.source import rows_left_out
 from inferometer.models.step_cache import StepCache, checks_in
-from inferometer.records import ModelInfo
+from inferometer.records import InputFacts, ModelInfo
 
 
 def prepare(
@@ -38,13 +40,15 @@ def prepare(
     unknown = sorted(forms.difference(FORMS))
     if unknown:
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
-    known = _default_pins(source) if pins is None else pins
-    steps = StepCache(run_step, ArtifactCache(cache), progress, known)
+    steps = step_cache(source, run_step, cache, progress, pins)
     origin = sources.make(request, source, steps)
     calibration = calibration_rows.given(request.calibration, origin.step.answer["inputs"], steps)
     conversions = Conversions(
         steps, source.form, origin.step, request.trust_model, {"weight_bits": weight_bits}, calibration
     )
+    note = _note(request, origin.step.answer)
+    if note:
+        progress(note)
     found = {form: conversions.reach(form) for form in FORMS if form in forms}
     made, answer = origin.step, origin.step.answer
     rows = made.folder / "inputs.npz"
@@ -54,8 +58,11 @@ def prepare(
             source=origin.source,
             weights=origin.weights,
             hash=identity(origin.content, answer["inputs"], rows),
-            inputs=tuple(answer["inputs"]),
+            parameters=answer.get("parameters"),
+            macs=answer.get("macs"),
+            inputs=_input_facts(answer),
             data=origin.data,
+            inputs_note=note,
             reference=origin.reference,
             conversions=conversions.facts(),
         ),
@@ -66,6 +73,33 @@ def prepare(
         checks=checks_in(made.folder, answer),
         layout=answer["layout"],
     )
+
+
+def _input_facts(answer: dict[str, Any]) -> tuple[InputFacts, ...]:
+    drawn = answer.get("drawn", {})
+    facts = [{**spec, "drawn": drawn.get(spec["name"])} for spec in answer["inputs"]]
+    known = [{key: value for key, value in fact.items() if value is not None} for fact in facts]
+    return cast("tuple[InputFacts, ...]", tuple(known))
+
+
+def _note(request: ModelRequest, answer: dict[str, Any]) -> str:
+    """Return what a reader of a table must know of the inputs: what generated ones are, or which rows were left out."""
+    if left_out := rows_left_out(request, answer["inputs"]):
+        return f"inputs: {left_out}"
+    drawn = ", ".join(f"{name} {words}" for name, words in answer.get("drawn", {}).items())
+    return f"inputs generated: {drawn}" if drawn else ""
+
+
+def step_cache(
+    source: Source,
+    run_step: StepRunner,
+    cache: Path,
+    progress: Callable[[str], None],
+    pins: Mapping[str, str] | None = None,
+) -> StepCache:
+    """Return where a source's steps run and keep what they make; ``pins`` as of `prepare`."""
+    known = _default_pins(source) if pins is None else pins
+    return StepCache(run_step, ArtifactCache(cache), progress, known)
 
 
 def _default_pins(source: Source) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.errors import ModelError
+from inferometer.errors import InputError, ModelError
 from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import FILES, Artifact, Checks, Form, OwnReference, StepRunner, TensorSpec
 from inferometer.worker import parity, ragged
 
 _STEPS = Path(__file__).parent / "steps"
 _CHECK = "check.npz"
+# what steps raise with a line for the user: ValueError and its kinds
+_REFUSED = re.compile(r"(ValueError|CodeError|CannotConvertError): ")
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class StepCache:
         return CachedStep(*self.cache.get(parts, build))
 
     def run(self, environment: str, step: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a step and return its answer; ModelError with one line."""
+        """Run a step and return its answer; ModelError with one line, InputError for what the step itself refuses."""
         try:
             return self.run_step(environment, f"models.steps.{step}", request)
         except ModelError as error:
-            raise ModelError(" ".join(str(error).removeprefix("ValueError: ").split())) from error
+            text = str(error)
+            kind = InputError if _REFUSED.match(text) else ModelError
+            raise kind(" ".join(_REFUSED.sub("", text, count=1).split())) from error
 
 
 @cache
@@ -89,8 +94,13 @@ def read_arrays(path: Path) -> list[Any]:
         return [file[name] for name in file.files]
 
 
-def judge(folder: Path, reference: list[Any], checks: Checks) -> dict[str, Any]:
-    """Return the parity of the outputs that a conversion step left in ``folder``; ModelError if it fails.
+def judge(
+    folder: Path,
+    reference: list[Any],
+    checks: Checks,
+    otherwise: str = "the converted model's outputs differ from the source's",
+) -> dict[str, Any]:
+    """Return the parity of the outputs that a step left in ``folder``; ModelError that says ``otherwise`` if it fails.
 
     ``checks``: of the source, whose own ambiguity a conversion may differ by.
     """
@@ -99,22 +109,18 @@ def judge(folder: Path, reference: list[Any], checks: Checks) -> dict[str, Any]:
     found = parity.compare(outputs, reference, "fp32", ambiguity=ambiguity, stored=checks.stored)
     (folder / _CHECK).unlink()
     if not found["passed"]:
-        raise ModelError(f"the converted model's outputs differ from the source's: {found['cause']}")
+        raise ModelError(f"{otherwise}: {found['cause']}")
     return found
 
 
-def check_judgeable(reference: list[Any], checks: Checks) -> None:
-    """Raise ModelError, an error of the set-up, if agreement with ``reference`` would say nothing."""
+def check_judgeable(reference: list[Any], checks: Checks, remedy: str) -> None:
+    """Raise InputError, an error of the set-up with its ``remedy``, if agreement with ``reference`` would say nothing."""
     try:
         parity.check_judgeable(reference, "fp32")
-    except parity.SpreadError as error:
-        remedy = "give other weights or inputs (--weights, --image, --input, --input-range)"
-        raise ModelError(f"set-up: {error}; {remedy}") from error
-    try:
         if checks.ambiguity:
             parity.check_steady(parity.Ambiguity.load(checks.ambiguity), checks.stored)
     except parity.SpreadError as error:
-        raise ModelError(f"set-up: {error}") from error
+        raise InputError(f"set-up: {error}; {remedy}") from error
 
 
 def checks_in(folder: Path, answer: dict[str, Any]) -> Checks:

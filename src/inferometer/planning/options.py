@@ -177,9 +177,9 @@ class ModelOptions(TypedDict, total=False):
         Option("--image", kinds.paths(), "A photo or a folder of them.", ("model.images",)),
     ]
     inputs: Annotated[
-        str | Path | None,
-        Option("--input", kinds.path(), "FILE.npz with an array per model input.", ("model.inputs",)),
-    ]
+        str | Path | Mapping[str, Any] | None,
+        Option("--input", kinds.path(), "FILE.npz with an array per input, FILE.npy for one, or a folder of INPUT.npy.", ("model.inputs",)),
+    ]  # fmt: skip
     shapes: Annotated[
         Mapping[str, int] | None,
         Option("--shape", kinds.named_sizes(), "NAME=N or INPUT.AXIS=N for an open dimension.", ("model.shapes",)),

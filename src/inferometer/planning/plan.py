@@ -52,6 +52,10 @@ class Plan:
         """Return the row that a cell belongs to."""
         return self.rows[cell.framework, cell.device]
 
+    def framework(self, cell: Cell) -> Framework:
+        """Return the framework that measures a cell."""
+        return self.row(cell).choice.framework
+
 
 def make_plan(request: RunRequest, situation: Situation) -> Plan:
     """Expand the request where it is to run; UsageError if nothing that was asked for exists."""
@@ -75,6 +79,27 @@ def make_plan(request: RunRequest, situation: Situation) -> Plan:
                 cells[cell] = form
                 rows[row.label, device] = row
     return Plan(rows, tuple(cells), tuple(skips.values()), cells)
+
+
+def check_any(plan: Plan) -> None:
+    """Raise UsageError where nothing of a plan can be measured."""
+    if not plan.cells:
+        reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))
+        raise UsageError(f"nothing can be measured: {reasons}")
+
+
+def fixed_batch_reason(size: int, fixed: int | None) -> str:
+    """Return why a model whose batch is a number in its file cannot take a batch size, "" if it can."""
+    return "" if fixed in (None, size) else f"the model's batch size is fixed at {fixed}; give that one"
+
+
+def without_other_batches(plan: Plan, fixed: int | None) -> Plan:
+    """Return the plan with what a fixed batch rules out as skips."""
+    reasons = {cell: fixed_batch_reason(cell.batch_size, fixed) for cell in plan.cells}
+    cells = {cell: plan.forms[cell] for cell in plan.cells if not reasons[cell]}
+    skips = [Skip(cell, reason) for cell, reason in reasons.items() if reason]
+    rows = {(cell.framework, cell.device): plan.row(cell) for cell in cells}
+    return Plan(rows, tuple(cells), (*plan.skips, *skips), cells)
 
 
 _ALL = tuple(name for name, framework in FRAMEWORKS.items() if not framework.named_only)

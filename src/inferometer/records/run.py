@@ -44,6 +44,7 @@ class InputFacts(TypedDict, total=False):
     name: str
     shape: tuple[int | None, ...]  # None: the batch
     dtype: str
+    drawn: str  # what generated values are, as in "0 to 30521" or "normal(0, 1)"
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -53,8 +54,11 @@ class ModelInfo(msgspec.Struct, frozen=True):
     source: str = ""  # keras.applications, FILE.onnx, FILE.keras
     weights: str = ""
     hash: str = ""  # of its content, the shapes of its inputs and the rows fed to it (`models.identity`)
+    parameters: int | None = None  # None: not counted
+    macs: int | None = None  # multiply-accumulates of one row; None: not counted
     inputs: tuple[InputFacts, ...] = ()
     data: str = ""  # which images or generated data
+    inputs_note: str = ""  # what a reader of a table must know of the inputs
     reference: str = ""
     conversions: dict[str, Any] = {}  # per artifact: step, parity against the source
 

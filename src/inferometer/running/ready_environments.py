@@ -39,6 +39,21 @@ class ReadyEnvironments:
             except EnvironmentBuildError as error:
                 self.failures[key] = str(error)
 
+    def take_built(self) -> None:
+        """Take the environments of rows that are built already, and build none."""
+        for key, row in self._plan.rows.items():
+            if row.requirements and environments.is_built(row.requirements):
+                self.rows[key] = self._row_environment(row)
+
+    def has(self, name: str) -> bool:
+        """Return whether steps can run in the named environment without building it."""
+        return (
+            name in self._conversions
+            or name in self._request.python
+            or self._row_of(name) is not None
+            or environments.is_built(requirements.read(name, "cpu"))
+        )
+
     def _row_environment(self, row: PlanRow) -> Environment:
         if row.requirements is None:
             return self._given(row)
@@ -73,13 +88,17 @@ class ReadyEnvironments:
         return self._conversions[name]
 
     def _find_conversion_environment(self, name: str) -> Environment:
-        for key, row in self._plan.rows.items():
-            if row.choice.environment == name and not row.choice.version and key in self.rows:
-                return self.rows[key]
+        if row := self._row_of(name):
+            return row
         given = self._request.python.get(name)
         if given:
             return Environment(name, given, given=True)
         return environments.ensure(requirements.read(name, "cpu"), self._log(name), self._progress)
+
+    def _row_of(self, name: str) -> Environment | None:
+        """Return the environment of a row that is the named one, in the version that is pinned."""
+        rows = (key for key, row in self._plan.rows.items() if _is_of(row, name) and key in self.rows)
+        return next((self.rows[key] for key in rows), None)
 
     def _call(self, environment: Environment, module: str, request: dict[str, Any]) -> dict[str, Any]:
         log = self._logs / f"{module.rpartition('.')[2]}.log"
@@ -103,6 +122,10 @@ class ReadyEnvironments:
 
     def _log(self, name: str) -> Path:
         return self._logs / f"environment-{name}.log"
+
+
+def _is_of(row: PlanRow, name: str) -> bool:
+    return row.choice.environment == name and not row.choice.version
 
 
 def _remedy(environment: Environment) -> str:

@@ -21,7 +21,7 @@ from inferometer.host.instructions import saturates
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
-from inferometer.planning.plan import Plan, check_given_pythons, make_plan
+from inferometer.planning.plan import Plan, check_any, check_given_pythons, make_plan
 from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.planning.situation import Situation, look_up
 from inferometer.records import Cell, Machine, RunInfo
@@ -91,9 +91,7 @@ def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:
 
 def execute_prepared(preparation: Preparation, out: Path, observer: Observer) -> StoredRun:
     """Measure as `execute` does what was prepared already."""
-    if not preparation.plan.cells:
-        reasons = "; ".join(dict.fromkeys(skip.reason for skip in preparation.plan.skips))
-        raise UsageError(f"nothing can be measured: {reasons}")
+    check_any(preparation.plan)
     writer = RunWriter.create(out, preparation.facts())
     try:
         with alone_in(out):

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from inferometer.errors import StoreError
-from inferometer.models.contract import Artifact, PreparedModel
+from inferometer.models.contract import PreparedModel
 from inferometer.planning.devices import gpu_of
-from inferometer.planning.plan import Plan
+from inferometer.planning.plan import Plan, fixed_batch_reason
 from inferometer.planning.request import RunRequest, to_builtins
 from inferometer.records import Cell, Machine, RunInfo, Skip
 from inferometer.running.parallel import at_once_text, devices_at_once
@@ -62,17 +62,8 @@ def _unmakeable(cell: Cell, ready: ReadyEnvironments, plan: Plan, model: Prepare
     if key in ready.failures:
         return ready.failures[key]
     form = plan.forms[cell]
-    return model.missing.get(form, "") or _fixed_batch(cell, model.artifacts[form])
-
-
-def _fixed_batch(cell: Cell, artifact: Artifact) -> str:
-    """Return why a model whose batch dimension is a number cannot take this batch size."""
-    fixed = artifact.fixed_batch
-    return (
-        f"the model's batch size is fixed at {fixed}; give that one"
-        if fixed not in (None, cell.batch_size)
-        else ""
-    )
+    fixed = model.artifacts[form].fixed_batch if form in model.artifacts else None
+    return model.missing.get(form, "") or fixed_batch_reason(cell.batch_size, fixed)
 
 
 def _environment_facts(ready: ReadyEnvironments) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import msgspec
 from inferometer.energy.view import MeterNeeds
 from inferometer.flags import flag
 from inferometer.interruption import Interruption
-from inferometer.models.contract import Artifact, PreparedModel
+from inferometer.models.contract import Artifact, ModelSize, PreparedModel
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell, Prepare, Record
@@ -28,7 +28,7 @@ from inferometer.running.processes.endings import Ending, with_oom_amounts
 from inferometer.running.processes.launch import Launch
 from inferometer.running.processes.worker_client import WorkerClient
 from inferometer.running.progress.observer import Observer
-from inferometer.running.progress.time_left import nominal_s
+from inferometer.running.progress.time_left import nominal_times
 from inferometer.running.schedule import Assignment, assign
 from inferometer.storage.run_directory import RunWriter
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
@@ -64,7 +64,7 @@ class Runner:
         """Return the workers' assignments in their order, and tell the observer what is to come."""
         work = assign(missing, self.request.protocol.seed)
         cells = [cell for assignment in work for cell in assignment.cells]
-        self.observer.started(cells, {cell: self._nominal_s(cell) for cell in cells})
+        self.observer.started(cells, self._nominal_times(cells))
         return work
 
     @contextlib.contextmanager
@@ -84,8 +84,9 @@ class Runner:
                 self.interruption.check()
             remaining = _WorkerRun(self, assignment).measure(remaining)
 
-    def _nominal_s(self, cell: Cell) -> float:
-        return nominal_s(cell, self.plan.row(cell).choice.framework, self.request.protocol)
+    def _nominal_times(self, cells: Sequence[Cell]) -> dict[Cell, float]:
+        size = ModelSize(self.model.info.parameters, self.model.info.macs)
+        return nominal_times(cells, self.plan.framework, self.request.protocol, size)
 
     def store(self, record: Record) -> None:
         """Keep a record, before anything else happens."""

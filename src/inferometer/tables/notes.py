@@ -29,6 +29,7 @@ def notes(results: Results) -> list[Note]:
         *_meaning_of_marks([s for s in summaries if s.ranked]),
         *_of_figures([s for s in summaries if s.measured]),
         *([Note(found.words, found.details)] if found else []),
+        *_of_inputs(results),
         *_of_energy([s for s in summaries if s.measured]),
         *(_concerning(told) for told in group((f, _place(s)) for s in summaries for f in s.flags)),
     ]
@@ -65,6 +66,13 @@ def _of_figures(measured: Sequence[CellSummary]) -> list[Note]:
     lines += [_concerning(told) for told in group((f, _place(s)) for s, f in energies if f)]
     few: Iterable[tuple[Flag, str]] = ((s.p99.remark, s.key) for s in measured if s.p99 and s.p99.remark)
     return lines + [Note(f"~ {told.words}", told.details) for told in group(few)]
+
+
+def _of_inputs(results: Results) -> list[Note]:
+    """Return what the models were fed, where that was made up or cut."""
+    found = dict.fromkeys((run.info.model.name, run.info.model.inputs_note) for run in results.runs)
+    several = len({run.info.model.name for run in results.runs}) > 1
+    return [Note(f"{name}: {note}" if several else note) for name, note in found if note]
 
 
 def _of_energy(measured: Sequence[CellSummary]) -> list[Note]:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.models import images
 from inferometer.models.contract import ModelRequest, is_path
 from inferometer.models.sources import keras, onnx, tensorflow, torch
 from inferometer.models.sources.foreign import CONVERSIONS
-from inferometer.models.sources.source import Origin, Source, existing
+from inferometer.models.sources.source import Origin, Source
 from inferometer.models.step_cache import StepCache
+from inferometer.models.steps import given
 
-__all__ = ["Origin", "Source", "make", "resolve"]
+__all__ = ["Origin", "Source", "inspect", "make", "resolve"]
 
 _FILES: Mapping[str, Callable[[ModelRequest], Source]] = {
     **dict.fromkeys(keras.SUFFIXES, keras.from_file),
@@ -32,6 +34,16 @@ _MAKERS: Mapping[str, Callable[[ModelRequest, Source, StepCache], Origin]] = {
     "torchscript": torch.make,
     "savedmodel": tensorflow.make,
     "tflite": tensorflow.make,
+}
+
+_INSPECTORS: Mapping[str, Callable[[ModelRequest, Source, StepCache], dict[str, Any]]] = {
+    "keras": keras.inspect,
+    "onnx": onnx.inspect,
+    "torch": torch.inspect,
+    "torch-program": torch.inspect,
+    "torchscript": torch.inspect,
+    "savedmodel": tensorflow.inspect,
+    "tflite": tensorflow.inspect,
 }
 
 
@@ -55,6 +67,14 @@ def resolve(request: ModelRequest) -> Source:
 def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     """Return the source in its own form, with rows and reference; ModelError where it cannot be loaded, run or judged."""
     return _MAKERS[source.kind](request, source, steps)
+
+
+def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str, Any]:
+    """Return what a source's file says: `inputs` with every dimension but the batch known, `parameters` and `macs`.
+
+    Nothing is computed and no weights are fetched. InputError (one line) where it cannot be loaded, or leaves sizes open.
+    """
+    return _INSPECTORS[source.kind](request, source, steps)
 
 
 def _named(request: ModelRequest) -> Source:
@@ -85,10 +105,17 @@ def _refusal(name: str, path: Path) -> str:
     return f"{name} is no model that can be measured; known are files {', '.join(_FILES)}, and SavedModel folders"
 
 
+def _check_rows(path: Path) -> None:
+    try:
+        given.files(path)
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+
+
 def _check_inputs(request: ModelRequest) -> None:
     if request.inputs and request.images:
         raise UsageError("--image and --input both give the inputs; leave one out")
     if request.inputs:
-        existing(str(request.inputs), "input")
+        _check_rows(request.inputs)
     if request.images:
         images.check(images.find(request.images))

@@ -14,7 +14,15 @@ from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.catalogue import APPLICATIONS, canonical
 from inferometer.models.contract import ModelRequest
-from inferometer.models.sources.source import Origin, Source, existing, given_rows, judged, ranges_of
+from inferometer.models.sources.source import (
+    Origin,
+    Source,
+    existing,
+    given_rows,
+    judged,
+    ranges_of,
+    rows_asked,
+)
 from inferometer.models.step_cache import CachedStep, StepCache
 from inferometer.models.steps.archives import check_archive
 from inferometer.worker.system import memory
@@ -116,33 +124,50 @@ def architecture(source: Source) -> str:
 def _make_source(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:
     images, inputs, data = _data(request, source, steps)
     more = None if request.inputs else photo_inputs.more_beside(images or inputs)
-    weights = _weights(request, source)
-    own = source.file
+    facts, paths = _asked(request, source)
     facts = {
-        "application": asdict(source.application) if source.application else None,
-        "file_hash": hash_file(own) if own else "",
-        "weights": "path" if _is_file(weights) else weights,
-        "weights_hash": hash_file(Path(weights)) if _is_file(weights) else "",
+        **facts,
         "images_hash": hash_file(images) if images else "",
         "inputs_hash": hash_file(inputs) if inputs else "",
         "more_hash": hash_file(more) if more else "",
-        "seed": request.seed,
-        "shapes": request.shapes,
         "ranges": ranges_of(request),
-        "trust": request.trust_model,
     }
-    located = Path(weights) if _is_file(weights) else None
-    paths = {"file": own, "images": images, "inputs": inputs, "more": more, "weights_file": located}
+    paths = {**paths, "images": images, "inputs": inputs, "more": more}
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
         layout = "NHWC" if any(len(item["shape"]) == 4 for item in answer["inputs"]) else ""
-        return judged("keras", folder, {**answer, "layout": layout})
+        return judged(source, folder, {**answer, "layout": layout})
 
     saying = (
         f"building {source.name} with {_weights_text(request, source)} weights, computing reference outputs"
     )
     made = steps.make("keras_source", "tf", facts, paths=paths, saying=saying, then=finish)
     return made, data
+
+
+def _asked(request: ModelRequest, source: Source) -> tuple[dict[str, Any], dict[str, Path | None]]:
+    """Return what makes the model what it is, and where its files lie."""
+    weights, own = _weights(request, source), source.file
+    located = Path(weights) if _is_file(weights) else None
+    facts = {
+        "application": asdict(source.application) if source.application else None,
+        "file_hash": hash_file(own) if own else "",
+        "weights": "path" if located else weights,
+        "weights_hash": hash_file(located) if located else "",
+        "seed": request.seed,
+        "shapes": request.shapes,
+        "trust": request.trust_model,
+    }
+    return facts, {"file": own, "weights_file": located}
+
+
+def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str, Any]:
+    """Return what the model takes and how large it is; weights that Keras would have to fetch are left random."""
+    facts, paths = _asked(request, source)
+    rows, located = rows_asked(request)
+    facts = {**facts, **rows, "weights": "random" if facts["weights"] == "imagenet" else facts["weights"]}
+    saying = f"reading {source.name}"
+    return steps.make("keras_inspect", "tf", facts, paths={**paths, **located}, saying=saying).answer
 
 
 def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path | None, Path | None, str]:
@@ -154,12 +179,8 @@ def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path
         stack, told = photo_inputs.stack(steps, request.images, size, size)
         return stack, None, told
     if request.images:
-        assert source.file
-        facts = {"file_hash": hash_file(source.file), "shapes": request.shapes, "trust": request.trust_model}
-        found = steps.make(
-            "keras_inspect", "tf", facts, paths={"file": source.file}, saying=f"reading {source.name}"
-        )
-        ready, told = photo_inputs.as_input(steps, request.images, found.answer["inputs"])
+        found = inspect(request, source, steps)
+        ready, told = photo_inputs.as_input(steps, request.images, found["inputs"])
         return None, ready, told
     return None, *given_rows(request)
 

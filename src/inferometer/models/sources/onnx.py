@@ -29,10 +29,14 @@ def from_file(request: ModelRequest) -> Source:
     return Source("onnx", file.stem, "onnx", ("onnxrt",), file=file)
 
 
+def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str, Any]:
+    """Return what the file takes, how large it is, and which files hold its weights (looked for anew each time)."""
+    return steps.run("onnxrt", "onnx_inspect", {**_asked(request), **_paths(request, source)})
+
+
 def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     """Return the file itself, with rows and reference outputs."""
-    assert source.file
-    inspected = steps.run("onnxrt", "onnx_inspect", {**_asked(request), **_paths(request, source)})
+    inspected = inspect(request, source, steps)
     made, data = _make(request, source, steps, inspected)
     changes = made.answer["notes"]
     return Origin(
@@ -75,7 +79,9 @@ def _make(
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
         layout = photo_inputs.layout_of(answer["inputs"])
-        return {**judged("onnx", folder, {**answer, "layout": layout}), "file_hash": facts["content_hash"]}
+        size = {name: inspected[name] for name in ("parameters", "macs")}
+        known = judged(source, folder, {**answer, **size, "layout": layout})
+        return {**known, "file_hash": facts["content_hash"]}
 
     paths = {"file": source.file, "inputs": inputs, "more": more}
     saying = f"computing reference outputs of {source.name}"

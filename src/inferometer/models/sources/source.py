@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from inferometer.errors import UsageError
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.catalogue import Application
 from inferometer.models.contract import FILES, Form, ModelRequest
+from inferometer.models.photo_inputs import layout_of
 from inferometer.models.step_cache import (
     CachedStep,
     check_judgeable,
@@ -17,6 +19,8 @@ from inferometer.models.step_cache import (
     judge,
     read_arrays,
 )
+from inferometer.models.steps import given
+from inferometer.models.steps.tensors import batch_of
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,43 @@ def ranges_of(request: ModelRequest) -> dict[str, list[float]]:
     return {name: list(limits) for name, limits in request.input_ranges.items()}
 
 
-def judged(form: Form, folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
+def rows_asked(request: ModelRequest) -> tuple[dict[str, Any], dict[str, Path | None]]:
+    """Return what says which rows an inspection is to check, and where the user's own lie."""
+    inputs, _ = given_rows(request)
+    facts = {"ranges": ranges_of(request), "inputs_hash": hash_file(inputs) if inputs else ""}
+    return facts, {"inputs": inputs}
+
+
+def judged(source: Source, folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
     """Return a source step's answer with its parity with itself; ModelError where its outputs cannot be judged."""
     reference = read_arrays(folder / "reference.npz")
     checks = checks_in(folder, answer)
-    check_judgeable(reference, checks)
-    found = judge(folder, reference, checks)
-    return {**answer, "parity": found, "file_hash": hash_file(folder / FILES[form])}
+    check_judgeable(reference, checks, _real_inputs(source, answer["inputs"]))
+    otherwise = "computed again, the model's outputs differ from themselves (random operators, a state?)"
+    found = judge(folder, reference, checks, otherwise)
+    return {**answer, "parity": found, "file_hash": hash_file(folder / FILES[source.form])}
+
+
+def _real_inputs(source: Source, specs: Sequence[dict[str, Any]]) -> str:
+    """Return which options give a model other inputs, or weights, than those that cannot be judged."""
+    if source.application:
+        return "give other photos (--image FOLDER) or other weights (--weights imagenet, or a file)"
+    names = [spec["name"] for spec in specs]
+    ways = [f"--input FILE.npz with {', '.join(names)}"]
+    if len(specs) == 1 and layout_of(specs):
+        ways.append("--image FOLDER")
+    ranges = " ".join(f"--input-range {name}=LOW:HIGH" for name in names)
+    weights = ", or other weights (--weights FILE)" if source.architecture and not source.file else ""
+    return f"give real inputs ({' or '.join(ways)}), or their range ({ranges}){weights}"
+
+
+def rows_left_out(request: ModelRequest, specs: Sequence[dict[str, Any]]) -> str:
+    """Return in words which of the user's own rows are not used, "" where all are."""
+    batch = batch_of(specs)
+    if not request.inputs or not batch:
+        return ""
+    shapes = given.shapes(str(request.inputs), [spec["name"] for spec in specs])
+    shape = shapes.get(specs[0]["name"], (0,))
+    if list(shape[1:]) != list(specs[0]["shape"][1:]) or not shape[0] % batch:
+        return ""
+    return f"{shape[0] - shape[0] % batch} of {shape[0]} rows: the last fill no batch of {batch}, the only size that the model takes"

@@ -18,6 +18,7 @@ from inferometer.models.sources.source import (
     judged,
     ranges_of,
     refuse_weights,
+    rows_asked,
 )
 from inferometer.models.step_cache import StepCache
 
@@ -30,15 +31,28 @@ class _Kind:
     form: Form
     environment: str
     step: str
+    inspection: str
     package: str
     told: str  # what computes the reference
 
 
 _KINDS = {
     "savedmodel": _Kind(
-        "savedmodel", "tf", "savedmodel_source", "tensorflow", "TensorFlow {}, the file's signature, CPU"
+        "savedmodel",
+        "tf",
+        "savedmodel_source",
+        "savedmodel_inspect",
+        "tensorflow",
+        "TensorFlow {}, the file's signature, CPU",
     ),
-    "tflite": _Kind("tflite", "litert", "litert_source", "ai-edge-litert", "LiteRT {}, plain kernels, CPU"),
+    "tflite": _Kind(
+        "tflite",
+        "litert",
+        "litert_source",
+        "litert_inspect",
+        "ai-edge-litert",
+        "LiteRT {}, plain kernels, CPU",
+    ),
 }
 
 
@@ -59,18 +73,32 @@ def from_file(request: ModelRequest) -> Source:
 
 def _source(kind: str, path: Path, request: ModelRequest) -> Source:
     refuse_weights(request, path.name)
+    if request.images:
+        raise UsageError(
+            f"--image is not for {path.name}: give --input FILE.npz with an array for each input"
+        )
     found = _KINDS[kind]
     return Source(kind, path.stem, found.form, (found.environment,), file=path)
+
+
+def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str, Any]:
+    """Return what the model takes, and how large it is."""
+    assert source.file
+    kind = _KINDS[source.kind]
+    rows, located = rows_asked(request)
+    facts = {
+        "file_hash": hash_file(source.file), "shapes": request.shapes, "trust": request.trust_model,
+        "seed": request.seed, **rows,
+    }  # fmt: skip
+    paths = {"file": source.file, **located}
+    saying = f"reading {source.name}"
+    return steps.make(kind.inspection, kind.environment, facts, paths=paths, saying=saying).answer
 
 
 def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     """Return the model itself, with rows and reference outputs."""
     assert source.file
     kind = _KINDS[source.kind]
-    if request.images:
-        raise UsageError(
-            f"--image is not for {source.file.name}: give --input FILE.npz with an array for each input"
-        )
     inputs, data = given_rows(request)
     facts = {
         "file_hash": hash_file(source.file),
@@ -82,7 +110,7 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     }
 
     def finish(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
-        return judged(kind.form, folder, {**answer, "layout": photo_inputs.layout_of(answer["inputs"])})
+        return judged(source, folder, {**answer, "layout": photo_inputs.layout_of(answer["inputs"])})
 
     made = steps.make(
         kind.step,

@@ -19,6 +19,7 @@ from inferometer.models.sources.source import (
     judged,
     ranges_of,
     refuse_weights,
+    rows_asked,
 )
 from inferometer.models.step_cache import CachedStep, StepCache
 
@@ -124,9 +125,20 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     )
 
 
+def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str, Any]:
+    """Return what the model takes, and how large it is; weights that a hub would have to send are left random."""
+    facts, paths = _asked(request, source)
+    rows, located = rows_asked(request)
+    weights = "random" if facts["weights"] == "pretrained" else facts["weights"]
+    facts, paths = {**facts, **rows, "weights": weights}, {**paths, **located}
+    return steps.make(
+        "torch_inspect", ENVIRONMENT, facts, paths=paths, saying=f"reading {source.name}"
+    ).answer
+
+
 def _make(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:
     facts, paths = _asked(request, source)
-    inputs, data = _data(request, source, steps, facts, paths)
+    inputs, data = _data(request, source, steps)
     more = None if request.inputs else photo_inputs.more_beside(inputs)
     facts = {
         **facts,
@@ -140,7 +152,7 @@ def _make(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Cach
         facts,
         paths={**paths, "inputs": inputs, "more": more},
         saying=f"exporting {source.name} with {_weights_text(request, source)} weights, computing reference outputs",
-        then=lambda folder, answer: judged("exported", folder, answer),
+        then=lambda folder, answer: judged(source, folder, answer),
     )
     return made, data
 
@@ -174,20 +186,13 @@ def _weights_file(request: ModelRequest, source: Source) -> Path | None:
     return Path(request.weights).resolve() if own else None
 
 
-def _data(
-    request: ModelRequest,
-    source: Source,
-    steps: StepCache,
-    facts: dict[str, Any],
-    paths: dict[str, Path | None],
-) -> tuple[Path | None, str]:
+def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path | None, str]:
     """Return the file of inputs (None: generated) and what to call it: photos where an architecture takes one image."""
     if request.inputs:
         return given_rows(request)
     named_images = source.architecture and not request.input_ranges
     if request.images or named_images:
-        found = steps.make("torch_inspect", ENVIRONMENT, facts, paths=paths, saying=f"reading {source.name}")
-        specs = found.answer["inputs"]
+        specs = inspect(request, source, steps)["inputs"]
         if request.images or (len(specs) == 1 and photo_inputs.layout_of(specs)):
             return photo_inputs.as_input(steps, request.images, specs)
     return given_rows(request)

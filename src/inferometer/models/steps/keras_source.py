@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import checks, kerasfile, tensors
+from inferometer.models.steps import checks, drawn, kerasfile, tensors, tf_size
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(int(request["seed"]))
-    model = _application(keras, request) if request["application"] else _file(request)
+    model = built(keras, request)
     specs = kerasfile.input_specs(model, request["shapes"])
     arrays = _data(keras, model, specs, request)
     if request["application"] and request["weights"] == "random":
@@ -45,13 +45,28 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "checks": made.write(out),
+        "drawn": drawn.words(request, specs, kerasfile.table_sizes(model, specs)),
         "stored": _stored(model),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=tensors.batch_of(specs)),
         "hash": kerasfile.weights_hash(model),
-        "parameters": int(model.count_params()),
+        **size(model, specs),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__},
     }
+
+
+def built(keras: Any, request: dict[str, Any]) -> Any:
+    """Return the model that a request names, with its weights; ValueError (one line) for what cannot be loaded."""
+    return _application(keras, request) if request["application"] else _file(request)
+
+
+def size(model: Any, specs: list[tensors.Spec]) -> dict[str, int | None]:
+    """Return `parameters`, and `macs` of one row."""
+    import tensorflow as tf
+
+    call = kerasfile.caller(model)
+    found = tf_size.size(tf, lambda *inputs: call(inputs), specs)
+    return {**found, "parameters": int(model.count_params())}
 
 
 def _application(keras: Any, request: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import checks, dimensions, tensors
+from inferometer.models.steps import checks, dimensions, drawn, litert_size, tensors
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -21,8 +21,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import ai_edge_litert
 
     path, out = request["file"], Path(request["out"])
-    plain = _interpreter(path, plain=True)
-    specs, names = _specs(plain, request["shapes"]), [item["name"] for item in plain.get_output_details()]
+    plain, specs = opened(path, request["shapes"])
+    names = [item["name"] for item in plain.get_output_details()]
     batch = tensors.batch_of(specs)
     arrays = checks.rows_of(request, specs, {})
     compute = _computing(plain, batch)
@@ -34,11 +34,19 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     made = checks.Reference(arrays, outputs, compute, batch, checks.more_of(request, specs, {}), ways)
     return {
         "checks": made.write(out),
+        "drawn": drawn.words(request, specs, {}),
         "stored": _stored(plain),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, batch),
+        **litert_size.size(plain, batch),  # last, since it gives the inputs one row
         "versions": {"ai-edge-litert": ai_edge_litert.__version__},
     }
+
+
+def opened(path: str, shapes: dict[str, int]) -> tuple[Any, list[tensors.Spec]]:
+    """Return an interpreter of a file's plain kernels, and its inputs."""
+    plain = _interpreter(path, plain=True)
+    return plain, _specs(plain, shapes)
 
 
 def _interpreter(path: str, *, plain: bool) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, onnx_reference, onnx_taking, onnxfile, tensors
+from inferometer.models.steps import checks, drawn, given, onnx_reference, onnx_taking, onnxfile, tensors
 from inferometer.models.steps.onnx_taken import Taken
 
 
@@ -21,10 +21,11 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     path = taken.write(request["file"], out, request["external"])
     sizes, specs = onnxfile.table_sizes(file), taken.specs
     asked = {**request, "ranges": taken.without_constants(request["ranges"])}
-    rows = _rows(taken, asked, sizes)
+    rows = rows_of(taken, asked, sizes)
     tensors.write_npz(str(out / "inputs.npz"), rows)
     return {
         **onnx_reference.write(path, specs, rows, checks.more_of(asked, specs, sizes), out),
+        "drawn": drawn.words(asked, specs, sizes),
         "stored": onnxfile.stored_precision(file),
         "inputs": specs,
         "ragged": taken.ragged,
@@ -32,7 +33,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rows(taken: Taken, request: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
+def rows_of(taken: Taken, request: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
+    """Return the user's own rows, arranged and checked, or generated ones."""
     if not request["inputs"]:
         return checks.rows_of(request, taken.specs, sizes)
-    return tensors.check(request["inputs"], taken.specs, taken.arranged(tensors.load(request["inputs"])))
+    own = given.load(request["inputs"], list(taken.inputs))
+    return tensors.check(request["inputs"], taken.specs, taken.arranged(own))

@@ -36,6 +36,12 @@ class Taken:
         """Return whether the file is taken as it is."""
         return all(place.is_first for place in (*self.inputs.values(), *self.outputs.values()))
 
+    def own_shapes(self) -> dict[str, list[int | None]]:
+        """Return the inputs' shapes as the file has them, None for the batch where it is open."""
+        shapes = {spec["name"]: list(spec["shape"]) for spec in self.specs}
+        constants = {name: list(value.shape) for name, value in self.constants.items()}
+        return constants | {name: _own_shape(self.inputs[name], shape) for name, shape in shapes.items()}
+
     def notes(self) -> list[str]:
         """Return what was changed, for the record of a run."""
         both = {**self.inputs, **self.outputs}
@@ -100,6 +106,11 @@ class Taken:
         """Return rows-first arrays as the file itself takes them, constants included."""
         given = {name: _as_made(self.inputs[name], array) for name, array in rows.items()}
         return {name: given[name] if name in given else self.constants[name] for name in self.inputs}
+
+
+def _own_shape(place: Place, shape: list[int | None]) -> list[int | None]:
+    rows, rest = shape[0], shape[1:]
+    return rest if place.kind == "call" else [*rest[: place.axis], rows, *rest[place.axis :]]
 
 
 def _as_made(place: Place, array: Any) -> Any:

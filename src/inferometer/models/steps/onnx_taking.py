@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import dimensions, onnx_axes, onnxfile, tensors
+from inferometer.models.steps import dimensions, given, onnx_axes, onnxfile, tensors
 from inferometer.models.steps.onnx_axes import Place
 from inferometer.models.steps.onnx_taken import Rows, Taken
 
@@ -74,9 +74,9 @@ def _inputs(loaded: Any, request: Mapping[str, Any]) -> _Inputs:
     specs, declared = onnxfile.declared(loaded.get_inputs())
     if not specs:
         raise ValueError("the model has no inputs: there is nothing to measure")
-    own = tensors.load(request["inputs"]) if request["inputs"] else {}
-    sizes = dimensions.sized(specs, declared, request["shapes"])
     names = [spec["name"] for spec in specs]
+    own = given.load(request["inputs"], names) if request["inputs"] else {}
+    sizes = dimensions.sized(specs, declared, request["shapes"])
     places = onnx_axes.of_inputs(dict(zip(names, sizes, strict=True)), request["batch_axes"])
     free = {name: place.axis for name, place in places.items() if place.kind == "rows"}
     sizes = dimensions.bound_by(specs, sizes, {name: array.shape for name, array in own.items()}, free)

@@ -14,28 +14,24 @@ from typing import Any
 from inferometer.models.steps import (
     checks,
     dimensions,
+    drawn,
     savedmodel_guard,
     savedmodel_slots,
     tensors,
     tf_saving,
+    tf_size,
 )
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return specs and versions; the files lie in ``out``."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
+    tf = start()
     with tempfile.TemporaryDirectory() as scratch:
         return _run(tf, request, Path(scratch))
 
 
 def _run(tf: Any, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    loaded, signature = _load(tf, request, scratch)
-    own = signature.structured_input_signature[1]
-    specs = _specs(own, request["shapes"])
-    call = tf_saving.caller(signature, list(own), sorted(signature.structured_outputs))
+    loaded, call, specs = opened(tf, request, scratch)
     out, batch = Path(request["out"]), tensors.batch_of(specs)
     arrays = checks.rows_of(request, specs, {})
     tf_saving.save(tf, loaded, call, specs, str(out / "saved"))
@@ -48,10 +44,29 @@ def _run(tf: Any, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     )
     return {
         "checks": made.write(out),
+        "drawn": drawn.words(request, specs, {}),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=batch),
+        **tf_size.size(tf, call, specs),
         "versions": {"tensorflow": tf.__version__},
     }
+
+
+def start() -> Any:
+    """Import TensorFlow on the CPU, and return it."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    return tf
+
+
+def opened(tf: Any, request: dict[str, Any], scratch: Path) -> tuple[Any, Any, list[tensors.Spec]]:
+    """Return what was loaded, its signature as a function of tensors in order, and its inputs."""
+    loaded, signature = _load(tf, request, scratch)
+    own = signature.structured_input_signature[1]
+    specs = _specs(own, request["shapes"])
+    return loaded, tf_saving.caller(signature, list(own), sorted(signature.structured_outputs)), specs
 
 
 def _load(tf: Any, request: dict[str, Any], scratch: Path) -> tuple[Any, Any]:

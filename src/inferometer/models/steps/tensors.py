@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import archives
+from inferometer.models.steps import given
 from inferometer.worker import ragged
-from inferometer.worker.system import memory
 
 Spec = dict[str, Any]
 ROWS = 4  # distinct rows of generated data
@@ -42,31 +41,15 @@ def batch_of(specs: Sequence[Spec]) -> int | None:
 
 
 def read_npz(path: str, specs: Sequence[Spec]) -> dict[str, Any]:
-    """Read one array per input and check them (`check`); ValueError says what differs."""
-    return check(path, specs, load(path))
-
-
-def load(path: str) -> dict[str, Any]:
-    """Read the arrays of an .npz by name; ValueError if it is none."""
-    try:
-        return _load(path)
-    except Exception as error:  # zipfile, pickle, OS and value errors all mean the same to the user
-        raise ValueError(
-            f"cannot read {path} as a .npz of arrays: {' '.join(str(error).split())[:200]}"
-        ) from error
-
-
-def _load(path: str) -> dict[str, Any]:
-    archives.check_archive(Path(path), memory.free_bytes())
-    with Path(path).open("rb") as opened:  # np.load would leave a damaged file open
-        file = np.load(opened, allow_pickle=False)
-        if not hasattr(file, "files"):
-            raise ValueError("it holds one array without a name; save it with numpy.savez(FILE, NAME=array)")
-        return {name: file[name] for name in file.files}
+    """Read one array per input (`given.load`) and check them (`check`); ValueError says what differs."""
+    return check(path, specs, given.load(path, [spec["name"] for spec in specs]))
 
 
 def check(path: str, specs: Sequence[Spec], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arrays in the inputs' order; ValueError where names, dtypes, shapes or the number of rows differ."""
+    """Return the arrays in the inputs' order; ValueError where names, dtypes, shapes or the number of rows differ.
+
+    The last rows are left out where they fill no batch of a model whose batch is fixed.
+    """
     names = [spec["name"] for spec in specs]
     absent, extra = sorted(set(names) - set(arrays)), sorted(set(arrays) - set(names))
     if absent or extra:
@@ -76,7 +59,8 @@ def check(path: str, specs: Sequence[Spec], arrays: Mapping[str, Any]) -> dict[s
     for spec in specs:
         _check_array(path, spec, arrays[spec["name"]])
     _check_rows(path, specs, arrays)
-    return {name: arrays[name] for name in names}
+    rows, batch = len(arrays[names[0]]), batch_of(specs) or 1
+    return {name: arrays[name][: rows - rows % batch] for name in names}
 
 
 def _check_array(path: str, spec: Spec, array: Any) -> None:
@@ -99,9 +83,9 @@ def _check_rows(path: str, specs: Sequence[Spec], arrays: Mapping[str, Any]) -> 
         raise ValueError(f"{path}: all inputs need the same number of rows, at least one ({told})")
     batch = batch_of(specs)
     rows = next(iter(counts.values()))
-    if batch is not None and rows % batch:
+    if batch is not None and rows < batch:
         raise ValueError(
-            f"{path} has {rows} rows; the model's batch is fixed to {batch}, give a multiple of it"
+            f"{path} has {rows} rows; the model's batch is fixed to {batch}, give as many at least"
         )
 
 
@@ -144,7 +128,7 @@ def _draw(
     if dtype.kind == "f":
         drawn = random.normal(size=shape) if limits is None else random.uniform(*limits, size=shape)
         return drawn.astype(dtype)
-    if limits is None and dtype.kind in "biu" and _MASK.search(spec["name"]):
+    if limits is None and is_mask(spec):
         return np.ones(shape, dtype)
     if dtype.kind == "b":
         return random.integers(0, 2, size=shape).astype(bool)
@@ -152,7 +136,7 @@ def _draw(
         raise ValueError(
             f"input '{spec['name']}' has dtype {dtype}; numbers can be generated only for numeric inputs"
         )
-    low, high = _integer_limits(spec, limits, sizes, dtype)
+    low, high = integer_limits(spec, limits, sizes, dtype)
     return random.integers(low, high, size=shape).astype(dtype)
 
 
@@ -166,9 +150,15 @@ def filled(shape: Any, spec: Spec, value: float) -> Any:
     return np.full(shape, held)
 
 
-def _integer_limits(
+def is_mask(spec: Spec) -> bool:
+    """Return whether an input is called a mask, and can be one."""
+    return np.dtype(spec["dtype"]).kind in "biu" and bool(_MASK.search(spec["name"]))
+
+
+def integer_limits(
     spec: Spec, limits: Sequence[float] | None, sizes: Mapping[str, int], dtype: Any
 ) -> tuple[int, int]:
+    """Return from where up to where, itself left out, an input's integers are drawn."""
     if limits is None:
         return 0, sizes.get(spec["name"], min(_INTEGERS, int(np.iinfo(dtype).max) + 1))
     low, high = int(limits[0]), int(limits[1])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from inferometer.models.steps import dimensions, pt2_guard, script_guard
+from inferometer.models.steps import dimensions, given, pt2_guard, script_guard
 from inferometer.models.steps.torch_modules import Built
 
 
@@ -85,11 +82,7 @@ def script(torch: Any, path: Path, inputs: str | None, shapes: Mapping[str, int]
 
 def _shown(torch: Any, names: Sequence[str], inputs: str) -> tuple[Any, ...]:
     """Return two rows of the user's own for every input."""
-    try:
-        with np.load(inputs, allow_pickle=False) as file:
-            found = {name: np.array(file[name][:2]) for name in names if name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {inputs} as a .npz of arrays: {_line(error)}") from error
+    found = {name: array[:2] for name, array in given.load(inputs, names).items()}
     if absent := [name for name in names if name not in found]:
         raise ValueError(f"{inputs} lacks {', '.join(absent)}; the script's inputs are {', '.join(names)}")
     return tuple(torch.from_numpy(found[name]) for name in names)

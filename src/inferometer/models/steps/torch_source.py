@@ -23,12 +23,14 @@ import numpy as np
 from inferometer.models.steps import (
     archives,
     checks,
+    drawn,
     tensors,
     torch_architectures,
     torch_exporting,
     torch_files,
     torch_modules,
     torch_singles,
+    torch_size,
     torch_weights,
 )
 from inferometer.models.steps.torch_modules import Built
@@ -67,13 +69,14 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "checks": made.write(out),
+        "drawn": drawn.words(asked, specs, sizes),
         "stored": stored,
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=batch),
         "layout": _layout(specs),
         "notes": notes,
         "hash": _hash(module, program),
-        "parameters": _count(torch, model),
+        **size(torch, model),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, **model.versions},
     }
 
@@ -180,10 +183,12 @@ def _stored(torch: Any, module: Any) -> str:
     return next((_HALVES[kind] for kind in ("bfloat16", "float16") if kind in kinds), "")
 
 
-def _count(torch: Any, model: Built) -> int:
-    """Return the number of parameters, of the script itself where its conversion made constants of them."""
+def size(torch: Any, model: Built) -> dict[str, int | None]:
+    """Return `parameters` (of a script itself where its conversion made constants of them) and `macs` of one row."""
     own = [] if model.original is None else list(model.original.parameters())
-    return sum(value.numel() for value in own or torch_singles.weights(torch, model.module))
+    parameters = sum(value.numel() for value in own or torch_singles.weights(torch, model.module))
+    module = torch_exporting.flat(torch, torch_singles.single(torch, model.module), model.keywords or None)
+    return {"parameters": parameters, "macs": torch_size.macs(torch, module, widened(model.specs))}
 
 
 def _hash(module: Any, program: Any) -> str:

@@ -32,7 +32,7 @@ def check_steady(ambiguity: Ambiguity, stored: str = "") -> None:
         raise SpreadError(
             f"the reference depends on the batch it is computed in: a row computed alone differs by {alone:.2f} of what "
             "other inputs change, so no row has one right answer; export the model for inference (a batch norm in training "
-            "mode, a mean over the batch?), or fix its batch in the file"
+            "mode, a mean over the batch?), or fix its batch to 1 (--shape)"
         )
     check_ambiguity(ambiguity, coarser("fp32", stored))
 
@@ -46,5 +46,5 @@ def check_ambiguity(ambiguity: Ambiguity, precision: str) -> None:
     if kind and worst[kind] >= MOST:
         raise SpreadError(
             f"the reference answers chaotically at {precision}: {WORDS[kind]} it differs by {worst[kind]:.2f} of what "
-            "other inputs change; made-up inputs may be why: give real ones (--input, --image) or their range (--input-range)"
+            "other inputs change; made-up inputs may be why"
         )
