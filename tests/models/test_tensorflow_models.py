@@ -98,11 +98,11 @@ def test_a_saved_model_reaches_every_form_but_keras(reach, files):
     assert prepared.artifacts["exported"].via == "tf2onnx, onnx2torch"
 
 
-def test_a_flatbuffer_is_litert_and_nothing_else_without_a_converter(reach, files, tmp_path):
+def test_a_flatbuffer_is_litert_and_no_keras_file(reach, files, tmp_path):
     shutil.copy(reach(files / "saved", "tflite").artifacts["tflite"].path, tmp_path / "net.tflite")
-    prepared = reach(tmp_path / "net.tflite", "tflite", "onnx")
+    prepared = reach(tmp_path / "net.tflite", "tflite", "keras")
     assert set(prepared.artifacts) == {"tflite"}
-    assert prepared.missing["onnx"] == "no conversion leads from a LiteRT flatbuffer to an ONNX file"
+    assert prepared.missing["keras"] == "no conversion leads from a LiteRT flatbuffer to a Keras file"
     assert prepared.artifacts["tflite"].inputs[0].shape == (None, 16, 16, 3)
 
 

@@ -170,7 +170,7 @@ _ALL = (
         nominal_images_per_s=500, nominal_prepare_s=0.5,
     ),
     Framework(
-        "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino", other_forms=("tflite",),
+        "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino", other_forms=("savedmodel", "tflite"),
         devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16", "int8")}, forms={"int8": "openvino-int8"},
         nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),

@@ -48,7 +48,7 @@ class Framework:
     forms: Mapping[str, str] = field(
         default_factory=dict
     )  # precision -> form, where `form` exists in fp32 only
-    other_forms: tuple[str, ...] = ()  # that it takes as well, where `form` is farther from the source
+    other_forms: tuple[str, ...] = ()  # that it takes as well, where foreign converters lead to `form`
     modes: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"cpu": ("host", "device"), "cuda": ("host", "device")}
     )

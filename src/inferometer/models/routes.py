@@ -49,6 +49,7 @@ EDGES = (
     Edge("keras", "exported", "torch_export", "torch"),
     Edge("exported", "onnx", "torch_onnx", "torch", check=_RUN_ONNX),
     Edge("savedmodel", "onnx", "savedmodel_onnx", "tf2onnx", via="tf2onnx", check=_RUN_ONNX),
+    Edge("tflite", "onnx", "tflite_onnx", "tf2onnx", via="tf2onnx", check=_RUN_ONNX),
     Edge("onnx", "exported", "onnx_exported", "torch-models", via="onnx2torch"),
     Edge("onnx", "savedmodel", "onnx_savedmodel", "onnx2tf", via="onnx2tf"),
     Edge("exported", "jaxexport", "exported_jax", "torchax", via="torchax"),
@@ -97,9 +98,9 @@ def environment_names() -> tuple[str, ...]:
     return tuple(sorted({*catalogue.environment_names(), *conversion_environments()}))
 
 
-def distance(source: Source, form: str) -> float:
-    """Return how many conversions lead from a source to a form, infinity where none do."""
-    return min((len(route) for route in routes(source.form, form)), default=math.inf)
+def strangers(source: Source, form: str) -> float:
+    """Return how many foreign converters the shortest way from a source to a form passes, infinity where there is none."""
+    return next((sum(bool(edge.via) for edge in route) for route in routes(source.form, form)), math.inf)
 
 
 def via(route: Route) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from inferometer.frameworks.catalogue import Framework
-from inferometer.models.routes import distance, forms_reachable, route_words, routes
+from inferometer.models.routes import forms_reachable, route_words, routes, strangers
 from inferometer.models.sources import Source, resolve
 from inferometer.planning.devices import check_accelerator, resolve_devices
 from inferometer.planning.request import RunRequest
@@ -34,10 +34,13 @@ class Situation:
         return route_words(self.source, route) if route else ""
 
     def form_for(self, framework: Framework, precision: str) -> str:
-        """Return the form in which a framework takes the model: of those that it takes the one nearest to the source."""
+        """Return the form in which a framework takes the model: of those that it takes the first that no foreign converter makes.
+
+        Where each needs one, the one that needs the fewest.
+        """
         taken = framework.forms_at(precision)
         reached = [form for form in taken if not isinstance(self.reachable[form], str)]
-        return min(reached, key=lambda form: distance(self.source, form), default=taken[0])
+        return min(reached, key=lambda form: strangers(self.source, form), default=taken[0])
 
 
 def look_up(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Situation:

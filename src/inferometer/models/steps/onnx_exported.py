@@ -11,8 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import onnx_opset, tensors, torch_exporting
+from inferometer.models.steps import onnx_operators, onnx_opset, onnx_traceable, tensors, torch_exporting
 
+LARGEST_BYTES = 1 << 31  # of a message of protobuf
 OPSET = 17  # onnx2torch knows few operators in their newer form
 
 
@@ -22,7 +23,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     specs, out = request["specs"], Path(request["out"])
-    module = torch_exporting.flat(torch, _converted(request["model"]))
+    module = torch_exporting.flat(torch, _converted(torch, request["model"]))
     arrays, batch = tensors.rows_of(request), tensors.batch_of(specs)
     program = torch_exporting.export(torch, module, arrays, batch, tidy=True)
     torch.export.save(program, out / "model.pt2")
@@ -34,12 +35,21 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _converted(path: str) -> Any:
+def _converted(torch: Any, path: str) -> Any:
     import onnx
     import onnx2torch
 
+    onnx_operators.register(torch)
+
     try:
-        return _with_known_shapes(onnx2torch.convert(onnx_opset.lowered(onnx.load(path), OPSET)).eval())
+        model = onnx_opset.with_initializers(onnx.load(path))
+        if model.ByteSize() < LARGEST_BYTES:
+            model = onnx.shape_inference.infer_shapes(
+                model
+            )  # before operators are of another opset than their own
+        model = _named(onnx_opset.lowered(model, OPSET))
+        made = onnx2torch.convert(model, attach_onnx_mapping=True).eval()
+        return onnx_traceable.traceable(torch, made, model)
     except NotImplementedError as error:
         found = re.search(r"operation_type='(\w+)'", str(error))
         cause = f"it has no operator {found[1]}" if found else " ".join(str(error).split())[:200]
@@ -49,21 +59,8 @@ def _converted(path: str) -> Any:
         raise ValueError(f"onnx2torch cannot convert it: {type(error).__name__}: {text[:200]}") from error
 
 
-def _with_known_shapes(module: Any) -> Any:
-    """Return an onnx2torch module whose reshapes know their sizes, where these are constant: a tensor of sizes cannot be traced."""
-    for node in list(module.graph.nodes):
-        if node.op != "call_module" or type(module.get_submodule(node.target)).__name__ != "OnnxReshape":
-            continue
-        data, sizes = node.args
-        if sizes.op == "get_attr":
-            known = tuple(module.get_buffer(sizes.target).tolist())
-            with module.graph.inserting_before(node):
-                node.replace_all_uses_with(module.graph.call_function(_reshape, (data, known)))
-            module.graph.erase_node(node)
-    module.recompile()
-    return module
-
-
-def _reshape(data: Any, sizes: tuple[int, ...]) -> Any:
-    """Reshape as ONNX does: 0 keeps the size of that axis."""
-    return data.reshape([data.shape[axis] if size == 0 else size for axis, size in enumerate(sizes)])
+def _named(model: Any) -> Any:
+    """Return the model with plain names of its nodes: a program with a semicolon in one is saved, and cannot be loaded."""
+    for place, node in enumerate(model.graph.node):
+        node.name = f"{node.op_type}_{place}"
+    return model

@@ -38,6 +38,25 @@ def lowered(model: Any, opset: int) -> Any:
     return model
 
 
+def with_initializers(model: Any) -> Any:
+    """Return the model with its Constant nodes as initializers, changed in place: converters look for weights there."""
+    from onnx import numpy_helper
+
+    kept = []
+    for node in model.graph.node:
+        values = (
+            [item.t for item in node.attribute if item.name == "value"] if node.op_type == "Constant" else []
+        )
+        if not values:
+            kept.append(node)
+            continue
+        tensor = numpy_helper.from_array(numpy_helper.to_array(values[0]), node.output[0])
+        model.graph.initializer.append(tensor)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model
+
+
 def _drop_neutral(onnx: Any, node: Any) -> None:
     neutral = _NEUTRAL.get(node.op_type, {})
     kept = [

@@ -72,7 +72,8 @@ def export(
                 return attempt()
         except Exception as error:
             causes.append(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    raise ValueError(f"torch.export refuses the model: {causes[-1]}")
+    plain = causes[-2]  # the strict trace's would be of Dynamo, which is tried for what the plain one misses
+    raise ValueError(f"torch.export refuses the model: {plain}")
 
 
 def _exported(torch: Any, module: Any, sample: Any, free: Any, *, strict: bool) -> Any:

@@ -1,8 +1,9 @@
-"""OpenVINO: an ONNX file compiled for this batch size on the CPU plugin."""
+"""OpenVINO: an ONNX file, SavedModel or LiteRT flatbuffer compiled for this batch size on the CPU plugin."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,16 @@ class Runtime(Backend):
             self._model = self._core.read_model(opening.path)
         except RuntimeError as error:
             raise Unsupported(_refusal(str(error))) from error
+        self._inputs = _places(self._model.inputs, opening.input_names)
+        self._outputs = _places(self._model.outputs, opening.output_names)
         self._requests: dict[int, Any] = {}
         self._compiled: Any = None
 
     def prepare(self, batch: Batch) -> None:
         """Reshape to this batch size and compile: static shapes are OpenVINO's fast path."""
         model = self._model.clone()
-        model.reshape({port.any_name: list(array.shape) for port, array in zip(model.inputs, batch)})
+        shapes = zip(self._inputs, (list(array.shape) for array in batch), strict=True)
+        model.reshape({model.inputs[place].any_name: shape for place, shape in shapes})
         self._compiled = self._core.compile_model(
             model,
             "CPU",
@@ -56,8 +60,9 @@ class Runtime(Backend):
 
     def run(self, batch: Batch) -> Outputs:
         """Infer without copying the input; copy the outputs, since the request owns them."""
-        results = self._requests[len(batch[0])].infer(list(batch), share_inputs=True, share_outputs=True)
-        return [np.array(value) for value in results.values()]
+        given = dict(zip(self._inputs, batch))
+        results = self._requests[len(batch[0])].infer(given, share_inputs=True, share_outputs=True)
+        return [np.array(results[place]) for place in self._outputs]
 
     def place(self, batch: Batch) -> Any:
         """Return the size, and tensors that share the batch's memory."""
@@ -67,14 +72,14 @@ class Runtime(Backend):
         """Infer; the outputs stay in the request's tensors."""
         size, tensors = placed
         request = self._requests[size]
-        for index, tensor in enumerate(tensors):
-            request.set_input_tensor(index, tensor)
+        for place, tensor in zip(self._inputs, tensors):
+            request.set_input_tensor(place, tensor)
         request.infer()
         return request
 
     def fetch(self, resident: Any) -> Outputs:
         """Copy the outputs to numpy."""
-        return [np.array(tensor.data) for tensor in resident.output_tensors]
+        return [np.array(resident.output_tensors[place].data) for place in self._outputs]
 
     def release(self) -> None:
         """Drop compiled models of other shapes."""
@@ -124,3 +129,10 @@ def _refusal(told: str) -> str:
         return f"OpenVINO has no operator {unknown[1].strip()}"
     lines = [line.strip() for line in told.splitlines() if line.strip()] or ["it does not say why"]
     return f"OpenVINO cannot read this file: {lines[-1][:300]}"
+
+
+def _places(ports: Any, names: Sequence[str]) -> list[int]:
+    """Return where the tensors called ``names`` are among a model's ports; in order where it calls them otherwise."""
+    called = {name: place for place, port in enumerate(ports) for name in port.get_names()}
+    found = [called.get(name, -1) for name in names]
+    return found if sorted(found) == list(range(len(ports))) else list(range(len(ports)))
