@@ -15,6 +15,7 @@ from inferometer.storage.run_directory import StoredRun, read_run
 from inferometer.units import counted
 
 MOST_WORDS = 220  # letters of a reason
+NOT_RUN = "not run yet"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def reached(model: Model, version: str, folder: Path) -> Reached:
     log = folder.with_name(f"{folder.name}.log")
     if not (folder / "run.json").exists():
         lines = log.read_text().splitlines() if log.exists() else []
-        return Reached(model, version, failure=lines[-1] if lines else "not run yet")
+        return Reached(model, version, failure=lines[-1] if lines else NOT_RUN)
     return of_run(model, version, read_run(folder))
 
 
@@ -92,9 +93,9 @@ def short(reason: str) -> str:
 
 
 def markdown(found: Sequence[Reached]) -> str:
-    """Return the table, a line a model."""
+    """Return the table, a line a model that was tried."""
     lines = ["| model | kind | ranked | images/s | not ranked | largest error |", "|---|---|--:|---|---|--:|"]
-    return "\n".join((*lines, *(_line(item) for item in found))) + "\n"
+    return "\n".join((*lines, *(_line(item) for item in found if item.failure != NOT_RUN))) + "\n"
 
 
 def _line(item: Reached) -> str:
@@ -116,4 +117,6 @@ def conclusion(found: Sequence[Reached]) -> str:
     rows = sorted(len(item.ranked) for item in measured)
     if not rows:
         return "No model was measured."
-    return f"{counted(len(measured), 'model')} of {len(found)} measured, on {rows[0]} to {rows[-1]} rows."
+    waiting = [item.model.name for item in found if item.failure == NOT_RUN]
+    text = f"{counted(len(measured), 'model')} of {len(found)} measured, on {rows[0]} to {rows[-1]} rows."
+    return f"{text} Not run yet: {', '.join(waiting)}." if waiting else text

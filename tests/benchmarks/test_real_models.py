@@ -84,7 +84,10 @@ def test_the_largest_error_is_of_ranked_rows_only(modules):
 
 def test_a_run_that_did_not_begin_says_why(modules, tmp_path):
     _, table = modules
-    assert table.reached(MODEL(modules), "1", tmp_path / "net").failure == "not run yet"
+    waiting = table.reached(MODEL(modules), "1", tmp_path / "net")
+    assert "net.onnx" not in table.markdown([waiting])
+    ran = table.of_run(MODEL(modules), "1", run([record(cell("onnxrt", 8, device="cpu"), rate=300.0)]))
+    assert table.conclusion([ran, waiting]) == "1 model of 2 measured, on 1 to 1 rows. Not run yet: net."
     (tmp_path / "net.log").write_text("reading net\ninferometer: net.onnx is no ONNX model\n")
     found = table.reached(MODEL(modules), "1", tmp_path / "net")
     assert found.failure == "inferometer: net.onnx is no ONNX model"

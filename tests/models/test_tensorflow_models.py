@@ -3,10 +3,12 @@
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 from inferometer.errors import ModelError
 from inferometer.models.contract import FORMS
+from inferometer.worker import parity
 from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
@@ -68,7 +70,16 @@ class Constant(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
     def serve(self, x):
         return {"z": x @ self.scale, "y": (x @ self.scale) @ self.v}
-for name, kind in (("loader", Loader), ("saver", Saver), ("trained", Trained), ("constant", Constant)):
+class Looked(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = tf.random.stateless_normal((256, 5), (0, 4))
+        self.v = tf.Variable(tf.random.stateless_normal((256, 3), (0, 5)))
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.int32, name="ids")])
+    def serve(self, ids):
+        sums = [tf.reduce_sum(tf.gather(table, ids), axis=1) for table in (self.table, self.v)]
+        return {"constants": sums[0], "variables": sums[1]}
+for name, kind in (("loader", Loader), ("saver", Saver), ("trained", Trained), ("constant", Constant), ("looked", Looked)):
     model = kind()
     tf.saved_model.save(model, f"{folder}/{name}", signatures={"serving_default": model.serve})
 from tensorflow.core.protobuf import saved_model_pb2
@@ -144,6 +155,15 @@ def test_a_saved_model_writes_nothing_when_loaded_or_run(reach, files, name, ope
 def test_constants_that_a_signature_captured_are_no_inputs(reach, files):
     prepared = reach(files / "constant", "onnx")
     assert [item.name for item in prepared.artifacts["onnx"].inputs] == ["x"], prepared.missing
+
+
+def test_weights_are_moved_whether_variables_or_constants(reach, files):
+    checks = reach(files / "looked", "savedmodel").checks  # its inputs are whole numbers, which are not moved
+    ambiguity = parity.Ambiguity.load(checks.ambiguity)
+    assert all(
+        np.any(moved != known)
+        for moved, known in zip(ambiguity.kinds["moved"], ambiguity.reference, strict=True)
+    )
 
 
 def test_what_an_optimiser_kept_does_not_matter(reach, files):

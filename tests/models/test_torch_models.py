@@ -150,6 +150,10 @@ def test_a_script_needs_to_be_shown_its_inputs(reach, files):
         ModelError, match=r"give --input FILE.npz with arrays input, or --shape input.1=N and so on"
     ):
         reach(files / "script.pt", "exported")
+    with pytest.raises(
+        ModelError, match=r"does not have: x.1; the script's inputs are input: give --shape input.1=N"
+    ):
+        reach(files / "script.pt", "exported", shapes={"x.1": 3})
     shaped = reach(files / "script.pt", "exported", shapes={"input.1": 3, "input.2": 16, "input.3": 16})
     assert shaped.artifacts["exported"].inputs[0].shape == (None, 3, 16, 16)
     prepared = reach(files / "script.pt", "exported", "onnx", inputs=files / "rows.npz")

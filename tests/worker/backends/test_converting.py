@@ -31,6 +31,11 @@ def test_every_kind_of_output_comes_out_and_unknown_operators_are_named(files, t
     own = environments.ensure(requirements.read(backend, "cpu"), tmp_path / "log", lambda text: None)
     source = Path(inferometer.__file__).parents[1]
     command = [own.python, HERE / "converting_trial.py", source, backend, files, *TRIED[backend]]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    (tmp_path / ".__convert_external_data.bin").write_text(
+        "mine"
+    )  # a name that MNN's converter writes where it runs
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "as wanted" in done.stdout
+    assert {item.name for item in tmp_path.iterdir()} <= {"log", ".__convert_external_data.bin"}
+    assert (tmp_path / ".__convert_external_data.bin").read_text() == "mine"

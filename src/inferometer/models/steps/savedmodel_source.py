@@ -6,8 +6,10 @@ Request: file (the folder), shapes, ranges, seed, trust, inputs (.npz or None), 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ def _run(tf: Any, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     again = tf_saving.run_saved(tf, str(out / "saved"), specs, list(arrays.values()))
     tensors.write_rows(out, arrays, outputs, again)
     made = checks.Reference(
-        arrays, outputs, compute, batch, checks.more_of(request, specs, {}), _ways(tf, loaded, compute)
+        arrays, outputs, compute, batch, checks.more_of(request, specs, {}), _ways(tf, signature, compute)
     )
     return {
         "checks": made.write(out),
@@ -101,8 +103,8 @@ def _computing(tf: Any, call: Any, batch: int | None) -> checks.Compute:
     return lambda arrays, chunk: tf_saving.run(tf, call, list(arrays.values()), batch or chunk)
 
 
-def _ways(tf: Any, loaded: Any, compute: checks.Compute) -> dict[str, checks.Compute]:
-    """Return other ways to the reference: graphs as they are, and with variables and inputs moved, which are put back."""
+def _ways(tf: Any, signature: Any, compute: checks.Compute) -> dict[str, checks.Compute]:
+    """Return other ways to the reference: graphs as they are, and with weights and inputs moved, which are put back."""
 
     def plain(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -113,16 +115,33 @@ def _ways(tf: Any, loaded: Any, compute: checks.Compute) -> dict[str, checks.Com
 
     def moving(bits: int) -> checks.Compute:
         def moved(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
-            variables = list(getattr(loaded, "variables", ()))
-            kept = [variable.numpy() for variable in variables]
-            try:
-                for place, (variable, value) in enumerate(zip(variables, kept)):
-                    variable.assign(checks.moved(value, bits, place))
+            with _moved_weights(tf, signature, bits):
                 return compute(checks.moved_rows(arrays, bits), chunk)
-            finally:
-                for variable, value in zip(variables, kept):
-                    variable.assign(value)
 
         return moved
 
     return {"optimised": plain, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}
+
+
+@contextlib.contextmanager
+def _moved_weights(tf: Any, signature: Any, bits: int) -> Iterator[None]:
+    """Move a signature's variables, and the constants of two axes and more that it captured: they are weights too."""
+    variables, constants = list(signature.variables), list(signature.captured_inputs)
+    kept = [variable.numpy() for variable in variables]
+    try:
+        for place, (variable, value) in enumerate(zip(variables, kept)):
+            variable.assign(checks.moved(value, bits, place))
+        signature.set_external_captures(
+            [_moved_constant(tf, item, bits, len(kept) + place) for place, item in enumerate(constants)]
+        )
+        yield
+    finally:
+        signature.set_external_captures(constants)
+        for variable, value in zip(variables, kept):
+            variable.assign(value)
+
+
+def _moved_constant(tf: Any, captured: Any, bits: int, place: int) -> Any:
+    if not captured.dtype.is_floating or captured.shape.rank < 2:
+        return captured
+    return tf.constant(checks.moved(captured.numpy(), bits, place))

@@ -92,7 +92,10 @@ def _shaped(torch: Any, names: Sequence[str], shapes: Mapping[str, int], file: s
     """Return two rows of ones for every input, as large as INPUT.1, INPUT.2 and so on of ``shapes`` say."""
     known = {f"{name}.{axis}" for name in names for axis in range(1, 9)}
     if unknown := sorted(set(shapes) - known):
-        raise ValueError(f"--shape names dimensions that the model does not have: {', '.join(unknown)}")
+        raise ValueError(
+            f"--shape names dimensions that the model does not have: {', '.join(unknown)}; the script's inputs are {', '.join(names)}: "
+            f"give --shape {names[0]}.1=N and so on"
+        )
     sizes = {name: [shapes[f"{name}.{axis}"] for axis in _axes(name, shapes)] for name in names}
     if absent := [name for name in names if not sizes[name]]:
         raise ValueError(

@@ -121,11 +121,11 @@ def _convert(opening: Opening, version: str) -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"partial-{target.name}")
-    options = ["--framework", "ONNX", "--modelFile", str(opening.path), "--MNNModel", str(partial)]
+    options = ["--framework", "ONNX", "--modelFile", str(opening.path.absolute()), "--MNNModel", partial.name]
     done = subprocess.run(
         [sys.executable, "-c", _CONVERTER, *options, "--bizCode", "inferometer", "--keepInputFormat=1"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        check=False, env={**os.environ, "OMP_NUM_THREADS": str(opening.threads)},
+        check=False, env={**os.environ, "OMP_NUM_THREADS": str(opening.threads)}, cwd=partial.parent,  # where it leaves files
     )  # fmt: skip
     if done.returncode or not partial.exists():
         raise Unsupported(_refusal(done.stdout, done.returncode))
