@@ -41,9 +41,8 @@ def _run(tf: Any, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     outputs = compute(arrays, None)
     again = tf_saving.run_saved(tf, str(out / "saved"), specs, list(arrays.values()))
     tensors.write_rows(out, arrays, outputs, again)
-    made = checks.Reference(
-        arrays, outputs, compute, batch, checks.more_of(request, specs, {}), _ways(tf, signature, compute)
-    )
+    ways = _ways(tf, loaded.signatures[tf_saving.SIGNATURE], compute)
+    made = checks.Reference(arrays, outputs, compute, batch, checks.more_of(request, specs, {}), ways)
     return {
         "checks": made.write(out),
         "drawn": drawn.words(request, specs, {}),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-_NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm")
+# whose weights may be float32 beside half-precision values; CUDA's other norms want one type
+_NORMS = {"cpu": ("batch_norm", "layer_norm", "group_norm", "instance_norm"), "cuda": ("batch_norm",)}
 
 
 def module_of(torch: Any, program: Any, device: Any, dtype: Any) -> Any:
     """Return the program as a module that takes tensors one by one and gives a tuple, on ``device`` in ``dtype``.
 
     Export writes the device and type of the export into operators that make or cast tensors; these are changed with
-    the weights. Weights of normalisation stay float32, as kernels for half precision want them.
+    the weights. Weights of normalisation stay float32 where kernels for half precision take them.
     """
     module = program.module()
     graph = module.graph
@@ -19,7 +20,7 @@ def module_of(torch: Any, program: Any, device: Any, dtype: Any) -> Any:
     wide = {
         argument.target
         for node in graph.nodes
-        if any(name in str(node.target) for name in _NORMS)
+        if any(name in str(node.target) for name in _NORMS[device.type])
         for argument in node.all_input_nodes
         if argument.op == "get_attr"
     }
