@@ -27,8 +27,12 @@ class Row:
     via: str  # the foreign converters on its way, "" for none
 
     def told(self) -> str:
-        rates = ", ".join(f"{rate:,.3g} at {size}" for size, rate in sorted(self.images_per_s.items()))
+        rates = ", ".join(f"{_rate(rate)} at {size}" for size, rate in sorted(self.images_per_s.items()))
         return f"{self.name} {rates}" + (f" (by way of {self.via})" if self.via else "")
+
+
+def _rate(images_per_s: float) -> str:
+    return f"{images_per_s:,.0f}" if images_per_s >= 100 else f"{images_per_s:.3g}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ def reached(model: Model, version: str, folder: Path) -> Reached:
     if not (folder / "run.json").exists():
         lines = log.read_text().splitlines() if log.exists() else []
         return Reached(model, version, failure=lines[-1] if lines else NOT_RUN)
-    return of_run(model, version, read_run(folder))
+    run = read_run(folder)
+    return Reached(model, version, failure=NOT_RUN) if run.missing else of_run(model, version, run)
 
 
 def of_run(model: Model, version: str, run: StoredRun) -> Reached:

@@ -40,7 +40,7 @@ def test_rows_that_ran_and_rows_that_did_not(modules):
     litert = [cell("litert", size, device="cpu") for size in (1, 8)]
     records = [
         record(cell("onnxrt", 8, device="cpu"), rate=300.0),
-        record(litert[0], rate=400.0, flags=(flag("converted", via="onnx2tf"),)),
+        record(litert[0], rate=4000.0, flags=(flag("converted", via="onnx2tf"),)),
         record(
             cell("mnn", 8, device="cpu"), rate=1.0, status="parity-failed", cause="relative error 1.3 " * 40
         ),
@@ -53,7 +53,7 @@ def test_rows_that_ran_and_rows_that_did_not(modules):
     )
     found = table.of_run(MODEL(modules), "1.2", run(records, skips=skips))
     assert [row.name for row in found.ranked] == ["litert", "onnxrt"]
-    assert found.ranked[0].told() == "litert 400 at 1 (by way of onnx2tf)"
+    assert found.ranked[0].told() == "litert 4,000 at 1 (by way of onnx2tf)"
     reasons = dict(found.others)
     assert reasons["no | operator"] == ("torch", "jax")
     (refused,) = (reason for reason, names in reasons.items() if names == ("mnn",))
@@ -61,7 +61,7 @@ def test_rows_that_ran_and_rows_that_did_not(modules):
     assert not any("GPU" in reason for reason in reasons)
     line = table.markdown([found]).splitlines()[2]
     assert line.startswith(
-        "| `net.onnx --shape a=1`<br>thing 1.2 | a net | 2 | litert 400 at 1 (by way of onnx2tf)<br>onnxrt 300 at 8 |"
+        "| `net.onnx --shape a=1`<br>thing 1.2 | a net | 2 | litert 4,000 at 1 (by way of onnx2tf)<br>onnxrt 300 at 8 |"
     )
     assert line.count("|") == 7 and "torch, jax: no / operator" in line and line.endswith("| 1e-06 |")
 

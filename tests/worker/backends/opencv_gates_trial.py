@@ -1,5 +1,6 @@
 """Gates on OpenCV, in its environment: argv is the repository's src and a folder for files."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from inferometer.worker.backends.opencv import Runtime
 
 FOLDER = Path(sys.argv[2])
 SPREAD = np.random.default_rng(0).normal(size=(4, 4, 1, 1)).astype(np.float32)
-ONE = np.array(1, np.float32)
+ONE, ROOT = np.array(1, np.float32), np.array(2**0.5, np.float32)
 
 
 def file(name, gate, made_of):
     """x * gate(made_of), as a file."""
-    conv, constants = helper.make_node("Conv", ["x", "w"], ["c"]), {"w": SPREAD, "one": ONE}
+    conv, constants = (
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        {"w": SPREAD, "one": ONE, "half": ONE / 2, "root": ROOT},
+    )
     given, nodes = made_of, []
     for place, (kind, extra, attributes) in enumerate(gate):
         nodes.append(helper.make_node(kind, [given, *extra], [f"g{place}"], **attributes))
@@ -54,6 +58,13 @@ GATES = {
     "softplus": ([("Softplus", (), {}), ("Tanh", (), {})], mish_gate),
     "log": ([("Exp", (), {}), ("Add", ("one",), {}), ("Log", (), {}), ("Tanh", (), {})], mish_gate),
 }
+GELU = [("Div", ("root",), {}), ("Erf", (), {}), ("Add", ("one",), {}), ("Mul", ("half",), {})]
+
+
+def gelu_gate(a):
+    return np.vectorize(lambda value: 0.5 * (1 + math.erf(value / 2**0.5)))(a)
+
+
 x = np.random.default_rng(1).normal(size=(2, 4, 6, 6)).astype(np.float32)
 spread = np.einsum("oi,bihw->bohw", SPREAD[:, :, 0, 0], x)
 for name, (gate, compute) in GATES.items():
@@ -66,4 +77,11 @@ for name, (gate, compute) in GATES.items():
             abs(found - x * compute(value)).max(),
         )
         assert ("details" in told) == apart, told  # an activation of one value stays as it is
+for made_of, value in (("c", spread), ("x", x)):  # of either OpenCV dies
+    file(f"gelu-{made_of}", GELU, made_of)
+    file(f"tanh-{made_of}", [("Tanh", (), {}), *GELU[2:]], made_of)
+    found, told = answer(f"tanh-{made_of}", x)
+    assert np.allclose(found, x * (1 + np.tanh(value)) / 2, atol=1e-5) and "details" in told
+    found, told = answer(f"gelu-{made_of}", x)
+    assert np.allclose(found, x * gelu_gate(value), atol=1e-5) and "details" in told
 print("as wanted")

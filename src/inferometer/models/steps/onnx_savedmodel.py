@@ -122,6 +122,8 @@ def _cause(said: str, error: BaseException) -> str:
     cause = next(
         (line for line in lines if not line.startswith(("Exception encountered", "Call arguments"))), ""
     )
+    if not re.search(r"\w", cause):  # a KeyError of '' says nothing
+        cause = f"{type(error).__name__} {cause}".strip()
     return f"operator {found[-1]}: {cause[:200]}" if found else cause[:200]
 
 

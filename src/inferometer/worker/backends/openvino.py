@@ -15,6 +15,7 @@ from inferometer.worker.flags import Flag, flag
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}  # int8: of what is not quantised
 _UNKNOWN = re.compile(r"No conversion rule found for operations: ([^\n]+)")
+_UNREAD = re.compile(r"Conversion is failed for: ([^\n]+)")
 
 
 class Runtime(Backend):
@@ -127,6 +128,8 @@ def _refusal(told: str) -> str:
     """Return why a file cannot be read, in one line: the operators that OpenVINO lacks (by opset), or the last that it said."""
     if unknown := _UNKNOWN.search(told):
         return f"OpenVINO has no operator {unknown[1].strip()}"
+    if unread := _UNREAD.search(told):
+        return f"OpenVINO cannot convert operator {unread[1].strip()} as this file has it"
     lines = [line.strip() for line in told.splitlines() if line.strip()] or ["it does not say why"]
     return f"OpenVINO cannot read this file: {lines[-1][:300]}"
 

@@ -1,7 +1,8 @@
 """Gates of an ONNX file that OpenCV's importer would take for an activation: x * HardSigmoid(y), x * Tanh(Softplus(y)).
 
 It fuses each to HardSwish(y) or Mish(y) without a look whether x and y are one (5.0, both engines), so that the gates of
-MobileNetV3's squeeze-and-excitation blocks come out wrong. An Identity after the gate keeps the two apart.
+MobileNetV3's squeeze-and-excitation blocks come out wrong; and it dies of a GELU that is written x * (0.5 * (1 + Erf(...))), or Tanh(...),
+as torch and JAX export it. An Identity after the gate keeps the two apart.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 # operators from the gate back to y
 _PATTERNS = (("HardSigmoid",), ("Tanh", "Softplus"), ("Tanh", "Log", "Add", "Exp"))
+_DEADLY = (("Mul", "Add", "Erf"), ("Mul", "Add", "Tanh"))
 
 
 def kept_apart(path: Path) -> tuple[bytes | None, int]:
@@ -24,7 +26,9 @@ def kept_apart(path: Path) -> tuple[bytes | None, int]:
         return None, 0
     graph = onnx.load(str(path), load_external_data=False).graph
     makers = {name: node for node in graph.node for name in node.output}
-    gates = {gate for node in graph.node if node.op_type == "Mul" for gate in _gates(node, makers)}
+    constants = {tensor.name for tensor in graph.initializer}
+    constants |= {name for name, node in makers.items() if node.op_type == "Constant"}
+    gates = {gate for node in graph.node if node.op_type == "Mul" for gate in _gates(node, makers, constants)}
     if not gates:
         return None, 0
     model = onnx.load(str(path))
@@ -34,14 +38,23 @@ def kept_apart(path: Path) -> tuple[bytes | None, int]:
     return content, len(gates)
 
 
-def _gates(product: Any, makers: dict[str, Any]) -> list[str]:
-    """Return the inputs of a product that gate another value than the one that they are made of."""
+def _gates(product: Any, makers: dict[str, Any], constants: set[str]) -> set[str]:
+    """Return the inputs of a product that gate another value than the one that they are made of, and what OpenCV dies of."""
     first, second = product.input
-    return [
+    pairs = [(first, second), (second, first)]
+    mistaken = {
         gate
-        for gate, gated in ((first, second), (second, first))
-        if any(_origin(gate, kinds, makers) not in (None, gated) for kinds in _PATTERNS)
-    ]
+        for gate, gated in pairs
+        for kinds in _PATTERNS
+        if _origin(gate, kinds, makers) not in (None, gated)
+    }
+    deadly = {
+        gate
+        for gate, gated in pairs
+        for kinds in _DEADLY
+        if gated not in constants and _origin(gate, kinds, makers) is not None  # 0.5 * (x * ...) is read well
+    }
+    return mistaken | deadly
 
 
 def _origin(name: str, kinds: tuple[str, ...], makers: dict[str, Any]) -> str | None:
