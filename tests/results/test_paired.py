@@ -36,7 +36,9 @@ def test_of_two_equal_models_no_loss_is_within_the_interval(n, discordant):
 
 
 @pytest.mark.parametrize("n", [50, 381, 899])
-@pytest.mark.parametrize(("lost", "won"), [(0.01, 0.0), (0.015, 0.005), (0.08, 0.03), (0.3, 0.1), (0.6, 0.05)])
+@pytest.mark.parametrize(
+    ("lost", "won"), [(0.01, 0.0), (0.015, 0.005), (0.08, 0.03), (0.3, 0.1), (0.6, 0.05)]
+)
 def test_the_interval_holds_the_true_loss(n, lost, won):
     assert coverage(n, lost, won) >= 0.94
 
@@ -64,12 +66,16 @@ def test_known_values():
     assert Paired(100, 1, 9).p == pytest.approx(22 / 1024)
     assert Paired(50, 0, 0).p == 1.0
     low, high = Paired(50, 0, 0).interval
-    assert high == pytest.approx(1.959964**2 / (50 + 1.959964**2))  # what no loss in 50 images leaves possible
+    assert high == pytest.approx(
+        1.959964**2 / (50 + 1.959964**2)
+    )  # what no loss in 50 images leaves possible
     assert low == pytest.approx(-high)
 
 
 def test_both_directions_mirror():
-    assert Paired(200, 12, 3).interval == pytest.approx(tuple(-x for x in reversed(Paired(200, 3, 12).interval)))
+    assert Paired(200, 12, 3).interval == pytest.approx(
+        tuple(-x for x in reversed(Paired(200, 3, 12).interval))
+    )
 
 
 def test_all_lost():
