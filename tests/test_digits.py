@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import inferometer
 from inferometer.cli import invoke
@@ -82,6 +83,26 @@ def test_what_a_precision_loses_is_paired_and_bounded(result, row):
     assert found.loss.low == Paired(898, found.paired.lost, found.paired.won).interval[0]
     assert found.loss.high < 0.03
     assert found.agreement.value > 0.97
+
+
+def test_the_same_images_in_folders_give_the_same_answers(result, digits, tmp_path):
+    with np.load(digits / "test.npz") as file:
+        images, classes = (16 * file["x"][:, 0]).astype(np.uint8), file["y"]
+    for number, (pixels, name) in enumerate(zip(images, classes, strict=True)):
+        (tmp_path / "data" / str(name)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "data" / str(name) / f"{number:04d}.png")
+    again = inferometer.run(
+        digits / "digits.pt2", frameworks="onnxrt", inputs=digits / "input.npz", dataset=tmp_path / "data",
+        preprocess={"scale": "1/16", "crop": 1}, out=tmp_path / "run", **SHORT,
+    )  # fmt: skip
+    (found,) = again.run.evaluations
+    before = of(result, "onnxrt", "fp32").evaluated.evaluation
+    assert (found.top1, found.top5) == (before.top1, before.top5)
+    order = np.argsort(classes, kind="stable")
+    np.testing.assert_array_equal(
+        read_arrays(again.path, found.file, 898)["first"],
+        read_arrays(result.path, before.file, 898)["first"][order],
+    )
 
 
 def test_nothing_is_left_of_the_shards(result):

@@ -1,16 +1,23 @@
 """What a model's own package says of the images that it takes, against that package's own function."""
 
 import json
+import subprocess
 
+import numpy as np
 import pytest
 
 from inferometer.errors import UsageError
 from inferometer.models.artifact_cache import ArtifactCache
 from inferometer.models.contract import ModelRequest
+from inferometer.models.datasets.decoding import pixels
+from inferometer.models.datasets.preprocessing import settled
+from inferometer.models.images import default_photos
 from inferometer.models.sources import own_preprocessing, resolve
 from inferometer.models.sources.torch_processors import read
 from inferometer.models.step_cache import StepCache
-from steprunner import RealSteps
+from inferometer.worker.evaluation import normalised
+from inferometer.worker.protocol import Evaluate
+from steprunner import RealSteps, interpreter
 
 
 def own_of(name, tmp_path):
@@ -49,6 +56,31 @@ def test_timm_and_torchvision_say_it_of_their_weights(tmp_path):
     found = own_of("torchvision:resnet18", tmp_path)
     assert found == {"crop": 224 / 256, "resize": "bilinear", **IMAGENET}
     assert own_of("torchvision:retinanet_resnet50_fpn", tmp_path) is None
+
+
+_TRANSFORMS = """
+import sys, numpy, timm, torchvision
+from PIL import Image
+image = Image.open(sys.argv[1]).convert("RGB")
+config = timm.data.resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg("resnet18").to_dict())
+own = timm.data.create_transform(**config, is_training=False)
+theirs = torchvision.models.get_model_weights("resnet50").DEFAULT.transforms()
+numpy.savez(sys.argv[2], timm=own(image).numpy(), torchvision=theirs(image).numpy())
+"""
+
+
+@pytest.mark.environment
+@pytest.mark.parametrize("name", ["timm:resnet18", "torchvision:resnet50"])
+def test_a_photo_reaches_the_model_as_its_package_would_feed_it(name, tmp_path):
+    photo = default_photos()[1]  # wider than high
+    python = interpreter("torch-models", tmp_path / "environment.log")
+    subprocess.run([python, "-c", _TRANSFORMS, photo, tmp_path / "theirs.npz"], check=True)
+    spec = {"name": "image", "shape": (None, 3, 224, 224), "dtype": "float32"}
+    wanted = settled("", own_of(name, tmp_path), spec, "NCHW")
+    asked = Evaluate(1, [], "NHWC", "float32", wanted.affine, 0)
+    ours = normalised(pixels(photo, wanted)[None], asked)[0].transpose(2, 0, 1)
+    with np.load(tmp_path / "theirs.npz") as file:
+        np.testing.assert_allclose(ours, file[name.partition(":")[0]], atol=2e-6)
 
 
 def folder(tmp_path, config):

@@ -118,6 +118,11 @@ def test_tables_have_it(results):
     assert {row.label: row.cells[0].text for row in table.rows} == {
         "onnxrt fp32": "98.00", "onnxrt int8": "97.90", "onnxrt:bad int8": "88.00",
     }  # fmt: skip
+    assert table.rows[0].cells[0].spread == "[96.9, 98.7]"
+    (lost,) = build(results, METRICS["accuracy_loss"])
+    ends = [Paired(N, *counts).interval for counts in ((3, 2), (100, 0))]
+    told = [f"[{100 * low:.3g}, {100 * high:.3g}]" for low, high in ends]
+    assert [row.cells[0].spread for row in lost.rows] == ["", *told]
     assert not any(cell.best for row in table.rows for cell in row.cells)
 
 

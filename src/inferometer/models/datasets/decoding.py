@@ -34,7 +34,7 @@ def pixels(file: Path, wanted: Preprocessing) -> Any:
 
 def _cropped(image: Any, file: Path, wanted: Preprocessing, method: Any) -> Any:
     """Resize and cut as torchvision's and timm's Resize and CenterCrop do."""
-    tall, wide = int(wanted.height / wanted.crop), int(wanted.width / wanted.crop)
+    tall, wide = (int(side / wanted.crop + 1e-6) for side in (wanted.height, wanted.width))
     scale = max(tall / image.height, wide / image.width)
     size = max(wide, int(image.width * scale)), max(tall, int(image.height * scale))
     if size[0] * size[1] > _MOST_RESIZED:
