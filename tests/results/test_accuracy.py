@@ -205,6 +205,20 @@ def test_rows_that_were_not_evaluated_yet_are_told(tmp_path):
     ]
 
 
+def test_answers_to_two_data_sets_are_not_compared(results, tmp_path):
+    from inferometer.comparison.compare import compare
+
+    other = summarise([evaluated_run(tmp_path / "other", RIGHT, {FP32: EXACT}, data="abcdef0123")])
+    alike = summarise([evaluated_run(tmp_path / "alike", RIGHT, {FP32: EXACT})])
+    (change,) = (c for c in compare(results, other, METRICS["accuracy"]).changes if c.first and c.second)
+    assert (change.verdict, change.reason) == (
+        "not comparable",
+        "other data set, labels or preprocessing: 01234567 / abcdef01",
+    )
+    (change,) = (c for c in compare(results, alike, METRICS["accuracy"]).changes if c.first and c.second)
+    assert change.verdict == "tie"
+
+
 def test_merged_runs_keep_it(tmp_path):
     from inferometer.storage.merge import merge, write
     from inferometer.storage.run_directory import read_run

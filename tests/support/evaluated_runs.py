@@ -15,7 +15,9 @@ from simulated_runs import GPU_MACHINE, cell, rounds_of
 CLASSES = 10
 
 
-def evaluated_run(path: Path, right, answers, *, rates=None, beside=(), failed=(), conversions=None):
+def evaluated_run(
+    path: Path, right, answers, *, rates=None, beside=(), failed=(), conversions=None, data="0123456789"
+):
     """Write and read a run of (framework, precision) -> the class that each image was given; ``right``: those of the data.
 
     ``rates``: images/s of rows, 1000 by default; ``beside``: rows that were evaluated but not measured; ``failed``: whose
@@ -28,7 +30,7 @@ def evaluated_run(path: Path, right, answers, *, rates=None, beside=(), failed=(
         for row in measured
         for record in rounds_of(cell(row[0], precision=row[1], device="cpu"), [rates.get(row, 1000.0)] * 3)
     ]
-    data = DatasetInfo("/data/digits.npz", hash="0123456789", rows=len(right), classes=CLASSES)
+    data = DatasetInfo("/data/digits.npz", hash=data, rows=len(right), classes=CLASSES)
     model = ModelInfo("mobilenet", hash="abc", conversions=conversions or {})
     cells = tuple(dict.fromkeys(r.cell for r in records))
     info = RunInfo(machine=GPU_MACHINE, model=model, cells=cells, dataset=data)

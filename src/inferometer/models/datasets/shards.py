@@ -88,7 +88,7 @@ def of_images(
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         for start in range(0, len(found.files), count):
             files = found.files[start : start + count]
-            progress(f"data set: {start + len(files):,} of {len(found.files):,} images")
+            progress(f"data set: {start:,} of {len(found.files):,} images")
             hashes, arrays = zip(*pool.map(lambda file: _decoded(file, wanted), files), strict=True)
             for content, label in zip(hashes, found.labels[start : start + count], strict=True):
                 digest.update(f"{content} {label}\n".encode())
