@@ -31,7 +31,7 @@ SHARDS_FOLDER = "dataset-shards"  # of a run, while it is measured
 def look_at(request: RunRequest) -> None:
     """Raise UsageError (one line) for a data set that cannot be used, before anything is built."""
     if request.data:
-        request.data.find()
+        request.data.words()
 
 
 def reference_row(request: RunRequest, plan: Plan, situation: Situation) -> Cell | None:

@@ -83,6 +83,12 @@ def test_a_csv_of_names_or_of_numbers(folder, tmp_path):
     assert prepared(DatasetRequest(file, None, "scale=1"), tmp_path).labels.tolist() == [1, 0, 2]
 
 
+def test_what_is_in_it_is_told_without_decoding(folder, tmp_path):
+    assert DatasetRequest(folder).words() == f"4 images in 3 classes of {folder}"
+    np.savez(tmp_path / "d.npz", x=np.zeros((5, 3)), y=np.zeros(5, int))
+    assert DatasetRequest(tmp_path / "d.npz").words() == f"{tmp_path / 'd.npz'}, with x 5x3, y 5"
+
+
 def test_images_are_cut_as_torchvision_cuts_them(tmp_path):
     strip = np.zeros((8, 16, 3), np.uint8)
     strip[:, 4:12] = 255
