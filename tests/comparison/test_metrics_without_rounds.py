@@ -16,7 +16,7 @@ def agreeing(top1, path):
 
 @pytest.mark.parametrize(("second", "verdict"), [(1.0, "tie"), (0.999, "worse")])
 def test_an_exact_metric_differs_where_it_is_not_equal(second, verdict):
-    (change,) = compare(agreeing(1.0, "a"), agreeing(second, "b"), METRICS["accuracy"]).changes
+    (change,) = compare(agreeing(1.0, "a"), agreeing(second, "b"), METRICS["agreement"]).changes
     assert (change.verdict, change.basis) == (verdict, "exact")
 
 

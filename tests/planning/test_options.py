@@ -70,6 +70,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         "--modes host,device --device cpu,cuda:1 --at-once --images 9 --loops 2 --warmup 0 --rounds 2 --budget 1.5 "
         "--timeout 60 --energy-window 8 --threads 1 --seed 7 --keep-trying --weights w.h5 --image a.jpg --image b "
         "--input x.npz --shape n=4 --shape m=5 --batch-axis s=1 --batch-axis r=none --input-range ids=0:9 --input-range r=16000 --tolerance 0.05 --trust-model --architecture timm:x --python torch=py --calibration c.npz "
+        "--dataset d.csv --labels l.txt --preprocess size=8,mean=0.5 "
         "--accelerator cuda12 --meter nvml --meter !rapl --powercap p"
     )
     assert invoke([*words, "--dry-run"]) == 0
@@ -79,7 +80,8 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         budget_s=1.5, timeout_s=60, energy_window_s=8, threads=1, seed=7, keep_trying=True, weights="w.h5",
         image=["a.jpg", "b"], inputs="x.npz", shapes={"n": 4, "m": 5}, batch_axes={"s": 1, "r": None},
         input_ranges={"ids": (0, 9), "r": 16000}, tolerance=0.05, trust_model=True, architecture="timm:x", python={"torch": "py"}, calibration="c.npz",
-        accelerator="cuda12", meters=["nvml", "!rapl"], powercap="p",
+        accelerator="cuda12", meters=["nvml", "!rapl"], powercap="p", dataset="d.csv", labels="l.txt",
+        preprocess={"size": 8, "mean": 0.5},
     )  # fmt: skip
     assert asked == [python]
     assert {word for word in words if word.startswith("--")} == {option.flag for option in OPTIONS.values()}

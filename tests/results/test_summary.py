@@ -463,8 +463,13 @@ def test_every_metric_has_a_name_of_its_own():
 def test_every_metric_reads_a_full_summary():
     records = rounds_of(cell(), [1000.0, 1001.0], power_w=50.0)
     summary = only([msgspec.structs.replace(r, energy=at_rest(r.energy, 20.0)) for r in records])
+    asked_for = {"accuracy", "top5", "accuracy_loss", "agreement_fp32", "squared_error", "cosine"}
+    assert {name for name, metric in METRICS.items() if metric.asked_for} == asked_for
     for metric in METRICS.values():
         estimate = metric.of(summary)
+        if metric.asked_for:  # without a data set
+            assert estimate is None and metric.why_none(summary)[1] == "no data set: --dataset"
+            continue
         assert estimate is not None and estimate.unit == metric.unit, metric.name
         assert metric.show(estimate.value)
 
@@ -484,4 +489,4 @@ def test_agreement_of_outputs_that_are_no_class_scores_says_so():
         True, 0.0, 0.0, 1.0, None, 1e-4, 8, agreement="does not apply: outputs are no class scores"
     )
     summary = only([msgspec.structs.replace(record(cell()), parity=parity)])
-    assert METRICS["accuracy"].why_none(summary) == ("does not apply", parity.agreement)
+    assert METRICS["agreement"].why_none(summary) == ("does not apply", parity.agreement)

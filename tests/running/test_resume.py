@@ -9,7 +9,7 @@ from inferometer.cli import invoke
 from inferometer.errors import StoreError, UsageError
 from inferometer.host.machine import describe_machine
 from inferometer.planning.request import RunRequest, to_builtins
-from inferometer.records import Cell, Gpu, Machine, ModelInfo, Protocol, RunInfo
+from inferometer.records import Cell, DatasetInfo, Gpu, Machine, ModelInfo, Protocol, RunInfo
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.run import prepare_run, resume
 from inferometer.running.run_info import as_begun
@@ -59,6 +59,16 @@ def test_records_of_two_cards_of_one_kind_are_not_mixed():
     with pytest.raises(StoreError, match="begun on another cuda:1, A2 GPU-a, now GPU-b"):
         as_begun(on("GPU-b"), on("GPU-a"), Path("d"))
     assert as_begun(on("GPU-a"), on("GPU-a"), Path("d")).machine.gpus[1].uuid == "GPU-a"
+
+
+def test_answers_to_two_data_sets_are_not_mixed():
+    begun = msgspec.structs.replace(BEGUN, dataset=DatasetInfo("/d", hash="1", rows=4))
+    same = msgspec.structs.replace(begun, dataset=DatasetInfo("/elsewhere", hash="1", rows=4))
+    assert as_begun(same, begun, Path("d")).dataset.path == "/elsewhere"
+    for other in (DatasetInfo("/d", hash="2"), DatasetInfo("/d", hash="1", preprocessing={"crop": 1.0})):
+        now = msgspec.structs.replace(begun, dataset=other)
+        with pytest.raises(StoreError, match="another content of the data set /d, other labels or another"):
+            as_begun(now, begun, Path("d"))
 
 
 def test_a_run_of_another_inferometer_is_not_continued(tmp_path):

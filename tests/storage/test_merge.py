@@ -34,7 +34,7 @@ def test_a_merged_run_lacks_nothing_though_its_cells_have_different_rounds(tmp_p
 
 def test_a_run_given_twice_counts_once():
     records = rounds_of(cell(), [1.0, 2.0])
-    ((info, merged),) = merge([run(records, "a"), run(records, "b")])
+    ((info, merged, _),) = merge([run(records, "a"), run(records, "b")])
     assert len(merged) == 2 and info.protocol.rounds == 2
     (summary,) = summarise([run(records, "a"), run(records, "b")]).summaries
     assert summary.rounds == 2

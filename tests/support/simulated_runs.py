@@ -34,7 +34,8 @@ from inferometer.records import (
     RunInfo,
     Skip,
 )
-from inferometer.storage.run_directory import RunWriter, StoredRun
+from inferometer.storage.lines import append_line
+from inferometer.storage.run_directory import CELLS_FILE, RunWriter, StoredRun
 
 GPU_MACHINE = Machine(
     hostname="box", cpu="CPU 9", physical_cores=8, memory_bytes=2**34, gpus=(Gpu(0, "GPU-1", "H100"),)
@@ -212,7 +213,7 @@ def write_run(
 
 def append_all(writer: RunWriter, records: Iterable[Record]) -> None:
     """Append many records with one flush (a flush a record would make big fixtures slow)."""
-    writer._append(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+    append_line(writer.path / CELLS_FILE, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
 
 
 def _info(board, model, cells, skips, rounds, loops, frameworks) -> RunInfo:

@@ -25,6 +25,16 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
     metavar="SHARE",
     help="Inputs with the reference's top-1 class, by the 95 % interval's lower bound: 90% or 0.9.",
 )
+@click.option(
+    "--max-accuracy-loss",
+    metavar="SHARE",
+    help="Accuracy lost against fp32 on the run's data set, by the 95 % interval's upper end: 1% or 0.01.",
+)
+@click.option(
+    "--min-accuracy",
+    metavar="SHARE",
+    help="Top-1 accuracy on the run's data set, by the 95 % interval's lower end: 90% or 0.9.",
+)
 @click.option("--batch-sizes", metavar="LIST", help="Only these: 8,16 or 8..64.")
 @click.option(
     "--objective",
@@ -45,6 +55,8 @@ def recommend_command(
     max_energy_mj: float | None,
     max_memory_gb: float | None,
     min_agreement: str | None,
+    max_accuracy_loss: str | None,
+    min_accuracy: str | None,
     batch_sizes: str | None,
     objective: str,
     price_per_kwh: float,
@@ -72,7 +84,9 @@ def recommend_command(
         max_power_w=power,
         max_energy_j=None if energy is None else energy / 1e3,
         max_memory_bytes=None if memory is None else memory * 1e9,
-        min_agreement=None if min_agreement is None else share(min_agreement, "--min-agreement", whole=True),
+        min_agreement=_share(min_agreement, "--min-agreement"),
+        max_accuracy_loss=_share(max_accuracy_loss, "--max-accuracy-loss"),
+        min_accuracy=_share(min_accuracy, "--min-accuracy"),
         batch_sizes=_sizes(batch_sizes),
     )
     prices = Prices(price_per_kwh, price_per_hour)
@@ -93,6 +107,10 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     if sizes and sizes[0] < 1:
         raise UsageError(f"--batch-sizes {text}: {sizes[0]} is too small: give at least 1")
     return sizes
+
+
+def _share(text: str | None, name: str) -> float | None:
+    return None if text is None else share(text, name, whole=True)
 
 
 def _positive(value: float | None, name: str) -> float | None:

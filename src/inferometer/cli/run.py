@@ -145,6 +145,8 @@ def _print_plan(request: RunRequest) -> None:
         plan = without_other_batches(plan, model.fixed_batch)
     ways = {form: way(form) for form in plan.forms.values()}
     print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways, model=model)
+    if request.data:
+        click.echo(f"after the rounds every row answers {request.data.words()}")
     check_any(plan)
 
 

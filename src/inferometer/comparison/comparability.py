@@ -5,6 +5,7 @@ from __future__ import annotations
 from inferometer.device import Device
 from inferometer.records import Machine
 from inferometer.results.cells import CellSummary
+from inferometer.results.metrics import Metric
 from inferometer.results.pooling import hardware_name
 
 
@@ -23,9 +24,15 @@ def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) 
     return _other_model(a, b)
 
 
-def other_meter(a: CellSummary, b: CellSummary) -> str:
-    """Return why the energies of two cells are of different things, or an empty text."""
-    return f"other meter: {a.meter} / {b.meter}" if a.meter and b.meter and a.meter != b.meter else ""
+def other_measure(metric: Metric, a: CellSummary, b: CellSummary) -> str:
+    """Return why a metric of two cells is of different things, energy by two meters or answers to two data sets; or ""."""
+    if metric.metered:
+        return f"other meter: {a.meter} / {b.meter}" if a.meter and b.meter and a.meter != b.meter else ""
+    if not metric.asked_for or a.evaluated is None or b.evaluated is None:
+        return ""
+    ours, theirs = a.evaluated.evaluation.dataset, b.evaluated.evaluation.dataset
+    alike = ours.key == theirs.key
+    return "" if alike else f"other data set, labels or preprocessing: {ours.hash[:8]} / {theirs.hash[:8]}"
 
 
 def _gpu(machine: Machine, summary: CellSummary) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from inferometer.comparison.comparability import difference, other_meter
+from inferometer.comparison.comparability import difference, other_measure
 from inferometer.comparison.pairing import Name, NameParts, label_of, named, planned, without_framework
 from inferometer.records import Machine, Protocol
 from inferometer.results import drift, stats
@@ -195,7 +195,7 @@ class _Judge:
         if ours is None or theirs is None or min(ours.value, theirs.value) <= 0:
             reason = f"no {self.metric.name} in {'A' if ours is None else 'B'}"
             return Change(label, a, b, "not comparable", reason=reason)
-        if self.metric.metered and (reason := other_meter(a, b)):
+        if reason := other_measure(self.metric, a, b):
             return Change(label, a, b, "not comparable", reason=reason)
         ratio = theirs.value / ours.value
         equal = under_floor(ratio, floor_of(self.metric, a, b))

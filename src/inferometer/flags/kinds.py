@@ -186,6 +186,11 @@ KINDS: Mapping[str, Kind] = {
         ),
         scope=INTERVAL,
     ),
+    "few-images": _kind(
+        "{images:of image} tell a share to ±{half_percent:.2g} % at worst; ±5 % takes {needed}",
+        details=("half the width of Wilson's 95 % interval where half of the images are right",),
+        scope=INTERVAL,
+    ),
     # a sentence of version 0.1 that is none of the above
     "text": _kind("{text}"),
 }

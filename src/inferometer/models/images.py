@@ -62,7 +62,7 @@ def read(file: Path, height: int, width: int) -> Any:
     """Return one photo as float32 (height, width, 3), RGB, 0..255; UsageError (one line) if it is no image."""
     from PIL import Image, ImageOps
 
-    with _opened(file) as image:
+    with opened(file) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
         fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC)
     return np.asarray(fitted, np.float32)
@@ -76,7 +76,7 @@ def read_part(file: Path, height: int, width: int, share: float, place: tuple[fl
     """
     from PIL import Image, ImageOps
 
-    with _opened(file) as image:
+    with opened(file) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
         scale = share * min(upright.width / width, upright.height / height)
         wide, high = scale * width, scale * height
@@ -89,12 +89,13 @@ def read_part(file: Path, height: int, width: int, share: float, place: tuple[fl
 def check(files: Sequence[Path]) -> None:
     """Raise UsageError (one line) for the first file that is no image, going by its head alone."""
     for file in files:
-        with _opened(file):
+        with opened(file):
             pass
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def opened(file: Path) -> Iterator[Any]:
+    """Yield an image of a bearable size; UsageError (one line) if it cannot be read, then or while it is."""
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -169,3 +169,19 @@ def meter_terms() -> Kind:
             Address.parse(url)
 
     return Kind(many=True, read=lambda option, terms: tuple(terms), check=check)
+
+
+def preprocessing() -> Kind:
+    """How images become a model's input (`models.datasets.preprocessing`): a text, or a mapping; "" means none."""
+
+    def read(option: str, value: Any) -> str:
+        from inferometer.models.datasets.preprocessing import written
+
+        return written(value)
+
+    def check(option: str, text: str) -> None:
+        from inferometer.models.datasets.preprocessing import parsed
+
+        parsed(text)
+
+    return Kind(read=read, check=check)

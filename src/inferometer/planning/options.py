@@ -8,12 +8,13 @@ what it was before there was an option: stored requests of older versions are re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, get_args, get_type_hints
 
 from inferometer.planning import kinds
+from inferometer.planning.accuracy_options import AccuracyOptions
 from inferometer.planning.kinds import Kind
+from inferometer.planning.option import Option
 from inferometer.planning.presets import PRESETS
 
 ACCELERATORS = ("cpu", "cuda12", "cuda13")
@@ -22,18 +23,6 @@ MODES = ("host", "device", "host-pipelined")
 # far above what anyone measures, and low enough to fail at once instead of filling the memory first
 MOST_IMAGES, MOST_LOOPS, MOST_WARMUP, MOST_ROUNDS, MOST_THREADS = 1_000_000, 100_000, 1_000_000, 10_000, 4096
 LAST_SEED = 2**32 - 1  # numpy's and Keras's
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option; ``fills``: fields of the request, with a dot where they are of one of its parts."""
-
-    flag: str
-    kind: Kind
-    help: str
-    fills: tuple[str, ...] = ()
-    default: Any = None  # None: the field's own, of a protocol the preset's
-    metavar: str | None = None
 
 
 class MatrixOptions(TypedDict, total=False):
@@ -256,7 +245,7 @@ class PlaceOptions(TypedDict, total=False):
     ]  # fmt: skip
 
 
-class Options(MatrixOptions, ProtocolOptions, ModelOptions, PlaceOptions, total=False):
+class Options(MatrixOptions, ProtocolOptions, ModelOptions, AccuracyOptions, PlaceOptions, total=False):
     """The keywords of `inferometer.run`."""
 
 
@@ -264,6 +253,7 @@ _GROUPS: Mapping[str, type] = {
     "What is measured": MatrixOptions,
     "How it is measured": ProtocolOptions,
     "The model and what it is fed": ModelOptions,
+    "Accuracy on your own data": AccuracyOptions,
     "What it is measured with": PlaceOptions,
 }
 _HINTS = get_type_hints(Options, include_extras=True)

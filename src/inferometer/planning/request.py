@@ -10,6 +10,7 @@ import msgspec
 
 from inferometer.errors import UsageError, unknown
 from inferometer.models.contract import ModelRequest
+from inferometer.models.datasets.request import DatasetRequest
 from inferometer.planning import values
 from inferometer.planning.options import MOST_ROUNDS, OPTIONS, Options, fields_of
 from inferometer.planning.presets import PRESETS, STUDY_BATCH_SIZES
@@ -36,6 +37,15 @@ class RunRequest(msgspec.Struct, frozen=True):
         None  # relative error of outputs that is no fault, instead of the limits of parity
     )
 
+    dataset: Path | None = None  # the user's own data, on which rows are evaluated
+    labels: Path | None = None  # their classes, in the model's order
+    preprocess: str = ""  # `models.datasets.preprocessing`
+
+    @property
+    def data(self) -> DatasetRequest | None:
+        """Return what is asked to be evaluated, None for nothing."""
+        return DatasetRequest(self.dataset, self.labels, self.preprocess) if self.dataset else None
+
     def check(self) -> None:
         """Raise UsageError for what cannot be measured: a model without a name, values beyond their option's limits."""
         if not self.model.model.strip():
@@ -44,6 +54,9 @@ class RunRequest(msgspec.Struct, frozen=True):
             for field in option.fills:
                 option.kind.check(option.flag, attrgetter(field)(self))
         values.within("most_rounds", self.protocol.most_rounds, 0, MOST_ROUNDS)
+        if not self.dataset and (self.labels or self.preprocess):
+            given = "--labels" if self.labels else "--preprocess"
+            raise UsageError(f"{given} is for --dataset; give one, or leave it out")
         for size in self.batch_sizes:
             if size > self.protocol.images:
                 raise UsageError(
@@ -58,7 +71,14 @@ class RunRequest(msgspec.Struct, frozen=True):
         """
         python = {name: path.absolute() for name, path in self.python.items()}
         powercap = str(Path(self.powercap).absolute()) if self.powercap else ""
-        return msgspec.structs.replace(self, model=self.model.located(), python=python, powercap=powercap)
+        return msgspec.structs.replace(
+            self,
+            model=self.model.located(),
+            python=python,
+            powercap=powercap,
+            dataset=self.dataset and self.dataset.absolute(),
+            labels=self.labels and self.labels.absolute(),
+        )
 
 
 def make_request(model: str | Path = ModelRequest.model, **options: Unpack[Options]) -> RunRequest:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option, score
 from inferometer.results.cells import CellSummary
+from inferometer.results.metrics import ACCURACY, LOSS
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Constraints:
         None  # share of inputs with the reference's top class, by Wilson's lower bound
     )
     batch_sizes: tuple[int, ...] = ()
+    max_accuracy_loss: float | None = None  # against fp32 on the user's own data, by the interval's upper end
+    min_accuracy: float | None = None  # top-1 on the user's own data, by Wilson's lower bound
 
 
 ANYTHING = Constraints()
@@ -60,6 +63,10 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("memory", _peak(summary), constraints.max_memory_bytes, 1e9, "GB")
     if constraints.min_agreement is not None:
         limits.append(_agreement_limit(summary, constraints.min_agreement))
+    if constraints.max_accuracy_loss is not None:
+        limits.append(_loss_limit(summary, constraints.max_accuracy_loss))
+    if constraints.min_accuracy is not None:
+        limits.append(_accuracy_limit(summary, constraints.min_accuracy))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
     if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
@@ -78,16 +85,46 @@ def _peak(summary: CellSummary) -> float | None:
 
 def _agreement_limit(summary: CellSummary, least: float) -> _Limit:
     """Return the limit on agreement: what so few inputs leave possible must not be below it."""
-    if summary.accuracy is None:
+    if summary.agreement is None:
         applies = not (summary.parity and summary.parity.agreement)
         return _Limit.of_unknown(
             "agreement not known" if applies else "agreement does not apply: outputs are no class scores"
         )
-    value, low = summary.accuracy.value, summary.accuracy.low
+    value, low = summary.agreement.value, summary.agreement.low
     surely = value if low is None else low
-    told = "" if low is None else f" (at least {100 * low:.4g} %: {summary.accuracy.source})"
+    told = "" if low is None else f" (at least {100 * low:.4g} %: {summary.agreement.source})"
     exactly = f"agreement {100 * value:.6g} %{told}, limit {100 * least:.6g} %"
     return _Limit(f"agreement below {100 * least:.6g} %", exactly, surely < least)
+
+
+def _loss_limit(summary: CellSummary, most: float) -> _Limit:
+    """Return the limit on what is lost against fp32: what so few images leave possible must not be above it."""
+    loss = LOSS.of(summary)
+    if loss is None:
+        word, reason = LOSS.why_none(summary)
+        return _Limit.of_unknown(f"accuracy loss not known ({reason or word})")
+    low, high = loss.value if loss.low is None else loss.low, loss.value if loss.high is None else loss.high
+    asked = f"{100 * most:.6g} %"
+    name = f"accuracy loss above {asked}" if low > most else f"accuracy not shown equal within {asked}"
+    exactly = (
+        f"accuracy loss {100 * loss.value:.3g} % (at most {100 * high:.3g} %: {loss.source}), limit {asked}"
+    )
+    return _Limit(name, exactly, high > most)
+
+
+def _accuracy_limit(summary: CellSummary, least: float) -> _Limit:
+    """Return the limit on the accuracy: what so few images leave possible must not be below it."""
+    found = ACCURACY.of(summary)
+    if found is None:
+        word, reason = ACCURACY.why_none(summary)
+        return _Limit.of_unknown(f"accuracy not known ({reason or word})")
+    low, high = (found.value if end is None else end for end in (found.low, found.high))
+    asked = f"{100 * least:.6g} %"
+    name = f"accuracy below {asked}" if high < least else f"accuracy not shown to reach {asked}"
+    exactly = (
+        f"accuracy {100 * found.value:.3g} % (at least {100 * low:.3g} %: {found.source}), limit {asked}"
+    )
+    return _Limit(name, exactly, low < least)
 
 
 def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:

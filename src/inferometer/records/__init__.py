@@ -7,6 +7,7 @@ facts do not break an older reader; `SCHEMA` changes only when a reader would mi
 
 from __future__ import annotations
 
+from inferometer.records.accuracy import DatasetInfo, Evaluation
 from inferometer.records.cell import STATUSES, Cell, Loop, Prepare, Record, Status
 from inferometer.records.checks import Actual, Memory, Parity
 from inferometer.records.energy import DeviceEnergy, Energy, EnergySource
@@ -20,9 +21,11 @@ __all__ = [
     "STATUSES",
     "Actual",
     "Cell",
+    "DatasetInfo",
     "DeviceEnergy",
     "Energy",
     "EnergySource",
+    "Evaluation",
     "Gpu",
     "InputFacts",
     "Loop",

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from inferometer.records.accuracy import DatasetInfo
 from inferometer.records.cell import Cell
 from inferometer.records.limits import Round
 from inferometer.records.machine import Machine
@@ -76,6 +77,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     machine: Machine = Machine()
     cells: tuple[Cell, ...] = ()
     skips: tuple[Skip, ...] = ()
+    dataset: DatasetInfo | None = None  # the user's own data on which rows are evaluated
     environments: dict[str, Any] = {}  # per framework as asked: environment, interpreter, pins, versions
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import numpy as np
 from inferometer.flags import Flag
 from inferometer.records import Actual, Cell, Machine, Parity, Record
 from inferometer.results import estimates
+from inferometer.results.accuracy import Accuracy
 from inferometer.results.estimates import Estimate, PrepareEstimate, Series
 from inferometer.results.stats import Floats
 from inferometer.storage.run_directory import StoredRun
@@ -50,7 +51,10 @@ class CellSummary:
     energy_absence: str = ""  # the same in two words: "no meter", "unresolved"
     memory: Estimate | None = None  # bytes, peak
     parity: Parity | None = None  # the worst round's
-    accuracy: Estimate | None = None  # top-1 agreement with the reference, 0 to 1
+    agreement: Estimate | None = None  # top-1 agreement with the reference, 0 to 1
+    accuracy: Estimate | None = None  # top-1 on the user's own data, or published
+    evaluated: Accuracy | None = None  # all that is known of it on the user's own data
+    not_evaluated: str = ""  # why it is not, where there is a data set
     flags: tuple[Flag, ...] = ()  # of all rounds; those told as one are not joined yet
     actual: Actual | None = None
     phases: dict[str, Estimate] = field(

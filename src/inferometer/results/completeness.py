@@ -17,9 +17,26 @@ def unfinished(results: Results, cells: Sequence[CellSummary] | None = None) -> 
     Of all runs, or with ``cells`` of those that hold one of them.
     """
     paths = None if cells is None else {path for cell in cells for path in cell.paths}
-    return [
-        _line(run) for run in _planned_runs(results) if run.missing and (paths is None or run.path in paths)
-    ]
+    ours = [run for run in _planned_runs(results) if paths is None or run.path in paths]
+    return [line for run in ours for line in (*([_line(run)] if run.missing else []), *_not_evaluated(run))]
+
+
+def _not_evaluated(run: StoredRun) -> list[str]:
+    """Return a line where rows of a whole run have not answered its data set: it was stopped then."""
+    if run.info.dataset is None or run.info.merged or run.missing:
+        return []
+    measured = {(r.cell.framework, r.cell.precision, r.cell.device) for r in run.records if r.status == "ok"}
+    ended = {
+        (e.cell.framework, e.cell.precision, e.cell.device)
+        for e in run.evaluations
+        if e.status != "interrupted"
+    }
+    missing = len(measured - ended)
+    return (
+        [f"incomplete: {missing} of {len(measured)} rows have no accuracy yet: {resume_command(run)}"]
+        if missing
+        else []
+    )
 
 
 def _planned_runs(results: Results) -> list[StoredRun]:

@@ -10,11 +10,12 @@ derived on reading; `docs/statistics.md` gives the methods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from inferometer.records import Machine
-from inferometer.results import doubts, estimates, pooling
+from inferometer.results import accuracy, doubts, estimates, pooling
+from inferometer.results.accuracy import Accuracy
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
 from inferometer.results.ranking import rank_cells
@@ -27,7 +28,8 @@ def summarise(runs: Sequence[StoredRun]) -> Results:
     machines: dict[str, Machine] = {}
     for entry in pools:
         machines.setdefault(entry.machine, entry.hardware)
-    summaries = tuple(_summarise(entry) for entry in pools)
+    known = accuracy.of_runs(runs)
+    summaries = tuple(_evaluated(_summarise(entry), known, runs) for entry in pools)
     places = rank_cells(summaries, THROUGHPUT)
     marked = tuple(
         replace(s, best=p.best, tie=p.tie, judged=p.judged, best_overall=p.best_overall)
@@ -36,6 +38,25 @@ def summarise(runs: Sequence[StoredRun]) -> Results:
         for s in summaries
     )
     return Results(marked, tuple(runs), machines)
+
+
+def _evaluated(
+    summary: CellSummary, known: Mapping[accuracy.Key, Accuracy], runs: Sequence[StoredRun]
+) -> CellSummary:
+    """Return a summary with what its row answered to the user's own data, in the first of its runs that tells."""
+    cell = summary.cell
+    row = (cell.framework, cell.precision, cell.device)
+    found = next((known[path, *row] for path in summary.paths if (path, *row) in known), None)
+    if found:
+        return replace(summary, accuracy=found.top1, evaluated=found)
+    failed = [
+        f"{e.status}: {e.cause}"
+        for run in runs
+        if run.path in summary.paths
+        for e in run.evaluations
+        if (e.cell.framework, e.cell.precision, e.cell.device) == row and e.status != "ok"
+    ]
+    return replace(summary, not_evaluated=failed[-1]) if failed else summary
 
 
 def _summarise(entry: pooling.Pool) -> CellSummary:

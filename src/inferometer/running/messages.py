@@ -17,6 +17,7 @@ from inferometer.records import Cell
 from inferometer.worker.protocol import (
     EVENTS,
     ArtifactFile,
+    Evaluated,
     Failed,
     Measure,
     Measured,
@@ -26,7 +27,7 @@ from inferometer.worker.protocol import (
     Value,
 )
 
-Awaited = TypeVar("Awaited", Value, Opened, Measured)
+Awaited = TypeVar("Awaited", Value, Opened, Measured, Evaluated)
 
 
 def open_message(

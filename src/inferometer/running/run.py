@@ -27,6 +27,7 @@ from inferometer.planning.situation import Situation, look_up
 from inferometer.records import Cell, Machine, RunInfo
 from inferometer.results.resolution import SecondStage, second_stage
 from inferometer.results.summary import summarise
+from inferometer.running import dataset
 from inferometer.running.monitoring.cell_monitor import CellMonitor
 from inferometer.running.monitoring.energy import EnergyMonitor
 from inferometer.running.monitoring.gpu import monitor_gpus
@@ -72,6 +73,7 @@ def prepare_run(request: RunRequest) -> Preparation:
     gpus, gpu_reason = find_gpus()
     machine = describe_machine(gpus)
     situation = look_up(request, machine, gpu_reason)
+    dataset.look_at(request)
     request = msgspec.structs.replace(
         request, devices=situation.devices
     )  # a resumed run must not choose anew
@@ -141,33 +143,49 @@ def _measure(
     ready.build_rows()
     forms = {plan.forms[cell] for cell in plan.cells if (cell.framework, cell.device) in ready.rows}
     source, cache = preparation.situation.source, cache_folder("models")
+    reference = dataset.reference_row(request, plan, preparation.situation)
+    forms |= {dataset.form_of(reference, plan, preparation.situation)} if reference else set()
     model = prepare(
         request.model, source, forms, ready.run_step, cache, progress=observer.preparing,
         weight_bits=7 if saturates(preparation.machine.int8) else 8,
     )  # fmt: skip
     info = complete_facts(preparation.facts(), ready, plan, model)
-    info = as_begun(info, begun, writer.path) if begun else info
-    session = _open_meters(preparation)
-    _tell_absences(session, request, observer)
-    runner = Runner(
-        request=request,
-        plan=plan,
-        model=model,
-        launch=lambda cell: _launch(cell, preparation, ready),
-        writer=writer,
-        observer=observer,
-    )
     try:
-        stored = _measure_rounds(runner, info, session, preparation)
-        if further := _second_stage(stored):
-            observer.preparing(further.text)
-            protocol = msgspec.structs.replace(info.protocol, rounds=further.rounds)
-            notes = (*stored.info.notes, further.text)
-            info = msgspec.structs.replace(stored.info, protocol=protocol, notes=notes)
-            session = _open_meters(preparation)
-            stored = _measure_rounds(runner, info, session, preparation)
+        shards = dataset.make_shards(
+            request, preparation.situation, model, ready, run=writer.path, progress=observer.preparing
+        )
+        info = msgspec.structs.replace(info, dataset=shards.info if shards else None)
+        info = as_begun(info, begun, writer.path) if begun else info
+        runner = Runner(
+            request=request,
+            plan=plan,
+            model=model,
+            launch=lambda cell: _launch(cell, preparation, ready),
+            writer=writer,
+            observer=observer,
+        )
+        stored = _measure_all_rounds(runner, info, preparation)
+        if shards is None:
+            return stored
+        exact = None if model.checks.stored else reference  # a quantised file has no fp32 of its own
+        return dataset.evaluate(stored, runner, shards, preparation.situation, exact)
     finally:
         _forget_compiled(writer.path)
+        dataset.forget_shards(writer.path)
+
+
+def _measure_all_rounds(runner: Runner, info: RunInfo, preparation: Preparation) -> StoredRun:
+    """Measure the rounds that were asked for, and those that the noise asks for."""
+    observer = runner.observer
+    session = _open_meters(preparation)
+    _tell_absences(session, runner.request, observer)
+    stored = _measure_rounds(runner, info, session, preparation)
+    if further := _second_stage(stored):
+        observer.preparing(further.text)
+        protocol = msgspec.structs.replace(info.protocol, rounds=further.rounds)
+        notes = (*stored.info.notes, further.text)
+        info = msgspec.structs.replace(stored.info, protocol=protocol, notes=notes)
+        stored = _measure_rounds(runner, info, _open_meters(preparation), preparation)
     return stored
 
 

@@ -92,6 +92,11 @@ def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
                 f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
                 f"{', '.join(now.get('pins', []))}; start a new run"
             )
+    if begun.dataset and info.dataset and begun.dataset.key != info.dataset.key:
+        raise StoreError(
+            f"{path} was begun with another content of the data set {begun.dataset.path}, other labels or another preprocessing; "
+            "start a new run"
+        )
     _check_same_gpus(info, begun, path)
     # rounds and notes may be a second stage's
     protocol = msgspec.structs.replace(info.protocol, rounds=begun.protocol.rounds)

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from inferometer.records import Record, RunInfo
 from inferometer.storage.destinations import destinations
+from inferometer.storage.evaluations import copy_evaluations
 from inferometer.storage.run_directory import RunWriter, StoredRun
 
-Merged = tuple[RunInfo, list[Record]]
+
+class Merged(NamedTuple):
+    """One run made of several."""
+
+    info: RunInfo
+    records: list[Record]
+    runs: list[StoredRun]  # whose evaluations it takes over
 
 
 def merge(runs: Sequence[StoredRun]) -> list[Merged]:
@@ -89,7 +97,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
         merged=True,
         merged_at=tuple(dict.fromkeys(begins)),
     )
-    return info, records
+    return Merged(info, records, runs)
 
 
 def _fresh(run: StoredRun, known: set[tuple[object, ...]]) -> list[Record]:
@@ -120,9 +128,12 @@ def _log(run: StoredRun, record: Record) -> str:
 def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]]:
     """Write the runs where `destinations` says; return (path, info, number of records) of each."""
     written = []
-    for path, (info, records) in zip(destinations([info for info, _ in merged], out), merged, strict=True):
+    for path, (info, records, runs) in zip(
+        destinations([found.info for found in merged], out), merged, strict=True
+    ):
         writer = RunWriter.create(path, info)
         for record in records:
             writer.append(record)
+        copy_evaluations(runs, path)
         written.append((path, info, len(records)))
     return written

@@ -3,6 +3,7 @@
 Layout
     run.json      `records.RunInfo`, written once, replaced atomically
     cells.jsonl   a `records.Record` a line, appended and flushed to disk as each cell ends
+    accuracy.jsonl, accuracy/   where there is a data set (`evaluations`)
     logs/         stdout and stderr of every worker
     .lock         held while a process measures into the directory
     compile-cache, tmp   while it is measured: compiled code, and the workers' temporary files
@@ -22,8 +23,10 @@ from pathlib import Path
 import msgspec
 
 from inferometer.errors import StoreError
-from inferometer.records import SCHEMA, Cell, Record, RunInfo
+from inferometer.records import SCHEMA, Cell, Evaluation, Record, RunInfo
 from inferometer.storage import legacy
+from inferometer.storage.evaluations import read_evaluations
+from inferometer.storage.lines import append_line, cannot_write
 
 RUN_FILE = "run.json"
 CELLS_FILE = "cells.jsonl"
@@ -45,6 +48,7 @@ class StoredRun:
     path: Path
     info: RunInfo
     records: tuple[Record, ...]
+    evaluations: tuple[Evaluation, ...] = ()  # on the user's own data, in the order they ended
 
     @property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
@@ -87,10 +91,10 @@ class RunWriter:
         try:
             (path / "logs").mkdir(parents=True)
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         writer = cls(path, made_folder=made_folder)
         writer.write_info(info)
-        writer._append(b"")
+        append_line(writer._cells, b"")
         return writer
 
     def write_info(self, info: RunInfo) -> None:
@@ -104,13 +108,13 @@ class RunWriter:
                 os.fsync(file.fileno())
             temporary.replace(target)
         except OSError as error:
-            raise _cannot_write(target, error) from error
+            raise cannot_write(target, error) from error
 
     def append(self, record: Record) -> None:
         """Add one ended cell and flush it to disk; threads take turns."""
         data = msgspec.json.encode(record) + b"\n"
         with self._lock:
-            self._append(data)
+            append_line(self._cells, data)
 
     def withdraw(self) -> None:
         """Remove a run directory that `create` made and that holds no record, so that its name is free again."""
@@ -122,18 +126,6 @@ class RunWriter:
         if self._made_folder:
             with contextlib.suppress(OSError):  # it holds files that are not ours
                 self.path.rmdir()
-
-    def _append(self, data: bytes) -> None:
-        try:
-            descriptor = os.open(self._cells, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                _end_torn_line(descriptor)
-                _write_whole(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise _cannot_write(self._cells, error) from error
 
 
 def check_free(path: Path) -> None:
@@ -148,7 +140,7 @@ def check_free(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     if found:
         raise StoreError(
             f"{path} is not empty (it holds {found[0]}); a run needs a folder of its own: give another --out"
@@ -166,30 +158,11 @@ def alone_in(path: Path) -> Iterator[None]:
     except filelock.Timeout as error:
         raise StoreError(f"another process is measuring into {path}; wait for it or stop it") from error
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     try:
         yield
     finally:
         lock.release()
-
-
-def _end_torn_line(descriptor: int) -> None:
-    """Cut a last line without its newline (a killed writer), so that the next record starts on a line of its own."""
-    size = os.fstat(descriptor).st_size
-    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
-        return
-    content = os.pread(descriptor, size, 0)
-    os.ftruncate(descriptor, content.rfind(b"\n") + 1)
-
-
-def _write_whole(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"cannot write {path}: {error.strerror or error}; free space or give another --out")
 
 
 def read_run(path: Path | str) -> StoredRun:
@@ -201,7 +174,7 @@ def read_run(path: Path | str) -> StoredRun:
         lines = cells.read_bytes().split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
-    return StoredRun(path, info, tuple(_read_records(cells, lines)))
+    return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
 
 
 def _read_info(path: Path) -> RunInfo:

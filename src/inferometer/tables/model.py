@@ -30,6 +30,7 @@ class TableCell:
     best_overall: bool = False  # of its machine over all batch sizes
     beats_reference: bool = False  # the same row on the reference machine is worse
     notes: tuple[int, ...] = ()  # numbers of its footnotes
+    ends: str = ""  # of its interval, where the metric shows those: "[97.0, 98.8]"
 
     @property
     def note(self) -> str:
@@ -38,7 +39,9 @@ class TableCell:
 
     @property
     def spread(self) -> str:
-        """Return the half width of the interval as a share: "±1.2 %"; "" where it is not known."""
+        """Return the half width of the interval as a share: "±1.2 %", or its ends; "" where it is not known."""
+        if self.ends:
+            return self.ends
         share = self.estimate.half_width if self.estimate else None
         if share is None:
             return ""
@@ -188,7 +191,14 @@ class _Marks:
             place.best_overall,
             self.reference is not None and surely_better(summary, found.get(self.reference), self.metric),
             self.footnotes.number(flags),
+            self._ends(estimate),
         )
+
+    def _ends(self, estimate: Estimate) -> str:
+        low, high = estimate.low, estimate.high
+        if not self.metric.shows_ends or low is None or high is None or low == high:
+            return ""
+        return f"[{', '.join(f'{end / self.scale.factor:.3g}' for end in (low, high))}]"
 
 
 def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:

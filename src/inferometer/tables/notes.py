@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from inferometer import units
 from inferometer.flags import Flag, Told, flag, group
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.resolution import resolution
+from inferometer.tables.accuracy_notes import accuracy_notes
+from inferometer.tables.note import Note
 
 _Place = tuple[str, int]  # a row's name and a batch size
-
-
-@dataclass(frozen=True)
-class Note:
-    """A footnote, and what is behind it, a sentence each."""
-
-    words: str
-    details: tuple[str, ...] = ()
 
 
 def notes(results: Results) -> list[Note]:
@@ -31,6 +24,7 @@ def notes(results: Results) -> list[Note]:
         *([Note(found.words, found.details)] if found else []),
         *_of_inputs(results),
         *_of_energy([s for s in summaries if s.measured]),
+        *accuracy_notes(results),
         *(_concerning(told) for told in group((f, _place(s)) for s in summaries for f in s.flags)),
     ]
 

@@ -95,5 +95,10 @@ def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
     if table.reference and any(cell.beats_reference for cell in cells):
         lines.append(f"* beats {table.reference} with the same framework and batch size")
     if intervals and any(cell.spread for cell in cells):
-        lines.append("± half width of the 95 % interval" + (WITHIN if table.within else ""))
+        told = (
+            "[ ] ends of the 95 % interval"
+            if any(cell.ends for cell in cells)
+            else "± half width of the 95 % interval"
+        )
+        lines.append(told + (WITHIN if table.within else ""))
     return lines

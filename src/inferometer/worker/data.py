@@ -50,7 +50,7 @@ class ImageStack:
     ) -> ImageStack:
         """Read the distinct rows and turn 4-D inputs to ``layout``, in the order of ``memory_layout`` if given."""
         rows = tuple(
-            _to_layout(array, source_layout, layout, memory_layout or layout) for array in _arrays(inputs)
+            to_layout(array, source_layout, layout, memory_layout or layout) for array in _arrays(inputs)
         )
         return cls(rows, tuple(_arrays(reference)), images, ragged=ragged)
 
@@ -135,7 +135,7 @@ def _arrays(path: Path) -> list[Array]:
         return [file[name] for name in file.files]
 
 
-def _to_layout(array: Array, source: str, layout: str, memory_layout: str) -> Array:
+def to_layout(array: Array, source: str, layout: str, memory_layout: str) -> Array:
     """Return a 4-D array with its axes as ``layout`` says, whose bytes lie as ``memory_layout`` says."""
     if array.ndim != 4 or not source or not layout:
         return np.ascontiguousarray(array)

@@ -4,6 +4,7 @@ A request is an object whose `op` names its type, an answer one whose `event` do
     Call     -> Value
     Open     -> Phase*, Opened
     Measure  -> Phase*, Measured
+    Evaluate -> Evaluated, after a Measure of the same batch size
 Any of them may be answered by Failed instead; the child lives on. The parent, which trusts no child, checks the types of
 what it is sent (`running/messages.py`).
 """
@@ -74,6 +75,21 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """Answer a shard of the user's own data with what was opened."""
+
+    batch_size: int
+    rows: list[str]  # paths of .npy, one an input
+    layout: str  # of 4-D rows: NHWC, NCHW or ""
+    dtype: str  # that the model takes images in
+    affine: (
+        Facts  # what makes pixels the model's numbers: order, scale, mean, std; {}: rows are fed as they are
+    )
+    output: int  # which of the outputs is kept
+    targets: str = ""  # path of .npy: what that output should be; "": it is class scores
+
+
+@dataclass(frozen=True)
 class Phase:
     """What the child does from now on."""
 
@@ -112,6 +128,15 @@ class Measured:
     phase_batches: int = 0
 
 
+@dataclass
+class Evaluated:
+    """What each row was answered, in order."""
+
+    first: list[Any] = field(default_factory=list)  # the classes of the five largest scores; -1: not finite
+    squared_errors: list[Any] = field(default_factory=list)  # where there are targets; None: not finite
+    cosines: list[Any] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Failed:
     """An exception: its status for the record, one line, its type; of memory that ran out what is known of it."""
@@ -124,15 +149,21 @@ class Failed:
     of_the_host: bool = False
 
 
-Request = Union[Call, Open, Measure]  # noqa: UP007  (evaluated, also by Python 3.9)
-Answer = Union[Phase, Value, Opened, Measured, Failed]  # noqa: UP007
+Request = Union[Call, Open, Measure, Evaluate]  # noqa: UP007  (evaluated, also by Python 3.9)
+Answer = Union[Phase, Value, Opened, Measured, Evaluated, Failed]  # noqa: UP007
 
-REQUESTS: dict[str, type[Request]] = {"call": Call, "open": Open, "measure": Measure}
+REQUESTS: dict[str, type[Request]] = {
+    "call": Call,
+    "open": Open,
+    "measure": Measure,
+    "evaluate": Evaluate,
+}
 EVENTS: dict[type[Answer], str] = {
     Phase: "phase",
     Value: "result",
     Opened: "opened",
     Measured: "result",
+    Evaluated: "evaluated",
     Failed: "failed",
 }
 _OPERATIONS = {kind: name for name, kind in REQUESTS.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inferometer.worker import protocol
 from inferometer.worker.failures import failure
-from inferometer.worker.protocol import Call, Open, Phase, Value
+from inferometer.worker.protocol import Call, Evaluate, Open, Phase, Value
 
 if TYPE_CHECKING:
     from inferometer.worker.session import CellSession
@@ -64,6 +64,8 @@ class _Worker:
             self._pipe.send(Value(module.run(request.request)))
         elif isinstance(request, Open):
             self._pipe.send(self._measuring().open(request))
+        elif isinstance(request, Evaluate):
+            self._pipe.send(self._measuring().evaluate(request))
         else:
             self._pipe.send(self._measuring().measure(request))
 

@@ -16,13 +16,14 @@ from inferometer.worker.answers import Answers
 from inferometer.worker.backend import Backend, Opening
 from inferometer.worker.checks import Aftermath, Judge
 from inferometer.worker.data import ImageStack
+from inferometer.worker.evaluation import evaluate
 from inferometer.worker.failures import failure_text
 from inferometer.worker.flags import Flag, flag
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.placement import check_actual
-from inferometer.worker.protocol import Measure, Measured, Open, Opened
+from inferometer.worker.protocol import Evaluate, Evaluated, Measure, Measured, Open, Opened
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
 from inferometer.worker.system.contention import CpuAccounting
@@ -100,6 +101,11 @@ class CellSession:
         if answer.status == "ok":
             self._check_after(mode, judge, known, sample, request=request, answer=answer)
         return answer
+
+    def evaluate(self, request: Evaluate) -> Evaluated:
+        """Answer a shard of the user's own data, at a batch size that was measured before."""
+        backend, opening, _, _ = self._opened()
+        return evaluate(backend, opening, request)
 
     def _check_after(
         self,

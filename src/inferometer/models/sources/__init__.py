@@ -45,6 +45,10 @@ _INSPECTORS: Mapping[str, Callable[[ModelRequest, Source, StepCache], dict[str, 
     "savedmodel": tensorflow.inspect,
     "tflite": tensorflow.inspect,
 }
+_OWN_PREPROCESSING: Mapping[str, Callable[[Source, StepCache], dict[str, Any] | None]] = {
+    "keras": keras.own_preprocessing,
+    "torch": torch.own_preprocessing,
+}
 
 
 def resolve(request: ModelRequest) -> Source:
@@ -75,6 +79,12 @@ def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str
     Nothing is computed and no weights are fetched. InputError (one line) where it cannot be loaded, or leaves sizes open.
     """
     return _INSPECTORS[source.kind](request, source, steps)
+
+
+def own_preprocessing(source: Source, steps: StepCache) -> dict[str, Any] | None:
+    """Return what a source knows of how images become its input (fields of `datasets.preprocessing`), None for nothing."""
+    own = _OWN_PREPROCESSING.get(source.kind)
+    return own(source, steps) if own else None
 
 
 def _named(request: ModelRequest) -> Source:

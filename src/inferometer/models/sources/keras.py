@@ -109,6 +109,22 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     )
 
 
+def own_preprocessing(source: Source, steps: StepCache) -> dict[str, Any] | None:
+    """Return what the architecture's `preprocess_input` does; None for the user's own file, which does not say."""
+    if source.application is None:
+        return None
+    facts = {"module": source.application.module}
+    found = steps.make(
+        "keras_preprocessing",
+        "tf",
+        facts,
+        paths={},
+        saying=f"reading how images become {source.name}'s input",
+    )
+    own: dict[str, Any] = found.answer["own"]
+    return own
+
+
 def architecture(source: Source) -> str:
     """Return what stands for the architecture: its name, or its file's configuration by hash."""
     if source.file is None:

@@ -11,6 +11,7 @@ from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import NAMED_WEIGHTS, ModelRequest
+from inferometer.models.sources import torch_processors
 from inferometer.models.sources.source import (
     Origin,
     Source,
@@ -134,6 +135,20 @@ def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str
     return steps.make(
         "torch_inspect", ENVIRONMENT, facts, paths=paths, saying=f"reading {source.name}"
     ).answer
+
+
+def own_preprocessing(source: Source, steps: StepCache) -> dict[str, Any] | None:
+    """Return what timm, torchvision or a folder's preprocessor_config.json says of an architecture; None where nothing does."""
+    kind, _, name = source.architecture.partition(":")
+    if kind == "hf":
+        return torch_processors.read(Path(name))
+    if kind not in ("timm", "torchvision"):
+        return None
+    facts = {"architecture": source.architecture}
+    saying = f"reading how images become {source.name}'s input"
+    found = steps.make("torch_preprocessing", ENVIRONMENT, facts, paths={}, saying=saying)
+    own: dict[str, Any] | None = found.answer["own"]
+    return own
 
 
 def _make(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:

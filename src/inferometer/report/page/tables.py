@@ -69,7 +69,8 @@ def grids(
 def absent(views: Sequence[TableView]) -> tuple[str, ...]:
     """Return the titles of the metrics that have no value at all in a section."""
     shown = {view.title for view in views}
-    return tuple(metric.title for metric in metrics_in(Place.PAGE) if metric.title not in shown)
+    missing = [metric for metric in metrics_in(Place.PAGE) if metric.title not in shown]
+    return tuple(metric.title for metric in missing if not metric.asked_for)
 
 
 def _view(table: Table, anchor: str, palette: Palette) -> TableView:

@@ -61,7 +61,7 @@ def parity(good: Good) -> dict[str, Any]:
         return {"parity": worst}
     k, n = min(counted_rows, key=lambda pair: (pair[0] / pair[1], -pair[1]))
     source = f"{k:g} of {n} inputs, {worst.reference or 'reference'}"
-    return {"parity": worst, "accuracy": Estimate(k / n, *wilson(k, n), "share", source, len(found))}
+    return {"parity": worst, "agreement": Estimate(k / n, *wilson(k, n), "share", source, len(found))}
 
 
 def _agreement(parity: Parity) -> tuple[float, int]:

@@ -7,7 +7,7 @@ it names then have it.
 from __future__ import annotations
 
 from inferometer.results.metrics import accuracy, energy, latency, memory, phases, preparation, speed
-from inferometer.results.metrics.accuracy import AGREEMENT
+from inferometer.results.metrics.accuracy import ACCURACY, AGREEMENT, LOSS
 from inferometer.results.metrics.energy import ENERGY, POWER
 from inferometer.results.metrics.latency import P99
 from inferometer.results.metrics.memory import MEMORY
@@ -17,9 +17,11 @@ from inferometer.results.metrics.quantities import Scale
 from inferometer.results.metrics.speed import THROUGHPUT
 
 __all__ = [
+    "ACCURACY",
     "AGREEMENT",
     "ENERGY",
     "FORMER_NAMES",
+    "LOSS",
     "MEMORY",
     "METRICS",
     "P99",

@@ -73,6 +73,8 @@ class Metric:
     metered: bool = False  # rests on a meter's joules, so that cells of two meters never compete
     exact: bool = False  # no noise: any difference is one
     competes: bool = True  # a row can be best at it
+    shows_ends: bool = False  # of its interval: half a width in % of a share would be misread
+    asked_for: bool = False  # its absence is no news to who did not ask for it
     words: Words = Words()  # frozen
     per: str = ""  # what one value is of, where the unit does not say it: "an image"
     figure: Scale | None = None  # the unit of figures; None: the stored one

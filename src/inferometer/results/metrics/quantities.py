@@ -75,4 +75,5 @@ JOULE_SECONDS = Quantity(
 IMAGES_PER_JOULE = Quantity("images/J", _number)
 IMAGES_PER_SECOND_AND_WATT = Quantity("images/s/W", _number)
 BYTES = Quantity("bytes", units.size, (GIBIBYTES, Scale(2.0**20, "MiB"), Scale(2.0**10, "KiB")))
+NUMBER = Quantity("1", _number)
 SHARE = Quantity("share", _percent, (Scale(0.01, "%"),))

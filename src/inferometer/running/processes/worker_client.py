@@ -10,7 +10,17 @@ from inferometer.running.messages import Awaited, read_answer
 from inferometer.running.processes.child import Child, log_tail
 from inferometer.running.processes.endings import Ending, ending_of_death, ending_of_timeout, oom_kills
 from inferometer.running.progress.observer import Observer
-from inferometer.worker.protocol import Failed, Measure, Measured, Open, Opened, Phase, Request
+from inferometer.worker.protocol import (
+    Evaluate,
+    Evaluated,
+    Failed,
+    Measure,
+    Measured,
+    Open,
+    Opened,
+    Phase,
+    Request,
+)
 
 _MEASURED = ("ok", "parity-failed", "wrong-device", "wrong-precision")  # endings with a record's facts
 
@@ -42,6 +52,10 @@ class WorkerClient:
         if isinstance(answer, Ending) or answer.status in _MEASURED:
             return answer
         return Ending.from_answer(answer, cell.device)
+
+    def evaluate(self, cell: Cell, request: Evaluate) -> Evaluated | Ending:
+        """Let the worker answer a shard of the user's own data."""
+        return self._ask(cell, request, Evaluated)
 
     def _ask(self, cell: Cell, request: Request, awaited: type[Awaited]) -> Awaited | Ending:
         """Send a request and sleep until its answer; phases in between go to the observer."""

@@ -1,0 +1,127 @@
+"""What rows of a run answered to the user's own data: a line each, and a compact file of every image's answer.
+
+Layout, in the run directory
+    accuracy.jsonl           a `records.Evaluation` a line, appended as each row ends
+    accuracy/ROW.npz         `first`: (rows, 5 or fewer) classes of the largest scores, -1 where they are not finite; or
+                             `squared_error` and `cosine`: (rows,), NaN where not finite
+    accuracy/answers-HASH.npz  `y`: the right classes, once a data set
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from inferometer.errors import StoreError
+from inferometer.records import DatasetInfo, Evaluation
+from inferometer.storage.lines import append_line, cannot_write
+
+EVALUATIONS_FILE = "accuracy.jsonl"
+FOLDER = "accuracy"
+
+_decode = msgspec.json.Decoder(Evaluation)
+_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def append_evaluation(run: Path, evaluation: Evaluation) -> None:
+    """Add one row's evaluation to a run directory."""
+    append_line(run / EVALUATIONS_FILE, msgspec.json.encode(evaluation) + b"\n")
+
+
+def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
+    """Return the evaluations in a run directory, none where there is no data set; StoreError names a damaged line."""
+    path = run / EVALUATIONS_FILE
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    found = []
+    for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn
+        if not line.strip():
+            continue
+        try:
+            found.append(_decode.decode(line))
+        except _DAMAGE as error:
+            raise StoreError(f"{path}:{number}: damaged evaluation: {error}") from error
+    return tuple(found)
+
+
+def answers_file(dataset: DatasetInfo) -> str:
+    """Return where the right classes of a data set lie, relative to the run directory."""
+    return f"{FOLDER}/answers-{dataset.hash[:8]}.npz"
+
+
+class _Evaluated(Protocol):
+    """A run that was read."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]: ...
+
+
+def copy_evaluations(runs: Sequence[_Evaluated], out: Path) -> None:
+    """Copy the evaluations of several runs into one; a run that was given twice counts once. StoreError for damaged files."""
+    known: set[tuple[str, str]] = set()
+    for number, run in enumerate(runs):
+        for found in run.evaluations:
+            mark = found.cell.key, found.started_at
+            if mark in known:
+                continue
+            known.add(mark)
+            append_evaluation(out, _copied(found, run.path, out, number))
+
+
+def _copied(found: Evaluation, run: Path, out: Path, number: int) -> Evaluation:
+    if found.status != "ok":
+        return found
+    answers = answers_file(found.dataset)
+    if found.top1 is not None and not (out / answers).exists():
+        write_arrays(out, answers, read_arrays(run, answers, found.rows))
+    name = f"{FOLDER}/{number}-{Path(found.file).name}"
+    digest = write_arrays(out, name, read_arrays(run, found.file, found.rows))
+    return msgspec.structs.replace(found, file=name, file_hash=digest)
+
+
+def write_arrays(run: Path, name: str, arrays: Mapping[str, Any]) -> str:
+    """Write arrays as ``name`` in a run directory, whole or not at all, and return the file's SHA-256."""
+    target = run / name
+    temporary = target.with_suffix(".tmp")
+    try:
+        target.parent.mkdir(exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        temporary.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise cannot_write(target, error) from error
+    return digest
+
+
+def read_arrays(run: Path, name: str, rows: int) -> dict[str, Any]:
+    """Return the arrays in a file of a run directory; StoreError if it is damaged or has another number of rows."""
+    path = run / name
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
+        raise StoreError(f"cannot read {path}: {reason}") from error
+    if any(array.ndim == 0 or len(array) != rows for array in arrays.values()):
+        raise StoreError(f"{path} is damaged: it has not the {rows} rows that {EVALUATIONS_FILE} says")
+    return arrays

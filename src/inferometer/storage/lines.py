@@ -1,0 +1,42 @@
+"""Files of JSON lines that are only appended to, and survive a kill -9 after every line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from inferometer.errors import StoreError
+
+
+def append_line(path: Path, data: bytes) -> None:
+    """Add a line, its newline included, and flush it to disk; StoreError if it cannot be written."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            _end_torn_line(descriptor)
+            _write_whole(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _end_torn_line(descriptor: int) -> None:
+    """Cut a last line without its newline (a killed writer), so that the next record starts on a line of its own."""
+    size = os.fstat(descriptor).st_size
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+        return
+    content = os.pread(descriptor, size, 0)
+    os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """Return the error for a file of a run that cannot be written."""
+    return StoreError(f"cannot write {path}: {error.strerror or error}; free space or give another --out")
