@@ -106,6 +106,12 @@ def test_a_fixed_batch_whose_outputs_are_not_its_rows_is_a_row_itself(made):
     assert np.allclose(y, a.transpose(0, 2, 1) @ a, atol=1e-3)
 
 
+def test_a_declared_shape_that_is_wrong_is_not_believed(made):
+    prepared = made("mistaken.onnx")
+    assert [output.shape for output in read_arrays(prepared.reference)] == [(4, 7, 1, 30)]
+    assert "a call is one row, compared whole: y" in prepared.info.data
+
+
 def test_rows_that_come_out_last_and_a_size_known_by_the_rows_given(made, tmp_path):
     np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(6, 20)).astype("f"))
     prepared = made("sums.onnx", inputs=tmp_path / "rows.npz")

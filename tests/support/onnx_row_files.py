@@ -73,6 +73,13 @@ def main(folder):
         [tensor("y", [30, 30]), tensor("a", [4, 30])],
         weights,
     )
+    save(
+        folder / "mistaken.onnx",  # says that its batch comes first, and puts it in the middle
+        [node("MatMul", "x W", "a"), node("Transpose", "a", "y", perm=[1, 0, 2])],
+        [tensor("x", [1, 7, 20])],
+        [tensor("y", [1, 7, 30])],
+        weights,
+    )
     enlarged = [
         node("Resize", "image  twice", "large", mode="nearest"),
         node("Shape", "image", "sizes"),

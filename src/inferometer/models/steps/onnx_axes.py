@@ -90,28 +90,29 @@ def of_outputs(
     """Return the place of the batch in each output.
 
     ``batch``: where the inputs fix it; ``names``: of the batch's dimension in the inputs; ``trial`` runs so many rows and
-    returns the outputs' shapes, which is done only where the file does not say. ValueError for an output that does not
+    returns the outputs' shapes, which is done where the batch is fixed or the file does not say. ValueError for an output that does not
     grow with the batch.
     """
-    declared = {name: _declared(sizes, batch, names) for name, sizes in outputs.items()}
+    if batch is not None:
+        shapes = zip(outputs.items(), trial(batch), strict=True)
+        return {name: _of_fixed(sizes, shape, batch) for (name, sizes), shape in shapes}
+    declared = {name: _declared(sizes, names) for name, sizes in outputs.items()}
     if None not in declared.values():
         return {name: place for name, place in declared.items() if place}
-    found = _batch_kept(trial, batch) if batch else _growing(list(outputs), names, trial)
+    found = _growing(list(outputs), names, trial)
     return {name: place or found[index] for index, (name, place) in enumerate(declared.items())}
 
 
-def _declared(sizes: Sizes, batch: int | None, names: Sequence[str]) -> Place | None:
+def _of_fixed(sizes: Sizes, shape: tuple[int, ...], batch: int) -> Place:
+    """Return the place by what came out, since files declare wrong shapes; one of as many entries may have found one thing."""
+    named_otherwise = bool(sizes) and isinstance(sizes[0], int) and sizes[0] != batch
+    return Place("rows") if shape[:1] == (batch,) and not named_otherwise else Place("call")
+
+
+def _declared(sizes: Sizes, names: Sequence[str]) -> Place | None:
     """Return what the file says, None where it does not."""
-    if batch is None:
-        named = [axis for axis, size in enumerate(sizes) if size in names]
-        return Place("rows", named[0]) if named else None
-    if not sizes or (isinstance(sizes[0], int) and sizes[0] != batch):
-        return Place("call")
-    return Place("rows") if sizes[0] == batch else None
-
-
-def _batch_kept(trial: Callable[[int], Shapes], batch: int) -> list[Place]:
-    return [Place("rows") if shape[:1] == (batch,) else Place("call") for shape in trial(batch)]
+    named = [axis for axis, size in enumerate(sizes) if size in names]
+    return Place("rows", named[0]) if named else None
 
 
 def _growing(outputs: Sequence[str], names: Sequence[str], trial: Callable[[int], Shapes]) -> list[Place]:
