@@ -73,7 +73,7 @@ class NvmlReader:
         nvml = self._nvml
         handle = nvml.nvmlDeviceGetHandleByUUID(uuid)
         utilisation = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        memory = self._memory(handle)
         return GpuSnapshot(
             used_bytes=int(memory.used),
             free_bytes=int(memory.free),
@@ -91,6 +91,12 @@ class NvmlReader:
     def close(self) -> None:
         """Let go of the driver."""
         self._nvml.nvmlShutdown()
+
+    def _memory(self, handle: Any) -> Any:
+        """Return the card's memory; what the driver reserves is used by nobody, and only the second version of the call says so."""
+        version = getattr(self._nvml, "nvmlMemory_v2", None)
+        apart = self._ask(self._nvml.nvmlDeviceGetMemoryInfo, handle, version) if version else None
+        return apart or self._nvml.nvmlDeviceGetMemoryInfo(handle)
 
     def _processes(self, handle: Any) -> dict[int, int | None]:
         found = self._ask(self._nvml.nvmlDeviceGetComputeRunningProcesses, handle) or []

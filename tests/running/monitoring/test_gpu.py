@@ -266,7 +266,10 @@ def nvml(monkeypatch):
         "nvmlInit": lambda: None,
         "nvmlShutdown": lambda: None,
         "nvmlDeviceGetHandleByUUID": lambda uuid: uuid,
-        "nvmlDeviceGetMemoryInfo": lambda handle: types.SimpleNamespace(used=7 * MIB, free=73 * MIB),
+        "nvmlMemory_v2": 2,
+        "nvmlDeviceGetMemoryInfo": lambda handle, version=1: types.SimpleNamespace(
+            used=(7 if version == 2 else 600) * MIB, free=73 * MIB
+        ),
         "nvmlDeviceGetComputeRunningProcesses": lambda handle: [
             types.SimpleNamespace(pid=12, usedGpuMemory=None)
         ],
@@ -291,6 +294,16 @@ def test_reader_takes_what_the_card_tells(nvml):
     assert found.settings["ECC"] == 1
     assert found.settings["MIG"] is None
     assert (found.utilisation, found.temperature_c, found.reasons, found.throttled_ns) == (None, None, (), {})
+
+
+def test_an_older_driver_counts_what_it_reserves_as_used(nvml):
+    second = nvml.nvmlDeviceGetMemoryInfo
+
+    def first_only(handle, version=1):
+        return nvml.nvmlDeviceGetFanSpeed() if version == 2 else second(handle)
+
+    nvml.nvmlDeviceGetMemoryInfo = first_only
+    assert NvmlReader().read("GPU-abc").used_bytes == 600 * MIB
 
 
 def test_reader_says_that_a_gpu_is_gone(nvml):
