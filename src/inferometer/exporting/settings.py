@@ -13,6 +13,8 @@ from inferometer.models.contract import Artifact
 from inferometer.records import Cell
 
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+# where a backend may come to have others, which its template has not
+_PRECISIONS = {"torch": tuple(_TYPES), "torch_aot": tuple(_TYPES), "executorch": ("fp32",)}
 _OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 
 
@@ -51,12 +53,11 @@ def settings_of(row: Row) -> Settings:
     """Return what infer.py of a row is made of; UsageError for one that cannot be exported."""
     refuse(row.cell, row.choice)
     found = _BACKENDS[row.backend](row)
-    device = Device.parse(row.cell.device).kind
     common = {
         "ARTIFACT": row.artifact.path.name,
         "BATCH": row.cell.batch_size,
         "THREADS": row.threads,
-        "DEVICE": device,
+        "DEVICE": Device.parse(row.cell.device).kind,
     }
     return Settings(found.template, {**common, **found.constants}, found.parts, found.memory_layout)
 
@@ -71,6 +72,10 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
         raise UsageError(
             f"{cell.framework} cannot be exported: TensorRT's libraries are on no package registry, so that its infer.py "
             "could be tested nowhere; name a cell of another framework"
+        )
+    if cell.precision not in _PRECISIONS.get(choice.framework.backend, (cell.precision,)):
+        raise UsageError(
+            f"{cell.key} cannot be exported at {cell.precision} so far; name a cell of another precision"
         )
     if Device.parse(cell.device).kind != "cpu":
         raise UsageError(
@@ -99,7 +104,8 @@ def _onnxruntime(row: Row) -> Settings:
 
 def _openvino(row: Row) -> Settings:
     execution = "ACCURACY" if row.cell.precision == "fp32" else "PERFORMANCE"
-    return Settings("openvino", {"PRECISION": _OPENVINO[row.cell.precision], "EXECUTION": execution})
+    constants = {"PRECISION": _OPENVINO[row.cell.precision], "EXECUTION": execution}
+    return Settings("openvino", {**constants, **_names(row)})
 
 
 def _tensorflow(row: Row) -> Settings:

@@ -121,6 +121,8 @@ def _copy_artifact(row: Row, folder: Path) -> None:
         shutil.copyfile(source, target)
     if source.suffix == ".onnx":
         _copy_external(source, folder)
+    if source.suffix == ".xml":  # OpenVINO's own: weights lie beside it
+        shutil.copyfile(source.with_suffix(".bin"), target.with_suffix(".bin"))
 
 
 def _copy_external(source: Path, folder: Path) -> None:

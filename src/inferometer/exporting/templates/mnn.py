@@ -23,11 +23,13 @@ class Model:
         from MNN import expr, nn
 
         self._expr, self._nn = expr, nn
-        self._file = HERE / "model.mnn"
+        self._file = HERE / "mnn" / "model.mnn"
         if not self._file.exists():
-            files = ["--modelFile", str(HERE / ARTIFACT), "--MNNModel", str(self._file)]
-            options = ["--framework", "ONNX", *files, "--bizCode", "model", "--keepInputFormat=1"]
-            subprocess.run([sys.executable, "-c", CONVERT, *options], check=True, stdout=subprocess.DEVNULL)
+            self._file.parent.mkdir(exist_ok=True)  # where the converter leaves files
+            files = ["--modelFile", str(HERE / ARTIFACT), "--MNNModel", self._file.name]
+            command = [sys.executable, "-c", CONVERT, "--framework", "ONNX", *files, "--bizCode", "model"]
+            command.append("--keepInputFormat=1")
+            subprocess.run(command, cwd=self._file.parent, check=True, stdout=subprocess.DEVNULL)
         self._ready: dict[int, Any] = {}
 
     def _prepare(self, batch: tuple[Any, ...]) -> Any:

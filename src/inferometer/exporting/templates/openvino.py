@@ -9,6 +9,8 @@ import numpy as np
 from inferometer.exporting.templates.shared import HERE, THREADS, main
 
 ARTIFACT = "model.onnx"
+INPUTS: list[str] = []
+OUTPUTS: list[str] = []
 PRECISION = "f32"
 EXECUTION = "ACCURACY"  # or PERFORMANCE, which lower precisions need
 
@@ -21,11 +23,13 @@ class Model:
 
         self._core = openvino.Core()
         self._model = self._core.read_model(HERE / ARTIFACT)
+        self._inputs, self._outputs = places(self._model.inputs, INPUTS), places(self._model.outputs, OUTPUTS)
         self._requests: dict[int, Any] = {}
 
     def _compile(self, batch: tuple[Any, ...]) -> Any:
         model = self._model.clone()
-        model.reshape({port.any_name: list(array.shape) for port, array in zip(model.inputs, batch)})
+        shapes = zip(self._inputs, (list(array.shape) for array in batch))
+        model.reshape({model.inputs[place].any_name: shape for place, shape in shapes})
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "EXECUTION_MODE_HINT": EXECUTION,
@@ -39,8 +43,16 @@ class Model:
         """Return an array a model output; ``batch``: one a model input."""
         if len(batch[0]) not in self._requests:
             self._requests[len(batch[0])] = self._compile(batch)
-        results = self._requests[len(batch[0])].infer(list(batch), share_inputs=True, share_outputs=True)
-        return [np.array(value) for value in results.values()]
+        given = dict(zip(self._inputs, batch))
+        results = self._requests[len(batch[0])].infer(given, share_inputs=True, share_outputs=True)
+        return [np.array(results[place]) for place in self._outputs]
+
+
+def places(ports: Any, names: list[str]) -> list[int]:
+    """Return where the tensors called ``names`` are among a model's ports; in order where it calls them otherwise."""
+    called = {name: place for place, port in enumerate(ports) for name in port.get_names()}
+    found = [called.get(name, -1) for name in names]
+    return found if sorted(found) == list(range(len(ports))) else list(range(len(ports)))
 
 
 if __name__ == "__main__":
