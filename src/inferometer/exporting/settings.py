@@ -13,6 +13,7 @@ from inferometer.models.contract import Artifact
 from inferometer.records import Cell
 
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+_UNTESTED = ("tensorrt", "torch_tensorrt", "tftrt")
 # where a backend may come to have others, which its template has not
 _PRECISIONS = {"torch": tuple(_TYPES), "torch_aot": tuple(_TYPES), "executorch": ("fp32",)}
 _OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
@@ -68,12 +69,17 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
         raise UsageError(
             f"{cell.key} was measured in mode '{cell.mode}', and infer.py takes numpy and gives numpy: name a cell of mode host"
         )
-    if choice.framework.backend not in _BACKENDS or choice.options.get("provider"):
+    backend = choice.framework.backend
+    if backend in _UNTESTED or choice.options.get("provider"):
         raise UsageError(
             f"{cell.framework} cannot be exported: TensorRT's libraries are on no package registry, so that its infer.py "
             "could be tested nowhere; name a cell of another framework"
         )
-    if cell.precision not in _PRECISIONS.get(choice.framework.backend, (cell.precision,)):
+    if backend not in _BACKENDS:
+        raise UsageError(
+            f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
+        )
+    if cell.precision not in _PRECISIONS.get(backend, (cell.precision,)):
         raise UsageError(
             f"{cell.key} cannot be exported at {cell.precision} so far; name a cell of another precision"
         )
