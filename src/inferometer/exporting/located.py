@@ -45,15 +45,21 @@ def locate(run: StoredRun, cell: Cell, choice: FrameworkChoice, progress: Progre
 
 
 def _form_of(run: StoredRun, cell: Cell, choice: FrameworkChoice) -> Form:
-    """Return the form in which a cell took the model: of those that were made the one nearest to the source."""
+    """Return the form in which a cell took the model; of runs that do not say, the first that the fewest converters made."""
     conversions = run.info.model.conversions
-    taken = [form for form in choice.framework.forms_at(cell.precision) if form in conversions]
-    known = [form for form in FORMS if form in taken]
+    row = run.info.environments.get(f"{cell.framework} on {cell.device}", {})
+    told = row.get("forms", {}).get(cell.precision)
+    taken = [told] if told else list(choice.framework.forms_at(cell.precision))
+    known = {form: form for form in FORMS if form in taken and form in conversions}
     if not known:
         raise StoreError(
             f"{run.path} does not say from which file {cell.key} was measured; measure again: {_command(run)}"
         )
-    return min(known, key=lambda form: (len(conversions[form].get("route", ())), taken.index(form)))
+    foreign = {
+        form: conversions[form].get("via", "").count(",") + bool(conversions[form].get("via"))
+        for form in known
+    }
+    return min(known.values(), key=lambda form: (foreign[form], taken.index(form)))
 
 
 def _in_cache(run: StoredRun, form: Form) -> Located | None:
