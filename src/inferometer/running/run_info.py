@@ -53,7 +53,7 @@ def complete_facts(info: RunInfo, ready: ReadyEnvironments, plan: Plan, model: P
         model=model.info,
         cells=tuple(cell for cell, reason in reasons.items() if not reason),
         skips=(*info.skips, *late),
-        environments=_environment_facts(ready),
+        environments=_environment_facts(ready, plan),
     )
 
 
@@ -66,16 +66,23 @@ def _unmakeable(cell: Cell, ready: ReadyEnvironments, plan: Plan, model: Prepare
     return model.missing.get(form, "") or fixed_batch_reason(cell.batch_size, fixed)
 
 
-def _environment_facts(ready: ReadyEnvironments) -> dict[str, Any]:
+def _environment_facts(ready: ReadyEnvironments, plan: Plan) -> dict[str, Any]:
     return {
         f"{label} on {device}": {
             "environment": environment.name,
             "interpreter": "given" if environment.given else "built",
             "pins": environment.pins.splitlines(),
+            "forms": _forms(plan, label, device),
             **{key: value for key, value in environment.facts.items() if key == "torch_source" and value},
         }
         for (label, device), environment in ready.rows.items()
     }
+
+
+def _forms(plan: Plan, label: str, device: str) -> dict[str, str]:
+    """Return the form in which a row takes the model, by precision."""
+    own = [cell for cell in plan.cells if (cell.framework, cell.device) == (label, device)]
+    return {cell.precision: plan.forms[cell] for cell in own}
 
 
 def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:

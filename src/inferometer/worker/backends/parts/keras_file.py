@@ -36,7 +36,7 @@ def load(keras: Any, path: Path, precision: str, trust: bool) -> Any:
     _register_empty(keras)
     with tempfile.TemporaryDirectory(prefix="inferometer-") as folder:
         copy = Path(folder) / "model.keras"
-        _copy(path, copy, lambda config: lowered(_undrawn(config), policy))
+        copy_changed(path, copy, lambda config: lowered(_undrawn(config), policy))
         try:
             return keras.models.load_model(copy, compile=False, safe_mode=not trust)
         except (TypeError, ValueError, NotImplementedError) as error:
@@ -48,7 +48,8 @@ def load(keras: Any, path: Path, precision: str, trust: bool) -> Any:
             ) from error
 
 
-def _copy(source: Path, target: Path, change: Callable[[Any], Any]) -> None:
+def copy_changed(source: Path, target: Path, change: Callable[[Any], Any]) -> None:
+    """Copy a `.keras` file, its configuration changed."""
     with zipfile.ZipFile(source) as read, zipfile.ZipFile(target, "w") as written:
         for entry in read.infolist():
             if entry.filename == _CONFIG:

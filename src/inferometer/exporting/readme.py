@@ -1,0 +1,98 @@
+"""The README of an exported folder: what it is, three commands, and how a program calls it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from inferometer.errors import EnvironmentBuildError
+from inferometer.exporting.settings import Row
+from inferometer.frameworks import requirements
+from inferometer.units import counted
+
+
+def requirement_lines(row: Row, proof: dict[str, Any]) -> list[str]:
+    """Return requirements.txt: the pins of the row's environment, or what is known of a user's own interpreter."""
+    pins = list(proof["environment"]["pins"])
+    if pins:
+        return pins
+    known = {
+        row.choice.framework.distribution: row.choice.framework.module,
+        "numpy": "numpy",
+    }
+    versions = {name.lower().replace("_", "-"): version for name, version in proof["versions"].items()}
+    lines = ["# measured in an interpreter of the user's own, of which this is known"]
+    for distribution, module in known.items():
+        version = versions.get(distribution.lower()) or versions.get(module.replace("_", "-"))
+        lines.append(f"{distribution}=={version.partition('+')[0]}" if version else distribution)
+    return lines
+
+
+def readme(row: Row, proof: dict[str, Any], rows: int) -> str:
+    """Return README.md."""
+    cell, check = proof["row"], proof["check"]
+    limits = "; ".join(_limit(output) for output in check["outputs"])
+    return f"""# {cell["model"]}: {cell["framework"]}, {cell["precision"]}, batch size {cell["batch_size"]}
+
+Measured by inferometer {proof["inferometer"]["measured"]}: **{proof["measured"]}**, {counted(row.threads, "thread")}. All figures, the machine,
+the versions and the hashes of these files are in `proof.json`.
+
+```sh
+{_install(row, proof)}
+.venv/bin/python infer.py --check    # the outputs of {rows} kept rows, and the files, are those that were measured
+.venv/bin/python infer.py --bench    # images/s here, by the same loop, beside the measured figure
+```
+
+In a program:
+
+```python
+from infer import Model
+
+model = Model()
+outputs = model.run(batch)  # a tuple with an array a model input; returns a list with an array a model output
+```
+
+Inputs, rows first: {_specs(cell["inputs"])}{f"; images are {cell['layout']}" if cell["layout"] else ""}. They are what was fed to the
+model when it was measured, so whatever comes before it in your program is not in here. Outputs: {_specs(cell["outputs"])}. A batch of
+another size than {cell["batch_size"]} works where the model takes it; its first call prepares it.
+
+`--check` holds the largest error of an output over its largest value, and the smallest cosine of a row, against the limits of
+{check["precision"]}: {limits}. inferometer's own check looks at slices, too, and at batches in other orders.
+"""
+
+
+def _install(row: Row, proof: dict[str, Any]) -> str:
+    """Return the command that makes the environment, as it was made to measure."""
+    facts = proof["environment"]
+    alone: tuple[str, ...] = ()
+    python = ".".join(facts["python"].split(".")[:2])
+    try:
+        known = requirements.read(str(facts.get("environment", "")), "cpu")
+        alone, python = known.without_dependencies(), known.python or python
+    except EnvironmentBuildError:  # of the user's own, or of another version's
+        pass
+    pip = ".venv/bin/python -m pip install"
+    if "index" in str(facts.get("torch_source", "")):  # which builds torch without CUDA
+        pip = "uv pip install --python .venv/bin/python --torch-backend cpu"
+    parts = [f"python{_plain(python)} -m venv .venv"]
+    parts += [f"{pip} --no-deps {' '.join(alone)}"] if alone else []
+    return " && ".join([*parts, f"{pip} -r requirements.txt"])
+
+
+def _plain(python: str) -> str:
+    return found[0] if (found := re.search(r"3\.\d+", python)) else "3"
+
+
+def _specs(specs: list[dict[str, Any]]) -> str:
+    return ", ".join(
+        f"`{s['name']}` {s['dtype']} {tuple('n' if d is None else d for d in s['shape'])}".replace("'", "")
+        for s in specs
+    )
+
+
+def _limit(output: dict[str, Any]) -> str:
+    if output["error"] is None:
+        return f"`{output['name']}` is not compared, since each row's answer has a size of its own"
+    if not output["scale"]:
+        return f"`{output['name']}` {output['error']:.1%} of its whole numbers may differ"
+    return f"`{output['name']}` {output['error']:.1e} and {output['cosine']:.6g}"

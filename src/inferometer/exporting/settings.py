@@ -1,0 +1,168 @@
+"""Which template a row takes, what its constants become, and which rows cannot be exported and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inferometer.device import Device
+from inferometer.errors import UsageError
+from inferometer.frameworks.catalogue import FrameworkChoice, parse_choice
+from inferometer.models.contract import Artifact
+from inferometer.records import Cell
+
+_TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+_UNTESTED = ("tensorrt", "torch_tensorrt", "tftrt")
+# where a backend may come to have others, which its template has not
+_PRECISIONS = {"torch": tuple(_TYPES), "torch_aot": tuple(_TYPES), "executorch": ("fp32",)}
+_OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell with all that decides how its framework was driven."""
+
+    cell: Cell
+    choice: FrameworkChoice
+    artifact: Artifact
+    threads: int
+    trust: bool = False  # code in the model's file may run
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Return the framework's and the variants' settings."""
+        return self.choice.options
+
+    @property
+    def backend(self) -> str:
+        """Return the module that drove it."""
+        return self.choice.framework.backend
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A template, its constants, and which of its parts another takes the place of."""
+
+    template: str
+    constants: dict[str, Any]
+    parts: dict[str, str] = field(default_factory=dict)
+    memory_layout: str = ""  # of images, where it differs from the artifact's
+
+
+def settings_of(row: Row) -> Settings:
+    """Return what infer.py of a row is made of; UsageError for one that cannot be exported."""
+    refuse(row.cell, row.choice)
+    found = _BACKENDS[row.backend](row)
+    common = {
+        "ARTIFACT": row.artifact.path.name,
+        "BATCH": row.cell.batch_size,
+        "THREADS": row.threads,
+        "DEVICE": Device.parse(row.cell.device).kind,
+    }
+    return Settings(found.template, {**common, **found.constants}, found.parts, found.memory_layout)
+
+
+def refuse(cell: Cell, choice: FrameworkChoice) -> None:
+    """Raise UsageError for a cell that nothing here could write and test."""
+    if cell.mode != "host":
+        raise UsageError(
+            f"{cell.key} was measured in mode '{cell.mode}', and infer.py takes numpy and gives numpy: name a cell of mode host"
+        )
+    backend = choice.framework.backend
+    if backend in _UNTESTED or choice.options.get("provider"):
+        raise UsageError(
+            f"{cell.framework} cannot be exported: TensorRT's libraries are on no package registry, so that its infer.py "
+            "could be tested nowhere; name a cell of another framework"
+        )
+    if backend not in _BACKENDS:
+        raise UsageError(
+            f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
+        )
+    if cell.precision not in _PRECISIONS.get(backend, (cell.precision,)):
+        raise UsageError(
+            f"{cell.key} cannot be exported at {cell.precision} so far; name a cell of another precision"
+        )
+    if Device.parse(cell.device).kind != "cpu":
+        raise UsageError(
+            f"{cell.key} was measured on {cell.device}, and export writes rows of the CPU so far; name a cell of the CPU"
+        )
+
+
+def choice_of(cell: Cell) -> FrameworkChoice:
+    """Return the framework of a cell; UsageError where this version does not know it."""
+    return parse_choice(cell.framework)
+
+
+def _names(row: Row) -> dict[str, Any]:
+    return {"INPUTS": [spec.name for spec in row.artifact.inputs], **_outputs(row)}
+
+
+def _outputs(row: Row) -> dict[str, Any]:
+    return {"OUTPUTS": [spec.name for spec in row.artifact.outputs]}
+
+
+def _onnxruntime(row: Row) -> Settings:
+    if plugin := row.options.get("plugin"):
+        return Settings("onnxruntime_plugin", {"PLUGIN": plugin})
+    return Settings("onnxruntime_bound" if row.options.get("binding") else "onnxruntime", {})
+
+
+def _openvino(row: Row) -> Settings:
+    execution = "ACCURACY" if row.cell.precision == "fp32" else "PERFORMANCE"
+    constants = {"PRECISION": _OPENVINO[row.cell.precision], "EXECUTION": execution}
+    return Settings("openvino", {**constants, **_names(row)})
+
+
+def _tensorflow(row: Row) -> Settings:
+    options = row.options
+    shared = {"XLA": bool(options.get("xla")), "SHARED": not options.get("naive")}
+    if row.artifact.form != "keras":
+        return Settings("tensorflow_saved", {**shared, **_names(row)})
+    kinds = {"FUNCTION": bool(options.get("function")), "PREDICT": bool(options.get("predict"))}
+    return Settings("tensorflow_keras", {**shared, **kinds, "TRUST": row.trust})
+
+
+def _torch(row: Row) -> Settings:
+    options = row.options
+    constants = {
+        "PRECISION": _TYPES[row.cell.precision],
+        "COMPILE": bool(options.get("compile")),
+        "TUNED": bool(options.get("max_autotune")),
+        "AUTOCAST": bool(options.get("autocast")),
+        "COPIED": bool(options.get("naive")),
+    }
+    return _of_program("torch", row, constants)
+
+
+def _torch_aot(row: Row) -> Settings:
+    return _of_program("torch_aot", row, {"PRECISION": _TYPES[row.cell.precision]})
+
+
+def _of_program(template: str, row: Row, constants: dict[str, Any]) -> Settings:
+    last = bool(row.options.get("channels_last"))
+    lowered = row.cell.precision != "fp32" and not row.options.get("autocast")
+    parts = {"program": "program_lowered"} if lowered else {}
+    return Settings(template, {**constants, "CHANNELS_LAST": last}, parts, "NHWC" if last else "")
+
+
+def _jax(row: Row) -> Settings:
+    if row.artifact.form == "jaxexport":
+        return Settings("jax", {})
+    products = "highest" if row.cell.precision == "fp32" else "default"
+    return Settings("jax_keras", {"PRODUCTS": products, "TRUST": row.trust})
+
+
+_BACKENDS: Mapping[str, Callable[[Row], Settings]] = {
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "tensorflow": _tensorflow,
+    "torch": _torch,
+    "torch_aot": _torch_aot,
+    "executorch": lambda row: Settings("executorch", {}),
+    "jax": _jax,
+    "litert": lambda row: Settings("litert", _names(row)),
+    "opencv": lambda row: Settings("opencv", _names(row)),
+    "mnn": lambda row: Settings("mnn", _names(row)),
+    "ncnn": lambda row: Settings("ncnn", _outputs(row)),
+}

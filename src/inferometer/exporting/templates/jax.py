@@ -1,0 +1,44 @@
+"""JAX on the CPU: a function that JAX exported."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from inferometer.exporting.templates.shared import HERE, THREADS, main
+
+ARTIFACT = "jaxexport"
+
+
+class Model:
+    """The function, compiled for each batch size."""
+
+    def __init__(self) -> None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])  # XLA sizes its pool by it
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        import jax
+        import jax.export
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+        self._jax = jax
+        function = jax.export.deserialize(bytearray((HERE / ARTIFACT / "function.bin").read_bytes()))
+        with np.load(HERE / ARTIFACT / "weights.npz") as file:
+            self._weights = jax.device_put([file[name] for name in sorted(file.files)])
+        self._infer = jax.jit(function.call)
+        self._device, self._compiled = jax.devices()[0], dict[int, Any]()
+
+    def run(self, batch: tuple[Any, ...]) -> list[Any]:
+        """Return an array a model output; ``batch``: one a model input."""
+        jax, size = self._jax, len(batch[0])
+        if size not in self._compiled:
+            self._compiled[size] = self._infer.lower(self._weights, *batch).compile()
+        given = jax.device_put(batch, self._device)
+        outputs = jax.tree_util.tree_leaves(self._compiled[size](self._weights, *given))
+        halves = [value.dtype.name in ("float16", "bfloat16") for value in outputs]
+        return [np.asarray(o.astype("float32") if half else o) for o, half in zip(outputs, halves)]
+
+
+if __name__ == "__main__":
+    main(Model)

@@ -1,0 +1,61 @@
+"""ONNX Runtime on the CPU, inputs and outputs bound to buffers of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inferometer.exporting.templates.shared import HERE, THREADS, main
+
+ARTIFACT = "model.onnx"
+
+
+class Model:
+    """One session, and a binding for each batch size."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        self._value = onnxruntime.OrtValue
+        self._session = onnxruntime.InferenceSession(
+            str(HERE / ARTIFACT), options, providers=["CPUExecutionProvider"]
+        )
+        self._bound: dict[int, Any] = {}
+
+    def _bind(self, batch: tuple[Any, ...]) -> Any:
+        """Return a binding whose outputs, too, have buffers, of the shapes that a first run gives."""
+        binding = self._session.io_binding()
+        inputs = [self._value.ortvalue_from_numpy(np.array(array), "cpu", 0) for array in batch]
+        for known, value in zip(self._session.get_inputs(), inputs):
+            binding.bind_ortvalue_input(known.name, value)
+        for known in self._session.get_outputs():
+            binding.bind_output(known.name, "cpu", 0)
+        self._session.run_with_iobinding(binding)
+        results = [
+            self._value.ortvalue_from_shape_and_type(value.shape(), value.element_type(), "cpu", 0)
+            for value in binding.get_outputs()
+        ]
+        for known, value in zip(self._session.get_outputs(), results):
+            binding.bind_ortvalue_output(known.name, value)
+        return binding, inputs, results
+
+    def run(self, batch: tuple[Any, ...]) -> list[Any]:
+        """Return an array a model output; ``batch``: one a model input."""
+        if len(batch[0]) not in self._bound:
+            self._bound[len(batch[0])] = self._bind(batch)
+        binding, inputs, results = self._bound[len(batch[0])]
+        for value, array in zip(inputs, batch):
+            value.update_inplace(np.ascontiguousarray(array))
+        self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        return [np.array(value.numpy()) for value in results]
+
+
+if __name__ == "__main__":
+    main(Model)

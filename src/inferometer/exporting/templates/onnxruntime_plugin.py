@@ -1,0 +1,41 @@
+"""ONNX Runtime on the CPU, with an execution provider of a package of its own."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from inferometer.exporting.templates.shared import HERE, THREADS, main
+
+ARTIFACT = "model.onnx"
+PLUGIN = "openvino"  # onnxruntime-ep-NAME
+SETTINGS = {"num_of_threads": str(THREADS), "precision": "FP32"}
+
+
+class Model:
+    """One session for every batch size."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        package = importlib.import_module(f"onnxruntime_ep_{PLUGIN}")
+        onnxruntime.register_execution_provider_library(PLUGIN, package.get_library_path())
+        own = [each for each in onnxruntime.get_ep_devices() if each.ep_name == package.get_ep_names()[0]]
+        cpus = [each for each in own if each.device.type.name == "CPU"]
+        options.add_provider_for_devices(cpus[:1], SETTINGS)
+        self._session = onnxruntime.InferenceSession(str(HERE / ARTIFACT), options, providers=[])
+        self._names = [value.name for value in self._session.get_inputs()]
+
+    def run(self, batch: tuple[Any, ...]) -> list[Any]:
+        """Return an array a model output; ``batch``: one a model input."""
+        outputs: list[Any] = self._session.run(None, dict(zip(self._names, batch)))
+        return outputs
+
+
+if __name__ == "__main__":
+    main(Model)
