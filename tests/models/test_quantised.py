@@ -101,5 +101,18 @@ def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path, fra
     assert quantised.actual.precision == "int8"
     where, found = INTEGERS[framework]
     assert quantised.actual.details[where] == found
-    assert next(dict(flag.values)["error"] for flag in quantised.flags if flag.kind == "quantised") > 0
-    assert result.run.info.machine.int8
+    told = next(flag.values for flag in quantised.flags if flag.kind == "quantised")
+    assert told["error"] > 0
+    assert told["unit"] == result.run.info.machine.int8 != ""
+
+
+def test_a_file_that_is_quantised_already_says_so_in_its_rows(files, tmp_path):
+    result = inferometer.run(
+        files / "quantised.onnx", frameworks="onnxrt", precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
+        threads=1, out=tmp_path / "run",
+    )  # fmt: skip
+    (record,) = result.run.records
+    assert record.status == "ok"
+    assert next(flag.values for flag in record.flags if flag.kind == "stored-precision") == {"held": "int8"}
+    (skip,) = result.run.info.skips
+    assert "quantised already" in skip.reason

@@ -52,8 +52,12 @@ KINDS: Mapping[str, Kind] = {
     "converted": _kind("the model came by way of {via}: one made for this framework may be faster"),
     "quantised": _kind(
         "quantised after training",
+        ", computed with {unit}",
         ": the top class is fp32's for {agree_k} of {agree_n} inputs",
         ", outputs differ by {error:percent} % of what inputs change",
+    ),
+    "stored-precision": _kind(
+        "the model's file holds {held}: it is measured as it is, whatever precision is asked"
     ),
     "partly-float": _kind("{left} of {total} operators that multiply matrices run in float"),
     "tolerance": _kind("outputs were allowed to differ by {limit:g} from the reference (--tolerance)"),

@@ -160,6 +160,7 @@ def _measure(
             request=request,
             plan=plan,
             model=model,
+            int8_unit=preparation.machine.int8,
             launch=lambda cell: _launch(cell, preparation, ready),
             writer=writer,
             observer=observer,

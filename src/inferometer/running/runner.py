@@ -49,6 +49,7 @@ class Runner:
     observer: Observer
     monitors: tuple[CellMonitor, ...] = ()
     needs: Callable[[str], MeterNeeds] = lambda device: MeterNeeds()  # of the meters, by device
+    int8_unit: str = ""  # the processor's instructions for 8-bit integers
     compiled: CompileCache = field(default_factory=CompileCache)
     concurrency: Concurrency = field(default_factory=Concurrency)
     interruption: Interruption | None = None  # what else than an exception may stop it
@@ -205,7 +206,7 @@ class _WorkerRun:
             record = msgspec.convert(self._facts(cell, **{**vars(answer), "prepare": prepare}), Record)
         except msgspec.ValidationError as error:
             return Ending("broken-protocol", f"the worker's record is malformed: {error}")
-        record = _with_route(record, self._runner.artifact(cell))
+        record = _with_route(record, self._runner, self._runner.artifact(cell))
         self._store(self._seen(_with_overhead(record, starts_worker)))
         return None
 
@@ -232,11 +233,14 @@ class _CellClock:
         return (time.monotonic_ns() - self.start_ns) / 1e9
 
 
-def _with_route(record: Record, artifact: Artifact) -> Record:
-    """Add that a foreign converter made what was measured, and what quantising it cost."""
+def _with_route(record: Record, runner: Runner, artifact: Artifact) -> Record:
+    """Add that a foreign converter made what was measured, what quantising it cost, and what the source's file holds."""
     converted = (flag("converted", via=artifact.via),) if artifact.via else ()
-    quantised = (flag("quantised", **artifact.own.loss),) if artifact.own else ()
-    return msgspec.structs.replace(record, flags=(*record.flags, *converted, *quantised))
+    unit = {"unit": runner.int8_unit} if runner.int8_unit and record.cell.device == "cpu" else {}
+    quantised = (flag("quantised", **artifact.own.loss, **unit),) if artifact.own else ()
+    held = runner.model.checks.stored
+    stored = (flag("stored-precision", held=held),) if held and not artifact.own else ()
+    return msgspec.structs.replace(record, flags=(*record.flags, *converted, *quantised, *stored))
 
 
 def _with_overhead(record: Record, starts_worker: bool) -> Record:
