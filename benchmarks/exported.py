@@ -85,11 +85,11 @@ class Arena:
         log = self._folder / "logs" / f"{shared.name}.log"
         with Child(launch.python, {**launch.environment, **_compiled_in(shared)}, log) as child:
             client = WorkerClient(child, 900, SilentObserver(), 0)
-            _answer(client, cell, opening)
+            _facts(cell, client.open(cell, opening))
 
             def turn(seconds: float) -> float:
                 message = measure_message(cell, request, MeterNeeds(seconds))
-                answer = _answer(client, cell, message)
+                answer = _facts(cell, client.measure(cell, message))
                 return (
                     answer["images"]
                     * len(answer["loops"])
@@ -125,8 +125,8 @@ class Arena:
                 process.kill()
 
 
-def _answer(client: WorkerClient, cell: Cell, message: Any) -> dict[str, Any]:
-    answer = client.ask(cell, message)
+def _facts(cell: Cell, answer: Any) -> dict[str, Any]:
+    """Return what a worker answered; SystemExit where the cell ended otherwise than well."""
     if isinstance(answer, Ending):
         raise SystemExit(f"{cell.key}: {answer.status}: {answer.cause}")
     facts = vars(answer)
