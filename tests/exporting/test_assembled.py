@@ -12,7 +12,7 @@ from inferometer.records import Cell
 
 PARTS = ("__init__", "shared", "program", "program_lowered")
 TEMPLATES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in PARTS)
-MOST_LINES = 160
+MOST_LINES = 190  # of OpenCV's, which takes the backend's own part; the others have 119 to 156
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -44,8 +44,8 @@ def test_a_constant_that_no_template_has_is_an_error_of_ours():
 
 
 def test_a_part_can_be_exchanged():
-    assert "NORMS" not in assemble("torch", {})
-    assert "NORMS" in assemble("torch", {}, {"program": "program_lowered"})
+    assert "module_of" not in assemble("torch", {})
+    assert "def module_of" in assemble("torch", {}, {"program": "program_lowered"})
 
 
 @pytest.mark.parametrize("value", ["a\"b\\c\n'", ["x", "é"], {"k": [1, 2.5, True, None]}, -3, 1e-9])

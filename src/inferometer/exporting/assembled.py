@@ -1,4 +1,7 @@
-"""infer.py: a template's own code, the parts that it imports, and `shared`, as one file with the row's constants."""
+"""infer.py: a template's own code, the parts that it imports, and `shared`, as one file with the row's constants.
+
+Parts are other templates, or parts of the worker's backends that import nothing of inferometer themselves.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).with_name("templates")
+_WORKER_FOLDER = Path(__file__).parents[1] / "worker" / "backends" / "parts"
 _PACKAGE = "inferometer.exporting.templates."
+_WORKER = "inferometer.worker.backends.parts."
 _SHARED = "shared"
 
 
@@ -33,7 +38,9 @@ def assemble(name: str, constants: Mapping[str, Any], instead: Mapping[str, str]
     ``instead``: which of its parts another one takes the place of.
     """
     own = _read(name)
-    parts = [_read((instead or {}).get(part, part)) for part in own.parts if part != _SHARED]
+    parts = [
+        each for part in own.parts if part != _SHARED for each in _with_parts((instead or {}).get(part, part))
+    ]
     shared = _read(_SHARED)
     everything = [own, shared, *parts]
     imports = sorted({line for source in everything for line in source.imports} - {"import numpy as np"})
@@ -55,8 +62,15 @@ def assemble(name: str, constants: Mapping[str, Any], instead: Mapping[str, str]
     return "\n".join(head) + "\n\n\n" + "\n\n\n".join([*bodies, *own.last]) + "\n"
 
 
+def _with_parts(name: str) -> list[_Source]:
+    """Return a part, those that it imports before it."""
+    found = _read(name)
+    return [*(each for part in found.parts for each in _with_parts(part)), found]
+
+
 def _read(name: str) -> _Source:
-    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    folder = _WORKER_FOLDER if name.startswith(_WORKER) else FOLDER
+    text = (folder / f"{name.removeprefix(_WORKER)}.py").read_text(encoding="utf-8")
     lines, tree = text.splitlines(), ast.parse(text)
     found = _Source(title=(ast.get_docstring(tree) or "").splitlines()[0])
     for node in tree.body[1:]:
@@ -78,6 +92,8 @@ def _sort_import(node: ast.Import | ast.ImportFrom, segment: str, found: _Source
     module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
     if module.startswith(_PACKAGE):
         found.parts.append(module.removeprefix(_PACKAGE))
+    elif module.startswith(_WORKER):
+        found.parts.append(module)
     elif "numpy" in segment and found.preamble:
         found.preamble += ["", segment.partition("  #")[0]]
     elif module != "__future__":
