@@ -6,7 +6,7 @@
 A run measures each framework once, `inferometer export` writes its folder, and `infer.py --check` must pass. Then inferometer's
 worker, asked as a run asks it, and infer.py's own `bench` live in two fresh processes of the same environment, one asleep while
 the other loops, a turn of so many seconds each, in the order A B B A; then in two fresh processes again. Run it on a quiet
-machine. Writes exported.md and exported.json into DIR after each pair.
+machine. Writes exported.md and exported.json into DIR after each pair; with a DIR that has them it goes on, with the frameworks named.
 """
 
 from __future__ import annotations
@@ -201,12 +201,14 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.out or Path(tempfile.mkdtemp(prefix="exported-"))
     run = measure_and_export(given, folder)
-    arena, found = Arena(run, folder), dict[str, list[list[tuple[float, float]]]]()
+    kept = folder / "exported.json"
+    arena, found = Arena(run, folder), json.loads(kept.read_text()) if kept.exists() else {}
+    cells = [cell for cell in run.info.cells if cell.framework in given.frameworks.split(",")]
     for pair in range(given.pairs):
-        for cell in run.info.cells:
+        for cell in cells:
             rates = contest(arena, cell, pair, folder, given.turns, given.seconds)
             found.setdefault(cell.framework, []).append(rates)
-            (folder / "exported.json").write_text(json.dumps(found, indent=1))
+            kept.write_text(json.dumps(found, indent=1))
             (folder / "exported.md").write_text(table(found, run))
     print(table(found, run))
 
@@ -227,6 +229,8 @@ def measure_and_export(given: argparse.Namespace, folder: Path) -> StoredRun:
     run = read_run(folder / "run")
     arena = Arena(run, folder)
     for cell in run.info.cells:
+        if cell.framework not in given.frameworks.split(","):
+            continue
         deploy = folder / f"deploy-{cell.framework.replace(':', '_')}"
         if not deploy.exists() and invoke(["export", str(run.path), cell.key, "--out", str(deploy)]):
             raise SystemExit(f"{cell.key} could not be exported")
