@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -38,7 +38,9 @@ from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.run import prepare_run
 from inferometer.storage.cache import cache_folder
+from inferometer.worker.protocol import Measured, Open, Opened
 
+Answered = TypeVar("Answered", Opened, Measured)
 HAND = Path(__file__).with_name("handloops.py")
 
 
@@ -84,30 +86,29 @@ def _log_ratio(ours: list[float], hand: list[float]) -> float:
 class Ours:
     """inferometer's worker, asked as the runner asks it."""
 
-    def __init__(
-        self, child: Child, opening: Cell, open_request: dict[str, Any], request: RunRequest
-    ) -> None:
+    def __init__(self, child: Child, opening: Cell, open_request: Open, request: RunRequest) -> None:
         self._client = WorkerClient(child, request.protocol.timeout_s, SilentObserver(), 0)
         self._request = request
-        self._answer(opening, open_request)
+        _answered(opening, self._client.open(opening, open_request))
 
     def turn(self, cell: Cell, seconds: float) -> tuple[float, float]:
         """Return images/s of at least so many seconds, and the seconds that were neither preparation nor loops."""
         start = time.monotonic()
-        answer = self._answer(cell, measure_message(cell, self._request, MeterNeeds(seconds)))
+        asked = measure_message(cell, self._request, MeterNeeds(seconds))
+        answer = _answered(cell, self._client.measure(cell, asked))
         elapsed_s = time.monotonic() - start
-        loops_s = sum(loop["elapsed_s"] for loop in answer["loops"])
-        prepare = answer["prepare"]
-        known_s = loops_s + sum(prepare[name] for name in ("compile_s", "first_run_s", "warmup_s"))
-        return answer["images"] * len(answer["loops"]) / loops_s, elapsed_s - known_s
+        loops_s = sum(loop["elapsed_s"] for loop in answer.loops)
+        known_s = loops_s + sum(answer.prepare[name] for name in ("compile_s", "first_run_s", "warmup_s"))
+        return answer.images * len(answer.loops) / loops_s, elapsed_s - known_s
 
-    def _answer(self, cell: Cell, message: dict[str, Any]) -> dict[str, Any]:
-        answer = self._client.ask(cell, message)
-        if isinstance(answer, Ending):
-            raise RuntimeError(f"{cell.key}: {answer.status}: {answer.cause}")
-        if answer.get("status", "ok") != "ok":
-            raise RuntimeError(f"{cell.key}: {answer['status']}: {answer['cause']}")
-        return answer
+
+def _answered(cell: Cell, answer: Answered | Ending) -> Answered:
+    """Return an answer; RuntimeError for one that is an ending, or of a cell that failed a check."""
+    if isinstance(answer, Ending):
+        raise RuntimeError(f"{cell.key}: {answer.status}: {answer.cause}")
+    if isinstance(answer, Measured) and answer.status != "ok":
+        raise RuntimeError(f"{cell.key}: {answer.status}: {answer.cause}")
+    return answer
 
 
 class Hand:
@@ -157,7 +158,7 @@ class Arena:
         }
         self._ready = ReadyEnvironments(preparation.request, self._plan, folder / "logs", print)
         self._ready.build_rows()
-        forms = {self._plan.row(cell).choice.framework.form_at(cell.precision) for cell in self._plan.cells}
+        forms = set(self._plan.forms.values())
         models = cache_folder("models")
         self._model = prepare(
             self._request.model,
@@ -217,7 +218,8 @@ class Arena:
         launch = self._launch(cell)
         choice = self._plan.row(cell).choice
         request = msgspec.structs.replace(self._request, protocol=self._protocol)
-        opening = open_message(cell, choice, request, self._model, shared)
+        artifact = self._model.artifacts[self._plan.forms[cell]]
+        opening = open_message(cell, choice, artifact, request=request, model=self._model, cache=shared)
         log = self._folder / "logs" / f"{cell.framework.replace(':', '_')}-{pair}.log"
         with Child(launch.python, {**launch.environment, **compiled_in(shared)}, log) as child:
             yield Ours(child, cell, opening, request)
@@ -225,7 +227,7 @@ class Arena:
     @contextlib.contextmanager
     def _hand_loop(self, contest: Contest, cell: Cell, shared: Path) -> Iterator[Hand]:
         launch = self._launch(cell)
-        artifact = self._model.artifacts[self._plan.row(cell).choice.framework.form_at(cell.precision)]
+        artifact = self._model.artifacts[self._plan.forms[cell]]
         command = [str(launch.python), str(HAND), contest.loop, "--model", str(artifact.path)]
         command += ["--inputs", str(self._model.inputs)]
         for name in ("images", "warmup", "threads"):
