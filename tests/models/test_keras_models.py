@@ -146,7 +146,10 @@ def test_an_environment_that_cannot_be_built_is_a_missing_form(made, steps, tmp_
 
     prepared = made("dense", runner=without_torch, cache=tmp_path)
     assert set(prepared.artifacts) == {"keras", "savedmodel"}
-    causes = "step Keras file to torch exported program failed: no network; step SavedModel to ONNX file by tf2onnx failed: no network"
+    causes = (
+        "step Keras file to torch exported program failed: no network; step SavedModel to ONNX file by tf2onnx failed: no network; "
+        "step LiteRT flatbuffer to ONNX file by tf2onnx failed: no network"
+    )
     assert prepared.missing["exported"] == causes
     assert set(prepared.missing["onnx"].split("; ")) == set(causes.split("; "))
 
