@@ -8,9 +8,10 @@ import pytest
 
 import inferometer
 from inferometer.errors import ModelError, UsageError
+from inferometer.models.contract import Checks
 from inferometer.models.images import default_photos
 from inferometer.models.quantisation import loss_of
-from inferometer.models.step_cache import read_arrays
+from inferometer.models.step_cache import judge, read_arrays
 from inferometer.models.steps.tensors import numbered, write_npz
 from steprunner import interpreter
 
@@ -69,6 +70,13 @@ def test_a_model_that_tells_its_inputs_apart_no_more_is_refused(tmp_path):
         write_npz(str(tmp_path / name / "reference.npz"), numbered([rows]))
     with pytest.raises(ModelError, match="tells its inputs apart no more"):
         loss_of(tmp_path / "made", tmp_path / "source")
+
+
+def test_answers_that_cannot_be_judged_are_no_traceback(tmp_path):
+    rows = np.repeat(np.random.default_rng(0).normal(size=(1, 20)).astype("f"), 8, axis=0)
+    write_npz(str(tmp_path / "check.npz"), numbered([rows]))
+    with pytest.raises(ModelError, match="its outputs cannot be judged: "):
+        judge(tmp_path, [rows], Checks())
 
 
 def test_openvino_has_its_own(reach, files):

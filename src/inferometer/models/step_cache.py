@@ -106,7 +106,10 @@ def judge(
     """
     ambiguity = parity.Ambiguity.load(checks.ambiguity) if checks.ambiguity else None
     outputs = ragged.filled_as(read_arrays(folder / _CHECK), reference, checks.ragged)
-    found = parity.compare(outputs, reference, "fp32", ambiguity=ambiguity, stored=checks.stored)
+    try:
+        found = parity.compare(outputs, reference, "fp32", ambiguity=ambiguity, stored=checks.stored)
+    except parity.SpreadError as error:
+        raise ModelError(f"its outputs cannot be judged: {error}") from error
     (folder / _CHECK).unlink()
     if not found["passed"]:
         raise ModelError(f"{otherwise}: {found['cause']}")

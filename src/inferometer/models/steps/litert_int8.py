@@ -22,6 +22,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     out, specs = Path(request["out"]), request["specs"]
     content = _quantised(tf, request)
+    _check_runs(tf, content)
     (out / "model.tflite").write_bytes(content)
     batch = tensors.batch_of(specs)
     compute = _computing(tf, content, request, batch)
@@ -50,6 +51,15 @@ def _quantised(tf: Any, request: dict[str, Any]) -> bytes:
         text = " ".join(str(error).split())
         raise ValueError(f"TensorFlow's quantiser fails: {type(error).__name__}: {text[:200]}") from error
     return content
+
+
+def _check_runs(tf: Any, content: bytes) -> None:
+    """Raise ValueError for a file that LiteRT refuses: its plain kernels would end this process instead."""
+    try:
+        tf.lite.Interpreter(model_content=content).allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"TensorFlow's quantiser wrote a file that LiteRT refuses: {text[:200]}") from error
 
 
 def _computing(tf: Any, content: bytes, request: dict[str, Any], batch: int | None) -> checks.Compute:
