@@ -115,12 +115,23 @@ def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path, fra
 
 
 def test_a_file_that_is_quantised_already_says_so_in_its_rows(files, tmp_path):
+    check_stored(files / "quantised.onnx", "onnxrt", tmp_path)
+
+
+def test_openvino_may_run_such_a_file_in_integers_whatever_is_asked(reach, files, tmp_path):
+    whole = (
+        reach(files / "image.onnx", "onnx-int8").artifacts["onnx-int8"].path
+    )  # with nothing left in floats
+    check_stored(whole, "openvino", tmp_path)
+
+
+def check_stored(file, framework, tmp_path):
     result = inferometer.run(
-        files / "quantised.onnx", frameworks="onnxrt", precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
+        file, frameworks=framework, precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
         threads=1, out=tmp_path / "run",
     )  # fmt: skip
     (record,) = result.run.records
-    assert record.status == "ok"
+    assert (record.status, record.cause) == ("ok", "")
     assert next(flag.values for flag in record.flags if flag.kind == "stored-precision") == {"held": "int8"}
     (skip,) = result.run.info.skips
     assert "quantised already" in skip.reason

@@ -104,6 +104,8 @@ class Runtime(Backend):
         }
 
     def _integers_or(self, precision: str) -> str:
+        if self._opening.precision != "int8":  # a file that is quantised already is measured as it is
+            return precision
         found = openvino_integers.precisions(self._compiled)
         return "int8" if 2 * openvino_integers.integers(found) > found.total() else precision
 
