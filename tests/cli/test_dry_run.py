@@ -1,25 +1,20 @@
 """`run --dry-run` opens the model's file in its real environment, and builds nothing."""
 
 import shlex
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inferometer.cli import invoke
 from inferometer.frameworks import environments
-from steprunner import interpreter
+from steprunner import interpreter, write_onnx
 
-SUPPORT = Path(__file__).parents[1] / "support"
 pytestmark = pytest.mark.environment
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
-    python = interpreter("onnxrt", folder / "environment.log")
-    subprocess.run([str(python), str(SUPPORT / "onnx_files.py"), str(folder)], check=True)
+    folder = write_onnx(tmp_path_factory.mktemp("onnx"))
     (folder / "bad.onnx").write_bytes(b"no model at all")
     np.savez(folder / "rows.npz", x=np.ones((7, 600), np.float32))
     np.savez(folder / "few.npz", x=np.ones((2, 600), np.float32))

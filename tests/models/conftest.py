@@ -6,7 +6,7 @@ from inferometer.models.contract import ModelRequest
 from inferometer.models.prepare import prepare
 from inferometer.models.sources import resolve
 from parts import missing  # noqa: F401  (`from conftest import missing` may find this conftest)
-from steprunner import RealSteps
+from steprunner import RealSteps, write_onnx
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,14 @@ def tiny(steps, tmp_path_factory):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def onnx(tmp_path_factory):
+    """Return the folder of the small ONNX files, with one that is none."""
+    folder = write_onnx(tmp_path_factory.mktemp("onnx"))
+    (folder / "bad.onnx").write_bytes(b"no model at all")
+    return folder
 
 
 @pytest.fixture(scope="session")

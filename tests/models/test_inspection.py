@@ -1,6 +1,5 @@
 """What a model's file says before anything is computed, of every kind, in its real environment: inputs, and how large it is."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from inferometer.models.contract import ModelRequest, ModelSize
 from inferometer.models.images import default_photos
 from inferometer.models.inspection import inspect
 from inferometer.models.sources import resolve
-from steprunner import interpreter
+from steprunner import write_onnx
 
 pytestmark = pytest.mark.environment
 
@@ -51,11 +50,7 @@ def looked_at(steps, model_cache):
 
 @pytest.fixture(scope="module")
 def onnx(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("counted")
-    python = interpreter("onnxrt", folder / "environment.log")
-    for script in ("onnx_files.py", "counted_onnx.py"):
-        subprocess.run([str(python), str(SUPPORT / script), str(folder)], check=True)
-    return folder
+    return write_onnx(tmp_path_factory.mktemp("counted"), "onnx_files.py", "counted_onnx.py")
 
 
 def test_every_form_of_one_model_counts_the_same(looked_at, reach, tiny):

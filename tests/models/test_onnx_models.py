@@ -1,6 +1,3 @@
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,21 +9,9 @@ from inferometer.models.images import default_photos
 from inferometer.models.prepare import prepare
 from inferometer.models.sources import resolve
 from inferometer.models.step_cache import read_arrays
-from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
 FORMS = ("keras", "savedmodel", "exported", "onnx")
-
-
-@pytest.fixture(scope="session")
-def onnx(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
-    python = interpreter("onnxrt", folder / "environment.log")
-    subprocess.run(
-        [str(python), str(Path(__file__).parents[1] / "support" / "onnx_files.py"), str(folder)], check=True
-    )
-    (folder / "bad.onnx").write_bytes(b"no model at all")
-    return folder
 
 
 @pytest.fixture

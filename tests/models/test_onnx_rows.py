@@ -1,7 +1,6 @@
 """ONNX files whose rows do not simply come first in every input and output."""
 
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,18 +11,14 @@ from inferometer.models.contract import ModelRequest
 from inferometer.models.sources import resolve
 from inferometer.models.step_cache import read_arrays
 from inferometer.running.processes.child import child_environment
-from steprunner import interpreter
+from steprunner import interpreter, write_onnx
 
 pytestmark = pytest.mark.environment
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx_rows")
-    python = interpreter("onnxrt", folder / "environment.log")
-    script = Path(__file__).parents[1] / "support" / "onnx_row_files.py"
-    subprocess.run([str(python), str(script), str(folder)], check=True)
-    return folder
+    return write_onnx(tmp_path_factory.mktemp("onnx_rows"), "onnx_row_files.py")
 
 
 @pytest.fixture

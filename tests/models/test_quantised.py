@@ -1,8 +1,5 @@
 """Models quantised after training: what is made of them, what that costs, and that it runs in integers."""
 
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,22 +10,12 @@ from inferometer.models.images import default_photos
 from inferometer.models.quantisation import loss_of
 from inferometer.models.step_cache import judge, read_arrays
 from inferometer.models.steps.tensors import numbered, write_npz
-from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
 
 
-@pytest.fixture(scope="session")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("quantised")
-    python = interpreter("onnxrt", folder / "environment.log")
-    script = Path(__file__).parents[1] / "support" / "onnx_files.py"
-    subprocess.run([str(python), str(script), str(folder)], check=True)
-    return folder
-
-
-def test_an_onnx_file_is_quantised_and_what_that_costs_is_known(reach, files):
-    prepared = reach(files / "image.onnx", "onnx", "onnx-int8", images=default_photos())
+def test_an_onnx_file_is_quantised_and_what_that_costs_is_known(reach, onnx):
+    prepared = reach(onnx / "image.onnx", "onnx", "onnx-int8", images=default_photos())
     made = prepared.artifacts["onnx-int8"]
     assert made.parity["passed"]
     assert made.own.checks.stored == "int8"
@@ -41,26 +28,26 @@ def test_an_onnx_file_is_quantised_and_what_that_costs_is_known(reach, files):
     assert "ranges of 64 rows" in prepared.info.conversions["onnx-int8"]["notes"][0]
 
 
-def test_few_rows_to_calibrate_by_cost_more(reach, files, tmp_path):
+def test_few_rows_to_calibrate_by_cost_more(reach, onnx, tmp_path):
     narrow = 0.05 * np.random.default_rng(0).normal(size=(2, 3, 16, 12)).astype("f")
     np.savez(tmp_path / "narrow.npz", image=narrow)
     own = (
-        reach(files / "image.onnx", "onnx-int8", calibration=tmp_path / "narrow.npz")
+        reach(onnx / "image.onnx", "onnx-int8", calibration=tmp_path / "narrow.npz")
         .artifacts["onnx-int8"]
         .own
     )
-    usual = reach(files / "image.onnx", "onnx-int8").artifacts["onnx-int8"].own
+    usual = reach(onnx / "image.onnx", "onnx-int8").artifacts["onnx-int8"].own
     assert own.loss["error"] > 3 * usual.loss["error"]
 
 
-def test_rows_to_calibrate_by_that_do_not_fit_are_one_line(reach, files, tmp_path):
+def test_rows_to_calibrate_by_that_do_not_fit_are_one_line(reach, onnx, tmp_path):
     np.savez(tmp_path / "other.npz", picture=np.zeros((2, 3, 16, 12), "f"))
     with pytest.raises(UsageError, match=r"--calibration: .*lacks image; has unknown picture"):
-        reach(files / "image.onnx", "onnx-int8", calibration=tmp_path / "other.npz")
+        reach(onnx / "image.onnx", "onnx-int8", calibration=tmp_path / "other.npz")
 
 
-def test_a_file_that_is_quantised_already_is_not_quantised_again(reach, files):
-    assert "quantised already" in reach(files / "quantised.onnx", "onnx-int8").missing["onnx-int8"]
+def test_a_file_that_is_quantised_already_is_not_quantised_again(reach, onnx):
+    assert "quantised already" in reach(onnx / "quantised.onnx", "onnx-int8").missing["onnx-int8"]
 
 
 def test_a_model_that_tells_its_inputs_apart_no_more_is_refused(tmp_path):
@@ -79,11 +66,11 @@ def test_answers_that_cannot_be_judged_are_no_traceback(tmp_path):
         judge(tmp_path, [rows], Checks())
 
 
-def test_openvino_has_its_own(reach, files):
-    prepared = reach(files / "image.onnx", "openvino-int8", images=default_photos())
+def test_openvino_has_its_own(reach, onnx):
+    prepared = reach(onnx / "image.onnx", "openvino-int8", images=default_photos())
     own = prepared.artifacts["openvino-int8"].own
     assert 0.001 < own.loss["error"] < 0.3
-    assert "quantised already" in reach(files / "quantised.onnx", "openvino-int8").missing["openvino-int8"]
+    assert "quantised already" in reach(onnx / "quantised.onnx", "openvino-int8").missing["openvino-int8"]
 
 
 def test_litert_has_its_own(reach, tiny):
@@ -99,9 +86,9 @@ INTEGERS = {
 
 
 @pytest.mark.parametrize("framework", INTEGERS)
-def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path, framework):
+def test_rows_at_int8_run_in_integers_and_say_what_it_costs(onnx, tmp_path, framework):
     result = inferometer.run(
-        files / "image.onnx", frameworks=framework, precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
+        onnx / "image.onnx", frameworks=framework, precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
         threads=1, out=tmp_path / "run",
     )  # fmt: skip
     quantised = next(record for record in result.run.records if record.cell.precision == "int8")
@@ -114,14 +101,12 @@ def test_rows_at_int8_run_in_integers_and_say_what_it_costs(files, tmp_path, fra
     assert told["unit"] == result.run.info.machine.int8 != ""
 
 
-def test_a_file_that_is_quantised_already_says_so_in_its_rows(files, tmp_path):
-    check_stored(files / "quantised.onnx", "onnxrt", tmp_path)
+def test_a_file_that_is_quantised_already_says_so_in_its_rows(onnx, tmp_path):
+    check_stored(onnx / "quantised.onnx", "onnxrt", tmp_path)
 
 
-def test_openvino_may_run_such_a_file_in_integers_whatever_is_asked(reach, files, tmp_path):
-    whole = (
-        reach(files / "image.onnx", "onnx-int8").artifacts["onnx-int8"].path
-    )  # with nothing left in floats
+def test_openvino_may_run_such_a_file_in_integers_whatever_is_asked(reach, onnx, tmp_path):
+    whole = reach(onnx / "image.onnx", "onnx-int8").artifacts["onnx-int8"].path  # with nothing left in floats
     check_stored(whole, "openvino", tmp_path)
 
 

@@ -1,23 +1,10 @@
 """A model that cannot be judged by the inputs it had says what to give, by the names of its own inputs."""
 
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from inferometer.errors import InputError
-from steprunner import interpreter
 
 pytestmark = pytest.mark.environment
-SUPPORT = Path(__file__).parents[1] / "support"
-
-
-@pytest.fixture(scope="module")
-def onnx(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
-    python = interpreter("onnxrt", folder / "environment.log")
-    subprocess.run([str(python), str(SUPPORT / "onnx_files.py"), str(folder)], check=True)
-    return folder
 
 
 @pytest.mark.parametrize(

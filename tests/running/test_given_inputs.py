@@ -1,6 +1,5 @@
 """Rows of the user's own, and generated ones, from the call to the record and the footnote; ONNX Runtime measures them."""
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +8,15 @@ import pytest
 import inferometer
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.tables.notes import notes
-from steprunner import interpreter
+from steprunner import write_onnx
 
 pytestmark = pytest.mark.environment
-SUPPORT = Path(__file__).parents[1] / "support"
 SHORT = {"loops": 1, "warmup": 1, "rounds": 1, "threads": 1, "device": "cpu", "frameworks": "onnxrt"}
 
 
 @pytest.fixture(scope="module")
 def onnx(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
-    python = interpreter("onnxrt", folder / "environment.log")
-    subprocess.run([str(python), str(SUPPORT / "onnx_files.py"), str(folder)], check=True)
-    return folder
+    return write_onnx(tmp_path_factory.mktemp("onnx"))
 
 
 class Listening(SilentObserver):

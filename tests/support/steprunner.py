@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError, ModelError
@@ -23,6 +24,14 @@ def interpreter(name: str, log: Path) -> Path:
     except EnvironmentBuildError as error:
         missing(str(error))
         raise
+
+
+def write_onnx(folder: Path, *scripts: str) -> Path:
+    """Write the ONNX files of scripts in `support/` into a folder, by the onnxrt environment; return the folder."""
+    python = interpreter("onnxrt", folder / "environment.log")
+    for script in scripts or ("onnx_files.py",):
+        subprocess.run([str(python), str(Path(__file__).with_name(script)), str(folder)], check=True)
+    return folder
 
 
 class RealSteps:

@@ -119,15 +119,14 @@ class Conversions:
         calibration = hash_file(self.calibration) if self.calibration else ""
 
         def then(folder: Path, answer: dict[str, Any]) -> dict[str, Any]:
-            known = {
-                "layout": request["layout"],
-                "inputs": request["specs"],
-                "outputs": request["outputs"],
-                **answer,
-            }
             loss = loss_of(folder, self.source.folder)
             found = judge(folder, read_arrays(folder / "reference.npz"), checks_in(folder, answer))
-            return {**known, "loss": loss, "parity": found, "file_hash": hash_file(folder / FILES[edge.end])}
+            return {
+                **_known(request, answer),
+                "loss": loss,
+                "parity": found,
+                "file_hash": hash_file(folder / FILES[edge.end]),
+            }
 
         return self.steps.make(
             edge.step,
@@ -143,12 +142,7 @@ class Conversions:
     ) -> dict[str, Any]:
         """Return a step's answer with the parity of its product; ModelError where the outputs differ from the source's."""
         product = folder / FILES[edge.end]
-        known = {
-            "layout": request["layout"],
-            "inputs": request["specs"],
-            "outputs": request["outputs"],
-            **answer,
-        }
+        known = _known(request, answer)
         if edge.check:
             environment, step = edge.check
             asked = {
@@ -177,3 +171,9 @@ class Conversions:
     def _reference(self) -> tuple[list[Any], Any]:
         reference = read_arrays(self.source.folder / "reference.npz")
         return reference, checks_in(self.source.folder, self.source.answer)
+
+
+def _known(request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """Return a step's answer with what it left as in its request."""
+    asked = {"layout": request["layout"], "inputs": request["specs"], "outputs": request["outputs"]}
+    return {**asked, **answer}

@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from broker import HOST, Broker, free_port, publishing
 from inferometer.energy.meters.broker import Address, Connection
-from inferometer.frameworks import environments, requirements
 from inferometer.storage.run_directory import read_run
+from steprunner import write_onnx
 
 pytestmark = [pytest.mark.broker, pytest.mark.environment]
 WATTS = 50
@@ -43,11 +42,7 @@ def broker(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
-    python = environments.ensure(requirements.read("onnxrt", "cpu"), folder / "log", lambda text: None).python
-    script = Path(__file__).resolve().parents[2] / "support" / "onnx_files.py"
-    subprocess.run([python, script, folder], check=True)
-    return folder / "image.onnx"
+    return write_onnx(tmp_path_factory.mktemp("onnx")) / "image.onnx"
 
 
 def run(model, out, environ, *options):

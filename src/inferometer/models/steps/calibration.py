@@ -16,9 +16,13 @@ def rows(request: Mapping[str, Any]) -> checks.Rows:
     """Return all rows by input, in the layout of the model that the request is about."""
     if request["calibration"]:
         return _read(request, "calibration")
-    timed = _read(request, "inputs")
     more = more_of(request)(0)
-    return {name: np.concatenate([array, more[name]]) for name, array in timed.items()}
+    return {name: np.concatenate([array, more[name]]) for name, array in timed(request).items()}
+
+
+def timed(request: Mapping[str, Any]) -> checks.Rows:
+    """Return the rows of the timed loops, in that layout."""
+    return _read(request, "inputs")
 
 
 def batches(request: Mapping[str, Any]) -> list[checks.Rows]:
@@ -26,19 +30,23 @@ def batches(request: Mapping[str, Any]) -> list[checks.Rows]:
     found, size = rows(request), tensors.batch_of(request["specs"]) or BATCH
     return [
         {name: array[start : start + size] for name, array in found.items()}
-        for start in range(0, count(request) - size + 1, size)
+        for start in range(0, _count(found) - size + 1, size)
     ]
 
 
 def count(request: Mapping[str, Any]) -> int:
     """Return how many rows there are."""
-    return len(next(iter(rows(request).values())))
+    return _count(rows(request))
+
+
+def _count(found: checks.Rows) -> int:
+    return len(next(iter(found.values())))
 
 
 def more_of(request: Mapping[str, Any]) -> Callable[[int], checks.Rows]:
     """Return what gives at most so many rows for checks only: those of the source, so that both can be compared."""
 
-    return lambda wanted: _read(request, "more") if request["more"] else _none(_read(request, "inputs"))
+    return lambda wanted: _read(request, "more") if request["more"] else _none(timed(request))
 
 
 def _none(rows: checks.Rows) -> checks.Rows:

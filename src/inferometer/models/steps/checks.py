@@ -106,6 +106,15 @@ def moved_rows(rows: Rows, bits: int) -> Rows:
     return {name: moved(array, bits, seed) for seed, (name, array) in enumerate(rows.items())}
 
 
+def moved_ways(compute: Compute) -> dict[str, Compute]:
+    """Return the ways of `BITS` where only inputs can be moved: rows moved by a unit in the last place."""
+
+    def moving(bits: int) -> Compute:
+        return lambda rows, chunk: compute(moved_rows(rows, bits), chunk)
+
+    return {kind: moving(bits) for kind, bits in BITS.items()}
+
+
 def no_more(rows: Rows) -> Callable[[int], Rows]:
     """Return where more rows cannot be had: none, whatever is asked for."""
     return lambda count: {name: array[:0] for name, array in rows.items()}

@@ -10,9 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import calibration, checks, tensors
-
-_SIGNATURE = "serving_default"
+from inferometer.models.steps import calibration, checks, tensors, tf_saving
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -26,11 +24,11 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     (out / "model.tflite").write_bytes(content)
     batch = tensors.batch_of(specs)
     compute = _computing(tf, content, request, batch)
-    names = [spec["name"] for spec in specs]
-    rows = dict(zip(names, tensors.rows_of(request), strict=True))
+    rows = calibration.timed(request)
     tensors.write_check(out, compute(rows, None))
-    moving = {kind: _moving(compute, bits) for kind, bits in checks.BITS.items()}
-    made = checks.Reference(rows, compute(rows, None), compute, batch, calibration.more_of(request), moving)
+    made = checks.Reference(
+        rows, compute(rows, None), compute, batch, calibration.more_of(request), checks.moved_ways(compute)
+    )
     return {
         "checks": made.write(out),
         "stored": "int8",
@@ -41,7 +39,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 def _quantised(tf: Any, request: dict[str, Any]) -> bytes:
     loaded = tf.saved_model.load(request["model"])
-    signature = loaded.signatures[_SIGNATURE]
+    signature = loaded.signatures[tf_saving.SIGNATURE]
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], loaded)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: iter(calibration.batches(request))
@@ -66,7 +64,7 @@ def _computing(tf: Any, content: bytes, request: dict[str, Any], batch: int | No
     interpreter = tf.lite.Interpreter(
         model_content=content, experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF
     )
-    signature = interpreter.get_signature_runner(_SIGNATURE)
+    signature = interpreter.get_signature_runner(tf_saving.SIGNATURE)
     outputs = [spec["name"] for spec in request["outputs"]]
 
     def compute(rows: checks.Rows, chunk: int | None) -> list[Any]:
@@ -77,7 +75,3 @@ def _computing(tf: Any, content: bytes, request: dict[str, Any], batch: int | No
         return tensors.run_in_chunks(call, list(rows.values()), batch or chunk)
 
     return compute
-
-
-def _moving(compute: checks.Compute, bits: int) -> checks.Compute:
-    return lambda rows, chunk: compute(checks.moved_rows(rows, bits), chunk)

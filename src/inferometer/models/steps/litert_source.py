@@ -30,7 +30,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     quick = _computing(_interpreter(path, plain=False), batch)
     shutil.copyfile(path, out / "model.tflite")
     tensors.write_rows(out, arrays, outputs, quick(arrays, None))
-    ways = {"optimised": quick, **{kind: _moved(compute, bits) for kind, bits in checks.BITS.items()}}
+    ways = {"optimised": quick, **checks.moved_ways(compute)}
     made = checks.Reference(arrays, outputs, compute, batch, checks.more_of(request, specs, {}), ways)
     return {
         "checks": made.write(out),
@@ -89,11 +89,6 @@ def _computing(interpreter: Any, batch: int | None) -> checks.Compute:
         return [interpreter.get_tensor(index) for index in outputs]
 
     return lambda arrays, chunk: tensors.run_in_chunks(call, list(arrays.values()), batch or chunk)
-
-
-def _moved(compute: checks.Compute, bits: int) -> checks.Compute:
-    """Return how rows are computed that are moved by a unit in the last place; weights cannot be moved."""
-    return lambda rows, chunk: compute(checks.moved_rows(rows, bits), chunk)
 
 
 def _stored(interpreter: Any) -> str:

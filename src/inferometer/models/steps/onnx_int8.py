@@ -9,17 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import calibration, checks, onnx_reference, onnxfile, tensors
+from inferometer.models.steps import calibration, checks, onnx_reference, onnxfile
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return what `onnx_reference` says of the quantised file, which lies in ``out``/model.onnx."""
     out = Path(request["out"])
-    if onnxfile.stored_precision(onnxfile.read(request["model"])) == "int8":
-        raise ValueError("the file is quantised already; it is measured as it is")
+    onnxfile.refuse_quantised(request["model"])
     path = str(out / "model.onnx")
     _quantise(request, path, out)
-    rows = dict(zip((spec["name"] for spec in request["specs"]), tensors.rows_of(request), strict=True))
+    rows = calibration.timed(request)
     found = onnx_reference.write(path, request["specs"], rows, calibration.more_of(request), out)
     model = onnxfile.read(path)
     kinds = [node.op_type for node in model.graph.node]

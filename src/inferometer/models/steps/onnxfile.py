@@ -100,6 +100,12 @@ def stored_precision(model: Any) -> str:
     return "bf16" if 16 in kinds else "fp16" if 10 in kinds else ""  # onnx.TensorProto.BFLOAT16, FLOAT16
 
 
+def refuse_quantised(path: str) -> None:
+    """Raise ValueError for a file that cannot be quantised since it is already."""
+    if stored_precision(read(path)) == "int8":
+        raise ValueError("the file is quantised already; it is measured as it is")
+
+
 def declared(items: Any) -> tuple[list[tensors.Spec], list[list[Any]]]:
     """Return name and dtype of a session's inputs, and their dimensions: ints, names, or None; ValueError for odd dtypes."""
     specs, sizes = [], []

@@ -22,20 +22,19 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import openvino
 
     out, specs = Path(request["out"]), request["specs"]
-    if onnxfile.stored_precision(onnxfile.read(request["model"])) == "int8":
-        raise ValueError("the file is quantised already; it is measured as it is")
+    onnxfile.refuse_quantised(request["model"])
     quantised, how = _quantised(nncf, openvino.Core().read_model(request["model"]), request)
     openvino.save_model(quantised, out / "model.xml", compress_to_fp16=False)
     if not any(node.get_type_name() == "FakeQuantize" for node in quantised.get_ops()):
         raise ValueError("NNCF left the model as it was: none of its operators has an int8 form")
     batch = tensors.batch_of(specs)
     compute = _computing(openvino, out / "model.xml", batch)
-    names = [spec["name"] for spec in specs]
-    rows = dict(zip(names, tensors.rows_of(request), strict=True))
+    rows = calibration.timed(request)
     outputs = compute(rows, None)
     tensors.write_check(out, outputs)
-    moving = {kind: _moving(compute, bits) for kind, bits in checks.BITS.items()}
-    made = checks.Reference(rows, outputs, compute, batch, calibration.more_of(request), moving)
+    made = checks.Reference(
+        rows, outputs, compute, batch, calibration.more_of(request), checks.moved_ways(compute)
+    )
     return {
         "checks": made.write(out),
         "stored": "int8",
@@ -78,7 +77,3 @@ def _computing(openvino: Any, path: Path, batch: int | None) -> checks.Compute:
         )
 
     return compute
-
-
-def _moving(compute: checks.Compute, bits: int) -> checks.Compute:
-    return lambda rows, chunk: compute(checks.moved_rows(rows, bits), chunk)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics.metric import Column, Metric, Place, Reason, Words
@@ -33,24 +36,9 @@ def _why_no_loss(summary: CellSummary) -> Reason:
     return _why_not_evaluated(summary)
 
 
-def _top5(summary: CellSummary) -> Estimate | None:
-    return summary.evaluated.top5 if summary.evaluated else None
-
-
-def _loss(summary: CellSummary) -> Estimate | None:
-    return summary.evaluated.loss if summary.evaluated else None
-
-
-def _agreement_fp32(summary: CellSummary) -> Estimate | None:
-    return summary.evaluated.agreement if summary.evaluated else None
-
-
-def _squared_error(summary: CellSummary) -> Estimate | None:
-    return summary.evaluated.squared_error if summary.evaluated else None
-
-
-def _cosine(summary: CellSummary) -> Estimate | None:
-    return summary.evaluated.cosine if summary.evaluated else None
+def _evaluated(figure: str) -> Callable[[CellSummary], Estimate | None]:
+    """Return what reads a figure of a cell's evaluation, None where it has none."""
+    return lambda summary: getattr(summary.evaluated, figure) if summary.evaluated else None
 
 
 def _percent(estimate: Estimate | None) -> str:
@@ -68,112 +56,55 @@ def _loss_column(summary: CellSummary) -> str:
     )
 
 
-_ASKED = frozenset({Place.PAGE, Place.WORKBOOK, Place.MARKDOWN})
-ACCURACY = Metric(
-    "accuracy",
-    "Top-1 accuracy on the data set",
-    "accuracy",
-    SHARE,
-    higher_is_better=True,
-    of=lambda s: s.accuracy,
-    why_none=_why_not_evaluated,
+def _number_column(summary: CellSummary) -> str:
+    found = summary.evaluated
+    return f"{found.squared_error.value:.3g}" if found and found.squared_error else ""
+
+
+_ON_DATA_SET = partial(
+    Metric,
+    family="accuracy",
     competes=False,
     asked_for=True,
     shows_ends=True,
-    words=Words("more accurate", "less accurate"),
-    shown_in=_ASKED,
+    shown_in=frozenset({Place.PAGE, Place.WORKBOOK, Place.MARKDOWN}),
+)
+_MORE_ACCURATE = Words("more accurate", "less accurate")
+_HIGHER_AGREEMENT = Words("higher agreement", "lower agreement")
+ACCURACY = _ON_DATA_SET(
+    name="accuracy", title="Top-1 accuracy on the data set", quantity=SHARE, higher_is_better=True,
+    of=lambda s: s.accuracy, why_none=_why_not_evaluated, words=_MORE_ACCURATE,
     columns=(Column("top-1", lambda s: _percent(s.accuracy), drop_order=4, place=8),),
-)
-LOSS = Metric(
-    "accuracy_loss",
-    "Accuracy lost against fp32",
-    "accuracy",
-    SHARE,
-    higher_is_better=False,
-    of=_loss,
-    why_none=_why_no_loss,
-    competes=False,
-    asked_for=True,
-    shows_ends=True,
-    words=Words("less lost", "more lost"),
-    shown_in=_ASKED,
+)  # fmt: skip
+LOSS = _ON_DATA_SET(
+    name="accuracy_loss", title="Accuracy lost against fp32", quantity=SHARE, higher_is_better=False,
+    of=_evaluated("loss"), why_none=_why_no_loss, words=Words("less lost", "more lost"),
     columns=(Column("lost to fp32", _loss_column, drop_order=4, place=9),),
-)
+)  # fmt: skip
 AGREEMENT = Metric(
-    "agreement",
-    "Top-1 agreement with the reference",
-    "accuracy",
-    SHARE,
-    higher_is_better=True,
-    of=lambda s: s.agreement,
-    exact=True,
-    why_none=_why_no_agreement,
-    words=Words("higher agreement", "lower agreement"),
+    "agreement", "Top-1 agreement with the reference", "accuracy", SHARE, higher_is_better=True,
+    of=lambda s: s.agreement, exact=True, why_none=_why_no_agreement, words=_HIGHER_AGREEMENT,
     shown_in=frozenset({Place.PAGE, Place.WORKBOOK}),
-)
+)  # fmt: skip
 METRICS = (
     ACCURACY,
-    Metric(
-        "top5",
-        "Top-5 accuracy on the data set",
-        "accuracy",
-        SHARE,
-        higher_is_better=True,
-        of=_top5,
-        why_none=_why_not_evaluated,
-        competes=False,
-        asked_for=True,
-        shows_ends=True,
-        words=Words("more accurate", "less accurate"),
-        shown_in=_ASKED,
+    _ON_DATA_SET(
+        name="top5", title="Top-5 accuracy on the data set", quantity=SHARE, higher_is_better=True,
+        of=_evaluated("top5"), why_none=_why_not_evaluated, words=_MORE_ACCURATE,
     ),
     LOSS,
-    Metric(
-        "agreement_fp32",
-        "Top-1 agreement with fp32 on the data set",
-        "accuracy",
-        SHARE,
-        higher_is_better=True,
-        of=_agreement_fp32,
-        why_none=_why_no_loss,
-        competes=False,
-        asked_for=True,
-        shows_ends=True,
-        words=Words("higher agreement", "lower agreement"),
-        shown_in=_ASKED,
+    _ON_DATA_SET(
+        name="agreement_fp32", title="Top-1 agreement with fp32 on the data set", quantity=SHARE, higher_is_better=True,
+        of=_evaluated("agreement"), why_none=_why_no_loss, words=_HIGHER_AGREEMENT,
     ),
-    Metric(
-        "squared_error",
-        "Mean squared error on the data set",
-        "accuracy",
-        NUMBER,
-        higher_is_better=False,
-        of=_squared_error,
-        why_none=_why_not_evaluated,
-        competes=False,
-        asked_for=True,
-        shows_ends=True,
-        words=Words("smaller error", "larger error"),
-        shown_in=_ASKED,
-        columns=(Column("mean sq. error", lambda s: _number(_squared_error(s)), drop_order=4, place=8),),
+    _ON_DATA_SET(
+        name="squared_error", title="Mean squared error on the data set", quantity=NUMBER, higher_is_better=False,
+        of=_evaluated("squared_error"), why_none=_why_not_evaluated, words=Words("smaller error", "larger error"),
+        columns=(Column("mean sq. error", _number_column, drop_order=4, place=8),),
     ),
-    Metric(
-        "cosine",
-        "Cosine similarity on the data set",
-        "accuracy",
-        NUMBER,
-        higher_is_better=True,
-        of=_cosine,
-        why_none=_why_not_evaluated,
-        competes=False,
-        asked_for=True,
-        shows_ends=True,
-        words=Words("more alike", "less alike"),
-        shown_in=_ASKED,
+    _ON_DATA_SET(
+        name="cosine", title="Cosine similarity on the data set", quantity=NUMBER, higher_is_better=True,
+        of=_evaluated("cosine"), why_none=_why_not_evaluated, words=Words("more alike", "less alike"),
     ),
     AGREEMENT,
 )  # fmt: skip
-
-
-def _number(estimate: Estimate | None) -> str:
-    return f"{estimate.value:.3g}" if estimate else ""

@@ -9,7 +9,7 @@ import numpy as np
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import litert_integers
 from inferometer.worker.failures import Unsupported
-from inferometer.worker.flags import Flag, flag
+from inferometer.worker.flags import Flag
 
 
 class Runtime(Backend):
@@ -28,7 +28,7 @@ class Runtime(Backend):
         self._opening = opening
         # a signature runner keeps views of its interpreter's tensors, which then cannot be resized: ask another one
         described = Interpreter(model_path=str(opening.path))
-        self._types = litert_integers.types(described)
+        self._integers = litert_integers.look(described)
         inputs, outputs = _named(described)
         self._inputs = [inputs[name]["index"] for name in opening.input_names]
         self._outputs = [outputs[name]["index"] for name in opening.output_names]
@@ -61,21 +61,17 @@ class Runtime(Backend):
             "threads": self._opening.threads,
             "version": self._version,
             "versions": {"ai-edge-litert": self._version, "numpy": np.__version__},
-            "details": {"operators": dict(self._types)},
+            "details": {"operators": dict(self._integers.types)},
         }
 
     def _precision(self, kinds: set[Any]) -> str:
-        if self._opening.precision == "int8" and 2 * self._integers() > self._types.total():
+        if self._opening.precision == "int8" and self._integers.prevail:
             return "int8"
         return "fp32" if np.dtype(np.float16) not in kinds else "fp16"
 
-    def _integers(self) -> int:
-        return self._types["int8"] + self._types["uint8"]
-
     def flags(self) -> list[Flag]:
         """Say how many operators of a quantised model are left in floats."""
-        left, total = self._types.total() - self._integers(), self._types.total()
-        return [flag("partly-float", left=left, total=total)] if 0 < left < total else []
+        return self._integers.flags()
 
 
 def _named(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -59,7 +59,7 @@ class Runtime(Backend):
                 f"{self._provider} did not load (it has {', '.join(onnxruntime.get_available_providers())})"
             )
         self._nodes = self._assignment()
-        self._integers = onnx_integers.look(self._optimised) if self._optimised else None
+        self._operators = onnx_integers.look(self._optimised) if self._optimised else None
         if self._plugin:
             self._plugin.check(self._nodes)
         self._bound = not opening.options.get("naive") and (
@@ -200,7 +200,7 @@ class Runtime(Backend):
                 "nodes": counts,
                 "nodes_elsewhere": stray_nodes.first_named(self._strays()),
                 "bound": self._bound,
-                **({"integers": self._integers.facts()} if self._integers else {}),
+                **({"integers": self._operators.facts()} if self._operators else {}),
                 **({"tf32": _tf32_setting()} if self._kind == "tensorrt" else {}),
                 "build": self._runtime.get_build_info() if hasattr(self._runtime, "get_build_info") else "",
             },
@@ -215,7 +215,7 @@ class Runtime(Backend):
         if self._plugin:
             return self._plugin.flags(self._nodes)
         total = sum(len(nodes) for nodes in self._nodes.values())
-        integers = self._integers.flags() if self._integers else []
+        integers = self._operators.integers.flags() if self._operators else []
         return [
             *integers,
             *stray_nodes.flags(self._strays(), total),
@@ -229,8 +229,8 @@ class Runtime(Backend):
             return "fp16" if half else ("fp32" if _tf32_is_off() else "tf32")
         if self._opening.precision == "fp16" and onnx_half.is_half(self._session):
             return "fp16"
-        if self._integers:
-            return self._integers.precision
+        if self._operators:
+            return "int8" if self._operators.integers.prevail else "fp32"
         return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
 
     def release(self) -> None:

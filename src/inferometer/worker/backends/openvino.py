@@ -11,7 +11,7 @@ import numpy as np
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import openvino_integers
 from inferometer.worker.failures import Unsupported
-from inferometer.worker.flags import Flag, flag
+from inferometer.worker.flags import Flag
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}  # int8: of what is not quantised
 _UNKNOWN = re.compile(r"No conversion rule found for operations: ([^\n]+)")
@@ -90,30 +90,25 @@ class Runtime(Backend):
         """Read back device, precision and threads from the compiled model."""
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         names = {ours for ours, theirs in _HINTS.items() if theirs == hint and ours != "int8"}
-        version = self._openvino.__version__
+        version, found = self._openvino.__version__, openvino_integers.look(self._compiled)
+        # a file that is quantised already is measured as it is, whatever is asked
+        quantised = self._opening.precision == "int8" and found.prevail
+        precision = names.pop() if names else hint
         return {
             "device": ",".join(self._compiled.get_property("EXECUTION_DEVICES")).lower(),
-            "precision": self._integers_or(names.pop() if names else hint),
+            "precision": "int8" if quantised else precision,
             "threads": int(self._compiled.get_property("INFERENCE_NUM_THREADS")),
             "version": version,
             "versions": {"openvino": version, "numpy": np.__version__},
             "details": {
                 "streams": int(self._compiled.get_property("NUM_STREAMS")),
-                "operators": dict(openvino_integers.precisions(self._compiled)),
+                "operators": dict(found.types),
             },
         }
 
-    def _integers_or(self, precision: str) -> str:
-        if self._opening.precision != "int8":  # a file that is quantised already is measured as it is
-            return precision
-        found = openvino_integers.precisions(self._compiled)
-        return "int8" if 2 * openvino_integers.integers(found) > found.total() else precision
-
     def flags(self) -> list[Flag]:
         """Say how many operators of a quantised model are left in floats."""
-        found = openvino_integers.precisions(self._compiled)
-        left, total = found.total() - openvino_integers.integers(found), found.total()
-        return [flag("partly-float", left=left, total=total)] if 0 < left < total else []
+        return openvino_integers.look(self._compiled).flags()
 
 
 def _refuse(core: Any, opening: Opening) -> None:

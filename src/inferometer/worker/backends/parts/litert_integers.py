@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from inferometer.worker.backends.parts.integers import Integers
+
 _HEAVY = ("BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
-def types(interpreter: Any) -> Counter[str]:
+def look(interpreter: Any) -> Integers:
     """Return how many operators that multiply matrices take each type, by numpy's names; empty where this version does not tell."""
     tell = getattr(interpreter, "_get_ops_details", None)
     if tell is None:
-        return Counter()
+        return Integers(Counter())
     kinds = {item["index"]: item["dtype"].__name__ for item in interpreter.get_tensor_details()}
     heavy = (operator for operator in tell() if operator["op_name"] in _HEAVY)
-    return Counter(_coarsest([kinds.get(index, "") for index in operator["inputs"]]) for operator in heavy)
+    found = (_coarsest([kinds.get(index, "") for index in operator["inputs"]]) for operator in heavy)
+    return Integers(Counter(found))
 
 
 def _coarsest(kinds: list[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.worker.flags import Flag, flag
+from inferometer.worker.backends.parts.integers import Integers
 
 _HEAVY = (
     "Conv",
@@ -28,25 +28,20 @@ _INTEGER = (
 
 
 @dataclass(frozen=True)
-class Integers:
-    """How many operators that multiply matrices are in integers, and how many are left in floats."""
+class Operators:
+    """The operators that multiply matrices, by name: those in integers, and those left in floats."""
 
     integer: Counter[str]
     float: Counter[str]
 
     @property
-    def precision(self) -> str:
-        """Return "int8" where most of the work is in integers, "fp32" elsewhere."""
-        return "int8" if self.integer.total() > self.float.total() else "fp32"
+    def integers(self) -> Integers:
+        """Return them by type."""
+        return Integers(Counter(int8=self.integer.total(), float32=self.float.total()))
 
     def facts(self) -> dict[str, Any]:
         """Return both by operator."""
         return {"integer": dict(self.integer), "float": dict(self.float)}
-
-    def flags(self) -> list[Flag]:
-        """Say how many operators are left in floats."""
-        left, total = self.float.total(), self.float.total() + self.integer.total()
-        return [flag("partly-float", left=left, total=total)] if left and self.integer else []
 
 
 def place(cache: Path) -> Path:
@@ -55,14 +50,14 @@ def place(cache: Path) -> Path:
     return cache / f"optimised-{os.getpid()}.onnx"
 
 
-def look(path: Path) -> Integers:
+def look(path: Path) -> Operators:
     """Return the operators of the model that ONNX Runtime wrote to ``path`` once optimised, and delete it."""
     import onnx
 
     model = onnx.load(path, load_external_data=False)
     path.unlink()
     kinds = Counter(node.op_type for node in model.graph.node)
-    return Integers(
+    return Operators(
         Counter({kind: kinds[kind] for kind in _INTEGER if kinds[kind]}),
         Counter({kind: kinds[kind] for kind in _HEAVY if kinds[kind]}),
     )
