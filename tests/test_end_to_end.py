@@ -178,7 +178,7 @@ def test_a_model_that_cannot_be_read_leaves_the_name_of_the_run_free(tmp_path, c
     (tmp_path / "bad.onnx").write_text("no model")
     words = ["run", str(tmp_path / "bad.onnx"), "--frameworks", "onnxrt", "--out", str(tmp_path / "run")]
     for _ in range(2):
-        assert invoke(words) == 1
+        assert invoke(words) == 2
         assert "bad.onnx" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
