@@ -58,6 +58,8 @@ def print_plan(
     if at_once:
         screen.print(at_once_text(at_once, protocol.threads), markup=False, highlight=False, soft_wrap=True)
     total_s = _whole_s(times, at_once) * protocol.rounds
+    if protocol.time_limit_s:  # of which the first round is measured whatever it takes
+        total_s = min(total_s, max(protocol.time_limit_s, _whole_s(times, at_once)))
     text = (
         f"{units.counted(len(plan.cells), 'cell')} x {units.counted(protocol.rounds, 'round')}{_growth(protocol)}, {len(plan.skips)} skipped; about "
         f"{units.duration(total_s)}, a rough guess from MobileNetV3-Large's speed on two CPU cores{_scaled_by(size)}"

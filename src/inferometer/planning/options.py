@@ -105,6 +105,14 @@ class ProtocolOptions(TypedDict, total=False):
             ("protocol.budget_s",),
         ),
     ]  # fmt: skip
+    time_limit_s: Annotated[
+        float | None,
+        Option(
+            "--time-limit", kinds.seconds(zero=True),
+            "Seconds for all rounds: one that would not fit is not begun, the first always is (0: none).",
+            ("protocol.time_limit_s",),
+        ),
+    ]  # fmt: skip
     timeout_s: Annotated[
         float | None,
         Option(

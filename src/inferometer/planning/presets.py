@@ -23,7 +23,16 @@ PRESETS: Mapping[str, Preset] = {
     "quick": Preset(
         "minutes on two CPU cores: two sizes, slow cells cut at a budget of 1 s",
         (1, 8),
-        Protocol(images=8, loops=5, warmup=4, rounds=3, timeout_s=300, budget_s=1.0, least_loops=1),
+        Protocol(
+            images=8,
+            loops=5,
+            warmup=4,
+            rounds=3,
+            timeout_s=300,
+            budget_s=1.0,
+            least_loops=1,
+            time_limit_s=240,
+        ),
     ),
     "standard": Preset(
         "the default: four sizes, cells cut at a budget of 30 s, more rounds where the machine is noisy",

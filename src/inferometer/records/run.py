@@ -37,6 +37,7 @@ class Protocol(msgspec.Struct, frozen=True):
     budget_s: float = 0.0  # cuts a slow cell: warm-ups at a third of it, loops at the whole; 0: never
     least_loops: int = 3  # that the budget leaves
     energy_window_s: float = 0.0
+    time_limit_s: float = 0.0  # no round begins that would end later; 0: none
 
 
 class InputFacts(TypedDict, total=False):
@@ -86,8 +87,13 @@ class RunInfo(msgspec.Struct, frozen=True):
     merged_at: tuple[int, ...] = ()  # the round that each of them begins with
 
     @property
-    def first_rounds(self) -> int:
-        """Return how many rounds were asked for; the others a second stage added."""
+    def asked_rounds(self) -> int:
+        """Return how many rounds were asked for; a second stage may have added some, a time limit have cut some."""
         protocol = self.request.get("protocol")
         asked = protocol.get("rounds") if isinstance(protocol, dict) else None
-        return min(asked, self.protocol.rounds) if isinstance(asked, int) else self.protocol.rounds
+        return asked if isinstance(asked, int) else self.protocol.rounds
+
+    @property
+    def first_rounds(self) -> int:
+        """Return how many rounds the first stage has; the others a second stage added."""
+        return min(self.asked_rounds, self.protocol.rounds)

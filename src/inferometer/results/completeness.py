@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inferometer import units
 from inferometer.records import Cell
 from inferometer.results.cells import CellSummary, Results
 from inferometer.storage.run_directory import StoredRun
@@ -19,6 +20,24 @@ def unfinished(results: Results, cells: Sequence[CellSummary] | None = None) -> 
     paths = None if cells is None else {path for cell in cells for path in cell.paths}
     ours = [run for run in _planned_runs(results) if paths is None or run.path in paths]
     return [line for run in ours for line in (*([_line(run)] if run.missing else []), *_not_evaluated(run))]
+
+
+def cut_short(results: Results) -> list[str]:
+    """Return a line for each run that has fewer rounds than were asked for, since its time limit cut them."""
+    return list(dict.fromkeys(_cut(run) for run in _planned_runs(results) if _is_cut(run)))
+
+
+def _is_cut(run: StoredRun) -> bool:
+    protocol = run.info.protocol
+    return bool(protocol.time_limit_s) and protocol.rounds < run.info.asked_rounds and not run.info.merged
+
+
+def _cut(run: StoredRun) -> str:
+    protocol = run.info.protocol
+    return (
+        f"{protocol.rounds} of {units.counted(run.info.asked_rounds, 'round')}: another would not have fitted the time limit of "
+        f"{units.duration(protocol.time_limit_s)}; more firm the figures up: --time-limit 0, or more seconds"
+    )
 
 
 def _not_evaluated(run: StoredRun) -> list[str]:

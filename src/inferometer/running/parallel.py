@@ -88,8 +88,7 @@ class _DeviceThread:
         """Measure it all; the thread outlives its workers, which the kernel would kill with it."""
         error: BaseException | None = None
         try:
-            for assignment in self.work:
-                self.runner.measure(assignment)
+            self.runner.measure_all(self.work)
         except BaseException as caught:  # whatever it is, the main thread must know
             error = caught
         ended.put(_End(self.device, error))

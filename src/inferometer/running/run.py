@@ -38,6 +38,7 @@ from inferometer.running.progress.observer import Observer
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.run_info import as_begun, complete_facts, planned_facts
 from inferometer.running.runner import COMPILE_FOLDER, Runner
+from inferometer.running.time_limit import TimeLimit
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.run_directory import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
@@ -164,6 +165,7 @@ def _measure(
             launch=lambda cell: _launch(cell, preparation, ready),
             writer=writer,
             observer=observer,
+            time_limit=TimeLimit(request.protocol.time_limit_s),
         )
         stored = _measure_all_rounds(runner, info, preparation)
         if shards is None:
@@ -209,14 +211,21 @@ def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation
     try:
         _watching(runner, meter, preparation).run(read_run(runner.writer.path).missing)
     finally:  # what is known of the meters only now: idle power, cost of reads
-        runner.writer.write_info(msgspec.structs.replace(info, meters=session.describe()))
+        info = msgspec.structs.replace(info, meters=session.describe())
+        runner.writer.write_info(_as_cut(info, runner.time_limit))
     return read_run(runner.writer.path)
 
 
+def _as_cut(info: RunInfo, limit: TimeLimit) -> RunInfo:
+    """Return a run's facts with as many rounds as its time limit let begin."""
+    rounds = info.protocol.rounds if limit.rounds is None else min(limit.rounds, info.protocol.rounds)
+    return msgspec.structs.replace(info, protocol=msgspec.structs.replace(info.protocol, rounds=rounds))
+
+
 def _second_stage(stored: StoredRun) -> SecondStage | None:
-    """Return to how many rounds the noise of a finished run asks it to go on; None if it has been asked before."""
+    """Return to how many rounds the noise of a finished run asks it to go on; None if it was asked before, or cut."""
     protocol = stored.info.protocol
-    if not protocol.most_rounds or protocol.rounds > stored.info.first_rounds:
+    if not protocol.most_rounds or protocol.rounds != stored.info.asked_rounds:
         return None
     round_s = sum(record.elapsed_s for record in stored.records) / protocol.rounds
     short = min(protocol.rounds + _SHORT_S / max(round_s, 1.0), _MOST_SHORT)

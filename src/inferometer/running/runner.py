@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from inferometer.running.processes.worker_client import WorkerClient
 from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.time_left import nominal_times
 from inferometer.running.schedule import Assignment, assign
+from inferometer.running.time_limit import TimeLimit
 from inferometer.storage.run_directory import RunWriter
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 from inferometer.worker.protocol import Measure, Measured, Open, Opened
@@ -53,12 +54,18 @@ class Runner:
     compiled: CompileCache = field(default_factory=CompileCache)
     concurrency: Concurrency = field(default_factory=Concurrency)
     interruption: Interruption | None = None  # what else than an exception may stop it
+    time_limit: TimeLimit = field(default_factory=lambda: TimeLimit(0.0))
 
     def run(self, missing: Sequence[tuple[Cell, int]]) -> None:
         """Measure every (cell, round) of ``missing``; KeyboardInterrupt records the cell in flight, then goes on up."""
         work = self.assign(missing)
         with self.monitored():
-            for assignment in work:
+            self.measure_all(work)
+
+    def measure_all(self, work: Iterable[Assignment]) -> None:
+        """Measure assignments in their order, as far as the time limit lets rounds begin."""
+        for assignment in work:
+            if self.time_limit.may_begin(assignment.round):
                 self.measure(assignment)
 
     def assign(self, missing: Sequence[tuple[Cell, int]]) -> list[Assignment]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from inferometer import units
 from inferometer.flags import Flag, Told, flag, group
 from inferometer.results.cells import CellSummary, Results
+from inferometer.results.completeness import cut_short
 from inferometer.results.resolution import resolution
 from inferometer.tables.accuracy_notes import accuracy_notes
 from inferometer.tables.note import Note
@@ -22,6 +23,7 @@ def notes(results: Results) -> list[Note]:
         *_meaning_of_marks([s for s in summaries if s.ranked]),
         *_of_figures([s for s in summaries if s.measured]),
         *([Note(found.words, found.details)] if found else []),
+        *map(Note, cut_short(results)),
         *_of_inputs(results),
         *_of_energy([s for s in summaries if s.measured]),
         *accuracy_notes(results),
