@@ -9,7 +9,7 @@ from typing import cast
 import click
 
 from inferometer.cli.common import RUNS, notice, print_parts, results_of, share
-from inferometer.errors import UsageError
+from inferometer.errors import UsageError, unknown
 from inferometer.planning.values import parse_batch_sizes
 from inferometer.recommendation.objectives import OBJECTIVES, Objective
 
@@ -35,7 +35,9 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
     metavar="SHARE",
     help="Top-1 accuracy on the run's data set, by the 95 % interval's lower end: 90% or 0.9.",
 )
+@click.option("--max-cost", type=float, help="Of a million images, in the currency of the prices.")
 @click.option("--batch-sizes", metavar="LIST", help="Only these: 8,16 or 8..64.")
+@click.option("--frameworks", metavar="LIST", help="Only these, as the runs name them: onnxrt,torch.")
 @click.option(
     "--objective",
     type=click.Choice(OBJECTIVES),
@@ -57,7 +59,9 @@ def recommend_command(
     min_agreement: str | None,
     max_accuracy_loss: str | None,
     min_accuracy: str | None,
+    max_cost: float | None,
     batch_sizes: str | None,
+    frameworks: str | None,
     objective: str,
     price_per_kwh: float,
     price_per_hour: float,
@@ -87,10 +91,15 @@ def recommend_command(
         min_agreement=_share(min_agreement, "--min-agreement"),
         max_accuracy_loss=_share(max_accuracy_loss, "--max-accuracy-loss"),
         min_accuracy=_share(min_accuracy, "--min-accuracy"),
+        max_cost=_positive(max_cost, "--max-cost"),
         batch_sizes=_sizes(batch_sizes),
+        frameworks=tuple(name.strip() for name in (frameworks or "").split(",") if name.strip()),
     )
     prices = Prices(price_per_kwh, price_per_hour)
     results = results_of(runs)
+    for name in constraints.frameworks:
+        if name not in (known := {s.cell.framework for s in results.summaries}):
+            raise unknown("framework", name, sorted(known))
     found = recommend(results, constraints, cast(Objective, objective), prices)
     for line in unfinished(results) if not found else ():  # else they are among the reasons of the grades
         notice(line)

@@ -26,6 +26,8 @@ class Constraints:
     batch_sizes: tuple[int, ...] = ()
     max_accuracy_loss: float | None = None  # against fp32 on the user's own data, by the interval's upper end
     min_accuracy: float | None = None  # top-1 on the user's own data, by Wilson's lower bound
+    max_cost: float | None = None  # of a million images
+    frameworks: tuple[str, ...] = ()  # of those alone
 
 
 ANYTHING = Constraints()
@@ -60,7 +62,8 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper(f"latency ({found.to_limit_kind})", found.latency_to_limit_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
-    upper("memory", _peak(summary), constraints.max_memory_bytes, 1e9, "GB")
+    upper("memory", peak_bytes(summary), constraints.max_memory_bytes, 1e9, "GB")
+    upper("cost", found.cost, constraints.max_cost, 1.0, "a million images")
     if constraints.min_agreement is not None:
         limits.append(_agreement_limit(summary, constraints.min_agreement))
     if constraints.max_accuracy_loss is not None:
@@ -69,6 +72,8 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
         limits.append(_accuracy_limit(summary, constraints.min_accuracy))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
         limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
+    if constraints.frameworks and summary.cell.framework not in constraints.frameworks:
+        limits.append(_Limit("another framework", summary.cell.framework, violated=True))
     if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
         limits.append(_Limit.of_unknown("latency (p99) not known"))
     if objective == "energy" and found.energy_j is None:
@@ -78,7 +83,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     return limits
 
 
-def _peak(summary: CellSummary) -> float | None:
+def peak_bytes(summary: CellSummary) -> float | None:
     """Return the largest peak of any round: a limit must hold for all of them."""
     return (summary.memory.upper or summary.memory.value) if summary.memory else None
 
@@ -144,7 +149,8 @@ def excess(found: Option, constraints: Constraints, objective: Objective) -> tup
         (found.latency_to_limit_s, constraints.max_latency_s),
         (found.power_w, constraints.max_power_w),
         (found.energy_j, constraints.max_energy_j),
-        (_peak(found.summary), constraints.max_memory_bytes),
+        (peak_bytes(found.summary), constraints.max_memory_bytes),
+        (found.cost, constraints.max_cost),
     )
     over = sum(max(0.0, math.log(value / limit)) for value, limit in pairs if value and limit)
     size = found.summary.cell.batch_size

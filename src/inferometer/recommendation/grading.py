@@ -145,6 +145,16 @@ def _flagged(cells: Sequence[CellSummary], kinds: frozenset[str], head: str, rem
     return [Reason("weak", f"{head}{said}", remedy)] if said else []
 
 
+def is_disturbed(cell: CellSummary) -> bool:
+    """Return whether a flag of the cell says that it was not measured in quiet, or that its rounds are unsound."""
+    return any(flag.kind in DISTURBED or flag.kind in _UNSOUND for flag in cell.flags)
+
+
+def few_batches(choice: CellSummary, *, by_latency: bool) -> bool:
+    """Return whether too few batches stand behind a cell; ``by_latency``: it is chosen or limited by its latency."""
+    return bool(_few_batches(choice, by_latency=by_latency))
+
+
 def _few_batches(choice: CellSummary, *, by_latency: bool) -> list[Reason]:
     remark = choice.p99.remark if choice.p99 and by_latency else None
     if remark:

@@ -177,6 +177,21 @@ def _changes(choice: Option, other: Option | None, asked: _Question) -> tuple[Ju
     return tuple(judge.judge(choice.summary, other.summary, claims=len(judges)) for judge in judges)
 
 
+def options_of(cells: Sequence[CellSummary], prices: Prices) -> list[Option]:
+    """Return the cells of a machine, model and mode that may be chosen; energy counts where the meter is that of most."""
+    alike, p99_known = of_one_meter(cells, ENERGY), any(s.p99 for s in cells if s.measured)
+    found = (option(cell, prices, p99_known=p99_known) for cell in cells)
+    return [
+        _unmetered(one, prices) if one.summary.meter and one.summary not in alike else one
+        for one in found
+        if one is not None
+    ]
+
+
+def _unmetered(found: Option, prices: Prices) -> Option:
+    return replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
+
+
 @dataclass
 class _Sifted:
     """A machine's cells by whether they may be chosen."""
@@ -199,7 +214,7 @@ def _sift(summaries: Sequence[CellSummary], asked: _Question) -> _Sifted:
             if asked.judge.metric.metered:
                 sifted.refused[f"energy by another meter, {summary.meter}"] += 1
                 continue
-            found = replace(found, energy_j=None, cost=None if asked.prices.per_kwh else found.cost)
+            found = _unmetered(found, asked.prices)
         reasons = violations(found, asked.constraints, asked.objective)
         sifted.refused.update(reasons)
         (sifted.near if reasons else sifted.options).append(found)

@@ -19,6 +19,7 @@ from inferometer.results.ranking import Standing, TieTest
 # Of throughput, of energy and of how they change with the batch size something may be said of every machine: a reader who is told
 # of any difference where there is none was told wrong, so that each has a third of the 5 % (benchmarks/no_difference.py).
 SUBJECTS = 3
+MANY = 100_000  # more sentences than anyone picks from
 NEARLY = 0.03  # without a second process, cells this close are as good as each other
 
 
@@ -83,6 +84,16 @@ class Judge:
         if found.standing != "told" or self.metric.exact:
             return found.standing, found.p
         return ("told" if found.p * claims * SUBJECTS <= stats.ALPHA else "unclear"), found.p
+
+    def claims_borne(self, best: CellSummary, other: CellSummary) -> int:
+        """Return of how many sentences one that tells two cells apart may be picked and still hold; 0: of none, `MANY`: of any."""
+        found = self._rule_says(best, other)
+        if found.standing != "told":
+            return 0
+        if self.metric.exact or found.p * MANY * SUBJECTS <= stats.ALPHA:
+            return MANY
+        borne = int(stats.ALPHA / found.p / SUBJECTS)
+        return borne + 1 if found.p * (borne + 1) * SUBJECTS <= stats.ALPHA else borne
 
     def _rule_says(self, best: CellSummary, other: CellSummary) -> ranking.Judgement:
         pair = (best.key, other.key)

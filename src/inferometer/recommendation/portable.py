@@ -1,0 +1,133 @@
+"""All that a decision under limits depends on, as plain data: for the page, whose `rule.js` is the same rule in its language.
+
+What the data say of two cells does not depend on the limits, so it is computed here, pair by pair; only the choosing is done there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from inferometer.recommendation.choosing import too_wide
+from inferometer.recommendation.constraints import peak_bytes
+from inferometer.recommendation.grading import few_batches, grade_of, is_disturbed, of_the_cells
+from inferometer.recommendation.objectives import MEAN_LATENCY, USUAL_PRICES, Objective, metric_of
+from inferometer.recommendation.options import Option
+from inferometer.recommendation.recommend import options_of
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.completeness import gaps
+from inferometer.results.judging import MANY, Judge, processes
+from inferometer.results.metrics import ACCURACY, LOSS
+
+OBJECTIVES: tuple[Objective, ...] = ("throughput", "energy")
+_CODES = {"told": ".", "tie": "o", "unclear": "o"}
+Data = dict[str, Any]
+
+
+def portable(results: Results) -> list[Data]:
+    """Return the options of every machine, model and mode, in the order of `recommend`, and what is known of their pairs."""
+    groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
+    for summary in results.summaries:
+        groups[summary.machine, summary.model, summary.cell.mode].append(summary)
+    judges = {name: Judge.of(results, metric_of(name, USUAL_PRICES)) for name in OBJECTIVES}
+    judges["latency"] = Judge.of(results, MEAN_LATENCY)
+    return [_group(key, cells, results, judges) for key, cells in groups.items()]
+
+
+def _group(
+    key: tuple[str, str, str], cells: Sequence[CellSummary], results: Results, judges: dict[Any, Judge]
+) -> Data:
+    options = options_of(cells, USUAL_PRICES)
+    machine, model, mode = key
+    orders = {name: _order(options, name) for name in OBJECTIVES}
+    pairs = {name: _pairs([options[i] for i in orders[name]], judges[name]) for name in OBJECTIVES}
+    rivals = {pair for name in OBJECTIVES for pair in _co_candidates(orders[name], pairs[name])}
+    return {
+        "machine": machine,
+        "model": model,
+        "mode": mode,
+        "open": grade_of(of_the_cells(cells, gaps(results, cells), results.runs)),
+        "options": [_option(found, judges) for found in options],
+        "order": orders,
+        "pairs": pairs,
+        "energy_told": dict(_borne(options, rivals, judges["energy"])),
+        "latency_told": dict(_borne(options, rivals, judges["latency"], near_counts=True)),
+    }
+
+
+def _option(found: Option, judges: dict[Any, Judge]) -> Data:
+    cell = found.summary
+    loss, accuracy = LOSS.of(cell), ACCURACY.of(cell)
+    return {
+        "key": cell.key,
+        "row": cell.row,
+        "framework": cell.cell.framework,
+        "size": cell.cell.batch_size,
+        "throughput": found.throughput,
+        "energy": found.energy_j,
+        "power": found.power_w,
+        "cost": found.cost,
+        "latency": found.latency_to_limit_s,
+        "latency_kind": found.to_limit_kind,
+        "mean_latency": judges["latency"].value(cell),
+        "memory": cell.memory.value if cell.memory else None,
+        "peak": peak_bytes(cell),
+        "loss": None if loss is None else loss.value if loss.high is None else loss.high,
+        "accuracy": None if accuracy is None else accuracy.value if accuracy.low is None else accuracy.low,
+        "meter": cell.meter,
+        "wide": {name: too_wide(cell, judges[name].metric) for name in OBJECTIVES},
+        "alone": {name: processes(cell, judges[name].metric) < 2 for name in OBJECTIVES},
+        "disturbed": is_disturbed(cell),
+        "few": {str(by).lower(): few_batches(cell, by_latency=by) for by in (False, True)},
+    }
+
+
+def _order(options: Sequence[Option], objective: Objective) -> list[int]:
+    """Return the options that an objective can judge, the best first."""
+    known = [(i, o.figure(objective)) for i, o in enumerate(options)]
+    ranked = [(i, value) for i, value in known if value is not None]
+    return [i for i, _ in sorted(ranked, key=lambda p: p[1], reverse=objective == "throughput")]
+
+
+def _pairs(ranked: Sequence[Option], judge: Judge) -> list[str]:
+    """Return of each option a letter for every one behind it.
+
+    ".": told apart; "o": the data leave it open; "n" and "f": not judged, near and far.
+    """
+    return [
+        "".join(_code(best.summary, other.summary, judge) for other in ranked[place + 1 :])
+        for place, best in enumerate(ranked)
+    ]
+
+
+def _code(best: CellSummary, other: CellSummary, judge: Judge) -> str:
+    standing = judge.judge(best, other).standing
+    return _CODES.get(standing) or ("n" if judge.as_good(best, other) else "f")
+
+
+def _co_candidates(order: Sequence[int], pairs: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of options that may be left together when one is chosen of those as good as the best."""
+    for place, codes in enumerate(pairs):
+        as_good = [order[place], *(order[place + 1 + i] for i, code in enumerate(codes) if code in "on")]
+        yield from itertools.combinations(sorted(as_good), 2)
+
+
+def _borne(
+    options: Sequence[Option], pairs: set[tuple[int, int]], judge: Judge, *, near_counts: bool = False
+) -> Iterator[tuple[str, int]]:
+    """Yield of each pair that can be told apart, the better first, among how many claims.
+
+    ``near_counts``: cells that nothing is known of to judge them by are told apart where they are not near each other.
+    """
+    for pair in sorted(pairs):
+        if not all(judge.knows(options[i].summary) for i in pair):
+            continue
+        better, other = sorted(pair, key=lambda i: judge.value(options[i].summary))
+        cells = options[better].summary, options[other].summary
+        borne = judge.claims_borne(*cells)
+        if near_counts and not judge.judges(*cells) and not judge.as_good(*cells):
+            borne = MANY
+        if borne:
+            yield f"{better},{other}", borne
