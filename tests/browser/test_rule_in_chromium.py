@@ -106,6 +106,23 @@ ANSWERS = """([groups, objective, limits]) => {
 }"""
 
 
+def test_of_many_options_those_are_judged_that_limits_can_make_the_best(chromium, monkeypatch):
+    monkeypatch.setattr("inferometer.recommendation.portable.MOST_OPTIONS", 3)
+    page = chromium.new_page()
+    page.add_script_tag(content=(ASSETS / "rule.js").read_text().replace("const rule =", "window.rule ="))
+    rng, fewer = np.random.default_rng(5), 0
+    for results in map(differing, range(8)):
+        groups = portable(results, ("throughput",))
+        fewer += any("" in group["pairs"]["throughput"][:-1] for group in groups)
+        for _ in range(12):
+            limits = random_limits(rng, groups[0]["options"], ["a"])
+            limits.pop("frameworks", None)
+            found = page.evaluate(ANSWERS, [groups, "throughput", limits])
+            assert found == [decided(one) for one in recommend(results, constraints_of(limits), "throughput")]
+    page.close()
+    assert fewer >= 4
+
+
 def test_the_page_decides_as_the_engine_does(chromium):
     page = chromium.new_page()
     page.add_script_tag(content=(ASSETS / "rule.js").read_text().replace("const rule =", "window.rule ="))

@@ -15,7 +15,7 @@ from inferometer import load
 from inferometer.cli.recommend import recommend_command
 from inferometer.recommendation import wording
 from inferometer.report.markdown import render_markdown
-from inferometer.report.page.html import plotly_source, render
+from inferometer.report.page.html import library, render
 from inferometer.report.page.live import LiveFolder
 from inferometer.report.xlsx import write_workbook
 from inferometer.results.summary import summarise
@@ -91,7 +91,7 @@ def check(folder, tmp_path):
     results = summarise(read_runs([folder]))
     wanted = expected(load(folder).recommend())
     sorted_wanted = sorted(wanted)
-    page = render(results).replace(plotly_source(), "")
+    page = render(results).replace(library(), "")
     assert sorted(by_page(page)) == sorted_wanted
     assert sorted(by_page(LiveFolder(folder).snapshot().body.decode())) == sorted_wanted
     assert by_workbook(results, tmp_path / "x.xlsx") == wanted

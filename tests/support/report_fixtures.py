@@ -6,6 +6,7 @@ import pytest
 
 SECTIONS = (
     "Verdict",
+    "Heat map",
     "Tables",
     "Figures",
     "Findings",

@@ -22,39 +22,65 @@ from inferometer.results.judging import MANY, Judge, processes
 from inferometer.results.metrics import ACCURACY, LOSS
 
 OBJECTIVES: tuple[Objective, ...] = ("throughput", "energy")
+# Every pair of so many options is judged; of more, those alone whose first can be the best under limits on figures.
+MOST_OPTIONS = 100
+_LIMITED = ("latency", "power", "energy", "peak", "loss", "cost")  # figures that a limit holds down
 _CODES = {"told": ".", "tie": "o", "unclear": "o"}
 Data = dict[str, Any]
 
 
-def portable(results: Results) -> list[Data]:
+def portable(results: Results, objectives: Sequence[Objective] = OBJECTIVES) -> list[Data]:
     """Return the options of every machine, model and mode, in the order of `recommend`, and what is known of their pairs."""
     groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
     for summary in results.summaries:
         groups[summary.machine, summary.model, summary.cell.mode].append(summary)
     judges = {name: Judge.of(results, metric_of(name, USUAL_PRICES)) for name in OBJECTIVES}
     judges["latency"] = Judge.of(results, MEAN_LATENCY)
-    return [_group(key, cells, results, judges) for key, cells in groups.items()]
+    return [_group(key, cells, results, judges, objectives) for key, cells in groups.items()]
 
 
 def _group(
-    key: tuple[str, str, str], cells: Sequence[CellSummary], results: Results, judges: dict[Any, Judge]
+    key: tuple[str, str, str],
+    cells: Sequence[CellSummary],
+    results: Results,
+    judges: dict[Any, Judge],
+    objectives: Sequence[Objective],
 ) -> Data:
     options = options_of(cells, USUAL_PRICES)
     machine, model, mode = key
-    orders = {name: _order(options, name) for name in OBJECTIVES}
-    pairs = {name: _pairs([options[i] for i in orders[name]], judges[name]) for name in OBJECTIVES}
-    rivals = {pair for name in OBJECTIVES for pair in _co_candidates(orders[name], pairs[name])}
+    shown = [_option(found, judges) for found in options]
+    whole = len(options) <= MOST_OPTIONS
+    orders = {name: _order(options, name) for name in objectives}
+    leaders = {name: set(order) if whole else _leaders(order, shown) for name, order in orders.items()}
+    pairs = {name: _pairs(orders[name], options, leaders[name], judges[name]) for name in objectives}
+    rivals = {pair for name in objectives for pair in _co_candidates(orders[name], pairs[name])}
     return {
         "machine": machine,
         "model": model,
         "mode": mode,
         "open": grade_of(of_the_cells(cells, gaps(results, cells), results.runs)),
-        "options": [_option(found, judges) for found in options],
+        "options": shown,
+        "whole": whole,  # else frameworks cannot be left out of a decision
         "order": orders,
         "pairs": pairs,
         "energy_told": dict(_borne(options, rivals, judges["energy"])),
         "latency_told": dict(_borne(options, rivals, judges["latency"], near_counts=True)),
     }
+
+
+def _leaders(order: Sequence[int], shown: Sequence[Data]) -> set[int]:
+    """Return the options that are the best under some limits: no better one keeps every limit that they keep."""
+    found: list[int] = []
+    for i in order:
+        if not any(_keeps_as_much(shown[better], shown[i]) for better in found):
+            found.append(i)
+    return set(found)
+
+
+def _keeps_as_much(one: Data, other: Data) -> bool:
+    return all(
+        other[name] is None or (one[name] is not None and one[name] <= other[name]) for name in _LIMITED
+    )
 
 
 def _option(found: Option, judges: dict[Any, Judge]) -> Data:
@@ -91,14 +117,15 @@ def _order(options: Sequence[Option], objective: Objective) -> list[int]:
     return [i for i, _ in sorted(ranked, key=lambda p: p[1], reverse=objective == "throughput")]
 
 
-def _pairs(ranked: Sequence[Option], judge: Judge) -> list[str]:
-    """Return of each option a letter for every one behind it.
+def _pairs(order: Sequence[int], options: Sequence[Option], leaders: set[int], judge: Judge) -> list[str]:
+    """Return of each option a letter for every one behind it, "" of one that leads under no limits.
 
     ".": told apart; "o": the data leave it open; "n" and "f": not judged, near and far.
     """
+    ranked = [options[i].summary for i in order]
     return [
-        "".join(_code(best.summary, other.summary, judge) for other in ranked[place + 1 :])
-        for place, best in enumerate(ranked)
+        "".join(_code(ranked[place], other, judge) for other in ranked[place + 1 :]) if i in leaders else ""
+        for place, i in enumerate(order)
     ]
 
 

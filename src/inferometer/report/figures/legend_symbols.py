@@ -26,6 +26,15 @@ def dash_array(style: Style) -> str:
     return _DASH_ARRAYS.get(style.dash, "7 2 1 2")
 
 
+def outline(name: str) -> list[tuple[float, float]]:
+    """Return the corners of a marker in a box of 14 by 14 around (0, 0); of a circle none."""
+    if name == "circle":
+        return []
+    return [
+        (round(x, 2), round(y, 2)) for x, y in (_square() if name == "square-cross" else _OUTLINES[name]())
+    ]
+
+
 def _path(name: str) -> str:
     if name == "circle":
         r = _RADIUS * 0.92

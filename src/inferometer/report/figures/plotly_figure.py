@@ -77,8 +77,11 @@ def _section(results: Results, model: str | None, mode: str | None) -> tuple[str
 
 
 def plotly_figure(figure: FigureSpec, palette: Palette) -> Figure:
-    """Return all panels of a figure as one plotly Figure with a legend, validated by plotly."""
-    from plotly.graph_objects import Figure
+    """Return all panels of a figure as one plotly Figure with a legend, validated by plotly; UsageError without plotly."""
+    try:
+        from plotly.graph_objects import Figure
+    except ModuleNotFoundError as error:
+        raise UsageError("figures in Python need plotly: pip install 'inferometer[notebook]'") from error
 
     if not figure.charts:
         return Figure(_nothing(figure))

@@ -19,7 +19,8 @@ from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import palette_of
 from inferometer.report.figures.legend_symbols import dash_array, symbol_sprite
 from inferometer.report.figures.palette import DARK, LIGHT, Palette
-from inferometer.report.figures.plotly_panel import compact
+from inferometer.report.page.figure_data import chart_data
+from inferometer.report.page.frontier import Y_AXES, symbols
 from inferometer.report.page.page import Page, build
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
@@ -27,6 +28,10 @@ from inferometer.version import __version__
 
 ASSETS = Path(__file__).with_name("assets")
 TITLE = "Inference benchmark"
+SCRIPTS = (
+    "rule.js", "state.js", "answers.js", "limits.js", "drawing.js", "frontier.js", "figures.js", "figure_table.js", "decide.js",
+    "heatmap.js", "report.js",
+)  # fmt: skip
 _JSON_ESCAPES: dict[str, str | int | None] = {
     "<": "\\u003c",
     ">": "\\u003e",
@@ -59,8 +64,8 @@ def render(
     """Return the whole page; a ``live_tag`` (the tag of this version) adds the script that follows a server."""
     live = bool(live_tag)
     scripts = {
-        "plotly": plotly_source(),
-        "script": _asset("report.js"),
+        "library": library(),
+        "script": "\n".join(_asset(name) for name in SCRIPTS),
         "live": _asset("live.js") if live else "",
     }
     now = "" if live else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
@@ -100,8 +105,18 @@ def _context(
 
 def _data(page: Page, charts: dict[str, Chart], palette: Palette) -> str:
     """Return the figures as JSON that is safe within a script element."""
-    figures = {key: compact(chart, palette) for key, chart in charts.items()}
-    data = {"figures": figures, "light": LIGHT, "dark": DARK, "frameworks": palette.frameworks}
+    figures = {key: chart_data(chart, palette) for key, chart in charts.items()}
+    data = {
+        "figures": figures,
+        "light": LIGHT,
+        "dark": DARK,
+        "frameworks": palette.frameworks,
+        "groups": page.groups,
+        "axes": {
+            name: {"title": title, "unit": unit, "more": more} for name, (title, unit, more) in Y_AXES.items()
+        },
+        "symbols": symbols(),
+    }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(str.maketrans(_JSON_ESCAPES))
 
@@ -125,12 +140,9 @@ def _colours() -> str:
     return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
 
 
-@functools.cache
-def plotly_source() -> str:
-    """Return plotly.js, as the installed plotly package carries it."""
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs()).replace("\r\n", "\n")
+def library() -> str:
+    """Return Observable Plot, which draws the figures (`assets/vendor`)."""
+    return _asset("vendor/plot.min.js")
 
 
 @functools.cache

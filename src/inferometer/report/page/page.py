@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
 from inferometer.report.page import sections
 from inferometer.report.page.facts import Progress, extent, progress
+from inferometer.report.page.frontier import frontier_data
 from inferometer.report.page.parts import part
 from inferometer.report.page.sections import Content, Section
 from inferometer.report.page.tables import grids
@@ -40,6 +42,7 @@ class Page:
     progress: tuple[Progress, ...]  # runs that are not complete
     incomplete: tuple[str, ...]  # the same in words
     empty: bool
+    groups: Sequence[dict[str, Any]]  # what the page's own decisions are made of
 
 
 def build(
@@ -52,16 +55,18 @@ def build(
         part(results, number, palette, charts, views[key]) for number, key in enumerate(results.sections)
     )
     precisions = _precisions(results)
+    groups = frontier_data(results, palette)
     page = Page(
         title=title,
         facts=extent(results),
-        sections=sections.build(Content(results, palette, parts)),
+        sections=sections.build(Content(results, palette, parts, groups)),
         frameworks=tuple(Choice(str(palette.index(f)), f, palette.style(f)) for f in palette.frameworks),
         precisions=precisions,
         restricted=_restricted(precisions, len(palette.frameworks)),
         progress=tuple(progress(run) for run in results.runs if run.missing),
         incomplete=tuple(unfinished(results)),
         empty=not results.summaries,
+        groups=groups,
     )
     return page, charts
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from inferometer.recommendation.recommend import recommend
 from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.palette import Palette, Style, machine_symbols
 from inferometer.report.figures.plotly_layout import layout
 from inferometer.report.figures.plotly_traces import PARTS
+from inferometer.report.page.answers import Answer, answer
 from inferometer.report.page.tables import TableView, absent
 from inferometer.report.page.verdict import Verdict, verdicts
 from inferometer.results.cells import Results
@@ -59,6 +61,7 @@ class PartView:
 
     anchor: str
     title: str
+    answers: tuple[Answer, ...]
     verdicts: tuple[Verdict, ...]
     tables: tuple[TableView, ...]
     absent: tuple[str, ...]  # metrics without any value
@@ -85,7 +88,13 @@ def part(
     shown = (spec for spec in figure_specs(results, model, mode) if spec.charts or not spec.optional)
     views = tuple(_figure(spec, anchor, palette, charts) for spec in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
-    return PartView(anchor, title, verdicts(results, model, mode), tuple(tables), absent(tables), views)
+    found = verdicts(results, model, mode)
+    answers = tuple(
+        answer(place, decision)
+        for place, decision in enumerate(recommend(results))
+        if (decision.model, decision.mode) == (model, mode)
+    )
+    return PartView(anchor, title, answers, found, tuple(tables), absent(tables), views)
 
 
 def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, Chart]) -> FigureView:

@@ -20,7 +20,8 @@
 
   function remember() {
     const anchors = all("[id]").filter((one) => one.getBoundingClientRect().height > 0);
-    const anchor = anchors.filter((one) => one.getBoundingClientRect().top <= 80).pop();
+    const below = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 16; // the bar of choices
+    const anchor = anchors.filter((one) => one.getBoundingClientRect().top <= below + 4).pop();
     const inner = new Map(all(".scroll, details.data > div").map((one) => [one.getAttribute("aria-label"), one]));
     return {
       checked: new Map(all("input").map((box) => [keyOf(box), box.checked])),
@@ -54,7 +55,6 @@
 
   function replace(html) {
     const kept = remember();
-    for (const plot of all(".plot")) Plotly.purge(plot);
     main.innerHTML = html; // scripts in it never run: the page's policy lets only its own
     restore(kept);
     inferometer.mount();

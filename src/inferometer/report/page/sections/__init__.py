@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class Content:
     results: Results
     palette: Palette
     parts: tuple[PartView, ...]
+    groups: Sequence[dict[str, Any]]  # `frontier.frontier_data`
 
 
 @dataclass(frozen=True)

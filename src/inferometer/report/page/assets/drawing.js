@@ -1,0 +1,104 @@
+// What every figure is drawn with: round ticks, markers, scales and axes.
+"use strict";
+const drawing = (() => {
+  const LABEL_PX = 13;
+  const round = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 6 });
+
+  // A marker as Plot draws it; corners are of a box of 14 by 14, a circle has none.
+  function symbolOf(corners) {
+    if (!corners.length) return "circle";
+    return {
+      draw(context, size) {
+        const scale = Math.sqrt(size / Math.PI) / 4.6;
+        corners.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x * scale, y * scale));
+        context.closePath();
+      },
+    };
+  }
+
+  // 1, 2 and 5 of every power of ten within a range, fewer where there is no room, more where there are too few.
+  function logTicks(low, high, most) {
+    const powers = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) powers.push(power);
+    const within = (digits) =>
+      powers.flatMap((p) => digits.map((d) => Number((d * 10 ** p).toPrecision(3)))).filter((v) => v >= low * 0.999 && v <= high * 1.001);
+    const choices = [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].map(within);
+    return choices.find((ticks) => ticks.length <= most) ?? choices.at(-1);
+  }
+
+  // About so many round numbers within a range.
+  function linearTicks(low, high, most) {
+    const rough = (high - low) / most;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const unit = power * [1, 2, 5, 10].find((digit) => digit * power >= rough * 0.999);
+    const first = Math.ceil(low / unit - 1e-9);
+    return Array.from({ length: Math.floor(high / unit + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * unit).toPrecision(12)));
+  }
+
+  // A scale over some values: its domain with some room, and its ticks.
+  function scaleOf(values, pixels, { log, less = false, zero = true, perTick = 48 }) {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const most = Math.max(2, Math.floor(pixels / perTick));
+    if (!log) {
+      const room = 0.05 * (high - low || Math.abs(high) || 1);
+      const domain = zero ? [Math.min(0, low), high + room] : [low - room, high + room];
+      return { type: "linear", domain, ticks: linearTicks(...domain, most), reverse: less };
+    }
+    const room = (high / low) ** 0.05 || 1.05;
+    const domain = low === high ? [low / 1.5, high * 1.5] : [low / room, high * room];
+    return { type: "log", domain, ticks: logTicks(...domain, most), reverse: less };
+  }
+
+  // Ticks as text of our own, since a logarithmic scale leaves out labels of its own accord.
+  function axisMarks(x, y, titles) {
+    const look = { text: (value) => round(value), tickSize: 0, labelArrow: "none" };
+    return [
+      Plot.gridX(x.ticks, { strokeOpacity: 0.12 }),
+      Plot.gridY(y.ticks, { strokeOpacity: 0.12 }),
+      Plot.axisX(x.ticks, { ...look, label: `${titles.x} →`, labelAnchor: "center" }),
+      Plot.axisY(y.ticks, { ...look, label: `↑ ${titles.y}`, labelAnchor: "top" }),
+    ];
+  }
+
+  // A figure of two quantities.
+  const plane = (x, y, { width, height, right, ink }, titles, marks) =>
+    Plot.plot({
+      width, height, marginLeft: 62, marginRight: right, marginTop: 24, marginBottom: 42,
+      style: { color: ink.ink, background: "none", fontSize: "12px", overflow: "visible" },
+      x: { ...x, ticks: undefined, axis: null }, y: { ...y, ticks: undefined, axis: null },
+      marks: [...axisMarks(x, y, titles), ...marks],
+    });
+
+  // Positions pushed apart so that no two are nearer than a line of text, none below `bottom`.
+  function apart(positions, bottom) {
+    const order = positions.map((at, i) => ({ at, i })).sort((a, b) => a.at - b.at);
+    let least = -Infinity;
+    for (const one of order) least = (one.at = Math.max(one.at, least)) + LABEL_PX;
+    let most = bottom;
+    for (const one of order.toReversed()) most = (one.at = Math.min(one.at, most)) - LABEL_PX;
+    return order.toSorted((a, b) => a.i - b.i).map(({ at }) => at);
+  }
+
+  function svg(name, attributes, parent) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    parent.append(made);
+    return made;
+  }
+
+  // Names beside the ends of paths; an end has `name`, `colour`, `x`, `y` and may be `dim`.
+  function nameEnds(chart, ends, width) {
+    const root = chart.tagName === "svg" ? chart : chart.querySelector("svg");
+    const [x, y] = [chart.scale("x"), chart.scale("y")];
+    const heights = ends.map((end) => y.apply(end.y));
+    const places = apart(heights, Math.max(...y.range));
+    ends.forEach(({ name, colour, x: value, dim }, i) => {
+      const from = x.apply(value) + 6;
+      svg("path", { d: `M${from},${heights[i]}L${Math.max(from, width - 116)},${places[i]}`, stroke: colour, "stroke-opacity": 0.35, fill: "none" }, root);
+      const text = svg("text", { x: width - 112, y: places[i] + 4, fill: colour, opacity: dim ? 0.45 : 1, "font-size": 11.5, "text-anchor": "start" }, root);
+      text.textContent = name.length > 17 ? `${name.slice(0, 8)}…${name.slice(-8)}` : name;
+    });
+  }
+
+  return { round, symbolOf, logTicks, linearTicks, scaleOf, plane, nameEnds, apart };
+})();

@@ -1,0 +1,1 @@
+export {plot, line, dot, ruleX, ruleY, link, text, barX, tip, pointer, axisX, axisY, gridX, gridY} from "@observablehq/plot";
