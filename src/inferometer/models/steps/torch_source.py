@@ -71,6 +71,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "checks": made.write(out),
         "drawn": drawn.words(asked, specs, sizes),
         "stored": stored,
+        "widened": bool(stored),  # to fp32, so that a row is what it is asked for
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=batch),
         "layout": _layout(specs),

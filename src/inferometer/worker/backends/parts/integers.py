@@ -26,7 +26,7 @@ class Integers:
         """Return whether most of the work is in integers."""
         return 2 * self.integer > self.types.total()
 
-    def flags(self) -> list[Flag]:
-        """Say how many operators of a quantised model are left in floats."""
+    def flags(self, quantised: bool) -> list[Flag]:
+        """Say how many operators of a ``quantised`` model run in floats."""
         left, total = self.types.total() - self.integer, self.types.total()
-        return [flag("partly-float", left=left, total=total)] if 0 < left < total else []
+        return [flag("partly-float", left=left, total=total)] if quantised and left else []
