@@ -20,7 +20,7 @@ from inferometer.precisions import is_stored, stored_as
             "int8",
             {"int8-weights": 1},
             "stored-int8-weights",
-            "int8 weights, computed with in floats in 1 of 1 operator with weights",
+            "int8 weights only in 1 of 1 operator with weights",
         ),
         (
             "int8",

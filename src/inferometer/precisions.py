@@ -11,9 +11,9 @@ _PREFIX = "stored-"
 _WORDS = {
     "int8": "int8 weights and activations",
     "int8-int16": "int8 weights and int16 activations",
-    "int8-weights": "int8 weights, computed with in floats",
-    "int4-weights": "int4 weights, computed with in floats",
-    "fp16-weights": "fp16 weights, computed with in fp32",
+    "int8-weights": "int8 weights only",
+    "int4-weights": "int4 weights only",
+    "fp16-weights": "fp16 weights only",
 }
 
 

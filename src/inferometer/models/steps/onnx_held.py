@@ -19,6 +19,7 @@ INTEGER = frozenset(
 )  # fmt: skip
 PACKED = ("MatMulNBits", "MatMulBnb4")  # weights of a few bits in blocks
 _SAME = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Flatten")  # move values only
+_WIDENING = ("Cast", "Mul", "Div", "Sub", "Add")  # dequantising, written out
 # of onnx.TensorProto
 _TYPES = {
     1: "fp32", 2: "int8", 3: "int8", 4: "int16", 5: "int16", 10: "fp16", 11: "fp64", 16: "bf16", 17: "fp8", 18: "fp8", 19: "fp8", 20: "fp8",
@@ -32,7 +33,7 @@ class _Value:
 
     kind: str
     constant: bool
-    by: str = ""  # "DequantizeLinear", "Cast"
+    by: str = ""  # the operator, as in "DequantizeLinear"
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,17 @@ class _Scope:
             return self.value(node.input[0])
         if node.op_type == "DequantizeLinear":
             return self._dequantised(node)
-        if node.op_type == "Cast" and (found := self.value(node.input[0])).constant:
-            return _Value(found.kind, constant=True, by="Cast")
+        if node.op_type in _WIDENING:
+            return self._widened(node)
         return _Value("", constant=False)
+
+    def _widened(self, node: Any) -> _Value:
+        """Return what casts and scales made of constants, by the type that they were kept in."""
+        sources = [self.value(name) for name in node.input]
+        kept = next(
+            (source.kind for source in sources if source.kind not in ("fp32", "fp64")), sources[0].kind
+        )
+        return _Value(kept, all(source.constant for source in sources), node.op_type)
 
     def _dequantised(self, node: Any) -> _Value:
         source = self.value(node.input[0])

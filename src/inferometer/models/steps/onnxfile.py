@@ -93,9 +93,12 @@ def stored_precision(model: Any) -> str:
 
 
 def stored(model: Any) -> dict[str, Any]:
-    """Return what a step answers of a file's own precision: `stored`, and below fp32 `holds` (`onnx_held`)."""
-    coarsest = stored_precision(model)
-    return {"stored": coarsest, **({"holds": onnx_held.holds(model)} if coarsest else {})}
+    """Return what a step answers of a file's own precision: `stored`, and `holds` (`onnx_held`) where that is not all fp32.
+
+    Weights that are widened by casts and products are computed with as exactly as any: `stored` does not tell them.
+    """
+    coarsest, found = stored_precision(model), onnx_held.holds(model)
+    return {"stored": coarsest, **({"holds": found} if coarsest or set(found) - {"fp32", "fp64"} else {})}
 
 
 def refuse_quantised(path: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from inferometer.worker.flags import Flag, flag
 
-_NAMES = frozenset(["int8", "uint8", "i8", "u8", "i4", "u4"])  # numpy's and OpenVINO's
+# numpy's and OpenVINO's; "hybrid": LiteRT quantises the values too, batch by batch
+_NAMES = frozenset(["int8", "uint8", "hybrid", "i8", "u8", "i4", "u4"])
 
 
 @dataclass(frozen=True)
