@@ -10,6 +10,7 @@ from inferometer.device import Device
 from inferometer.errors import UsageError
 from inferometer.frameworks.catalogue import FrameworkChoice, parse_choice
 from inferometer.models.contract import Artifact
+from inferometer.precisions import holds_integers
 from inferometer.records import Cell
 
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
@@ -85,7 +86,10 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
             f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
         )
     precision = precision_of(cell, choice)
-    if precision not in _PRECISIONS.get(backend, (precision,)):
+    quantised = backend in _PRECISIONS and holds_integers(
+        cell.precision
+    )  # whose operators torch has to be told
+    if quantised or precision not in _PRECISIONS.get(backend, (precision,)):
         raise UsageError(
             f"{cell.key} cannot be exported at {cell.precision} so far; name a cell of another precision"
         )
