@@ -38,7 +38,9 @@ def accuracy_notes(results: Results) -> list[Note]:
 
 def _of_data(name: str, count: int, rows: list[Accuracy]) -> Note:
     told = what_so_many_tell(count) if rows[0].top1 else f"{count:,} rows with values as answers"
-    return Note(f"accuracy on {name}: {told}", tuple(map(_detail, rows)))
+    data = rows[0].evaluation.dataset
+    judged = f"; judged is output {data.output} of the model's {data.outputs}" if data.outputs > 1 else ""
+    return Note(f"accuracy on {name}: {told}{judged}", tuple(map(_detail, rows)))
 
 
 def _detail(row: Accuracy) -> str:
