@@ -31,12 +31,14 @@ def prepare(
     pins: Mapping[str, str] | None = None,
     weight_bits: int = 8,
     if_stored: Callable[[Stored], set[str]] | None = None,
+    preprocess: str | None = None,
 ) -> PreparedModel:
     """Return the model at ``source`` (`sources.resolve`) in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
 
     ``pins`` says per environment what is installed in it (default: its requirement file for the CPU, where conversions
     run); a change makes its artifacts anew. ``weight_bits``: of quantised weights. ``if_stored`` tells the forms
-    that are wanted instead where the file is measured as it is (`precisions`). Raises UsageError for
+    that are wanted instead where the file is measured as it is (`precisions`). ``preprocess``: of the data set's images, and
+    so of photos to calibrate by. Raises UsageError for
     what the request gets wrong and ModelError where the source itself cannot be loaded, run or judged; a conversion
     that fails or differs is no error but a missing form.
     """
@@ -45,7 +47,10 @@ def prepare(
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
     steps = step_cache(source, run_step, cache, progress, pins)
     origin = sources.make(request, source, steps)
-    calibration = calibration_rows.given(request.calibration, origin.step.answer["inputs"], steps)
+    calibration = calibration_rows.given(
+        request.calibration, origin.step.answer["inputs"], steps, preprocess,
+        lambda: sources.own_preprocessing(source, steps),
+    )  # fmt: skip
     conversions = Conversions(
         steps, source.form, origin.step, request.trust_model, {"weight_bits": weight_bits}, calibration
     )

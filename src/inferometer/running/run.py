@@ -154,6 +154,7 @@ def _measure(
         request.model, source, forms, ready.run_step, cache, progress=observer.preparing,
         weight_bits=7 if saturates(preparation.machine.int8) else 8,
         if_stored=lambda stored: _forms(preparation.as_stored(stored).plan, ready),
+        preprocess=dataset.preprocess_of(request),
     )  # fmt: skip
     if model.stored:
         preparation, reference = preparation.as_stored(model.stored), None
@@ -164,7 +165,8 @@ def _measure(
         shards = dataset.make_shards(
             request, preparation.situation, model, ready, run=writer.path, progress=observer.preparing
         )
-        info = msgspec.structs.replace(info, dataset=shards.info if shards else None)
+        notes = (*info.notes, *dataset.notes(request, plan, model))
+        info = msgspec.structs.replace(info, dataset=shards.info if shards else None, notes=notes)
         info = as_begun(info, begun, writer.path) if begun else info
         runner = Runner(
             request=request,
