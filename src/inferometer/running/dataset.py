@@ -41,19 +41,6 @@ def preprocess_of(request: RunRequest) -> str | None:
     return request.preprocess if images else None
 
 
-def notes(request: RunRequest, plan: Plan, model: PreparedModel) -> tuple[str, ...]:
-    """Return what a reader of accuracy must know: of ranges that were not learnt from data like the data set's."""
-    quantised = any(cell.precision == "int8" for cell in plan.cells)
-    if not (request.data and quantised and model.info.inputs_note.startswith("inputs generated")):
-        return ()
-    if request.model.calibration:
-        return ()
-    return (
-        "int8 learnt its ranges from generated inputs, which costs accuracy: give --calibration rows or photos like those of the "
-        "data set, but not of it",
-    )
-
-
 def reference_row(request: RunRequest, plan: Plan, situation: Situation) -> Cell | None:
     """Return an fp32 row that others are held against where none was asked for: the first framework's that can be had.
 

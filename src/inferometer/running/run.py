@@ -165,8 +165,7 @@ def _measure(
         shards = dataset.make_shards(
             request, preparation.situation, model, ready, run=writer.path, progress=observer.preparing
         )
-        notes = (*info.notes, *dataset.notes(request, plan, model))
-        info = msgspec.structs.replace(info, dataset=shards.info if shards else None, notes=notes)
+        info = msgspec.structs.replace(info, dataset=shards.info if shards else None)
         info = as_begun(info, begun, writer.path) if begun else info
         runner = Runner(
             request=request,

@@ -7,7 +7,13 @@ from pathlib import Path
 from inferometer import units
 from inferometer.results.accuracy import Accuracy, name_of, what_so_many_tell
 from inferometer.results.cells import Results
+from inferometer.storage.run_directory import StoredRun
 from inferometer.tables.note import Note
+
+_RANGES = (
+    "int8 learnt its ranges from generated inputs, which costs accuracy: give --calibration rows or photos like those of the data "
+    "set, but not of it"
+)
 
 
 def accuracy_notes(results: Results) -> list[Note]:
@@ -20,6 +26,7 @@ def accuracy_notes(results: Results) -> list[Note]:
         by_data.setdefault((Path(data.path).name, data.rows), []).append(row)
     notes = [_of_data(name, count, several) for (name, count), several in by_data.items()]
     notes += [Note(f"accuracy of {row.row}: {words}") for row in rows if (words := row.words())]
+    notes += [Note(_RANGES)] if any(map(_has_made_up_ranges, results.runs)) else []
     notes += [
         Note(f"{name} was evaluated besides, as what others are held against")
         for name in dict.fromkeys(
@@ -34,6 +41,15 @@ def accuracy_notes(results: Results) -> list[Note]:
     return notes + [
         Note(f"accuracy not known of {units.listed(names)}: {why}") for why, names in failed.items()
     ]
+
+
+def _has_made_up_ranges(run: StoredRun) -> bool:
+    """Return whether a run quantised by rows that are nothing like its data set."""
+    info = run.info
+    given = info.request.get("model", {}).get("calibration") or not info.model.inputs_note.startswith(
+        "inputs generated"
+    )
+    return bool(info.dataset and not given and any(cell.precision == "int8" for cell in info.cells))
 
 
 def _of_data(name: str, count: int, rows: list[Accuracy]) -> Note:
