@@ -292,6 +292,15 @@ def test_files_that_are_hidden_are_none(folder, tmp_path):
     assert len(prepared(DatasetRequest(folder, None, "scale=1"), tmp_path).labels) == 4
 
 
+def test_palettes_with_transparency_warn_nobody(folder, tmp_path):
+    """Pillow's warning is an error here."""
+    clear = Image.new("P", (8, 8), 1)
+    clear.putpalette([0, 0, 0, 200, 100, 50])
+    clear.save(folder / "cat" / "0.png", transparency=b"\x80\xff")
+    shards = prepared(DatasetRequest(folder, None, "scale=1"), tmp_path)
+    assert joined(shards)[0, 0, 0].tolist() == [200, 100, 50]
+
+
 def test_images_of_16_bits_are_refused_rather_than_white(folder, tmp_path):
     Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(folder / "cat" / "deep.png")
     refused(folder, "deep.png has pixels of more than 8 bits", tmp_path)
