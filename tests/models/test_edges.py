@@ -59,6 +59,8 @@ def test_a_quantised_flatbuffer_reaches_onnx(reach, files):
     prepared = reach(files / "quantised.tflite", "onnx")
     assert batches(prepared) == {"onnx": None}, prepared.missing
     assert prepared.checks.stored == "int8"
+    assert prepared.stored.label == "stored-int8"
+    assert prepared.info.conversions["tflite"]["holds"] == {"int8": 3}
 
 
 def test_an_operator_that_tf2onnx_lacks_is_named(reach, files):

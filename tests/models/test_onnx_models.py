@@ -123,11 +123,18 @@ def test_bad_models_and_requests_are_one_line(made, name, options, cause):
 
 
 @pytest.mark.parametrize(
-    ("name", "stored"), [("quantised.onnx", "int8"), ("half.onnx", "fp16"), ("fixed.onnx", "")]
+    ("name", "stored", "label"),
+    [
+        ("quantised.onnx", "int8", "stored-mixed"),
+        ("weights8.onnx", "int8", "stored-int8-weights"),
+        ("half.onnx", "fp16", "stored-fp16"),
+        ("fixed.onnx", "", ""),
+    ],
 )
-def test_the_precision_inside_the_file_and_the_references_own_ambiguity_are_known(made, name, stored):
+def test_the_precision_inside_the_file_and_the_references_own_ambiguity_are_known(made, name, stored, label):
     prepared = made(name)
     assert prepared.checks.stored == stored
+    assert (prepared.stored.label if prepared.stored else "") == label
     facts = prepared.info.conversions["onnx"]["checks"]
     assert facts["inputs"] >= 63
     assert {"optimised", "moved", "fp16", "bf16"} <= set(facts["ambiguity"])

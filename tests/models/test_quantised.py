@@ -1,9 +1,12 @@
 """Models quantised after training: what is made of them, what that costs, and that it runs in integers."""
 
+import json
+
 import numpy as np
 import pytest
 
 import inferometer
+from inferometer.cli import invoke
 from inferometer.errors import ModelError, UsageError
 from inferometer.models.contract import Checks
 from inferometer.models.images import default_photos
@@ -101,22 +104,42 @@ def test_rows_at_int8_run_in_integers_and_say_what_it_costs(onnx, tmp_path, fram
     assert told["unit"] == result.run.info.machine.int8 != ""
 
 
-def test_a_file_that_is_quantised_already_says_so_in_its_rows(onnx, tmp_path):
-    check_stored(onnx / "quantised.onnx", "onnxrt", tmp_path)
+@pytest.mark.parametrize("precisions", ["fp32,int8,bf16", "int8"])
+def test_a_file_that_is_quantised_already_is_one_row_called_by_what_is_inside(
+    onnx, tmp_path, precisions, capsys
+):
+    result = measured(onnx / "quantised.onnx", "onnxrt", tmp_path, precisions)
+    (record,) = result.run.records
+    assert (record.status, record.cause, record.cell.precision) == ("ok", "", "stored-mixed")
+    told = {flag.kind: flag.values for flag in record.flags}
+    assert told["as-stored"] == {"holds": "fp32 in 1 of 1 operator with weights, int8 elsewhere"}
+    assert told["partly-float"] == {"left": 1, "total": 1}
+    assert {skip.cell.precision for skip in result.run.info.skips} == {"bf16"} & set(precisions.split(","))
+    assert invoke(["show", str(result.run.path)]) == 0
+    shown = capsys.readouterr().out
+    assert "onnxrt stored-mixed" in shown and "measured as it is: fp32 in 1 of 1" in " ".join(shown.split())
 
 
-def test_openvino_may_run_such_a_file_in_integers_whatever_is_asked(reach, onnx, tmp_path):
+def test_what_of_it_runs_in_integers_is_read_back(reach, onnx, tmp_path):
     whole = reach(onnx / "image.onnx", "onnx-int8").artifacts["onnx-int8"].path  # with nothing left in floats
-    check_stored(whole, "openvino", tmp_path)
+    result = measured(whole, "onnxrt,openvino", tmp_path, "fp32")
+    assert [record.cell.precision for record in result.run.records] == ["stored-int8"] * 2
+    assert [record.actual.precision for record in result.run.records] == ["int8"] * 2
+    assert result.run.records[1].status == "ok"  # ONNX Runtime's may overflow, without VNNI
+    assert not {flag.kind for record in result.run.records for flag in record.flags} & {"partly-float"}
+    exported = tmp_path / "deploy"
+    assert invoke(["export", str(result.run.path), "openvino/stored-int8/2", "--out", str(exported)]) == 0
+    assert json.loads((exported / "proof.json").read_text())["row"]["precision"] == "stored-int8"
 
 
-def check_stored(file, framework, tmp_path):
-    result = inferometer.run(
-        file, frameworks=framework, precisions="fp32,int8", batch_sizes=2, preset="quick", rounds=1,
+def test_a_file_that_cannot_be_had_at_what_is_asked_is_one_line(onnx, tmp_path):
+    with pytest.raises(UsageError, match=r"nothing can be measured: .*measured as it is \(stored-mixed\)"):
+        measured(onnx / "quantised.onnx", "openvino", tmp_path, "bf16")
+    assert not (tmp_path / "run").exists()
+
+
+def measured(file, frameworks, tmp_path, precisions):
+    return inferometer.run(
+        file, frameworks=frameworks, precisions=precisions, batch_sizes=2, preset="quick", rounds=1,
         threads=1, out=tmp_path / "run",
     )  # fmt: skip
-    (record,) = result.run.records
-    assert (record.status, record.cause) == ("ok", "")
-    assert next(flag.values for flag in record.flags if flag.kind == "stored-precision") == {"held": "int8"}
-    (skip,) = result.run.info.skips
-    assert "quantised already" in skip.reason

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import inferometer
 from inferometer.errors import ModelError, UsageError
 from inferometer.models.contract import FORMS, ModelRequest
 from inferometer.models.sources import resolve
@@ -134,6 +135,17 @@ def test_a_program_that_computes_in_halves_is_computed_in_fp32(reach, files):
     prepared = reach(files / "halved.pt2", "exported", "onnx")
     assert set(prepared.artifacts) == {"exported", "onnx"}
     assert prepared.checks.stored == "fp16"
+    assert prepared.stored is None and prepared.info.conversions["exported"]["widened"]
+
+
+def test_a_program_that_torchao_quantised_is_measured_as_it_is(files, tmp_path):
+    result = inferometer.run(
+        files / "quantised.pt2", frameworks="torch", batch_sizes=2, preset="quick", rounds=1, threads=1,
+        out=tmp_path / "run",
+    )  # fmt: skip
+    (record,) = result.run.records
+    assert (record.cell.precision, record.status, record.cause) == ("stored-mixed", "ok", "")
+    assert result.run.info.model.conversions["exported"]["holds"] == {"int8": 1, "fp32": 1}
 
 
 def test_texts_are_as_long_as_a_configuration_has_places(reach, files):

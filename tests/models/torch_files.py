@@ -3,6 +3,7 @@
 python torch_files.py FOLDER torch | onnx
 """
 
+import importlib
 import json
 import sys
 import zipfile
@@ -77,6 +78,8 @@ def main(folder: Path) -> None:
     torch.export.save(torch.export.export(flat, row, dynamic_shapes=({0: limited},)), folder / "limited.pt2")
     free = ({0: torch.export.Dim.AUTO},)
     torch.export.save(torch.export.export(Halved(), row, dynamic_shapes=free), folder / "halved.pt2")
+    importlib.import_module("torch.ao.quantization.fx._decomposed")  # the operators of torchao's programs
+    torch.export.save(torch.export.export(Quantised(), row, dynamic_shapes=free), folder / "quantised.pt2")
     images = np.random.default_rng(0).normal(size=(8, 3, 16, 16)).astype(np.float32)
     np.savez(folder / "rows.npz", input=images)
 
@@ -88,6 +91,22 @@ class Halved(nn.Module):
 
     def forward(self, x):
         return self.dense(x.half()).float()
+
+
+class Quantised(nn.Module):
+    """A dense layer in integers, and one in floats, as torchao leaves them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.randint(-127, 128, (16, 8), dtype=torch.int8))
+        self.last = nn.Linear(16, 4)
+
+    def forward(self, x):
+        known = torch.ops.quantized_decomposed
+        whole = known.quantize_per_tensor(x, 0.03, 0, -128, 127, torch.int8)
+        values = known.dequantize_per_tensor(whole, 0.03, 0, -128, 127, torch.int8)
+        weights = known.dequantize_per_tensor(self.kept, 0.01, 0, -127, 127, torch.int8)
+        return self.last(torch.relu(nn.functional.linear(values, weights)))
 
 
 def _weights(folder: Path) -> None:

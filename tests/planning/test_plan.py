@@ -12,6 +12,7 @@ from inferometer.planning.devices import accelerator_for, driver_accelerator
 from inferometer.planning.plan import check_given_pythons
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import look_up
+from inferometer.precisions import stored_as
 from inferometer.records import Gpu, Machine, Protocol
 
 HERE = Machine(logical_cores=2)
@@ -30,8 +31,8 @@ def request(*frameworks, **fields):
     )
 
 
-def make_plan(asked, machine, gpu_reason=""):
-    return planning.make_plan(asked, look_up(asked, machine, gpu_reason))
+def make_plan(asked, machine, gpu_reason="", stored=None):
+    return planning.make_plan(asked, look_up(asked, machine, gpu_reason), stored)
 
 
 def test_every_framework_is_a_cell_or_a_reason():
@@ -323,3 +324,37 @@ def test_alike_gpus_are_named_once_with_their_number():
     machine = Machine(gpus=(Gpu(0, "a", "NVIDIA A2"), Gpu(1, "b", "NVIDIA A2"), Gpu(2, "c", "Tesla V100")))
     assert machine.gpu_names == ("2 x NVIDIA A2", "Tesla V100")
     assert Machine().gpu_names == ()
+
+
+QUANTISED = stored_as("int8", {"int8": 9})
+
+
+@pytest.mark.parametrize("precisions", [("fp32",), ("int8",), ("fp32", "int8")])
+def test_a_file_that_is_quantised_already_is_one_precision_whichever_is_asked(tmp_path, precisions):
+    file = tmp_path / "model.onnx"
+    file.touch()
+    asked = request("onnxrt", "openvino", model=ModelRequest(str(file)), precisions=precisions)
+    plan = make_plan(asked, HERE, REASON, QUANTISED)
+    assert [(c.framework, c.precision, c.batch_size) for c in plan.cells] == [
+        (name, "stored-int8", size) for name in ("onnxrt", "openvino") for size in (1, 8)
+    ]
+    assert set(plan.forms.values()) == {"onnx"} and not plan.skips
+
+
+def test_half_precision_of_a_quantised_file_is_a_skip_that_says_what_it_holds(tmp_path):
+    file = tmp_path / "model.onnx"
+    file.touch()
+    asked = request("openvino", model=ModelRequest(str(file)), precisions=("bf16",))
+    plan = make_plan(asked, HERE, REASON, QUANTISED)
+    assert not plan.cells
+    reason = plan.skips[0].reason
+    assert "int8 weights and activations in 9 of 9" in reason and "for bf16 give the model in fp32" in reason
+
+
+def test_a_flatbuffer_asked_for_int8_is_opened_since_it_may_be_quantised_already(tmp_path):
+    file = tmp_path / "model.tflite"
+    file.touch()
+    asked = request("litert", model=ModelRequest(str(file)), precisions=("int8",))
+    assert {cell.precision for cell in make_plan(asked, HERE, REASON).cells} == {"int8"}
+    found = make_plan(asked, HERE, REASON, QUANTISED)
+    assert {(cell.precision, found.forms[cell]) for cell in found.cells} == {("stored-int8", "tflite")}

@@ -1,5 +1,8 @@
 """What is said of rows on the user's own data: shares with their intervals, and what was lost against fp32."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 
@@ -141,6 +144,21 @@ def test_notes_say_what_the_data_carry(results):
     said = [note.words for note in notes[1:]]
     assert said[0].startswith("accuracy of onnxrt int8: not shown equal")
     assert "right less often" in said[1]
+
+
+def test_ranges_of_generated_inputs_are_told_unless_others_were_given(tmp_path):
+    run = evaluated_run(tmp_path / "run", RIGHT, {FP32: EXACT, INT8: GOOD})
+    assert run.info.dataset
+
+    def told(model, request):
+        info = msgspec.structs.replace(run.info, model=model, request={"model": request})
+        found = accuracy_notes(summarise([replace(run, info=info)]))
+        return any("learnt its ranges from generated inputs" in note.words for note in found)
+
+    made_up = msgspec.structs.replace(run.info.model, inputs_note="inputs generated: x normal(0, 1)")
+    assert told(made_up, {})
+    assert not told(made_up, {"calibration": "photos"})
+    assert not told(run.info.model, {})
 
 
 def test_a_row_evaluated_besides_is_named(tmp_path):

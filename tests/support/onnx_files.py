@@ -109,6 +109,13 @@ def main(folder):
     half = [node("Cast", "x", "h", to=10), node("MatMul", "h W", "p"), node("Cast", "p", "y", to=1)]
     weights = {"W": floats(64, 10).astype(np.float16)}
     save(folder / "half.onnx", half, [tensor("x", ["N", 64])], [tensor("y", ["N", 10])], weights)
+    save(
+        folder / "weights8.onnx",
+        [node("DequantizeLinear", "W8 scale zero", "W"), node("MatMul", "x W", "y")],
+        [tensor("x", ["N", 64])],
+        [tensor("y", ["N", 10])],
+        {**scale, "W8": (30 * floats(64, 10)).clip(-127, 127).astype(np.int8)},
+    )
 
 
 if __name__ == "__main__":

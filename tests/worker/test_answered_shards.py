@@ -67,6 +67,7 @@ def test_values_are_held_against_the_answers(tmp_path):
     assert answer.cosines == pytest.approx([1, 1, 2**-0.5])
     assert distances(np.array([[np.nan]]), np.array([[1.0]])) == ([None], [None])
     assert distances(np.zeros((1, 2)), np.zeros((1, 2))) == ([0.0], [1.0])
+    assert distances(np.ones((1, 2)), np.zeros((1, 2))) == ([1.0], [0.0])
     with pytest.raises(ValueError, match="outputs have 2 values a row, the answers 3"):
         distances(np.zeros((1, 2)), np.zeros((1, 3)))
 

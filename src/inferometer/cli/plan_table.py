@@ -80,7 +80,8 @@ def _model(model: Inspection | str) -> str:
         for count in (model.size.parameters, model.size.macs)
     )
     rows = f"; inputs: {model.rows_note}" if model.rows_note else ""
-    return f"takes {inputs}; parameters: {parameters}, multiply-accumulates a row: {macs}{rows}"
+    held = f"; measured as it is, {model.stored.label}: {model.stored.words}" if model.stored else ""
+    return f"takes {inputs}; parameters: {parameters}, multiply-accumulates a row: {macs}{held}{rows}"
 
 
 def _scaled_by(size: ModelSize) -> str:

@@ -83,7 +83,8 @@ def _announce(preparation: Preparation) -> None:
     plan, reachable = preparation.plan, preparation.situation.reachable
     wanted = {row.requirements.name: row.requirements for row in plan.rows.values() if row.requirements}
     for form in dict.fromkeys(plan.forms.values()):
-        for name in reachable[form]:
+        way = reachable[form]
+        for name in [] if isinstance(way, str) else way:
             if name not in wanted and name not in preparation.request.python:
                 wanted[name] = requirements.read(name, "cpu")
     missing = [item for item in wanted.values() if not is_built(item)]
@@ -142,6 +143,8 @@ def _print_plan(request: RunRequest) -> None:
     model = open_model(preparation, notice)
     plan, way = preparation.plan, preparation.situation.way
     if not isinstance(model, str):
+        if model.stored:
+            plan = preparation.as_stored(model.stored).plan
         plan = without_other_batches(plan, model.fixed_batch)
     ways = {form: way(form) for form in plan.forms.values()}
     print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways, model=model)

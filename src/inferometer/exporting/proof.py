@@ -11,7 +11,7 @@ from inferometer.exporting.located import Located
 from inferometer.exporting.settings import Row
 from inferometer.flags import group
 from inferometer.models.artifact_cache import hash_file
-from inferometer.records import Record
+from inferometer.records import DatasetInfo, Record
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics import METRICS, THROUGHPUT
 from inferometer.storage.run_directory import StoredRun
@@ -55,12 +55,20 @@ def proof(
             "loss": dict(row.artifact.own.loss) if row.artifact.own else None,
             "made_again": located.made_again,
         },
+        "dataset": dataset(info.dataset),
         "machine": machine,
         "versions": actual.versions if actual else {},
         "environment": environment(run, row),
         "command": info.command,
         "created_at": info.created_at,
     }  # fmt: skip
+
+
+def dataset(known: DatasetInfo | None) -> dict[str, Any] | None:
+    """Return the user's own data that the row answered: how images became inputs, and the classes' names; None where there were none."""
+    if known is None:
+        return None
+    return {**msgspec.to_builtins(known), "path": Path(known.path).name}
 
 
 def figures(summary: CellSummary) -> dict[str, Any]:

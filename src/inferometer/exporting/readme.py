@@ -53,12 +53,21 @@ outputs = model.run(batch)  # a tuple with an array a model input; returns a lis
 ```
 
 Inputs, rows first: {_specs(cell["inputs"])}{f"; images are {cell['layout']}" if cell["layout"] else ""}. They are what was fed to the
-model when it was measured, so whatever comes before it in your program is not in here. Outputs: {_specs(cell["outputs"])}. A batch of
+model when it was measured, so whatever comes before it in your program is not in here{_preprocessing(proof)}. Outputs: {_specs(cell["outputs"])}. A batch of
 another size than {cell["batch_size"]} works where the model takes it; its first call prepares it.
 
 `--check` holds the largest error of an output over its largest value, and the smallest cosine of a row, against the limits of
 {check["precision"]}: {limits}. inferometer's own check looks at slices, too, and at batches in other orders.
 """
+
+
+def _preprocessing(proof: dict[str, Any]) -> str:
+    """Return where a reader finds how images became inputs, if there were any."""
+    data = proof.get("dataset") or {}
+    if not data.get("preprocessing"):
+        return ""
+    fields = ", ".join(f"{name} {value}" for name, value in data["preprocessing"].items())
+    return f"; the images of {data['path']} became inputs by (pixel x scale - mean) / std, with {fields}"
 
 
 def _install(row: Row, proof: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from inferometer.device import Device
 from inferometer.errors import UsageError
 from inferometer.frameworks.catalogue import FrameworkChoice, parse_choice
 from inferometer.models.contract import Artifact
+from inferometer.precisions import holds_integers
 from inferometer.records import Cell
 
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
@@ -28,6 +29,11 @@ class Row:
     artifact: Artifact
     threads: int
     trust: bool = False  # code in the model's file may run
+
+    @property
+    def precision(self) -> str:
+        """Return the precision that its backend was asked for."""
+        return precision_of(self.cell, self.choice)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -79,7 +85,11 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
         raise UsageError(
             f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
         )
-    if cell.precision not in _PRECISIONS.get(backend, (cell.precision,)):
+    precision = precision_of(cell, choice)
+    quantised = backend in _PRECISIONS and holds_integers(
+        cell.precision
+    )  # whose operators torch has to be told
+    if quantised or precision not in _PRECISIONS.get(backend, (precision,)):
         raise UsageError(
             f"{cell.key} cannot be exported at {cell.precision} so far; name a cell of another precision"
         )
@@ -87,6 +97,11 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
         raise UsageError(
             f"{cell.key} was measured on {cell.device}, and export writes rows of the CPU so far; name a cell of the CPU"
         )
+
+
+def precision_of(cell: Cell, choice: FrameworkChoice) -> str:
+    """Return the precision that a cell's backend was asked for, which its model's file need not be."""
+    return choice.framework.opened_at(cell.precision, Device.parse(cell.device).kind)
 
 
 def choice_of(cell: Cell) -> FrameworkChoice:
@@ -109,8 +124,8 @@ def _onnxruntime(row: Row) -> Settings:
 
 
 def _openvino(row: Row) -> Settings:
-    execution = "ACCURACY" if row.cell.precision == "fp32" else "PERFORMANCE"
-    constants = {"PRECISION": _OPENVINO[row.cell.precision], "EXECUTION": execution}
+    execution = "ACCURACY" if row.precision == "fp32" else "PERFORMANCE"
+    constants = {"PRECISION": _OPENVINO[row.precision], "EXECUTION": execution}
     return Settings("openvino", {**constants, **_names(row)})
 
 
@@ -126,7 +141,7 @@ def _tensorflow(row: Row) -> Settings:
 def _torch(row: Row) -> Settings:
     options = row.options
     constants = {
-        "PRECISION": _TYPES[row.cell.precision],
+        "PRECISION": _TYPES[row.precision],
         "COMPILE": bool(options.get("compile")),
         "TUNED": bool(options.get("max_autotune")),
         "AUTOCAST": bool(options.get("autocast")),
@@ -136,12 +151,12 @@ def _torch(row: Row) -> Settings:
 
 
 def _torch_aot(row: Row) -> Settings:
-    return _of_program("torch_aot", row, {"PRECISION": _TYPES[row.cell.precision]})
+    return _of_program("torch_aot", row, {"PRECISION": _TYPES[row.precision]})
 
 
 def _of_program(template: str, row: Row, constants: dict[str, Any]) -> Settings:
     last = bool(row.options.get("channels_last"))
-    lowered = row.cell.precision != "fp32" and not row.options.get("autocast")
+    lowered = row.precision != "fp32" and not row.options.get("autocast")
     parts = {"program": "program_lowered"} if lowered else {}
     return Settings(template, {**constants, "CHANNELS_LAST": last}, parts, "NHWC" if last else "")
 
@@ -149,7 +164,7 @@ def _of_program(template: str, row: Row, constants: dict[str, Any]) -> Settings:
 def _jax(row: Row) -> Settings:
     if row.artifact.form == "jaxexport":
         return Settings("jax", {})
-    products = "highest" if row.cell.precision == "fp32" else "default"
+    products = "highest" if row.precision == "fp32" else "default"
     return Settings("jax_keras", {"PRODUCTS": products, "TRUST": row.trust})
 
 

@@ -90,7 +90,7 @@ def _fill(
 ) -> None:
     summary, run, tolerance = measured
     _copy_artifact(row, folder)
-    check = limits(located, row.cell.precision, tolerance)
+    check = limits(located, row.precision, tolerance)
     check["rows"] = write_rows(located, settings.memory_layout, folder / "rows.npz")
     facts = proofs.proof(row, summary, run, located, check)
     code = assemble(settings.template, settings.constants, settings.parts)
@@ -114,7 +114,7 @@ def _copy_artifact(row: Row, folder: Path) -> None:
         shutil.copytree(source, folder / source.name)
         return
     target = folder / source.name
-    policy = keras_precision.POLICIES.get(row.cell.precision, "float32")
+    policy = keras_precision.POLICIES.get(row.precision, "float32")
     if row.artifact.form == "keras" and policy != "float32":
         keras_file.copy_changed(source, target, lambda config: keras_precision.lowered(config, policy))
     else:

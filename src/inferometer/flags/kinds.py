@@ -56,7 +56,9 @@ KINDS: Mapping[str, Kind] = {
         ": the top class is fp32's for {agree_k} of {agree_n} inputs",
         ", outputs differ by {error:percent} % of what inputs change",
     ),
-    "stored-precision": _kind(
+    "as-stored": _kind("the model's file is measured as it is: {holds}"),
+    "widened": _kind("the model's file holds {held}: its weights were widened to fp32 first"),
+    "stored-precision": _kind(  # of version 0.1, whose rows were called fp32
         "the model's file holds {held}: it is measured as it is, whatever precision is asked"
     ),
     "partly-float": _kind("{left} of {total} operators that multiply matrices run in float"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inferometer.host.gpus import is_older
+from inferometer.precisions import holds_integers, is_stored
 from inferometer.records import Gpu
 
 # the first compute capability with arithmetic for a precision (CUDA programming guide); older cards compute such models
@@ -65,6 +66,16 @@ class Framework:
     def forms_at(self, precision: str) -> tuple[str, ...]:
         """Return the forms of artifacts that can be loaded for a precision, the best first."""
         return (self.forms[precision],) if precision in self.forms else (self.form, *self.other_forms)
+
+    def opened_at(self, precision: str, kind: str) -> str:
+        """Return the precision that its backend is asked for on a kind of device, to measure a cell.
+
+        A file measured as it is asks for fp32, of what is in floats there; where quantised files are what a framework has int8 for, that.
+        """
+        if not is_stored(precision):
+            return precision
+        own = "int8" in self.precisions.get(kind, ()) and "int8" not in self.forms
+        return "int8" if own and holds_integers(precision) else "fp32"
 
 
 @dataclass(frozen=True)

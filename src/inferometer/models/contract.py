@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
+from inferometer.precisions import Stored
 from inferometer.records import ModelInfo
 
 Form = Literal[
@@ -176,6 +177,7 @@ class PreparedModel:
     reference: Path  # .npz: the source's fp32 outputs for these N rows, in the order of its outputs
     checks: Checks = Checks()
     layout: str = "NHWC"  # of the 4-D arrays in `inputs`
+    stored: Stored | None = None  # what the model's file is measured as, where it is no fp32 model
 
 
 class StepRunner(Protocol):

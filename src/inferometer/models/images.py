@@ -104,6 +104,10 @@ def opened(file: Path) -> Iterator[Any]:
                 raise UsageError(
                     f"{file} has {image.width}x{image.height} pixels, the limit is {LARGEST_PIXELS:,}; resize it first"
                 )
+            if image.mode.startswith(("I", "F")):  # of which Pillow makes everything above 255 white
+                raise UsageError(
+                    f"{file} has pixels of more than 8 bits ({image.mode}); convert it to 8 bits"
+                )
             yield image
     except UnidentifiedImageError as error:
         raise UsageError(f"{file} is not an image that Pillow can read") from error

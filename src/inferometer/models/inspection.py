@@ -12,10 +12,11 @@ from typing import Any
 
 from inferometer.models import images, photo_inputs, sources
 from inferometer.models.contract import ModelRequest, ModelSize, StepRunner
-from inferometer.models.prepare import step_cache
+from inferometer.models.prepare import step_cache, stored_in
 from inferometer.models.sources import Source
 from inferometer.models.sources.source import rows_left_out
 from inferometer.models.steps import tensors
+from inferometer.precisions import Stored
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Inspection:
 
     inputs: tuple[dict[str, Any], ...]  # specs (`models.steps.tensors`)
     size: ModelSize
+    stored: Stored | None = None  # what it is measured as, where it is no fp32 model
     rows_note: str = ""  # which of the user's own rows are left out
 
     @property
@@ -47,4 +49,4 @@ def inspect(
     if request.images and not source.application:
         photo_inputs.check(images.find(request.images), specs)
     size = ModelSize(found["parameters"], found["macs"])
-    return Inspection(tuple(specs), size, rows_left_out(request, specs))
+    return Inspection(tuple(specs), size, stored_in(found), rows_left_out(request, specs))

@@ -16,6 +16,7 @@ from inferometer.models.routes import conversion_environments
 from inferometer.models.sources import Source
 from inferometer.models.sources.source import rows_left_out
 from inferometer.models.step_cache import StepCache, checks_in
+from inferometer.precisions import Stored, stored_as
 from inferometer.records import InputFacts, ModelInfo
 
 
@@ -29,11 +30,15 @@ def prepare(
     progress: Callable[[str], None],
     pins: Mapping[str, str] | None = None,
     weight_bits: int = 8,
+    if_stored: Callable[[Stored], set[str]] | None = None,
+    preprocess: str | None = None,
 ) -> PreparedModel:
     """Return the model at ``source`` (`sources.resolve`) in ``forms``, made or found in ``cache``; a form that cannot be had is in ``missing``.
 
     ``pins`` says per environment what is installed in it (default: its requirement file for the CPU, where conversions
-    run); a change makes its artifacts anew. ``weight_bits``: of quantised weights. Raises UsageError for
+    run); a change makes its artifacts anew. ``weight_bits``: of quantised weights. ``if_stored`` tells the forms
+    that are wanted instead where the file is measured as it is (`precisions`). ``preprocess``: of the data set's images, and
+    so of photos to calibrate by. Raises UsageError for
     what the request gets wrong and ModelError where the source itself cannot be loaded, run or judged; a conversion
     that fails or differs is no error but a missing form.
     """
@@ -42,15 +47,20 @@ def prepare(
         raise ValueError(f"unknown forms: {', '.join(unknown)} (known: {', '.join(FORMS)})")
     steps = step_cache(source, run_step, cache, progress, pins)
     origin = sources.make(request, source, steps)
-    calibration = calibration_rows.given(request.calibration, origin.step.answer["inputs"], steps)
+    calibration = calibration_rows.given(
+        request.calibration, origin.step.answer["inputs"], steps, preprocess,
+        lambda: sources.own_preprocessing(source, steps),
+    )  # fmt: skip
     conversions = Conversions(
         steps, source.form, origin.step, request.trust_model, {"weight_bits": weight_bits}, calibration
     )
     note = _note(request, origin.step.answer)
     if note:
         progress(note)
-    found = {form: conversions.reach(form) for form in FORMS if form in forms}
     made, answer = origin.step, origin.step.answer
+    stored = stored_in(answer)
+    wanted = if_stored(stored) if stored and if_stored else forms
+    found = {form: conversions.reach(form) for form in FORMS if form in wanted}
     rows = made.folder / "inputs.npz"
     return PreparedModel(
         info=ModelInfo(
@@ -72,7 +82,14 @@ def prepare(
         reference=made.folder / "reference.npz",
         checks=checks_in(made.folder, answer),
         layout=answer["layout"],
+        stored=stored,
     )
+
+
+def stored_in(answer: Mapping[str, Any]) -> Stored | None:
+    """Return what a source's file is measured as, by its step's answer; None for an fp32 model, or one that was widened to it."""
+    held = answer.get("holds")
+    return None if held is None else stored_as(answer["stored"], held)
 
 
 def _input_facts(answer: dict[str, Any]) -> tuple[InputFacts, ...]:

@@ -165,5 +165,17 @@ def _specs(found: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
 
 def conversion_facts(made: CachedStep) -> dict[str, Any]:
     """Return what a run's record keeps of a conversion."""
-    kept = ("layout", "parity", "seconds", "versions", "notes", "file_hash", "checks", "stored", "loss")
+    kept = (
+        "layout",
+        "parity",
+        "seconds",
+        "versions",
+        "notes",
+        "file_hash",
+        "checks",
+        "stored",
+        "holds",
+        "widened",
+        "loss",
+    )
     return {"key": made.key, **{name: made.answer[name] for name in kept if made.answer.get(name)}}

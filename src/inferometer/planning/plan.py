@@ -21,6 +21,7 @@ from inferometer.models.routes import environment_names
 from inferometer.planning.devices import accelerator_for, gpu_of
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
+from inferometer.precisions import Stored
 from inferometer.records import Cell, Gpu, Skip
 
 
@@ -57,8 +58,11 @@ class Plan:
         return self.row(cell).choice.framework
 
 
-def make_plan(request: RunRequest, situation: Situation) -> Plan:
-    """Expand the request where it is to run; UsageError if nothing that was asked for exists."""
+def make_plan(request: RunRequest, situation: Situation, stored: Stored | None = None) -> Plan:
+    """Expand the request where it is to run; UsageError if nothing that was asked for exists.
+
+    ``stored``: what the model's file was found to be measured as, whatever precision is asked.
+    """
     choices = _choices(request)
     rows: dict[tuple[str, str], PlanRow] = {}
     cells: dict[Cell, str] = {}
@@ -66,19 +70,24 @@ def make_plan(request: RunRequest, situation: Situation) -> Plan:
     for choice, device in itertools.product(choices, situation.devices):
         row, reason = _row(choice, device, request, situation)
         precisions = (choice.precision,) if choice.precision else request.precisions
-        for precision, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
+        for asked, mode, size in itertools.product(precisions, request.modes, request.batch_sizes):
+            precision = stored.label if stored and stored.answers(asked) else asked
             cell = Cell(situation.source.name, choice.label, precision, size, device, mode)
             form = situation.form_for(choice.framework, precision)
-            route = situation.reachable[form]
-            unreachable = route if isinstance(route, str) else ""
             kind, gpu = Device.parse(device).kind, gpu_of(device, situation.machine)
-            why = reason or unreachable or choice.unsupported_reason(kind, precision, mode, gpu)
+            why = (
+                reason
+                or situation.unreachable(choice.framework, precision)
+                or choice.unsupported_reason(kind, asked, mode, gpu)
+                or (stored.refusal(asked) if stored and precision == asked else "")
+            )
             if why or row is None:
                 skips[cell] = Skip(cell, why)
             else:
                 cells[cell] = form
                 rows[row.label, device] = row
-    return Plan(rows, tuple(cells), tuple(skips.values()), cells)
+    left = tuple(skip for cell, skip in skips.items() if cell not in cells)
+    return Plan(rows, tuple(cells), left, cells)
 
 
 def check_any(plan: Plan) -> None:

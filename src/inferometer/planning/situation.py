@@ -33,6 +33,16 @@ class Situation:
         route = next(iter(routes(self.source.form, form)), ())
         return route_words(self.source, route) if route else ""
 
+    def unreachable(self, framework: Framework, precision: str) -> str:
+        """Return why nothing exact leads to the form that a framework takes at a precision, "" where something does.
+
+        A framework's own file may be quantised already, which is known once it is opened: nothing need lead to int8 then.
+        """
+        found = self.reachable[self.form_for(framework, precision)]
+        if not isinstance(found, str) or (precision == "int8" and framework.form == self.source.form):
+            return ""
+        return found
+
     def form_for(self, framework: Framework, precision: str) -> str:
         """Return the form in which a framework takes the model: of those that it takes the first that no foreign converter makes.
 

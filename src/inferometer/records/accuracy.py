@@ -19,6 +19,8 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     hash: str = ""  # of every file's content and answer, in order
     rows: Count = 0
     classes: Count = 0  # of the model
+    output: Count = 0  # which of the model's outputs answers
+    outputs: Count = 1  # that it has
     labels: tuple[str, ...] = ()  # the classes' names in the model's order; () where numbers were given
     labels_hash: str = ""
     preprocessing: dict[str, Any] = {}  # {}: the rows are fed as they are
@@ -26,7 +28,8 @@ class DatasetInfo(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """Return what evaluations must share to be comparable: data, answers and preprocessing."""
-        return f"{self.hash}/{self.labels_hash}/{sorted(self.preprocessing.items())}"
+        judged = f"/{self.output}" if self.output else ""
+        return f"{self.hash}/{self.labels_hash}/{sorted(self.preprocessing.items())}{judged}"
 
 
 class Evaluation(msgspec.Struct, frozen=True):

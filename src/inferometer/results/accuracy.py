@@ -113,8 +113,10 @@ def _of_run(run: StoredRun) -> dict[Key, Accuracy]:
 
 
 def _stored(model: ModelInfo) -> str:
-    """Return the precision inside the model's own file where it is below fp32: computed in fp32 it is no fp32 model."""
-    sources = (facts for facts in model.conversions.values() if "route" not in facts)
+    """Return the precision inside the model's own file where rows called fp32 are no fp32 model, as in runs of version 0.1."""
+    sources = (
+        facts for facts in model.conversions.values() if "route" not in facts and not facts.get("widened")
+    )
     return next((str(facts["stored"]) for facts in sources if facts.get("stored")), "")
 
 

@@ -18,6 +18,7 @@ from inferometer.planning.devices import gpu_of
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
+from inferometer.precisions import is_stored
 from inferometer.records import Cell
 from inferometer.running.evaluation import Evaluator
 from inferometer.running.ready_environments import ReadyEnvironments
@@ -34,9 +35,19 @@ def look_at(request: RunRequest) -> None:
         request.data.words()
 
 
+def preprocess_of(request: RunRequest) -> str | None:
+    """Return how the images of the data set become inputs, as the user said; None where there are no images."""
+    images = request.data is not None and (request.preprocess or request.data.path.suffix.lower() != ".npz")
+    return request.preprocess if images else None
+
+
 def reference_row(request: RunRequest, plan: Plan, situation: Situation) -> Cell | None:
-    """Return an fp32 row that others are held against where none was asked for: the first framework's that can be had."""
-    if request.data is None or any(cell.precision == "fp32" for cell in plan.cells):
+    """Return an fp32 row that others are held against where none was asked for: the first framework's that can be had.
+
+    A file that is measured as it is has none.
+    """
+    known = (cell.precision == "fp32" or is_stored(cell.precision) for cell in plan.cells)
+    if request.data is None or any(known):
         return None
     for cell in plan.cells:
         row = plan.row(cell)

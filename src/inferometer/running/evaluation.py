@@ -195,7 +195,7 @@ class _RowRun:
             layout=shards.layout,
             dtype=str(self._runner.model.info.inputs[0]["dtype"]) if shards.affine else "",
             affine=dict(shards.affine or {}),
-            output=shards.output,
+            output=shards.info.output,
             targets=str(shard.targets or ""),
         )
 
@@ -215,7 +215,7 @@ def figures(arrays: dict[str, Any], labels: Any, classes: int) -> dict[str, Any]
     if labels is None:
         lost = int(np.count_nonzero(~np.isfinite(arrays["squared_error"])))
         means = {name: float(np.mean(values.astype(np.float64))) for name, values in arrays.items()}
-        return {"not_finite": lost, **(means if np.isfinite(list(means.values())).all() else {})}
+        return {"not_finite": lost, **{name: mean for name, mean in means.items() if np.isfinite(mean)}}
     first = arrays["first"]
     right = first == labels[:, None]
     return {

@@ -53,7 +53,7 @@ def open_message(
             outputs=[spec.name for spec in artifact.outputs],
             fixed_batch=artifact.fixed_batch,
         ),
-        precision=cell.precision,
+        precision=choice.framework.opened_at(cell.precision, Device.parse(cell.device).kind),
         mode=cell.mode,
         device=Device.parse(cell.device).kind,
         threads=request.protocol.threads,

@@ -34,10 +34,17 @@ class ReadyEnvironments:
     def build_rows(self) -> None:
         """Build or check the environment of every row; a row that fails keeps its reason, the others go on."""
         for key, row in self._plan.rows.items():
+            if key in self.rows or key in self.failures:
+                continue
             try:
                 self.rows[key] = self._row_environment(row)
             except EnvironmentBuildError as error:
                 self.failures[key] = str(error)
+
+    def follow(self, plan: Plan) -> None:
+        """Take another plan's rows in place of those so far, and build those that are new."""
+        self._plan = plan
+        self.build_rows()
 
     def take_built(self) -> None:
         """Take the environments of rows that are built already, and build none."""

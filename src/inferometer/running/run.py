@@ -24,6 +24,7 @@ from inferometer.planning.devices import gpu_of
 from inferometer.planning.plan import Plan, check_any, check_given_pythons, make_plan
 from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.planning.situation import Situation, look_up
+from inferometer.precisions import Stored
 from inferometer.records import Cell, Machine, RunInfo
 from inferometer.results.resolution import SecondStage, second_stage
 from inferometer.results.summary import summarise
@@ -61,6 +62,10 @@ class Preparation:
     def machine(self) -> Machine:
         """Return the machine as it was when the request was prepared."""
         return self.situation.machine
+
+    def as_stored(self, stored: Stored) -> Preparation:
+        """Return it for a model whose file was found to be measured as it is."""
+        return replace(self, plan=make_plan(self.request, self.situation, stored))
 
     def facts(self) -> RunInfo:
         """Return what run.json says before anything is built."""
@@ -141,15 +146,20 @@ def _measure(
 ) -> StoredRun:
     request, plan = preparation.request, preparation.plan
     ready = ReadyEnvironments(request, plan, writer.path / "logs", observer.preparing)
-    ready.build_rows()
-    forms = {plan.forms[cell] for cell in plan.cells if (cell.framework, cell.device) in ready.rows}
     source, cache = preparation.situation.source, cache_folder("models")
     reference = dataset.reference_row(request, plan, preparation.situation)
+    forms = _forms(plan, ready)
     forms |= {dataset.form_of(reference, plan, preparation.situation)} if reference else set()
     model = prepare(
         request.model, source, forms, ready.run_step, cache, progress=observer.preparing,
         weight_bits=7 if saturates(preparation.machine.int8) else 8,
+        if_stored=lambda stored: _forms(preparation.as_stored(stored).plan, ready),
+        preprocess=dataset.preprocess_of(request),
     )  # fmt: skip
+    if model.stored:
+        preparation, reference = preparation.as_stored(model.stored), None
+        plan = preparation.plan
+        check_any(plan)
     info = complete_facts(preparation.facts(), ready, plan, model)
     try:
         shards = dataset.make_shards(
@@ -170,11 +180,16 @@ def _measure(
         stored = _measure_all_rounds(runner, info, preparation)
         if shards is None:
             return stored
-        exact = None if model.checks.stored else reference  # a quantised file has no fp32 of its own
-        return dataset.evaluate(stored, runner, shards, preparation.situation, exact)
+        return dataset.evaluate(stored, runner, shards, preparation.situation, reference)
     finally:
         _forget_compiled(writer.path)
         dataset.forget_shards(writer.path)
+
+
+def _forms(plan: Plan, ready: ReadyEnvironments) -> set[str]:
+    """Return the forms of the cells whose environment there is, after making those that are missing."""
+    ready.follow(plan)
+    return {plan.forms[cell] for cell in plan.cells if (cell.framework, cell.device) in ready.rows}
 
 
 def _measure_all_rounds(runner: Runner, info: RunInfo, preparation: Preparation) -> StoredRun:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from inferometer.energy.view import MeterNeeds
-from inferometer.flags import flag
+from inferometer.flags import Flag, flag
 from inferometer.interruption import Interruption
 from inferometer.models.contract import Artifact, ModelSize, PreparedModel
 from inferometer.planning.plan import Plan
@@ -245,9 +245,16 @@ def _with_route(record: Record, runner: Runner, artifact: Artifact) -> Record:
     converted = (flag("converted", via=artifact.via),) if artifact.via else ()
     unit = {"unit": runner.int8_unit} if runner.int8_unit and record.cell.device == "cpu" else {}
     quantised = (flag("quantised", **artifact.own.loss, **unit),) if artifact.own else ()
-    held = runner.model.checks.stored
-    stored = (flag("stored-precision", held=held),) if held and not artifact.own else ()
-    return msgspec.structs.replace(record, flags=(*record.flags, *converted, *quantised, *stored))
+    return msgspec.structs.replace(
+        record, flags=(*record.flags, *converted, *quantised, *_held(runner.model))
+    )
+
+
+def _held(model: PreparedModel) -> tuple[Flag, ...]:
+    """Return what the model's file holds, where it is no fp32 model."""
+    if model.stored:
+        return (flag("as-stored", holds=model.stored.words),)
+    return (flag("widened", held=model.checks.stored),) if model.checks.stored else ()
 
 
 def _with_overhead(record: Record, starts_worker: bool) -> Record:

@@ -7,7 +7,13 @@ from pathlib import Path
 from inferometer import units
 from inferometer.results.accuracy import Accuracy, name_of, what_so_many_tell
 from inferometer.results.cells import Results
+from inferometer.storage.run_directory import StoredRun
 from inferometer.tables.note import Note
+
+_RANGES = (
+    "int8 learnt its ranges from generated inputs, which costs accuracy: give --calibration rows or photos like those of the data "
+    "set, but not of it"
+)
 
 
 def accuracy_notes(results: Results) -> list[Note]:
@@ -20,6 +26,7 @@ def accuracy_notes(results: Results) -> list[Note]:
         by_data.setdefault((Path(data.path).name, data.rows), []).append(row)
     notes = [_of_data(name, count, several) for (name, count), several in by_data.items()]
     notes += [Note(f"accuracy of {row.row}: {words}") for row in rows if (words := row.words())]
+    notes += [Note(_RANGES)] if any(map(_has_made_up_ranges, results.runs)) else []
     notes += [
         Note(f"{name} was evaluated besides, as what others are held against")
         for name in dict.fromkeys(
@@ -36,9 +43,20 @@ def accuracy_notes(results: Results) -> list[Note]:
     ]
 
 
+def _has_made_up_ranges(run: StoredRun) -> bool:
+    """Return whether a run quantised by rows that are nothing like its data set."""
+    info = run.info
+    given = info.request.get("model", {}).get("calibration") or not info.model.inputs_note.startswith(
+        "inputs generated"
+    )
+    return bool(info.dataset and not given and any(cell.precision == "int8" for cell in info.cells))
+
+
 def _of_data(name: str, count: int, rows: list[Accuracy]) -> Note:
     told = what_so_many_tell(count) if rows[0].top1 else f"{count:,} rows with values as answers"
-    return Note(f"accuracy on {name}: {told}", tuple(map(_detail, rows)))
+    data = rows[0].evaluation.dataset
+    judged = f"; judged is output {data.output} of the model's {data.outputs}" if data.outputs > 1 else ""
+    return Note(f"accuracy on {name}: {told}{judged}", tuple(map(_detail, rows)))
 
 
 def _detail(row: Accuracy) -> str:

@@ -34,7 +34,13 @@ class Opening:
     threads: int
     options: dict[str, Any] = field(default_factory=dict)  # the framework's and the variant's settings
     cache: Path = Path()  # a folder of this run's own for compiled code
+    stored: str = ""  # the coarsest precision inside the artifact, where it is below fp32
     mode: str = "host"  # host, device or host-pipelined: the only one that this process will be asked for
+
+    @property
+    def quantised(self) -> bool:
+        """Return whether operators may run in integers: int8 was asked for, or is what the artifact holds."""
+        return "int8" in (self.precision, self.stored)
 
 
 class Pipeline(abc.ABC):

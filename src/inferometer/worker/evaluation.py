@@ -41,7 +41,10 @@ def first_classes(scores: Any) -> Any:
 
 
 def distances(values: Any, targets: Any) -> tuple[list[float | None], list[float | None]]:
-    """Return of each row the mean squared error and the cosine of its values; None where they are not finite."""
+    """Return of each row the mean squared error and the cosine of its values; None where they are not finite.
+
+    Of zeros, which have no direction, the cosine is 1 where zeros are right, else 0.
+    """
     flat, wanted = (array.reshape(len(array), -1).astype(np.float64) for array in (values, targets))
     if flat.shape != wanted.shape:
         raise ValueError(f"outputs have {flat.shape[1]} values a row, the answers {wanted.shape[1]}")
@@ -49,7 +52,7 @@ def distances(values: Any, targets: Any) -> tuple[list[float | None], list[float
         errors = np.mean((flat - wanted) ** 2, axis=1)
         norms = np.linalg.norm(flat, axis=1) * np.linalg.norm(wanted, axis=1)
         cosines = np.einsum("ij,ij->i", flat, wanted) / norms
-    cosines = np.where((norms == 0) & (errors == 0), 1.0, cosines)  # of zeros where zeros are right
+    cosines = np.where(norms == 0, errors == 0, cosines)
     return _finite(errors), _finite(cosines)
 
 

@@ -204,6 +204,7 @@ def _opening(request: Open) -> Opening:
         threads=request.threads,
         options=request.options,
         cache=Path(request.cache),
+        stored=request.checks.get("stored", ""),
         mode=request.mode,
     )
 

@@ -134,7 +134,7 @@ def test_answers_of_the_outputs_shape_are_values(tmp_path):
     x, y = np.zeros((5, 3, 4, 4), "f"), np.arange(10.0).reshape(5, 2)
     np.savez(tmp_path / "d.npz", x=x, y=y)
     shards = prepared(DatasetRequest(tmp_path / "d.npz"), tmp_path, outputs=((3,), (2,)))
-    assert (shards.info.kind, shards.output, shards.labels) == ("values", 1, None)
+    assert (shards.info.kind, shards.info.output, shards.labels) == ("values", 1, None)
     np.testing.assert_array_equal(np.concatenate([np.load(part.targets) for part in shards.parts]), y)
 
 
@@ -228,6 +228,8 @@ Y = np.array([0, 1, 2, 0])
         ({"x": np.array([{"a": 1}] * 4, object), "y": Y}, "'x' holds pickled objects, which are code"),
         ({"x": X, "y": np.array(list("abcd"))}, "'y' holds <U1; give numbers"),
         ({"x": np.where(X == 0, np.nan, X), "y": Y}, "NaN or infinity in rows 0 to 3"),
+        ({"x": X, "y": np.full((4, 3), np.nan)}, "'y' has NaN or infinity in rows 0 to 3"),
+        ({"x": X, "y": np.eye(3)[Y]}, r"'y' is one-hot; give class numbers: y.argmax\(axis=1\)"),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path, arrays, match):
@@ -259,6 +261,49 @@ def test_disks_that_are_too_small(folder, tmp_path, monkeypatch):
 def test_models_without_images_or_scores(folder, tmp_path):
     refused(folder, "needs a model with one image input", tmp_path, shape=(None, 7))
     refused(folder, "first output is 21x4x4 an image: no class scores", tmp_path, outputs=((21, 4, 4),))
+
+
+def test_class_numbers_where_no_output_is_a_row_of_scores(tmp_path):
+    """A binary classifier of one score, say: its answers are values."""
+    match = "no output is a row of class scores: give 1 a row"
+    refused(saved(tmp_path, x=X, y=Y), match, tmp_path, preprocess="", outputs=((1,),))
+
+
+def test_of_several_outputs_the_one_that_has_so_many_classes_is_judged(folder, tmp_path):
+    shards = prepared(DatasetRequest(folder, None, "scale=1/255"), tmp_path, outputs=((7,), (4, 4), (3,)))
+    assert (shards.info.output, shards.info.outputs, shards.info.classes) == (2, 3, 3)
+    other = prepared(DatasetRequest(saved(tmp_path, x=X, y=Y)), tmp_path, outputs=((4, 4), (3,), (7,)))
+    assert other.info.output == 1
+    assert shards.info.key.endswith("/2")
+
+
+def test_folders_called_by_numbers_need_an_order(tmp_path):
+    for number in range(11):
+        image(tmp_path / "data" / str(number) / "1.png")
+    refused(tmp_path / "data", r"order as text \(0, 1, 10, ...\) is another", tmp_path, outputs=((11,),))
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(map(str, range(11))))
+    shards = prepared(DatasetRequest(tmp_path / "data", labels, "scale=1"), tmp_path, outputs=((11,),))
+    assert sorted(shards.labels) == list(range(11))
+
+
+def test_files_that_are_hidden_are_none(folder, tmp_path):
+    (folder / "cat" / "._1.png").write_bytes(b"what a Mac leaves")
+    assert len(prepared(DatasetRequest(folder, None, "scale=1"), tmp_path).labels) == 4
+
+
+def test_palettes_with_transparency_warn_nobody(folder, tmp_path):
+    """Pillow's warning is an error here."""
+    clear = Image.new("P", (8, 8), 1)
+    clear.putpalette([0, 0, 0, 200, 100, 50])
+    clear.save(folder / "cat" / "0.png", transparency=b"\x80\xff")
+    shards = prepared(DatasetRequest(folder, None, "scale=1"), tmp_path)
+    assert joined(shards)[0, 0, 0].tolist() == [200, 100, 50]
+
+
+def test_images_of_16_bits_are_refused_rather_than_white(folder, tmp_path):
+    Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(folder / "cat" / "deep.png")
+    refused(folder, "deep.png has pixels of more than 8 bits", tmp_path)
 
 
 def test_labels_beside_numbers(tmp_path):

@@ -45,10 +45,10 @@ def shards_of(found: Arrays, model: Interface, wanted: Preprocessing | None, fol
     for member, spec in zip(inputs, specs, strict=True):
         _check_input(member, spec, answers, wanted)
     output = _output(found.path, answers, outputs)
-    classes = int(np.prod(outputs[0])) if output is None else 0
+    scores = scores_output(outputs) if output is None else 0
+    classes = int(np.prod(outputs[scores])) if output is None else 0
     labels = None
     if output is None:
-        check_scores(outputs[0])
         labels = answers.whole().reshape(-1).astype(np.int64)
         check_numbers(found.path, labels.tolist(), classes)
     row_bytes = sum(_bytes(spec, wanted) for spec in specs)
@@ -58,7 +58,7 @@ def shards_of(found: Arrays, model: Interface, wanted: Preprocessing | None, fol
     count = rows_a_shard(row_bytes)
     parts = in_parts(
         [_cast(member, spec, wanted, count) for member, spec in zip(inputs, specs, strict=True)],
-        None if output is None else answers.rows(count),
+        None if output is None else _values(answers, count),
         folder,
     )
     info = DatasetInfo(
@@ -67,19 +67,24 @@ def shards_of(found: Arrays, model: Interface, wanted: Preprocessing | None, fol
         hash=hash_file(found.path),
         rows=answers.shape[0],
         classes=classes,
+        output=scores if output is None else output,
+        outputs=len(outputs),
         preprocessing=wanted.facts if wanted else {},
     )
     affine = wanted.affine if wanted else None
-    return Shards(info, tuple(parts), labels, output or 0, affine, model.layout)
+    return Shards(info, tuple(parts), labels, affine, model.layout)
 
 
-def check_scores(shape: tuple[int, ...]) -> None:
-    """Raise UsageError for an output that is no row of class scores."""
-    if sum(size > 1 for size in shape) != 1:
-        told = "x".join(map(str, shape)) or "one number"
+def scores_output(outputs: Sequence[tuple[int, ...]], classes: int = 0) -> int:
+    """Return which output gives class scores: the only one of ``classes`` (0: not known), else the first; UsageError where none does."""
+    rows = [place for place, shape in enumerate(outputs) if sum(size > 1 for size in shape) == 1]
+    fitting = [place for place in rows if int(np.prod(outputs[place])) == classes]
+    if not rows:
+        told = "x".join(map(str, outputs[0])) or "one number"
         raise UsageError(
             f"the model's first output is {told} an image: no class scores; give an .npz whose y has that shape"
         )
+    return fitting[0] if len(fitting) == 1 else rows[0]
 
 
 def _bytes(spec: Spec, wanted: Preprocessing | None) -> int:
@@ -115,18 +120,18 @@ def _check_input(found: Member, spec: Spec, answers: Member, wanted: Preprocessi
 
 def _output(path: Path, answers: Member, outputs: Sequence[tuple[int, ...]]) -> int | None:
     """Return which output the answers are values of; None where they are class numbers."""
-    if (
-        answers.dtype.kind in "iub"
-        and answers.shape[1:] in ((), (1,))
-        and sum(s > 1 for s in outputs[0]) == 1
-    ):
+    numbered = answers.dtype.kind in "iub" and answers.shape[1:] in ((), (1,))
+    if numbered and any(sum(size > 1 for size in shape) == 1 for shape in outputs):
         return None
     fitting = [place for place, shape in enumerate(outputs) if shape == answers.shape[1:]]
     if not fitting or answers.dtype.kind == "b":
         told = " or ".join("x".join(map(str, shape)) or "one number" for shape in outputs)
-        raise UsageError(
-            f"{path}: 'y' is {answers.dtype} of shape {answers.shape}; give class numbers (whole, one a row), or {told} a row"
+        wanted = (
+            f"no output is a row of class scores: give {told} a row"
+            if numbered
+            else f"give class numbers (whole, one a row), or {told} a row"
         )
+        raise UsageError(f"{path}: 'y' is {answers.dtype} of shape {answers.shape}; {wanted}")
     return fitting[0]
 
 
@@ -140,3 +145,20 @@ def _cast(member: Member, spec: Spec, wanted: Preprocessing | None, count: int) 
             )
         start += len(part)
         yield array
+
+
+def _values(answers: Member, count: int) -> Iterator[Any]:
+    """Yield answers that are values; UsageError for NaN and infinity, and for classes one-hot."""
+    for number, part in enumerate(answers.rows(count)):
+        told = f"{answers.path}: '{answers.name}'"
+        if not np.all(np.isfinite(part)):
+            start = number * count
+            raise UsageError(f"{told} has NaN or infinity in rows {start} to {start + len(part) - 1}")
+        rows = part.reshape(len(part), -1)
+        if number == 0 and rows.shape[1] > 1 and _is_one_hot(rows):
+            raise UsageError(f"{told} is one-hot; give class numbers: y.argmax(axis=1)")
+        yield part
+
+
+def _is_one_hot(rows: Any) -> bool:
+    return bool(np.all((rows == 0) | (rows == 1)) and np.all(rows.sum(axis=1) == 1))

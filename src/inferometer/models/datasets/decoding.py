@@ -23,7 +23,10 @@ def pixels(file: Path, wanted: Preprocessing) -> Any:
 
     method = Image.Resampling[wanted.resize.upper()]
     with images.opened(file) as image:
-        upright = ImageOps.exif_transpose(image).convert("L" if wanted.channels == 1 else "RGB")
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode == "P" and isinstance(upright.info.get("transparency"), bytes):
+            upright = upright.convert("RGBA")  # else Pillow warns on the user's terminal, image by image
+        upright = upright.convert("L" if wanted.channels == 1 else "RGB")
         if wanted.fit == "squash":
             fitted = upright.resize((wanted.width, wanted.height), method)
         else:

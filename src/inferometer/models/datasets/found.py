@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +92,8 @@ def _numbers(names: Sequence[str], path: Path) -> dict[str, int]:
     """Return the class number of each name in a file of labels, and of its first word where that is one line's alone."""
     numbers = {name: number for number, name in enumerate(names)}
     words = [name.split()[0].rstrip(",:") for name in names]
-    firsts = {
-        word: number for number, word in enumerate(words) if words.count(word) == 1 and word not in numbers
-    }
+    counts = Counter(words)
+    firsts = {word: number for number, word in enumerate(words) if counts[word] == 1 and word not in numbers}
     return {**firsts, **numbers}
 
 
@@ -102,6 +102,8 @@ def _in_folders(path: Path, names: tuple[str, ...]) -> Images:
     if not folders:
         raise UsageError(f"data set {path} has no folder in it; give {_SHAPES}")
     classes = names or tuple(folder.name for folder in folders)
+    if not names:
+        _check_order(path, classes)
     numbers = _numbers(names, path) if names else {name: number for number, name in enumerate(classes)}
     unknown = [folder.name for folder in folders if folder.name not in numbers]
     if unknown:
@@ -113,8 +115,21 @@ def _in_folders(path: Path, names: tuple[str, ...]) -> Images:
     return Images(path, tuple(file for file, _ in pairs), tuple(number for _, number in pairs), classes)
 
 
+def _check_order(path: Path, classes: Sequence[str]) -> None:
+    """Raise UsageError for folders called by numbers whose order as text is another: either may be the model's."""
+    if all(name.isdecimal() for name in classes) and sorted(classes, key=int) != list(classes):
+        raise UsageError(
+            f"{path}: its class folders are numbers, whose order as text ({', '.join(classes[:3])}, ...) is another than as "
+            "numbers; give --labels FILE with a folder's name a line, in the model's order"
+        )
+
+
 def _images_in(folder: Path) -> list[Path]:
-    files = sorted(item for item in folder.iterdir() if item.suffix.lower() in SUFFIXES and item.is_file())
+    files = sorted(
+        item
+        for item in folder.iterdir()
+        if item.suffix.lower() in SUFFIXES and not item.name.startswith(".") and item.is_file()
+    )
     if not files:
         raise UsageError(
             f"class folder {folder} holds no image ({', '.join(sorted(SUFFIXES))}); fill it or remove it"

@@ -13,7 +13,7 @@ from inferometer.models import photo_inputs
 from inferometer.models.contract import PreparedModel
 from inferometer.models.datasets import arrays, found, preprocessing
 from inferometer.models.datasets.request import DatasetRequest
-from inferometer.models.datasets.shards import Shards, of_images
+from inferometer.models.datasets.shards import Scores, Shards, of_images
 from inferometer.models.step_cache import read_arrays
 
 Own = Callable[[], Mapping[str, Any] | None]  # the model's own preprocessing, where its source knows one
@@ -31,8 +31,9 @@ def prepare_dataset(
         wanted = _of_image(specs, asked, own) if asked else None
         interface = arrays.Interface(specs, outputs, model.layout)
         return arrays.shards_of(data, interface, wanted, folder)
-    arrays.check_scores(outputs[0])
-    return of_images(data, _of_image(specs, asked, own), int(np.prod(outputs[0])), folder, progress)
+    place = arrays.scores_output(outputs, len(data.classes))
+    scores = Scores(int(np.prod(outputs[place])), place, len(outputs))
+    return of_images(data, _of_image(specs, asked, own), scores, folder, progress)
 
 
 def _of_image(specs: list[dict[str, Any]], asked: str, own: Own) -> preprocessing.Preprocessing:

@@ -42,11 +42,19 @@ class Shards:
     info: DatasetInfo
     parts: tuple[Shard, ...]
     labels: Any = None  # (rows,) class numbers; None where answers are values
-    output: int = 0  # which of the model's outputs is judged
     affine: Mapping[str, Any] | None = (
         None  # what is left to the worker (`Preprocessing.affine`); None: nothing
     )
     layout: str = ""  # of 4-D rows
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The output that gives class scores."""
+
+    classes: int
+    output: int = 0  # its place
+    outputs: int = 1  # of so many
 
 
 def rows_a_shard(row_bytes: int) -> int:
@@ -77,10 +85,14 @@ def save(path: Path, array: Any) -> Path:
 
 
 def of_images(
-    found: Images, wanted: Preprocessing, classes: int, folder: Path, progress: Callable[[str], None]
+    found: Images,
+    wanted: Preprocessing,
+    scores: Scores,
+    folder: Path,
+    progress: Callable[[str], None],
 ) -> Shards:
     """Decode all images into ``folder``; UsageError (one line) for the first that cannot be."""
-    found.check(classes)
+    found.check(scores.classes)
     row_bytes = wanted.height * wanted.width * wanted.channels
     check_space(folder, row_bytes * len(found.files), found.path)
     digest, parts = hashlib.sha256(), list[Shard]()
@@ -98,7 +110,9 @@ def of_images(
         path=str(found.path),
         hash=digest.hexdigest(),
         rows=len(found.files),
-        classes=classes,
+        classes=scores.classes,
+        output=scores.output,
+        outputs=scores.outputs,
         labels=found.classes,
         labels_hash=_hash_of(found.classes),
         preprocessing=wanted.facts,

@@ -14,6 +14,7 @@ Request
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "checks": made.write(out),
         "drawn": drawn.words(request, specs, kerasfile.table_sizes(model, specs)),
-        "stored": _stored(model),
+        **stored(model),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=tensors.batch_of(specs)),
         "hash": kerasfile.weights_hash(model),
@@ -203,8 +204,22 @@ def _ways(model: Any, specs: list[tensors.Spec]) -> dict[str, checks.Compute]:
     return {**eager, **{kind: moving(bits) for kind, bits in checks.BITS.items()}}
 
 
-def _stored(model: Any) -> str:
-    """Return the precision inside the model where it is below fp32, else ''."""
-    layers = model._flatten_layers(include_self=False, recursive=True)
-    kinds = {str(getattr(layer, "compute_dtype", "")) for layer in layers}
-    return "bf16" if "bfloat16" in kinds else "fp16" if "float16" in kinds else ""
+def stored(model: Any) -> dict[str, Any]:
+    """Return `stored`, the coarsest precision inside ("" for fp32), and below fp32 `holds`: kind -> layers with weights."""
+    layers = list(model._flatten_layers(include_self=False, recursive=True))
+    kinds = Counter(_kind(layer) for layer in layers if layer.weights and not layer._layers)
+    found = {kind.partition("-")[0] for kind in (*kinds, *map(_kind, layers))}
+    coarsest = next((kind for kind in ("int4", "int8", "bf16", "fp16") if kind in found), "")
+    return {
+        "stored": "int8" if coarsest == "int4" else coarsest,
+        **({"holds": kinds} if coarsest else {}),
+    }
+
+
+def _kind(layer: Any) -> str:
+    """Return in which type a layer computes: Keras quantises the values too at int8, and weights alone at int4."""
+    mode = getattr(layer, "quantization_mode", None) or ""
+    if mode in ("int8", "int4"):
+        return "int8" if mode == "int8" else "int4-weights"
+    computed = str(getattr(layer, "compute_dtype", ""))
+    return {"bfloat16": "bf16", "float16": "fp16"}.get(computed, "fp32")

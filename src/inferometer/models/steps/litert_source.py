@@ -7,13 +7,12 @@ model.tflite, inputs.npz, reference.npz, check.npz and what `checks` writes).
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import checks, dimensions, drawn, litert_size, tensors
+from inferometer.models.steps import checks, dimensions, drawn, litert_held, litert_size, tensors
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "checks": made.write(out),
         "drawn": drawn.words(request, specs, {}),
-        "stored": _stored(plain),
+        **litert_held.stored(plain),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, batch),
         **litert_size.size(plain, batch),  # last, since it gives the inputs one row
@@ -89,13 +88,3 @@ def _computing(interpreter: Any, batch: int | None) -> checks.Compute:
         return [interpreter.get_tensor(index) for index in outputs]
 
     return lambda arrays, chunk: tensors.run_in_chunks(call, list(arrays.values()), batch or chunk)
-
-
-def _stored(interpreter: Any) -> str:
-    """Return the precision of most weights where it is below fp32, else ''."""
-    kinds = Counter(
-        np.dtype(item["dtype"]).name for item in interpreter.get_tensor_details() if len(item["shape"]) > 1
-    )
-    if kinds["int8"] + kinds["uint8"] > kinds["float32"]:
-        return "int8"
-    return "fp16" if kinds["float16"] else ""

@@ -12,7 +12,7 @@ from inferometer.models.steps import onnx_size, onnx_source, onnx_taking, onnxfi
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Return input specs, `parameters`, `macs` and the names of external weight files."""
+    """Return input specs, `parameters`, `macs`, the file's own precision and the names of external weight files."""
     path = Path(request["file"])
     model = onnxfile.read(str(path))
     external = onnxfile.external_files(model, path.parent)
@@ -20,4 +20,4 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     asked = {**request, "ranges": taken.without_constants(request["ranges"])}
     onnx_source.rows_of(taken, asked, onnxfile.table_sizes(model))  # which raises where they do not fit
     size = onnx_size.size(model, taken.own_shapes(), tensors.batch_of(taken.specs))
-    return {"inputs": taken.specs, "external": external, **size}
+    return {"inputs": taken.specs, "external": external, **size, **onnxfile.stored(model)}

@@ -26,7 +26,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {
         **onnx_reference.write(path, specs, rows, checks.more_of(asked, specs, sizes), out),
         "drawn": drawn.words(asked, specs, sizes),
-        "stored": onnxfile.stored_precision(file),
+        **onnxfile.stored(file),
         "inputs": specs,
         "ragged": taken.ragged,
         "notes": taken.notes(),

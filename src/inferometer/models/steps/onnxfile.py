@@ -5,23 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, dimensions, tensors
+from inferometer.models.steps import checks, dimensions, onnx_held, tensors
 
 _FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 _OTHERS = {
     f"tensor({name})": name
     for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 }
-QUANTISED = frozenset(
-    [
-        "QuantizeLinear",
-        "DequantizeLinear",
-        "DynamicQuantizeLinear",
-        "QLinearConv",
-        "QLinearMatMul",
-        "ConvInteger",
-        "MatMulInteger",
-    ]
+QUANTISED = onnx_held.INTEGER.union(
+    ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", *onnx_held.PACKED)
 )
 DTYPES = {**_FLOATS, **_OTHERS, "tensor(bool)": "bool"}
 
@@ -98,6 +90,15 @@ def stored_precision(model: Any) -> str:
     if any(node.op_type in QUANTISED for node in model.graph.node):
         return "int8"
     return "bf16" if 16 in kinds else "fp16" if 10 in kinds else ""  # onnx.TensorProto.BFLOAT16, FLOAT16
+
+
+def stored(model: Any) -> dict[str, Any]:
+    """Return what a step answers of a file's own precision: `stored`, and `holds` (`onnx_held`) where that is not all fp32.
+
+    Weights that are widened by casts and products are computed with as exactly as any: `stored` does not tell them.
+    """
+    coarsest, found = stored_precision(model), onnx_held.holds(model)
+    return {"stored": coarsest, **({"holds": found} if coarsest or set(found) - {"fp32", "fp64"} else {})}
 
 
 def refuse_quantised(path: str) -> None:

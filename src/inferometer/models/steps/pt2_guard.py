@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from inferometer.models.steps import torch_pickles
+from inferometer.models.steps import torch_pickles, torch_quantised
 
 _PLAIN = re.compile(r"[\w.\-]*")  # names of values, weights and modules: no more, for they become source code
 _FREE_TEXT = {"as_string", "as_strings", "torch_version"}  # quoted where they are used, or not used
@@ -56,6 +56,8 @@ def load(torch: Any, path: Path, trust: bool) -> Any:
         import torchvision  # noqa: F401  (registers its operators)
     if "transformers." in written:
         import transformers.modeling_outputs  # noqa: F401  (registers its kinds of answers)
+    if torch_quantised.MARK in written:
+        torch_quantised.register()
     causes: list[Exception] = []
     try:
         with _remembering(causes), nullcontext() if trust else _as_data(torch, path.name):

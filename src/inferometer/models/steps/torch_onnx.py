@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from inferometer.models.steps import torch_quantised
+
 OPSET = 20
 LARGEST_INLINE_BYTES = 1_500_000_000  # protobuf's limit is 2 GiB
 
@@ -22,6 +24,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     target = Path(request["out"]) / "model.onnx"
+    torch_quantised.register()
     program = torch.export.load(request["model"])
     try:
         converted = torch.onnx.export(

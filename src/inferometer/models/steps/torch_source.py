@@ -29,6 +29,7 @@ from inferometer.models.steps import (
     torch_exporting,
     torch_files,
     torch_modules,
+    torch_quantised,
     torch_singles,
     torch_size,
     torch_weights,
@@ -71,6 +72,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "checks": made.write(out),
         "drawn": drawn.words(asked, specs, sizes),
         "stored": stored,
+        "widened": bool(stored),  # to fp32, so that a row is what it is asked for
+        **torch_quantised.stored(torch, model.module),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=batch),
         "layout": _layout(specs),

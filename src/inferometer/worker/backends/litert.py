@@ -65,13 +65,13 @@ class Runtime(Backend):
         }
 
     def _precision(self, kinds: set[Any]) -> str:
-        if self._opening.precision == "int8" and self._integers.prevail:
+        if self._opening.quantised and self._integers.prevail:
             return "int8"
         return "fp32" if np.dtype(np.float16) not in kinds else "fp16"
 
     def flags(self) -> list[Flag]:
         """Say how many operators of a quantised model are left in floats."""
-        return self._integers.flags()
+        return self._integers.flags(self._opening.quantised)
 
 
 def _named(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:

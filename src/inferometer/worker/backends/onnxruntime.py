@@ -47,7 +47,7 @@ class Runtime(Backend):
 
         self._runtime = onnxruntime
         self._plugin = onnx_plugin.register(onnxruntime, opening) if opening.options.get("plugin") else None
-        self._optimised = onnx_integers.place(opening.cache) if opening.precision == "int8" else None
+        self._optimised = onnx_integers.place(opening.cache) if self._tells_integers() else None
         self._provider = self._plugin.provider if self._plugin else _PROVIDERS[self._kind]
         self._session = onnxruntime.InferenceSession(
             self._model(), sess_options=self._options(), providers=self._providers()
@@ -68,6 +68,11 @@ class Runtime(Backend):
         self._pinned = self._page_locked() if self._bound else None
         self._bindings: dict[int, Binding] = {}
         self._last: Binding | None = None
+
+    def _tells_integers(self) -> bool:
+        """Return whether the optimised model is to be written and read; one with another provider's compiled nodes cannot be."""
+        own = self._kind == "cpu" and self._plugin is None
+        return self._opening.precision == "int8" or (own and self._opening.quantised)
 
     def _page_locked(self) -> PinnedBuffers | None:
         if self._opening.device != "cuda" or self._opening.mode != "host":
@@ -215,7 +220,7 @@ class Runtime(Backend):
         if self._plugin:
             return self._plugin.flags(self._nodes)
         total = sum(len(nodes) for nodes in self._nodes.values())
-        integers = self._operators.integers.flags() if self._operators else []
+        integers = self._operators.integers.flags(quantised=True) if self._operators else []
         return [
             *integers,
             *stray_nodes.flags(self._strays(), total),

@@ -91,8 +91,7 @@ class Runtime(Backend):
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         names = {ours for ours, theirs in _HINTS.items() if theirs == hint and ours != "int8"}
         version, found = self._openvino.__version__, openvino_integers.look(self._compiled)
-        # a file that is quantised already is measured as it is, whatever is asked
-        quantised = self._opening.precision == "int8" and found.prevail
+        quantised = self._opening.quantised and found.prevail
         precision = names.pop() if names else hint
         return {
             "device": ",".join(self._compiled.get_property("EXECUTION_DEVICES")).lower(),
@@ -108,7 +107,7 @@ class Runtime(Backend):
 
     def flags(self) -> list[Flag]:
         """Say how many operators of a quantised model are left in floats."""
-        return openvino_integers.look(self._compiled).flags()
+        return openvino_integers.look(self._compiled).flags(self._opening.quantised)
 
 
 def _refuse(core: Any, opening: Opening) -> None:

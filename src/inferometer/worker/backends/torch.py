@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class Runtime(Backend):
         torch.set_num_threads(opening.threads)
         _set_precision(torch, opening)
         weights = torch.float32 if self._options.get("autocast") else self._dtype
+        if opening.quantised:
+            importlib.import_module("torch.ao.quantization.fx._decomposed")  # registers its operators
         program = torch.export.load(opening.path)
         self._module = torch_program.module_of(torch, program, self._device, weights)
         if self._options.get("channels_last"):

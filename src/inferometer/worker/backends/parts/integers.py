@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from inferometer.worker.flags import Flag, flag
 
-_NAMES = frozenset(["int8", "uint8", "i8", "u8", "i4", "u4"])  # numpy's and OpenVINO's
+# numpy's and OpenVINO's; "hybrid": LiteRT quantises the values too, batch by batch
+_NAMES = frozenset(["int8", "uint8", "hybrid", "i8", "u8", "i4", "u4"])
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Integers:
         """Return whether most of the work is in integers."""
         return 2 * self.integer > self.types.total()
 
-    def flags(self) -> list[Flag]:
-        """Say how many operators of a quantised model are left in floats."""
+    def flags(self, quantised: bool) -> list[Flag]:
+        """Say how many operators of a ``quantised`` model run in floats."""
         left, total = self.types.total() - self.integer, self.types.total()
-        return [flag("partly-float", left=left, total=total)] if 0 < left < total else []
+        return [flag("partly-float", left=left, total=total)] if quantised and left else []

@@ -22,5 +22,7 @@ def look(interpreter: Any) -> Integers:
 
 
 def _coarsest(kinds: list[str]) -> str:
-    """Return the type of the values that an operator takes: of its data, not of its biases or shapes."""
+    """Return the type of the values that an operator takes: of its data, not of its biases or shapes; "hybrid" of floats with integer weights."""
+    if "float32" in kinds and {"int8", "uint8"} & set(kinds):
+        return "hybrid"
     return next((kind for kind in ("float32", "float16", "int16", "int8", "uint8") if kind in kinds), "other")
