@@ -62,6 +62,8 @@ _ALIASES = {"tftrtfp16": ("tftrt", "fp16"), "tftrtfp32": ("tftrt", "fp32")}
 
 _GPU_ONLY = {"cuda": ("fp32", "tf32", "fp16", "bf16")}
 _EVERYWHERE = {"cpu": ("fp32", "fp16", "bf16"), **_GPU_ONLY}
+_INDUCTOR = {**_EVERYWHERE, "cpu": (*_EVERYWHERE["cpu"], "int8")}
+_INDUCTOR_INT8 = {"int8": "inductor-int8"}
 _TENSORRT = {"cuda": (*_GPU_ONLY["cuda"], "int8")}  # int8: of files that are quantised already
 _NO_TENSORRT_LIBRARIES = "the package registry has no TensorRT libraries"
 _HALVES_FROM_KERAS = {"fp16": "keras", "bf16": "keras"}  # a SavedModel computes in float32
@@ -128,11 +130,13 @@ _ALL = (
     ),
     Framework(
         "torch-compile", "PyTorch, Inductor", "torch", "torch", "exported", "torch", "torch",
-        options={"compile": True}, precisions=_EVERYWHERE, modes=_PIPELINED,
+        options={"compile": True}, precisions=_INDUCTOR, forms=_INDUCTOR_INT8, modes=_PIPELINED,
         variants={
             "channels_last": _CHANNELS_LAST,
             "autocast": _AUTOCAST,
-            "max-autotune": Variant("Inductor tries every kernel", {"max_autotune": True}),
+            "max-autotune": Variant(
+                "Inductor tries every kernel", {"max_autotune": True}, precisions=_GPU_ONLY["cuda"]  # its own are not seen to be int8
+            ),
             "reduce-overhead": Variant(
                 "compiled calls captured as CUDA graphs", {"cudagraphs": True}, devices=("cuda",), modes=_UNPIPELINED
             ),
@@ -142,12 +146,13 @@ _ALL = (
     ),
     Framework(
         "torch-aot", "PyTorch, AOTInductor", "torch_aot", "torch", "exported", "torch", "torch",
-        devices=("cpu",), precisions={"cpu": ("fp32", "fp16", "bf16")}, variants={"channels_last": _CHANNELS_LAST},
+        devices=("cpu",), precisions={"cpu": _INDUCTOR["cpu"]}, forms=_INDUCTOR_INT8, variants={"channels_last": _CHANNELS_LAST},
         named_only=True, nominal_images_per_s=320, nominal_prepare_s=40,
     ),
     Framework(
         "executorch", "ExecuTorch, XNNPACK", "executorch", "executorch", "exported", "executorch", "executorch",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, named_only=True, nominal_images_per_s=560, nominal_prepare_s=25,
+        devices=("cpu",), precisions={"cpu": ("fp32", "int8")}, forms={"int8": "xnnpack-int8"},
+        named_only=True, nominal_images_per_s=560, nominal_prepare_s=25,
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",

@@ -3,7 +3,7 @@
 Forms: the shapes in which a framework takes a model.
     keras       Keras file, `.keras`                        (keras, kerasxla, jax)
     savedmodel  TensorFlow SavedModel directory             (tf, tfxla, tftrt)
-    exported    torch exported program, `.pt2`              (torch, torch-compile)
+    exported    torch exported program, `.pt2`              (torch, torch-compile, torch-aot, executorch)
     onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, opencv, tensorrt)
     tflite      LiteRT flatbuffer                           (litert)
     jaxexport   folder: a function exported by JAX, and weights  (jax, where the source is no Keras file)
@@ -30,6 +30,8 @@ Form = Literal[
     "onnx-int8",
     "openvino-int8",
     "tflite-int8",
+    "inductor-int8",
+    "xnnpack-int8",
 ]
 FORMS: tuple[Form, ...] = get_args(Form)
 FILES: Mapping[Form, str] = {  # what a step leaves in its folder
@@ -42,6 +44,8 @@ FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "onnx-int8": "model.onnx",
     "openvino-int8": "model.xml",
     "tflite-int8": "model.tflite",
+    "inductor-int8": "model.pt2",
+    "xnnpack-int8": "model.pt2",
 }
 TITLES: Mapping[Form, str] = {
     "keras": "a Keras file",
@@ -53,6 +57,8 @@ TITLES: Mapping[Form, str] = {
     "onnx-int8": "a quantised ONNX file",
     "openvino-int8": "an OpenVINO model quantised by NNCF",
     "tflite-int8": "a quantised LiteRT flatbuffer",
+    "inductor-int8": "a torch exported program quantised for Inductor",
+    "xnnpack-int8": "a torch exported program quantised for XNNPACK",
 }
 NAMED_WEIGHTS = ("random", "imagenet", "pretrained")  # anything else is a file
 Layout = Literal["NHWC", "NCHW", ""]  # of 4-D image inputs; "": the model takes no images

@@ -25,12 +25,12 @@ def timed(request: Mapping[str, Any]) -> checks.Rows:
     return _read(request, "inputs")
 
 
-def batches(request: Mapping[str, Any]) -> list[checks.Rows]:
-    """Return the rows in batches that the model takes."""
-    found, size = rows(request), tensors.batch_of(request["specs"]) or BATCH
+def batches(request: Mapping[str, Any], at_once: int = BATCH) -> list[checks.Rows]:
+    """Return the rows in batches that the model takes, ``at_once`` where its batch is free."""
+    found, size = rows(request), tensors.batch_of(request["specs"]) or at_once
     return [
         {name: array[start : start + size] for name, array in found.items()}
-        for start in range(0, _count(found) - size + 1, size)
+        for start in range(0, max(_count(found) - size, 0) + 1, size)
     ]
 
 

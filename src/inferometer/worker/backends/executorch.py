@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import executorch_build, torch_transfer
+from inferometer.worker.backends.parts.integers import Integers
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag, flag
 
@@ -20,8 +22,10 @@ class Runtime(Backend):
     def __init__(self, opening: Opening) -> None:
         if opening.device != "cpu":
             raise Unsupported("ExecuTorch's wheels compute on the CPU only")
-        if opening.precision != "fp32":
-            raise Unsupported(f"ExecuTorch runs the program as it is, in fp32, not {opening.precision}")
+        if opening.precision not in ("fp32", "int8"):
+            raise Unsupported(
+                f"ExecuTorch runs the program as it is, in fp32 or int8, not {opening.precision}"
+            )
         import torch
         from executorch import version
         from executorch.extension.pybindings import portable_lib
@@ -33,10 +37,10 @@ class Runtime(Backend):
         torch.set_num_threads(opening.threads)
         portable_lib._unsafe_reset_threadpool(opening.threads)
         self._module = executorch_build.read(
-            torch, opening.path
+            torch, opening.path, quantised=opening.precision == "int8"
         )  # what it cannot read is said before any cell
         self._methods: dict[int, Any] = {}
-        self._built = executorch_build.Built(Path(), {}, {})
+        self._built = executorch_build.Built(Path(), {}, {}, {})
         self._last: Any = ()
 
     def prepare(self, batch: Batch) -> None:
@@ -73,28 +77,36 @@ class Runtime(Backend):
         return torch_transfer.to_numpy(resident)
 
     def actual(self) -> dict[str, Any]:
-        """Read back the outputs' place and type, the thread pool's size, and what was handed to XNNPACK."""
+        """Read back the outputs' place and type, the thread pool's size, what was handed to XNNPACK, and in which types."""
         first = next((output for output in self._last if output.is_floating_point()), self._last[0])
         half = {self._torch.float16: "fp16", self._torch.bfloat16: "bf16"}
         versions = {"executorch": self._version, "torch": self._torch.__version__, "numpy": np.__version__}
         return {
             "device": str(first.device),
-            "precision": half.get(first.dtype, "fp32"),
+            "precision": "int8" if self._integers.prevail else half.get(first.dtype, "fp32"),
             "threads": self._library._threadpool_get_thread_count(),
             "version": self._version,
             "versions": versions,
-            "details": {"nodes_in_xnnpack": self._built.delegated, "nodes_elsewhere": self._built.others},
+            "details": {
+                "nodes_in_xnnpack": self._built.delegated,
+                "nodes_elsewhere": self._built.others,
+                "operators": self._built.types,
+            },
         }
 
+    @property
+    def _integers(self) -> Integers:
+        return Integers(Counter(self._built.types))
+
     def flags(self) -> list[Flag]:
-        """Say which operations XNNPACK was not given: ExecuTorch's own kernels for them are not made for speed."""
-        others = self._built.others
+        """Say what was left in floats, and what XNNPACK was not given: ExecuTorch's own kernels are not made for speed."""
+        others, left = self._built.others, self._integers.flags()
         count = sum(others.values())
         if not count:
-            return []
+            return left
         total = count + sum(self._built.delegated.values())
         kinds = ", ".join(sorted(others, key=lambda kind: -others[kind])[:5])
-        return [flag("not-in-xnnpack", count=count, total=total, kinds=kinds)]
+        return [*left, flag("not-in-xnnpack", count=count, total=total, kinds=kinds)]
 
     def release(self) -> None:
         """Drop the programs of other shapes."""

@@ -12,7 +12,13 @@ import numpy as np
 
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
-from inferometer.worker.backends.parts import torch_precision, torch_program, torch_transfer
+from inferometer.worker.backends.parts import (
+    torch_integers,
+    torch_precision,
+    torch_program,
+    torch_transfer,
+)
+from inferometer.worker.backends.parts.integers import Integers
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag, flag
 
@@ -38,6 +44,8 @@ class Runtime(Backend):
         self._device = torch.device("cuda", 0) if opening.device == "cuda" else torch.device("cpu")
         torch.set_num_threads(opening.threads)
         _set_precision(torch, opening)
+        if opening.precision == "int8":
+            torch_integers.enable(torch)
         weights = torch.float32 if self._options.get("autocast") else self._dtype
         if opening.quantised:
             importlib.import_module("torch.ao.quantization.fx._decomposed")  # registers its operators
@@ -50,7 +58,7 @@ class Runtime(Backend):
         self._host = self._host_path()
         self._graphs: dict[int, torch_transfer.Graph] = {}
         self._last: Any = None
-        self._products: dict[str, int] | None = None  # by the type that they give
+        self._products: dict[str, int] | None = None  # by the type that they give, at int8 that they ran in
 
     def _compiled(self, function: Any) -> Any:
         if not self._options.get("compile"):
@@ -81,13 +89,14 @@ class Runtime(Backend):
             self._graphs[len(batch[0])] = torch_transfer.Graph(self._torch, self._infer, empty)
         self.run_resident(empty)
         self.synchronise()
+        self._read_integers(empty)
         del empty
         if self._opening.mode == "host":
             self.run(batch)
 
     def _read_types(self, tensors: Any) -> None:
         """Read what the program computes in, once: from a batch run eagerly, or as the compiler traces it."""
-        if self._products is not None:
+        if self._products is not None or self._opening.precision == "int8":
             return
         if self._options.get("compile"):
             self._products = torch_precision.traced_in(
@@ -95,6 +104,11 @@ class Runtime(Backend):
             )
         else:
             self._products = torch_precision.computed_in(lambda: self._under_modes(self._call, tensors))
+
+    def _read_integers(self, tensors: Any) -> None:
+        """Read which kernels a quantised program runs, once it is compiled."""
+        if self._opening.precision == "int8":
+            self._products = torch_integers.ran(self._torch, lambda: self._infer(tensors))
 
     def run(self, batch: Batch) -> Outputs:
         """Copy in, infer, copy out."""
@@ -174,9 +188,7 @@ class Runtime(Backend):
         cuda = self._device.type == "cuda"
         return {
             "device": str(output.device),
-            "precision": torch_precision.precision_of(
-                self._products or {}, _short(output.dtype), cuda and _lowered(torch)
-            ),
+            "precision": self._precision(_short(output.dtype), cuda and _lowered(torch)),
             "threads": torch.get_num_threads(),
             "version": torch.__version__,
             "versions": {
@@ -188,11 +200,17 @@ class Runtime(Backend):
                 "weights_on": dict(places),
                 "weight_types": dict(Counter(_short(t.dtype) for t in self._module.buffers())),
                 "output_type": _short(output.dtype),
-                "products_give": self._products,
+                "operators" if self._opening.precision == "int8" else "products_give": self._products,
                 "cudnn": torch.backends.cudnn.version() if cuda else None,
                 "cudnn_benchmark": torch.backends.cudnn.benchmark if cuda else None,
             },
         }
+
+    def _precision(self, output_type: str, tf32: bool) -> str:
+        found = self._products or {}
+        if self._opening.precision == "int8":
+            return "int8" if Integers(Counter(found)).prevail else "fp32"
+        return torch_precision.precision_of(found, output_type, tf32)
 
     def flags(self) -> list[Flag]:
         """Say which weights lie elsewhere than on the device, and which products differ in type from most."""
@@ -202,6 +220,8 @@ class Runtime(Backend):
             if away
             else []
         )
+        if self._opening.precision == "int8":
+            return [*told, *Integers(Counter(self._products)).flags()]
         return [*told, *torch_precision.flags(self._products or {})]
 
     def device_peak_bytes(self) -> int | None:
@@ -222,13 +242,15 @@ class Runtime(Backend):
             self._torch.cuda.empty_cache()
 
 
-_TYPES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+_TYPES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}
 
 
 def _refuse(torch: Any, opening: Opening) -> None:
     """Raise Unsupported for what this build, device or precision cannot do."""
     if opening.precision not in _TYPES:
         raise Unsupported(f"torch runs the exported program in {', '.join(_TYPES)}, not {opening.precision}")
+    if opening.precision == "int8" and opening.device != "cpu":
+        raise Unsupported("Inductor's kernels for int8 are for x86 processors")
     if opening.precision == "tf32" and opening.device == "cpu":
         raise Unsupported("tf32 exists on NVIDIA GPUs only")
     if opening.device == "cuda" and not torch.cuda.is_available():

@@ -8,7 +8,7 @@ from typing import Any
 
 from inferometer.worker.backend import Batch, Opening
 from inferometer.worker.backends import torch as eager
-from inferometer.worker.backends.parts import torch_precision
+from inferometer.worker.backends.parts import torch_integers, torch_precision
 from inferometer.worker.failures import Unsupported
 
 
@@ -48,14 +48,18 @@ class Runtime(eager.Runtime):
         partial = path.with_name(f"partial-{path.name}")
         with torch.no_grad():
             program = torch.export.export(self._module, tuple(tensors))
-        torch._inductor.aoti_compile_and_package(program, package_path=str(partial))
+            torch._inductor.aoti_compile_and_package(program, package_path=str(partial))
         partial.rename(path)  # a process that is killed must leave no half of a package
 
     def _read_types(self, tensors: Any) -> None:
-        if self._products is None:
+        if self._products is None and self._opening.precision != "int8":
             self._products = torch_precision.traced_in(
                 lambda fakes: self._under_modes(self._module, fakes), tensors
             )
+
+    def _read_integers(self, tensors: Any) -> None:
+        if self._opening.precision == "int8":
+            self._products = torch_integers.called(self._path(tensors))
 
     def _infer(self, tensors: Any) -> Any:
         return self._under_modes(self._packages[len(tensors[0])], tensors)

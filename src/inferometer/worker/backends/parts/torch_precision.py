@@ -35,7 +35,7 @@ def computed_in(run: Callable[[], Any]) -> dict[str, int]:
 
         def __torch_dispatch__(self, function: Any, _types: Any, given: Any = (), named: Any = None) -> Any:
             result = function(*given, **(named or {}))
-            if _is_product(function._schema.name.partition("::")[2].rstrip("_")):
+            if is_product(function._schema.name.partition("::")[2].rstrip("_")):
                 first = result[0] if isinstance(result, (list, tuple)) else result
                 if first.is_floating_point():
                     counts[str(first.dtype).rpartition(".")[2]] += 1
@@ -71,5 +71,6 @@ def flags(computed: dict[str, int]) -> list[Flag]:
     ]
 
 
-def _is_product(name: str) -> bool:
+def is_product(name: str) -> bool:
+    """Return whether an operator, named without its namespace, is a convolution or a product of matrices."""
     return name in _PRODUCTS or any(family in name for family in _FAMILIES)

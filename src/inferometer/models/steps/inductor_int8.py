@@ -1,0 +1,25 @@
+"""Environment `torch`: an exported program quantised for Inductor's kernels of x86 processors by torchao (`pt2e`).
+
+Request as in `models.conversions`, of a step that quantises; weight_bits: 7 where the processor adds two products in 16
+bits. torchao narrows the values then, not the weights: a product is as small either way.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from inferometer.models.steps import pt2e
+
+
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what `pt2e` says of the quantised program, which lies in ``out``/model.pt2."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    import torch
+    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer
+
+    narrow = request["weight_bits"] == 7
+    config = x86_inductor_quantizer.get_default_x86_inductor_quantization_config(reduce_range=narrow)
+    quantiser = x86_inductor_quantizer.X86InductorQuantizer().set_global(config)
+    told = "weights in 8 bits, values in 7" if narrow else "weights in 8 bits"
+    return pt2e.run(torch, lambda program: (quantiser, told), request)
