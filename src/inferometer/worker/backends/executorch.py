@@ -100,7 +100,7 @@ class Runtime(Backend):
 
     def flags(self) -> list[Flag]:
         """Say what was left in floats, and what XNNPACK was not given: ExecuTorch's own kernels are not made for speed."""
-        others, left = self._built.others, self._integers.flags()
+        others, left = self._built.others, self._integers.flags(self._opening.quantised)
         count = sum(others.values())
         if not count:
             return left

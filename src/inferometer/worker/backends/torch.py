@@ -221,7 +221,7 @@ class Runtime(Backend):
             else []
         )
         if self._opening.precision == "int8":
-            return [*told, *Integers(Counter(self._products)).flags()]
+            return [*told, *Integers(Counter(self._products)).flags(quantised=True)]
         return [*told, *torch_precision.flags(self._products or {})]
 
     def device_peak_bytes(self) -> int | None:
