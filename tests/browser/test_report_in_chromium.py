@@ -60,7 +60,7 @@ def test_unticking_a_framework_hides_it_in_figures_and_tables(visit, report):
     assert not any(rows.nth(i).is_visible() for i in range(rows.count()))
     assert "onnxrt" not in opened.ticks("s0-energy-across", "y")
     assert opened.page.locator("summary [data-count]").inner_text() == "6 of 7 shown"
-    opened.page.get_by_role("button", name="All").click()
+    opened.page.get_by_role("button", name="All", exact=True).click()
     opened.drawn()
     assert "onnxrt" in opened.names(figures[0])
     assert rows.first.is_visible()
@@ -84,9 +84,9 @@ def test_log_axes_and_batch_sizes_can_be_chosen(visit, report):
     assert "0" in opened.ticks("s0-power-throughput-0", "y")
     figure.get_by_label("Logarithmic power").check()
     assert "0" not in opened.ticks("s0-power-throughput-0", "y")
-    before = opened.ticks("s0-latency-across", "x")
-    opened.page.locator("#s0-latency").get_by_label("Batch size").select_option("8")
-    assert opened.ticks("s0-latency-across", "x") != before
+    before = opened.ticks("s0-power-across", "x")
+    opened.page.locator("#s0-power").get_by_label("Batch size").select_option("8")
+    assert opened.ticks("s0-power-across", "x") != before
 
 
 PARTS = """([size, share]) => {
@@ -266,10 +266,10 @@ def test_the_live_page_follows_without_losing_the_readers_place(visit, served):
     page = opened.page
     page.get_by_role("checkbox", name="torch", exact=True).uncheck()
     page.locator("#s0-table-latency summary").click()
-    page.locator("#s0-latency").get_by_label("Batch size").select_option("64")
-    page.locator("#s0-latency").scroll_into_view_if_needed()
-    page.evaluate("document.getElementById('s0-latency').scrollIntoView({block: 'start'})")
-    place = page.evaluate("document.getElementById('s0-latency').getBoundingClientRect().top")
+    page.locator("#s0-power").get_by_label("Batch size").select_option("64")
+    page.locator("#s0-power").scroll_into_view_if_needed()
+    page.evaluate("document.getElementById('s0-power').scrollIntoView({block: 'start'})")
+    place = page.evaluate("document.getElementById('s0-power').getBoundingClientRect().top")
     simulated.write_run(
         folder / "second", simulated.BOARDS[1], frameworks=("keras", "onnxrt", "torch"), precisions=("fp32",)
     )
@@ -279,8 +279,8 @@ def test_the_live_page_follows_without_losing_the_readers_place(visit, served):
     assert not page.get_by_role("checkbox", name="torch", exact=True).is_checked()
     assert page.get_by_role("checkbox", name="keras", exact=True).is_checked()
     assert page.locator("#s0-table-latency").get_attribute("open") is not None
-    assert page.locator("#s0-latency").get_by_label("Batch size").input_value() == "64"
-    after = page.evaluate("document.getElementById('s0-latency').getBoundingClientRect().top")
+    assert page.locator("#s0-power").get_by_label("Batch size").input_value() == "64"
+    after = page.evaluate("document.getElementById('s0-power').getBoundingClientRect().top")
     assert abs(after - place) < 3
     assert "torch" not in opened.names("s0-throughput-across")
     assert page.locator("#live").inner_text().startswith("Live")

@@ -7,6 +7,7 @@ import pytest
 SECTIONS = (
     "Verdict",
     "Heat map",
+    "All cells",
     "Tables",
     "Figures",
     "Findings",

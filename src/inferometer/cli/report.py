@@ -27,7 +27,7 @@ from inferometer.errors import UsageError
 )
 @click.option("--xlsx", type=PATH, metavar="FILE", help="Also the tables as a coloured workbook.")
 @click.option("--md", type=PATH, metavar="FILE", help="Also a Markdown report for a pull request.")
-@click.option("--title", default="inferometer report", show_default=True)
+@click.option("--title", default="", help="Heading; default: the models and machines.")
 @click.option(
     "--reference",
     metavar="GPU",
@@ -52,10 +52,13 @@ def report_command(
     palette: str,
 ) -> int:
     """Write one self-contained HTML report of any set of runs; --static, --xlsx and --md write other forms."""
+    from inferometer.report.page.facts import heading
+
     _refuse_same({"--out": out, "--static": static, "--xlsx": xlsx, "--md": md})
     results = results_of(runs)
     if reference is not None:
         tables.machine_named(reference, results)  # in every form, also where no asterisk is shown
+    title = title or heading(results)
     if out is None and not (static or xlsx or md):
         out = Path("report.html")
     if out is not None:

@@ -24,10 +24,9 @@ DEFAULT_PORT = 8765
 @click.option(
     "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free port."
 )
-@click.option("--title", default=None, help="Heading of the page.")
+@click.option("--title", default=None, help="Heading of the page; default: its models and machines.")
 def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) -> int:
     """Serve the report of every run below RUNS_DIR (default: ./inferometer-runs), live, until Ctrl-C."""
-    from inferometer.report.page.html import TITLE
     from inferometer.report.page.live import LiveFolder
     from inferometer.report.page.serve import is_local, open_server
 
@@ -35,7 +34,7 @@ def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) ->
         raise UsageError("--host is empty; give 127.0.0.1 for this machine only, 0.0.0.0 for everyone")
     if not runs_dir.is_dir():
         raise UsageError(f"{runs_dir} is no folder; give the folder that holds your run directories")
-    server = open_server(LiveFolder(runs_dir, title or TITLE), host, port)
+    server = open_server(LiveFolder(runs_dir, title or ""), host, port)
     if not is_local(host):
         click.echo(f"inferometer: everyone who can reach {host} can read these results", err=True)
     try:

@@ -21,7 +21,7 @@ def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
 
     files = write_static(one_cell, tmp_path / "figures")
     assert sorted({file.stem for file in files}) == [
-        "latency", "latency-distribution", "memory", "phases", "prepare_time", "throughput", "throughput-by-batch",
+        "latency-distribution", "memory", "phases", "prepare_time", "throughput", "throughput-by-batch",
     ]  # fmt: skip
     assert {file.suffix for file in files} == {".png", ".svg"}
     for file in files:

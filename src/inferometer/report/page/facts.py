@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from inferometer.report.figures.colours import framework_label
 from inferometer.results.cells import Results
 from inferometer.storage.run_directory import StoredRun
-from inferometer.units import counted
+from inferometer.units import counted, listed
+
+_NAMED = 3  # at most, in the heading
+
+
+def heading(results: Results) -> str:
+    """Return what the page is about: the models and the machines; how many of them where they are many."""
+    models = list(dict.fromkeys(s.model for s in results.summaries))
+    machines = list(dict.fromkeys(s.machine for s in results.summaries))
+    if not models:
+        return "No results yet"
+    return f"{_few(models, 'model')} on {_few(machines, 'machine')}"
+
+
+def _few(names: list[str], noun: str) -> str:
+    return listed(names) if len(names) <= _NAMED else counted(len(names), noun)
 
 
 def extent(results: Results) -> tuple[str, ...]:

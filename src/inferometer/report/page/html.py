@@ -19,6 +19,7 @@ from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import palette_of
 from inferometer.report.figures.legend_symbols import dash_array, symbol_sprite
 from inferometer.report.figures.palette import DARK, LIGHT, Palette
+from inferometer.report.page.facts import heading
 from inferometer.report.page.figure_data import chart_data
 from inferometer.report.page.frontier import Y_AXES, symbols
 from inferometer.report.page.page import Page, build
@@ -27,10 +28,9 @@ from inferometer.results.cells import Results
 from inferometer.version import __version__
 
 ASSETS = Path(__file__).with_name("assets")
-TITLE = "Inference benchmark"
 SCRIPTS = (
     "rule.js", "state.js", "answers.js", "limits.js", "drawing.js", "frontier.js", "figures.js", "figure_table.js", "decide.js",
-    "heatmap.js", "report.js",
+    "heatmap.js", "rove.js", "drawer.js", "cells.js", "report.js",
 )  # fmt: skip
 _JSON_ESCAPES: dict[str, str | int | None] = {
     "<": "\\u003c",
@@ -41,9 +41,10 @@ _JSON_ESCAPES: dict[str, str | int | None] = {
 }
 
 
-def write_report(results: Results, out: Path, *, title: str = TITLE, reference: str | None = None) -> Path:
+def write_report(results: Results, out: Path, *, title: str = "", reference: str | None = None) -> Path:
     """Write the report to ``out`` and return it; StoreError if it cannot be written.
 
+    ``title``: the heading; default: the models and the machines.
     ``reference`` names the machine that an asterisk means beating; default: the one with most wins of each metric.
     """
     page = render(results, title=title, reference=reference)
@@ -56,7 +57,7 @@ def write_report(results: Results, out: Path, *, title: str = TITLE, reference: 
 def render(
     results: Results,
     *,
-    title: str = TITLE,
+    title: str = "",
     reference: str | None = None,
     notices: Sequence[str] = (),
     live_tag: str = "",
@@ -82,9 +83,7 @@ def render(
     )
 
 
-def render_body(
-    results: Results, *, title: str = TITLE, notices: Sequence[str] = (), live_tag: str = ""
-) -> str:
+def render_body(results: Results, *, title: str = "", notices: Sequence[str] = (), live_tag: str = "") -> str:
     """Return what is inside the page's ``main`` alone, for a live page to put in place of the old."""
     return _filled("body.html.j2", _context(results, title, notices), live_tag=live_tag)
 
@@ -93,7 +92,7 @@ def _context(
     results: Results, title: str, notices: Sequence[str], reference: str | None = None
 ) -> dict[str, Any]:
     palette = palette_of(results)
-    page, charts = build(results, palette, title, reference)
+    page, charts = build(results, palette, title or heading(results), reference)
     return {
         "page": page,
         "notices": notices,
@@ -116,6 +115,7 @@ def _data(page: Page, charts: dict[str, Chart], palette: Palette) -> str:
             name: {"title": title, "unit": unit, "more": more} for name, (title, unit, more) in Y_AXES.items()
         },
         "symbols": symbols(),
+        "evidence": page.evidence,
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(str.maketrans(_JSON_ESCAPES))

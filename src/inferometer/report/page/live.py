@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer.errors import InferometerError
-from inferometer.report.page.html import TITLE, render, render_body
+from inferometer.report.page.html import render, render_body
 from inferometer.results.cells import Results
 from inferometer.results.summary import summarise
 from inferometer.storage.find import find_runs
@@ -29,7 +29,7 @@ class LivePage:
 class LiveFolder:
     """Renders the runs below ``folder``; safe to ask from several threads."""
 
-    def __init__(self, folder: Path, title: str = TITLE) -> None:
+    def __init__(self, folder: Path, title: str = "") -> None:
         self.folder = folder
         self.title = title
         self._lock = threading.Lock()

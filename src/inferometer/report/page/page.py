@@ -10,6 +10,7 @@ from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
 from inferometer.report.page import sections
+from inferometer.report.page.evidence import evidence
 from inferometer.report.page.facts import Progress, extent, progress
 from inferometer.report.page.frontier import frontier_data
 from inferometer.report.page.parts import part
@@ -43,6 +44,7 @@ class Page:
     incomplete: tuple[str, ...]  # the same in words
     empty: bool
     groups: Sequence[dict[str, Any]]  # what the page's own decisions are made of
+    evidence: dict[str, Any]  # what is behind each cell
 
 
 def build(
@@ -67,6 +69,7 @@ def build(
         incomplete=tuple(unfinished(results)),
         empty=not results.summaries,
         groups=groups,
+        evidence=evidence(results, palette),
     )
     return page, charts
 

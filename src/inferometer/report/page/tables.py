@@ -27,6 +27,7 @@ class CellView:
     bold: bool
     star: bool
     note: str  # numbers of footnotes
+    key: str  # of the cell
 
 
 @dataclass(frozen=True)
@@ -106,5 +107,13 @@ def _cell(cell: TableCell) -> CellView:
         mark, meaning = "≈", "tie with the best of its batch size"
     shade = None if cell.shade is None else round(cell.shade * SHADES)
     return CellView(
-        cell.text, cell.spread, shade, mark, meaning, cell.best_overall, cell.beats_reference, cell.note
+        cell.text,
+        cell.spread,
+        shade,
+        mark,
+        meaning,
+        cell.best_overall,
+        cell.beats_reference,
+        cell.note,
+        cell.summary.key,
     )

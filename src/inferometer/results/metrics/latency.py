@@ -58,7 +58,7 @@ METRICS = (
         series=product_of(("throughput", -1)),
         words=_WORDS,
         figure=MILLISECONDS,
-        shown_in=frozenset({Place.PAGE, Place.WORKBOOK, Place.ACROSS}),
+        shown_in=frozenset({Place.PAGE, Place.WORKBOOK}),  # a figure of it would mirror throughput's
     ),
     _of_batch("latency_batch", "Latency per batch", lambda s: s.latency_batch),
     _of_batch(

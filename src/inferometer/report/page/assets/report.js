@@ -172,6 +172,9 @@ const inferometer = (() => {
     bringBack();
     decide.mount(page.groups);
     heatmap.mount();
+    rove.mount();
+    drawer.mount(page);
+    cells.mount(page);
     redraw();
     all("details.data").forEach(fillData);
   }
