@@ -28,6 +28,12 @@ def made(steps, model_cache, tiny):
     return make
 
 
+def test_a_model_that_keras_quantised_is_measured_as_it_is(made):
+    prepared = made("quantised", forms={"keras"})
+    assert prepared.stored.label == "stored-mixed"
+    assert prepared.info.conversions["keras"]["holds"] == {"int8": 1, "fp32": 1}
+
+
 def test_a_model_reaches_every_form_and_passes(made, steps):
     prepared = made("cnn")
     assert prepared.missing == {}

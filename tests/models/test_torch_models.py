@@ -148,6 +148,7 @@ def test_a_program_that_torchao_quantised_is_measured_as_it_is(files, tmp_path):
     )  # fmt: skip
     (record,) = result.run.records
     assert (record.cell.precision, record.status, record.cause) == ("stored-mixed", "ok", "")
+    assert [f.values for f in record.flags if f.kind == "partly-float"] == [{"left": 2, "total": 2}]
     assert result.run.info.model.conversions["exported"]["holds"] == {"int8": 1, "fp32": 1}
 
 

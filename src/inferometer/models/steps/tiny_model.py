@@ -1,6 +1,6 @@
 """Environment `tf`: a small Keras model, for tests and for trying an installation quickly.
 
-Request: kind ("cnn", "two_inputs", "embedding", "lambda", "dense", "broad", "nested"), seed, out (path of the `.keras` to write).
+Request: kind ("cnn", "two_inputs", "embedding", "lambda", "dense", "quantised", "broad", "nested"), seed, out (path of the `.keras` to write).
 """
 
 from __future__ import annotations
@@ -69,6 +69,13 @@ def _dense(keras: Any) -> Any:
     return keras.Sequential([keras.Input((12,)), layers.Dense(16, activation="tanh"), layers.Dense(4)])
 
 
+def _quantised(keras: Any) -> Any:
+    """The sequential model with one of its layers in integers."""
+    model = _dense(keras)
+    model.layers[0].quantize("int8")
+    return model
+
+
 def _broad(keras: Any) -> Any:
     """Most kinds of layer that have a channels-first form."""
     layers = keras.layers
@@ -102,6 +109,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "embedding": _embedding,
     "lambda": _lambda,
     "dense": _dense,
+    "quantised": _quantised,
     "broad": _broad,
     "nested": _nested,
 }

@@ -32,6 +32,8 @@ class Runtime(Backend):
     `.cpu().numpy()`, nothing pinned, and cuDNN's own choice of kernels.
     """
 
+    always_compiles = False
+
     def __init__(self, opening: Opening) -> None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(opening.cache / "inductor"))
         import torch
@@ -44,7 +46,8 @@ class Runtime(Backend):
         self._device = torch.device("cuda", 0) if opening.device == "cuda" else torch.device("cpu")
         torch.set_num_threads(opening.threads)
         _set_precision(torch, opening)
-        if opening.precision == "int8":
+        self._told_integers = opening.quantised and opening.device == "cpu"
+        if self._told_integers and (self.always_compiles or opening.options.get("compile")):
             torch_integers.enable(torch)
         weights = torch.float32 if self._options.get("autocast") else self._dtype
         if opening.quantised:
@@ -96,7 +99,7 @@ class Runtime(Backend):
 
     def _read_types(self, tensors: Any) -> None:
         """Read what the program computes in, once: from a batch run eagerly, or as the compiler traces it."""
-        if self._products is not None or self._opening.precision == "int8":
+        if self._products is not None or self._told_integers:
             return
         if self._options.get("compile"):
             self._products = torch_precision.traced_in(
@@ -107,7 +110,7 @@ class Runtime(Backend):
 
     def _read_integers(self, tensors: Any) -> None:
         """Read which kernels a quantised program runs, once it is compiled."""
-        if self._opening.precision == "int8":
+        if self._told_integers:
             self._products = torch_integers.ran(self._torch, lambda: self._infer(tensors))
 
     def run(self, batch: Batch) -> Outputs:
@@ -200,7 +203,7 @@ class Runtime(Backend):
                 "weights_on": dict(places),
                 "weight_types": dict(Counter(_short(t.dtype) for t in self._module.buffers())),
                 "output_type": _short(output.dtype),
-                "operators" if self._opening.precision == "int8" else "products_give": self._products,
+                "operators" if self._told_integers else "products_give": self._products,
                 "cudnn": torch.backends.cudnn.version() if cuda else None,
                 "cudnn_benchmark": torch.backends.cudnn.benchmark if cuda else None,
             },
@@ -208,7 +211,7 @@ class Runtime(Backend):
 
     def _precision(self, output_type: str, tf32: bool) -> str:
         found = self._products or {}
-        if self._opening.precision == "int8":
+        if self._told_integers:
             return "int8" if Integers(Counter(found)).prevail else "fp32"
         return torch_precision.precision_of(found, output_type, tf32)
 
@@ -220,7 +223,7 @@ class Runtime(Backend):
             if away
             else []
         )
-        if self._opening.precision == "int8":
+        if self._told_integers:
             return [*told, *Integers(Counter(self._products)).flags(quantised=True)]
         return [*told, *torch_precision.flags(self._products or {})]
 

@@ -18,6 +18,8 @@ class Runtime(eager.Runtime):
     Packages lie in the run's own cache, where later processes of the run find them. The threads are part of the code.
     """
 
+    always_compiles = True
+
     def __init__(self, opening: Opening) -> None:
         if opening.device != "cpu":
             raise Unsupported("AOTInductor is driven on the CPU here")
@@ -52,13 +54,13 @@ class Runtime(eager.Runtime):
         partial.rename(path)  # a process that is killed must leave no half of a package
 
     def _read_types(self, tensors: Any) -> None:
-        if self._products is None and self._opening.precision != "int8":
+        if self._products is None and not self._told_integers:
             self._products = torch_precision.traced_in(
                 lambda fakes: self._under_modes(self._module, fakes), tensors
             )
 
     def _read_integers(self, tensors: Any) -> None:
-        if self._opening.precision == "int8":
+        if self._told_integers:
             self._products = torch_integers.called(self._path(tensors))
 
     def _infer(self, tensors: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _INTEGER = (
     "QLinearConv", "QGemm", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat",
     "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention", "QLinearConvTranspose",
 )  # fmt: skip
+
+_BLOCKS = "MatMulNBits"
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,20 @@ def look(path: Path) -> Operators:
 
     model = onnx.load(path, load_external_data=False)
     path.unlink()
-    kinds = Counter(node.op_type for node in model.graph.node)
-    return Operators(
-        Counter({kind: kinds[kind] for kind in _INTEGER if kinds[kind]}),
-        Counter({kind: kinds[kind] for kind in _HEAVY if kinds[kind]}),
-    )
+    return counted(model.graph.node)
+
+
+def counted(nodes: Iterable[Any]) -> Operators:
+    """Return the operators among the nodes that multiply matrices."""
+    integer, floats = Counter[str](), Counter[str]()
+    for node in nodes:
+        if node.op_type in _INTEGER or (node.op_type == _BLOCKS and _rounds_values(node)):
+            integer[node.op_type] += 1
+        elif node.op_type in (*_HEAVY, _BLOCKS):
+            floats[node.op_type] += 1
+    return Operators(integer, floats)
+
+
+def _rounds_values(node: Any) -> bool:
+    """Return whether an operator with weights in blocks may round its values to int8, as ONNX Runtime makes them of DequantizeLinear."""
+    return any(each.name == "accuracy_level" and each.i == 4 for each in node.attribute)
