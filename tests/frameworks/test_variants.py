@@ -57,6 +57,8 @@ def test_a_variant_with_a_value_has_an_environment_of_its_own():
     assert choice.label == "onnxrt:ep=openvino" and choice.options == {"plugin": "openvino"}
     assert choice.environment == "onnxrt-ep-openvino" and choice.environment in environment_names()
     assert parse_choice("onnxrt").environment == "onnxrt"
+    assert choice.unsupported_reason("cpu", "fp32", "host") == ""
+    assert choice.unsupported_reason("cpu", "int8", "host") == "onnxrt:ep=openvino is for fp32, not int8"
     assert "exclude each other" in parse_choice("onnxrt:ep=openvino+io-binding").unsupported_reason(
         "cpu", "fp32", "host"
     )

@@ -168,8 +168,8 @@ _ALL = (
             ),
             "ep": Variant(
                 "an execution provider of a package of its own, registered by name: onnxrt:ep=openvino",
-                devices=("cpu",), excludes=("io-binding", "cudagraph", "naive"), takes="plugin", values=("openvino",),
-                environment="onnxrt-ep-{value}",
+                devices=("cpu",), precisions=("fp32",), excludes=("io-binding", "cudagraph", "naive"), takes="plugin",
+                values=("openvino",), environment="onnxrt-ep-{value}",  # what it runs in integers cannot be read back
             ),
         },
         nominal_images_per_s=500, nominal_prepare_s=0.5,
