@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 _AXES_WERE_ATTRIBUTES = frozenset(
     f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "L1", "L2", "LogSum", "LogSumExp", "Prod", "SumSquare")
 )
@@ -11,7 +13,6 @@ _AXES_WERE_ATTRIBUTES = frozenset(
 _NEUTRAL: dict[str, dict[str, Any]] = {
     "Resize": {"antialias": 0, "keep_aspect_ratio_policy": b"stretch"},
     "Split": {"num_outputs": None},  # equal parts are what no sizes mean
-    "Reshape": {"allowzero": None},  # which tells sizes of 0 apart: there are none
     "Cast": {"saturate": 1, "round_mode": b"up"},
     "AveragePool": {"dilations": None},
 }
@@ -38,6 +39,24 @@ def lowered(model: Any, opset: int) -> Any:
     return model
 
 
+def plainly_sized(model: Any) -> Any:
+    """Return the model, changed in place, without what only says that a size is as it is otherwise.
+
+    That is Reshape's attribute that tells sizes of 0 apart, since there are none, and Resize's empty operands: torch cannot
+    save a program that holds several empty tensors.
+    """
+    empty = {tensor.name for tensor in model.graph.initializer if 0 in tensor.dims}
+    for node in model.graph.node:
+        if node.op_type == "Reshape":
+            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+        if node.op_type == "Resize":
+            for place, name in enumerate(node.input):
+                node.input[place] = "" if name in empty else name
+    return model
+
+
 def with_initializers(model: Any) -> Any:
     """Return the model with its Constant nodes as initializers, changed in place: converters look for weights there."""
     from onnx import numpy_helper
@@ -54,6 +73,54 @@ def with_initializers(model: Any) -> Any:
         model.graph.initializer.append(tensor)
     del model.graph.node[:]
     model.graph.node.extend(kept)
+    return model
+
+
+def with_float_weights(model: Any) -> Any:
+    """Return the model with its quantised weights in float, changed in place: converters look for them among initializers."""
+    from onnx import numpy_helper
+
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        operands = [constants.get(name) for name in node.input if name]
+        if node.op_type != "DequantizeLinear" or None in operands or _attribute(node, "block_size"):
+            kept.append(node)
+            continue
+        values = _dequantised(_attribute(node, "axis", 1), *map(numpy_helper.to_array, operands))
+        model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model
+
+
+def _attribute(node: Any, name: str, default: Any = 0) -> Any:
+    return next((item.i for item in node.attribute if item.name == name), default)
+
+
+def _dequantised(axis: int, values: Any, scale: Any, zero: Any = 0) -> Any:
+    """Return quantised values in the type of their scale, one of the whole tensor or one an entry of ``axis``."""
+    if scale.size > 1:
+        shape = [-1 if place == axis % values.ndim else 1 for place in range(values.ndim)]
+        scale, zero = scale.reshape(shape), np.broadcast_to(zero, scale.shape).reshape(shape)
+    return (values.astype(scale.dtype) - np.asarray(zero, scale.dtype)) * scale
+
+
+def with_ranks(model: Any) -> Any:
+    """Return the model, changed in place, with a shape of open sizes for convolutions of which inference knows none."""
+    from onnx import helper
+
+    known = {item.name: item for item in model.graph.value_info}
+    ranks = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        found = known.get(node.output[0])
+        told = found is not None and found.type.tensor_type.HasField("shape")
+        if node.op_type in ("Conv", "ConvTranspose") and node.input[1] in ranks and not told:
+            if found is not None:
+                model.graph.value_info.remove(found)
+            kind = found.type.tensor_type.elem_type if found is not None else 1
+            sizes = [None] * ranks[node.input[1]]
+            model.graph.value_info.append(helper.make_tensor_value_info(node.output[0], kind, sizes))
     return model
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from inferometer.models.steps.onnx_sizes import MOST, Numbers, compute, shape_of
 
-_READERS = frozenset(("Pad", "Resize"))  # whose onnx2torch module reads the values of its operands
+_READERS = frozenset(("OneHot", "Pad", "Resize", "Trilu"))  # whose module reads the values of its operands
+_BEYOND = 10**9  # where exporters write the end of an axis: this, or the largest integer of 32 or 64 bits
 _FEW = 8  # floats that may be scales or limits
 
 
@@ -110,6 +111,7 @@ class _Readable:
 
     def __init__(self, numbers: Numbers) -> None:
         self._values = numbers.values
+        self.dtype = numbers.dtype
 
     def nelement(self) -> int:
         return int(self._values.size)
@@ -180,8 +182,13 @@ def _slice(torch: Any, attributes: Mapping[str, Any], data: Any, *bounds: Any) -
         start, end, step = starts[place], ends[place], 1 if steps is None else steps[place]
         if step < 0:
             flipped.append(axis)
-        index[axis] = slice(start, end, step) if step > 0 else slice(-start - 1, -end - 1, -step)
+        index[axis] = slice(start, _end(end), step) if step > 0 else slice(-start - 1, -end - 1, -step)
     return (data.flip(flipped) if flipped else data)[tuple(index)]
+
+
+def _end(end: Any) -> Any:
+    """Return the end of a slice, None for one beyond any size: compared with a free batch, it would bound it."""
+    return None if isinstance(end, int) and end >= _BEYOND else end
 
 
 def _gather(torch: Any, attributes: Mapping[str, Any], data: Any, place: Any) -> Any:
