@@ -140,6 +140,12 @@ def cases():
             "Resize", image, {"none": np.float32([]), "empty": np.float32([]), "sizes": np.int64([2, 4, 12, 12]), "larger": np.int64([2, 4, 24, 24])},
             before=[node("Resize", "x none empty sizes", "once", mode="nearest")], names=["once", "empty", "none", "larger"], mode="nearest", opset=11,
         ),
+        "lstm_of_computed_weights": one(
+            "LSTM", {"x": floats(5, 2, 3)}, {"w": floats(3, 16).astype("float16"), "r": floats(16, 4), "front": np.int64([0])},
+            before=[node("Cast", "w", "wide", to=1), node("Transpose", "wide", "turned"), node("Unsqueeze", "turned front", "W"), node("Unsqueeze", "r front", "R")],
+            names=["x", "W", "R"], hidden_size=4,
+        ),
+        "free_pad_by_reflection": one("Pad", {"x": floats(3, 6)}, {"pads": np.int64([0, 1, 0, 4])}, mode="reflect"),
         "refused_gru": recurrent("GRU", 3, linear_before_reset=0),
         "refused_lstm": recurrent("LSTM", 4, clip=3.0),
     }  # fmt: skip

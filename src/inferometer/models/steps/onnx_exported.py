@@ -11,7 +11,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import onnx_operators, onnx_opset, onnx_traceable, tensors, torch_exporting
+from inferometer.models.steps import (
+    onnx_operators,
+    onnx_opset,
+    onnx_traceable,
+    onnx_weights,
+    tensors,
+    torch_exporting,
+)
 
 LARGEST_BYTES = 1 << 31  # of a message of protobuf
 
@@ -42,7 +49,7 @@ def _converted(torch: Any, path: str, specs: list[dict[str, Any]]) -> Any:
 
     try:
         model = onnx_opset.plainly_sized(onnx_opset.with_initializers(onnx.load(path)))
-        model = _bound(onnx_opset.with_float_weights(model), specs)
+        model = _bound(onnx_weights.with_weights(model), specs)
         if model.ByteSize() < LARGEST_BYTES:
             # before operators are of another opset than their own
             model = onnx_opset.with_ranks(onnx.shape_inference.infer_shapes(model, data_prop=True))

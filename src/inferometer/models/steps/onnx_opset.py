@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 _AXES_WERE_ATTRIBUTES = frozenset(
     f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "L1", "L2", "LogSum", "LogSumExp", "Prod", "SumSquare")
 )
@@ -74,36 +72,6 @@ def with_initializers(model: Any) -> Any:
     del model.graph.node[:]
     model.graph.node.extend(kept)
     return model
-
-
-def with_float_weights(model: Any) -> Any:
-    """Return the model with its quantised weights in float, changed in place: converters look for them among initializers."""
-    from onnx import numpy_helper
-
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    kept = []
-    for node in model.graph.node:
-        operands = [constants.get(name) for name in node.input if name]
-        if node.op_type != "DequantizeLinear" or None in operands or _attribute(node, "block_size"):
-            kept.append(node)
-            continue
-        values = _dequantised(_attribute(node, "axis", 1), *map(numpy_helper.to_array, operands))
-        model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
-    return model
-
-
-def _attribute(node: Any, name: str, default: Any = 0) -> Any:
-    return next((item.i for item in node.attribute if item.name == name), default)
-
-
-def _dequantised(axis: int, values: Any, scale: Any, zero: Any = 0) -> Any:
-    """Return quantised values in the type of their scale, one of the whole tensor or one an entry of ``axis``."""
-    if scale.size > 1:
-        shape = [-1 if place == axis % values.ndim else 1 for place in range(values.ndim)]
-        scale, zero = scale.reshape(shape), np.broadcast_to(zero, scale.shape).reshape(shape)
-    return (values.astype(scale.dtype) - np.asarray(zero, scale.dtype)) * scale
 
 
 def with_ranks(model: Any) -> Any:
