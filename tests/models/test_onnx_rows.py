@@ -29,6 +29,20 @@ def made(reach, files):
 RATE = {"sr": (16000, 16000)}
 
 
+def test_branches_by_ranks_are_settled_one_within_the_other(made):
+    prepared = made("branches.onnx", "exported")
+    assert "branches that always go one way, replaced by that way: 2" in prepared.info.data
+    assert prepared.artifacts["exported"].via == "onnx2torch"
+    (x,), (flat,) = read_arrays(prepared.inputs), read_arrays(prepared.reference)
+    assert np.allclose(flat, 2 * x[:, 0])
+
+
+def test_a_branch_that_depends_on_the_batch_stays(made):
+    prepared = made("by_batch.onnx", "exported")
+    assert "replaced by that way: 2" in prepared.info.data
+    assert "it has no operator If" in prepared.missing["exported"]
+
+
 def test_rows_on_another_axis_and_a_value_for_all_rows(made):
     prepared = made("stateful.onnx", "onnx", "exported", input_ranges=RATE)
     artifact = prepared.artifacts["onnx"]
@@ -42,6 +56,8 @@ def test_rows_on_another_axis_and_a_value_for_all_rows(made):
     ]
     assert "rows put first by a Transpose in state, stateN" in prepared.info.data
     assert "sr is 16000 in every row" in prepared.info.data
+    assert "replaced by that way: 1" in prepared.info.data
+    assert prepared.artifacts["exported"].via == "onnx2torch"  # which knows no If
     _, state = read_arrays(prepared.inputs)
     y, after = read_arrays(prepared.reference)
     assert np.allclose(y, after.sum(axis=1), atol=1e-5)

@@ -41,6 +41,37 @@ def stateful(path):
     save(path, nodes, inputs, outputs, constants)
 
 
+def branches(path):
+    """Two branches: one by the rank, within it one that only then can be known, and one by the batch, which cannot."""
+    inner = helper.make_graph(
+        [node("Squeeze", "x one", "inside"), node("Shape", "inside", "sizes"), node("Gather", "sizes one", "size"),
+         node("Equal", "size six", "is_six"),
+         node("If", "is_six", "scaled",
+              then_branch=helper.make_graph([node("Mul", "inside two", "double")], "inner", [], [tensor("double", None)]),
+              else_branch=helper.make_graph([node("Neg", "inside", "less")], "other", [], [tensor("less", None)]))],
+        "then", [], [tensor("scaled", None)],
+    )  # fmt: skip
+    outer = helper.make_graph([node("Identity", "x", "same")], "else", [], [tensor("same", None)])
+    rows = {
+        f"{name}_branch": helper.make_graph([node(kind, "flat", f"{name}_y")], name, [], [tensor(f"{name}_y", None)])
+        for name, kind in (("then", "Tanh"), ("else", "Tanh"))
+    }  # fmt: skip
+    by_batch = [
+        node("Shape", "flat", "flat_sizes"), node("Gather", "flat_sizes zero", "rows"), node("Equal", "rows one", "alone"),
+        node("If", "alone", "y", **rows),
+    ]  # fmt: skip
+    by_rank = [
+        node("Shape", "x", "all"), node("Size", "all", "rank"), node("Equal", "rank three", "is_three"),
+        node("If", "is_three", "flat", then_branch=inner, else_branch=outer),
+    ]  # fmt: skip
+    constants = {
+        "zero": np.array([0]), "one": np.array([1]), "three": np.array(3), "six": np.array([6]), "two": np.array(2, "f"),
+    }  # fmt: skip
+    inputs, outputs = [tensor("x", ["batch", 1, 6])], [tensor("y", ["batch", None])]
+    save(path, by_rank, inputs, [tensor("flat", ["batch", None])], constants)
+    save(path.with_name("by_batch.onnx"), [*by_rank, *by_batch], inputs, outputs, constants)
+
+
 def found(path, batch="batch"):
     """A detector in small: as many entries out as scores are above a threshold."""
     nodes = [
@@ -57,6 +88,7 @@ def found(path, batch="batch"):
 
 def main(folder):
     stateful(folder / "stateful.onnx")
+    branches(folder / "branches.onnx")
     found(folder / "found.onnx")
     weights = {"W": floats(20, 30)}
     save(

@@ -11,10 +11,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import onnx_operators, onnx_opset, onnx_traceable, tensors, torch_exporting
+from inferometer.models.steps import (
+    onnx_operators,
+    onnx_opset,
+    onnx_traceable,
+    onnx_weights,
+    tensors,
+    torch_exporting,
+)
 
 LARGEST_BYTES = 1 << 31  # of a message of protobuf
-OPSET = 17  # onnx2torch knows few operators in their newer form
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +29,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     specs, out = request["specs"], Path(request["out"])
-    module = torch_exporting.flat(torch, _converted(torch, request["model"]))
+    module = torch_exporting.flat(torch, _converted(torch, request["model"], specs))
     arrays, batch = tensors.rows_of(request), tensors.batch_of(specs)
     program = torch_exporting.export(torch, module, arrays, batch, tidy=True)
     torch.export.save(program, out / "model.pt2")
@@ -35,19 +41,19 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _converted(torch: Any, path: str) -> Any:
+def _converted(torch: Any, path: str, specs: list[dict[str, Any]]) -> Any:
     import onnx
     import onnx2torch
 
     onnx_operators.register(torch)
 
     try:
-        model = onnx_opset.with_initializers(onnx.load(path))
+        model = onnx_opset.plainly_sized(onnx_opset.with_initializers(onnx.load(path)))
+        model = _bound(onnx_weights.with_weights(model), specs)
         if model.ByteSize() < LARGEST_BYTES:
-            model = onnx.shape_inference.infer_shapes(
-                model
-            )  # before operators are of another opset than their own
-        model = _named(onnx_opset.lowered(model, OPSET))
+            # before operators are of another opset than their own
+            model = onnx_opset.with_ranks(onnx.shape_inference.infer_shapes(model, data_prop=True))
+        model = _named(onnx_opset.lowered(model, onnx_operators.OPSET))
         made = onnx2torch.convert(model, attach_onnx_mapping=True).eval()
         return onnx_traceable.traceable(torch, made, model)
     except NotImplementedError as error:
@@ -60,7 +66,21 @@ def _converted(torch: Any, path: str) -> Any:
 
 
 def _named(model: Any) -> Any:
-    """Return the model with plain names of its nodes: a program with a semicolon in one is saved, and cannot be loaded."""
+    """Return the model with plain names of nodes and domains: a semicolon in one is saved and cannot be loaded, a dot names no module."""
     for place, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{place}"
+        node.domain = node.domain.replace(".", "_")
+    for item in model.opset_import:
+        item.domain = item.domain.replace(".", "_")
+    return model
+
+
+def _bound(model: Any, specs: list[dict[str, Any]]) -> Any:
+    """Return the model with its inputs' sizes as they are bound: onnx2torch asks for the ranks that follow."""
+    shapes = {spec["name"]: spec["shape"] for spec in specs}
+    for item in model.graph.input:
+        for dimension, size in zip(item.type.tensor_type.shape.dim, shapes.get(item.name, ())):
+            if size is not None:
+                dimension.dim_value = size
+    del model.graph.value_info[:]
     return model

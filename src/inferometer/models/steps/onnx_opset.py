@@ -11,7 +11,6 @@ _AXES_WERE_ATTRIBUTES = frozenset(
 _NEUTRAL: dict[str, dict[str, Any]] = {
     "Resize": {"antialias": 0, "keep_aspect_ratio_policy": b"stretch"},
     "Split": {"num_outputs": None},  # equal parts are what no sizes mean
-    "Reshape": {"allowzero": None},  # which tells sizes of 0 apart: there are none
     "Cast": {"saturate": 1, "round_mode": b"up"},
     "AveragePool": {"dilations": None},
 }
@@ -38,6 +37,24 @@ def lowered(model: Any, opset: int) -> Any:
     return model
 
 
+def plainly_sized(model: Any) -> Any:
+    """Return the model, changed in place, without what only says that a size is as it is otherwise.
+
+    That is Reshape's attribute that tells sizes of 0 apart, since there are none, and Resize's empty operands: torch cannot
+    save a program that holds several empty tensors.
+    """
+    empty = {tensor.name for tensor in model.graph.initializer if 0 in tensor.dims}
+    for node in model.graph.node:
+        if node.op_type == "Reshape":
+            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+        if node.op_type == "Resize":
+            for place, name in enumerate(node.input):
+                node.input[place] = "" if name in empty else name
+    return model
+
+
 def with_initializers(model: Any) -> Any:
     """Return the model with its Constant nodes as initializers, changed in place: converters look for weights there."""
     from onnx import numpy_helper
@@ -54,6 +71,24 @@ def with_initializers(model: Any) -> Any:
         model.graph.initializer.append(tensor)
     del model.graph.node[:]
     model.graph.node.extend(kept)
+    return model
+
+
+def with_ranks(model: Any) -> Any:
+    """Return the model, changed in place, with a shape of open sizes for convolutions of which inference knows none."""
+    from onnx import helper
+
+    known = {item.name: item for item in model.graph.value_info}
+    ranks = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        found = known.get(node.output[0])
+        told = found is not None and found.type.tensor_type.HasField("shape")
+        if node.op_type in ("Conv", "ConvTranspose") and node.input[1] in ranks and not told:
+            if found is not None:
+                model.graph.value_info.remove(found)
+            kind = found.type.tensor_type.elem_type if found is not None else 1
+            sizes = [None] * ranks[node.input[1]]
+            model.graph.value_info.append(helper.make_tensor_value_info(node.output[0], kind, sizes))
     return model
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from inferometer.models.steps.onnx_axes import Place
+from inferometer.models.steps.onnx_graphs import rename
 
 _SUFFIX = "/as_made"
 
@@ -34,7 +35,7 @@ def rewrite(model: Any, wanted: RowsFirst) -> None:
         if place.kind != "constant" and not place.is_first
     }
     given = {name: place for name, place in wanted.outputs.items() if not place.is_first}
-    _rename(model.graph, {name: name + _SUFFIX for name in (*turned, *given)})
+    rename(model.graph, {name: name + _SUFFIX for name in (*turned, *given)})
     before = [_node_before(model, name, place, len(shapes[name])) for name, place in turned.items()]
     after = [_node_after(model, name, place, wanted.ranks[name]) for name, place in given.items()]
     nodes = [*before, *model.graph.node, *after]
@@ -44,25 +45,6 @@ def rewrite(model: Any, wanted: RowsFirst) -> None:
     for item in model.graph.output:
         if item.name in given:
             item.type.tensor_type.ClearField("shape")  # of which less is known than before
-
-
-def _rename(graph: Any, names: Mapping[str, str]) -> None:
-    """Rename tensors wherever nodes use them, in graphs within too: ONNX names are unique across them."""
-    for node in graph.node:
-        for field in (node.input, node.output):
-            for place, name in enumerate(field):
-                field[place] = names.get(name, name)
-        for inner in _graphs_in(node):
-            _rename(inner, names)
-            for item in inner.output:
-                item.name = names.get(item.name, item.name)
-
-
-def _graphs_in(node: Any) -> Iterator[Any]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def _node_before(model: Any, name: str, place: Place, rank: int) -> Any:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import checks, drawn, given, onnx_reference, onnx_taking, onnxfile, tensors
+from inferometer.models.steps import (
+    checks,
+    drawn,
+    given,
+    onnx_branches,
+    onnx_reference,
+    onnx_taking,
+    onnxfile,
+    tensors,
+)
 from inferometer.models.steps.onnx_taken import Taken
 
 
@@ -23,13 +32,14 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     asked = {**request, "ranges": taken.without_constants(request["ranges"])}
     rows = rows_of(taken, asked, sizes)
     tensors.write_npz(str(out / "inputs.npz"), rows)
+    settled = onnx_branches.settle(path, specs, rows)
     return {
         **onnx_reference.write(path, specs, rows, checks.more_of(asked, specs, sizes), out),
         "drawn": drawn.words(asked, specs, sizes),
         **onnxfile.stored(file),
         "inputs": specs,
         "ragged": taken.ragged,
-        "notes": taken.notes(),
+        "notes": [*taken.notes(), *onnx_branches.told(settled)],
     }
 
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps.onnx_sizes import MOST, Numbers, compute, shape_of
+from inferometer.models.steps.onnx_graphs import attributes_of, small_constants
+from inferometer.models.steps.onnx_sizes import Numbers, compute, shape_of
 
-_READERS = frozenset(("Pad", "Resize"))  # whose onnx2torch module reads the values of its operands
-_FEW = 8  # floats that may be scales or limits
+_READERS = frozenset(("OneHot", "Pad", "Resize", "Trilu"))  # whose module reads the values of its operands
+_BEYOND = 10**9  # where exporters write the end of an axis: this, or the largest integer of 32 or 64 bits
 
 
 def traceable(torch: Any, module: Any, model: Any) -> Any:
     """Return the module that onnx2torch made of ``model`` (with its mapping attached), each operator in a `Sized` one."""
     operators = {name: node for node in model.graph.node for name in node.output}
-    constants, made = _constants(model), {}
+    constants, made = small_constants(model.graph), {}
     for node in module.graph.nodes:
         if node.op == "call_module":
             inner = module.get_submodule(node.target)
@@ -44,33 +45,9 @@ def _order_outputs(module: Any, wanted: Sequence[tuple[Any, int, Any] | None]) -
     module.recompile()
 
 
-def _constants(model: Any) -> dict[str, Numbers]:
-    """Return the small constants of a model by name: integers, truth values, and a few floats."""
-    from onnx import numpy_helper
-
-    found = {}
-    for tensor in model.graph.initializer:
-        size = int(np.prod(tensor.dims)) if tensor.dims else 1
-        if size <= MOST and tensor.data_location != 1:  # EXTERNAL
-            array = numpy_helper.to_array(tensor)
-            if array.dtype.kind in "iub" or (array.dtype.name in ("float32", "float64") and size <= _FEW):
-                found[tensor.name] = Numbers.of(array, array.dtype.name)
-    return found
-
-
-def _attributes(operator: Any) -> dict[str, Any]:
-    from onnx import helper, numpy_helper
-
-    values = {item.name: helper.get_attribute_value(item) for item in operator.attribute}
-    return {
-        name: numpy_helper.to_array(value) if hasattr(value, "data_location") else value
-        for name, value in values.items()
-    }
-
-
 def _sized(torch: Any, made: Any, operator: Any, constants: Mapping[str, Numbers]) -> Any:
     """Return a module that computes an operator on numbers where all its operands are, else as onnx2torch does."""
-    kind, attributes = operator.op_type, _attributes(operator)
+    kind, attributes = operator.op_type, attributes_of(operator)
     names, parameters = made.onnx_mapping.inputs, list(inspect.signature(made.forward).parameters)
 
     class Sized(torch.nn.Module):  # type: ignore[misc]
@@ -110,6 +87,7 @@ class _Readable:
 
     def __init__(self, numbers: Numbers) -> None:
         self._values = numbers.values
+        self.dtype = numbers.dtype
 
     def nelement(self) -> int:
         return int(self._values.size)
@@ -180,8 +158,13 @@ def _slice(torch: Any, attributes: Mapping[str, Any], data: Any, *bounds: Any) -
         start, end, step = starts[place], ends[place], 1 if steps is None else steps[place]
         if step < 0:
             flipped.append(axis)
-        index[axis] = slice(start, end, step) if step > 0 else slice(-start - 1, -end - 1, -step)
+        index[axis] = slice(start, _end(end), step) if step > 0 else slice(-start - 1, -end - 1, -step)
     return (data.flip(flipped) if flipped else data)[tuple(index)]
+
+
+def _end(end: Any) -> Any:
+    """Return the end of a slice, None for one beyond any size: compared with a free batch, it would bound it."""
+    return None if isinstance(end, int) and end >= _BEYOND else end
 
 
 def _gather(torch: Any, attributes: Mapping[str, Any], data: Any, place: Any) -> Any:
@@ -237,6 +220,18 @@ def _gather_nd(torch: Any, attributes: Mapping[str, Any], data: Any, places: Any
     return data[(*rows, *places.unbind(-1))]
 
 
+def _pad(torch: Any, attributes: Mapping[str, Any], data: Any, pads: list[Any], *others: Any) -> Any:
+    """Pad by reflection or by the edge as many axes as are padded: torch takes those of 3 at most, and no zeros for the rest."""
+    mode = {b"reflect": "reflect", b"edge": "replicate"}.get(attributes.get("mode", b""))
+    sides = list(zip(pads[: data.ndim], pads[data.ndim :]))
+    first = next((axis for axis, side in enumerate(sides) if side != (0, 0)), 0)
+    if mode is None or first == 0 or (len(others) > 1 and others[1] is not None):
+        return None
+    around = [size for side in reversed(sides[first:]) for size in side]
+    padded = torch.nn.functional.pad(data.flatten(0, first - 1).unsqueeze(0), around, mode=mode)
+    return padded.reshape([*data.shape[:first], *padded.shape[2:]])
+
+
 def _is(size: Any, number: int) -> bool:
     return isinstance(size, int) and size == number
 
@@ -247,6 +242,7 @@ _ON_DATA: Mapping[str, Callable[..., Any]] = {
     "CumSum": _cumulative_sum,
     "Expand": _expand,
     "Gather": _gather,
+    "Pad": _pad,
     "Range": _range,
     "Reshape": _reshape,
     "Slice": _slice,
