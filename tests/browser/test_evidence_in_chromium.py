@@ -119,3 +119,20 @@ def test_what_is_copied_and_saved_is_what_is_shown(visit, report, results):
     assert len(whole) == len(results.summaries)
     assert {cell["status"] for cell in whole} == {s.status for s in results.summaries}
     assert opened.complaints == []
+
+
+def test_a_figure_is_saved_as_a_picture_that_stands_alone(visit, report):
+    from PIL import Image
+
+    opened = visit(report)
+    block = opened.page.locator("#s0-memory")
+    with opened.page.expect_download() as download:
+        block.get_by_role("button", name="as SVG").click()
+    text = download.value.path().read_text()
+    assert text.startswith("<svg") and "onnxrt" in text and "var(--" not in text
+    with opened.page.expect_download() as download:
+        block.get_by_role("button", name="as PNG").click()
+    with Image.open(download.value.path()) as image:
+        assert image.format == "PNG" and image.width > 1500
+        assert len(image.convert("RGB").getcolors(maxcolors=1 << 24)) > 20
+    assert opened.complaints == []
