@@ -98,7 +98,7 @@ def section(model: str, results: Results) -> str:
 def _row(cell: CellSummary, results: Results) -> str:
     rate = cell.throughput
     assert rate
-    relative = f" ±{100 * rate.half_width:.2g} %" if rate.half_width is not None else ""
+    relative = f" ±{100 * rate.half_width:.3g} %" if rate.half_width is not None else ""
     base = next((other.throughput for other in results.summaries if _is_base(other, cell)), None)
     times = f"{rate.value / base.value:.2f}" if base else "-"
     memory = f"{cell.memory.value / 2**20:,.0f} MiB" if cell.memory else "-"
