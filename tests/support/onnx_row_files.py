@@ -93,7 +93,15 @@ def paddle(path):
     save(path, [node("MatMul", "x W", "a"), ends], [tensor("x", [-1, 6])], outputs, {"W": floats(6, 4)})
 
 
+def power(path):
+    """A variance as exporters spell it: a power of numbers below zero."""
+    nodes = [node("MatMul", "x W", "a"), node("Pow", "a two", "squares"), node("MatMul", "squares V", "y")]
+    constants = {"W": floats(6, 5), "V": floats(5, 4), "two": np.array(2, "f")}
+    save(path, nodes, [tensor("x", ["batch", 6])], [tensor("y", ["batch", 4])], constants)
+
+
 def main(folder):
+    power(folder / "power.onnx")
     paddle(folder / "paddle.onnx")
     stateful(folder / "stateful.onnx")
     branches(folder / "branches.onnx")
