@@ -43,6 +43,15 @@ def test_a_branch_that_depends_on_the_batch_stays(made):
     assert "it has no operator If" in prepared.missing["exported"]
 
 
+def test_a_batch_of_minus_one_and_odd_names_of_nodes_reach_tensorflow(made):
+    assert made("paddle.onnx", "savedmodel").artifacts["savedmodel"].via == "onnx2tf"
+
+
+def test_the_ambiguity_of_a_power_is_a_number(made):
+    with np.load(made("power.onnx").checks.ambiguity) as found:
+        assert all(np.isfinite(found[name]).all() for name in found.files)
+
+
 def test_rows_on_another_axis_and_a_value_for_all_rows(made):
     prepared = made("stateful.onnx", "onnx", "exported", input_ranges=RATE)
     artifact = prepared.artifacts["onnx"]

@@ -86,7 +86,23 @@ def found(path, batch="batch"):
     save(path, nodes, [tensor("x", [batch, 40])], outputs, constants)
 
 
+def paddle(path):
+    """As Paddle's exporter writes: a batch of -1, and a name of a node that TensorFlow takes for no scope."""
+    ends = helper.make_node("Softmax", ["a"], ["y"], "Softmax@0", axis=1)
+    outputs = [tensor("y", [-1, 4])]
+    save(path, [node("MatMul", "x W", "a"), ends], [tensor("x", [-1, 6])], outputs, {"W": floats(6, 4)})
+
+
+def power(path):
+    """A variance as exporters spell it: a power of numbers below zero."""
+    nodes = [node("MatMul", "x W", "a"), node("Pow", "a two", "squares"), node("MatMul", "squares V", "y")]
+    constants = {"W": floats(6, 5), "V": floats(5, 4), "two": np.array(2, "f")}
+    save(path, nodes, [tensor("x", ["batch", 6])], [tensor("y", ["batch", 4])], constants)
+
+
 def main(folder):
+    power(folder / "power.onnx")
+    paddle(folder / "paddle.onnx")
     stateful(folder / "stateful.onnx")
     branches(folder / "branches.onnx")
     found(folder / "found.onnx")

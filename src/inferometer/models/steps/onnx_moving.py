@@ -8,12 +8,13 @@ from typing import Any
 from inferometer.models.steps import checks
 
 LARGEST_BYTES = 1 << 30  # a message of protobuf holds 2 GiB
-# inputs that say how large something is: a size moved by a unit is another size
+# inputs that say how large something is, or which function: moved by a unit it is another
 _SIZES: Mapping[str, tuple[int, ...]] = {
     "ConstantOfShape": (0,),
     "Expand": (1,),
     "NonMaxSuppression": (2, 3, 4),
     "Pad": (1,),
+    "Pow": (1,),  # 2.0000002 is no power of a negative number
     "Range": (0, 1, 2),
     "Reshape": (1,),
     "Resize": (1, 2, 3),

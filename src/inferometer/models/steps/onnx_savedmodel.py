@@ -90,7 +90,7 @@ def _convert(request: dict[str, Any], folder: str, turned: bool, quick: bool) ->
     try:
         with tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(said):
             onnx2tf.convert(
-                input_onnx_file_path=_copied(Path(request["model"]), Path(own)),
+                input_onnx_file_path=_copied(Path(request["model"]), request["specs"], Path(own)),
                 output_folder_path=folder,
                 keep_shape_absolutely_input_names=kept,
                 output_signaturedefs=True,
@@ -102,11 +102,27 @@ def _convert(request: dict[str, Any], folder: str, turned: bool, quick: bool) ->
         raise ValueError(f"onnx2tf cannot convert it: {_cause(said.getvalue(), error)}") from error
 
 
-def _copied(model: Path, folder: Path) -> str:
-    """Return the path of a copy, weights beside it included: onnx2tf writes what it simplifies into the file that it is given."""
-    for name in (model.name, *onnxfile.external_files(onnxfile.read(str(model)), model.parent)):
+def _copied(model: Path, specs: list[tensors.Spec], folder: Path) -> str:
+    """Return the path of a copy, weights beside it included: onnx2tf writes what it simplifies into the file that it is given.
+
+    Its sizes are bound (files write -1 for a batch, and leave open what is asked for), its nodes' names such as TensorFlow takes.
+    """
+    import onnx
+
+    copy = onnxfile.read(str(model))
+    for name in onnxfile.external_files(copy, model.parent):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model.parent / name, folder / name)
+    shapes = {spec["name"]: spec["shape"] for spec in specs}
+    for item in copy.graph.input:
+        for dimension, size in zip(item.type.tensor_type.shape.dim, shapes.get(item.name, ())):
+            if size is None:
+                dimension.dim_param = "batch"
+            else:
+                dimension.dim_value = size
+    for place, node in enumerate(copy.graph.node):
+        node.name = f"{node.op_type}_{place}"
+    onnx.save(copy, folder / model.name)
     return str(folder / model.name)
 
 
