@@ -29,7 +29,7 @@ from inferometer.version import __version__
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = (
-    "rule.js", "state.js", "answers.js", "limits.js", "drawing.js", "frontier.js", "figures.js", "figure_table.js", "decide.js",
+    "dom.js", "rule.js", "state.js", "answers.js", "limits.js", "drawing.js", "frontier.js", "figures.js", "figure_table.js", "decide.js",
     "heatmap.js", "rove.js", "drawer.js", "cells.js", "saving.js", "report.js",
 )  # fmt: skip
 _JSON_ESCAPES: dict[str, str | int | None] = {

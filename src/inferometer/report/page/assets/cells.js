@@ -1,6 +1,7 @@
 // All cells in one table: sorted by any column, searched by words, copied as Markdown or CSV, and all data as files.
 "use strict";
 const cells = (() => {
+  const { element } = dom;
   const WHO = ["Machine", "Model", "Framework", "Precision", "Mode", "Batch size"];
   let page = { columns: [], cells: [] };
 
@@ -35,14 +36,6 @@ const cells = (() => {
   const several = () => WHO.map((_, i) => i === 2 || i === 5 || new Set(page.cells.map((cell) => cell.who[i])).size > 1);
   const texts = (cell) => [...cell.who.map(String), ...cell.values.map((v) => (v ? drawing.round(v[0]) : "")), cell.status];
   const columnsShown = () => [...several(), ...page.columns.map(() => true), page.cells.some((cell) => cell.status !== "ok")];
-
-  function element(name, text, parent, attributes = {}) {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    parent?.append(made);
-    return made;
-  }
 
   function head(table, keep) {
     const row = element("tr", undefined, element("thead", undefined, table));
@@ -96,13 +89,6 @@ const cells = (() => {
     }));
   }
 
-  function save(name, type, text) {
-    const link = element("a", undefined, document.body, { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    link.remove();
-  }
-
   async function copy(kind, button) {
     await navigator.clipboard.writeText(written(kind));
     const said = button.textContent;
@@ -122,8 +108,8 @@ const cells = (() => {
       state.set({ sort: at !== sort ? `${sort}.${first}` : way === first ? `${sort}.${other}` : null });
       box().querySelector(`button[data-sort="${sort}"]`)?.focus();
     } else if (kind) copy(kind, button);
-    else if (file === "csv") save("cells.csv", "text/csv", written("csv"));
-    else if (file === "json") save("cells.json", "application/json", `${JSON.stringify(everything(), null, 1)}\n`);
+    else if (file === "csv") dom.download("cells.csv", new Blob([written("csv")], { type: "text/csv" }));
+    else if (file === "json") dom.download("cells.json", new Blob([`${JSON.stringify(everything(), null, 1)}\n`], { type: "application/json" }));
   }
 
   function mount(data) {

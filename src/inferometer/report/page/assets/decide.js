@@ -1,7 +1,7 @@
 // Holds the page to the reader's limits: decides for every machine, rewrites the sentences, draws the frontiers, greys the rest.
 "use strict";
 const decide = (() => {
-  const all = (selector) => [...document.querySelectorAll(selector)];
+  const { all } = dom;
   let groups = [];
 
   // The frameworks that the reader left ticked, as the rule names them; undefined for all.

@@ -1,25 +1,11 @@
 // What is behind one cell: its rounds, its latencies, where and how it ran, and the command that measures it again.
 "use strict";
 const drawer = (() => {
+  const { element, svg } = dom;
   const panel = () => document.getElementById("drawer");
   let byKey = new Map();
   let byAddress = new Map();
   let came = null; // from where the reader came
-
-  function element(name, text, parent, attributes = {}) {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    parent?.append(made);
-    return made;
-  }
-
-  const svg = (name, attributes, parent) => {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    parent.append(made);
-    return made;
-  };
 
   // A strip from the least to the most of some numbers; `thick` are two of its places.
   function strip(title, values, unit, thick, parent) {

@@ -1,6 +1,7 @@
 // What every figure is drawn with: round ticks, markers, scales and axes.
 "use strict";
 const drawing = (() => {
+  const { svg } = dom;
   const LABEL_PX = 13;
   const round = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 6 });
 
@@ -77,13 +78,6 @@ const drawing = (() => {
     let most = bottom;
     for (const one of order.toReversed()) most = (one.at = Math.min(one.at, most)) - LABEL_PX;
     return order.toSorted((a, b) => a.i - b.i).map(({ at }) => at);
-  }
-
-  function svg(name, attributes, parent) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    parent.append(made);
-    return made;
   }
 
   // Names beside the ends of paths; an end has `name`, `colour`, `x`, `y` and may be `dim`.

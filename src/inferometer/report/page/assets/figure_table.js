@@ -1,6 +1,7 @@
 // A figure's numbers as a table, made when it is opened.
 "use strict";
 const figureTable = (() => {
+  const { element } = dom;
   const HEADS = {
     lines: ["Batch size", "Value", "Low", "High"],
     fit: ["Batch size", "Throughput (images/s)", "Power (W)", "Low", "High"],
@@ -9,13 +10,6 @@ const figureTable = (() => {
     phase_bars: ["Batch size", "Copy in (ms)", "Enqueue, part of compute (ms)", "Compute (ms)", "Copy out (ms)"],
   };
   const UNITS = { lines: "y", fit: "y", dots: "x", boxes: "x" }; // the axis that values are of
-
-  function element(name, text, parent) {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (parent) parent.append(made);
-    return made;
-  }
 
   const size = (at) => (at === 0 ? "fastest" : at);
   const cellsOf = {

@@ -1,7 +1,7 @@
 // The heat map: what a cell says in full while it is pointed at or reached by the arrow keys, and two ways to shade.
 "use strict";
 const heatmap = (() => {
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const { all } = dom;
   const said = (cell) => all("[data-said]").forEach((line) => (line.textContent = cell.title || cell.dataset.title || ""));
 
   function shade(value) {

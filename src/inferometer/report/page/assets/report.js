@@ -3,7 +3,7 @@
 const inferometer = (() => {
   const PRINT_WIDTH = 660; // px that fit between the margins of A4
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const { all } = dom;
   let page = { figures: {}, light: [], dark: [], frameworks: [], groups: [] };
   let printing = false;
   let pending = new Set();

@@ -1,7 +1,7 @@
 // Tables of cells are one tab stop each; the arrow keys go from cell to cell, Enter or a click opens what is behind one.
 "use strict";
 const rove = (() => {
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const { all } = dom;
   const CELL = "table[data-rove] [data-cell]";
 
   function neighbour(cell, key) {

@@ -1,28 +1,18 @@
 // Figures as files: SVG as drawn, and PNG at twice the size, on the page's ground.
 "use strict";
 const saving = (() => {
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const { all, svg } = dom;
 
   // A picture that stands alone: colours of the page's variables and the hatching written into it.
-  function standalone(svg) {
-    const copy = svg.cloneNode(true);
+  function standalone(picture) {
+    const copy = picture.cloneNode(true);
     const style = getComputedStyle(document.documentElement);
     const patterns = all("pattern").map((one) => one.cloneNode(true));
     copy.prepend(...patterns);
-    const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: style.getPropertyValue("--ground").trim() })) ground.setAttribute(name, value);
-    copy.prepend(ground);
+    copy.prepend(svg("rect", { width: "100%", height: "100%", fill: style.getPropertyValue("--ground").trim() }));
     copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
     copy.setAttribute("font-family", getComputedStyle(document.body).fontFamily);
     return new XMLSerializer().serializeToString(copy).replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
-  }
-
-  function download(name, blob) {
-    const link = document.createElement("a");
-    link.download = name;
-    link.href = URL.createObjectURL(blob);
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
   async function png(text, width, height) {
@@ -37,11 +27,11 @@ const saving = (() => {
 
   async function save(block, kind) {
     const drawn = all(".plot svg, .frontier svg", block);
-    for (const [i, svg] of drawn.entries()) {
+    for (const [i, picture] of drawn.entries()) {
       const name = `${block.id}${drawn.length > 1 ? `-${i + 1}` : ""}.${kind}`;
-      const text = standalone(svg);
-      const size = [svg.width.baseVal.value, svg.height.baseVal.value];
-      download(name, kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await png(text, ...size));
+      const text = standalone(picture);
+      const size = [picture.width.baseVal.value, picture.height.baseVal.value];
+      dom.download(name, kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await png(text, ...size));
     }
   }
 
