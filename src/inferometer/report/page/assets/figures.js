@@ -172,6 +172,7 @@ const figures = (() => {
     const drawn = KINDS[chart.kind](chart, how);
     place.classList.toggle("empty", !drawn);
     place.dataset.series = drawn ? shownIn(chart, how).join("|") : "";
+    drawn?.setAttribute("aria-hidden", "true"); // the place has a label, and the data a table
     place.replaceChildren(...(drawn ? [drawn] : []));
   }
 

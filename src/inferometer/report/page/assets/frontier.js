@@ -87,6 +87,7 @@ const frontier = (() => {
     const chart = drawing.plane(x, y, size, { x: "Latency of a batch (ms)", y: title }, marks(points, edge, series, page, axis, decision, limit));
     const ends = series.map((own) => ({ name: own[0].option.row, colour: own.at(-1).colour, x: own.at(-1).x, y: own.at(-1).y, dim: own.every((p) => !p.kept) }));
     drawing.nameEnds(chart, ends, width);
+    chart.setAttribute("aria-hidden", "true"); // the place has a label, and the cells a table
     chart.addEventListener("click", () => chart.value && drawer.open(chart.value.option.key));
     place.replaceChildren(chart);
   }
