@@ -136,3 +136,15 @@ def test_a_figure_is_saved_as_a_picture_that_stands_alone(visit, report):
         assert image.format == "PNG" and image.width > 1500
         assert len(image.convert("RGB").getcolors(maxcolors=1 << 24)) > 20
     assert opened.complaints == []
+
+
+def test_a_finding_links_to_the_cells_that_it_rests_on(visit, report, results):
+    opened = visit(f"{report}#max-latency-ms=900")
+    links = opened.page.locator(".findings .rests a")
+    names = {s.name for s in results.summaries}
+    assert links.count() > 3 and set(links.all_inner_texts()) <= names
+    links.first.click()
+    assert links.first.inner_text() in opened.page.locator(DRAWER).inner_text()
+    assert "max-latency-ms=900" in opened.page.evaluate("location.hash")
+    opened.page.keyboard.press("Escape")
+    assert opened.page.evaluate("document.activeElement.matches('.rests a')")

@@ -6,11 +6,11 @@ import pytest
 
 SECTIONS = (
     "Verdict",
+    "Findings",
     "Heat map",
     "All cells",
     "Tables",
     "Figures",
-    "Findings",
     "Failed cells",
     "Method",
     "Machines",

@@ -73,7 +73,17 @@ const drawer = (() => {
     if (state.get("c")) show();
   }
 
+  // A link to a cell keeps what the reader chose besides.
+  function followed(event) {
+    const link = event.target.closest?.('a[href^="#c="]');
+    if (!link) return;
+    event.preventDefault();
+    came = link;
+    state.set({ c: new URLSearchParams(link.hash.slice(1)).get("c") });
+  }
+
   document.addEventListener("click", (event) => event.target.closest?.("[data-close]") && close());
+  document.addEventListener("click", followed);
   document.addEventListener("keydown", (event) => event.key === "Escape" && close());
   state.listen((names) => names.includes("c") && show());
   return { mount, open };
