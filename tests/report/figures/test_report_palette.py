@@ -4,7 +4,15 @@ import re
 import numpy as np
 import pytest
 
-from inferometer.report.figures.palette import COPYING, DARK, DARK_GROUND, LIGHT, LIGHT_GROUND, Palette
+from inferometer.report.figures.palette import (
+    COPYING,
+    DARK,
+    DARK_GROUND,
+    LIGHT,
+    LIGHT_GROUND,
+    REGISTRY,
+    Palette,
+)
 from inferometer.report.page.html import ASSETS
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB
@@ -67,7 +75,7 @@ def test_no_two_of_128_frameworks_look_alike():
 
 
 def test_frameworks_of_one_colour_have_markers_that_differ_at_a_glance():
-    palette = Palette(f"framework{number:02}" for number in range(64))
+    palette = Palette([*REGISTRY, *(f"framework{number:02}" for number in range(44))])
     styles = [palette.style(name) for name in palette.frameworks]
     plain = {"circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star"}
     assert {style.symbol for style in styles} == plain
@@ -79,10 +87,26 @@ def test_a_framework_keeps_its_colour_and_marker_at_every_precision():
     styles = [palette.style("b", precision) for precision in ("fp32", "fp16", "int8", "int4")]
     assert len({(style.light, style.dark, style.symbol) for style in styles}) == 1
     assert len({style.dash for style in styles}) == 4
-    assert styles[0].plotly_symbol == "square"
-    assert styles[1].plotly_symbol == "square-open"
+    assert styles[1].plotly_symbol == f"{styles[0].plotly_symbol}-open"
 
 
 def test_what_was_measured_has_the_first_colours():
     palette = Palette(["torch", "onnxrt"], ["onnxrt", "aaa-never-ran"])
     assert palette.frameworks == ("onnxrt", "torch", "aaa-never-ran")
+
+
+def test_a_framework_looks_the_same_in_every_report():
+    few, many = Palette(["torch", "mine"]), Palette(["aaa", "mine", "torch:channels_last", *REGISTRY])
+    for name in ("torch", "mine"):
+        assert few.style(name).index == many.style(name).index
+    assert many.style("torch:channels_last").light == many.style("torch").light
+    assert many.style("torch:channels_last").symbol != many.style("torch").symbol
+
+
+def test_every_framework_has_a_place_and_those_of_the_study_a_colour_of_their_own():
+    from inferometer.frameworks.catalogue import FRAMEWORKS
+
+    assert set(FRAMEWORKS) == set(REGISTRY)
+    study = ("tf", "tfxla", "keras", "kerasxla", "tensorrt", "tftrt", "onnxrt", "torch")
+    palette = Palette(study)
+    assert len({palette.style(name).light for name in study}) == len(study)

@@ -9,7 +9,9 @@ that are told apart at a glance (not a circle and a hexagon) among the first 64.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 LIGHT = ("#0569be", "#b15605", "#05a586", "#ab3a7d", "#b98d05", "#3a9ad9", "#332e33", "#754126")
@@ -83,6 +85,18 @@ def machine_symbols(machines: Sequence[str]) -> dict[str, str]:
     return {machine: SYMBOLS[index % len(SYMBOLS)] for index, machine in enumerate(machines)}
 
 
+# Each framework's place among the looks, the same in every report; of places eight apart the colour is one, so those that are
+# compared most (the study's eight, the fastest on a CPU) are not.
+REGISTRY = (
+    "onnxrt", "openvino", "torch", "torch-compile", "tf", "tfxla", "litert", "jax",
+    "ncnn", "tensorrt", "opencv", "kerasxla", "executorch", "mnn", "tftrt", "keras",
+    "torch-aot", "onnxrt-tensorrt", "tensorrt-rtx", "torch-tensorrt",
+)  # fmt: skip
+_PLACES = 8 * len(SYMBOLS)  # different looks
+_GLANCE = 64  # of which the first are told apart at a glance
+_OTHERS = range(24, _GLANCE)  # for names that are not registered
+
+
 class Palette:
     """The looks of a set of frameworks in the order of their names; ``others`` come after them."""
 
@@ -90,17 +104,39 @@ class Palette:
         first = sorted(set(frameworks))
         self.frameworks = (*first, *sorted(set(others) - set(first)))
         self._index = {name: index for index, name in enumerate(self.frameworks)}
+        self._places = _places(self.frameworks)
 
     def index(self, framework: str) -> int:
-        """Return the framework's place, which is also its number in the page."""
+        """Return the framework's number in the page."""
         return self._index[framework]
 
     def style(self, framework: str, precision: str = "fp32") -> Style:
         """Return the look of ``framework`` at ``precision``."""
-        index = self._index[framework]
+        index = self._places[framework]
         dash, line, fill = _DASHES.get(precision, _OTHER_DASH)
         symbol = _symbol(index)
         return Style(index, symbol, dash, line, fill)  # type: ignore[arg-type]
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Return each framework's place among the looks: its registered one, else one of its family's colour that is free."""
+    places = {name: REGISTRY.index(name) for name in names if name in REGISTRY}
+    for name in sorted(set(names) - set(places)):
+        taken = set(places.values())
+        places[name] = next((place for place in _wanted(name) if place not in taken), len(places))
+    return places
+
+
+def _wanted(name: str) -> Iterator[int]:
+    """Yield the places that a name without a registered one may have: its family's colour first, the same in every report."""
+    family = re.split("[@: ]", name)[0]
+    number = (
+        REGISTRY.index(family) if family in REGISTRY else int(hashlib.sha256(name.encode()).hexdigest(), 16)
+    )
+    yield from (place for place in _OTHERS if place % len(LIGHT) == number % len(LIGHT))
+    yield from _OTHERS
+    yield from range(len(REGISTRY), _GLANCE)
+    yield from range(_PLACES)
 
 
 def _symbol(index: int) -> str:

@@ -39,7 +39,8 @@ def _axis(axis: Axis) -> Data:
 def _series(chart: Chart, series: PlotSeries, palette: Palette, *, several: bool) -> Data:
     style = palette.style(series.framework, series.precision)
     return {
-        "f": style.index,
+        "f": palette.index(series.framework),
+        "look": style.index,
         "p": series.precision,
         "name": series.name if several else series.framework,
         "symbol": style.symbol,

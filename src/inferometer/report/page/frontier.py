@@ -54,6 +54,7 @@ def _drawn(found: Option, palette: Palette) -> Data:
         "name": found.name,
         "figures": figures(replace(found, cost=None)),
         "f": palette.index(label),
+        "look": style.index,
         "p": cell.cell.precision,
         "symbol": style.symbol,
         "fill": style.fill,

@@ -12,7 +12,7 @@ const figures = (() => {
     return chart.series
       .filter((series) => !hidden.frameworks.has(String(series.f)) && !hidden.precisions.has(series.p))
       .map((series) => {
-        const colour = look.colours[series.f % look.colours.length];
+        const colour = look.colours[series.look % look.colours.length];
         const points = series.points.map((values) => ({ ...point(values, series), name: series.name, colour }));
         return { series, colour, points: points.filter((p) => p.y !== null && p.x !== null) };
       })

@@ -20,7 +20,7 @@ const frontier = (() => {
       .filter(({ option, at }) => at && !hidden.frameworks.has(String(option.f)) && !hidden.precisions.has(option.p))
       .map(({ option, i, at, kept }) => ({
         option, i, kept, x: option.x[0], x1: option.x[1] ?? option.x[0], x2: option.x[2], y: at[0], y1: at[1], y2: at[2],
-        colour: colours[option.f % colours.length],
+        colour: colours[option.look % colours.length],
       }));
   }
 
