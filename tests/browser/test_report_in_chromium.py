@@ -46,7 +46,7 @@ def test_unticking_a_framework_hides_it_in_figures_and_tables(visit, report):
     figures = [
         "s0-power-throughput-0",
         "s0-throughput-by-batch-0",
-        "s0-energy-across",
+        "s0-energy-by-framework-0",
         "s0-latency-distribution-0",
     ]
     assert all("onnxrt" in opened.names(figure) for figure in figures)
@@ -58,7 +58,7 @@ def test_unticking_a_framework_hides_it_in_figures_and_tables(visit, report):
         assert "onnxrt" not in opened.names(figure)
         assert "torch" in opened.names(figure)
     assert not any(rows.nth(i).is_visible() for i in range(rows.count()))
-    assert "onnxrt" not in opened.ticks("s0-energy-across", "y")
+    assert "onnxrt" not in opened.ticks("s0-energy-by-framework-0", "y")
     assert opened.page.locator("summary [data-count]").inner_text() == "6 of 7 shown"
     opened.page.get_by_role("button", name="All", exact=True).click()
     opened.drawn()
@@ -84,9 +84,9 @@ def test_log_axes_and_batch_sizes_can_be_chosen(visit, report):
     assert "0" in opened.ticks("s0-power-throughput-0", "y")
     figure.get_by_label("Logarithmic power").check()
     assert "0" not in opened.ticks("s0-power-throughput-0", "y")
-    before = opened.ticks("s0-power-across", "x")
+    before = opened.ticks("s0-power-by-framework-0", "x")
     opened.page.locator("#s0-power").get_by_label("Batch size").select_option("8")
-    assert opened.ticks("s0-power-across", "x") != before
+    assert opened.ticks("s0-power-by-framework-0", "x") != before
 
 
 PARTS = """([size, share]) => {
@@ -227,7 +227,7 @@ def test_hostile_names_do_not_run(visit, hostile, tmp_path):
     shown = opened.page.locator("#s0-table-throughput").inner_text()
     assert "<script>window.hacked=1</script>" in shown
     assert "{{ 7*7 }}" in shown
-    assert any("<" in label for label in opened.ticks("s0-throughput-across", "y"))
+    assert any("<" in label for label in opened.ticks("s0-throughput-by-framework-0", "y"))
 
 
 def test_inserted_scripts_are_refused_by_the_policy(visit, report):
@@ -282,7 +282,7 @@ def test_the_live_page_follows_without_losing_the_readers_place(visit, served):
     assert page.locator("#s0-power").get_by_label("Batch size").input_value() == "64"
     after = page.evaluate("document.getElementById('s0-power').getBoundingClientRect().top")
     assert abs(after - place) < 3
-    assert "torch" not in opened.names("s0-throughput-across")
+    assert "torch" not in opened.names("s0-throughput-by-framework-0")
     assert page.locator("#live").inner_text().startswith("Live")
     assert {url.removeprefix(server.url) for url in opened.requests} == {"", "body"}
     assert opened.complaints == []

@@ -30,7 +30,7 @@ class Point:
     """One cell in a figure, values in the unit of their axis; an interval end is None where none is known.
 
     ``lines``: `at` is the batch size, `value` the quantity. ``fit``: `at` the throughput, `value` the power.
-    ``dots``: `at` is the machine. ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones. ``phase_bars``: `phases` are
+    ``boxes``: `quantiles` are the 5, 25, 50, 75, 95 and 99 % ones. ``phase_bars``: `phases` are
     copy in, enqueue (the beginning of compute), compute and copy out, None where there is no such phase; `value` is their sum.
     """
 
@@ -82,7 +82,6 @@ class Chart:
     x: Axis
     y: Axis
     series: tuple[PlotSeries, ...]
-    machines: tuple[str, ...] = ()
     first_size: int = BEST
 
     def at_first(self) -> Chart:

@@ -24,9 +24,8 @@ LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis
 MIN_FIT_POINTS = 3
 
 _OF_LOOPS = ("speed", "latency", "energy")  # families that are measured over the timed loops
-_ACROSS_LEAD = (
-    "One row a framework, one marker a machine. Choose a batch size, or leave each framework at the batch size "
-    "where it is fastest on that machine."
+_BY_FRAMEWORK_LEAD = (
+    "Choose a batch size, or leave each framework at the batch size where it is fastest on that machine."
 )
 
 
@@ -40,11 +39,11 @@ def figure_specs(results: Results, model: str, mode: str) -> tuple[FigureSpec, .
     return (
         power_throughput(section),
         *(by_batch_size(section, metric) for metric in by_batch if metric.family == "speed"),
-        *(across_machines(section, metric) for metric in across if metric.family in _OF_LOOPS),
+        *(by_framework(section, metric) for metric in across if metric.family in _OF_LOOPS),
         *(by_batch_size(section, metric) for metric in by_batch if metric.family != "speed"),
         latency_distribution(section),
         phases(section),
-        *(across_machines(section, metric) for metric in across if metric.family not in _OF_LOOPS),
+        *(by_framework(section, metric) for metric in across if metric.family not in _OF_LOOPS),
     )
 
 
@@ -100,21 +99,21 @@ def by_batch_size(section: SectionCells, metric: Metric) -> FigureSpec:
     return FigureSpec(f"{metric.name}-by-batch", title, metric.by_batch, panels, omitted)
 
 
-def across_machines(section: SectionCells, metric: Metric) -> FigureSpec:
-    """A metric per framework across machines: a row a series, a marker a machine."""
-    title = metric.title
-    series = tuple(
-        PlotSeries(*key, points) for key, cells in section.rows().items() if (points := _dots(cells, metric))
+def by_framework(section: SectionCells, metric: Metric) -> FigureSpec:
+    """A metric of every framework: a panel a machine, a row a series."""
+    charts = []
+    for number, machine in enumerate(section.machines):
+        rows = ((key, _dots(cells, metric)) for key, cells in section.rows(machine).items())
+        series = tuple(PlotSeries(*key, points) for key, points in rows if points)
+        if series:
+            values = [point.value for s in series for point in s.points]
+            x = Axis(metric.title, metric.figure_scale.unit, _wide(values))
+            ranked = _by_value(series, metric.higher_is_better)
+            charts.append(Chart(f"{metric.name}-by-framework-{number}", machine, "dots", x, Axis(""), ranked))
+    title = f"{metric.title} by framework"
+    return FigureSpec(
+        metric.name, title, _BY_FRAMEWORK_LEAD, _same_scale(charts, "x"), _without(section, metric)
     )
-    omitted = _without(section, metric)
-    if not series:
-        return FigureSpec(metric.name, title, _ACROSS_LEAD, (), omitted)
-    series = _by_value(series, metric.higher_is_better)
-    values = [point.value for s in series for point in s.points]
-    x = Axis(title, metric.figure_scale.unit, _wide(values))
-    machines = tuple(m for m in section.machines if any(p.at == m for s in series for p in s.points))
-    chart = Chart(f"{metric.name}-across", "", "dots", x, Axis(""), series, machines)
-    return FigureSpec(metric.name, title, _ACROSS_LEAD, (chart,), omitted)
 
 
 def _by_value(series: Iterable[PlotSeries], descending: bool) -> tuple[PlotSeries, ...]:
@@ -126,20 +125,10 @@ def _by_value(series: Iterable[PlotSeries], descending: bool) -> tuple[PlotSerie
 
 
 def _dots(cells: Sequence[CellSummary], metric: Metric) -> tuple[Point, ...]:
-    fastest = _fastest(cells)
-    best = [cell for cell in cells if fastest[cell.machine] is cell]
-    points = _points(best, metric, lambda cell: cell.machine, size=lambda _: BEST)
-    return points + _points(cells, metric, lambda cell: cell.machine)
-
-
-def _fastest(cells: Iterable[CellSummary]) -> dict[str, CellSummary]:
-    """Return, of each machine, the cell with the highest throughput."""
-    found: dict[str, CellSummary] = {}
-    for cell in cells:
-        known = found.get(cell.machine)
-        if known is None or _speed(cell) > _speed(known):
-            found[cell.machine] = cell
-    return found
+    """Return the points of one framework on one machine: of the batch size where it is fastest, and of every one."""
+    best = max(cells, key=_speed)
+    at = lambda cell: 0.0  # noqa: E731
+    return _points([best], metric, at, size=lambda _: BEST) + _points(cells, metric, at)
 
 
 def _speed(cell: CellSummary) -> float:
@@ -175,13 +164,13 @@ def latency_distribution(section: SectionCells) -> FigureSpec:
 
 def _boxes(cells: Sequence[CellSummary]) -> tuple[Point, ...]:
     points = []
-    fastest = _fastest(cells)
+    fastest = max(cells, key=_speed)
     for cell in cells:
         samples = cell.batch_latencies_s()
         if len(samples) < 2 or not np.all(np.isfinite(samples)):
             continue
         quantiles = tuple((1e3 * np.percentile(samples, QUANTILES)).tolist())
-        sizes = (BEST, cell.cell.batch_size) if fastest[cell.machine] is cell else (cell.cell.batch_size,)
+        sizes = (BEST, cell.cell.batch_size) if fastest is cell else (cell.cell.batch_size,)
         points += [Point(size, quantiles[2], quantiles=quantiles) for size in sizes]
     return tuple(points)
 

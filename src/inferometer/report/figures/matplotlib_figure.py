@@ -14,7 +14,7 @@ from inferometer.report.figures.chart import BEST, BY_ROWS, Axis, Chart, FigureS
 from inferometer.report.figures.colours import LEGIBLE_SERIES, palette_of
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.matplotlib_phases import explain_parts, phase_bars
-from inferometer.report.figures.palette import MARKERS, Palette, Style, machine_symbols
+from inferometer.report.figures.palette import MARKERS, Palette, Style
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
 
@@ -168,7 +168,6 @@ def _panel(axes: Any, chart: Chart, palette: Palette) -> None:
         names = [series.name if several else series.framework for series in chart.series]
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.6)
-        _machine_legend(axes, chart)
         explain_parts(axes, chart)
     else:
         _scale(axes, "y", chart.y)
@@ -248,21 +247,18 @@ def _panel_legend(axes: Any) -> None:
 
 
 def _dots(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:
-    symbols = machine_symbols(chart.machines)
     for point in series.points:
         if point.batch_size == BEST:
-            looks = _looks(style) | {"marker": MARKERS[symbols[str(point.at)]]}
             reach = _reach([(point.value, point.low, point.high)])
             axes.errorbar(
-                [point.value], [row], xerr=reach, elinewidth=0.9, capsize=1.5, linestyle="none", **looks
+                [point.value],
+                [row],
+                xerr=reach,
+                elinewidth=0.9,
+                capsize=1.5,
+                linestyle="none",
+                **_looks(style),
             )
-
-
-def _machine_legend(axes: Any, chart: Chart) -> None:
-    from matplotlib.lines import Line2D
-
-    for machine, symbol in machine_symbols(chart.machines).items() if len(chart.machines) > 1 else ():
-        axes.add_line(Line2D([], [], linestyle="none", marker=MARKERS[symbol], color=_INK, label=machine))
 
 
 def _boxes(axes: Any, chart: Chart, series: PlotSeries, style: Style, row: int) -> None:

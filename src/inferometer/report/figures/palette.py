@@ -80,11 +80,6 @@ class Style:
         return self.symbol + suffix
 
 
-def machine_symbols(machines: Sequence[str]) -> dict[str, str]:
-    """Return the marker of each machine where one figure shows several."""
-    return {machine: SYMBOLS[index % len(SYMBOLS)] for index, machine in enumerate(machines)}
-
-
 # Each framework's place among the looks, the same in every report; of places eight apart the colour is one, so those that are
 # compared most (the study's eight, the fastest on a CPU) are not.
 REGISTRY = (

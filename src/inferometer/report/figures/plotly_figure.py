@@ -9,13 +9,13 @@ figure that has nothing to show says why instead of being empty.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inferometer.errors import UsageError, unknown
 from inferometer.report.figures.chart import FigureSpec
 from inferometer.report.figures.colours import palette_of
 from inferometer.report.figures.figure_specs import figure_specs
-from inferometer.report.figures.palette import Palette, machine_symbols
+from inferometer.report.figures.palette import Palette
 from inferometer.report.figures.plotly_layout import FONT, GRID, INK, Spec, layout, text
 from inferometer.report.figures.plotly_panel import panel
 from inferometer.report.figures.plotly_traces import PARTS, parts_marker
@@ -114,7 +114,6 @@ def plotly_figure(figure: FigureSpec, palette: Palette) -> Figure:
             spec["data"].append(
                 trace | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "showlegend": in_legend}
             )
-        spec["data"] += _machine_entries(chart) if chart.kind == "dots" else []
     spec["data"] += _part_entries() if charts[0].kind == "phase_bars" else []
     return Figure(spec)
 
@@ -157,21 +156,6 @@ def _heading(title: str, box: tuple[list[float], list[float]]) -> Spec:
         "yanchor": "bottom",
         "showarrow": False,
     }
-
-
-def _machine_entries(chart: Any) -> list[Spec]:
-    """Return empty traces that explain the markers of a "dots" panel in the legend."""
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [None],
-            "y": [None],
-            "name": text(machine),
-            "marker": {"symbol": symbol, "color": INK, "size": 9},
-        }
-        for machine, symbol in machine_symbols(chart.machines).items()
-    ]
 
 
 def _part_entries() -> list[Spec]:

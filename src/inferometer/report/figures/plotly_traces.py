@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from inferometer.report.figures.chart import BEST, Axis, Chart, PlotSeries, Point
-from inferometer.report.figures.palette import COPYING, Style, machine_symbols
+from inferometer.report.figures.palette import COPYING, Style
 from inferometer.report.figures.plotly_layout import Spec, text
 from inferometer.units import duration
 
@@ -73,27 +73,20 @@ def _fit_line(series: PlotSeries, style: Style, name: str, points: Sequence[Poin
 
 
 def dots(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
-    """Return a row of markers, one a machine."""
-    symbols = machine_symbols(chart.machines)
+    """Return a row's marker."""
     best = _of_size(series, BEST)
-    trace = _trace(series, style, name, "points") | {
-        "mode": "markers",
-        "x": numbers(point.value for point in best),
-        "y": [name] * len(best),
-        "customdata": [
-            [*interval, text(str(point.at))] for interval, point in zip(_intervals(best), best, strict=True)
-        ],
-        "marker": _marker(style, size=9, symbol=[symbols[str(point.at)] for point in best]),
-        "error_x": _errors(best, style.light),
-        "hovertemplate": f"<b>{name}</b> on %{{customdata[2]}}<br>{_reading('x', chart.x, series.points)}<extra></extra>",
-    }
-    by = {}
-    for size in (BEST, *chart.batch_sizes):
-        points = _of_size(series, size)
-        machines = [chart.machines.index(str(point.at)) for point in points]
-        by[str(size)] = [numbers(point.value for point in points), _intervals(points), machines]
-    trace["meta"]["by"] = by
-    return [trace]
+    return [
+        _trace(series, style, name, "points")
+        | {
+            "mode": "markers",
+            "x": numbers(point.value for point in best),
+            "y": [name] * len(best),
+            "customdata": _intervals(best),
+            "marker": _marker(style, size=9),
+            "error_x": _errors(best, style.light),
+            "hovertemplate": f"<b>{name}</b><br>{_reading('x', chart.x, series.points)}<extra></extra>",
+        }
+    ]
 
 
 def _of_size(series: PlotSeries, size: int) -> list[Point]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from inferometer.report.figures.chart import Axis, Chart, PlotSeries, Point
 from inferometer.report.figures.legend_symbols import dash_array
-from inferometer.report.figures.palette import Palette, machine_symbols
+from inferometer.report.figures.palette import Palette
 from inferometer.units import duration
 
 Data = dict[str, Any]
@@ -17,8 +17,7 @@ Data = dict[str, Any]
 def chart_data(chart: Chart, palette: Palette) -> Data:
     """Return a chart for the page.
 
-    A point is, by kind: lines [size, value, low, high]; fit [size, power, low, high, speed, low, high]; dots [size, value, low,
-    high, machine]; boxes [size, 5, 25, 50, 75, 95, 99 %]; phase_bars [size, copy in, enqueue, compute, copy out, their sum in words].
+    A point is, by kind: lines and dots [size, value, low, high]; fit [size, power, low, high, speed, low, high]; boxes [size, 5, 25, 50, 75, 95, 99 %]; phase_bars [size, copy in, enqueue, compute, copy out, their sum in words].
     """
     several = len({series.precision for series in chart.series}) > 1
     return {
@@ -27,7 +26,6 @@ def chart_data(chart: Chart, palette: Palette) -> Data:
         "x": _axis(chart.x),
         "y": _axis(chart.y),
         "first_size": chart.first_size,
-        "machines": list(machine_symbols(chart.machines).items()),
         "series": [_series(chart, series, palette, several=several) for series in chart.series],
     }
 
@@ -58,12 +56,10 @@ def _place(point: Point) -> tuple[int, str]:
 def _point(chart: Chart, point: Point) -> list[float | str | None]:
     size = point.batch_size
     ends = (point.value, point.low, point.high)
-    if chart.kind == "lines":
+    if chart.kind in ("lines", "dots"):
         return [size, *rounded(ends)]
     if chart.kind == "fit":
         return [size, *rounded((*ends, float(point.at), point.at_low, point.at_high))]
-    if chart.kind == "dots":
-        return [size, *rounded(ends), chart.machines.index(str(point.at))]
     if chart.kind == "boxes":
         return [size, *rounded(point.quantiles)]
     return [size, *rounded(point.phases), duration(point.value / 1e3)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inferometer.recommendation.recommend import recommend
 from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
 from inferometer.report.figures.figure_specs import figure_specs
-from inferometer.report.figures.palette import Palette, Style, machine_symbols
+from inferometer.report.figures.palette import Palette, Style
 from inferometer.report.figures.plotly_layout import layout
 from inferometer.report.figures.plotly_traces import PARTS
 from inferometer.report.page.answers import Answer, answer
@@ -48,7 +48,6 @@ class FigureView:
     anchor: str
     panels: tuple[PanelView, ...]
     keys: tuple[Key, ...]
-    machines: tuple[tuple[str, str], ...]  # (name, symbol) where markers stand for machines
     batch_sizes: tuple[int, ...]  # to choose from, where one is shown at a time
     axes: tuple[tuple[str, str, bool], ...]  # (letter, label, logarithmic) that can be switched
     first_choice: str  # how the batch size is called that is shown at first
@@ -111,7 +110,6 @@ def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, C
         f"{anchor}-{spec.key}",
         tuple(panels),
         _keys([s for c in spec.charts for s in _named(c)], palette) if shared else (),
-        _machine_keys(first) if first else (),
         tuple(sorted({size for c in spec.charts for size in c.batch_sizes})) if one_size else (),
         _axes(spec.charts) if not (first and first.kind == "phase_bars") else (),
         _FIRST.get(first.kind, "") if first else "",
@@ -151,10 +149,6 @@ def _named(chart: Chart) -> Iterable[str]:
 
 def _keys(names: Iterable[str], palette: Palette) -> tuple[Key, ...]:
     return tuple(Key(palette.index(n), n, palette.style(n)) for n in sorted(set(names)))
-
-
-def _machine_keys(chart: Chart) -> tuple[tuple[str, str], ...]:
-    return tuple(machine_symbols(chart.machines).items()) if chart.kind == "dots" else ()
 
 
 def _axes(charts: Sequence[Chart]) -> tuple[tuple[str, str, bool], ...]:

@@ -5,7 +5,7 @@ const figureTable = (() => {
   const HEADS = {
     lines: ["Batch size", "Value", "Low", "High"],
     fit: ["Batch size", "Throughput (images/s)", "Power (W)", "Low", "High"],
-    dots: ["Batch size", "Machine", "Value", "Low", "High"],
+    dots: ["Batch size", "Value", "Low", "High"],
     boxes: ["Batch size", "5 %", "25 %", "Median", "75 %", "95 %", "99 %"],
     phase_bars: ["Batch size", "Copy in (ms)", "Enqueue, part of compute (ms)", "Compute (ms)", "Copy out (ms)"],
   };
@@ -15,7 +15,7 @@ const figureTable = (() => {
   const cellsOf = {
     lines: (point) => point,
     fit: ([at, power, low, high, speed]) => [at, speed, power, low, high],
-    dots: ([at, value, low, high, machine], { machines }) => [size(at), machines[machine][0], value, low, high],
+    dots: ([at, ...values]) => [size(at), ...values],
     boxes: ([at, ...quantiles]) => [size(at), ...quantiles],
     phase_bars: (point) => point.slice(0, 5),
   };
@@ -32,7 +32,7 @@ const figureTable = (() => {
         const row = element("tr", undefined, body);
         row.dataset.f = series.f;
         element("th", frameworks[series.f], row).scope = "row";
-        for (const cell of [series.p, ...cellsOf[chart.kind](point, chart)]) element("td", cell ?? "–", row);
+        for (const cell of [series.p, ...cellsOf[chart.kind](point)]) element("td", cell ?? "–", row);
       }
     }
     return table;

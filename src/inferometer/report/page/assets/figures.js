@@ -93,16 +93,14 @@ const figures = (() => {
 
   function dots(chart, how) {
     const at = chosen(chart, how.batch);
-    const found = spread(chart, how.hidden, how.look, ([size, value, low, high, machine], series) => ({ x: size === at ? value : null, y: series.name, x1: low, x2: high, machine }));
+    const found = spread(chart, how.hidden, how.look, ([size, value, low, high], series) => ({ x: size === at ? value : null, y: series.name, x1: low, x2: high }));
     const points = found.flatMap((one) => one.points);
     if (!points.length) return null;
     const scale = (room) => scaleOf(points.map((p) => p.x), room, { log: how.log.x });
     return rows(found, scale, chart.x.title, how, () => [
       Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeWidth: 1.4 }),
-      ...chart.machines.map(([, symbol], machine) =>
-        Plot.dot(points.filter((p) => p.machine === machine), { x: "x", y: "y", r: 4.6, symbol: drawing.symbolOf(how.look.symbols[symbol]), fill: "colour", stroke: "colour" }),
-      ),
-      tip(points, how.look, (p) => `${p.name} on ${chart.machines[p.machine][0]}\n${chart.x.title}: ${reading(p.x, p.x1, p.x2)}`),
+      ...found.map((one) => marker(one, how.look)),
+      tip(points, how.look, (p) => `${p.name}\n${chart.x.title}: ${reading(p.x, p.x1, p.x2)}`),
     ]);
   }
 
