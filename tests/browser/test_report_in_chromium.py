@@ -292,6 +292,7 @@ def test_progress_moves_as_cells_end(visit, served):
     folder, server = served
     opened = visit(server.url)
     assert opened.page.locator("progress").get_attribute("value") == "20"
+    assert opened.page.locator(".answer .grade").inner_text().startswith("preliminary, 20 of ")
     whole = folder.parent / "whole"
     simulated.write_run(
         whole, simulated.BOARDS[0], frameworks=("onnxrt", "torch"), precisions=("fp32",), rounds=2
@@ -300,6 +301,7 @@ def test_progress_moves_as_cells_end(visit, served):
 
     RunWriter(folder / "run").append(read_run(whole).records[20])
     opened.page.locator("progress[value='21']").wait_for()
+    assert opened.page.locator(".answer .grade").inner_text().startswith("preliminary, 21 of ")
 
 
 CONTRASTS = """() => {

@@ -54,11 +54,14 @@ def _group(
     leaders = {name: set(order) if whole else _leaders(order, shown) for name, order in orders.items()}
     pairs = {name: _pairs(orders[name], options, leaders[name], judges[name]) for name in objectives}
     rivals = {pair for name in objectives for pair in _co_candidates(orders[name], pairs[name])}
+    lacking = gaps(results, cells)
+    planned = sum(gap.planned for gap in lacking)
     return {
         "machine": machine,
         "model": model,
         "mode": mode,
-        "open": grade_of(of_the_cells(cells, gaps(results, cells), results.runs)),
+        "open": grade_of(of_the_cells(cells, lacking, results.runs)),
+        "measured": [planned - sum(gap.missing for gap in lacking), planned],  # where some is still missing
         "options": shown,
         "whole": whole,  # else frameworks cannot be left out of a decision
         "order": orders,

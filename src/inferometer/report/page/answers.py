@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inferometer.recommendation import wording
@@ -20,10 +21,11 @@ class Answer:
     figures: str
     ties: str  # what may be as good
     grade: Grade
+    chip: str  # the grade, and how far the measurements are
 
 
-def answer(group: int, decision: Decision) -> Answer:
-    """Return the answer of a decision without limits."""
+def answer(group: int, decision: Decision, measured: Sequence[int]) -> Answer:
+    """Return the answer of a decision without limits; ``measured``: how much of how much, where some is missing."""
     names = wording.tied_names(decision)
     return Answer(
         group,
@@ -32,4 +34,5 @@ def answer(group: int, decision: Decision) -> Answer:
         figures(replace(decision.choice, cost=None)) if decision.choice else decision.nearest,
         f"May be as good: {listed(names)}." if names else "",
         decision.grade,
+        f"preliminary, {measured[0]} of {measured[1]}" if decision.grade == "preliminary" else decision.grade,
     )

@@ -53,11 +53,12 @@ def build(
     """Return the page, and the charts that its figures draw by their key."""
     charts: dict[str, Chart] = {}
     views = grids(results, palette, reference)
+    groups = frontier_data(results, palette)
     parts = tuple(
-        part(results, number, palette, charts, views[key]) for number, key in enumerate(results.sections)
+        part(results, number, palette, charts, tables=views[key], groups=groups)
+        for number, key in enumerate(results.sections)
     )
     precisions = _precisions(results)
-    groups = frontier_data(results, palette)
     page = Page(
         title=title,
         facts=extent(results),

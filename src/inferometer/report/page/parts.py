@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from inferometer.recommendation.recommend import recommend
 from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
@@ -79,7 +80,9 @@ def part(
     number: int,
     palette: Palette,
     charts: dict[str, Chart],
+    *,
     tables: Sequence[TableView],
+    groups: Sequence[Mapping[str, Any]],
 ) -> PartView:
     """Return part ``number`` of the results, one of `Results.sections`; the charts of its figures are added to ``charts`` by their key."""
     model, mode = results.sections[number]
@@ -89,7 +92,7 @@ def part(
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
     found = verdicts(results, model, mode)
     answers = tuple(
-        answer(place, decision)
+        answer(place, decision, groups[place]["measured"])
         for place, decision in enumerate(recommend(results))
         if (decision.model, decision.mode) == (model, mode)
     )

@@ -26,7 +26,7 @@ const answers = (() => {
     put("pick", head(choice, decision.grade));
     put("figures", choice ? choice.figures : limited ? "nothing keeps these limits" : block.dataset.figures);
     put("ties", decision.ties.length ? `May be as good: ${listed(grouped(decision.ties.map(of)))}.` : "");
-    put("grade", decision.grade);
+    put("grade", decision.grade === "preliminary" ? `preliminary, ${group.measured[0]} of ${group.measured[1]}` : decision.grade);
     const left = limited ? `${decision.kept.size} of ${group.options.length} cells keep the limits.` : "";
     put("left", ignored ? `${left} Hidden frameworks still count: there are too many cells to decide without them.` : left);
     block.dataset.grade = decision.grade;
