@@ -38,7 +38,7 @@ const figures = (() => {
     x.ticks = sizes.filter((_, i) => i % Math.ceil(sizes.length / most) === 0);
     const y = scaleOf(ys, size.height - 66, { log: log.y && Math.min(...ys) > 0, perTick: 36 });
     const drawn = drawing.plane(x, y, { ...size, right: 122 }, { x: chart.x.title, y: chart.y.title }, [
-      Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.6 }),
+      Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.6, clip: true }),
       ...found.map(({ series, colour, points: own }) => Plot.line(own, { x: "x", y: "y", stroke: colour, strokeWidth: 1.5, strokeDasharray: series.dash || undefined })),
       ...found.map((one) => marker(one, look)),
       tip(points, look, (p) => `${p.name}, batch size ${p.x}\n${chart.y.title}: ${reading(p.y, p.y1, p.y2)}`),
@@ -61,8 +61,8 @@ const figures = (() => {
       return Array.from({ length: 25 }, (_, i) => first + ((last - first) * i) / 24).map((at) => ({ x: at, y: line[1] + line[0] * at }));
     };
     return drawing.plane(x, y, { ...size, right: 18 }, { x: chart.x.title, y: chart.y.title }, [
-      Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.5 }),
-      Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeOpacity: 0.5 }),
+      Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.5, clip: true }),
+      Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeOpacity: 0.5, clip: true }),
       ...found.filter(({ series }) => series.fit).map((one) => Plot.line(fitted(one).filter((p) => p.y > 0 || !log.y), { x: "x", y: "y", stroke: one.colour, strokeWidth: 1.3, strokeOpacity: 0.75, strokeDasharray: one.series.dash || undefined })),
       ...found.map((one) => marker(one, look, { r: "r" })),
       tip(points, look, (p) => `${p.name}, batch size ${p.size}\n${round(p.x)} images/s, ${reading(p.y, p.y1, p.y2)} W`),
@@ -98,7 +98,7 @@ const figures = (() => {
     if (!points.length) return null;
     const scale = (room) => scaleOf(points.map((p) => p.x), room, { log: how.log.x });
     return rows(found, scale, chart.x.title, how, () => [
-      Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeWidth: 1.4 }),
+      Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeWidth: 1.4, clip: true }),
       ...found.map((one) => marker(one, how.look)),
       tip(points, how.look, (p) => `${p.name}\n${chart.x.title}: ${reading(p.x, p.x1, p.x2)}`),
     ]);

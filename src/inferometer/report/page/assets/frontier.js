@@ -55,8 +55,8 @@ const frontier = (() => {
     const chosen = points.filter((p) => p.i === decision.choice);
     return [
       ...(limit === undefined ? [] : [Plot.ruleX([1e3 * limit], { stroke: page.ink.ink, strokeDasharray: "4 3" })]),
-      Plot.ruleX(points.filter((p) => p.y1 !== null && p.y2 !== null), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.5 }),
-      Plot.ruleY(points.filter((p) => p.x2 > p.x1), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeOpacity: 0.28 }),
+      Plot.ruleX(points.filter((p) => p.y1 !== null && p.y2 !== null), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.5, clip: true }),
+      Plot.ruleY(points.filter((p) => p.x2 > p.x1), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeOpacity: 0.28, clip: true }),
       ...series.map(path),
       Plot.line(edge, { x: "x", y: "y", curve: "step-after", stroke: page.ink.ink, strokeWidth: 2.4, strokeOpacity: 0.8 }),
       ...series.map((own) => dots(own, edge, page)),
