@@ -70,9 +70,9 @@ def test_rows_on_another_axis_and_a_value_for_all_rows(made):
     _, state = read_arrays(prepared.inputs)
     y, after = read_arrays(prepared.reference)
     assert np.allclose(y, after.sum(axis=1), atol=1e-5)
-    assert np.allclose(
-        np.arctanh(after[:, 0]) - np.arctanh(after[:, 1]), state[:, 0] - state[:, 1], atol=1e-3
-    )
+    sums, known = np.arctanh(after), np.abs(after).max(axis=1) < 0.999  # what float32 still tells from 1
+    assert known.sum() > 10
+    assert np.allclose((sums[:, 0] - sums[:, 1])[known], (state[:, 0] - state[:, 1])[known], atol=1e-3)
 
 
 def test_the_value_chooses_the_branch_and_makes_another_model(made):
