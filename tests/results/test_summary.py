@@ -386,13 +386,13 @@ def test_the_mark_of_the_best_says_among_whom():
         runs = [run([record(cell) for cell in cells], skips=skips)]
         return told_of(summarise(runs))[0].partition(";")[0]
 
-    assert meaning(cell()) == "* highest throughput of its batch size"
-    assert meaning(cell(), cell(mode="device")) == "* highest throughput of its batch size and mode"
+    assert meaning(cell()) == "▲ highest throughput of its batch size"
+    assert meaning(cell(), cell(mode="device")) == "▲ highest throughput of its batch size and mode"
     two = cell(device="cuda:0"), cell(device="cuda:1", mode="device")
-    assert meaning(*two) == "* highest throughput of its batch size, mode and device"
-    assert meaning(cell(), cell(model="other")) == "* highest throughput of its batch size and model"
+    assert meaning(*two) == "▲ highest throughput of its batch size, mode and device"
+    assert meaning(cell(), cell(model="other")) == "▲ highest throughput of its batch size and model"
     skipped = Skip(cell(mode="device"), "no such mode")
-    assert meaning(cell(), skips=[skipped]) == "* highest throughput of its batch size"
+    assert meaning(cell(), skips=[skipped]) == "▲ highest throughput of its batch size"
 
 
 def test_a_percentile_of_too_few_batches_is_marked_and_one_of_enough_is_not():

@@ -44,7 +44,7 @@ def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[Note]:
     rivals = units.listed(["batch size", *among])
     return [
         Note(
-            f"* highest throughput of its {rivals}; = may be as fast: the difference is within the noise, or one that so many pairs show by chance",
+            f"▲ highest throughput of its {rivals}; ≈ may be as fast: the difference is within the noise, or one that so many pairs show by chance",
             ("what counts as noise: docs/statistics.md, Ties",),
         )
     ]

@@ -27,7 +27,7 @@ def _of_metrics() -> list[Column]:
 COLUMNS = (
     Column("batch", lambda s: str(s.cell.batch_size)),
     Column("device", lambda s: s.cell.device),
-    Column("framework", lambda s: name_of(s) + {"best": " *", "tie": " ="}.get(_mark(s), "")),
+    Column("framework", lambda s: name_of(s) + {"best": " ▲", "tie": " ≈"}.get(_mark(s), "")),
     *_of_metrics(),
     Column("error", _error, drop_order=5),
     Column("rounds", lambda s: str(s.rounds), drop_order=7),
