@@ -333,11 +333,11 @@ def test_numbers_read_well_on_every_shade(visit, report, scheme, safe):
     assert min(opened.page.evaluate(CONTRASTS)) >= 4.5
 
 
-def test_links_lead_to_headings_that_the_bar_does_not_cover(visit, report):
+def test_links_lead_to_headings_that_the_navigation_stays_above(visit, report):
     opened = visit(report)
     opened.page.get_by_role("navigation").get_by_role("link", name="Figures").click()
-    place = "Math.round(document.getElementById('figures').getBoundingClientRect().top"
-    assert (
-        opened.page.evaluate(f"{place} - document.querySelector('.filters').getBoundingClientRect().bottom)")
-        >= 0
+    heading = opened.page.evaluate("document.getElementById('figures').getBoundingClientRect().top")
+    nav = opened.page.evaluate(
+        "(({ top, bottom }) => [top, bottom])(document.querySelector('nav').getBoundingClientRect())"
     )
+    assert nav[0] == 0 and heading >= nav[1]

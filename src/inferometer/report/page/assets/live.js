@@ -20,7 +20,7 @@
 
   function remember() {
     const anchors = all("[id]").filter((one) => one.getBoundingClientRect().height > 0);
-    const below = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 16; // the bar of choices
+    const below = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 16; // the navigation
     const anchor = anchors.filter((one) => one.getBoundingClientRect().top <= below + 4).pop();
     const inner = new Map(all(".scroll, details.data > div").map((one) => [one.getAttribute("aria-label"), one]));
     return {

@@ -158,15 +158,15 @@ const inferometer = (() => {
     all(".plot").forEach(draw);
   }
 
-  // Jumps to a heading stop below the bar of choices, however tall it is.
+  // Jumps to a heading stop below the navigation, however tall it is.
   const bar = new ResizeObserver(([entry]) => {
     const sticky = getComputedStyle(entry.target).position === "sticky";
-    document.documentElement.style.scrollPaddingTop = sticky ? `${entry.target.offsetHeight + 24}px` : "";
+    document.documentElement.style.scrollPaddingTop = sticky ? `${entry.target.offsetHeight + 12}px` : "";
   });
 
   function mount() {
     bar.disconnect();
-    all(".filters").forEach((filters) => bar.observe(filters));
+    all("nav").forEach((nav) => bar.observe(nav));
     page = JSON.parse(document.getElementById("page-data").textContent);
     document.documentElement.classList.toggle("safe", Boolean(document.querySelector("input[name=safe]:checked")));
     bringBack();
