@@ -36,6 +36,20 @@ def test_workbook_keeps_numbers_colours_and_marks(tmp_path):
     assert all(c.data_type != "f" for row in sheet.iter_rows() for c in row)
 
 
+def test_all_cells_are_a_sheet_that_can_be_filtered(tmp_path):
+    results = sample()
+    write_workbook(results, tmp_path / "x.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["Cells"]
+    titles = [cell.value for cell in sheet[1]]
+    assert sheet.auto_filter.ref == sheet.dimensions and sheet.max_row == 1 + len(results.summaries)
+    at = {name: titles.index(name) for name in ("Framework", "Machine", "Status", "Throughput [images/s]")}
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
+    found = {(r[at["Framework"]], r[at["Machine"]]): r[at["Throughput [images/s]"]] for r in rows}
+    assert {s.throughput.value for s in results.summaries if s.throughput} == set(found.values()) - {None}
+    assert found["'=HYPERLINK(1)|<script>", "H100"] is None and rows[0][-1] in (None, "")
+    assert all(c.data_type != "f" for row in sheet.iter_rows() for c in row)
+
+
 def test_workbook_that_cannot_be_written_is_one_line(tmp_path):
     with pytest.raises(StoreError, match="cannot write"):
         write_workbook(sample(), tmp_path / "no" / "x.xlsx")

@@ -1,7 +1,8 @@
-"""The tables as a workbook with the colours of the report's own: a sheet a metric, one with the verdicts, one with the findings."""
+"""The tables as a workbook with the colours of the report's own: a sheet a metric, one with the verdicts, one of all cells, one with the findings."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from inferometer.findings import findings
 from inferometer.recommendation import wording
 from inferometer.recommendation.recommend import recommend
 from inferometer.report.writing import writing
-from inferometer.results.cells import Results
-from inferometer.results.metrics import METRICS, Place, metrics_in
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.metrics import METRICS, Metric, Place, metrics_in
 from inferometer.tables import Table, TableCell, build, colour
 from inferometer.tables.text import MARKS, footnotes, legend, mark_of
 
@@ -42,6 +43,7 @@ def write_workbook(
             if not table.is_empty:
                 _sheet(book, table, palette)
     _verdicts(book, results)
+    _cells(book, results)
     _findings(book, results)
     with writing(path):
         book.save(path)
@@ -112,6 +114,41 @@ def _verdicts(book: Any, results: Results) -> None:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
     for letter, width in zip("ABCDEFGH", (28, 22, 10, 36, 60, 48, 36, 48), strict=True):
         sheet.column_dimensions[letter].width = width
+
+
+_WHO = ("Machine", "Model", "Framework", "Precision", "Mode", "Batch size", "Status")
+
+
+def _cells(book: Any, results: Results) -> None:
+    """Write every cell as a row, with a filter: values and ends of intervals as numbers, in the unit of the heading."""
+    from openpyxl.styles import Font
+
+    sheet = book.create_sheet("Cells")
+    metrics = [m for m in METRICS.values() if any(m.of(s) for s in results.summaries if s.measured)]
+    titles = [f"{m.title} [{m.figure_scale.unit}]" if m.figure_scale.unit else m.title for m in metrics]
+    sheet.append([*_WHO, *(name for title in titles for name in (title, "low", "high")), "Cause"])
+    for cell in sheet[1]:
+        cell.font = Font(bold=True)
+    for summary in results.summaries:
+        one = summary.cell
+        who = [summary.machine, summary.model, one.framework, one.precision, one.mode]
+        values = [value for metric in metrics for value in _ends(summary, metric)]
+        row = [*map(_safe, who), one.batch_size, summary.status, *values, _safe(summary.cause)]
+        sheet.append(row)
+    sheet.freeze_panes = "G2"
+    sheet.auto_filter.ref = sheet.dimensions
+
+
+def _ends(summary: CellSummary, metric: Metric) -> tuple[float | None, float | None, float | None]:
+    found = metric.of(summary) if summary.measured else None
+    if found is None:
+        return None, None, None
+    factor = metric.figure_scale.factor
+    value, low, high = (
+        None if end is None or not math.isfinite(end) else end / factor
+        for end in (found.value, found.low, found.high)
+    )
+    return value, low, high
 
 
 def _findings(book: Any, results: Results) -> None:
