@@ -13,7 +13,7 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright runs an event loop of its own as long as it is open
 def chromium():
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if not executable:
