@@ -78,7 +78,7 @@ def test_versions_and_pins_are_recorded(finished):
 def test_the_table_again_in_every_format(finished, capsys):
     assert invoke(["show", str(finished)]) == 0
     text = capsys.readouterr().out
-    assert "images/s" in text and re.search(r"\s\*", text) and "torch-compile" in text
+    assert "images/s" in text and re.search(r"\s▲", text) and "torch-compile" in text
     assert invoke(["show", str(finished), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) == len(EVERYTHING.split(",")) * 2 and all(row["throughput"] > 0 for row in rows)
