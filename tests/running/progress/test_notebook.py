@@ -64,7 +64,9 @@ def test_one_figure_and_all_of_them(outputs):
     titles = [figure["layout"]["title"]["text"] for figure in figures]
     assert {"Throughput by framework", "Latency distribution"} <= set(titles)
     reasons = "".join(data["text/plain"] for data in everything if PLOTLY not in data)
-    assert ("Power by framework" in titles) != ("Power by framework: Not shown" in reasons)  # a machine without a meter says so
+    assert ("Power by framework" in titles) != (
+        "Power by framework: Not shown" in reasons
+    )  # a machine without a meter says so
 
 
 def test_a_frame_for_further_work(outputs):

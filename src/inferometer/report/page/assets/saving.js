@@ -3,16 +3,31 @@
 const saving = (() => {
   const { all, svg } = dom;
 
-  // A picture that stands alone: colours of the page's variables and the hatching written into it.
-  function standalone(picture) {
-    const copy = picture.cloneNode(true);
+  // The panels of a figure below one another as one picture that stands alone: colours of the page's variables and the hatching
+  // written into it, the machines' names above theirs.
+  function standalone(block) {
     const style = getComputedStyle(document.documentElement);
-    const patterns = all("pattern").map((one) => one.cloneNode(true));
-    copy.prepend(...patterns);
-    copy.prepend(svg("rect", { width: "100%", height: "100%", fill: style.getPropertyValue("--ground").trim() }));
-    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    copy.setAttribute("font-family", getComputedStyle(document.body).fontFamily);
-    return new XMLSerializer().serializeToString(copy).replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
+    const value = (name) => style.getPropertyValue(name).trim();
+    const panels = all("figure", block).filter((figure) => figure.querySelector("svg"));
+    const pictures = panels.map((figure) => all(".plot svg, .frontier svg", figure)[0]).filter(Boolean);
+    const width = Math.max(...pictures.map((one) => one.width.baseVal.value));
+    const whole = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width, "font-family": getComputedStyle(document.body).fontFamily });
+    whole.append(...all("pattern").map((one) => one.cloneNode(true)));
+    const ground = svg("rect", { width: "100%", height: "100%", fill: value("--ground") }, whole);
+    let y = 0;
+    pictures.forEach((one, i) => {
+      const title = panels[i].querySelector("h4")?.textContent;
+      if (title) svg("text", { x: 4, y: y + 18, "font-weight": 600, "font-size": 14, fill: value("--ink") }, whole).textContent = title;
+      const copy = one.cloneNode(true);
+      copy.setAttribute("y", (y += title ? 26 : 0));
+      whole.append(copy);
+      y += one.height.baseVal.value + 12;
+    });
+    whole.setAttribute("height", y);
+    whole.setAttribute("viewBox", `0 0 ${width} ${y}`);
+    whole.insertBefore(ground, whole.firstChild);
+    const text = new XMLSerializer().serializeToString(whole).replace(/var\((--[\w-]+)\)/g, (_, name) => value(name));
+    return { text, width, height: y };
   }
 
   async function png(text, width, height) {
@@ -26,13 +41,8 @@ const saving = (() => {
   }
 
   async function save(block, kind) {
-    const drawn = all(".plot svg, .frontier svg", block);
-    for (const [i, picture] of drawn.entries()) {
-      const name = `${block.id}${drawn.length > 1 ? `-${i + 1}` : ""}.${kind}`;
-      const text = standalone(picture);
-      const size = [picture.width.baseVal.value, picture.height.baseVal.value];
-      dom.download(name, kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await png(text, ...size));
-    }
+    const { text, width, height } = standalone(block);
+    dom.download(`${block.id}.${kind}`, kind === "svg" ? new Blob([text], { type: "image/svg+xml" }) : await png(text, width, height));
   }
 
   document.addEventListener("click", (event) => {
