@@ -26,7 +26,8 @@ from inferometer.storage.run_directory import StoredRun, read_run
 from inferometer.version import __version__
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "real_models"))
+sys.path[:0] = [str(HERE), str(HERE / "real_models")]
+import passed_on  # noqa: E402
 from catalogue import Model, models, ready  # noqa: E402
 
 PACKAGES = ("foolbox==3.3.4", "scikit-image==0.26.0", "scikit-learn==1.9.1")
@@ -80,17 +81,13 @@ def main() -> None:
 
 
 def _arguments() -> tuple[argparse.Namespace, list[str]]:
-    given = sys.argv[1:]
-    own, extra = (
-        (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
-    )
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("cache", type=Path, metavar="CACHE")
     parser.add_argument("--frameworks", default="all", help="as of `inferometer run`")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results" / "photos.md")
-    return parser.parse_args(own), extra
+    return passed_on.parse(parser)
 
 
 def _options(photos: tuple[Path, Path], frameworks: str, extra: Sequence[str]) -> list[str]:

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import passed_on
+
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import read_run
@@ -59,8 +61,6 @@ def main() -> None:
 
 
 def _arguments() -> tuple[argparse.Namespace, list[str]]:
-    given = sys.argv[1:]
-    cut = given.index("--") if "--" in given else len(given)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -70,7 +70,7 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     default = Path(__file__).resolve().parents[1] / "docs" / "results" / "cpu-precisions.md"
     parser.add_argument("--out", type=Path, default=default)
     parser.add_argument("--table-only", action="store_true", help="measure nothing, write the table again")
-    return parser.parse_args(given[:cut]), given[cut + 1 :]
+    return passed_on.parse(parser)
 
 
 def measure(model: str, folder: Path, options: Sequence[str]) -> None:

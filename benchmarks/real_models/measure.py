@@ -19,6 +19,9 @@ from table import conclusion, markdown, reached
 
 from inferometer.version import __version__
 
+sys.path.append(str(HERE.parent))
+import passed_on
+
 PROTOCOL = ("--preset", "quick", "--batch-sizes", "1,8", "--device", "cpu")
 HEAD = """# Real models
 
@@ -46,10 +49,6 @@ def main() -> None:
 
 
 def _arguments() -> tuple[argparse.Namespace, list[str]]:
-    given = sys.argv[1:]
-    own, extra = (
-        (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
-    )
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,7 +57,7 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--frameworks", default="all", help="as of `inferometer run`")
     parser.add_argument("--out", type=Path, default=HERE.parents[1] / "docs" / "results" / "real-models.md")
     parser.add_argument("--table-only", action="store_true", help="measure nothing, write the table again")
-    return parser.parse_args(own), extra
+    return passed_on.parse(parser)
 
 
 def measure(model: Model, cache: Path, frameworks: str, extra: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,21 @@ def more_of(request: Mapping[str, Any]) -> Callable[[int], checks.Rows]:
     """Return what gives at most so many rows for checks only: those of the source, so that both can be compared."""
 
     return lambda wanted: _read(request, "more") if request["more"] else _none(timed(request))
+
+
+def reference(
+    request: Mapping[str, Any], compute: checks.Compute, batch: int | None, out: Path
+) -> dict[str, Any]:
+    """Write what a quantised form answers plainly to the timed rows into ``out``, and return the checks made of it.
+
+    Computed anew for the reference, so that a form whose answers change from call to call is found out.
+    """
+    given = timed(request)
+    tensors.write_check(out, compute(given, None))
+    made = checks.Reference(
+        given, compute(given, None), compute, batch, more_of(request), checks.moved_ways(compute)
+    )
+    return made.write(out)
 
 
 def _none(rows: checks.Rows) -> checks.Rows:

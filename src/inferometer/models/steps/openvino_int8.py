@@ -29,14 +29,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("NNCF left the model as it was: none of its operators has an int8 form")
     batch = tensors.batch_of(specs)
     compute = _computing(openvino, out / "model.xml", batch)
-    rows = calibration.timed(request)
-    outputs = compute(rows, None)
-    tensors.write_check(out, outputs)
-    made = checks.Reference(
-        rows, outputs, compute, batch, calibration.more_of(request), checks.moved_ways(compute)
-    )
     return {
-        "checks": made.write(out),
+        "checks": calibration.reference(request, compute, batch, out),
         "stored": "int8",
         "notes": [
             f"weights in {request['weight_bits']} bits, ranges of {calibration.count(request)} rows{how}"

@@ -35,14 +35,8 @@ def run(torch: Any, choose: Choose, request: dict[str, Any]) -> dict[str, Any]:
     def compute(rows: checks.Rows, chunk: int | None) -> list[Any]:
         return call(list(rows.values()), chunk)
 
-    rows = calibration.timed(request)
-    outputs = compute(rows, None)
-    tensors.write_check(out, outputs)
-    made = checks.Reference(
-        rows, outputs, compute, batch, calibration.more_of(request), checks.moved_ways(compute)
-    )
     return {
-        "checks": made.write(out),
+        "checks": calibration.reference(request, compute, batch, out),
         "stored": "int8",
         "notes": [f"{told}, ranges of {calibration.count(request)} rows"],
         "versions": {"torch": torch.__version__, "torchao": torchao.__version__},
