@@ -97,9 +97,10 @@ def recommend_command(
     )
     prices = Prices(price_per_kwh, price_per_hour)
     results = results_of(runs)
+    known = {s.cell.framework for s in results.summaries}
     for name in constraints.frameworks:
-        if name not in (known := {s.cell.framework for s in results.summaries}):
-            raise unknown("framework", name, sorted(known))
+        if name not in known:
+            raise unknown("framework", name, known)
     found = recommend(results, constraints, cast(Objective, objective), prices)
     for line in unfinished(results) if not found else ():  # else they are among the reasons of the grades
         notice(line)

@@ -12,7 +12,6 @@ from inferometer.findings.finding import (
     at_sizes,
     by_size,
     percent,
-    scopes,
     unmeasured_sizes,
     where,
 )
@@ -26,7 +25,7 @@ def efficient(results: Results) -> list[Finding]:
     """Say which cell needs the least energy an image on each machine, if the data tell."""
     judge = Judge.of(results, ENERGY)
     found = []
-    for scope, summaries in scopes(results).items():
+    for scope, summaries in results.scopes.items():
         ranked = judge.ranked(of_one_meter(summaries, ENERGY))
         if len({s.row for s in ranked}) < 2 or unmeasured_sizes(results, summaries):
             continue
@@ -73,7 +72,7 @@ def contradictions(results: Results) -> list[Finding]:
     """Say where the fastest is not the one with the least energy an image, neither of them by a tie."""
     speed, energy = Judge.of(results, THROUGHPUT), Judge.of(results, ENERGY)
     found = []
-    for scope, summaries in scopes(results).items():
+    for scope, summaries in results.scopes.items():
         open_ = unmeasured_sizes(results, summaries)
         by_speed, by_energy = by_size(summaries, speed), by_size(summaries, energy)
         sizes = [size for size in by_speed if size in by_energy and size not in open_]

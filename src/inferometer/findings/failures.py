@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 
 from inferometer import units
-from inferometer.findings.finding import Finding, scopes, where
+from inferometer.findings.finding import Finding, where
 from inferometer.results.cells import CellSummary, Results
 
 
 def failures(results: Results) -> list[Finding]:
     """Count the cells without a figure, by what became of them."""
     found = []
-    for scope, summaries in scopes(results).items():
+    for scope, summaries in results.scopes.items():
         bad: dict[str, list[CellSummary]] = defaultdict(list)
         for summary in summaries:
             if summary.status != "ok":

@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inferometer import units
-from inferometer.results.cells import CellSummary, Results
+from inferometer.results.cells import CellSummary, Results, Scope
 from inferometer.results.completeness import gaps
 from inferometer.results.judging import Judge, Judgement
-
-Scope = tuple[str, str, str]  # machine, model, mode
 
 ONE_PROCESS = "no cell has a second process"
 
@@ -28,20 +26,12 @@ class Finding:
     tests: tuple[Judgement, ...] = ()  # behind the differences that it names; none: it names none
 
 
-def scopes(results: Results) -> dict[Scope, list[CellSummary]]:
-    """Return the cells of every machine, model and mode: figures of two of them are not compared."""
-    found: dict[Scope, list[CellSummary]] = defaultdict(list)
-    for summary in results.summaries:
-        found[summary.machine, summary.model, summary.cell.mode].append(summary)
-    return found
-
-
 def where(results: Results, scope: Scope) -> str:
     """Return a scope in words; model and mode only where there are several, and that its run goes on where it does."""
     machine, model, mode = scope
     more = [model] if len({s.model for s in results.summaries}) > 1 else []
     more += [f"{mode} mode"] if len({s.cell.mode for s in results.summaries}) > 1 else []
-    more += ["so far"] if gaps(results, scopes(results)[scope]) else []
+    more += ["so far"] if gaps(results, results.scopes[scope]) else []
     return f"{machine} ({', '.join(more)})" if more else machine
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from inferometer import units
-from inferometer.findings.finding import ONE_PROCESS, Finding, Scope, where
+from inferometer.findings.finding import ONE_PROCESS, Finding, where
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results import stats
-from inferometer.results.cells import CellSummary, Results
+from inferometer.results.cells import CellSummary, Results, Scope
 from inferometer.results.judging import SUBJECTS, Judgement, processes
 from inferometer.results.metrics import POWER
 from inferometer.results.stats import Line

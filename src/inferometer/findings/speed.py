@@ -14,7 +14,6 @@ from inferometer.findings.finding import (
     by_size,
     margin,
     percent,
-    scopes,
     unmeasured_sizes,
     where,
 )
@@ -64,7 +63,7 @@ def winners(results: Results) -> list[Finding]:
     """Say who is fastest at each batch size, by how much, where that is a tie, and where nothing can be judged."""
     judge = Judge.of(results, THROUGHPUT)
     found = []
-    for scope, summaries in scopes(results).items():
+    for scope, summaries in results.scopes.items():
         open_ = unmeasured_sizes(results, summaries)
         sizes = {size: ranked for size, ranked in by_size(summaries, judge).items() if len(ranked) > 1}
         standings = _Standings()
@@ -103,7 +102,7 @@ def batch_sizes(results: Results) -> list[Finding]:
     """Say from which batch size on a larger one gains no more than 5 % as far as the data tell, and where it loses."""
     judge = Judge.of(results, THROUGHPUT)
     found = []
-    for scope, summaries in scopes(results).items():
+    for scope, summaries in results.scopes.items():
         rows: dict[str, list[CellSummary]] = defaultdict(list)
         for summary in judge.ranked(summaries):
             rows[summary.row].append(summary)

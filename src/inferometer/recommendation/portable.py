@@ -6,8 +6,7 @@ What the data say of two cells does not depend on the limits, so it is computed 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from inferometer.recommendation.choosing import too_wide
@@ -16,10 +15,10 @@ from inferometer.recommendation.grading import few_batches, grade_of, is_disturb
 from inferometer.recommendation.objectives import MEAN_LATENCY, USUAL_PRICES, Objective, metric_of
 from inferometer.recommendation.options import Option
 from inferometer.recommendation.recommend import options_of
-from inferometer.results.cells import CellSummary, Results
+from inferometer.results.cells import CellSummary, Results, Scope
 from inferometer.results.completeness import gaps
 from inferometer.results.judging import MANY, Judge, processes
-from inferometer.results.metrics import ACCURACY, LOSS
+from inferometer.results.metrics import LOSS
 
 OBJECTIVES: tuple[Objective, ...] = ("throughput", "energy")
 # Every pair of so many options is judged; of more, those alone whose first can be the best under limits on figures.
@@ -29,25 +28,30 @@ _CODES = {"told": ".", "tie": "o", "unclear": "o"}
 Data = dict[str, Any]
 
 
-def portable(results: Results, objectives: Sequence[Objective] = OBJECTIVES) -> list[Data]:
-    """Return the options of every machine, model and mode, in the order of `recommend`, and what is known of their pairs."""
-    groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
-    for summary in results.summaries:
-        groups[summary.machine, summary.model, summary.cell.mode].append(summary)
+def portable(
+    results: Results,
+    objectives: Sequence[Objective] = OBJECTIVES,
+    more: Callable[[Option], Data] = lambda option: {},
+) -> list[Data]:
+    """Return the options of every machine, model and mode, in the order of `recommend`, and what is known of their pairs.
+
+    ``more`` returns what an option is to hold besides.
+    """
     judges = {name: Judge.of(results, metric_of(name, USUAL_PRICES)) for name in OBJECTIVES}
     judges["latency"] = Judge.of(results, MEAN_LATENCY)
-    return [_group(key, cells, results, judges, objectives) for key, cells in groups.items()]
+    groups = [_group(scope, results, judges, objectives) for scope in results.scopes]
+    for options, group in groups:
+        for option, data in zip(options, group["options"], strict=True):
+            data.update(more(option))
+    return [group for _, group in groups]
 
 
 def _group(
-    key: tuple[str, str, str],
-    cells: Sequence[CellSummary],
-    results: Results,
-    judges: dict[Any, Judge],
-    objectives: Sequence[Objective],
-) -> Data:
+    scope: Scope, results: Results, judges: dict[Any, Judge], objectives: Sequence[Objective]
+) -> tuple[list[Option], Data]:
+    cells = results.scopes[scope]
     options = options_of(cells, USUAL_PRICES)
-    machine, model, mode = key
+    machine, model, mode = scope
     shown = [_option(found, judges) for found in options]
     whole = len(options) <= MOST_OPTIONS
     orders = {name: _order(options, name) for name in objectives}
@@ -56,7 +60,7 @@ def _group(
     rivals = {pair for name in objectives for pair in _co_candidates(orders[name], pairs[name])}
     lacking = gaps(results, cells)
     planned = sum(gap.planned for gap in lacking)
-    return {
+    return options, {
         "machine": machine,
         "model": model,
         "mode": mode,
@@ -88,7 +92,7 @@ def _keeps_as_much(one: Data, other: Data) -> bool:
 
 def _option(found: Option, judges: dict[Any, Judge]) -> Data:
     cell = found.summary
-    loss, accuracy = LOSS.of(cell), ACCURACY.of(cell)
+    loss = LOSS.of(cell)
     return {
         "key": cell.key,
         "row": cell.row,
@@ -104,7 +108,6 @@ def _option(found: Option, judges: dict[Any, Judge]) -> Data:
         "memory": cell.memory.value if cell.memory else None,
         "peak": peak_bytes(cell),
         "loss": None if loss is None else loss.value if loss.high is None else loss.high,
-        "accuracy": None if accuracy is None else accuracy.value if accuracy.low is None else accuracy.low,
         "meter": cell.meter,
         "wide": {name: too_wide(cell, judges[name].metric) for name in OBJECTIVES},
         "alone": {name: processes(cell, judges[name].metric) < 2 for name in OBJECTIVES},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -80,14 +80,11 @@ def recommend(
     """
     if objective == "cost" and not (prices.per_kwh or prices.per_hour):
         raise UsageError("the objective cost needs a price: both that of a kWh and that of an hour are 0")
-    groups: dict[tuple[str, str, str], list[CellSummary]] = defaultdict(list)
-    for summary in results.summaries:
-        groups[summary.machine, summary.model, summary.cell.mode].append(summary)
     question = _Question.of(results, constraints, objective, prices)
     free = replace(prices, per_kwh=0.0)
     unmetered = _Question.of(results, constraints, objective, free) if prices.per_hour else question
     found = []
-    for key, cells in groups.items():
+    for key, cells in results.scopes.items():
         hours_only = bool(prices.per_kwh and prices.per_hour) and not any(
             s.energy_image for s in cells if s.measured
         )
@@ -180,16 +177,13 @@ def _changes(choice: Option, other: Option | None, asked: _Question) -> tuple[Ju
 def options_of(cells: Sequence[CellSummary], prices: Prices) -> list[Option]:
     """Return the cells of a machine, model and mode that may be chosen; energy counts where the meter is that of most."""
     alike, p99_known = of_one_meter(cells, ENERGY), any(s.p99 for s in cells if s.measured)
-    found = (option(cell, prices, p99_known=p99_known) for cell in cells)
+    options = [one for cell in cells if (one := option(cell, prices, p99_known=p99_known))]
     return [
-        _unmetered(one, prices) if one.summary.meter and one.summary not in alike else one
-        for one in found
-        if one is not None
+        replace(one, energy_j=None, cost=None if prices.per_kwh else one.cost)
+        if one.summary.meter and one.summary not in alike
+        else one
+        for one in options
     ]
-
-
-def _unmetered(found: Option, prices: Prices) -> Option:
-    return replace(found, energy_j=None, cost=None if prices.per_kwh else found.cost)
 
 
 @dataclass
@@ -203,21 +197,18 @@ class _Sifted:
 
 def _sift(summaries: Sequence[CellSummary], asked: _Question) -> _Sifted:
     sifted = _Sifted()
-    metered_alike = of_one_meter(summaries, ENERGY)
-    p99_known = any(s.p99 for s in summaries if s.measured)
+    options = {found.summary.key: found for found in options_of(summaries, asked.prices)}
+    comparable = of_one_meter(summaries, asked.judge.metric)
     for summary in summaries:
-        found = option(summary, asked.prices, p99_known=p99_known)
+        found = options.get(summary.key)
         if found is None:
             sifted.refused["throughput not known" if summary.measured else summary.status] += 1
-            continue
-        if summary.meter and summary not in metered_alike:
-            if asked.judge.metric.metered:
-                sifted.refused[f"energy by another meter, {summary.meter}"] += 1
-                continue
-            found = _unmetered(found, asked.prices)
-        reasons = violations(found, asked.constraints, asked.objective)
-        sifted.refused.update(reasons)
-        (sifted.near if reasons else sifted.options).append(found)
+        elif summary.meter and summary not in comparable:
+            sifted.refused[f"energy by another meter, {summary.meter}"] += 1
+        else:
+            reasons = violations(found, asked.constraints, asked.objective)
+            sifted.refused.update(reasons)
+            (sifted.near if reasons else sifted.options).append(found)
     return sifted
 
 

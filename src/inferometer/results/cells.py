@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from inferometer.results.accuracy import Accuracy
 from inferometer.results.estimates import Estimate, PrepareEstimate, Series
 from inferometer.results.stats import Floats
 from inferometer.storage.run_directory import StoredRun
+
+Scope = tuple[str, str, str]  # machine, model, mode
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,14 @@ class Results:
             for s in self.summaries
             if (model is None or s.model == model) and (mode is None or s.cell.mode == mode)
         )
+
+    @functools.cached_property
+    def scopes(self) -> dict[Scope, list[CellSummary]]:
+        """Return the cells of every machine, model and mode: figures of two of them are not compared."""
+        found: dict[Scope, list[CellSummary]] = defaultdict(list)
+        for summary in self.summaries:
+            found[summary.machine, summary.model, summary.cell.mode].append(summary)
+        return dict(found)
 
     @property
     def sections(self) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inferometer import units
+from inferometer.results.estimates import Estimate
 from inferometer.units import significant
 
 
@@ -20,6 +21,11 @@ class Scale:
     def show(self, value: float) -> str:
         """Return the number alone."""
         return significant(value / self.factor, self.digits)
+
+    def ends(self, estimate: Estimate) -> tuple[float, float | None, float | None]:
+        """Return an estimate's value and the ends of its interval in this unit."""
+        low, high = (None if end is None else end / self.factor for end in (estimate.low, estimate.high))
+        return estimate.value / self.factor, low, high
 
 
 @dataclass(frozen=True)
