@@ -139,16 +139,10 @@ def _cells(book: Any, results: Results) -> None:
     sheet.auto_filter.ref = sheet.dimensions
 
 
-def _ends(summary: CellSummary, metric: Metric) -> tuple[float | None, float | None, float | None]:
+def _ends(summary: CellSummary, metric: Metric) -> list[float | None]:
     found = metric.of(summary) if summary.measured else None
-    if found is None:
-        return None, None, None
-    factor = metric.figure_scale.factor
-    value, low, high = (
-        None if end is None or not math.isfinite(end) else end / factor
-        for end in (found.value, found.low, found.high)
-    )
-    return value, low, high
+    ends = (None, None, None) if found is None else metric.figure_scale.ends(found)
+    return [end if end is not None and math.isfinite(end) else None for end in ends]
 
 
 def _findings(book: Any, results: Results) -> None:

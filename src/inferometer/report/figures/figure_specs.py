@@ -15,8 +15,7 @@ from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.phase_specs import phases
 from inferometer.report.figures.section_cells import SectionCells, left_out
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import METRICS, POWER, Metric, Place, Scale, metrics_in
+from inferometer.results.metrics import METRICS, POWER, Metric, Place, metrics_in
 from inferometer.results.stats import regress
 
 QUANTILES = (5, 25, 50, 75, 95, 99)
@@ -184,14 +183,8 @@ def _points(
     scale = metric.figure_scale
     pairs = ((cell, metric.of(cell)) for cell in cells)
     return tuple(
-        Point(size(cell), *_scaled(estimate, scale), at=at(cell)) for cell, estimate in pairs if estimate
+        Point(size(cell), *scale.ends(estimate), at=at(cell)) for cell, estimate in pairs if estimate
     )
-
-
-def _scaled(estimate: Estimate, scale: Scale) -> tuple[float, float | None, float | None]:
-    factor = 1 / scale.factor
-    low, high = (None if end is None else end * factor for end in (estimate.low, estimate.high))
-    return estimate.value * factor, low, high
 
 
 def _same_scale(charts: Iterable[Chart], letter: str) -> tuple[Chart, ...]:

@@ -106,7 +106,6 @@ def plotly_figure(figure: FigureSpec, palette: Palette) -> Figure:
         }
         spec["layout"]["annotations"].append(_heading(chart.title, box))
         for trace in drawn["data"]:
-            trace["meta"].pop("by", None)
             first = trace["meta"]["k"] == "points" and trace["name"] not in shown
             if first:
                 shown.add(trace["name"])

@@ -1,20 +1,17 @@
 """The series of one panel as plotly traces, one function a kind of chart.
 
-Every trace carries in `meta` what the page needs to show, hide and recolour it: `f` the framework's number, `p` the
-precision, `k` its part (points, fit, whisker) and, where one batch size is shown at a time, `by` the data of each:
-values, intervals and machines of a "dots" series, quantiles of a "boxes" series, phases and their sum in words of a
-"phase_bars" series.
+Every trace says in `meta` which part of its series it is (`k`: points, fit, whisker), and of which framework and precision.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from inferometer.report.figures.chart import BEST, Axis, Chart, PlotSeries, Point
 from inferometer.report.figures.palette import COPYING, Style
 from inferometer.report.figures.plotly_layout import Spec, text
+from inferometer.report.figures.rounding import numbers, rounded
 from inferometer.units import duration
 
 _FIT_STEPS = 24
@@ -96,10 +93,6 @@ def _of_size(series: PlotSeries, size: int) -> list[Point]:
 def boxes(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a row with median, quartiles and whiskers to the 5th and 99th percentile."""
     best = _of_size(series, BEST)
-    by = {
-        str(size): [numbers(point.quantiles) for point in _of_size(series, size)]
-        for size in (BEST, *chart.batch_sizes)
-    }
     whisker = _trace(series, style, name, "whisker") | {
         "mode": "lines+markers",
         "x": [value for p in best for value in numbers((p.quantiles[0], p.quantiles[5]))],
@@ -121,22 +114,18 @@ def boxes(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spe
         "5 % %{customdata[0]:,.4~r}, 25 % %{customdata[1]:,.4~r}, 75 % %{customdata[3]:,.4~r},<br>"
         "95 % %{customdata[4]:,.4~r}, 99 % %{customdata[5]:,.4~r}<extra></extra>",
     }
-    middle["meta"]["by"] = by
     return [whisker, middle]
 
 
 def phase_bars(chart: Chart, series: PlotSeries, style: Style, name: str) -> list[Spec]:
     """Return a row of parts, one a phase: compute in the framework's colour, what is copied hatched, the sum at the end."""
-    trace = _trace(series, style, name, "points")
-    trace["meta"]["by"] = {
-        str(point.batch_size): [*map(rounded, point.phases), duration(point.value / 1e3)]
-        for point in series.points
-    }
-    *phases, total = trace["meta"]["by"].get(str(chart.first_size), (None, None, None, None, ""))
+    first = _of_size(series, chart.first_size)
+    phases: Sequence[Any] = numbers(first[0].phases) if first else [None] * 4
+    total = duration(first[0].value / 1e3) if first else ""
     parts = [(label, phases[place], hatch) for label, place, hatch in PARTS if phases[place] is not None]
     whole = sum(ms for _, ms, _ in parts) or 1.0
     return [
-        trace
+        _trace(series, style, name, "points")
         | {
             "type": "bar",
             "orientation": "h",
@@ -233,15 +222,3 @@ def _error_bar(highs: Sequence[float | None], lows: Sequence[float | None], colo
         "thickness": 1.1,
         "width": 3,
     }
-
-
-def numbers(values: Iterable[float]) -> list[float | None]:
-    """Return values at the five digits that a picture can show."""
-    return [rounded(value) for value in values]
-
-
-def rounded(value: float | None) -> float | None:
-    """Return ``value`` to five significant digits; None where it is no number."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.5g}")

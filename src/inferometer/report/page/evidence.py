@@ -12,9 +12,10 @@ from inferometer.flags import group
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.figure_specs import QUANTILES
 from inferometer.report.figures.palette import Palette
-from inferometer.report.page.figure_data import rounded
+from inferometer.report.figures.rounding import numbers
+from inferometer.report.page.verdict import reading
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.metrics import METRICS, PHASES, Metric, Place, metrics_in
+from inferometer.results.metrics import ENERGY, MEMORY, PHASES, THROUGHPUT, Metric, Place, metrics_in
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, duration
 
@@ -79,22 +80,19 @@ def _cell(
         data["rates"] = rates
     samples = summary.batch_latencies_s()
     if len(samples) > 1 and np.all(np.isfinite(samples)):
-        data["latencies"] = rounded((1e3 * np.percentile(samples, QUANTILES)).tolist())
+        data["latencies"] = numbers((1e3 * np.percentile(samples, QUANTILES)).tolist())
     return data
 
 
 def _value(summary: CellSummary, metric: Metric) -> list[float | None] | None:
     found = metric.of(summary) if summary.measured else None
-    if found is None:
-        return None
-    factor = metric.figure_scale.factor
-    return rounded(None if end is None else end / factor for end in (found.value, found.low, found.high))
+    return None if found is None else numbers(metric.figure_scale.ends(found))
 
 
 def _rates(summary: CellSummary) -> list[float | None]:
     """Return the throughput of every round, images/s."""
     series = summary.series.get("throughput")
-    return rounded(np.exp(series.logs).tolist()) if series else []
+    return numbers(np.exp(series.logs).tolist()) if series else []
 
 
 def _facts(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[str, str]]:
@@ -104,7 +102,7 @@ def _facts(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[s
         timed = f", {counted(batches, 'batch')} timed one by one" if batches else ""
         yield "Rounds", f"{_processes(summary.rounds)}; {counted(summary.loops, 'loop')}{timed}"
     if summary.throughput:
-        yield "Throughput", _estimated(METRICS["throughput"], summary)
+        yield "Throughput", reading(summary.throughput, THROUGHPUT)
     if summary.phases:
         yield (
             "Phases",
@@ -123,12 +121,12 @@ def _facts(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[s
     if summary.energy_image:
         yield (
             "Energy",
-            f"{_estimated(METRICS['energy'], summary)}; by {summary.meter or 'an imported figure'}, {summary.energy_image.source}",
+            f"{reading(summary.energy_image, ENERGY)}; by {summary.meter or 'an imported figure'}, {summary.energy_image.source}",
         )
     elif summary.energy_reason:
         yield "Energy", summary.energy_reason
     if summary.memory:
-        yield "Memory", f"{METRICS['memory'].show(summary.memory.value)}: {summary.memory.source}"
+        yield "Memory", f"{MEMORY.show(summary.memory.value)}: {summary.memory.source}"
     if summary.parity and summary.parity.max_rel is not None:
         limit = summary.parity.tolerance or summary.parity.limit_rel
         yield "Error", f"{summary.parity.max_rel:.2g} of the largest output; the limit is {limit:.2g}"
@@ -146,18 +144,6 @@ def _facts(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[s
 
 def _processes(rounds: int) -> str:
     return "1, a fresh process" if rounds == 1 else f"{rounds}, each a fresh process"
-
-
-def _estimated(metric: Metric, summary: CellSummary) -> str:
-    found = metric.of(summary)
-    assert found
-    scale = metric.scale_for([found.value])
-    ends = (
-        ""
-        if found.low is None or found.high is None
-        else f" ({scale.show(found.low)} to {scale.show(found.high)})"
-    )
-    return f"{scale.show(found.value)}{ends} {scale.unit} {metric.per}".rstrip()
 
 
 def _origin(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[str, str]]:

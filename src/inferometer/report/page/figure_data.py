@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import Any
 
 from inferometer.report.figures.chart import Axis, Chart, PlotSeries, Point
 from inferometer.report.figures.legend_symbols import dash_array
 from inferometer.report.figures.palette import Palette
+from inferometer.report.figures.rounding import numbers
 from inferometer.units import duration
 
 Data = dict[str, Any]
@@ -57,14 +56,9 @@ def _point(chart: Chart, point: Point) -> list[float | str | None]:
     size = point.batch_size
     ends = (point.value, point.low, point.high)
     if chart.kind in ("lines", "dots"):
-        return [size, *rounded(ends)]
+        return [size, *numbers(ends)]
     if chart.kind == "fit":
-        return [size, *rounded((*ends, float(point.at), point.at_low, point.at_high))]
+        return [size, *numbers((*ends, float(point.at), point.at_low, point.at_high))]
     if chart.kind == "boxes":
-        return [size, *rounded(point.quantiles)]
-    return [size, *rounded(point.phases), duration(point.value / 1e3)]
-
-
-def rounded(values: Iterable[float | None]) -> list[float | None]:
-    """Return numbers at five significant digits; None where one is none."""
-    return [None if v is None or not math.isfinite(v) else float(f"{v:.5g}") for v in values]
+        return [size, *numbers(point.quantiles)]
+    return [size, *numbers(point.phases), duration(point.value / 1e3)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from inferometer.recommendation.objectives import USUAL_PRICES, batch_latency
+from inferometer.recommendation.objectives import batch_latency
 from inferometer.recommendation.options import Option
 from inferometer.recommendation.portable import portable
-from inferometer.recommendation.recommend import options_of
 from inferometer.recommendation.render import figures
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.legend_symbols import dash_array, outline
@@ -28,16 +27,7 @@ Y_AXES = {
 
 def frontier_data(results: Results, palette: Palette) -> list[Data]:
     """Return the groups of `portable`, each option with its name, its look and where it stands on every axis."""
-    groups = portable(results, ("throughput",))
-    for group in groups:
-        cells = [
-            cell
-            for cell in results.select(model=group["model"], mode=group["mode"])
-            if cell.machine == group["machine"]
-        ]
-        for option, found in zip(group["options"], options_of(cells, USUAL_PRICES), strict=True):
-            option.update(_drawn(found, palette))
-    return groups
+    return portable(results, ("throughput",), lambda option: _drawn(option, palette))
 
 
 def symbols() -> dict[str, list[tuple[float, float]]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
+from inferometer.report.page.verdict import reading
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
 
@@ -83,7 +84,9 @@ def skipped_everywhere(cells: Iterable[CellSummary]) -> tuple[Skipped, ...]:
     return tuple(Skipped(tuple(names), reason) for reason, names in reasons.items())
 
 
-def _tops(cells: Sequence[CellSummary], key) -> dict[tuple[str, int], float]:  # type: ignore[no-untyped-def]
+def _tops(
+    cells: Sequence[CellSummary], key: Callable[[CellSummary], tuple[str, int]]
+) -> dict[tuple[str, int], float]:
     tops: dict[tuple[str, int], float] = {}
     for cell in cells:
         if cell.ranked and cell.throughput:
@@ -118,7 +121,7 @@ def _heat_map(
 
 
 def _standing(cells: Iterable[CellSummary], tops: dict[tuple[str, int], float]) -> float:
-    """Return by what rows are ranked: the best share of the fastest, then how many sizes have one."""
+    """Return by what rows are ranked: their mean share of the fastest."""
     shares = [_share(cell, tops[cell.machine, cell.cell.batch_size]) for cell in cells if cell.ranked]
     return sum(shares) / len(shares) if shares else -1.0
 
@@ -134,23 +137,12 @@ def _cell(
         return HeatCell(cell.key, cell.status, f"{cell.name}: {cell.status}: {cell.cause}".rstrip(": "))
     share = _share(cell, tops[cell.machine, cell.cell.batch_size])
     of_all = _share(cell, tops_all["", cell.cell.batch_size])
-    estimate = cell.throughput
-    ends = (
-        ""
-        if estimate.low is None or estimate.high is None
-        else f" ({THROUGHPUT.show(estimate.low)} to {THROUGHPUT.show(estimate.high)})"
-    )
-    standing = (
-        ", may be as good as the best"
-        if cell.tie and not cell.best
-        else ", the best of its batch size"
-        if cell.best
-        else ""
-    )
+    standing = "the best of its batch size" if cell.best else "may be as good as the best" if cell.tie else ""
+    said = [reading(cell.throughput, THROUGHPUT), f"{100 * share:.3g} % of the best", standing]
     return HeatCell(
         cell.key,
         f"{100 * share:.0f} %" if share >= 0.01 else "<1 %",
-        f"{cell.name}: {THROUGHPUT.show(estimate.value)}{ends}, {100 * share:.3g} % of the best{standing}",
+        f"{cell.name}: {', '.join(filter(None, said))}",
         round(SHADES * share),
         round(SHADES * of_all),
         cell.best,

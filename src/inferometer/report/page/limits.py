@@ -20,11 +20,6 @@ class Limit:
     low: float  # the smallest that any cell keeps, in ``unit``
     high: float  # all cells keep it
 
-    @property
-    def is_logarithmic(self) -> bool:
-        """Return whether the slider's way is that of the value's logarithm."""
-        return self.low > 0
-
 
 # name, figure of an option, option of `recommend`, label, unit, scale
 _LIMITS = (

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inferometer.recommendation.recommend import recommend
 from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.palette import Palette, Style
@@ -91,10 +90,11 @@ def part(
     views = tuple(_figure(spec, anchor, palette, charts) for spec in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
     found = verdicts(results, model, mode)
+    places = {(group["machine"], group["model"], group["mode"]): i for i, group in enumerate(groups)}
+    decisions = (verdict.deploy.decision for verdict in found)
     answers = tuple(
-        answer(place, decision, groups[place]["measured"])
-        for place, decision in enumerate(recommend(results))
-        if (decision.model, decision.mode) == (model, mode)
+        answer(place := places[one.machine, one.model, one.mode], one, groups[place]["measured"])
+        for one in decisions
     )
     return PartView(anchor, title, answers, found, tuple(tables), absent(tables), views)
 

@@ -6,10 +6,9 @@ const cells = (() => {
   let page = { columns: [], cells: [] };
 
   const box = () => document.getElementById("all-cells");
-  const hidden = () => inferometer.choices();
 
   function shown() {
-    const { frameworks, precisions } = hidden();
+    const { frameworks, precisions } = inferometer.choices();
     const words = (box().querySelector("input[type=search]").value || "").toLowerCase().split(/\s+/).filter(Boolean);
     return page.cells.filter((cell) => {
       if (frameworks.has(String(cell.f)) || precisions.has(cell.who[3])) return false;
@@ -60,13 +59,14 @@ const cells = (() => {
     const body = element("tbody", undefined, table);
     for (const cell of found) {
       const row = element("tr", undefined, body, { "data-f": cell.f });
+      const out = decide.isOut(cell.key) ? " out" : "";
       texts(cell).forEach((text, i) => {
-        if (keep[i]) element("td", text, row, { class: i < 5 || i === WHO.length + page.columns.length ? "text" : "", "data-cell": cell.key });
+        if (keep[i]) element("td", text, row, { class: (i < 5 || i === WHO.length + page.columns.length ? "text" : "") + out, "data-cell": cell.key });
       });
     }
     box().querySelector(".scroll").replaceChildren(table);
     box().querySelector("[data-number]").textContent = `${found.length} of ${page.cells.length} cells`;
-    rove.mount();
+    rove.mount([table]);
   }
 
   const csvField = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -117,11 +117,10 @@ const cells = (() => {
     if (!box()) return;
     const search = box().querySelector("input[type=search]");
     search.value = state.get("search") ?? "";
-    draw();
   }
 
   document.addEventListener("click", clicked);
   document.addEventListener("input", (event) => event.target.matches?.("#all-cells input[type=search]") && state.set({ search: event.target.value }));
-  state.listen((names) => ["sort", "search", "hide", "hide-precisions"].some((name) => names.includes(name)) && draw());
+  state.listen((names) => ["sort", "search"].some((name) => names.includes(name)) && draw());
   return { mount, draw, written };
 })();

@@ -3,6 +3,7 @@
 const decide = (() => {
   const { all } = dom;
   let groups = [];
+  let broken = new Set(); // keys of the cells that break a limit or are left out
 
   // The frameworks that the reader left ticked, as the rule names them; undefined for all.
   function ticked(hidden) {
@@ -16,7 +17,7 @@ const decide = (() => {
     const hidden = inferometer.choices();
     const frameworks = ticked(hidden);
     const asked = frameworks ? { ...given, frameworks } : given;
-    const broken = new Set();
+    broken = new Set();
     groups.forEach((group, number) => {
       const decision = rule.decide(group, group.whole ? asked : given, "throughput");
       group.options.forEach((option, i) => decision.kept.has(i) || broken.add(option.key));
@@ -31,5 +32,5 @@ const decide = (() => {
   document.addEventListener("change", (event) => {
     if (event.target.matches("select[data-y]")) state.set({ y: event.target.value === "throughput" ? null : event.target.value });
   });
-  return { mount: (found) => (groups = found), update };
+  return { mount: (found) => (groups = found), update, isOut: (key) => broken.has(key) };
 })();

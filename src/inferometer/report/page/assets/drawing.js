@@ -94,5 +94,5 @@ const drawing = (() => {
     });
   }
 
-  return { round, symbolOf, logTicks, linearTicks, scaleOf, plane, nameEnds, apart };
+  return { round, symbolOf, linearTicks, scaleOf, plane, nameEnds };
 })();

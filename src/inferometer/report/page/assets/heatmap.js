@@ -2,7 +2,7 @@
 "use strict";
 const heatmap = (() => {
   const { all } = dom;
-  const said = (cell) => all("[data-said]").forEach((line) => (line.textContent = cell.title || cell.dataset.title || ""));
+  const said = (cell) => all("[data-said]").forEach((line) => (line.textContent = cell.title));
 
   function shade(value) {
     for (const cell of all(".heat td[data-own]")) {

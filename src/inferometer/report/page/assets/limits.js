@@ -64,5 +64,8 @@ const limits = (() => {
 
   document.addEventListener("input", moved);
   document.addEventListener("click", reset);
-  return { given, show };
+  // Whether a name of the address changes what the first screen shows.
+  const decides = (name) => name === "y" || sliders().some((slider) => slider.dataset.option === name);
+
+  return { given, show, decides };
 })();

@@ -25,10 +25,11 @@ const inferometer = (() => {
     const block = plot.closest(".figure-block");
     const axis = (letter) => block.querySelector(`input[data-axis=${letter}]`)?.checked ?? chart[letter].log;
     const width = printing ? PRINT_WIDTH : Math.max(280, plot.clientWidth);
+    const own = look();
     return {
       hidden: choices(),
-      look: look(),
-      size: { width, height: printing ? 310 : 380, ink: look().ink },
+      look: own,
+      size: { width, height: printing ? 310 : 380, ink: own.ink },
       batch: block.querySelector("select[data-batch]")?.value ?? "0",
       log: { x: axis("x"), y: axis("y") },
       share: block.querySelector("input[data-share]")?.checked ?? false,
@@ -100,6 +101,7 @@ const inferometer = (() => {
 
   function redraw() {
     hideRows();
+    cells.draw();
     decide.update(look(), printing);
     drawAll(all(".plot"));
   }
@@ -114,9 +116,8 @@ const inferometer = (() => {
   function bringBack() {
     for (const [name, key] of [["framework", "hide"], ["precision", "hide-precisions"]]) {
       const text = state.get(key);
-      if (text === null) continue;
-      const hidden = new Set(text.split(","));
-      for (const box of all(`input[name=${name}]`)) box.checked = !hidden.has(box.dataset.name);
+      const hidden = text === null ? null : new Set(text.split(","));
+      for (const box of all(`input[name=${name}]`)) box.checked = hidden ? !hidden.has(box.dataset.name) : box.defaultChecked;
     }
   }
 
@@ -124,7 +125,6 @@ const inferometer = (() => {
     const box = event.target;
     if (box.name === "framework" || box.name === "precision") {
       keep();
-      redraw();
     } else if (box.dataset.axis || box.dataset.batch !== undefined || box.dataset.share !== undefined) {
       all(".plot", box.closest(".figure-block")).forEach(draw);
     } else if (box.name === "safe") {
@@ -137,7 +137,6 @@ const inferometer = (() => {
     if (!button) return;
     for (const box of all("input[name=framework]")) box.checked = button.dataset.tick === "all";
     keep();
-    redraw();
   }
 
   // ---- printing: light, as wide as the paper, everything drawn, every table open
@@ -183,7 +182,12 @@ const inferometer = (() => {
   document.addEventListener("click", clicked);
   document.addEventListener("toggle", (e) => e.target.matches("details.data") && fillData(e.target), true);
   document.addEventListener("submit", (event) => event.preventDefault());
-  state.listen(() => decide.update(look(), printing));
+  state.listen((names) => {
+    if (names.some((name) => name.startsWith("hide"))) {
+      bringBack();
+      redraw();
+    } else if (names.some(limits.decides)) decide.update(look(), printing);
+  });
   dark.addEventListener("change", redraw);
   let width = innerWidth;
   addEventListener("resize", () => {

@@ -34,8 +34,9 @@ const rove = (() => {
     event.preventDefault();
   }
 
-  function mount() {
-    for (const table of all("table[data-rove]")) all("[data-cell]", table).forEach((cell, i) => (cell.tabIndex = i ? -1 : 0));
+  // Makes the first cell of each table its tab stop.
+  function mount(tables = all("table[data-rove]")) {
+    for (const table of tables) all("[data-cell]", table).forEach((cell, i) => (cell.tabIndex = i ? -1 : 0));
   }
 
   document.addEventListener("keydown", pressed);

@@ -10,7 +10,6 @@ const rule = (() => {
     const most = [["latency", "latency"], ["power", "power"], ["energy", "energy"], ["peak", "memory"], ["loss", "loss"], ["cost", "cost"]];
     for (const [figure, name] of most)
       if (limits[name] !== undefined && (option[figure] === null || option[figure] > limits[name])) return false;
-    if (limits.accuracy !== undefined && (option.accuracy === null || option.accuracy < limits.accuracy)) return false;
     if (limits.frameworks && !limits.frameworks.has(option.framework)) return false;
     return option[objective] !== null;
   }
@@ -110,5 +109,5 @@ const rule = (() => {
     return chosen.grade === "none" ? settle(found[0]) : chosen;
   }
 
-  return { decide, keeps };
+  return { decide };
 })();
