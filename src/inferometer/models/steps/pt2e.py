@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import calibration, checks, tensors, torch_exporting
+from inferometer.models.steps import calibration, checks, tensors, torch_exporting, torch_quantised
 
-_MARK = "quantized_decomposed"  # the namespace of both operators
 _AT_ONCE = 8  # rows: torchao's histograms cost by the call, and whole batches change their ends little
 Choose = Callable[[Any], "tuple[Any, str]"]  # a program -> its quantiser, and what that does, for people
 
@@ -28,7 +27,7 @@ def run(torch: Any, choose: Choose, request: dict[str, Any]) -> dict[str, Any]:
     program = torch_exporting.export(torch, module, list(calibration.timed(request).values()), batch)
     torch.export.save(program, out / "model.pt2")
     loaded = torch.export.load(out / "model.pt2")
-    if not any(_MARK in str(node.target) for node in loaded.graph.nodes):
+    if not any(torch_quantised.MARK in str(node.target) for node in loaded.graph.nodes):
         raise ValueError("torchao left the program as it was: none of its operators has an int8 form")
     call = torch_exporting.computing(torch, loaded.module(), batch)
 
