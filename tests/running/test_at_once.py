@@ -47,7 +47,7 @@ def test_a_run_at_once_says_so_in_the_plan_the_run_every_record_and_the_table(he
     assert (beside.kind, beside.values["device"], beside.values["framework"]) == ("beside", "cuda:1", "fake")
     assert "cuda:1 was measuring too: sharing the host may have slowed both: fake at 2" in shown.out
     assert "fake ran" not in shown.out
-    assert re.search(r"2 +cuda:1 +fake \*", shown.out)
+    assert re.search(r"2 +cuda:1 +fake ▲", shown.out)
 
 
 def test_in_turn_is_the_default_and_gives_each_worker_all_cores(here, capsys):
