@@ -1,3 +1,4 @@
+import io
 import json
 import math
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from inferometer import findings
 from inferometer.cli.recommend import recommend_command
@@ -203,7 +205,7 @@ def test_cost_without_a_meter_is_that_of_the_hours_and_says_so():
     assert found.choice is None and found.refused == (("energy not known, and no --price-per-hour", 2),)
     assert found.nearest == "a at batch size 8: energy not known, and no --price-per-hour"
     (found,) = recommend(unmetered(), objective="cost", prices=Prices(0.3, 3.6))
-    assert render.cost_notes([found]) == ["cost: 3.6 an hour for the machine"]
+    assert render.cost_notes([found]) == ["cost: 3.6 EUR an hour for the machine"]
     with pytest.raises(UsageError, match="needs a price"):
         recommend(unmetered(), objective="cost", prices=Prices(0.0))
 
@@ -300,7 +302,9 @@ def test_command(tmp_path):
         "crashed": 1,
         "another batch size": 2,
     }
-    assert "per million images" in call(tmp_path, "--format", "md").output
+    assert "EUR a million images" in call(tmp_path, "--format", "md").output
+    dollars = call(tmp_path, "--currency", "USD", "--max-cost", "0.000001").output
+    assert "USD, limit 1e-06 USD" in dollars and "EUR" not in dollars
 
 
 @pytest.mark.parametrize(
@@ -309,6 +313,10 @@ def test_command(tmp_path):
         ["--max-power-w", "-1"],
         ["--max-latency-ms", "nan"],
         ["--batch-sizes", "x"],
+        ["--price-per-kwh", "-1"],
+        ["--price-per-hour", "inf"],
+        ["--currency", ""],
+        ["--currency", "pieces of eight"],
         ["--batch-sizes", "0"],
         ["--min-agreement", "200%"],
         ["--price-per-kwh", "-1"],
@@ -356,18 +364,31 @@ def test_the_front_is_a_table_without_empty_columns():
     (found,) = recommend(sample())
     titles, *rows = render.front(found)
     assert titles == (
-        "option",
+        "framework",
+        "batch",
         "images/s",
-        "batch latency, rough p99",
+        "latency",
         "W",
         "mJ an image",
-        "cost of a million",
+        "EUR a million",
     )
-    assert [row[0] for row in rows] == [o.name for o in found.front]
+    assert [" at batch size ".join(row[:2]) for row in rows] == [o.name for o in found.front]
     bare = summarise([run([record(cell("a", 8), rate=1000.0), record(cell("a", 64), rate=2000.0)])])
     titles, *rows = render.front(recommend(bare)[0])
-    assert titles == ("option", "images/s", "batch latency, rough p99") and len(rows) == 2
-    assert "  | option | images/s |" in render.to_markdown([found])
+    assert titles == ("framework", "batch", "images/s", "latency") and len(rows) == 2
+    assert "  | framework | batch | images/s |" in render.to_markdown([found])
+
+
+def test_sixty_columns_cut_no_figure_and_indent_every_line():
+    screen = Console(width=60, record=True, file=io.StringIO())
+    for part in render.to_text(recommend(sample())):
+        screen.print(part)
+    lines = screen.export_text().splitlines()
+    assert "…" not in "".join(lines) and max(map(len, lines)) <= 60
+    assert any(
+        line.split() == ["framework", "batch", "images/s", "latency", "W", "image", "million"]
+        for line in lines
+    )
 
 
 def test_cost_is_the_mean_of_the_rounds_costs_that_decide():

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,7 @@ from inferometer.report.page.tables import grids
 from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import RunWriter
-from inferometer.tables.palette import PALETTES, colour, contrast
+from inferometer.tables.palette import PALETTES, ansi_style, colour, contrast
 from inferometer.tables.text import to_text
 from simulated_runs import cell, record, rounds_of, run
 
@@ -178,10 +179,10 @@ def test_markup_is_escaped_in_every_format():
     assert r"\_\&\%" in tables.to_latex(built)
 
 
-def rendered(built, **console):
-    out = Console(file=io.StringIO(), width=200, **console)
+def rendered(built, width=200, few_colours=False, **console):
+    out = Console(file=io.StringIO(), width=width, **console)
     signs = (out.encoding or "").lower().startswith("utf")
-    for part in to_text(built, signs=signs):
+    for part in to_text(built, signs=signs, few_colours=few_colours):
         out.print(part)
     return out.file.getvalue()
 
@@ -196,6 +197,34 @@ def test_text_without_colour_still_marks_the_best(monkeypatch):
     assert "48;2" not in rendered(table(), force_terminal=True, color_system="truecolor")
     monkeypatch.delenv("NO_COLOR")
     assert "48;2" in rendered(table(), force_terminal=True, color_system="truecolor")
+
+
+def test_sixteen_colours_go_from_orange_to_green(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    rows = [
+        record(cell(name), rate=rate) for name, rate in (("slow", 1.0), ("middle", 60.0), ("quick", 100.0))
+    ]
+    (built,) = tables.build(summarise([run(rows)]), METRICS["throughput"])
+    lines = rendered(built, few_colours=True, force_terminal=True, color_system="standard").splitlines()
+    shown = {
+        name: re.search(r"\x1b\[[\d;]*\b(4\d|10\d)m", line)[1]
+        for line in lines
+        for name in ("slow", "quick")
+        if name in line
+    }
+    assert shown == {"slow": "43", "quick": "42"}  # yellow, which is orange in most terminals, and green
+    assert [ansi_style(step / 4).split()[-1] for step in range(4)] == [
+        "yellow",
+        "bright_yellow",
+        "bright_green",
+        "green",
+    ]
+
+
+def test_further_lines_of_a_footnote_stand_below_its_words():
+    lines = rendered(table(), width=16).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("[1] "))
+    assert lines[start + 1].startswith("    ") and lines[start + 1].strip()
 
 
 def test_intervals_are_shown_as_shares():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -16,6 +16,20 @@ from inferometer.results.summary import summarise
 from inferometer.storage.find import read_runs
 
 RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
+
+
+def prices_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that `recommendation.objectives.Prices` is made of."""
+    options = (
+        click.option("--price-per-kwh", type=float, default=0.30, show_default=True),
+        click.option(
+            "--price-per-hour", type=float, default=0.0, show_default=True, help="Of the machine itself."
+        ),
+        click.option("--currency", default="EUR", show_default=True, help="Of both prices, as shown."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def results_of(runs: tuple[Path, ...]) -> Results:
@@ -44,6 +58,11 @@ def print_parts(parts: Iterable[RenderableType]) -> None:
 def has_signs() -> bool:
     """Return whether the terminal, or what reads us, takes marks beyond ASCII."""
     return (console().encoding or "").lower().startswith("utf")
+
+
+def has_few_colours() -> bool:
+    """Return whether the terminal has 16 colours and no more."""
+    return console().color_system in ("standard", "windows")
 
 
 class _Screen(Console):

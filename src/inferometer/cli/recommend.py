@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from inferometer.cli.common import RUNS, notice, print_parts, results_of, share
+from inferometer.cli.common import RUNS, notice, prices_options, print_parts, results_of, share
 from inferometer.errors import UsageError, unknown
 from inferometer.planning.values import parse_batch_sizes
 from inferometer.recommendation.objectives import OBJECTIVES, Objective
@@ -44,8 +44,7 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
     default="throughput",
     show_default=True,
 )
-@click.option("--price-per-kwh", type=float, default=0.30, show_default=True)
-@click.option("--price-per-hour", type=float, default=0.0, show_default=True, help="Of the machine itself.")
+@prices_options
 @click.option(
     "--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
 )
@@ -65,6 +64,7 @@ def recommend_command(
     objective: str,
     price_per_kwh: float,
     price_per_hour: float,
+    currency: str,
     format_: str,
 ) -> int:
     """Choose framework, precision and batch size for each machine under constraints.
@@ -79,10 +79,6 @@ def recommend_command(
 
     latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
     energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")
-    if min(price_per_kwh, price_per_hour) < 0 or not math.isfinite(price_per_kwh + price_per_hour):
-        raise UsageError(
-            f"--price-per-kwh {price_per_kwh:g} and --price-per-hour {price_per_hour:g}: a price is a number of at least 0"
-        )
     constraints = Constraints(
         max_latency_s=None if latency is None else latency / 1e3,
         max_power_w=power,
@@ -95,7 +91,7 @@ def recommend_command(
         batch_sizes=_sizes(batch_sizes),
         frameworks=tuple(name.strip() for name in (frameworks or "").split(",") if name.strip()),
     )
-    prices = Prices(price_per_kwh, price_per_hour)
+    prices = Prices(price_per_kwh, price_per_hour, currency)
     results = results_of(runs)
     known = {s.cell.framework for s in results.summaries}
     for name in constraints.frameworks:

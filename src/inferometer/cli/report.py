@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from inferometer import tables
-from inferometer.cli.common import RUNS, results_of
+from inferometer.cli.common import RUNS, prices_options, results_of
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 
@@ -40,6 +40,7 @@ from inferometer.errors import UsageError
     show_default=True,
     help="Of the workbook.",
 )
+@prices_options
 def report_command(
     *,
     runs: tuple[Path, ...],
@@ -50,11 +51,16 @@ def report_command(
     title: str,
     reference: str | None,
     palette: str,
+    price_per_kwh: float,
+    price_per_hour: float,
+    currency: str,
 ) -> int:
     """Write one self-contained HTML report of any set of runs; --static, --xlsx and --md write other forms."""
+    from inferometer.recommendation.objectives import Prices
     from inferometer.report.page.facts import heading
 
     _refuse_same({"--out": out, "--static": static, "--xlsx": xlsx, "--md": md})
+    prices = Prices(price_per_kwh, price_per_hour, currency)
     results = results_of(runs)
     if reference is not None:
         tables.machine_named(reference, results)  # in every form, also where no asterisk is shown
@@ -64,7 +70,7 @@ def report_command(
     if out is not None:
         from inferometer.report.page.html import write_report
 
-        write_report(results, out, title=title, reference=reference)
+        write_report(results, out, title=title, reference=reference, prices=prices)
         click.echo(str(out))
     if static is not None:
         from inferometer.report.figures.matplotlib_figure import write_static

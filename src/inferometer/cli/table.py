@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from inferometer import tables
-from inferometer.cli.common import RUNS, has_signs, notice, print_parts, results_of
+from inferometer.cli.common import RUNS, has_few_colours, has_signs, notice, print_parts, results_of
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import METRICS
 from inferometer.tables.text import to_text
@@ -55,7 +55,10 @@ def table_command(
         click.echo((tables.to_csv if format_ == "csv" else tables.to_json)(results, chosen), nl=False)
     elif format_ == "text":
         for table in built:
-            print_parts(to_text(table, signs=has_signs(), palette=palette, intervals=intervals))
+            shown = to_text(
+                table, signs=has_signs(), palette=palette, intervals=intervals, few_colours=has_few_colours()
+            )
+            print_parts(shown)
     for table in built:
         if format_ == "md":
             click.echo(tables.to_markdown(table, intervals=intervals))

@@ -63,7 +63,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
     upper("memory", peak_bytes(summary), constraints.max_memory_bytes, 1e9, "GB")
-    upper("cost", found.cost, constraints.max_cost, 1.0, "a million images")
+    upper("cost of a million images", found.cost, constraints.max_cost, 1.0, found.currency)
     if constraints.min_agreement is not None:
         limits.append(_agreement_limit(summary, constraints.min_agreement))
     if constraints.max_accuracy_loss is not None:

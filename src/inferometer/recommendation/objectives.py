@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from inferometer.errors import UsageError
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, Series, round_series
 from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric, Words
@@ -17,6 +18,7 @@ Objective = Literal["throughput", "latency", "energy", "cost"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 _JOULES_A_KWH = 3.6e6
 _MILLION = 1e6
+_LONGEST_CURRENCY = 8  # characters
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,17 @@ class Prices:
 
     per_kwh: float = 0.30
     per_hour: float = 0.0  # of the machine itself
+    currency: str = "EUR"  # of both, as it is to be shown
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a price that is none, or a currency that is no word."""
+        for price, of in ((self.per_kwh, "a kWh"), (self.per_hour, "an hour")):
+            if not (math.isfinite(price) and price >= 0):
+                raise UsageError(f"the price of {of} is {price:g}: a price is a number of at least 0")
+        if not (self.currency.isprintable() and 0 < len(self.currency.strip()) <= _LONGEST_CURRENCY):
+            raise UsageError(
+                f"the currency is {self.currency!r}: give a code or a sign of at most {_LONGEST_CURRENCY} characters, as EUR"
+            )
 
 
 USUAL_PRICES = Prices()

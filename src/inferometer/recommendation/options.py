@@ -30,6 +30,7 @@ class Option:
     cost: float | None  # a million images; None where a part of it is not known
     latency_to_limit_s: float | None = None  # what a limit on the latency is held against
     to_limit_kind: str = ""  # which latency that is
+    currency: str = ""  # of the cost
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES, *, p99_known: bo
     cost = estimated.value if estimated else None
     power = summary.power.value if summary.power else None
     to_limit = latency_to_limit(summary, p99_known=p99_known)
-    return Option(summary, throughput, latency.value, kind, power, energy, cost, *to_limit)
+    return Option(summary, throughput, latency.value, kind, power, energy, cost, *to_limit, prices.currency)
 
 
 def score(found: Option, objective: Objective) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from inferometer.recommendation.choosing import too_wide
 from inferometer.recommendation.constraints import peak_bytes
 from inferometer.recommendation.grading import few_batches, grade_of, is_disturbed, of_the_cells
-from inferometer.recommendation.objectives import MEAN_LATENCY, USUAL_PRICES, Objective, metric_of
+from inferometer.recommendation.objectives import MEAN_LATENCY, USUAL_PRICES, Objective, Prices, metric_of
 from inferometer.recommendation.options import Option
 from inferometer.recommendation.recommend import options_of
 from inferometer.results.cells import CellSummary, Results, Scope
@@ -32,14 +32,15 @@ def portable(
     results: Results,
     objectives: Sequence[Objective] = OBJECTIVES,
     more: Callable[[Option], Data] = lambda option: {},
+    prices: Prices = USUAL_PRICES,
 ) -> list[Data]:
     """Return the options of every machine, model and mode, in the order of `recommend`, and what is known of their pairs.
 
     ``more`` returns what an option is to hold besides.
     """
-    judges = {name: Judge.of(results, metric_of(name, USUAL_PRICES)) for name in OBJECTIVES}
+    judges = {name: Judge.of(results, metric_of(name, prices)) for name in OBJECTIVES}
     judges["latency"] = Judge.of(results, MEAN_LATENCY)
-    groups = [_group(scope, results, judges, objectives) for scope in results.scopes]
+    groups = [_group(scope, results, judges, objectives, prices) for scope in results.scopes]
     for options, group in groups:
         for option, data in zip(options, group["options"], strict=True):
             data.update(more(option))
@@ -47,10 +48,14 @@ def portable(
 
 
 def _group(
-    scope: Scope, results: Results, judges: dict[Any, Judge], objectives: Sequence[Objective]
+    scope: Scope,
+    results: Results,
+    judges: dict[Any, Judge],
+    objectives: Sequence[Objective],
+    prices: Prices,
 ) -> tuple[list[Option], Data]:
     cells = results.scopes[scope]
-    options = options_of(cells, USUAL_PRICES)
+    options = options_of(cells, prices)
     machine, model, mode = scope
     shown = [_option(found, judges) for found in options]
     whole = len(options) <= MOST_OPTIONS

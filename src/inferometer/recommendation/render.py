@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def figures(found: Option) -> str:
     if found.energy_j is not None:
         parts.append(f"{ENERGY.show(found.energy_j)} {ENERGY.per}")
     if found.cost is not None:
-        parts.append(f"{significant(found.cost, 3)} per million images")
+        parts.append(f"{significant(found.cost, 3)} {found.currency} a million images")
     return ", ".join(parts)
 
 
@@ -57,30 +58,34 @@ def lines(decision: Decision) -> list[tuple[str, str]]:
         found.append(("runner-up", f"{word}: {wording.runner_up(decision)}"))
     found += [("doubt", doubt) for doubt in decision.doubts]
     if len(decision.front) > 1:
-        found.append(("front", _FRONT))
+        found.append(("front", _FRONT.format(latency=_kinds(decision.front))))
     if decision.refused:
         why = (f"{counted(count, 'cell')} ({reason})" for reason, count in decision.refused)
         found.append(("refused", f"left out: {', '.join(why)}"))
     return found
 
 
-_FRONT = "no other has better figures of throughput, latency and energy at once, noise aside:"
+_FRONT = (
+    "no other has better figures of throughput, batch latency ({latency}) and energy at once, noise aside:"
+)
 
 
 def front(decision: Decision) -> list[tuple[str, ...]]:
     """Return the Pareto front as a table: a row of titles, then a row an option; columns without any value left out."""
     energy = ENERGY.figure_scale
     titles = (
-        "option",
+        "framework",
+        "batch",
         THROUGHPUT.unit,
-        f"batch latency, {_kinds(decision.front)}",
+        "latency",
         POWER.unit,
         f"{energy.unit} {ENERGY.per}",
-        "cost of a million",
+        f"{decision.prices.currency} a million",
     )
     rows = [
         (
-            o.name,
+            o.summary.row,
+            str(o.summary.cell.batch_size),
             significant(o.throughput, 4),
             duration(o.latency_s),
             "" if o.power_w is None else significant(o.power_w, 3),
@@ -104,8 +109,8 @@ def cost_notes(found: Sequence[Decision]) -> list[str]:
 
 
 def _cost_note(prices: Prices) -> str:
-    electricity = f"energy of the metered device at {prices.per_kwh:g} a kWh"
-    rent = f"{prices.per_hour:g} an hour for the machine"
+    electricity = f"energy of the metered device at {prices.per_kwh:g} {prices.currency} a kWh"
+    rent = f"{prices.per_hour:g} {prices.currency} an hour for the machine"
     parts = ((electricity, prices.per_kwh), (rent, prices.per_hour))
     return "cost: " + " and ".join(text for text, paid in parts if paid)
 
@@ -124,9 +129,10 @@ def to_text(found: Sequence[Decision]) -> Iterator[RenderableType]:
     """Return the decision for every machine, line by line, for the terminal."""
     for decision in found:
         for kind, text in lines(decision):
-            yield Text(("" if kind == "head" else "  ") + text, style=_STYLES.get(kind, ""))
+            sentence = Text(text, style=_STYLES.get(kind, ""))
+            yield sentence if kind == "head" else Padding(sentence, (0, 0, 0, 2), expand=False)
             if kind == "front":
-                yield Padding(_grid(front(decision)), (0, 0, 0, 4), expand=False)
+                yield Padding(_grid(front(decision)), (0, 0, 0, 2), expand=False)
     for note in cost_notes(found):
         yield Text(note, style="dim")
 
@@ -134,10 +140,17 @@ def to_text(found: Sequence[Decision]) -> Iterator[RenderableType]:
 def _grid(rows: Sequence[tuple[str, ...]]) -> Grid:
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for index, title in enumerate(rows[0]):
-        grid.add_column(Text(title), justify="right" if index else "left", no_wrap=not index)
+        words = Text(_NARROW.sub(r" \1\n", title))
+        if index:
+            grid.add_column(words, justify="right", no_wrap=True)
+        else:
+            grid.add_column(words, overflow="fold")
     for row in rows[1:]:
         grid.add_row(*map(Text, row))
     return grid
+
+
+_NARROW = re.compile(" (an?) ")  # "EUR a million" on two lines, so that all columns fit 60 characters
 
 
 def to_markdown(found: Sequence[Decision]) -> str:
@@ -175,6 +188,7 @@ def to_json(found: Sequence[Decision]) -> str:
             "doubts": list(a.doubts),
             "price_per_kwh": a.prices.per_kwh,
             "price_per_hour": a.prices.per_hour,
+            "currency": a.prices.currency,
         }
         for a in found
     ]

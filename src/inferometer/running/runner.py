@@ -72,6 +72,8 @@ class Runner:
         """Return the workers' assignments in their order, and tell the observer what is to come."""
         work = assign(missing, self.request.protocol.seed)
         cells = [cell for assignment in work for cell in assignment.cells]
+        if (left_s := self.time_limit.left_s()) is not None:
+            self.observer.time_limit(left_s)
         self.observer.started(cells, self._nominal_times(cells))
         return work
 

@@ -33,6 +33,13 @@ class TimeLimit:
                 self._begun[number] = now
             return True
 
+    def left_s(self) -> float | None:
+        """Return how many seconds of the limit are left, at least 0; None without a limit."""
+        if not self._limit_s:
+            return None
+        now = self._clock()
+        return max(0.0, self._limit_s - (now - min(self._begun.values(), default=now)))
+
     def _fits(self, now: float) -> bool:
         """Return whether a round as long as the last one would end in time; the first ones also compile, later ones do not."""
         starts = sorted(self._begun.values())

@@ -13,6 +13,16 @@ PALETTES: dict[str, tuple[Rgb, ...]] = {
         (0, 34, 78), (48, 64, 107), (85, 92, 109), (117, 117, 117), (155, 146, 115), (200, 183, 99), (254, 232, 56),
     ),
 }  # fmt: skip
+# the same for a terminal of 16 colours, whose nearest to a mixed one would be grey
+ANSI_PALETTES = {
+    "study": ("black on yellow", "black on bright_yellow", "black on bright_green", "black on green"),
+    "cividis": (
+        "bright_white on blue",
+        "bright_white on bright_black",
+        "black on white",
+        "black on bright_yellow",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,12 @@ def colour(shade: float, palette: str = "study") -> Colour:
     mixed = (_mix(low[0], high[0], share), _mix(low[1], high[1], share), _mix(low[2], high[2], share))
     dark, light = (0, 0, 0), (255, 255, 255)  # one of the two always reaches 4.5
     return Colour(mixed, max((dark, light), key=lambda text: contrast(mixed, text)))
+
+
+def ansi_style(shade: float, palette: str = "study") -> str:
+    """Return the style of a shade, as of `colour`, in the 16 colours that every terminal has."""
+    steps = ANSI_PALETTES[palette]
+    return steps[min(int(min(max(shade, 0.0), 1.0) * len(steps)), len(steps) - 1)]
 
 
 def _mix(low: int, high: int, share: float) -> int:

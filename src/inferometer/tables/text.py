@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.tables.model import Table, TableCell
-from inferometer.tables.palette import colour
+from inferometer.tables.palette import ansi_style, colour
 
 MARKS = {"overall": "★", "best": "▲", "tie": "≈"}
 WITHIN = ", from a single process: another one may differ by more; add rounds to know"
@@ -18,9 +18,18 @@ ASCII = {"overall": "#", "best": "^", "tie": "~"}
 
 
 def to_text(
-    table: Table, *, signs: bool = True, palette: str = "study", intervals: bool = True
+    table: Table,
+    *,
+    signs: bool = True,
+    palette: str = "study",
+    intervals: bool = True,
+    few_colours: bool = False,
 ) -> Iterator[RenderableType]:
-    """Return ``table`` for the terminal, part by part; ``signs``: marks beyond ASCII may be used."""
+    """Return ``table`` for the terminal, part by part.
+
+    ``signs``: marks beyond ASCII may be used; ``few_colours``: the terminal has 16.
+    """
+    shade = ansi_style if few_colours else _full_style
     marks = MARKS if signs else ASCII
     grid = Grid(show_edge=False, pad_edge=False, box=_box(marks))
     grid.add_column("Batch size", justify="right", no_wrap=True)
@@ -33,13 +42,13 @@ def to_text(
             grid.add_section()
         size = "" if row.batch_size == previous else str(row.batch_size)
         previous = row.batch_size
-        cells = [_cell(cell, marks, palette, intervals) for cell in row.cells]
+        cells = [_cell(cell, marks, intervals, lambda s: shade(s, palette)) for cell in row.cells]
         grid.add_row(size, Text(row.label), *cells)
     yield Text(table.title, style="italic")
     yield grid
     for line in legend(table, marks, intervals):
         yield Text(line, style="dim")
-    yield from map(Text, footnotes(table))
+    yield from map(_footnote, footnotes(table))
 
 
 def _box(marks: dict[str, str]) -> Any:
@@ -48,7 +57,14 @@ def _box(marks: dict[str, str]) -> Any:
     return box.SIMPLE_HEAD if marks is MARKS else box.ASCII
 
 
-def _cell(cell: TableCell | None, marks: dict[str, str], palette: str, intervals: bool) -> Text:
+def _full_style(shade: float, palette: str) -> str:
+    found = colour(shade, palette)
+    return f"{found.text_hex} on {found.background_hex}"
+
+
+def _cell(
+    cell: TableCell | None, marks: dict[str, str], intervals: bool, style_of: Callable[[float], str]
+) -> Text:
     if cell is None:
         return Text("")
     star = "*" if cell.beats_reference else ""
@@ -56,10 +72,7 @@ def _cell(cell: TableCell | None, marks: dict[str, str], palette: str, intervals
     if cell.estimate is None:
         return Text(f"{cell.text}{note}", style="italic")
     tail = f" {cell.spread}" if intervals and cell.spread else ""
-    style = ""
-    if cell.shade is not None:
-        found = colour(cell.shade, palette)
-        style = f"{found.text_hex} on {found.background_hex}"
+    style = "" if cell.shade is None else style_of(cell.shade)
     if cell.best_overall:
         style += " bold"
     return Text(f"{star}{cell.text}{tail}{note} {mark_of(cell, marks)}", style=style)
@@ -77,6 +90,16 @@ def mark_of(cell: TableCell, marks: dict[str, str]) -> str:
 def footnotes(table: Table) -> list[str]:
     """Return what is missing from the table's runs, then its notes with their numbers."""
     return [*table.incomplete, *(f"[{number}] {note}" for number, note in enumerate(table.notes, 1))]
+
+
+def _footnote(text: str) -> RenderableType:
+    """Return a note whose further lines stand below its words, not below its number."""
+    number, _, words = text.partition("] ")
+    if not (words and number.startswith("[")):
+        return Text(text)
+    row = Grid.grid(padding=(0, 1, 0, 0))
+    row.add_row(Text(f"{number}]"), Text(words))
+    return row
 
 
 def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:

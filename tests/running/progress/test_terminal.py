@@ -1,6 +1,7 @@
 """What watchers of a run are shown."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -73,6 +74,29 @@ def test_the_time_left_is_that_of_the_slower_device_where_they_are_measured_at_o
     assert at_once.text() == "about 3 min 20 s left"
     at_once.end(seconds(CELLS[3], 200.0))
     assert at_once.text() == "about 30.0 s left"
+
+
+def test_with_a_time_limit_the_time_left_is_the_limits_or_that_of_the_round_that_has_begun():
+    now = [0.0]
+    cells = [cell(batch_size=8), cell(batch_size=16)]
+    nominal = dict.fromkeys(cells, 30.0)
+    limited = Countdown(cells * 5, nominal, limit_s=100.0, clock=lambda: now[0])
+    assert limited.text() == "about 1 min 40 s left"  # of 300 s
+    now[0] = 80.0
+    for _ in range(2):
+        limited.end(seconds(cells[0], 30.0))
+    limited.end(seconds(cells[1], 30.0))
+    assert limited.text() == "about 30.0 s left"  # of the second round; the limit leaves 20 s
+    short = Countdown(cells, nominal, limit_s=1000.0, clock=lambda: now[0])
+    assert short.text() == "about 1 min 00 s left"
+
+
+def test_lines_with_a_time_limit_count_down_to_it():
+    text = io.StringIO()
+    observer = LineObserver(Console(file=text, width=200))
+    observer.time_limit(400.0)
+    observer.started(CELLS * 5, NOMINAL)
+    assert re.match("measuring 20 cells, about 6 min (40|39) s left", text.getvalue())
 
 
 def test_lines_count_down_both_devices():

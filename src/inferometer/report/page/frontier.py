@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from inferometer.recommendation.objectives import batch_latency
+from inferometer.recommendation.objectives import USUAL_PRICES, Prices, batch_latency
 from inferometer.recommendation.options import Option
 from inferometer.recommendation.portable import portable
 from inferometer.recommendation.render import figures
@@ -17,17 +17,21 @@ from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import ACCURACY
 
 Data = dict[str, Any]
-Y_AXES = {
+_Y_AXES = {
     "throughput": ("Throughput", "images/s", True),
     "per_joule": ("Images per joule", "images/J", True),
     "accuracy": ("Top-1 accuracy", "%", True),
-    "cost": ("Cost of a million images", "", False),
-}  # title, unit, whether more is better
+}
 
 
-def frontier_data(results: Results, palette: Palette) -> list[Data]:
+def axes(prices: Prices) -> dict[str, tuple[str, str, bool]]:
+    """Return what may stand upwards: name, then title, unit and whether more is better."""
+    return {**_Y_AXES, "cost": ("Cost of a million images", prices.currency, False)}
+
+
+def frontier_data(results: Results, palette: Palette, prices: Prices = USUAL_PRICES) -> list[Data]:
     """Return the groups of `portable`, each option with its name, its look and where it stands on every axis."""
-    return portable(results, ("throughput",), lambda option: _drawn(option, palette))
+    return portable(results, ("throughput",), lambda option: _drawn(option, palette), prices)
 
 
 def symbols() -> dict[str, list[tuple[float, float]]]:

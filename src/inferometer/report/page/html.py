@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import palette_of
 from inferometer.report.figures.legend_symbols import dash_array, symbol_sprite
 from inferometer.report.figures.palette import DARK, LIGHT, Palette
 from inferometer.report.page.facts import heading
 from inferometer.report.page.figure_data import chart_data
-from inferometer.report.page.frontier import Y_AXES, symbols
+from inferometer.report.page.frontier import axes, symbols
 from inferometer.report.page.page import Page, build
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
@@ -41,13 +42,21 @@ _JSON_ESCAPES: dict[str, str | int | None] = {
 }
 
 
-def write_report(results: Results, out: Path, *, title: str = "", reference: str | None = None) -> Path:
+def write_report(
+    results: Results,
+    out: Path,
+    *,
+    title: str = "",
+    reference: str | None = None,
+    prices: Prices = USUAL_PRICES,
+) -> Path:
     """Write the report to ``out`` and return it; StoreError if it cannot be written.
 
     ``title``: the heading; default: the models and the machines.
     ``reference`` names the machine that an asterisk means beating; default: the one with most wins of each metric.
+    ``prices``: of what an option costs.
     """
-    page = render(results, title=title, reference=reference)
+    page = render(results, title=title, reference=reference, prices=prices)
     with writing(out, "give another --out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding="utf-8")
@@ -59,6 +68,7 @@ def render(
     *,
     title: str = "",
     reference: str | None = None,
+    prices: Prices = USUAL_PRICES,
     notices: Sequence[str] = (),
     live_tag: str = "",
 ) -> str:
@@ -72,7 +82,7 @@ def render(
     now = "" if live else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     return _filled(
         "report.html.j2",
-        _context(results, title, notices, reference),
+        _context(results, title, notices, reference, prices),
         live_tag=live_tag,
         policy=_policy([script for script in scripts.values() if script], live=live),
         style=_raw(_colours() + _asset("report.css")),
@@ -89,20 +99,24 @@ def render_body(results: Results, *, title: str = "", notices: Sequence[str] = (
 
 
 def _context(
-    results: Results, title: str, notices: Sequence[str], reference: str | None = None
+    results: Results,
+    title: str,
+    notices: Sequence[str],
+    reference: str | None = None,
+    prices: Prices = USUAL_PRICES,
 ) -> dict[str, Any]:
     palette = palette_of(results)
-    page, charts = build(results, palette, title or heading(results), reference)
+    page, charts = build(results, palette, title or heading(results), reference, prices)
     return {
         "page": page,
         "notices": notices,
-        "data": _raw(_data(page, charts, palette)),
+        "data": _raw(_data(page, charts, palette, prices)),
         "dash_array": dash_array,
         "colours": len(LIGHT),
     }
 
 
-def _data(page: Page, charts: dict[str, Chart], palette: Palette) -> str:
+def _data(page: Page, charts: dict[str, Chart], palette: Palette, prices: Prices) -> str:
     """Return the figures as JSON that is safe within a script element."""
     figures = {key: chart_data(chart, palette) for key, chart in charts.items()}
     data = {
@@ -112,7 +126,8 @@ def _data(page: Page, charts: dict[str, Chart], palette: Palette) -> str:
         "frameworks": palette.frameworks,
         "groups": page.groups,
         "axes": {
-            name: {"title": title, "unit": unit, "more": more} for name, (title, unit, more) in Y_AXES.items()
+            name: {"title": title, "unit": unit, "more": more}
+            for name, (title, unit, more) in axes(prices).items()
         },
         "symbols": symbols(),
         "evidence": page.evidence,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inferometer.recommendation.objectives import Prices
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -32,12 +34,13 @@ _LIMITS = (
 )
 
 
-def limits(groups: Sequence[dict[str, Any]]) -> tuple[Limit, ...]:
+def limits(groups: Sequence[dict[str, Any]], prices: Prices) -> tuple[Limit, ...]:
     """Return the sliders that the options of `recommendation.portable` have figures for, two different ones at least."""
     options = [option for group in groups for option in group["options"]]
     found = []
     for name, figure, option, label, unit, scale in _LIMITS:
         values = sorted(v * scale for o in options if (v := o[figure]) is not None and math.isfinite(v))
         if values and values[0] < values[-1]:
-            found.append(Limit(name, option, label, unit, scale, values[0], values[-1]))
+            shown = prices.currency if name == "cost" else unit
+            found.append(Limit(name, option, label, shown, scale, values[0], values[-1]))
     return tuple(found)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
@@ -48,12 +49,16 @@ class Page:
 
 
 def build(
-    results: Results, palette: Palette, title: str, reference: str | None = None
+    results: Results,
+    palette: Palette,
+    title: str,
+    reference: str | None = None,
+    prices: Prices = USUAL_PRICES,
 ) -> tuple[Page, dict[str, Chart]]:
     """Return the page, and the charts that its figures draw by their key."""
     charts: dict[str, Chart] = {}
     views = grids(results, palette, reference)
-    groups = frontier_data(results, palette)
+    groups = frontier_data(results, palette, prices)
     parts = tuple(
         part(results, number, palette, charts, tables=views[key], groups=groups)
         for number, key in enumerate(results.sections)
@@ -62,7 +67,7 @@ def build(
     page = Page(
         title=title,
         facts=extent(results),
-        sections=sections.build(Content(results, palette, parts, groups)),
+        sections=sections.build(Content(results, palette, parts, groups, prices)),
         frameworks=tuple(Choice(str(palette.index(f)), f, palette.style(f)) for f in palette.frameworks),
         precisions=precisions,
         restricted=_restricted(precisions, len(palette.frameworks)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from inferometer import units
 from inferometer.records import Cell, Record
@@ -20,11 +22,15 @@ class Countdown:
         cells: Sequence[Cell] = (),
         nominal_s: Mapping[Cell, float] | None = None,
         at_once: bool = False,
+        limit_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``cells``: one for each of its rounds; ``limit_s``: after which no round begins, from now on."""
         self.total = len(cells)
         self._left = TimeLeft(nominal_s or {})
         self._remaining = Counter(cells)
         self._at_once = at_once
+        self._clock, self._end_s = clock, clock() + limit_s
 
     @property
     def done(self) -> int:
@@ -41,8 +47,18 @@ class Countdown:
         return f"about {units.duration(self._left_s())} left"
 
     def _left_s(self) -> float:
+        every = self._of(self._remaining.elements())
+        until_limit = self._end_s - self._clock()
+        return every if every <= until_limit else max(until_limit, self._of(self._round()))
+
+    def _round(self) -> list[Cell]:
+        """Return what the round that has begun still lacks: it ends whole, whatever the limit."""
+        most = max(self._remaining.values(), default=0)
+        return [cell for cell, count in self._remaining.items() if count == most > 0]
+
+    def _of(self, cells: Iterable[Cell]) -> float:
         by_device: dict[str, list[Cell]] = {}
-        for cell in self._remaining.elements():
+        for cell in cells:
             by_device.setdefault(cell.device if self._at_once else "", []).append(cell)
         return max((self._left.of(cells) for cells in by_device.values()), default=0.0)
 

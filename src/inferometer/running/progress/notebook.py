@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,6 +48,7 @@ class NotebookObserver:
         self._create = create
         self._output: Output | None = None
         self._countdown = Countdown()
+        self._limit_s = math.inf
         self._devices: tuple[str, ...] = ()  # measured at once
         self._now: dict[str, str] = {}  # what each of them is at
         self._failures: list[str] = []
@@ -59,9 +61,13 @@ class NotebookObserver:
         """Show from now on what each device is at."""
         self._devices = tuple(devices)
 
+    def time_limit(self, left_s: float) -> None:
+        """Count down to it at most."""
+        self._limit_s = left_s
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Begin the bar."""
-        self._countdown = Countdown(cells, nominal_s, bool(self._devices))
+        self._countdown = Countdown(cells, nominal_s, bool(self._devices), self._limit_s)
         self._say("measuring" if cells else NOTHING_MISSING)
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:

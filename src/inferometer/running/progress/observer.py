@@ -18,6 +18,9 @@ class Observer(Protocol):
     def at_once(self, devices: Sequence[str]) -> None:
         """Say, before `started`, that these devices are measured at once; never told where they take turns."""
 
+    def time_limit(self, left_s: float) -> None:
+        """Say, before `started`, how long rounds may still take (s); never told where there is no limit."""
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Say what is to be measured (a cell once a round), and a rough time for each."""
 
@@ -35,6 +38,9 @@ class SilentObserver:
         """Ignore it."""
 
     def at_once(self, devices: Sequence[str]) -> None:
+        """Ignore it."""
+
+    def time_limit(self, left_s: float) -> None:
         """Ignore it."""
 
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
@@ -63,6 +69,11 @@ class OneAtATime:
         """Pass it on."""
         with self._lock:
             self._observer.at_once(devices)
+
+    def time_limit(self, left_s: float) -> None:
+        """Pass it on."""
+        with self._lock:
+            self._observer.time_limit(left_s)
 
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Pass it on."""

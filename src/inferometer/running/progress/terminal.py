@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
@@ -46,6 +47,7 @@ class LineObserver:
         self._console = console
         self._countdown = Countdown()
         self._at_once = False
+        self._limit_s = math.inf
 
     def preparing(self, text: str) -> None:
         """Print it."""
@@ -56,12 +58,16 @@ class LineObserver:
         self._at_once = True
         self._print(f"{', '.join(devices)}: measured at once")
 
+    def time_limit(self, left_s: float) -> None:
+        """Count down to it at most."""
+        self._limit_s = left_s
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Print how many cells there are."""
         if not cells:
             self._print(NOTHING_MISSING)
             return
-        self._countdown = Countdown(cells, nominal_s, self._at_once)
+        self._countdown = Countdown(cells, nominal_s, self._at_once, self._limit_s)
         self._print(f"measuring {counted(len(cells), 'cell')}, {self._countdown.text()}")
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:
@@ -85,6 +91,7 @@ class BarObserver:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._bars = {"": _Bar(progress)}
+        self._limit_s = math.inf
         self._progress.refresh()
 
     def preparing(self, text: str) -> None:
@@ -97,12 +104,17 @@ class BarObserver:
             bar.remove()
         self._bars = {device: _Bar(self._progress) for device in devices}
 
+    def time_limit(self, left_s: float) -> None:
+        """Count down to it at most."""
+        self._limit_s = left_s
+
     def started(self, cells: Sequence[Cell], nominal_s: Mapping[Cell, float]) -> None:
         """Begin the bars."""
         if not cells:
             self.preparing(NOTHING_MISSING)
         for device, bar in self._bars.items():
-            bar.begin(Countdown([cell for cell in cells if device in ("", cell.device)], nominal_s))
+            own = [cell for cell in cells if device in ("", cell.device)]
+            bar.begin(Countdown(own, nominal_s, limit_s=self._limit_s))
         self._progress.refresh()
 
     def cell_phase(self, cell: Cell, round_number: int, phase: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inferometer.recommendation.objectives import Prices
 from inferometer.report.figures.palette import Palette
 from inferometer.report.page.parts import PartView
 from inferometer.results.cells import Results
@@ -25,6 +26,7 @@ class Content:
     palette: Palette
     parts: tuple[PartView, ...]
     groups: Sequence[dict[str, Any]]  # `frontier.frontier_data`
+    prices: Prices
 
 
 @dataclass(frozen=True)

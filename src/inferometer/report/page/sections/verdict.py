@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inferometer.report.page.frontier import Y_AXES
+from inferometer.report.page.frontier import axes
 from inferometer.report.page.limits import Limit, limits
 from inferometer.report.page.parts import PartView
 from inferometer.report.page.sections import Content
@@ -24,5 +24,6 @@ class VerdictView:
 def build(content: Content) -> VerdictView:
     """Return what the first screen shows."""
     options = [option for group in content.groups for option in group["options"]]
-    axes = [(name, title) for name, (title, _, _) in Y_AXES.items() if any(name in o["y"] for o in options)]
-    return VerdictView(content.parts, limits(content.groups), tuple(axes))
+    known = axes(content.prices).items()
+    shown = tuple((name, title) for name, (title, _, _) in known if any(name in o["y"] for o in options))
+    return VerdictView(content.parts, limits(content.groups, content.prices), shown)
