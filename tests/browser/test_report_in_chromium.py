@@ -200,6 +200,11 @@ def test_the_printed_page_is_complete(visit, report, results, tmp_path, scheme):
     for title in set(axes):
         assert text.count(title.removesuffix(" →")) >= axes.count(title)
     assert "CUDA out of memory" in text
+    summary, behind, *_ = text.split("\f")  # the first page is the summary, whole
+    machines = opened.page.locator(".answer").count()
+    assert machines > 1 and len(re.findall("^On .*: use ", summary, re.MULTILINE)) == machines
+    assert summary.count("Latency of a batch (ms)") == machines
+    assert "How the verdicts came about" in behind
 
 
 def test_printed_figures_fit_the_paper_and_are_drawn_in_ink(visit, report):
