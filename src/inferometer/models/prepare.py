@@ -9,12 +9,12 @@ from typing import Any, cast
 from inferometer.frameworks import requirements
 from inferometer.models import calibration_rows, sources
 from inferometer.models.artifact_cache import ArtifactCache
-from inferometer.models.contract import FORMS, ModelRequest, PreparedModel, StepRunner
+from inferometer.models.contract import FORMS, Artifact, ModelRequest, PreparedModel, StepRunner
 from inferometer.models.conversions import Conversions
 from inferometer.models.identity import identity
 from inferometer.models.routes import conversion_environments
 from inferometer.models.sources import Source
-from inferometer.models.sources.source import rows_left_out
+from inferometer.models.sources.source import Origin, rows_left_out
 from inferometer.models.step_cache import StepCache, checks_in
 from inferometer.precisions import Stored, stored_as
 from inferometer.records import InputFacts, ModelInfo
@@ -57,10 +57,21 @@ def prepare(
     note = _note(request, origin.step.answer)
     if note:
         progress(note)
-    made, answer = origin.step, origin.step.answer
-    stored = stored_in(answer)
+    stored = stored_in(origin.step.answer)
     wanted = if_stored(stored) if stored and if_stored else forms
-    found = {form: conversions.reach(form) for form in FORMS if form in wanted}
+    found: dict[str, Artifact | str] = {form: conversions.reach(form) for form in FORMS if form in wanted}
+    return _prepared(source, origin, found, conversions.facts(), note)
+
+
+def _prepared(
+    source: Source,
+    origin: Origin,
+    found: Mapping[str, Artifact | str],
+    conversions: dict[str, Any],
+    note: str,
+) -> PreparedModel:
+    """Return the model as its source's step made it, with the forms that were reached or the reasons why not."""
+    made, answer = origin.step, origin.step.answer
     rows = made.folder / "inputs.npz"
     return PreparedModel(
         info=ModelInfo(
@@ -74,7 +85,7 @@ def prepare(
             data=origin.data,
             inputs_note=note,
             reference=origin.reference,
-            conversions=conversions.facts(),
+            conversions=conversions,
         ),
         artifacts={form: reached for form, reached in found.items() if not isinstance(reached, str)},
         missing={form: reached for form, reached in found.items() if isinstance(reached, str)},
@@ -82,7 +93,7 @@ def prepare(
         reference=made.folder / "reference.npz",
         checks=checks_in(made.folder, answer),
         layout=answer["layout"],
-        stored=stored,
+        stored=stored_in(answer),
     )
 
 
