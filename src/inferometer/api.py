@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from inferometer.recommendation.decision import Decision
     from inferometer.recommendation.objectives import Objective, Prices
     from inferometer.report.figures.gallery import Gallery
+    from inferometer.results.carbon import CarbonFactors
     from inferometer.results.cells import Results
+    from inferometer.statement.boundary import Boundary
+    from inferometer.statement.statement import Statement
 
 
 class Result:
@@ -69,12 +72,25 @@ class Result:
 
         Each has the ``choice``, its ``grade`` (firm, tie, weak, preliminary or none) and the ``reasons``. Constraints and prices
         are those of `inferometer.recommendation`; default: none, and those of the command line.
+        The objective "carbon" takes ``prices=Prices(carbon=CarbonFactors(...))``.
         """
         from inferometer.recommendation.constraints import ANYTHING
         from inferometer.recommendation.objectives import USUAL_PRICES
         from inferometer.recommendation.recommend import recommend
 
         return recommend(self.results, constraints or ANYTHING, objective, prices or USUAL_PRICES)
+
+    def statement(
+        self, factors: CarbonFactors, *, unit: int = 1000, boundary: Boundary = "device", least_s: float = 0.0
+    ) -> Statement:
+        """Return energy and carbon of ``unit`` inferences of each cell, as `inferometer statement` writes it.
+
+        ``factors``: `inferometer.results.carbon.CarbonFactors`; ``boundary``: "device" or "metered"; ``least_s``: seconds that
+        every round was metered for at least. `inferometer.statement.render` makes Markdown and JSON of it.
+        """
+        from inferometer.statement.statement import Terms, state
+
+        return state(self.results, Terms(factors, unit, boundary, least_s))
 
     @overload
     def plot(self, name: str, *, machine: str | None = None, **which: str) -> Figure: ...

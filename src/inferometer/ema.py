@@ -3,7 +3,8 @@
     from inferometer.ema import EMA_init, EMA_finalize, EMA_region_define, EMA_region_begin, EMA_region_end
 
 `EMA_finalize` writes `output.EMA.<pid>` into the working directory; with `legacy=True` or INFEROMETER_EMA_LEGACY=1
-`<pid>.csv` without the columns device_uid and device_type. Columns, order and units are EMA's (docs/energy.md tells where
+`<pid>.csv` without the columns device_uid and device_type; with `names=True` or INFEROMETER_EMA_NAMES=1 devices are called, and
+processors' zones listed, as EMA does (CPU-0.package-0). Columns, order and units are EMA's (docs/energy.md tells where
 more is kept than EMA keeps): energy in uJ, empty where no meter could tell; time in us.
 """
 
@@ -12,11 +13,13 @@ more is kept than EMA keeps): energy in uJ, empty where no meter could tell; tim
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from inferometer.energy.meters.built_in.rapl import PARTS
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.regions.profile import Profile, Total, Visit
@@ -29,6 +32,7 @@ COLUMNS = (
     "energy", "time",
 )  # fmt: skip
 _LEGACY_LEFT_OUT = (7, 8)
+_PACKAGE = re.compile(r"package-(\d+)")
 _EVERY_DEVICE = Selection()
 
 
@@ -48,6 +52,7 @@ class EMA_Region:
 class _State:
     profile: Profile
     legacy: bool
+    names: bool
     regions: list[EMA_Region] = field(default_factory=list)
 
 
@@ -55,15 +60,21 @@ _states: dict[int, _State] = {}  # by process: after a fork the child begins ane
 _lock = threading.Lock()
 
 
-def EMA_init(legacy: bool | None = None, meters: Iterable[str] | None = None) -> int:
-    """Find the meters and begin to sample; returns 0. ``meters``: terms such as 'nvml', '!type=dram'."""
+def EMA_init(
+    legacy: bool | None = None, meters: Iterable[str] | None = None, names: bool | None = None
+) -> int:
+    """Find the meters and begin to sample; returns 0. ``meters``: terms such as 'nvml', '!type=dram'.
+
+    ``names``: call devices as EMA does, and list core and uncore zones too; filters of regions go by those names then.
+    """
     with _lock:
         if os.getpid() in _states:
             raise UsageError("EMA_init was called already; call EMA_finalize before beginning anew")
-        if legacy is None:
-            legacy = os.environ.get("INFEROMETER_EMA_LEGACY", "") not in ("", "0")
+        legacy = _wanted(legacy, "INFEROMETER_EMA_LEGACY")
+        names = _wanted(names, "INFEROMETER_EMA_NAMES")
+        environ = {**os.environ, PARTS: "1"} if names else os.environ
         _states.clear()
-        _states[os.getpid()] = _State(Profile(open_session(meters=meters)), legacy)
+        _states[os.getpid()] = _State(Profile(open_session(meters=meters, environ=environ)), legacy, names)
     return 0
 
 
@@ -133,6 +144,25 @@ def EMA_filter_finalize(filter: Selection) -> int:
     return 0
 
 
+def ema_device(device: MeteredDevice) -> MeteredDevice:
+    """Return a device with the name, uid and type that EMA's plug-ins give it; one that EMA has no plug-in for stays as it is.
+
+    RAPL: CPU-<package>.<zone>, the package's number, "cpu" for every zone; MQTT: the announced name twice, "misc"; NVML is alike.
+    """
+    if device.meter == "mqtt":
+        return replace(device, uid=device.name, type="misc")
+    counter, _, zone = device.uid.partition(":")
+    package, _, part = zone.partition("/")
+    number = _PACKAGE.match(package)
+    if counter != "rapl" or number is None:
+        return device
+    return replace(device, name=f"CPU-{number[1]}.{part or package}", uid=number[1], type="cpu")
+
+
+def _wanted(given: bool | None, variable: str) -> bool:
+    return os.environ.get(variable, "") not in ("", "0") if given is None else given
+
+
 def _state() -> _State:
     state = _states.get(os.getpid())
     if state is None:
@@ -144,21 +174,26 @@ def _table(state: _State, legacy: bool) -> str:
     state.profile.wait()
     rows: list[tuple[object, ...]] = [COLUMNS]
     for region in sorted(state.regions, key=lambda region: region.total.thread):
-        rows += _rows(state.profile, region)
+        rows += _rows(state, region)
     if legacy:
         rows = [tuple(v for i, v in enumerate(row) if i not in _LEGACY_LEFT_OUT) for row in rows]
     return "".join(",".join(_field(value) for value in row) + "\n" for row in rows)
 
 
-def _rows(profile: Profile, region: EMA_Region) -> list[tuple[object, ...]]:
-    energy = profile.energy_of(region.total)
+def _rows(state: _State, region: EMA_Region) -> list[tuple[object, ...]]:
+    energy = state.profile.energy_of(region.total)
     place = (region.file, region.line, region.function)
     head = (energy.thread, energy.name, *place, energy.visits)
     time_us = round(energy.seconds * 1e6)
-    rows: list[tuple[object, ...]] = [
-        (*head, d.device_name, d.device_uid, d.device_type, _microjoules(d), time_us)
+    devices = [
+        (MeteredDevice(d.device_uid, d.device_name, d.device_type, d.meter), _microjoules(d))
         for d in energy.devices
-        if region.selection.accepts(MeteredDevice(d.device_uid, d.device_name, d.device_type, d.meter))
+    ]
+    named = [(ema_device(device) if state.names else device, energy_uj) for device, energy_uj in devices]
+    rows: list[tuple[object, ...]] = [
+        (*head, device.name, device.uid, device.type, energy_uj, time_us)
+        for device, energy_uj in named
+        if region.selection.accepts(device)
     ]
     return rows or [(*head, "", "", "", "", time_us)]
 

@@ -14,11 +14,12 @@ from inferometer.errors import UsageError
 from inferometer.flags import flag
 from inferometer.recommendation import render
 from inferometer.recommendation.constraints import Constraints
-from inferometer.recommendation.objectives import Prices, cost_per_million, metric_of
+from inferometer.recommendation.objectives import Prices, carbon_per_million, cost_per_million, metric_of
 from inferometer.recommendation.options import option, pareto
 from inferometer.recommendation.recommend import recommend
 from inferometer.records import Loop, Parity, Record
 from inferometer.report.page.verdict import verdicts
+from inferometer.results.carbon import CarbonFactors, Embodied, Factor
 from inferometer.results.metrics import METRICS
 from inferometer.results.ranking import TieTest, rank_cells
 from inferometer.results.summary import summarise
@@ -98,6 +99,40 @@ def test_cost_by_hand():
     # 0.36 J an image: 1e6 images are 0.36 MJ = 0.1 kWh; 1e6 images at 1000/s are 1000 s of an hour
     assert cost_per_million(1000.0, 0.36, Prices(0.30)) == pytest.approx(0.03)
     assert cost_per_million(1000.0, 0.36, Prices(0.30, 3.6)) == pytest.approx(0.03 + 1.0)
+
+
+FACTORS = CarbonFactors(Factor(360.0, "the grid", "2024"), Factor(1.0, "no facility", "2024"))
+
+
+def test_carbon_by_hand():
+    # 0.36 J an image: 1e6 images are 0.1 kWh, 36 g; and 1,000 s of hardware made for 1 kg a year
+    prices = Prices(carbon=FACTORS)
+    assert carbon_per_million(1000.0, 0.36, prices) == pytest.approx(36.0)
+    made = Embodied(Factor(1.0, "the maker", "2024"), 1.0, 1.0)
+    with_made = Prices(carbon=CarbonFactors(FACTORS.intensity, FACTORS.pue, made))
+    assert carbon_per_million(1000.0, 0.36, with_made) == pytest.approx(36 + 1e6 / (365.25 * 86400))
+    assert carbon_per_million(1000.0, None, prices) is None
+
+
+def test_the_objective_carbon():
+    found = advise("carbon", prices=Prices(carbon=FACTORS))
+    assert found.choice.name == "frugal at batch size 64"
+    assert found.choice.carbon == pytest.approx(0.02 / 3.6e6 * 1e6 * 360, rel=1e-3)
+    assert "carbon: energy of the metered device x PUE 1 (no facility, 2024)" in render.to_markdown([found])
+    (row,) = json.loads(render.to_json([found]))
+    assert row["carbon"]["intensity"] == {"value": 360.0, "source": "the grid", "date": "2024"}
+    # where hardware that was dear to make is kept busy the longer way, the faster one has less
+    made = Embodied(Factor(1e6, "the maker", "2024"), 1.0, 1.0)
+    dear = Prices(carbon=CarbonFactors(FACTORS.intensity, FACTORS.pue, made))
+    assert advise("carbon", prices=dear).choice.name == "fast at batch size 64"
+
+
+def test_carbon_without_factors_is_refused():
+    with pytest.raises(UsageError, match="--intensity"):
+        advise("carbon")
+    nothing = CarbonFactors(Factor(0.0, "all wind", "2024"), FACTORS.pue)
+    with pytest.raises(UsageError, match="are 0"):
+        advise("carbon", prices=Prices(carbon=nothing))
 
 
 def test_a_runner_up_inside_the_noise_is_a_tie():

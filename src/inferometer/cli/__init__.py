@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Write one self-contained HTML report of any set of runs."),
     "table": ("table", "Print one metric of any set of runs as a table."),
     "recommend": ("recommend", "Choose framework, precision and batch size under constraints."),
+    "statement": ("statement", "Energy and carbon per 1,000 inferences, as organisations report them."),
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),
     "compare": ("compare", "Compare two runs cell by cell."),
     "merge": ("merge", "Pool runs into one run directory."),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 
+from inferometer.cli.carbon import carbon_options, factors
 from inferometer.cli.common import RUNS, notice, prices_options, print_parts, results_of, share
 from inferometer.errors import UsageError, unknown
 from inferometer.planning.values import parse_batch_sizes
@@ -44,6 +45,7 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
     default="throughput",
     show_default=True,
 )
+@carbon_options
 @prices_options
 @click.option(
     "--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
@@ -66,6 +68,7 @@ def recommend_command(
     price_per_hour: float,
     currency: str,
     format_: str,
+    **given: Any,
 ) -> int:
     """Choose framework, precision and batch size for each machine under constraints.
 
@@ -91,7 +94,7 @@ def recommend_command(
         batch_sizes=_sizes(batch_sizes),
         frameworks=tuple(name.strip() for name in (frameworks or "").split(",") if name.strip()),
     )
-    prices = Prices(price_per_kwh, price_per_hour, currency)
+    prices = Prices(price_per_kwh, price_per_hour, currency, factors(given))
     results = results_of(runs)
     known = {s.cell.framework for s in results.summaries}
     for name in constraints.frameworks:

@@ -98,18 +98,19 @@ def open_session(
     pace_s: float = PACE_S,
     track_pace_s: float | None = None,
     powercap: str | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Session:
     """Find this machine's meters and return a session for work on ``device`` ('cpu', 'cuda:0'; '': any).
 
     ``gpus``: the machine's GPUs, name ("cuda:0") to UUID, as far as known. ``meters``: terms as in `Selection` ('nvml',
     '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent or broken meter: see `Session.reasons`.
     ``track_pace_s``: how often to look at an integrating counter that is updated seldom (`STEADY_PACE_S` is enough for
-    loops of seconds). UsageError only for a term that means nothing.
+    loops of seconds). ``environ``: the variables that meters heed; by default this process's. UsageError only for a term that means nothing.
     """
     from inferometer.energy.meters.known_traits import apply_stored
 
     selection = Selection.parse(meters or ())
-    found = discover(selection, os.environ, powercap=powercap)
+    found = discover(selection, os.environ if environ is None else environ, powercap=powercap)
     known = apply_stored(found.meters)
     return Session(
         found.meters,

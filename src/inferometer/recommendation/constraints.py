@@ -76,7 +76,7 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
         limits.append(_Limit("another framework", summary.cell.framework, violated=True))
     if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
         limits.append(_Limit.of_unknown("latency (p99) not known"))
-    if objective == "energy" and found.energy_j is None:
+    if objective in ("energy", "carbon") and found.energy_j is None:
         limits.append(_Limit.of_unknown("energy not known"))
     if objective == "cost" and found.cost is None:
         limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))

@@ -1,4 +1,4 @@
-"""What a deployment can be chosen by: throughput, latency of a batch, energy, cost; each as a metric of a cell (pure)."""
+"""What a deployment can be chosen by: throughput, latency of a batch, energy, cost, carbon; each as a metric of a cell (pure)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from inferometer.errors import UsageError
+from inferometer.results.carbon import JOULES_A_KWH, CarbonFactors
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, Series, round_series
 from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric, Words
 from inferometer.results.metrics.quantities import Quantity
 from inferometer.units import significant
 
-Objective = Literal["throughput", "latency", "energy", "cost"]
+Objective = Literal["throughput", "latency", "energy", "cost", "carbon"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
-_JOULES_A_KWH = 3.6e6
 _MILLION = 1e6
 _LONGEST_CURRENCY = 8  # characters
 
 
 @dataclass(frozen=True)
 class Prices:
-    """What running costs."""
+    """What running costs: money, and carbon where its factors are given."""
 
     per_kwh: float = 0.30
     per_hour: float = 0.0  # of the machine itself
     currency: str = "EUR"  # of both, as it is to be shown
+    carbon: CarbonFactors | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for a price that is none, or a currency that is no word."""
@@ -50,8 +51,15 @@ def cost_per_million(throughput: float, energy_j: float | None, prices: Prices) 
     """
     if not (prices.per_kwh or prices.per_hour) or (prices.per_kwh and energy_j is None):
         return None
-    electricity = (energy_j or 0.0) / _JOULES_A_KWH * prices.per_kwh
+    electricity = (energy_j or 0.0) / JOULES_A_KWH * prices.per_kwh
     return _MILLION * (electricity + prices.per_hour / 3600 / throughput)
+
+
+def carbon_per_million(throughput: float, energy_j: float | None, prices: Prices) -> float | None:
+    """Return grams of CO2e of a million images (SCI's (E x I) + M); None without factors or without the energy."""
+    if prices.carbon is None or energy_j is None:
+        return None
+    return _MILLION * (prices.carbon.operational_g(energy_j) + prices.carbon.embodied_g(1 / throughput))
 
 
 def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
@@ -93,10 +101,22 @@ def metric_of(objective: Objective, prices: Prices) -> Metric:
             "cost",
             Quantity("", significant),
             higher_is_better=False,
-            of=_cost(prices),
-            series=_cost_series(prices),
+            of=_priced(cost_per_million, prices, metered=prices.per_kwh > 0),
+            series=_price_series(cost_per_million, prices, metered=prices.per_kwh > 0),
             words=Words("cheaper", "dearer"),
             metered=prices.per_kwh > 0,  # what electricity costs is an energy, so of one meter only
+        )
+    if objective == "carbon":
+        return Metric(
+            "carbon",
+            "Carbon of a million images",
+            "energy",
+            Quantity("g CO2e", significant),
+            higher_is_better=False,
+            of=_priced(carbon_per_million, prices, metered=True),
+            series=_price_series(carbon_per_million, prices, metered=True),
+            words=Words("less carbon", "more carbon"),
+            metered=True,
         )
     return ENERGY if objective == "energy" else THROUGHPUT
 
@@ -131,36 +151,39 @@ MEAN_LATENCY = replace(
 )
 
 
-def _cost(prices: Prices) -> Callable[[CellSummary], Estimate | None]:
+_Price = Callable[[float, float | None, Prices], float | None]  # of throughput and joules an image
+
+
+def _priced(price: _Price, prices: Prices, *, metered: bool) -> Callable[[CellSummary], Estimate | None]:
     def of(summary: CellSummary) -> Estimate | None:
         if summary.throughput is None:
             return None
         energy = summary.energy_image.value if summary.energy_image else None
-        cost = cost_per_million(summary.throughput.value, energy, prices)
-        if cost is None:
+        value = price(summary.throughput.value, energy, prices)
+        if value is None:
             return None
         rounds = series(summary)
         if rounds is None:
-            return Estimate(cost, None, None, "", "rounds", summary.rounds)
+            return Estimate(value, None, None, "", "rounds", summary.rounds)
         return Estimate(math.exp(rounds.units.mean), None, None, "", "rounds", rounds.processes)
 
-    series = _cost_series(prices)
+    series = _price_series(price, prices, metered=metered)
     return of
 
 
-def _cost_series(prices: Prices) -> Callable[[CellSummary], Series | None]:
-    """Return the costs round by round: of the rounds that have what the prices ask for."""
+def _price_series(price: _Price, prices: Prices, *, metered: bool) -> Callable[[CellSummary], Series | None]:
+    """Return the prices round by round: of the rounds that have what they ask for, the energy too where it is ``metered``."""
 
     def series(summary: CellSummary) -> Series | None:
         speeds, energies = summary.series.get("throughput"), summary.series.get("energy_image")
-        if speeds is None or (prices.per_kwh and energies is None):
+        if speeds is None or (metered and energies is None):
             return None
-        joules = dict(zip(energies.keys, energies.logs, strict=True)) if energies and prices.per_kwh else {}
+        joules = dict(zip(energies.keys, energies.logs, strict=True)) if energies and metered else {}
         pairs = []
         for key, log in zip(speeds.keys, speeds.logs, strict=True):
             energy = math.exp(joules[key]) if key in joules else None
-            pairs.append((key, cost_per_million(math.exp(log), energy, prices) or 0.0))
-        costs = round_series(pairs)
-        return costs if costs.keys else None
+            pairs.append((key, price(math.exp(log), energy, prices) or 0.0))
+        found = round_series(pairs)
+        return found if found.keys else None
 
     return series

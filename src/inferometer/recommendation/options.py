@@ -16,6 +16,8 @@ from inferometer.recommendation.objectives import (
 )
 from inferometer.results.cells import CellSummary
 
+_PRICED: tuple[Objective, ...] = ("cost", "carbon")
+
 
 @dataclass(frozen=True)
 class Option:
@@ -28,6 +30,7 @@ class Option:
     power_w: float | None
     energy_j: float | None  # an image
     cost: float | None  # a million images; None where a part of it is not known
+    carbon: float | None  # g CO2e of a million images; None without factors
     latency_to_limit_s: float | None = None  # what a limit on the latency is held against
     to_limit_kind: str = ""  # which latency that is
     currency: str = ""  # of the cost
@@ -44,6 +47,7 @@ class Option:
             "latency": self.latency_s,
             "energy": self.energy_j,
             "cost": self.cost,
+            "carbon": self.carbon,
         }
         return figures[objective]
 
@@ -58,11 +62,21 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES, *, p99_known: bo
     throughput = summary.throughput.value
     latency, kind = batch_latency(summary)
     energy = summary.energy_image.value if summary.energy_image else None
-    estimated = metric_of("cost", prices).of(summary)
-    cost = estimated.value if estimated else None
+    cost, carbon = (metric_of(name, prices).of(summary) for name in _PRICED)
     power = summary.power.value if summary.power else None
     to_limit = latency_to_limit(summary, p99_known=p99_known)
-    return Option(summary, throughput, latency.value, kind, power, energy, cost, *to_limit, prices.currency)
+    return Option(
+        summary,
+        throughput,
+        latency.value,
+        kind,
+        power,
+        energy,
+        cost.value if cost else None,
+        carbon.value if carbon else None,
+        *to_limit,
+        prices.currency,
+    )
 
 
 def score(found: Option, objective: Objective) -> float:

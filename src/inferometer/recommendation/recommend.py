@@ -65,7 +65,7 @@ class _Question:
 
 def _figures(objective: Objective) -> tuple[Objective, ...]:
     """Return the objectives by which two options are held against each other."""
-    return ("throughput", "latency", "energy", *(("cost",) if objective == "cost" else ()))
+    return ("throughput", "latency", "energy", *((objective,) if objective in ("cost", "carbon") else ()))
 
 
 def recommend(
@@ -74,12 +74,14 @@ def recommend(
     objective: Objective = "throughput",
     prices: Prices = USUAL_PRICES,
 ) -> tuple[Decision, ...]:
-    """Return the decision for every machine, model and mode in ``results``; UsageError for a cost without any price.
+    """Return the decision for every machine, model and mode in ``results``; UsageError for a cost or carbon without what it is made of.
 
     Where no energy was metered at all, cost is that of the machine's hours, and a doubt says so.
     """
     if objective == "cost" and not (prices.per_kwh or prices.per_hour):
         raise UsageError("the objective cost needs a price: both that of a kWh and that of an hour are 0")
+    if objective == "carbon":
+        _check_carbon(prices)
     question = _Question.of(results, constraints, objective, prices)
     free = replace(prices, per_kwh=0.0)
     unmetered = _Question.of(results, constraints, objective, free) if prices.per_hour else question
@@ -92,6 +94,15 @@ def recommend(
         open_ = of_the_cells(cells, gaps(results, cells), results.runs)
         found.append(_decide(key, cells, asked, open_, hours_only=hours_only))
     return tuple(found)
+
+
+def _check_carbon(prices: Prices) -> None:
+    if prices.carbon is None:
+        raise UsageError("the objective carbon needs the grid's intensity and the PUE (--intensity, --pue)")
+    if not prices.carbon.intensity.value and not prices.carbon.embodied_g(1.0):
+        raise UsageError(
+            "the objective carbon has nothing to choose by: intensity and embodied emissions are 0"
+        )
 
 
 def _decide(
@@ -179,7 +190,7 @@ def options_of(cells: Sequence[CellSummary], prices: Prices) -> list[Option]:
     alike, p99_known = of_one_meter(cells, ENERGY), any(s.p99 for s in cells if s.measured)
     options = [one for cell in cells if (one := option(cell, prices, p99_known=p99_known))]
     return [
-        replace(one, energy_j=None, cost=None if prices.per_kwh else one.cost)
+        replace(one, energy_j=None, carbon=None, cost=None if prices.per_kwh else one.cost)
         if one.summary.meter and one.summary not in alike
         else one
         for one in options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import RenderableType
@@ -16,6 +17,7 @@ from inferometer.recommendation import wording
 from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.options import Option
+from inferometer.results.carbon import CarbonFactors
 from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
 from inferometer.tables.markup import markdown_table, markdown_text
 from inferometer.units import counted, duration, significant
@@ -33,6 +35,8 @@ def figures(found: Option) -> str:
         parts.append(f"{ENERGY.show(found.energy_j)} {ENERGY.per}")
     if found.cost is not None:
         parts.append(f"{significant(found.cost, 3)} {found.currency} a million images")
+    if found.carbon is not None:
+        parts.append(f"{significant(found.carbon, 3)} g CO2e a million images")
     return ", ".join(parts)
 
 
@@ -81,6 +85,7 @@ def front(decision: Decision) -> list[tuple[str, ...]]:
         POWER.unit,
         f"{energy.unit} {ENERGY.per}",
         f"{decision.prices.currency} a million",
+        "g CO2e a million",
     )
     rows = [
         (
@@ -91,6 +96,7 @@ def front(decision: Decision) -> list[tuple[str, ...]]:
             "" if o.power_w is None else significant(o.power_w, 3),
             "" if o.energy_j is None else significant(o.energy_j / energy.factor, 3),
             "" if o.cost is None else significant(o.cost, 3),
+            "" if o.carbon is None else significant(o.carbon, 3),
         )
         for o in decision.front
     ]
@@ -103,9 +109,24 @@ def _kinds(options: Sequence[Option]) -> str:
 
 
 def cost_notes(found: Sequence[Decision]) -> list[str]:
-    """Return what the cost of a million images is made of, for each set of prices that a choice has one by."""
-    priced = (decision.prices for decision in found if decision.choice and decision.choice.cost is not None)
-    return [_cost_note(prices) for prices in dict.fromkeys(priced)]
+    """Return what cost and carbon of a million images are made of, for each set of prices that a choice has them by."""
+    chosen = [(d.choice, d.prices) for d in found if d.choice]
+    costs = dict.fromkeys(prices for choice, prices in chosen if choice.cost is not None)
+    carbons = dict.fromkeys(prices.carbon for choice, prices in chosen if choice.carbon is not None)
+    return [*map(_cost_note, costs), *(_carbon_note(one) for one in carbons if one)]
+
+
+def _carbon_note(factors: CarbonFactors) -> str:
+    made, intensity, pue = factors.embodied, factors.intensity, factors.pue
+    operation = (
+        f"energy of the metered device x PUE {pue.value:g} ({pue.source}, {pue.date}) "
+        f"x {intensity.value:g} g/kWh ({intensity.source}, {intensity.date})"
+    )
+    left_out = "embodied emissions left out, since they were not given"
+    if made is None:
+        return f"carbon: {operation}; {left_out}"
+    total = made.total_kg
+    return f"carbon: {operation} + {made.share:g} of {total.value:g} kg over {made.life_years:g} years ({total.source}, {total.date})"
 
 
 def _cost_note(prices: Prices) -> str:
@@ -189,6 +210,7 @@ def to_json(found: Sequence[Decision]) -> str:
             "price_per_kwh": a.prices.per_kwh,
             "price_per_hour": a.prices.per_hour,
             "currency": a.prices.currency,
+            "carbon": a.prices.carbon and asdict(a.prices.carbon),
         }
         for a in found
     ]
@@ -208,4 +230,5 @@ def _object(found: Option) -> dict[str, Any]:
         "power_w": found.power_w,
         "energy_j": found.energy_j,
         "cost_per_million_images": found.cost,
+        "carbon_g_per_million_images": found.carbon,
     }

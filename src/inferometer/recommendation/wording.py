@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inferometer.recommendation.decision import Decision, Grade
 from inferometer.recommendation.grading import grouped_names
-from inferometer.recommendation.objectives import Objective
+from inferometer.recommendation.objectives import OBJECTIVES, Objective
 from inferometer.results.judging import Judgement, Lead
 from inferometer.results.metrics import ENERGY, Metric
 from inferometer.units import counted, duration, listed, significant
@@ -14,6 +14,7 @@ _BEST: dict[Objective, str] = {
     "latency": "the shortest batch latency",
     "energy": "the least energy an image",
     "cost": "the least cost",
+    "carbon": "the least carbon",
 }
 _STEPS = {
     "interval": "known to better than ±50 %",
@@ -133,6 +134,7 @@ _CHANGES = {
     "latency": ("batch latency", "latency"),
     "energy": ("energy an image", "energy"),
     "cost": ("cost", "cost"),
+    "carbon": ("carbon", "carbon"),
 }
 
 
@@ -171,11 +173,11 @@ def shown(figure: float, objective: Objective) -> str:
         return f"{significant(figure, 4)} images/s"
     if objective == "latency":
         return f"{duration(figure)} a batch"
-    return (
-        f"{ENERGY.show(figure)} {ENERGY.per}" if objective == "energy" else f"{significant(figure)} a million"
-    )
+    if objective == "energy":
+        return f"{ENERGY.show(figure)} {ENERGY.per}"
+    return f"{significant(figure)} {'g CO2e ' if objective == 'carbon' else ''}a million"
 
 
 def _objective_of(change: Judgement) -> Objective:
-    objectives: dict[str, Objective] = {"p99": "latency", "throughput": "throughput", "energy": "energy"}
-    return objectives.get(change.metric, "cost")
+    own: dict[str, Objective] = {objective: objective for objective in OBJECTIVES}
+    return own.get(change.metric, "latency")  # whose metric is called by its figure, p99

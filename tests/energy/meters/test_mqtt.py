@@ -13,10 +13,11 @@ from broker import HOST, Broker, free_port, publishing, wait_until
 from inferometer.cli import invoke
 from inferometer.energy import open_session
 from inferometer.energy.meters.broker import Address, Connection
+from inferometer.energy.meters.built_in import mqtt
 from inferometer.energy.meters.built_in.mqtt import ArrivalClock, find
 from inferometer.energy.meters.wire import Registered, encode_reading, encode_registration
 from inferometer.energy.tools.publish import Publisher
-from inferometer.errors import UsageError
+from inferometer.errors import MeterError, UsageError
 from powercap import make_zone, set_counter
 
 pytestmark = pytest.mark.broker
@@ -250,3 +251,23 @@ def test_publish_on_one_side_and_measure_on_the_other(tmp_path, secured, environ
         publisher.send_signal(signal.SIGTERM)
         assert publisher.wait(10) == 0
         assert "readings sent" in publisher.stdout.read()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["ended", "killed"])
+def test_a_publisher_that_is_gone_is_announced_no_longer(tmp_path, secured, environ, monkeypatch, ending):
+    """It takes its retained announcement back itself, or the broker does by its last will."""
+    monkeypatch.setattr(mqtt, "REGISTRATION_S", 0.5)
+    address = Address.parse(secured.url(f"lab/gone-{ending}"))
+
+    def announced():
+        try:
+            return bool(mqtt.read_registration(address, environ))
+        except MeterError as error:
+            assert "no meter is announced" in str(error)
+            return False
+
+    with publishing(tmp_path, secured.url(address.topic)) as publisher:
+        wait_until(announced, "it is announced")
+        publisher.send_signal(ending)
+        publisher.wait(10)
+        wait_until(lambda: not announced(), "it is announced no longer")

@@ -6,6 +6,7 @@ EMA_MQTT_CREDS=user:password
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,6 +105,16 @@ class Connection:
     def publish(self, topic: str, message: bytes, *, retain: bool = False) -> None:
         """Send a message; dropped while the broker is away."""
         self._client.publish(topic, message, retain=retain)
+
+    def retract(self, topic: str) -> None:
+        """Take back a retained message, waiting until that is sent; the broker's own will does it where it is away."""
+        if self._client.is_connected():
+            with contextlib.suppress(RuntimeError, ValueError):
+                self._client.publish(topic, b"", retain=True).wait_for_publish(CONNECT_S)
+
+    def will_retract(self, topic: str) -> None:
+        """Have the broker take back a retained message when this connection is lost; to be called before `open`."""
+        self._client.will_set(topic, b"", retain=True)
 
     def close(self) -> None:
         """Disconnect and end the connection's thread."""

@@ -16,7 +16,10 @@ INTERVAL_S = 0.5
 
 
 class Publisher:
-    """Announces the session's meters (retained) and sends each one's joules and time at an interval."""
+    """Announces the session's meters (retained) and sends each one's joules and time at an interval.
+
+    The announcement is taken back when this ends, by the broker (its last will) where this can no longer.
+    """
 
     def __init__(self, session: Session, address: Address, environ: Mapping[str, str]) -> None:
         """Prepare; MeterError if there is no meter, or TLS or credentials cannot be used."""
@@ -26,6 +29,7 @@ class Publisher:
         self.sent = 0
         self._last: dict[str, tuple[int, int]] = {}
         self._connection = Connection(address, environ)
+        self._connection.will_retract(address.topic)
         self.topics = {
             meter.device.uid: f"{address.topic}/{_plain(meter.device.uid)}" for meter in session.meters
         }
@@ -38,6 +42,7 @@ class Publisher:
                 for uid, channel in self.session.sampler.channels.items():
                     self._send(uid, channel)
         finally:
+            self._connection.retract(self.address.topic)
             self._connection.close()
 
     def _announce(self) -> None:

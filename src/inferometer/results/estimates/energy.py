@@ -33,7 +33,7 @@ def energy(good: Good) -> dict[str, Any]:
     resolved, meter, remark = _of_one_meter(resolved)
     if not resolved:
         return _why_none([record for _, record in good], [d for _, d in metered])
-    claimed = _meter_reach([d for _, d in resolved])
+    claimed = meter_reach([d for _, d in resolved])
     source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
     series = {"power": round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)}
     fields: dict[str, Any] = {
@@ -95,7 +95,7 @@ def _meter_name(device: DeviceEnergy) -> str:
     return f"{device.meter} ({device.device_type}{packages})"
 
 
-def _meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:
+def meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:
     """Return the largest half width (log) that the meter itself claims."""
     reaches = [
         max(math.log(d.high_j / d.energy_j), math.log(d.energy_j / d.low_j))

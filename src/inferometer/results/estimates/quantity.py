@@ -50,6 +50,19 @@ class Estimate:
         low, high = _invert(self.high), _invert(self.low)
         return Estimate(1 / self.value, low, high, unit, self.source, self.n, self.remark)
 
+    def times(self, factor: float, unit: str) -> Estimate:
+        """Return the estimate times a positive number that is taken as exact."""
+        low, high = (None if end is None else end * factor for end in (self.low, self.high))
+        return Estimate(self.value * factor, low, high, unit, self.source, self.n, self.remark)
+
+    def plus(self, other: Estimate) -> Estimate:
+        """Return the sum of two of one unit: the intervals' ends add up, which holds whatever their errors have in common."""
+        low = None if self.low is None or other.low is None else self.low + other.low
+        high = None if self.high is None or other.high is None else self.high + other.high
+        source = ", ".join(dict.fromkeys((self.source, other.source)))
+        value, count = self.value + other.value, min(self.n, other.n)
+        return Estimate(value, low, high, self.unit, source, count, self.remark or other.remark)
+
 
 def _invert(value: float | None) -> float | None:
     return 1 / value if value else None

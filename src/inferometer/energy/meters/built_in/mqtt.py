@@ -139,8 +139,9 @@ def read_registration(address: Address, environ: Mapping[str, str]) -> tuple[Reg
     messages: list[bytes] = []
 
     def take(message: bytes) -> None:
-        messages.append(message)
-        arrived.set()
+        if message:  # an empty one takes an earlier announcement back
+            messages.append(message)
+            arrived.set()
 
     connection.open()
     try:

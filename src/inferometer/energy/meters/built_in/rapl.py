@@ -1,7 +1,7 @@
 """CPU and memory energy from the kernel's powercap tree (RAPL; Intel and AMD).
 
 One meter a package and one a DRAM zone, each with its own `max_energy_range_uj`; psys only where it is all there is.
-Core and uncore zones are parts of the package and are left out. A package listed twice (through MSR and MMIO, or once a
+Core and uncore zones are parts of the package and are left out, unless INFEROMETER_RAPL_PARTS asks for every zone, as EMA lists them. A package listed twice (through MSR and MMIO, or once a
 die of a multi-die package whose dies show one counter) is metered once.
 """
 
@@ -19,6 +19,7 @@ from inferometer.energy.meters.found import Absence, Found
 from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 
+PARTS = "INFEROMETER_RAPL_PARTS"
 ROOT = "/sys/class/powercap"
 PERIOD_S = 0.001  # Intel SDM volume 3, 15.10: the counters are updated about every millisecond
 MAX_POWER_W = 2000.0
@@ -40,15 +41,19 @@ class Zone:
         """Return a name that stays the same between boots."""
         return f"rapl:{self.parent}/{self.name}" if self.parent else f"rapl:{self.name}"
 
+    @property
+    def type(self) -> str:
+        """Return the type of device that it meters; a part of a package but its memory is called as the zone is."""
+        return self.name if self.name in ("dram", "psys") or self.parent else "cpu"
+
 
 class RaplMeter:
     """The energy counter of one zone."""
 
     def __init__(self, zone: Zone) -> None:
         """Open the zone's counter; OSError if it cannot be read."""
-        kind = {"dram": "dram", "psys": "psys"}.get(zone.name, "cpu")
         label = f"{zone.parent} {zone.name}".strip()
-        self.device = MeteredDevice(zone.uid, label, kind, "rapl")
+        self.device = MeteredDevice(zone.uid, label, zone.type, "rapl")
         largest_j = int((zone.path / "max_energy_range_uj").read_text()) / 1e6
         self.traits = Traits(
             "counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=_largest_power_w(zone.path)
@@ -100,12 +105,13 @@ def find(environ: Mapping[str, str]) -> Found:
         return Found(absences=(_no_tree(root),))
     meters: list[Meter] = []
     absences = []
-    for zone in choose_zones(zones):
+    parts = bool(environ.get(PARTS))
+    for zone in every_zone(zones) if parts else choose_zones(zones):
         try:
             meters.append(RaplMeter(zone))
         except OSError as error:
             absences.append(_unreadable(zone, error))
-    return Found(tuple(_without_copies(meters)), tuple(absences))
+    return Found(tuple(meters if parts else _without_copies(meters)), tuple(absences))
 
 
 def list_zones(root: Path) -> list[Zone]:
@@ -141,6 +147,12 @@ def choose_zones(zones: list[Zone]) -> list[Zone]:
     return sorted(wanted.values(), key=lambda z: z.uid)
 
 
+def every_zone(zones: list[Zone]) -> list[Zone]:
+    """Return the packages, each with its parts after it in the kernel's order, of the tree through MSR."""
+    packages = [z for z in zones if "mmio" not in z.path.name and (z.name.startswith("package") or z.parent)]
+    return sorted(packages, key=lambda z: [int(number) for number in z.path.name.split(":")[1:]])
+
+
 def _zone(path: Path, named: dict[Path, str]) -> Zone:
     above = path.name.rpartition(":")[0]
     parent = next((name for other, name in named.items() if other.name == above), "")
@@ -168,13 +180,12 @@ def _without_copies(meters: list[Meter]) -> list[Meter]:
 
 
 def _unreadable(zone: Zone, error: OSError) -> Absence:
-    kind = {"dram": "dram", "psys": "psys"}.get(zone.name, "cpu")
     path = zone.path / "energy_uj"
     if isinstance(error, PermissionError):
         remedy = f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last)"
-        return Absence("rapl", kind, f"{path} cannot be read: {_CVE}", remedy, zone.uid)
+        return Absence("rapl", zone.type, f"{path} cannot be read: {_CVE}", remedy, zone.uid)
     reason = f"{path} cannot be read: {error.strerror}" if error.strerror else str(error)
-    return Absence("rapl", kind, reason, "", zone.uid)
+    return Absence("rapl", zone.type, reason, "", zone.uid)
 
 
 def _no_tree(root: Path) -> Absence:
