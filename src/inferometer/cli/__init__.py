@@ -17,6 +17,7 @@ import click
 from inferometer.cli.signals import Stops
 from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.errors import InferometerError, unknown
+from inferometer.host.processes import children_heard
 from inferometer.version import __version__
 
 _PROGRAM = "inferometer"
@@ -72,7 +73,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 and 129 by SIGTERM, SIGHUP)."""
-    with Stops() as stops:
+    with Stops() as stops, children_heard():
         status = invoke(arguments)
     sys.exit(stops.status(status))
 
