@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from inferometer.errors import StoreError
-from inferometer.records import SCHEMA, Cell, Evaluation, Record, RunInfo
+from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo
 from inferometer.storage import legacy
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
@@ -52,8 +52,8 @@ class StoredRun:
 
     @property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
-        """Return the planned (cell, round) pairs with no ended record, in plan order; interrupted ones count as missing."""
-        ended = {(r.cell, r.round) for r in self.records if r.status != "interrupted"}
+        """Return the planned (cell, round) pairs with no ended record, in plan order; those stopped from outside count as missing."""
+        ended = {(r.cell, r.round) for r in self.records if r.status not in STILL_MISSING}
         return tuple(pair for pair in self.planned if pair not in ended)
 
     @property
@@ -64,7 +64,8 @@ class StoredRun:
         Of a merged run they are those that it has.
         """
         if self.info.merged:
-            return tuple(dict.fromkeys((r.cell, r.round) for r in self.records if r.status != "interrupted"))
+            ended = (r for r in self.records if r.status not in STILL_MISSING)
+            return tuple(dict.fromkeys((r.cell, r.round) for r in ended))
         measured = {record.cell for record in self.records if record.status == "ok"}
         return tuple(
             (cell, number)
