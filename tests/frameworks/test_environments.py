@@ -309,5 +309,5 @@ def test_a_killed_installer_is_named(package, tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho downloading tiny >&2\nkill -9 $$\n")
     tool.chmod(0o755)
     monkeypatch.setattr(environments, "uv_path", lambda: str(tool))
-    with pytest.raises(EnvironmentBuildError, match="uv died of SIGKILL; last words: downloading tiny"):
+    with pytest.raises(EnvironmentBuildError, match=r"uv died of SIGKILL; last words: downloading tiny"):
         environments.ensure(package, tmp_path / "log", lambda text: None)

@@ -44,5 +44,5 @@ def test_its_signal_and_last_words_are_told(step, how, words):
 
 
 def test_no_log_is_named_that_is_empty(step, tmp_path):
-    with pytest.raises(ModelError, match="died of SIGKILL$"):
+    with pytest.raises(ModelError, match=r"died of SIGKILL$"):
         step(how="SIGKILL", says="")

@@ -18,6 +18,7 @@ from inferometer.cli.signals import Stops
 from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.errors import InferometerError, unknown
 from inferometer.host.processes import children_heard
+from inferometer.redaction import redacted
 from inferometer.version import __version__
 
 _PROGRAM = "inferometer"
@@ -38,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),
     "compare": ("compare", "Compare two runs cell by cell."),
     "merge": ("merge", "Pool runs into one run directory."),
+    "pack": ("pack", "Write a run directory as one archive, anonymous for publishing."),
     "import": ("importing", "Turn other people's CSV files into a run directory."),
     "serve": ("serving", "Serve the live report of a folder of runs."),
 }
@@ -127,5 +129,5 @@ def _message(error: OSError) -> str:
 
 def _fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody is left to tell
-        click.echo(f"inferometer: {' '.join(message.split())}", err=True)
+        click.echo(f"inferometer: {redacted(' '.join(message.split()))}", err=True)
     return code

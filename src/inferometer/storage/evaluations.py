@@ -22,6 +22,7 @@ import numpy as np
 
 from inferometer.errors import StoreError
 from inferometer.records import DatasetInfo, Evaluation
+from inferometer.redaction import redacted_bytes
 from inferometer.storage.lines import append_line, cannot_write
 
 EVALUATIONS_FILE = "accuracy.jsonl"
@@ -33,7 +34,7 @@ _DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def append_evaluation(run: Path, evaluation: Evaluation) -> None:
     """Add one row's evaluation to a run directory."""
-    append_line(run / EVALUATIONS_FILE, msgspec.json.encode(evaluation) + b"\n")
+    append_line(run / EVALUATIONS_FILE, redacted_bytes(msgspec.json.encode(evaluation)) + b"\n")
 
 
 def read_evaluations(run: Path) -> tuple[Evaluation, ...]:

@@ -24,6 +24,7 @@ import msgspec
 
 from inferometer.errors import StoreError
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo
+from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
@@ -104,7 +105,7 @@ class RunWriter:
         temporary = target.with_suffix(".tmp")
         try:
             with temporary.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(info), indent=1) + b"\n")
+                file.write(redacted_bytes(msgspec.json.format(msgspec.json.encode(info), indent=1)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
@@ -113,7 +114,7 @@ class RunWriter:
 
     def append(self, record: Record) -> None:
         """Add one ended cell and flush it to disk; threads take turns."""
-        data = msgspec.json.encode(record) + b"\n"
+        data = redacted_bytes(msgspec.json.encode(record)) + b"\n"
         with self._lock:
             append_line(self._cells, data)
 
@@ -172,7 +173,7 @@ def read_run(path: Path | str) -> StoredRun:
     info = _read_info(path / RUN_FILE)
     cells = path / CELLS_FILE
     try:
-        lines = cells.read_bytes().split(b"\n") if cells.exists() else []
+        lines = redacted_bytes(cells.read_bytes()).split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
     return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
@@ -180,7 +181,7 @@ def read_run(path: Path | str) -> StoredRun:
 
 def _read_info(path: Path) -> RunInfo:
     try:
-        data = path.read_bytes()
+        data = redacted_bytes(path.read_bytes())  # runs of version 0.1 may hold passwords
     except OSError as error:
         raise StoreError(
             f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"

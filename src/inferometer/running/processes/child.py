@@ -28,8 +28,9 @@ _ENTRY = Path(__file__).parents[2] / "worker" / "__main__.py"
 _MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exhaust the parent's memory
 
 # What a child inherits: enough to find its home and locale, nothing that changes a framework.
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "XDG_CACHE_HOME", "SSL_CERT_FILE")
-_INHERITED_PREFIXES = ("LC_", "INFEROMETER_")
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "XDG_CACHE_HOME", "SSL_CERT_FILE",
+              "INFEROMETER_BACKENDS")  # fmt: skip
+_INHERITED_PREFIXES = ("LC_",)
 # An interpreter that the user names (--python) belongs to the user's set-up: its search paths come along.
 _FOREIGN = ("LD_LIBRARY_PATH", "PYTHONPATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV")
 
