@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),
     "compare": ("compare", "Compare two runs cell by cell."),
     "merge": ("merge", "Pool runs into one run directory."),
+    "repair": ("repair", "Make a damaged run directory readable again."),
     "pack": ("pack", "Write a run directory as one archive, anonymous for publishing."),
     "import": ("importing", "Turn other people's CSV files into a run directory."),
     "serve": ("serving", "Serve the live report of a folder of runs."),

@@ -15,6 +15,7 @@ from typing import Any
 from inferometer.errors import StoreError, UsageError
 from inferometer.redaction import redacted_bytes
 from inferometer.storage.anonymous import Anonymous
+from inferometer.storage.durable import replace_durably
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.evaluations import FOLDER as ACCURACY_FOLDER
 from inferometer.storage.lines import cannot_write
@@ -43,7 +44,7 @@ def pack(run: Path, out: Path, *, anonymous: bool = False) -> int:
             _write(file, files, _ANONYMOUS_NAME if anonymous else run.resolve().name)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(out)
+        replace_durably(temporary, out)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

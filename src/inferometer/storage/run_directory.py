@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from inferometer.errors import StoreError
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo
 from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
+from inferometer.storage.durable import replace_durably, sync_folder
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
 
@@ -35,7 +37,7 @@ LOCK_FILE = ".lock"
 
 _decode_record = msgspec.json.Decoder(Record)
 _decode_info = msgspec.json.Decoder(RunInfo)
-_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what msgspec raises for bad bytes
+DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what msgspec raises for bad bytes
 
 
 class _Header(msgspec.Struct):
@@ -97,6 +99,8 @@ class RunWriter:
         writer = cls(path, made_folder=made_folder)
         writer.write_info(info)
         append_line(writer._cells, b"")
+        sync_folder(path)
+        sync_folder(path.parent)
         return writer
 
     def write_info(self, info: RunInfo) -> None:
@@ -108,7 +112,7 @@ class RunWriter:
                 file.write(redacted_bytes(msgspec.json.format(msgspec.json.encode(info), indent=1)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            replace_durably(temporary, target)
         except OSError as error:
             raise cannot_write(target, error) from error
 
@@ -187,14 +191,30 @@ def _read_info(path: Path) -> RunInfo:
             f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
         ) from error
     try:
-        schema = msgspec.json.decode(data, type=_Header).schema
-        if schema > SCHEMA:
-            raise StoreError(
-                f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
-            )
-        return _decode_info.decode(data)
-    except _DAMAGE as error:
-        raise StoreError(f"{path} is damaged or no inferometer run: {error}") from error
+        return decode_info(data, path)
+    except DAMAGE as error:
+        raise StoreError(
+            f"{path} is damaged or no inferometer run: {error}; {_remedy(path.parent)}"
+        ) from error
+
+
+def decode_info(data: bytes, path: Path) -> RunInfo:
+    """Return what run.json, which lies at ``path``, says; one of `DAMAGE` if it cannot be read, StoreError if its schema is newer."""
+    schema = msgspec.json.decode(data, type=_Header).schema
+    if schema > SCHEMA:
+        raise StoreError(
+            f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
+        )
+    return _decode_info.decode(data)
+
+
+def decode_record(line: bytes) -> Record:
+    """Return the record in a line of cells.jsonl; one of `DAMAGE` if it cannot be read."""
+    return legacy.with_absence(_record(line))
+
+
+def _remedy(run: Path) -> str:
+    return f"to keep what is sound: inferometer repair {shlex.quote(str(run))}"
 
 
 def _record(line: bytes) -> Record:
@@ -211,7 +231,7 @@ def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
         if not line.strip():
             continue
         try:
-            records.append(legacy.with_absence(_record(line)))
-        except _DAMAGE as error:
-            raise StoreError(f"{path}:{number}: damaged record: {error}") from error
+            records.append(decode_record(line))
+        except DAMAGE as error:
+            raise StoreError(f"{path}:{number}: damaged record: {error}; {_remedy(path.parent)}") from error
     return records
