@@ -17,6 +17,7 @@ import click
 from inferometer.cli.signals import Stops
 from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.errors import InferometerError, unknown
+from inferometer.escapes import shown
 from inferometer.host.processes import children_heard
 from inferometer.redaction import redacted
 from inferometer.version import __version__
@@ -130,5 +131,5 @@ def _message(error: OSError) -> str:
 
 def _fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody is left to tell
-        click.echo(f"inferometer: {redacted(' '.join(message.split()))}", err=True)
+        click.echo(f"inferometer: {shown(redacted(' '.join(message.split())))}", err=True)
     return code

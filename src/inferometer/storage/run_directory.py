@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from inferometer.errors import StoreError
+from inferometer.escapes import shown_json
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo
 from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
@@ -177,7 +178,7 @@ def read_run(path: Path | str) -> StoredRun:
     info = _read_info(path / RUN_FILE)
     cells = path / CELLS_FILE
     try:
-        lines = redacted_bytes(cells.read_bytes()).split(b"\n") if cells.exists() else []
+        lines = shown_json(redacted_bytes(cells.read_bytes())).split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
     return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
@@ -185,7 +186,7 @@ def read_run(path: Path | str) -> StoredRun:
 
 def _read_info(path: Path) -> RunInfo:
     try:
-        data = redacted_bytes(path.read_bytes())  # runs of version 0.1 may hold passwords
+        data = shown_json(redacted_bytes(path.read_bytes()))  # runs of version 0.1 may hold passwords
     except OSError as error:
         raise StoreError(
             f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
