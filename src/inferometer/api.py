@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from inferometer.errors import UsageError
+from inferometer.host.processes import children_heard
 from inferometer.models.contract import ModelRequest
 from inferometer.models.live import saved, saved_rows
 from inferometer.planning.options import Options
@@ -166,7 +167,10 @@ def _watching(observer: Observer | None, path: Path) -> Iterator[Observer]:
     from inferometer.running.progress.terminal import shown_progress
 
     try:
-        with shown_progress() if observer is None else contextlib.nullcontext(observer) as watching:
+        with (
+            children_heard(),
+            shown_progress() if observer is None else contextlib.nullcontext(observer) as watching,
+        ):
             yield watching
     except KeyboardInterrupt as interruption:
         if (path / RUN_FILE).exists():

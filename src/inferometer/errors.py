@@ -15,11 +15,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from inferometer.redaction import redacted
+
 
 class InferometerError(Exception):
-    """Base of everything the core raises on purpose; its text is one line for the user."""
+    """Base of everything the core raises on purpose; its text is one line for the user, without passwords of addresses."""
 
     exit_code = 1
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(redacted(a) if isinstance(a, str) else a for a in arguments))
 
 
 class UsageError(InferometerError):

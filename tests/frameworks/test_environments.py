@@ -205,7 +205,7 @@ def test_an_environment_whose_python_is_gone_is_built_anew(package, tmp_path):
     [listed] = environments.list_installed()
     assert not listed.is_whole
     again = environments.ensure(package, tmp_path / "log", said.append)
-    assert len(said) == 2 and environments.list_installed()[0].is_whole
+    assert "its Python is gone; it is built anew" in said[1] and environments.list_installed()[0].is_whole
     assert subprocess.check_output([again.python, "-c", "import tiny; print(tiny.VALUE)"]) == b"1\n"
 
 
@@ -275,3 +275,39 @@ def test_a_package_of_which_only_its_program_is_used_comes_without_what_it_depen
     (line,) = wanted.without_dependencies()
     assert line.startswith("pnnx==") and line in wanted.lines
     assert requirements.read("torch", "cpu").without_dependencies() == ()
+
+
+def test_an_environment_that_lost_a_package_is_built_anew_and_said(package, tmp_path):
+    said = []
+    built = environments.ensure(package, tmp_path / "log", said.append)
+    [info] = built.python.parent.parent.glob("lib/python*/site-packages/tiny-1.0.dist-info")
+    (info / "RECORD").unlink()
+    assert not environments.is_built(package) and not environments.list_installed()[0].is_whole
+    environments.ensure(package, tmp_path / "log", said.append)
+    assert "not whole: tiny is not installed; it is built anew" in said[1]
+    assert environments.is_built(package)
+
+
+@pytest.mark.parametrize("facts", ["{", "[]", '{"requirements": ["tiny==2.0"]}', '{"requirements": 5}'])
+def test_an_environment_whose_facts_are_damaged_is_built_anew(package, tmp_path, facts):
+    environments.ensure(package, tmp_path / "log", lambda text: None)
+    (environments.locate(package) / "inferometer.json").write_text(facts)
+    assert invoke(["env", "list"]) == 0
+    environments.ensure(package, tmp_path / "log", lambda text: None)
+    assert environments.is_built(package)
+
+
+def test_an_installer_that_installs_nothing_and_says_so_well_is_not_believed(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(environments, "_install", lambda *_: "")
+    with pytest.raises(EnvironmentBuildError, match="tiny is not installed"):
+        environments.ensure(package, tmp_path / "log", lambda text: None)
+    assert environments.list_installed() == []
+
+
+def test_a_killed_installer_is_named(package, tmp_path, monkeypatch):
+    tool = tmp_path / "uv"
+    tool.write_text("#!/bin/sh\necho downloading tiny >&2\nkill -9 $$\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(environments, "uv_path", lambda: str(tool))
+    with pytest.raises(EnvironmentBuildError, match=r"uv died of SIGKILL; last words: downloading tiny"):
+        environments.ensure(package, tmp_path / "log", lambda text: None)

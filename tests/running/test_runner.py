@@ -340,3 +340,28 @@ def test_a_worker_that_closes_its_answers_and_stays_is_hung_not_killed_from_outs
     by_size = {record.cell.batch_size: record for record in run.records}
     assert (by_size[2].status, by_size[4].status) == ("hung", "ok")
     assert "closed its answers" in by_size[2].cause
+
+
+def test_a_worker_killed_while_loading_loses_one_size_which_is_still_missing(tmp_path):
+    flagged = tmp_path / "first"
+    run = run_fakes(tmp_path, fake_framework(open="kill", open_once=str(flagged)))
+    assert statuses(run) == {2: "killed", 4: "ok"}
+    assert "(SIGKILL) in phase 'load'" in run.records[0].cause
+    assert [cell.batch_size for cell, _ in run.missing] == [2]
+    again = fake_runner(tmp_path, [fake_framework()], create=False)
+    again.run(run.missing)
+    whole = read_run(tmp_path / "run")
+    assert whole.missing == () and statuses(whole) == {2: "ok", 4: "ok"}
+
+
+def test_a_worker_killed_while_measuring_says_its_last_words_and_is_still_missing(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(behaviour="kill", at=2, says="allocating 3 GiB"))
+    assert statuses(run) == {2: "killed", 4: "ok"}
+    assert run.records[0].cause.endswith("(SIGKILL) in phase 'prepare'; last words: allocating 3 GiB")
+    assert [cell.batch_size for cell, _ in run.missing] == [2]
+
+
+def test_last_words_are_those_of_the_worker_that_died(tmp_path):
+    run = run_fakes(tmp_path, fake_framework(behaviour="kill", says="mine", says_once=str(tmp_path / "told")))
+    first, second = (record.cause for record in run.records)
+    assert first.endswith("last words: mine") and "last words" not in second

@@ -17,6 +17,9 @@ import click
 from inferometer.cli.signals import Stops
 from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
 from inferometer.errors import InferometerError, unknown
+from inferometer.escapes import shown
+from inferometer.host.processes import children_heard
+from inferometer.redaction import redacted
 from inferometer.version import __version__
 
 _PROGRAM = "inferometer"
@@ -38,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),
     "compare": ("compare", "Compare two runs cell by cell."),
     "merge": ("merge", "Pool runs into one run directory."),
+    "repair": ("repair", "Make a damaged run directory readable again."),
+    "pack": ("pack", "Write a run directory as one archive, anonymous for publishing."),
     "import": ("importing", "Turn other people's CSV files into a run directory."),
     "serve": ("serving", "Serve the live report of a folder of runs."),
 }
@@ -73,7 +78,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted (143 and 129 by SIGTERM, SIGHUP)."""
-    with Stops() as stops:
+    with Stops() as stops, children_heard():
         status = invoke(arguments)
     sys.exit(stops.status(status))
 
@@ -127,5 +132,5 @@ def _message(error: OSError) -> str:
 
 def _fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody is left to tell
-        click.echo(f"inferometer: {' '.join(message.split())}", err=True)
+        click.echo(f"inferometer: {shown(redacted(' '.join(message.split())))}", err=True)
     return code

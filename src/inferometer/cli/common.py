@@ -11,6 +11,8 @@ from rich.console import Console, RenderableType
 
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
+from inferometer.escapes import shown
+from inferometer.redaction import redacted
 from inferometer.results.cells import Results
 from inferometer.results.summary import summarise
 from inferometer.storage.find import read_runs
@@ -39,7 +41,7 @@ def results_of(runs: tuple[Path, ...]) -> Results:
 
 def notice(text: str) -> None:
     """Print a line that is no part of the result."""
-    click.echo(f"inferometer: {text}", err=True)
+    click.echo(f"inferometer: {shown(redacted(text))}", err=True)
 
 
 def console() -> Console:

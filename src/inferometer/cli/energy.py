@@ -14,6 +14,7 @@ import click
 from inferometer.cli.options import option
 from inferometer.cli.paths import NamedPath
 from inferometer.errors import UsageError
+from inferometer.redaction import redacted
 
 _meter_option = option("meters", "terms")
 _powercap_option = option("powercap")
@@ -42,9 +43,9 @@ def measure_command(
     _check_writable(csv_path)
     runs = measure(command, repeat=repeat, meters=terms, powercap=powercap)
     for line in runs.lines():
-        click.echo(line, err=True)
+        click.echo(redacted(line), err=True)
     if csv_path is not None:
-        Path(csv_path).write_text(runs.to_csv(), encoding="utf-8", newline="")
+        Path(csv_path).write_text(redacted(runs.to_csv()), encoding="utf-8", newline="")
     return runs.status
 
 
@@ -64,7 +65,7 @@ def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | N
     from inferometer.energy.tools.list_meters import describe_meters, table
 
     rows = describe_meters(terms, powercap)
-    click.echo(json.dumps(rows, indent=1) if as_json else table(rows))
+    click.echo(redacted(json.dumps(rows, indent=1) if as_json else table(rows)))
 
 
 @meters_command.command("characterize")

@@ -88,7 +88,7 @@ def env_list() -> None:
     for title in ("environment", "size", "pins"):
         table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
     for item in environments.list_installed():
-        broken = "" if item.is_whole else "its Python is gone, to be rebuilt when used: "
+        broken = "" if item.is_whole else "not whole, to be rebuilt when used: "
         table.add_row(item.name, units.size(item.size_bytes), broken + ", ".join(item.requirements))
     console().print(table)
     click.echo(f"in {environments.environments_folder()}")

@@ -9,6 +9,7 @@ import click
 
 from inferometer import importing
 from inferometer.cli.paths import PATH
+from inferometer.escapes import shown
 from inferometer.importing.longcsv import TARGETS, parse_mapping
 from inferometer.storage.destinations import RUNS_FOLDER, slug
 from inferometer.units import counted
@@ -76,13 +77,13 @@ def import_command(
     for path, (info, records) in zip(importing.write(imported, target), imported.runs, strict=True):
         loops = sum(len(record.loops) for record in records)
         click.echo(
-            f"{path}: {info.machine.name}: {counted(len(info.cells), 'cell')}, {counted(loops, 'loop')}"
+            f"{path}: {shown(info.machine.name)}: {counted(len(info.cells), 'cell')}, {counted(loops, 'loop')}"
         )
     return 0
 
 
 def _list(word: str, lines: tuple[str, ...]) -> None:
     for line in lines[:_SHOWN]:
-        click.echo(f"{word}: {' '.join(line.split())}", err=True)
+        click.echo(f"{word}: {shown(' '.join(line.split()))}", err=True)
     if len(lines) > _SHOWN:
         click.echo(f"{word}: and {len(lines) - _SHOWN} more (all are in the run's notes)", err=True)

@@ -164,6 +164,7 @@ def _print_plan(request: RunRequest) -> None:
 def show_command(directory: Path, form: str, why: bool) -> None:
     """Print the table of a run DIRECTORY again."""
     from inferometer.results.summary import summarise
+    from inferometer.tables.data import text_cells
     from inferometer.tables.overview import flat_rows
 
     runs = find_runs(directory, notice=notice)
@@ -184,4 +185,4 @@ def show_command(directory: Path, form: str, why: bool) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(text_cells(row) for row in rows)

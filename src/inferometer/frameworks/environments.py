@@ -20,7 +20,9 @@ from typing import Any
 import psutil
 
 from inferometer.errors import EnvironmentBuildError, UsageError
+from inferometer.frameworks.installed import difference, installed_in, pinned
 from inferometer.frameworks.requirements import Requirements
+from inferometer.host.processes import end_in_words
 from inferometer.storage import build
 from inferometer.storage.cache import cache_folder, open_log
 from inferometer.storage.temporary import TemporaryFolder
@@ -63,8 +65,27 @@ def locate(wanted: Requirements) -> Path:
 
 
 def is_built(wanted: Requirements) -> bool:
-    """Return whether the environment is there, whole; its interpreter is a link into a Python that may be gone."""
-    return (locate(wanted) / _FACTS).exists() and _python(locate(wanted)).exists()
+    """Return whether the environment is there, whole."""
+    return (locate(wanted) / _FACTS).exists() and not _flaw(wanted)
+
+
+def _flaw(wanted: Requirements) -> str:
+    return _flaw_of(locate(wanted))
+
+
+def _flaw_of(folder: Path) -> str:
+    """Return why a folder of the cache is not whole, "" if it is.
+
+    Its interpreter is a link into a Python that may be gone; its packages are those that its build left, at least those wanted.
+    """
+    try:
+        facts = json.loads((folder / _FACTS).read_text())
+        expected = {**pinned(facts["requirements"]), **facts.get("installed", {})}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        return f"its {_FACTS} cannot be read ({error})"
+    if not _python(folder).exists():
+        return "its Python is gone"
+    return difference(expected, installed_in(folder))
 
 
 def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
@@ -72,6 +93,10 @@ def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
     folder = locate(wanted)
 
     def make(partial: Path) -> None:
+        if folder.exists():
+            progress(
+                f"environment {folder.name} in the cache is not whole: {_flaw(wanted)}; it is built anew"
+            )
         progress(f"building environment {wanted.name} ({', '.join(wanted.lines)})")
         _build(wanted, partial, log)
 
@@ -97,7 +122,18 @@ def _build(wanted: Requirements, folder: Path, log: Path) -> None:
     interpreter = find_interpreter(wanted)
     _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(folder)], wanted, log)
     source = _install(wanted, folder, log)
-    facts = {"requirements": wanted.lines, "torch_source": source, "python": interpreter}
+    installed = installed_in(folder)
+    if lack := difference(pinned(wanted.lines), installed):
+        raise EnvironmentBuildError(
+            f"cannot build environment '{wanted.name}': uv said that it installed it, but {lack} (log: {log}); run again, or "
+            f"give an interpreter that has the framework: --python {wanted.name}=PATH"
+        )
+    facts = {
+        "requirements": wanted.lines,
+        "torch_source": source,
+        "python": interpreter,
+        "installed": installed,
+    }
     (folder / _FACTS).write_text(json.dumps(facts))
 
 
@@ -154,22 +190,27 @@ def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: st
         )  # fmt: skip
         output.write(done.stderr)
     if done.returncode:
-        raise EnvironmentBuildError(_cause(wanted, done.stderr.decode(errors="replace"), log))
+        raise EnvironmentBuildError(
+            _cause(wanted, done.stderr.decode(errors="replace"), log, done.returncode)
+        )
 
 
-def _cause(wanted: Requirements, text: str, log: Path) -> str:
+def _cause(wanted: Requirements, text: str, log: Path, status: int) -> str:
     if _NO_NETWORK.search(text):
         return (
             f"cannot build environment '{wanted.name}': the package registry cannot be reached; connect to the network, "
             f"or use an interpreter that has the framework: --python {wanted.name}=PATH"
         )
     lines = [line.strip(" ×╰─▶│") for line in text.splitlines() if line.strip()]
-    return f"cannot build environment '{wanted.name}': {' '.join(lines)[:400]} (log: {log})"
+    told = [f"uv {end_in_words(status)}"] if status < 0 or not lines else []
+    words = "; last words: ".join([*told, *filter(None, [" ".join(lines)[:400]])])
+    where = f" (log: {log})" if lines else ""
+    return f"cannot build environment '{wanted.name}': {words}{where}"
 
 
 @dataclass(frozen=True)
 class InstalledEnvironment:
-    """One folder of the environments' cache; ``is_whole`` is False where the Python that it was made of is gone."""
+    """One folder of the environments' cache; ``is_whole`` is False where packages or the Python that it was made of are gone."""
 
     name: str
     folder: Path
@@ -186,7 +227,7 @@ def list_installed() -> list[InstalledEnvironment]:
             facts.parent,
             _size(facts.parent),
             _pins_of(facts),
-            _python(facts.parent).exists(),
+            not _flaw_of(facts.parent),
         )
         for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
         if not build.is_partial(facts.parent)
@@ -194,7 +235,10 @@ def list_installed() -> list[InstalledEnvironment]:
 
 
 def _pins_of(facts: Path) -> tuple[str, ...]:
-    return tuple(json.loads(facts.read_text())["requirements"])
+    try:
+        return tuple(json.loads(facts.read_text())["requirements"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ("cannot be read: built anew when used",)
 
 
 def _size(folder: Path) -> int:

@@ -57,7 +57,7 @@ def read(request: Request, command: str = "") -> Imported:
         hint = f": {reasons[0]}{more}" if reasons else ""
         raise UsageError(f"nothing to import in {', '.join(map(str, request.paths))}{hint}")
     runs = tuple(
-        (_info(name, found, request, command, log), tuple(found)) for name, found in machines.items()
+        (_info(name, found, request, command, log), tuple(found)) for name, found in machines.items() if found
     )
     return Imported(runs, tuple(log.problems), tuple(log.skipped))
 

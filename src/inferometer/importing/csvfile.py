@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.errors import UsageError
+from inferometer.escapes import shown
 
 MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 1000
+LARGEST = 1e15  # of any number in any unit: a petabyte, 30 years in us; its inverse is the smallest
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
+_GROUPED_NUMBER = re.compile(
+    r"\s*[+-]?\d{1,3}(\.\d{3})+(,\d+)?\s*"
+)  # 1.234: a thousand and more, or one and a bit
 
 
 @dataclass
@@ -61,13 +68,29 @@ def read(path: Path, log: Log) -> Sheet:
     """Return a CSV file's rows; rows with a wrong number of fields are noted in ``log``."""
     text = _text(path)
     columns = _parse_header(path, text.partition("\n")[0])
-    rows = []
-    for line, fields in _lines(path, text):
+    rows, lines = [], list(_lines(path, text))
+    commas = _delimiter(text.partition("\n")[0]) != "," and any(
+        _COMMA_NUMBER.fullmatch(field) for _, fields in lines for field in fields
+    )
+    for line, fields in lines:
         if len(fields) != len(columns):
             log.row(path, line, f"{len(fields)} fields where the header has {len(columns)}")
+        elif commas and (doubtful := next(filter(_GROUPED_NUMBER.fullmatch, fields), None)):
+            log.row(
+                path,
+                line,
+                f"{doubtful.strip()} in a file of decimal commas: write numbers without thousands' points",
+            )
         else:
-            rows.append(CsvRow(line, dict(zip(columns, fields, strict=True))))
+            kept = [_with_point(field) for field in fields] if commas else fields
+            rows.append(CsvRow(line, dict(zip(columns, map(shown, kept), strict=True))))
+    if not rows:
+        log.skip(path, "no row that can be used")
     return Sheet(path, columns, tuple(rows))
+
+
+def _with_point(field: str) -> str:
+    return field.replace(",", ".") if _COMMA_NUMBER.fullmatch(field) else field
 
 
 def number(text: str, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
@@ -78,6 +101,8 @@ def number(text: str, name: str, *, above: float | None = None, at_least: float 
         raise ValueError(f"{name} is {text[:40]!r}, not a number") from None
     if not math.isfinite(value):
         raise ValueError(f"{name} is {text}, not a finite number")
+    if abs(value) > LARGEST or 0 < abs(value) < 1 / LARGEST:
+        raise ValueError(f"{name} is {text}, beyond what can be measured ({1 / LARGEST:g} to {LARGEST:g})")
     if above is not None and value <= above:
         raise ValueError(f"{name} is {text}, must be above {above:g}")
     if at_least is not None and value < at_least:
@@ -107,19 +132,23 @@ def _text(path: Path, *, first_line_only: bool = False) -> str:
     if b"\0" in data:
         raise UsageError(f"{path} is no text file (it holds NUL bytes)")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
+        return text.replace("\r\n", "\n").replace("\r", "\n")  # lines end as on any system
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 (byte {error.start}); convert it first") from error
 
 
 def _parse_header(path: Path, text: str) -> tuple[str, ...]:
-    first = text.partition("\n")[0].rstrip("\r")
+    first = text.partition("\n")[0]
     delimiter = _delimiter(first)
     if first.count(delimiter) >= MAX_COLUMNS:
         raise UsageError(
             f"{path} has {first.count(delimiter) + 1} columns, more than {MAX_COLUMNS}: not a table of measurements"
         )
-    columns = tuple(name.strip() for name in next(csv.reader([first], delimiter=delimiter), []))
+    try:
+        columns = tuple(shown(name.strip()) for name in next(csv.reader([first], delimiter=delimiter), []))
+    except csv.Error as error:
+        raise UsageError(f"{path}:1: {error}") from error
     if not any(columns):
         raise UsageError(f"{path} has no header line")
     if len(set(columns)) != len(columns):
@@ -134,7 +163,7 @@ def _delimiter(line: str) -> str:
 
 def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, fields) of every row that is not empty."""
-    body = text.splitlines()
+    body = text.split("\n")
     reader = csv.reader(body, delimiter=_delimiter(body[0] if body else ""), strict=True)
     try:
         next(reader, None)

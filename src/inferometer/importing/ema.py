@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from inferometer.importing import names
-from inferometer.importing.csvfile import CsvRow, Log, number, read
+from inferometer.importing.csvfile import CsvRow, Log, number, read, whole
 from inferometer.records import DeviceEnergy
 from inferometer.results import stats
 
@@ -116,7 +116,8 @@ def _add(
     if energy <= 1:
         raise ValueError(f"energy is {energy:g} uJ, EMA's sign of a meter that did not answer")
     known = names.framework(match["name"])
-    devices = readings.values[known.framework, known.precision, int(match["batch"])][int(match["loop"])]
+    batch, loop = whole(match["batch"], "batch size"), whole(match["loop"], "loop", at_least=0)
+    devices = readings.values[known.framework, known.precision, batch][loop]
     if device in devices:
         raise ValueError(f"region {region!r} of {device.name} stands here a second time")
     devices[device] = (energy * 1e-6, time * 1e-6)

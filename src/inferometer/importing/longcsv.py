@@ -48,6 +48,7 @@ class Column:
     target: str
     factor: float = 1.0
     by_unit: bool = False  # the row's unit column gives the factor
+    has_unit: bool = False  # its name does
 
 
 @dataclass
@@ -60,6 +61,9 @@ class _Found:
     cause: str = ""
 
 
+_FACTOR = (
+    10.0  # between a latency and what the throughput says of it: below, several batches may be in flight
+)
 Table = dict[str, dict[tuple[Cell, int], _Found]]  # by machine
 
 
@@ -104,7 +108,7 @@ def _guess(name: str) -> Column | None:
         if plain.startswith(f"{target}_"):
             known = scale(plain[len(target) + 1 :])
             if known and known[0] == si:
-                return Column(name, target, known[1])
+                return Column(name, target, known[1], has_unit=True)
     return None
 
 
@@ -112,7 +116,7 @@ def _mapped(name: str, target: str) -> Column:
     guess = _guess(name)
     if guess and guess.target == "value":
         return Column(name, target, by_unit=target in QUANTITIES)
-    return Column(name, target, guess.factor if guess else 1.0)
+    return Column(name, target, guess.factor if guess else 1.0, has_unit=bool(guess and guess.has_unit))
 
 
 def read_table(
@@ -127,7 +131,8 @@ def read_table(
     seen: dict[tuple[str, Cell, int, str], int] = {}
     for row in sheet.rows:
         try:
-            _add(row, columns, defaults, table, seen)
+            for doubt in _add(row, columns, defaults, table, seen):
+                log.row(path, row.line, doubt)
         except ValueError as error:
             log.row(path, row.line, str(error))
     _note_unused(sheet, columns, log)
@@ -148,7 +153,8 @@ def _add(
     defaults: Mapping[str, str],
     table: Table,
     seen: dict[tuple[str, Cell, int, str], int],
-) -> None:
+) -> list[str]:
+    """Add a row to the table; return what of it was left out, and why."""
     texts = {column.target: row.get(column.name) for column in columns}
     gpu, cell = _place(texts, defaults)
     status = texts.get("status") or "ok"
@@ -157,6 +163,7 @@ def _add(
     if status not in STATUSES:
         raise ValueError(f"status is {status[:40]!r}, none of ours")
     values = {} if status != "ok" else _values(texts, columns)
+    doubts = _doubts(values, columns, cell.batch_size)
     round_ = whole(texts["round"], "round", at_least=0) if texts.get("round") else 0
     _reject_second((gpu, cell, round_), values, row.line, seen)
     found = table.setdefault(gpu, {}).setdefault((cell, round_), _Found())
@@ -167,6 +174,30 @@ def _add(
     found.published |= values
     if status != "ok":
         found.status, found.cause = status, texts.get("cause", "")
+    return doubts
+
+
+def _doubts(values: dict[str, float], columns: Sequence[Column], batch_size: int) -> list[str]:
+    """Take out of a row's values a latency that names no unit and contradicts the throughput; return a line for each."""
+    rate, found = values.get("throughput"), []
+    if not rate:
+        return []
+    for name, images in (("latency", 1), ("latency_batch", batch_size)):
+        column = next((column for column in columns if column.target == name), None)
+        given = values.get(name)
+        if (
+            column is None
+            or given is None
+            or column.has_unit
+            or 1 / _FACTOR < given * rate / images < _FACTOR
+        ):
+            continue
+        del values[name]
+        found.append(
+            f"{column.name} is {given:g}, which would be s, but {rate:g} images/s are {images / rate:.3g} s: give its unit in "
+            f"the column's name ({name}_ms), or --map latency_batch={column.name} if it is a batch's"
+        )
+    return found
 
 
 def _reject_second(

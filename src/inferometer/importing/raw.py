@@ -11,7 +11,7 @@ import numpy as np
 from inferometer.errors import UsageError
 from inferometer.flags import flag
 from inferometer.importing import ema, names
-from inferometer.importing.csvfile import CsvRow, Log, number, read, whole
+from inferometer.importing.csvfile import LARGEST, CsvRow, Log, number, read, whole
 from inferometer.importing.ema import Key, Readings
 from inferometer.records import Actual, Cell, Energy, Loop, Memory, Record
 
@@ -103,6 +103,8 @@ def _parse(row: CsvRow) -> _LoopRow:
     images = memory = None
     if "Throughput" in row.values:
         images = number(row.get("Throughput"), "Throughput", above=0) * seconds
+        if not 0.5 <= images <= LARGEST:
+            raise ValueError(f"throughput x elapsed is {images:.4g} images, no loop's")
     if row.values.get("GPU_Memory_Usage", "").strip():
         memory = number(row.get("GPU_Memory_Usage"), "GPU_Memory_Usage", at_least=0)
     return _LoopRow(row.line, seconds, images, memory)

@@ -8,7 +8,7 @@ facts do not break an older reader; `SCHEMA` changes only when a reader would mi
 from __future__ import annotations
 
 from inferometer.records.accuracy import DatasetInfo, Evaluation
-from inferometer.records.cell import STATUSES, Cell, Loop, Prepare, Record, Status
+from inferometer.records.cell import STATUSES, STILL_MISSING, Cell, Loop, Prepare, Record, Status
 from inferometer.records.checks import Actual, Memory, Parity
 from inferometer.records.energy import DeviceEnergy, Energy, EnergySource
 from inferometer.records.limits import ROUNDS_LIMIT
@@ -19,6 +19,7 @@ __all__ = [
     "ROUNDS_LIMIT",
     "SCHEMA",
     "STATUSES",
+    "STILL_MISSING",
     "Actual",
     "Cell",
     "DatasetInfo",

@@ -28,6 +28,7 @@ Status = Literal[
     "interrupted",  # the user stopped the run during this cell
 ]
 STATUSES: tuple[Status, ...] = Status.__args__  # type: ignore[attr-defined]
+STILL_MISSING: tuple[Status, ...] = ("interrupted", "killed")  # from outside: it says nothing of the cell
 
 
 class Cell(msgspec.Struct, frozen=True, order=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import UsageError
+from inferometer.escapes import for_spreadsheets
 from inferometer.findings import findings
 from inferometer.recommendation import wording
 from inferometer.recommendation.recommend import recommend
@@ -175,4 +176,4 @@ def _name(table: Table, taken: Sequence[str]) -> str:
 def _safe(text: str) -> str:
     """Return text that a spreadsheet takes as text: no formula, no control characters."""
     clean = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
-    return f"'{clean}" if clean.startswith("=") else clean
+    return for_spreadsheets(clean)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer import units
-from inferometer.records import Cell
+from inferometer.records import STILL_MISSING, Cell
 from inferometer.results.cells import CellSummary, Results
 from inferometer.storage.run_directory import StoredRun
 
@@ -48,7 +48,7 @@ def _not_evaluated(run: StoredRun) -> list[str]:
     ended = {
         (e.cell.framework, e.cell.precision, e.cell.device)
         for e in run.evaluations
-        if e.status != "interrupted"
+        if e.status not in STILL_MISSING
     }
     missing = len(measured - ended)
     return (

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from inferometer.models.datasets.shards import Shard, Shards
-from inferometer.records import Actual, Cell, DatasetInfo, Evaluation, Parity, Record
+from inferometer.records import STILL_MISSING, Actual, Cell, DatasetInfo, Evaluation, Parity, Record
 from inferometer.running.messages import open_message
 from inferometer.running.processes.child import Child
 from inferometer.running.processes.endings import Ending
@@ -64,7 +64,7 @@ class Evaluator:
         ended = {
             _row(e.cell)
             for e in stored.evaluations
-            if e.status != "interrupted" and without_labels(e.dataset).key == key
+            if e.status not in STILL_MISSING and without_labels(e.dataset).key == key
         }
         rows = measured_rows(stored.records)
         wanted = [(cell, False) for cell in rows]

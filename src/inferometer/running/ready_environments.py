@@ -9,10 +9,11 @@ from typing import Any
 from inferometer.errors import EnvironmentBuildError, ModelError, ProtocolError, UsageError
 from inferometer.frameworks import environments, requirements
 from inferometer.frameworks.environments import Environment
+from inferometer.host.processes import end_in_words
 from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.running.messages import read_answer
-from inferometer.running.processes.child import Child, log_tail
+from inferometer.running.processes.child import Child
 from inferometer.running.processes.launch import launch_worker
 from inferometer.worker.protocol import Call, Failed, Phase, Value
 
@@ -125,7 +126,7 @@ class ReadyEnvironments:
                 child.kill()
                 reason = str(error) or f"no answer within {_STEP_TIMEOUT_S:g} s"
                 raise ModelError(f"step {module} in environment '{environment.name}': {reason}") from error
-        return _value(answer, module, environment, log)
+            return _value(answer, child, f"step {module} in environment '{environment.name}'")
 
     def _log(self, name: str) -> Path:
         return self._logs / f"environment-{name}.log"
@@ -141,11 +142,12 @@ def _remedy(environment: Environment) -> str:
     return f"rebuild it: inferometer env remove {environment.python.parent.parent.name}, then run again"
 
 
-def _value(
-    answer: Value | Phase | Failed | None, module: str, environment: Environment, log: Path
-) -> dict[str, Any]:
+def _value(answer: Value | Phase | Failed | None, child: Child, step: str) -> dict[str, Any]:
     if isinstance(answer, Value):
         return answer.value
     if isinstance(answer, Failed):
         raise ModelError(answer.cause)
-    raise ModelError(f"step {module} in environment '{environment.name}' died: {log_tail(log)} (log: {log})")
+    status = child.wait()
+    end = "closed its answers and did not leave" if status is None else end_in_words(status)
+    words = child.last_words()
+    raise ModelError(f"{step} {end}" + (f"; last words: {words} (log: {child.log})" if words else ""))

@@ -26,6 +26,7 @@ from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.planning.situation import Situation, look_up
 from inferometer.precisions import Stored
 from inferometer.records import Cell, Machine, RunInfo
+from inferometer.redaction import redacted
 from inferometer.results.resolution import SecondStage, second_stage
 from inferometer.results.summary import summarise
 from inferometer.running import dataset
@@ -279,7 +280,7 @@ def _tell_absences(session: Session, request: RunRequest, observer: Observer) ->
     chosen = bool(Selection.parse(request.meters).include)
     for absence in session.absences:
         if chosen or absence.meter == "mqtt" or (absence.meter == "rapl" and request.powercap):
-            observer.preparing(f"no meter: {absence.line}")
+            observer.preparing(redacted(f"no meter: {absence.line}"))
 
 
 def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) -> dict[str, MeterNeeds]:

@@ -167,6 +167,9 @@ class _WorkerRun:
     def _measure_all(self, client: WorkerClient, cells: list[Cell]) -> list[Cell]:
         opened = client.open(cells[0], self._runner.open_message(cells[0]))
         if isinstance(opened, Ending):
+            if opened.status == "killed":  # from outside: a new worker may load what this one was to measure
+                self._end(cells[0], opened)
+                return cells[1:]
             return self._end_all(cells, opened)
         self._loaded = opened
         for index, cell in enumerate(cells):

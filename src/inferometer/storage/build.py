@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from inferometer.storage.durable import replace_durably
+
 _PARTIAL = ".partial-"  # between a folder's name and the process that builds it
 _EVERY_PARTIAL = ".part*-*"  # those of version 0.1 too
 
@@ -40,7 +42,7 @@ def build_once(
             partial.mkdir(mode)
             make(partial)
             _discard(target)  # it is damaged, or its interpreter has gone
-            partial.rename(target)
+            replace_durably(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 

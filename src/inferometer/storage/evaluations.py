@@ -22,6 +22,8 @@ import numpy as np
 
 from inferometer.errors import StoreError
 from inferometer.records import DatasetInfo, Evaluation
+from inferometer.redaction import redacted_bytes
+from inferometer.storage.durable import replace_durably
 from inferometer.storage.lines import append_line, cannot_write
 
 EVALUATIONS_FILE = "accuracy.jsonl"
@@ -33,7 +35,7 @@ _DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def append_evaluation(run: Path, evaluation: Evaluation) -> None:
     """Add one row's evaluation to a run directory."""
-    append_line(run / EVALUATIONS_FILE, msgspec.json.encode(evaluation) + b"\n")
+    append_line(run / EVALUATIONS_FILE, redacted_bytes(msgspec.json.encode(evaluation)) + b"\n")
 
 
 def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
@@ -54,6 +56,19 @@ def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
         except _DAMAGE as error:
             raise StoreError(f"{path}:{number}: damaged evaluation: {error}") from error
     return tuple(found)
+
+
+def decode_sound(run: Path, line: bytes) -> Evaluation:
+    """Return the evaluation in a line, whose file is as it was written; StoreError or msgspec's errors where it is not."""
+    found = _decode.decode(line)
+    if found.file and found.file_hash:
+        try:
+            digest = hashlib.sha256((run / found.file).read_bytes()).hexdigest()
+        except OSError as error:
+            raise StoreError(f"cannot read {found.file}: {error.strerror or error}") from error
+        if digest != found.file_hash:
+            raise StoreError(f"{found.file} is damaged")
+    return found
 
 
 def answers_file(dataset: DatasetInfo) -> str:
@@ -105,7 +120,7 @@ def write_arrays(run: Path, name: str, arrays: Mapping[str, Any]) -> str:
             file.flush()
             os.fsync(file.fileno())
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        temporary.replace(target)
+        replace_durably(temporary, target)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

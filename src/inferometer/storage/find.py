@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inferometer.errors import StoreError
@@ -37,8 +37,12 @@ def find_runs(
 
 
 def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> tuple[StoredRun, ...]:
-    """Read every run that ``paths`` mean, each once; StoreError if a path holds none. ``notice``: see `find_runs`."""
+    """Read every run that ``paths`` mean, each once; StoreError if a path holds none that can be read.
+
+    A damaged run is left out where a folder above it was given, as is a folder that cannot be read; ``notice`` is told.
+    """
     found: dict[Path, Path] = {}
+    named: set[Path] = set()
     for path in paths:
         unread: list[str] = []
         runs = find_runs(path, notice=unread.append)
@@ -48,7 +52,22 @@ def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None
             raise StoreError(_none_there(path, unread))
         for run in runs:
             found.setdefault(run.resolve(), run)
-    return tuple(read_run(run) for run in found.values())
+        named |= {run.resolve() for run in runs if run in (Path(path), Path(path).parent)}
+    return tuple(_read_sound(found, named, notice))
+
+
+def _read_sound(found: Mapping[Path, Path], named: Container[Path], notice: Notice) -> Iterator[StoredRun]:
+    damage: list[StoreError] = []
+    for where, run in found.items():
+        try:
+            yield read_run(run)
+        except StoreError as error:
+            if where in named:
+                raise
+            damage.append(error)
+            notice(f"left out: {error}")
+    if len(damage) == len(found):
+        raise damage[0]
 
 
 def _none_there(path: Path | str, unread: Sequence[str]) -> str:

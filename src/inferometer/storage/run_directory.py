@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,8 +24,11 @@ from pathlib import Path
 import msgspec
 
 from inferometer.errors import StoreError
-from inferometer.records import SCHEMA, Cell, Evaluation, Record, RunInfo
+from inferometer.escapes import shown_json
+from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo
+from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
+from inferometer.storage.durable import replace_durably, sync_folder
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
 
@@ -34,7 +38,7 @@ LOCK_FILE = ".lock"
 
 _decode_record = msgspec.json.Decoder(Record)
 _decode_info = msgspec.json.Decoder(RunInfo)
-_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what msgspec raises for bad bytes
+DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what msgspec raises for bad bytes
 
 
 class _Header(msgspec.Struct):
@@ -52,8 +56,8 @@ class StoredRun:
 
     @property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
-        """Return the planned (cell, round) pairs with no ended record, in plan order; interrupted ones count as missing."""
-        ended = {(r.cell, r.round) for r in self.records if r.status != "interrupted"}
+        """Return the planned (cell, round) pairs with no ended record, in plan order; those stopped from outside count as missing."""
+        ended = {(r.cell, r.round) for r in self.records if r.status not in STILL_MISSING}
         return tuple(pair for pair in self.planned if pair not in ended)
 
     @property
@@ -64,7 +68,8 @@ class StoredRun:
         Of a merged run they are those that it has.
         """
         if self.info.merged:
-            return tuple(dict.fromkeys((r.cell, r.round) for r in self.records if r.status != "interrupted"))
+            ended = (r for r in self.records if r.status not in STILL_MISSING)
+            return tuple(dict.fromkeys((r.cell, r.round) for r in ended))
         measured = {record.cell for record in self.records if record.status == "ok"}
         return tuple(
             (cell, number)
@@ -95,6 +100,8 @@ class RunWriter:
         writer = cls(path, made_folder=made_folder)
         writer.write_info(info)
         append_line(writer._cells, b"")
+        sync_folder(path)
+        sync_folder(path.parent)
         return writer
 
     def write_info(self, info: RunInfo) -> None:
@@ -103,16 +110,16 @@ class RunWriter:
         temporary = target.with_suffix(".tmp")
         try:
             with temporary.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(info), indent=1) + b"\n")
+                file.write(redacted_bytes(msgspec.json.format(msgspec.json.encode(info), indent=1)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            replace_durably(temporary, target)
         except OSError as error:
             raise cannot_write(target, error) from error
 
     def append(self, record: Record) -> None:
         """Add one ended cell and flush it to disk; threads take turns."""
-        data = msgspec.json.encode(record) + b"\n"
+        data = redacted_bytes(msgspec.json.encode(record)) + b"\n"
         with self._lock:
             append_line(self._cells, data)
 
@@ -171,7 +178,7 @@ def read_run(path: Path | str) -> StoredRun:
     info = _read_info(path / RUN_FILE)
     cells = path / CELLS_FILE
     try:
-        lines = cells.read_bytes().split(b"\n") if cells.exists() else []
+        lines = shown_json(redacted_bytes(cells.read_bytes())).split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
     return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
@@ -179,20 +186,36 @@ def read_run(path: Path | str) -> StoredRun:
 
 def _read_info(path: Path) -> RunInfo:
     try:
-        data = path.read_bytes()
+        data = shown_json(redacted_bytes(path.read_bytes()))  # runs of version 0.1 may hold passwords
     except OSError as error:
         raise StoreError(
             f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
         ) from error
     try:
-        schema = msgspec.json.decode(data, type=_Header).schema
-        if schema > SCHEMA:
-            raise StoreError(
-                f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
-            )
-        return _decode_info.decode(data)
-    except _DAMAGE as error:
-        raise StoreError(f"{path} is damaged or no inferometer run: {error}") from error
+        return decode_info(data, path)
+    except DAMAGE as error:
+        raise StoreError(
+            f"{path} is damaged or no inferometer run: {error}; {_remedy(path.parent)}"
+        ) from error
+
+
+def decode_info(data: bytes, path: Path) -> RunInfo:
+    """Return what run.json, which lies at ``path``, says; one of `DAMAGE` if it cannot be read, StoreError if its schema is newer."""
+    schema = msgspec.json.decode(data, type=_Header).schema
+    if schema > SCHEMA:
+        raise StoreError(
+            f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
+        )
+    return _decode_info.decode(data)
+
+
+def decode_record(line: bytes) -> Record:
+    """Return the record in a line of cells.jsonl; one of `DAMAGE` if it cannot be read."""
+    return legacy.with_absence(_record(line))
+
+
+def _remedy(run: Path) -> str:
+    return f"to keep what is sound: inferometer repair {shlex.quote(str(run))}"
 
 
 def _record(line: bytes) -> Record:
@@ -209,7 +232,7 @@ def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
         if not line.strip():
             continue
         try:
-            records.append(legacy.with_absence(_record(line)))
-        except _DAMAGE as error:
-            raise StoreError(f"{path}:{number}: damaged record: {error}") from error
+            records.append(decode_record(line))
+        except DAMAGE as error:
+            raise StoreError(f"{path}:{number}: damaged record: {error}; {_remedy(path.parent)}") from error
     return records

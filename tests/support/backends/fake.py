@@ -28,6 +28,14 @@ class TwoInFlight(Pipeline):
         return [self.run(batch) for batch in ready]
 
 
+def first_time(path):
+    """Return whether no worker has asked for this path before; always where there is none."""
+    try:
+        return path is None or not Path(path).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+
+
 class Runtime(Backend):
     def __init__(self, opening):
         self.opening = opening
@@ -35,7 +43,9 @@ class Runtime(Backend):
         self.at = opening.options.get("at", 0)  # batch size at which it misbehaves; 0: always
         if opening.options.get("litters"):
             self.litter(Path(opening.options["litters"]))
-        if opening.options.get("open"):
+        if opening.options.get("says") and first_time(opening.options.get("says_once")):
+            print(opening.options["says"], file=sys.stderr, flush=True)
+        if opening.options.get("open") and first_time(opening.options.get("open_once")):
             self.misbehave(opening.options["open"])
 
     def misbehave(self, what):

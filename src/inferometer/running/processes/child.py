@@ -28,8 +28,9 @@ _ENTRY = Path(__file__).parents[2] / "worker" / "__main__.py"
 _MESSAGE_LIMIT = 256 * 2**20  # bytes of one line; a runaway child must not exhaust the parent's memory
 
 # What a child inherits: enough to find its home and locale, nothing that changes a framework.
-_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "XDG_CACHE_HOME", "SSL_CERT_FILE")
-_INHERITED_PREFIXES = ("LC_", "INFEROMETER_")
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "XDG_CACHE_HOME", "SSL_CERT_FILE",
+              "INFEROMETER_BACKENDS")  # fmt: skip
+_INHERITED_PREFIXES = ("LC_",)
 # An interpreter that the user names (--python) belongs to the user's set-up: its search paths come along.
 _FOREIGN = ("LD_LIBRARY_PATH", "PYTHONPATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV")
 
@@ -93,6 +94,7 @@ class Child:
         command = [str(python), str(_ENTRY), str(request_read), str(answer_write), str(os.getpid())]
         try:
             with open_log(self.log) as output:
+                self._log_begins = output.seek(0, os.SEEK_END)  # an earlier child's words lie before
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -180,6 +182,10 @@ class Child:
             self.kill()
             return None
 
+    def last_words(self, lines: int = 1) -> str:
+        """Return the last lines that it wrote to its log as one line, for a cause; "" if it wrote none."""
+        return log_tail(self.log, lines, self._log_begins)
+
     def kill(self) -> None:
         """Kill the child and everything it started."""
         self._kill_group()
@@ -220,10 +226,10 @@ def _parse(line: bytes) -> dict[str, Any]:
     return message
 
 
-def log_tail(log: Path, lines: int = 1) -> str:
-    """Return the last non-empty lines of a log as one line, for a cause."""
+def log_tail(log: Path, lines: int = 1, begins: int = 0) -> str:
+    """Return the last non-empty lines of a log from byte ``begins`` on as one line, for a cause."""
     try:
-        text = log.read_bytes()[-20_000:].decode(errors="replace")
+        text = log.read_bytes()[begins:][-20_000:].decode(errors="replace")
     except OSError:
         return ""
     kept = [line.strip() for line in text.splitlines() if line.strip()]

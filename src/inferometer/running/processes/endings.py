@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from inferometer import units
+from inferometer.host.processes import signal_name
 from inferometer.records import STATUSES, Memory, Record, Status
 from inferometer.worker.protocol import Failed, Measured
 
@@ -64,21 +65,14 @@ def ending_of_death(status: int, phase: str, last_words: str, oom_killed: bool) 
     words = f"; last words: {last_words}" if last_words else ""
     if status >= 0:
         return Ending("crashed", f"worker left with exit status {status} in phase '{phase}'{words}")
-    name = _signal_name(-status)
+    name = signal_name(-status)
     if status == -signal.SIGKILL and oom_killed:
         return Ending(
             "out-of-memory", f"the kernel killed the worker in phase '{phase}': the host's memory is full"
         )
     if status in (-signal.SIGKILL, -signal.SIGTERM):
-        return Ending("killed", f"worker was killed from outside ({name}) in phase '{phase}'")
+        return Ending("killed", f"worker was killed from outside ({name}) in phase '{phase}'{words}")
     return Ending("crashed", f"worker died of {name} in phase '{phase}'{words}")
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def oom_kills() -> int:

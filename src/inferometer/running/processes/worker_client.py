@@ -7,7 +7,7 @@ import time
 from inferometer.errors import ProtocolError
 from inferometer.records import Cell
 from inferometer.running.messages import Awaited, read_answer
-from inferometer.running.processes.child import Child, log_tail
+from inferometer.running.processes.child import Child
 from inferometer.running.processes.endings import Ending, ending_of_death, ending_of_timeout, oom_kills
 from inferometer.running.progress.observer import Observer
 from inferometer.worker.protocol import (
@@ -90,4 +90,4 @@ class WorkerClient:
         status = self._child.wait()
         if status is None:
             return Ending("hung", f"the worker closed its answers in phase '{phase}' and did not leave")
-        return ending_of_death(status, phase, log_tail(self._child.log), oom_kills() > self._oom_kills)
+        return ending_of_death(status, phase, self._child.last_words(), oom_kills() > self._oom_kills)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from inferometer.escapes import shown
 from inferometer.records import Cell, Record
 from inferometer.running.progress.countdown import NOTHING_MISSING, Countdown, cell_and_round, ending
 from inferometer.running.progress.observer import Observer
@@ -51,7 +52,7 @@ class LineObserver:
 
     def preparing(self, text: str) -> None:
         """Print it."""
-        self._print(text)
+        self._print(shown(text))
 
     def at_once(self, devices: Sequence[str]) -> None:
         """Print which devices."""
@@ -96,7 +97,7 @@ class BarObserver:
 
     def preparing(self, text: str) -> None:
         """Print it above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(shown(text), markup=False, highlight=False)
 
     def at_once(self, devices: Sequence[str]) -> None:
         """Make a bar for each device."""

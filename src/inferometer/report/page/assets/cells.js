@@ -69,7 +69,8 @@ const cells = (() => {
     rove.mount([table]);
   }
 
-  const csvField = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const asText = (text) => (/^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text); // no formula of a spreadsheet
+  const csvField = (text) => (/[",\n\r]/.test(text) ? `"${asText(text).replaceAll('"', '""')}"` : asText(text));
 
   // What the table shows, as it is sorted, in full precision of the page.
   function written(kind) {
