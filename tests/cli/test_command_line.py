@@ -141,7 +141,10 @@ def test_an_empty_host_is_not_every_interface(tmp_path, monkeypatch, capsys):
     ("program", "told"),
     [
         ('echo "$@"', "python is no Python interpreter; give the python of"),
-        ("echo inferometer-python; exit 9", "cannot be used: step worker.probe in environment 'onnxrt' died"),
+        (
+            "echo inferometer-python; exit 9",
+            "cannot be used: step worker.probe in environment 'onnxrt' left with exit status 9; last words: inferometer-python",
+        ),
     ],
 )
 def test_an_interpreter_that_cannot_be_used_leaves_no_directory(program, told, tmp_path, capsys):
