@@ -90,7 +90,7 @@ def test_log_axes_and_batch_sizes_can_be_chosen(visit, report):
 
 
 PARTS = """([size, share]) => {
-  const chart = JSON.parse(document.getElementById('page-data').textContent).figures['s0-phases-0'];
+  const chart = JSON.parse(document.getElementById('page-details').textContent).figures['s0-phases-0'];
   return chart.series.flatMap((s) => s.points.filter(p => p[0] === size).map(p => [s.name, figures.partsOf(p, share)]));
 }"""
 
@@ -346,3 +346,18 @@ def test_links_lead_to_headings_that_the_navigation_stays_above(visit, report):
         "(({ top, bottom }) => [top, bottom])(document.querySelector('nav').getBoundingClientRect())"
     )
     assert nav[0] == 0 and heading >= nav[1]
+
+
+def test_the_first_figure_does_not_wait_for_the_rest_of_the_page(chromium, report):
+    page = chromium.new_page(bypass_csp=True)
+    page.add_init_script(
+        """new MutationObserver((_, observer) => {
+          if (!document.querySelector(".frontier svg")) return;
+          window.restWasThere = Boolean(document.getElementById("page-details"));
+          observer.disconnect();
+        }).observe(document, { childList: true, subtree: true });"""
+    )
+    page.goto(report)
+    page.wait_for_selector("html[data-drawn=yes]")
+    assert page.evaluate("window.restWasThere") is False
+    page.close()

@@ -65,9 +65,10 @@ def test_tables_hold_every_value_of_the_throughput_table(page, results):
 
 
 def test_figure_data_are_json_that_cannot_end_the_script(page):
-    data = re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1)
-    assert not set("<>&") & set(data)
-    figures = json.loads(data)["figures"]
+    data, details = re.findall(r'id="page-(?:data|details)">(.*?)</script>', page, re.DOTALL)
+    assert not set("<>&") & set(data + details)
+    assert json.loads(data)["groups"]
+    figures = json.loads(details)["figures"]
     assert {figure["kind"] for figure in figures.values()} == {"fit", "lines", "dots", "boxes", "phase_bars"}
 
 
@@ -148,7 +149,7 @@ def test_published_means_without_intervals_make_a_whole_report(tmp_path):
     page = render(summarise([read_run(tmp_path / "run")])).replace(library(), "")
     assert "no single batches were recorded, only whole loops or means" in page
     assert "imported, measured by others." in page
-    assert "customdata[0]" not in re.search(r'id="page-data">(.*?)</script>', page, re.DOTALL).group(1)
+    assert "customdata[0]" not in re.search(r'id="page-details">(.*?)</script>', page, re.DOTALL).group(1)
 
 
 def test_what_was_measured_can_be_run_again_and_what_was_imported_says_why_not():

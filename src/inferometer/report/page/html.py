@@ -33,6 +33,7 @@ SCRIPTS = (
     "dom.js", "rule.js", "state.js", "answers.js", "limits.js", "drawing.js", "frontier.js", "figures.js", "figure_table.js", "decide.js",
     "heatmap.js", "rove.js", "drawer.js", "cells.js", "saving.js", "report.js",
 )  # fmt: skip
+BEGIN = "inferometer.begin();"  # right behind the first screen, which is drawn before the rest is read
 _JSON_ESCAPES: dict[str, str | int | None] = {
     "<": "\\u003c",
     ">": "\\u003e",
@@ -84,7 +85,7 @@ def render(
         "report.html.j2",
         _context(results, title, notices, reference, prices),
         live_tag=live_tag,
-        policy=_policy([script for script in scripts.values() if script], live=live),
+        policy=_policy([BEGIN, *(script for script in scripts.values() if script)], live=live),
         style=_raw(_colours() + _asset("report.css")),
         symbol_sprite=_raw(symbol_sprite()),
         version=__version__,
@@ -110,17 +111,16 @@ def _context(
     return {
         "page": page,
         "notices": notices,
-        "data": _raw(_data(page, charts, palette, prices)),
+        "data": _raw(_json(_first_screen(page, palette, prices))),
+        "details": _raw(_json(_details(page, charts, palette))),
+        "begin": _raw(BEGIN),
         "dash_array": dash_array,
         "colours": len(LIGHT),
     }
 
 
-def _data(page: Page, charts: dict[str, Chart], palette: Palette, prices: Prices) -> str:
-    """Return the figures as JSON that is safe within a script element."""
-    figures = {key: chart_data(chart, palette) for key, chart in charts.items()}
-    data = {
-        "figures": figures,
+def _first_screen(page: Page, palette: Palette, prices: Prices) -> dict[str, Any]:
+    return {
         "light": LIGHT,
         "dark": DARK,
         "frameworks": palette.frameworks,
@@ -130,8 +130,17 @@ def _data(page: Page, charts: dict[str, Chart], palette: Palette, prices: Prices
             for name, (title, unit, more) in axes(prices).items()
         },
         "symbols": symbols(),
-        "evidence": page.evidence,
     }
+
+
+def _details(page: Page, charts: dict[str, Chart], palette: Palette) -> dict[str, Any]:
+    """Return what only the rest of the page needs: much, so that it comes last."""
+    figures = {key: chart_data(chart, palette) for key, chart in charts.items()}
+    return {"figures": figures, "evidence": page.evidence}
+
+
+def _json(data: dict[str, Any]) -> str:
+    """Return JSON that is safe within a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(str.maketrans(_JSON_ESCAPES))
 

@@ -24,13 +24,17 @@ const decide = (() => {
       for (const block of all(`.answer[data-group="${number}"]`)) answers.write(block, group, decision, { limited: Object.keys(asked).length > 0, ignored: Boolean(frameworks) && !group.whole });
       for (const place of all(`.frontier[data-group="${number}"]`)) frontier.draw(place, group, decision, given.latency, look, hidden, printing);
     });
-    for (const cell of all("[data-cell]")) cell.classList.toggle("out", broken.has(cell.dataset.cell));
+    grey();
     limits.show();
     for (const select of all("select[data-y]")) select.value = state.get("y") ?? "throughput";
+  }
+
+  function grey() {
+    for (const cell of all("[data-cell]")) cell.classList.toggle("out", broken.has(cell.dataset.cell));
   }
 
   document.addEventListener("change", (event) => {
     if (event.target.matches("select[data-y]")) state.set({ y: event.target.value === "throughput" ? null : event.target.value });
   });
-  return { mount: (found) => (groups = found), update, isOut: (key) => broken.has(key) };
+  return { mount: (found) => (groups = found), update, grey, isOut: (key) => broken.has(key) };
 })();

@@ -7,6 +7,7 @@ const inferometer = (() => {
   let page = { figures: {}, light: [], dark: [], frameworks: [], groups: [] };
   let printing = false;
   let pending = new Set();
+  let begun = false; // the first screen is shown, the rest is not
 
   const look = () => {
     const night = dark.matches && !printing;
@@ -163,18 +164,33 @@ const inferometer = (() => {
     document.documentElement.style.scrollPaddingTop = sticky ? `${entry.target.offsetHeight + 12}px` : "";
   });
 
-  function mount() {
-    bar.disconnect();
-    all("nav").forEach((nav) => bar.observe(nav));
-    page = JSON.parse(document.getElementById("page-data").textContent);
-    document.documentElement.classList.toggle("safe", Boolean(document.querySelector("input[name=safe]:checked")));
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+
+  // Shows the first screen; a large page calls it before the rest has arrived.
+  function begin() {
+    document.documentElement.dataset.drawn = "no";
+    page = { ...read("page-data"), figures: {} };
     bringBack();
     decide.mount(page.groups);
+    decide.update(look(), printing);
+    begun = true;
+  }
+
+  function mount() {
+    if (!begun) begin();
+    begun = false;
+    page = { ...page, ...read("page-details") };
+    bar.disconnect();
+    all("nav").forEach((nav) => bar.observe(nav));
+    document.documentElement.classList.toggle("safe", Boolean(document.querySelector("input[name=safe]:checked")));
     heatmap.mount();
     rove.mount();
     drawer.mount(page);
     cells.mount(page);
-    redraw();
+    hideRows();
+    cells.draw();
+    decide.grey();
+    drawAll(all(".plot"));
     all("details.data").forEach(fillData);
   }
 
@@ -196,6 +212,6 @@ const inferometer = (() => {
   });
   addEventListener("beforeprint", beforePrint);
   addEventListener("afterprint", afterPrint);
-  return { mount, choices };
+  document.addEventListener("DOMContentLoaded", mount);
+  return { begin, mount, choices };
 })();
-inferometer.mount();
