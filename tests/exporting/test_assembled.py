@@ -10,7 +10,7 @@ from inferometer.exporting.assembled import FOLDER, assemble, literal
 from inferometer.frameworks.catalogue import FRAMEWORKS, parse_choice
 from inferometer.records import Cell
 
-PARTS = ("__init__", "shared", "program", "program_lowered")
+PARTS = ("__init__", "shared", "program", "program_lowered", "program_quantised")
 TEMPLATES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in PARTS)
 MOST_LINES = 190  # of OpenCV's, which takes the backend's own part; the others have 119 to 156
 
@@ -46,6 +46,8 @@ def test_a_constant_that_no_template_has_is_an_error_of_ours():
 def test_a_part_can_be_exchanged():
     assert "module_of" not in assemble("torch", {})
     assert "def module_of" in assemble("torch", {}, {"program": "program_lowered"})
+    quantised = assemble("torch_aot", {"INDUCTOR": True}, {"program": "program_quantised"})
+    assert "config.freezing = INDUCTOR" in quantised and quantised.count("import importlib") <= 1
 
 
 @pytest.mark.parametrize("value", ["a\"b\\c\n'", ["x", "é"], {"k": [1, 2.5, True, None]}, -3, 1e-9])

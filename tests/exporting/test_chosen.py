@@ -8,7 +8,6 @@ import pytest
 from inferometer.cli import invoke
 from inferometer.errors import UsageError
 from inferometer.exporting import chosen
-from inferometer.exporting.settings import choice_of, refuse
 from inferometer.records import Record
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import RunWriter
@@ -123,9 +122,3 @@ def test_a_run_whose_model_is_gone_says_how_to_measure_again(tmp_path, capsys, m
     assert "is gone from the cache and cannot be made again" in told[-1]
     assert told[-1].endswith("measure again: inferometer run gone.onnx")
     assert not (tmp_path / "new").exists()
-
-
-def test_a_program_that_torchao_quantised_cannot_be_exported_so_far():
-    quantised = msgspec.structs.replace(cell("torch", 8, device="cpu"), precision="stored-int8")
-    with pytest.raises(UsageError, match="cannot be exported at stored-int8 so far"):
-        refuse(quantised, choice_of(quantised))

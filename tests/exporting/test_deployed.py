@@ -1,20 +1,18 @@
 """A measured row taken home: with real frameworks in the environments that measured it, and one in a fresh one."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from inferometer.cli import invoke
-from inferometer.frameworks import environments, requirements
-from inferometer.frameworks.catalogue import parse_choice
+from inferometer.frameworks import environments
 from inferometer.storage.run_directory import read_run
 from short_run import SHORT
+from taken_home import infer, python_of
 
 pytestmark = pytest.mark.environment
 
@@ -43,17 +41,6 @@ def deployed(measured, tmp_path_factory):
         return made[framework]
 
     return export
-
-
-def python_of(framework):
-    wanted = requirements.read(parse_choice(framework).environment, "cpu")
-    return environments.ensure(wanted, Path(os.devnull), lambda text: None).python
-
-
-def infer(folder, framework, option, python=None):
-    """Run infer.py as a user does: nothing of ours on its path, from another folder."""
-    command = [str(python or python_of(framework)), "-I", str(folder / "infer.py"), option]
-    return subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -86,26 +86,6 @@ INTEGERS = {
     "openvino": ("operators", {"u8": 1}),
     "litert": ("operators", {"int8": 1}),
 }
-NETWORK = """
-import torch
-from torch import nn
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.norm, self.second = nn.Conv2d(3, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.Conv2d(16, 16, 1)
-        self.head = nn.Linear(16 * 6 * 8, 10)
-
-    def forward(self, image):
-        hidden = torch.relu(self.norm(self.first(image)))
-        return self.head((hidden + self.second(hidden)).flatten(1))
-
-
-def build():
-    torch.manual_seed(0)
-    return Network().eval(), torch.randn(4, 3, 12, 16)
-"""
 
 
 @pytest.mark.parametrize("framework", INTEGERS)
@@ -122,24 +102,6 @@ def test_rows_at_int8_run_in_integers_and_say_what_it_costs(onnx, tmp_path, fram
     told = next(flag.values for flag in quantised.flags if flag.kind == "quantised")
     assert told["error"] > 0
     assert told["unit"] == result.run.info.machine.int8 != ""
-
-
-def test_programs_of_torch_run_in_integers(tmp_path):
-    """Two convolutions and a linear layer, in the graph of XNNPACK and in the kernels that Inductor's code calls."""
-    (tmp_path / "network.py").write_text(NETWORK)
-    result = inferometer.run(
-        f"{tmp_path / 'network.py'}:build", frameworks="executorch,torch-compile", precisions="int8",
-        batch_sizes=2, preset="quick", rounds=1, threads=1, out=tmp_path / "run", trust_model=True,
-    )  # fmt: skip
-    rows = {record.cell.framework: record for record in result.run.records}
-    assert {name: (row.status, row.cause) for name, row in rows.items()} == dict.fromkeys(
-        ("executorch", "torch-compile"), ("ok", "")
-    )
-    assert {row.actual.precision for row in rows.values()} == {"int8"}
-    assert [row.actual.details["operators"] for row in rows.values()] == [{"int8": 3}] * 2
-    forms = result.run.info.model.conversions
-    for form in ("xnnpack-int8", "inductor-int8"):
-        assert 0.001 < forms[form]["loss"]["error"] < 0.1
 
 
 @pytest.mark.parametrize("precisions", ["fp32,int8,bf16", "int8"])

@@ -13,10 +13,8 @@ from inferometer.models.contract import Artifact
 from inferometer.precisions import holds_integers
 from inferometer.records import Cell
 
-_TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+_TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}  # of torch's values
 _UNTESTED = ("tensorrt", "torch_tensorrt", "tftrt")
-# where a backend may come to have others, which its template has not
-_PRECISIONS = {"torch": tuple(_TYPES), "torch_aot": tuple(_TYPES), "executorch": ("fp32",)}
 _OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 
 
@@ -85,14 +83,6 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
         raise UsageError(
             f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
         )
-    precision = precision_of(cell, choice)
-    quantised = backend in _PRECISIONS and holds_integers(
-        cell.precision
-    )  # whose operators torch has to be told
-    if quantised or precision not in _PRECISIONS.get(backend, (precision,)):
-        raise UsageError(
-            f"{cell.key} cannot be exported at {cell.precision} so far; name a cell of another precision"
-        )
     if Device.parse(cell.device).kind != "cpu":
         raise UsageError(
             f"{cell.key} was measured on {cell.device}, and export writes rows of the CPU so far; name a cell of the CPU"
@@ -147,18 +137,30 @@ def _torch(row: Row) -> Settings:
         "AUTOCAST": bool(options.get("autocast")),
         "COPIED": bool(options.get("naive")),
     }
-    return _of_program("torch", row, constants)
+    return _of_program("torch", row, constants, by_inductor=bool(options.get("compile")))
 
 
 def _torch_aot(row: Row) -> Settings:
-    return _of_program("torch_aot", row, {"PRECISION": _TYPES[row.precision]})
+    return _of_program("torch_aot", row, {"PRECISION": _TYPES[row.precision]}, by_inductor=True)
 
 
-def _of_program(template: str, row: Row, constants: dict[str, Any]) -> Settings:
+def _of_program(template: str, row: Row, constants: dict[str, Any], *, by_inductor: bool) -> Settings:
     last = bool(row.options.get("channels_last"))
+    parts, own = _program(row, by_inductor=by_inductor)
+    return Settings(template, {**constants, **own, "CHANNELS_LAST": last}, parts, "NHWC" if last else "")
+
+
+def _executorch(row: Row) -> Settings:
+    parts, constants = _program(row, by_inductor=False)
+    return Settings("executorch", constants, parts)
+
+
+def _program(row: Row, *, by_inductor: bool) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the part that loads the program, where it is not the plain one, and its constants."""
+    if row.precision == "int8" or holds_integers(row.cell.precision):
+        return {"program": "program_quantised"}, {"INDUCTOR": by_inductor}
     lowered = row.precision != "fp32" and not row.options.get("autocast")
-    parts = {"program": "program_lowered"} if lowered else {}
-    return Settings(template, {**constants, "CHANNELS_LAST": last}, parts, "NHWC" if last else "")
+    return {"program": "program_lowered"} if lowered else {}, {}
 
 
 def _jax(row: Row) -> Settings:
@@ -174,7 +176,7 @@ _BACKENDS: Mapping[str, Callable[[Row], Settings]] = {
     "tensorflow": _tensorflow,
     "torch": _torch,
     "torch_aot": _torch_aot,
-    "executorch": lambda row: Settings("executorch", {}),
+    "executorch": _executorch,
     "jax": _jax,
     "litert": lambda row: Settings("litert", _names(row)),
     "opencv": lambda row: Settings("opencv", _names(row)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.exporting.templates.program import plain
+from inferometer.exporting.templates.program import loaded
 from inferometer.exporting.templates.shared import HERE, THREADS, main
 
 ARTIFACT = "model.pt2"
@@ -29,7 +29,7 @@ class Model:
             from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
             from executorch.exir import to_edge_transform_and_lower
 
-            module = plain(torch, torch.export.load(HERE / ARTIFACT), torch.float32)
+            module = loaded(torch, HERE / ARTIFACT, torch.float32)
             with torch.no_grad():
                 program = torch.export.export(module, tuple(tensors))
             edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from inferometer.worker.backends.parts.torch_program import module_of
 
 
-def plain(torch: Any, program: Any, dtype: Any) -> Any:
+def loaded(torch: Any, path: Path, dtype: Any) -> Any:
     """Return a program as a module of plain arguments, without the export's checks, weights in ``dtype``."""
-    return module_of(torch, program, torch.device("cpu"), dtype)
+    return module_of(torch, torch.export.load(path), torch.device("cpu"), dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.exporting.templates.program import plain
+from inferometer.exporting.templates.program import loaded
 from inferometer.exporting.templates.shared import HERE, THREADS, main
 
 ARTIFACT = "model.pt2"
@@ -25,7 +25,7 @@ class Model:
         torch.set_num_threads(THREADS)
         self._torch, self._dtype = torch, getattr(torch, PRECISION)
         weights = torch.float32 if AUTOCAST else self._dtype
-        self._module = plain(torch, torch.export.load(HERE / ARTIFACT), weights)
+        self._module = loaded(torch, HERE / ARTIFACT, weights)
         if CHANNELS_LAST:
             self._module.to(memory_format=torch.channels_last)
         torch._dynamo.config.recompile_limit = 64

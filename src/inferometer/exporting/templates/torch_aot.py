@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.exporting.templates.program import plain
+from inferometer.exporting.templates.program import loaded
 from inferometer.exporting.templates.shared import HERE, THREADS, main
 
 ARTIFACT = "model.pt2"
@@ -25,7 +25,7 @@ class Model:
     def _package(self, tensors: list[Any]) -> Any:
         torch, path = self._torch, HERE / f"compiled-{len(tensors[0])}.pt2"
         if not path.exists():
-            module = plain(torch, torch.export.load(HERE / ARTIFACT), self._dtype)
+            module = loaded(torch, HERE / ARTIFACT, self._dtype)
             if CHANNELS_LAST:
                 module.to(memory_format=torch.channels_last)
             with torch.no_grad():
