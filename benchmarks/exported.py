@@ -142,13 +142,13 @@ def _compiled_in(shared: Path) -> dict[str, str]:
 
 def ratio(pairs: list[list[tuple[float, float]]]) -> tuple[float, float, float]:
     """Return exported over measured: the geometric mean of the pairs' medians, with a 95 % t-interval over the pairs."""
-    from scipy.stats import t
+    from inferometer.quantiles import CONFIDENCE, t_quantile
 
     logs = [statistics.median(math.log(b / a) for a, b in pair) for pair in pairs]
     mean = statistics.fmean(logs)
     if len(logs) < 2:
         return math.exp(mean), math.nan, math.nan
-    reach = float(t.ppf(0.975, len(logs) - 1)) * statistics.stdev(logs) / math.sqrt(len(logs))
+    reach = t_quantile(CONFIDENCE, len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
     return math.exp(mean), math.exp(mean - reach), math.exp(mean + reach)
 
 

@@ -67,14 +67,14 @@ class Result:
 
     def ratio(self, size: int) -> tuple[float, float, float]:
         """Return the geometric mean of ours over hand, with a 95 % t-interval over the pairs of processes (nan below two)."""
-        from scipy.stats import t
+        from inferometer.quantiles import CONFIDENCE, t_quantile
 
         logs = [_log_ratio(*sides) for sides in zip(self.ours[size], self.hand[size], strict=True)]
         mean = sum(logs) / len(logs)
         if len(logs) < 2:
             return math.exp(mean), math.nan, math.nan
         deviation = math.sqrt(sum((x - mean) ** 2 for x in logs) / (len(logs) - 1))
-        reach = float(t.ppf(0.975, len(logs) - 1)) * deviation / math.sqrt(len(logs))
+        reach = t_quantile(CONFIDENCE, len(logs) - 1) * deviation / math.sqrt(len(logs))
         return math.exp(mean), math.exp(mean - reach), math.exp(mean + reach)
 
 

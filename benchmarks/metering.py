@@ -123,9 +123,9 @@ def compare(
                 cpu_shares.append((time.process_time() - before) / (time.monotonic() - begin))
     ratios = [1 - a / b for a, b in zip(metered, plain, strict=True)]
     mean, error = statistics.fmean(ratios), statistics.stdev(ratios) / len(ratios) ** 0.5
-    from inferometer.energy.integration.joules import student_t95
+    from inferometer.quantiles import CONFIDENCE, t_quantile
 
-    half = student_t95(len(ratios) - 1) * error
+    half = t_quantile(CONFIDENCE, len(ratios) - 1) * error
     return {
         "pairs": pairs,
         "seconds_each": seconds,

@@ -10,7 +10,12 @@ _ENDLESS = 1e9  # degrees of freedom from which Student's t is the normal distri
 
 @functools.lru_cache(maxsize=4096)
 def t_quantile(confidence: float, dof: float) -> float:
-    """Return the two-sided quantile of Student's t: 12.7 for 95 % and one degree of freedom."""
+    """Return the two-sided quantile of Student's t: 12.7 for 95 % and one degree of freedom; infinity: the normal one.
+
+    ValueError for none: then nothing is known of the error.
+    """
+    if not dof > 0:
+        raise ValueError(f"{dof:g} degrees of freedom tell no error")
     from scipy.special import stdtrit
 
     return float(stdtrit(min(dof, _ENDLESS), 0.5 + confidence / 2))

@@ -16,7 +16,7 @@ from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import Cell, Evaluation, ModelInfo
 from inferometer.results.estimates import Estimate
 from inferometer.results.paired import Paired
-from inferometer.results.shares import Z, wilson
+from inferometer.results.shares import wilson
 from inferometer.storage.evaluations import answers_file, read_arrays
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted
@@ -88,7 +88,8 @@ def name_of(cell: Cell) -> str:
 
 def half_width(n: int) -> float:
     """Return how far off a share of ``n`` images may be at worst: the half width of Wilson's interval at one half."""
-    return Z / (2 * math.sqrt(n + Z * Z))
+    z = t_quantile(CONFIDENCE, math.inf)
+    return z / (2 * math.sqrt(n + z * z))
 
 
 def what_so_many_tell(n: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from inferometer.results.shares import Z
+from inferometer.quantiles import CONFIDENCE, t_quantile
 
 _HALVINGS = 45
 
@@ -49,8 +49,9 @@ class Paired:
         return min(low for low, _ in pairs), max(high for _, high in pairs)
 
     def _score_interval(self) -> tuple[float, float]:
-        low = _root(lambda loss: self._score(loss) - Z, -1.0, self.loss)
-        return low, _root(lambda loss: self._score(loss) + Z, self.loss, 1.0)
+        z = t_quantile(CONFIDENCE, math.inf)
+        low = _root(lambda loss: self._score(loss) - z, -1.0, self.loss)
+        return low, _root(lambda loss: self._score(loss) + z, self.loss, 1.0)
 
     def _score(self, loss: float) -> float:
         """Return the score statistic of a true ``loss``, which falls as it grows."""

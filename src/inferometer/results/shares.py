@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-Z = 1.959963984540054  # of 95 %
+from inferometer.quantiles import CONFIDENCE, t_quantile
 
 
 def wilson(k: float, n: int) -> tuple[float, float]:
@@ -14,7 +14,8 @@ def wilson(k: float, n: int) -> tuple[float, float]:
     """
     if not 0 <= k <= n or n == 0:
         raise ValueError(f"{k} of {n} is no share")
-    share, square = k / n, Z * Z
+    z = t_quantile(CONFIDENCE, math.inf)
+    share, square = k / n, z * z
     centre = (share + square / (2 * n)) / (1 + square / n)
-    half = Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
+    half = z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
     return (0.0 if k <= 0 else centre - half), (1.0 if k >= n else centre + half)

@@ -22,12 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inferometer.energy.integration.joules import SWING, Joules, student_t95
+from inferometer.energy.integration.joules import SWING, Joules
 from inferometer.energy.readings import Traits, Window
+from inferometer.quantiles import CONFIDENCE, t_quantile
 
 LATE = 1.25  # an update may come this many periods after the one before it
 MIN_SAMPLES = 5
 MIN_INTERVALS = 4  # of a counter, for a slope
+MIN_UPDATES = 4  # that are well dated: three intervals, so that their scatter has two degrees of freedom
 UNRESOLVED = 0.5  # half-width of the interval over the estimate beyond which a span is unresolved
 STALL_PERIODS = 10
 STALL_S = 1.0
@@ -101,8 +103,12 @@ def steady_energy(
     inner = (anchors.low_ns >= start_ns) & (anchors.high_ns <= end_ns)
     if trouble or np.count_nonzero(inner) <= MIN_INTERVALS:
         return span_energy(window, traits, start_ns, end_ns)
+    inner = _well_dated(anchors, inner)
+    if np.count_nonzero(inner) < MIN_UPDATES:
+        return span_energy(window, traits, start_ns, end_ns)
     energy, sigma, freedom = _slope(anchors, inner, traits, (start_ns, end_ns), iteration_s)
-    low, high = energy - student_t95(freedom) * sigma, energy + student_t95(freedom) * sigma
+    half = t_quantile(CONFIDENCE, freedom) * sigma
+    low, high = energy - half, energy + half
     if traits.integrates:  # else what it counted bounds nothing
         least, most = bounds(anchors, traits, start_ns, end_ns)
         low, high = max(low, least), high if most is None else min(high, most)
@@ -112,21 +118,16 @@ def steady_energy(
 def _slope(
     anchors: Anchors, inner: NDArray[np.bool_], traits: Traits, span_ns: tuple[int, int], iteration_s: float
 ) -> tuple[float, float, float]:
-    """Return the energy of the span (J), its standard deviation (J) and the degrees of freedom behind it.
-
-    The ends of the slope are updates whose time is known well: at most 1.5 times the uncertainty of the best quarter.
-    """
+    """Return the energy of the span (J), its standard deviation (J) and the degrees of freedom behind it."""
     start_ns, end_ns = span_ns
     widths = (anchors.high_ns - anchors.low_ns) / 1e9
-    inner = inner & (widths <= 1.5 * np.quantile(widths[inner], 0.25))
-    inner &= np.append(np.diff(anchors.time_ns) > 0, True)
     times, joules, widths = anchors.time_ns[inner] / 1e9, anchors.energy_j[inner], widths[inner]
     inner_s, total_s = times[-1] - times[0], (end_ns - start_ns) / 1e9
     power = (joules[-1] - joules[0]) / inner_s
     steps_s = np.diff(times)
-    scatter = math.sqrt(
-        max(float(np.average((np.diff(joules) / steps_s - power) ** 2, weights=steps_s)), 0.0)
-    )
+    freedom = len(steps_s) - 1
+    squares = float(np.average((np.diff(joules) / steps_s - power) ** 2, weights=steps_s))
+    scatter = math.sqrt(squares * len(steps_s) / freedom)
     ends_s = np.array((times[0] - start_ns / 1e9, end_ns / 1e9 - times[-1]))
     within_s = np.minimum(ends_s, min(iteration_s or math.inf, max(traits.period_s, 1e-3)) / 2)
     variances = [
@@ -137,7 +138,15 @@ def _slope(
     ]
     if not traits.integrates:
         variances.append(scatter**2 / (len(times) - 1) * inner_s**2)
-    return float(power * total_s), math.sqrt(sum(variances)), len(times) - 2
+    return float(power * total_s), math.sqrt(sum(variances)), freedom
+
+
+def _well_dated(anchors: Anchors, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return those whose time is known well: at most 1.5 times the uncertainty of the best quarter."""
+    widths = anchors.high_ns - anchors.low_ns
+    good: NDArray[np.bool_] = inner & (widths <= 1.5 * np.quantile(widths[inner], 0.25))
+    good &= np.append(np.diff(anchors.time_ns) > 0, True)
+    return good
 
 
 def bounds(anchors: Anchors, traits: Traits, start_ns: int, end_ns: int) -> tuple[float, float | None]:
@@ -230,7 +239,7 @@ def _sampled(window: Window, traits: Traits, start_ns: int, end_ns: int) -> Joul
     ends = abs(float(watts[0]) - mean) + abs(float(watts[-1]) - mean)
     edge = ends * (traits.window_s + traits.period_s) / 2 / seconds
     error = math.hypot(float(watts.std(ddof=1)) / math.sqrt(effective), edge, traits.resolution / 3.5)
-    half = student_t95(effective - 1) * error * seconds
+    half = t_quantile(CONFIDENCE, effective - 1) * error * seconds
     energy = mean * seconds
     return Joules("sampled", energy, max(energy - half, 0.0), energy + half)
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inferometer.energy.readings import Traits
-from inferometer.quantiles import t_quantile
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import EnergySource
 
-Z95 = 1.959964
 SWING = 0.5  # how far power may deviate from its mean within an iteration, as a share of the mean
 
 
@@ -28,11 +27,6 @@ class Joules:
         """Return this energy times ``factor``."""
         low, mid, high = (None if v is None else v * factor for v in (self.low_j, self.energy_j, self.high_j))
         return Joules(self.source, mid, low, high, self.reason)
-
-
-def student_t95(freedom: float) -> float:
-    """Return the two-sided 95 % quantile of Student's t: 12.71 for one degree of freedom; fewer count as one."""
-    return t_quantile(0.95, max(freedom, 1.0))
 
 
 def combine(parts: Sequence[Joules]) -> Joules:
@@ -91,9 +85,9 @@ def needed_window_s(traits: Traits, target: float, edge_s: float) -> float:
     """
     if traits.kind == "power":
         spacing = max(traits.period_s, traits.window_s, 0.05)
-        return float((student_t95(100) * 0.10 / target) ** 2 * spacing)
+        return float((t_quantile(CONFIDENCE, 100) * 0.10 / target) ** 2 * spacing)
     ends = math.sqrt(2 * edge_s**2 / 12 + 2 * (SWING * traits.period_s / 2) ** 2 / 3)
-    window = student_t95(20) * ends / target
+    window = t_quantile(CONFIDENCE, 20) * ends / target
     if not traits.integrates:
-        window = math.hypot(window, (Z95 * 0.03 / target) ** 2 * traits.period_s)
+        window = math.hypot(window, (t_quantile(CONFIDENCE, math.inf) * 0.03 / target) ** 2 * traits.period_s)
     return window

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from inferometer.results import stats
 from inferometer.results.estimates.quantity import Estimate, Series, product
 
 
@@ -15,12 +17,10 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
     found: dict[str, Any] = {}
     if throughput and power:
         joined = product(series, (("throughput", 1), ("power", -1)))
-        found["images_per_watt"] = _of(
-            throughput, power, "images/s/W", joined, throughput.value / power.value
-        )
+        found["images_per_watt"] = _of(series, throughput, power, "images/s/W", joined)
         if energy is None:
             inverse = joined and joined.scaled(-1)
-            energy = _of(power, throughput, "J", inverse, power.value / throughput.value)
+            energy = _of(series, power, throughput, "J", inverse)
             found["energy_image"] = energy
             if inverse:
                 series["energy_image"] = inverse
@@ -28,24 +28,41 @@ def derived(fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]
         found["images_per_joule"] = energy.inverse("images/J")
         if throughput:
             joined = product(series, (("energy_image", 1), ("throughput", -1)))
-            found["energy_time"] = _of(energy, throughput, "J s", joined, energy.value / throughput.value)
+            found["energy_time"] = _of(series, energy, throughput, "J s", joined)
     return found
 
 
-def _of(first: Estimate, second: Estimate, unit: str, joined: Series | None, value: float) -> Estimate:
-    """Return what two figures make together: of the rounds that have both, or of two published means.
+def _of(
+    series: Mapping[str, Series],
+    first: Estimate,
+    second: Estimate,
+    unit: str,
+    joined: Series | None,
+) -> Estimate:
+    """Return the first figure over the second: of the rounds that have both, or of two published means.
 
     It is no surer than the meter that one of them is from.
     """
     metered = first if first.unit in ("W", "J") else second
+    name = "power" if metered.unit == "W" else "energy_image"
     remark = first.remark or second.remark
     if joined is None:
         low, high = (None, None)
-        return Estimate(value, low, high, unit, first.source, min(first.n, second.n), remark)
+        return Estimate(
+            first.value / second.value, low, high, unit, first.source, min(first.n, second.n), remark
+        )
     reaches = [r for r in (_reach(first), _reach(second)) if r is not None]
     within = math.hypot(*reaches) if len(reaches) == 2 else None
-    claimed = _reach(metered) if len(joined.keys) > 1 else None
+    claimed = _common(metered, series.get(name)) if len(joined.keys) > 1 else None
     return replace(joined.estimate(unit, metered.source, claimed=claimed, within=within), remark=remark)
+
+
+def _common(metered: Estimate, series: Series | None) -> float | None:
+    """Return what of an interval (log) the scatter of the rounds does not explain: the meter's error, common to all of them."""
+    whole, scatter = _reach(metered), stats.reach_of_mean(series.units) if series else None
+    if whole is None or scatter is None:
+        return whole
+    return math.sqrt(max(whole**2 - scatter**2, 0.0))
 
 
 def _reach(estimate: Estimate) -> float | None:

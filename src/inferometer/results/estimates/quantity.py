@@ -116,8 +116,8 @@ class Series:
     ) -> Estimate:
         """Return the geometric mean over rounds with its interval; of one round that ``within`` its process.
 
-        ``claimed``: the half width (log) that a meter claims, below which no interval goes. ``within``: that of the loops of
-        one process, None where it is not known.
+        ``claimed``: the half width (log) that a meter claims: an error common to all rounds, which no number of them averages
+        out, so it is added in quadrature. ``within``: that of the loops of one process, None where it is not known.
         """
         reach = stats.reach_of_mean(self.units)
         if reach is None:
@@ -125,7 +125,8 @@ class Series:
         value = float(
             f"{math.exp(self.units.mean):.14g}"
         )  # what the logarithm added is no digit of the figure
-        low, high = stats.around(value, max((r for r in (reach, claimed) if r is not None), default=None))
+        reaches = [r for r in (reach, claimed) if r is not None]
+        low, high = stats.around(value, math.hypot(*reaches) if reaches else None)
         return Estimate(value, low, high, unit, source, self.processes)
 
 
