@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from inferometer.cli.common import console
@@ -12,6 +11,7 @@ from inferometer.records import RunInfo
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import Column
+from inferometer.tables.grid import Grid
 from inferometer.tables.notes import notes
 from inferometer.tables.overview import OverviewRow, columns, failures, rows, skipped
 from inferometer.units import counted, listed
@@ -56,36 +56,40 @@ def _print(console: Console, line: str) -> None:
 
 def _print_table(screen: Console, measured: list[OverviewRow], shown: list[Column]) -> None:
     kept = list(shown)
-    while (needed := _needed_width(screen, _table(measured, kept))) > screen.width:
+    while (needed := _needed_width(screen, table := _table(measured, kept))) > screen.width:
         widest = max(kept, key=lambda column: column.drop_order)
         if not widest.drop_order:
             screen.width = needed  # the terminal may wrap what is left; rich would cut it
             break
         kept.remove(widest)
-    screen.print(_table(measured, kept))
+    screen.print(table)
     left_out = [column.title for column in shown if column not in kept]
     if left_out:
         _print(screen, f"too narrow for {listed(left_out)}: widen the terminal, or take show --format csv")
 
 
-def _needed_width(screen: Console, table: Table) -> int:
-    """Return the characters that a table needs with its names folded and its numbers whole."""
+def _needed_width(screen: Console, table: Grid) -> int:
+    """Return the characters that a table needs with its names folded and its numbers whole; at most, where there is room for more."""
+    natural = table.natural_width()
+    if natural is not None and natural <= screen.width:
+        return natural
     return screen.measure(table, options=screen.options.update(width=_ENDLESS)).minimum
 
 
-def _table(measured: list[OverviewRow], shown: list[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(measured: list[OverviewRow], shown: list[Column]) -> Grid:
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    texts = {column.title: [column.text(row.summary) for row in measured] for column in shown}
     for column in shown:
-        width = max(len(column.title), *(len(column.text(row.summary)) for row in measured))
+        width = max(len(column.title), *map(len, texts[column.title]))
         if column.title == "framework":
             table.add_column(column.title, overflow="fold", min_width=min(width, _NAME_WIDTH))
         else:
             table.add_column(column.title, justify="right", no_wrap=True, min_width=width)
     previous = 0
-    for row in measured:
+    for row, *cells in zip(measured, *texts.values(), strict=True):
         size = row.summary.cell.batch_size
         if previous and size != previous:
             table.add_section()
         previous = size
-        table.add_row(*(Text(column.text(row.summary)) for column in shown), style=_STYLES.get(row.mark, ""))
+        table.add_row(*map(Text, cells), style=_STYLES.get(row.mark, ""))
     return table

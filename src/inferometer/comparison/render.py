@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.comparison.compare import Change, Comparison
@@ -23,6 +22,7 @@ from inferometer.comparison.wording import (
     word,
 )
 from inferometer.results.cells import CellSummary
+from inferometer.tables.grid import Grid
 from inferometer.tables.markup import markdown_table, markdown_text
 
 _STYLES = {
@@ -75,11 +75,11 @@ def to_text(found: Comparison, *, signs: bool = True) -> Iterator[RenderableType
     for change, first, second in rows:
         verdict = word(change, found.metric) + (f" {_SIGNS.get(change.verdict, '')}" if signs else "")
         told = Text(verdict, style=_STYLES[change.verdict])
-        texts: list[str | Text] = [
+        texts = [
             Text(short_name(change, found)),
             Text(first),
             Text(second),
-            percent(change),
+            Text(percent(change)),
             told,
         ]
         grid.add_row(*texts if common else [*texts, Text(_basis(change))])

@@ -95,8 +95,19 @@ def pareto(options: Sequence[Option]) -> tuple[Option, ...]:
     points = [
         (o, (-o.throughput, o.latency_s, math.inf if o.energy_j is None else o.energy_j)) for o in options
     ]
-    front = [o for o, point in points if not any(_dominates(other, point) for _, other in points)]
+    undominated = _undominated({point for _, point in points})
+    front = [o for o, point in points if point in undominated]
     return tuple(sorted(front, key=lambda o: -o.throughput))
+
+
+def _undominated(points: set[tuple[float, ...]]) -> set[tuple[float, ...]]:
+    """Return the points that no other dominates. What dominates one comes before it in order, so the best so far suffice."""
+    ordered = sorted(point for point in points if not any(map(math.isnan, point)))
+    found: list[tuple[float, ...]] = []
+    for point in ordered:
+        if not any(_dominates(better, point) for better in found):
+            found.append(point)
+    return {*found, *(points - set(ordered))}
 
 
 def _dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:

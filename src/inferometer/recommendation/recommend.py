@@ -187,7 +187,7 @@ def _changes(choice: Option, other: Option | None, asked: _Question) -> tuple[Ju
 
 def options_of(cells: Sequence[CellSummary], prices: Prices) -> list[Option]:
     """Return the cells of a machine, model and mode that may be chosen; energy counts where the meter is that of most."""
-    alike, p99_known = of_one_meter(cells, ENERGY), any(s.p99 for s in cells if s.measured)
+    alike, p99_known = set(of_one_meter(cells, ENERGY)), any(s.p99 for s in cells if s.measured)
     options = [one for cell in cells if (one := option(cell, prices, p99_known=p99_known))]
     return [
         replace(one, energy_j=None, carbon=None, cost=None if prices.per_kwh else one.cost)
@@ -209,7 +209,7 @@ class _Sifted:
 def _sift(summaries: Sequence[CellSummary], asked: _Question) -> _Sifted:
     sifted = _Sifted()
     options = {found.summary.key: found for found in options_of(summaries, asked.prices)}
-    comparable = of_one_meter(summaries, asked.judge.metric)
+    comparable = set(of_one_meter(summaries, asked.judge.metric))
     for summary in summaries:
         found = options.get(summary.key)
         if found is None:

@@ -86,6 +86,12 @@ class CellSummary:
         """Return whether the cell may be chosen: it ended well and has a throughput, which imported figures may lack."""
         return self.measured and self.throughput is not None
 
+    @functools.cached_property
+    def shortest_loop_s(self) -> float | None:
+        """Return the seconds of the shortest loop of the rounds that ended well; None where no loop was timed."""
+        loops = (loop for record in self.records if record.status == "ok" for loop in record.loops)
+        return min((loop.elapsed_s for loop in loops), default=None)
+
     def batch_latencies_s(self) -> Floats:
         """Return every full batch's latency in seconds, all rounds, in order; empty where only loops are known."""
         parts = [estimates.full_batches(record) for record in self.records if record.status == "ok"]

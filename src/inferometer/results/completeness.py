@@ -98,7 +98,7 @@ def gaps(results: Results, cells: Sequence[CellSummary]) -> tuple[Gap, ...]:
     kinds = {(path, c.cell.model, c.cell.device, c.cell.mode) for c in cells for path in c.paths}
     found = []
     for run in _planned_runs(results):
-        if not any(kind[0] == run.path for kind in kinds):
+        if not run.missing or not any(kind[0] == run.path for kind in kinds):
             continue
         ours = [p for p in run.planned if (run.path, p[0].model, p[0].device, p[0].mode) in kinds]
         absent = set(run.missing)

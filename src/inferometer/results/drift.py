@@ -50,38 +50,73 @@ def estimate(series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Noi
     whole = {cell: s for cell, s in series.items() if len(s.keys) > 1}
     if not whole:
         return NOTHING
-    effects, share = _round_effects(whole, frameworks)
-    variances = {}
-    for cell, found in whole.items():
-        rest = np.array([x - effects.get(k, 0.0) for k, x in zip(found.keys, found.logs, strict=True)])
-        variances[cell] = (float(rest.var(ddof=1)) / share, len(rest) - 1.0)
-    walk = _walk(_centred(whole, frameworks), effects)
+    blocks = _blocks(whole)
+    centred = _centred(whole, blocks, frameworks)
+    effects, share = _round_effects(centred)
+    variances = _variances(whole, blocks, effects, share)
+    walk = _walk(centred, effects)
     processes: dict[str, float] = {}
     for cell, (_, freedom) in variances.items():
         processes[frameworks[cell]] = max(processes.get(frameworks[cell], 0.0), freedom)
     return Noise(variances, share * sum(processes.values()), walk)
 
 
-def _centred(whole: Mapping[str, Series], frameworks: Mapping[str, str]) -> dict[str, dict[Key, float]]:
+@dataclass(frozen=True)
+class _Block:
+    """Cells that have the same rounds, so that all of them are computed at once."""
+
+    keys: tuple[Key, ...]
+    cells: list[str]
+    logs: stats.Floats  # a row a cell, a column a round
+
+
+def _blocks(whole: Mapping[str, Series]) -> list[_Block]:
+    alike: dict[tuple[Key, ...], list[str]] = {}
+    for cell, found in whole.items():
+        alike.setdefault(found.keys, []).append(cell)
+    return [_Block(keys, cells, np.array([whole[c].logs for c in cells])) for keys, cells in alike.items()]
+
+
+def _variances(
+    whole: Mapping[str, Series], blocks: Sequence[_Block], effects: Mapping[Key, float], share: float
+) -> dict[str, tuple[float, float]]:
+    """Return each cell's variance of a round, the common effects taken out, and its degrees of freedom."""
+    found: dict[str, tuple[float, float]] = {}
+    for block in blocks:
+        count = len(block.keys)
+        rest = block.logs - np.array([effects.get(key, 0.0) for key in block.keys])
+        rest -= np.add.reduce(rest, axis=1, keepdims=True) / count
+        each = np.add.reduce(rest * rest, axis=1) / (count - 1) / share
+        found |= {cell: (v, count - 1.0) for cell, v in zip(block.cells, each.tolist(), strict=True)}
+    return {cell: found[cell] for cell in whole}
+
+
+def _centred(
+    whole: Mapping[str, Series], blocks: Sequence[_Block], frameworks: Mapping[str, str]
+) -> dict[str, dict[Key, float]]:
     """Return, by framework and round, how far its cells were from their own means, on average."""
+    rows: dict[str, list[float]] = {}
+    for block in blocks:
+        rest = block.logs - np.add.reduce(block.logs, axis=1, keepdims=True) / len(block.keys)
+        rows |= zip(block.cells, rest.tolist(), strict=True)
     sums: dict[str, dict[Key, list[float]]] = {}
     for cell, found in whole.items():
-        mean = float(np.mean(found.logs))
         rounds = sums.setdefault(frameworks[cell], {})
-        for key, log in zip(found.keys, found.logs, strict=True):
-            rounds.setdefault(key, []).append(log - mean)
-    return {name: {key: float(np.mean(v)) for key, v in rounds.items()} for name, rounds in sums.items()}
+        for key, distance in zip(found.keys, rows[cell], strict=True):
+            rounds.setdefault(key, []).append(distance)
+    return {name: {key: _mean(v) for key, v in rounds.items()} for name, rounds in sums.items()}
 
 
-def _round_effects(
-    whole: Mapping[str, Series], frameworks: Mapping[str, str]
-) -> tuple[dict[Key, float], float]:
+def _mean(values: Sequence[float]) -> float:
+    return stats.mean_of(np.array(values))
+
+
+def _round_effects(centred: Mapping[str, Mapping[Key, float]]) -> tuple[dict[Key, float], float]:
     """Return the rounds' common effects and the share of a cell's own variance that removing them leaves."""
-    centred = _centred(whole, frameworks)
     if len(centred) < 3:  # too few to tell common drift from each one's noise
         return {}, 1.0
     rounds = sorted({key for found in centred.values() for key in found})
-    effects = {k: float(np.mean([f[k] for f in centred.values() if k in f])) for k in rounds}
+    effects = {k: _mean([f[k] for f in centred.values() if k in f]) for k in rounds}
     return effects, 1 - 1 / len(centred)
 
 
@@ -90,7 +125,7 @@ def _walk(centred: Mapping[str, Mapping[Key, float]], effects: Mapping[Key, floa
     count = len(rounds)
     if count < (2 if effects else 3):
         return None
-    values = np.array([np.mean([f[key] for f in centred.values() if key in f]) for key in rounds])
+    values = np.array([_mean([f[key] for f in centred.values() if key in f]) for key in rounds])
     times = np.arange(count) - (count - 1) / 2
     slope = float(times @ values / (times @ times))
     if effects:  # enough frameworks to know what independent processes alone would show

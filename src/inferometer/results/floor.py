@@ -33,4 +33,4 @@ def _shortest_span_s(metric: Metric, cell: CellSummary) -> float | None:
         return None
     if metric.unit == "s" and metric.name != "latency":  # which is of a whole loop, divided by its images
         return estimate.value
-    return min((loop.elapsed_s for r in cell.records if r.status == "ok" for loop in r.loops), default=None)
+    return cell.shortest_loop_s

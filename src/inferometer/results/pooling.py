@@ -58,6 +58,7 @@ class _Raw:
     facts: _Facts
     paths: dict[Path, None] = field(default_factory=dict)
     records: list[tuple[Key, Record]] = field(default_factory=list)
+    by_round: dict[int, list[Record]] = field(default_factory=dict)
     skips: list[str] = field(default_factory=list)
 
 
@@ -94,9 +95,9 @@ def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
         for (cell, round_), record in _last_word(run).items():
             number = numbers.setdefault((place, _origin(run, record)), len(numbers))
             entry = _entry(raw, run, cell, facts)
-            if all(
-                record != other for _, other in entry.records
-            ):  # the same run given twice, or merged and whole
+            known = entry.by_round.setdefault(record.round, [])
+            if record not in known:  # else the same run given twice, or merged and whole
+                known.append(record)
                 entry.records.append(((number, round_), record))
         for skip in run.info.skips:
             _entry(raw, run, skip.cell, facts).skips.append(skip.reason)

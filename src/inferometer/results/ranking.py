@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -128,7 +128,9 @@ class TieTest:
                 group = group_of(summary, metric)
                 self.groups[group].append(summary)
                 self._rows[group[:4]].add(summary.row)
-        self._noise = _noise(self.groups, metric)
+        self._series = {s.key: metric.series(s) for members in self.groups.values() for s in members}
+        self._noise = _noise(self.groups, self._series)
+        self._spreads: dict[tuple[str, str], stats.Spread | None] = {}
 
     def value(self, summary: CellSummary) -> float:
         """Return the metric of a cell that has it."""
@@ -183,7 +185,13 @@ class TieTest:
 
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""
-        first, second = self.metric.series(best), self.metric.series(other)
+        pair = best.key, other.key
+        if pair not in self._spreads:
+            self._spreads[pair] = self._computed_spread(best, other)
+        return self._spreads[pair]
+
+    def _computed_spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
+        first, second = self._series[best.key], self._series[other.key]
         if self.metric.series is no_series:
             return spread_by_intervals(self.metric.of(best), self.metric.of(other))
         if not (first and second and first.logs and second.logs):
@@ -213,17 +221,22 @@ def spread_by_intervals(first: Estimate | None, second: Estimate | None) -> stat
 
 def differences(first: Series, second: Series) -> Series | None:
     """Return second - first, round by round, over the rounds that both have; None for fewer than two."""
+    if first.keys == second.keys:
+        logs = tuple(y - x for x, y in zip(first.logs, second.logs, strict=True))
+        return Series(first.keys, logs) if len(logs) > 1 else None
     shared = second.plus(first.scaled(-1))
     return shared if len(shared.keys) > 1 else None
 
 
-def _noise(groups: dict[Group, list[CellSummary]], metric: Metric) -> defaultdict[str, drift.Levels]:
+def _noise(
+    groups: dict[Group, list[CellSummary]], known: Mapping[str, Series | None]
+) -> defaultdict[str, drift.Levels]:
     """Return, per machine, the noise of its cells from round to round."""
     cells: dict[str, dict[str, Series]] = defaultdict(dict)
     processes: dict[str, str] = {}
     for group, members in groups.items():
         for summary in members:
-            series = metric.series(summary)
+            series = known[summary.key]
             if series is not None:
                 cells[group[0]][summary.key] = series
                 processes[summary.key] = f"{summary.cell.framework}/{summary.cell.precision}"

@@ -86,7 +86,7 @@ class Units:
     @functools.cached_property
     def variance(self) -> float:
         """Return the variance of one value; two at least."""
-        return float(np.var(self.values, ddof=1))
+        return variance_of(self.values)
 
     @functools.cached_property
     def count(self) -> float:
@@ -94,11 +94,29 @@ class Units:
         return 1 / float(self.weights @ self.weights)
 
 
+def mean_of(values: Floats) -> float:
+    """Return the mean as `np.mean` does, without what it takes to find out that the values are few floats (most of its time)."""
+    return float(np.add.reduce(values) / len(values))
+
+
+def variance_of(values: Floats) -> float:
+    """Return the variance with ``ddof=1`` as `np.var` does, likewise; two values at least."""
+    rest = values - np.add.reduce(values) / len(values)
+    return float(np.add.reduce(rest * rest) / (len(values) - 1))
+
+
+@functools.lru_cache(maxsize=256)
+def _equal_weights(count: int) -> Floats:
+    weights = np.full(count, 1 / max(1, count))
+    weights.flags.writeable = False  # shared by all that have as many
+    return weights
+
+
 def units(logs: Sequence[float] | Floats, runs: Sequence[int]) -> Units:
     """Return the means of the runs, weighted by their rounds; the rounds themselves where there is but one run."""
     values = np.asarray(logs, dtype=np.float64)
     if len(set(runs)) < 2:
-        return Units(values, np.full(len(values), 1 / max(1, len(values))))
+        return Units(values, _equal_weights(len(values)))
     _, place, counts = np.unique(runs, return_inverse=True, return_counts=True)
     return Units(np.bincount(place, values) / counts, counts / len(values))
 
@@ -116,9 +134,10 @@ def effective_count(values: Sequence[float] | Floats) -> float:
 
     Of a first-order autoregression; Wilks, Statistical Methods in the Atmospheric Sciences, 2011, section 5.2.4.
     """
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
+    plain = np.asarray(values, dtype=np.float64)
+    centred = plain - mean_of(plain)
     square = float(centred @ centred)
-    if len(centred) < 3 or square <= (1e-9 * float(np.mean(np.abs(values)))) ** 2 * len(centred):
+    if len(centred) < 3 or square <= (1e-9 * mean_of(np.abs(plain))) ** 2 * len(centred):
         return float(len(centred))
     correlation = min(max(float(centred[1:] @ centred[:-1]) / square, 0.0), 0.99)
     return max(1.0, len(centred) * (1 - correlation) / (1 + correlation))
@@ -141,17 +160,24 @@ def quantile_upper_bound(
     takes 299 samples at 95 %, and 459 at 99 %. ``effective``: how many independent samples they are worth (default:
     `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
     """
-    from scipy.special import bdtr
-
     worth = effective_count(samples) if effective is None else effective
     count = int(min(worth, len(samples)))
-    beyond = np.arange(max(1, math.ceil(count * (1 - quantile))) + 1)  # so many of `count` above the bound
+    allowed = _allowed_beyond(count, quantile, confidence)
+    if allowed is None:
+        return None
+    place = len(samples) - 1 - math.floor(allowed * len(samples) / max(count, 1))
+    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
+
+
+@functools.lru_cache(maxsize=4096)
+def _allowed_beyond(count: int, quantile: float, confidence: float) -> int | None:
+    """Return how many of ``count`` independent samples may lie above a bound on the quantile; None where not even none may."""
+    from scipy.special import bdtr
+
+    beyond = np.arange(max(1, math.ceil(count * (1 - quantile))) + 1)
     chance = bdtr(beyond, count, 1 - quantile)  # that so many or fewer are above the true quantile
     allowed = beyond[chance <= 1 - confidence]
-    if not len(allowed):
-        return None
-    place = len(samples) - 1 - math.floor(allowed[-1] * len(samples) / max(count, 1))
-    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
+    return int(allowed[-1]) if len(allowed) else None
 
 
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:

@@ -13,6 +13,7 @@ A torn last line (the writer was killed) is ignored; a damaged line elsewhere is
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shlex
 import shutil
@@ -54,13 +55,13 @@ class StoredRun:
     records: tuple[Record, ...]
     evaluations: tuple[Evaluation, ...] = ()  # on the user's own data, in the order they ended
 
-    @property
+    @functools.cached_property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
         """Return the planned (cell, round) pairs with no ended record, in plan order; those stopped from outside count as missing."""
         ended = {(r.cell, r.round) for r in self.records if r.status not in STILL_MISSING}
         return tuple(pair for pair in self.planned if pair not in ended)
 
-    @property
+    @functools.cached_property
     def planned(self) -> tuple[tuple[Cell, int], ...]:
         """Return the (cell, round) pairs to be measured, in their order.
 

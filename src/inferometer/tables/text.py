@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table as Grid
 from rich.text import Text
 
+from inferometer.tables.grid import Grid
 from inferometer.tables.model import Table, TableCell
 from inferometer.tables.palette import ansi_style, colour
 

@@ -31,7 +31,8 @@ def throughput(good: Good) -> dict[str, Any]:
         return {}
     total = round_series((key, sum(i for _, i in loops) / sum(s for s, _ in loops)) for key, loops in timed)
     study = round_series((key, sum(i / s for s, i in loops) / len(loops)) for key, loops in timed)
-    within = _reach_of_loops(timed[0][1])
+    alone = min(len(series.units.values) for series in (total, study)) < 2
+    within = _reach_of_loops(timed[0][1]) if alone else None
     estimate = total.estimate("images/s", "rounds", within=within)
     return {
         "throughput": estimate,
@@ -65,11 +66,11 @@ def full_batches(record: Record) -> Floats:
     if not record.loops or not any(loop.batch_s for loop in record.loops):
         return np.empty(0)
     size = record.cell.batch_size
-    parts = []
+    found: list[float] = []
     for loop in record.loops:
         partial = (loop.images or record.images) % size != 0 and len(loop.batch_s) > 1
-        parts.append(np.array(loop.batch_s[:-1] if partial else loop.batch_s, dtype=float))
-    return np.concatenate(parts)
+        found += loop.batch_s[:-1] if partial else loop.batch_s
+    return np.array(found, dtype=np.float64)
 
 
 def latency(good: Good, cell: Cell) -> dict[str, Any]:
@@ -77,30 +78,45 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     batches = [(key, b) for key, record in good if len(b := full_batches(record))]
     if not batches:
         return _latency_from_loops(good, cell)
-    if not all(np.all(np.isfinite(b)) for _, b in batches):
+    parts = [b for _, b in batches]
+    pooled = np.concatenate(parts)
+    if not np.isfinite(pooled).all():
         return {}
-    rows = [(key, float(b.mean()), *np.percentile(b, _LEVELS).tolist()) for key, b in batches]
+    keys, rows = [key for key, _ in batches], _measures(parts)
     fields: dict[str, Any] = {"_series": {}}
-    for place, name in enumerate(("latency_batch", *(f"p{level}" for level in _LEVELS)), 1):
-        series = round_series((row[0], row[place]) for row in rows)
+    for place, name in enumerate(("latency_batch", *(f"p{level}" for level in _LEVELS))):
+        series = round_series((key, row[place]) for key, row in zip(keys, rows, strict=True))
         if not series.keys:
             return {}
         fields[name] = series.estimate("s", "rounds")
         fields["_series"][name] = series
-    parts = [b for _, b in batches]
+    worth = sum(stats.effective_count(b) for b in parts)
     for level in _LEVELS[1:]:
-        fields[f"p{level}"] = _bounded(fields[f"p{level}"], fields["_series"][f"p{level}"], parts, level)
+        name = f"p{level}"
+        fields[name] = _bounded(fields[name], fields["_series"][name], pooled, worth, level)
     return fields
 
 
-def _bounded(estimate: Estimate, series: Series, batches: Sequence[Floats], level: int) -> Estimate:
+def _measures(parts: Sequence[Floats]) -> list[list[float]]:
+    """Return the mean and the percentiles of each round's batches; those of rounds with as many batches at once."""
+    alike: dict[int, list[int]] = {}
+    for place, part in enumerate(parts):
+        alike.setdefault(len(part), []).append(place)
+    found: list[list[float]] = [[] for _ in parts]
+    for count, places in alike.items():
+        block = np.array([parts[place] for place in places])
+        means, levels = np.add.reduce(block, axis=1) / count, np.percentile(block, _LEVELS, axis=1)
+        for place, row in zip(places, np.vstack((means, levels)).T.tolist(), strict=True):
+            found[place] = row
+    return found
+
+
+def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, level: int) -> Estimate:
     """Return a percentile with what it does not exceed at 95 % confidence, and with a remark if it rests on too few batches.
 
-    The larger of two bounds: by the order of all batches, and by how the rounds' percentiles scatter. Infinity where the
-    batches are too few for any.
+    The larger of two bounds: by the order of all batches, ``worth`` so many independent ones, and by how the rounds' percentiles
+    scatter. Infinity where the batches are too few for any.
     """
-    worth = sum(stats.effective_count(b) for b in batches)
-    pooled = np.concatenate(batches)
     bound = stats.quantile_upper_bound(pooled, level / 100, effective=worth)
     reach = stats.reach_of_mean(series.units, _SURE_TO_ONE_SIDE)
     between = estimate.value * math.exp(min(reach or 0.0, 700.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +71,8 @@ def _agreement(parity: Parity) -> tuple[float, int]:
         n = max(1, parity.agree_n)
         return min(max(0, parity.agree_k), n), n
     n = max(1, min(parity.images, _OLD_INPUTS))
-    return float(np.nan_to_num(np.clip(parity.top1, 0, 1))) * n, n  # a file may hold anything
+    share = 0.0 if math.isnan(parity.top1) else min(max(parity.top1, 0.0), 1.0)  # a file may hold anything
+    return share * n, n
 
 
 def phases(good: Good) -> dict[str, Estimate]:

@@ -1,0 +1,140 @@
+"""A terminal table of any number of rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+_NOT_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Grid(Table):
+    """Rich's table, which wraps cells, and takes a millisecond a row for it; one that need not wrap is put together a line at a time.
+
+    Both come out the same, but for colours: a line that is of one style is so as a whole.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table: quickly if every cell is text of one line and there is room for all of them, else as rich does."""
+        columns = [_texts([column.header, *column.cells]) for column in self.columns]
+        texts = [column for column in columns if column is not None]
+        if not texts or len(texts) < len(columns):
+            return super().__rich_console__(console, options)
+        widths = self._widths(texts)
+        if self._total(widths) > options.max_width:
+            return super().__rich_console__(console, options)
+        return self._lines(console, options, texts, widths)
+
+    def natural_width(self) -> int | None:
+        """Return the characters that it takes to show every cell in one line; None where a cell has several lines."""
+        columns = [_texts([column.header, *column.cells]) for column in self.columns]
+        texts = [column for column in columns if column is not None]
+        return self._total(self._widths(texts)) if len(texts) == len(columns) else None
+
+    def _widths(self, columns: Sequence[Sequence[Text]]) -> list[int]:
+        """Return each column's characters without its padding."""
+        return [
+            max(column.min_width or 0, *map(_length, texts))
+            for column, texts in zip(self.columns, columns, strict=True)
+        ]
+
+    def _total(self, widths: Sequence[int]) -> int:
+        edges = 2 if self.show_edge else 0
+        return sum(widths) + sum(map(sum, self._paddings())) + len(widths) - 1 + edges
+
+    def _paddings(self) -> list[tuple[int, int]]:
+        """Return the blanks before and after each column's text."""
+        _, right, _, left = self.padding
+        last = len(self.columns) - 1
+        return [
+            (left if self.pad_edge or place > 0 else 0, right if self.pad_edge or place < last else 0)
+            for place in range(len(self.columns))
+        ]
+
+    def _lines(
+        self,
+        console: Console,
+        options: ConsoleOptions,
+        columns: Sequence[Sequence[Text]],
+        widths: Sequence[int],
+    ) -> Iterator[Segment]:
+        assert self.box is not None
+        safe = console.safe_box if self.safe_box is None else self.safe_box
+        box, edge, end = self.box.substitute(options, safe=safe), self.show_edge, Segment.line()
+        paddings = self._paddings()
+        whole = [width + sum(padding) for width, padding in zip(widths, paddings, strict=True)]
+        head = console.get_style("table.header")
+        if edge:
+            yield from (Segment(box.get_top(whole)), end)
+        for number, cells in enumerate(zip(*columns, strict=True)):
+            row = self.rows[number - 1] if number else None
+            marks = (box.mid_left, box.mid_vertical, box.mid_right)
+            if row is None:
+                marks = (box.head_left, box.head_vertical, box.head_right)
+            elif number == len(self.rows):
+                marks = (box.foot_left, box.foot_vertical, box.foot_right)
+            style = (console.get_style(row.style) if row.style else None) if row else head
+            pieces = [
+                (" " * before + _justified(cell, width, column.justify) + " " * after, cell.style)
+                for cell, width, column, (before, after) in zip(
+                    cells, widths, self.columns, paddings, strict=True
+                )
+            ]
+            yield from _line(console, pieces, style, marks if edge else ("", marks[1], ""))
+            yield end
+            if row is None:
+                yield from (Segment(box.get_row(whole, "head", edge=edge)), end)
+            elif row.end_section and number < len(self.rows):
+                yield from (Segment(box.get_row(whole, "row", edge=edge)), end)
+        if edge:
+            yield from (Segment(box.get_bottom(whole)), end)
+
+
+def _line(
+    console: Console,
+    pieces: Sequence[tuple[str, str | Style]],
+    style: Style | None,
+    marks: tuple[str, str, str],
+) -> Iterator[Segment]:
+    """Yield a line's cells between its marks: in one piece where nothing in it has a style."""
+    left, middle, right = marks
+    if style is None and not any(own for _, own in pieces):
+        yield Segment(left + middle.join(text for text, _ in pieces) + right)
+        return
+    for place, (text, own) in enumerate(pieces):
+        yield Segment(middle if place else left)
+        found = console.get_style(own) if own else Style.null()
+        yield Segment(text, style + found if style else found)
+    yield Segment(right)
+
+
+def _texts(cells: Sequence[RenderableType]) -> list[Text] | None:
+    """Return cells as texts; None where one is something else, has several lines or spans of another style."""
+    found = []
+    for cell in cells:
+        text = cell if isinstance(cell, Text) else Text(cell) if isinstance(cell, str) else None
+        if text is None or text.spans or _NOT_ONE_LINE.search(text.plain):
+            return None
+        if text is not cell and ("[" in text.plain or ":" in text.plain):  # which rich reads as markup
+            return None
+        found.append(text)
+    return found
+
+
+def _length(text: Text) -> int:
+    plain = text.plain
+    return len(plain) if plain.isascii() else cell_len(plain)
+
+
+def _justified(text: Text, width: int, justify: str) -> str:
+    if justify != "right":
+        return text.plain + " " * (width - _length(text))
+    plain = text.plain.rstrip()  # as rich does, no-break spaces included
+    return " " * (width - (len(plain) if plain.isascii() else cell_len(plain))) + plain
