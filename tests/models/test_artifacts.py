@@ -1,11 +1,14 @@
+import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from inferometer.errors import ModelError
-from inferometer.models.artifact_cache import ArtifactCache, hash_file, key_of
+from inferometer.models.artifact_cache import ArtifactCache, hash_file, key_of, read_entry
 
 
 def fill(folder):
@@ -100,3 +103,45 @@ def test_hash_of_a_folder_sees_names_and_content(tmp_path):
     assert hash_file(first) == hash_file(second)
     (second / "a").rename(second / "b")
     assert hash_file(first) != hash_file(second)
+
+
+def flip(file, at=0):
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("times", ["new", "kept"])
+@pytest.mark.parametrize("name", ["file", "entry.json"])
+def test_a_flipped_bit_is_found_said_and_made_anew(tmp_path, name, times):
+    said = []
+    folder, made = ArtifactCache(tmp_path, said.append).get({"step": "onnx_source"}, fill)
+    before = (folder / name).stat()
+    flip(folder / name, at=12 if name == "entry.json" else 0)
+    if times == "kept":
+        os.utime(folder / name, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert read_entry(folder) is None
+    again, made_again = ArtifactCache(tmp_path, said.append).get({"step": "onnx_source"}, fill)
+    assert (again, made_again) == (folder, made) and (folder / "file").read_text() == "content"
+    assert len(said) == 1 and "what step onnx_source left in the cache is damaged: " in said[0]
+
+
+def test_a_lost_or_shortened_file_is_found(tmp_path):
+    for damage in (Path.unlink, lambda file: file.write_text("conten")):
+        folder, _ = ArtifactCache(tmp_path).get({}, fill)
+        damage(folder / "file")
+        assert ArtifactCache(tmp_path).get({}, fill)[0] == folder
+        assert (folder / "file").read_text() == "content"
+
+
+def test_a_copied_cache_is_whole(tmp_path):
+    ArtifactCache(tmp_path / "a").get({}, fill)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    ArtifactCache(tmp_path / "b").get({}, lambda folder: pytest.fail("it is there"))
+
+
+def test_an_entry_from_before_seals_is_believed(tmp_path):
+    folder, made = ArtifactCache(tmp_path).get({}, fill)
+    entry = json.loads((folder / "entry.json").read_text())
+    (folder / "entry.json").write_text(json.dumps({"made": entry["made"], "parts": entry["parts"]}))
+    assert ArtifactCache(tmp_path).get({}, lambda folder: pytest.fail("it is there"))[1] == made

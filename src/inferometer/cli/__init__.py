@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("run", "Print the table of a run directory again."),
     "frameworks": ("frameworks", "List every framework known, and whether it can run here."),
     "env": ("frameworks", "List, build or remove the frameworks' environments."),
+    "cache": ("cache", "Verify, list or prune what is cached."),
     "machine": ("frameworks", "Describe this machine."),
     "measure": ("energy", "Energy, time and mean power of any command."),
     "meters": ("energy", "List, characterize or publish this machine's energy meters."),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from inferometer.cli.common import notice
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.storage.destinations import RUNS_FOLDER
@@ -34,7 +35,7 @@ def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) ->
         raise UsageError("--host is empty; give 127.0.0.1 for this machine only, 0.0.0.0 for everyone")
     if not runs_dir.is_dir():
         raise UsageError(f"{runs_dir} is no folder; give the folder that holds your run directories")
-    server = open_server(LiveFolder(runs_dir, title or ""), host, port)
+    server = open_server(LiveFolder(runs_dir, title or ""), host, port, notice)
     if not is_local(host):
         click.echo(f"inferometer: everyone who can reach {host} can read these results", err=True)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from inferometer.errors import InferometerError, StoreError
 from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.host.instructions import saturates
-from inferometer.models.artifact_cache import ENTRY, hash_file
+from inferometer.models.artifact_cache import hash_file, read_entry
 from inferometer.models.contract import FORMS, Artifact, Checks, Form, PreparedModel
 from inferometer.models.prepare import prepare
 from inferometer.models.step_cache import CachedStep, artifact, checks_in
@@ -84,10 +83,8 @@ def _in_cache(run: StoredRun, form: Form) -> Located | None:
 def _entry(facts: dict[str, Any]) -> CachedStep | None:
     """Return the entry of the models' cache that a conversion's facts name, if it is there."""
     folder = cache_folder("models") / str(facts.get("key") or "unknown")
-    try:
-        return CachedStep(folder, json.loads((folder / ENTRY).read_text(encoding="utf-8"))["made"])
-    except (OSError, ValueError, KeyError):
-        return None
+    made = read_entry(folder)
+    return None if made is None else CachedStep(folder, made)
 
 
 def _made_again(run: StoredRun, form: Form, progress: Progress) -> Located:

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from inferometer.errors import EnvironmentBuildError, UsageError
-from inferometer.frameworks.installed import difference, installed_in, pinned
+from inferometer.frameworks.installed import damage_in, difference, installed_in, pinned
 from inferometer.frameworks.requirements import Requirements
 from inferometer.host.processes import end_in_words
 from inferometer.storage import build
@@ -102,6 +102,7 @@ def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
 
     try:
         build.build_once(folder, make, lambda: is_built(wanted))
+        build.mark_used(folder)
     except OSError as error:
         raise EnvironmentBuildError(
             f"cannot build environment '{wanted.name}' in {folder.parent}: {error.strerror}"
@@ -217,6 +218,7 @@ class InstalledEnvironment:
     size_bytes: int
     requirements: tuple[str, ...]
     is_whole: bool
+    used_at: float  # when it was last asked for, seconds since the epoch
 
 
 def list_installed() -> list[InstalledEnvironment]:
@@ -228,6 +230,7 @@ def list_installed() -> list[InstalledEnvironment]:
             _size(facts.parent),
             _pins_of(facts),
             not _flaw_of(facts.parent),
+            facts.parent.stat().st_mtime,
         )
         for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
         if not build.is_partial(facts.parent)
@@ -243,6 +246,11 @@ def _pins_of(facts: Path) -> tuple[str, ...]:
 
 def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def verify(folder: Path) -> str:
+    """Return why a built environment is not what was installed, reading all of it; "" if it is."""
+    return _flaw_of(folder) or damage_in(folder)
 
 
 def remove(folder: Path) -> None:
@@ -277,4 +285,5 @@ __all__ = [
     "locate",
     "remove",
     "remove_partial",
+    "verify",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _SUFFIX = ".dist-info"
@@ -19,6 +22,29 @@ def installed_in(environment: Path) -> dict[str, str]:
         if (folder / _LAST).exists():
             found[normalised(name)] = version
     return found
+
+
+def damage_in(environment: Path) -> str:
+    """Return the first file of a package that is not as its record says, reading all of them; "" if none is."""
+    for record in sorted(environment.glob(f"lib/python*/site-packages/*{_SUFFIX}/{_LAST}")):
+        root = record.parent.parent
+        for name, digest in _recorded(record):
+            kind, _, wanted = digest.partition("=")
+            try:
+                found = hashlib.new(kind, (root / name).read_bytes()).digest()
+            except (OSError, ValueError) as error:
+                return f"{name} cannot be read ({getattr(error, 'strerror', None) or error})"
+            if base64.urlsafe_b64encode(found).rstrip(b"=").decode() != wanted:
+                return f"{name} has another content than was installed"
+    return ""
+
+
+def _recorded(record: Path) -> Iterator[tuple[str, str]]:
+    try:
+        with record.open(newline="", encoding="utf-8") as file:
+            yield from ((row[0], row[1]) for row in csv.reader(file) if len(row) > 1 and row[1])
+    except (UnicodeDecodeError, csv.Error):
+        yield str(record), "damaged=record"
 
 
 def normalised(name: str) -> str:

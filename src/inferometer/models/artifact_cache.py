@@ -1,6 +1,7 @@
 """A cache of what steps make, addressed by everything that went in.
 
-Layout: ``<root>/<key>/`` holds a step's files and entry.json; it is made by `storage.build.build_once`.
+Layout: ``<root>/<key>/`` holds a step's files and entry.json, which has their seals (`storage.seals`) and its own; it is made by
+`storage.build.build_once`. What is not as it was sealed is made anew. The folder's time of change is when it was last asked for.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inferometer.errors import ModelError
-from inferometer.storage.build import build_once
+from inferometer.storage.build import build_once, is_partial, mark_used, remove_built, remove_partial
+from inferometer.storage.seals import flaw_of, hash_file, seals_of
 
 ENTRY = "entry.json"
-_BLOCK_BYTES = 1 << 20
+_SEALED = ("made", "parts", "files")  # what the entry's own seal is over
 
 
 def key_of(parts: dict[str, Any]) -> str:
@@ -24,24 +27,13 @@ def key_of(parts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, of a directory's files by name and content."""
-    digest = hashlib.sha256()
-    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
-    for file in files:
-        if path.is_dir():
-            digest.update(f"{file.relative_to(path).as_posix()}\n".encode())
-        with file.open("rb") as opened:
-            while block := opened.read(_BLOCK_BYTES):
-                digest.update(block)
-    return digest.hexdigest()
-
-
 class ArtifactCache:
     """Entries below one folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, say: Callable[[str], None] = lambda text: None) -> None:
+        """``say`` is told of an entry that is damaged."""
         self.root = root
+        self._say = say
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -58,25 +50,93 @@ class ArtifactCache:
         target = self.root / key_of(parts)
 
         def fill(folder: Path) -> None:
-            content = json.dumps({"made": make(folder), "parts": parts}, indent=1, default=str)
-            (folder / ENTRY).write_text(content, encoding="utf-8")
+            if (target / ENTRY).exists():
+                self._say(
+                    f"what step {parts.get('step', '')} left in the cache is damaged: {_flaw(target)}; it is made anew"
+                )
+            content = {"made": make(folder), "parts": parts, "files": seals_of(folder)}
+            plain = json.loads(json.dumps(content, default=str))
+            (folder / ENTRY).write_text(
+                json.dumps({**plain, "seal": _seal(plain)}, indent=1), encoding="utf-8"
+            )
             _flush(folder)
 
         try:
-            build_once(target, fill, lambda: _read(target) is not None, mode=0o700)
+            build_once(target, fill, lambda: not _flaw(target), mode=0o700)
         except OSError as error:
             raise _cannot_write(self.root, error) from error
-        found = _read(target)
-        assert found is not None, "a step returns a dictionary of JSON values"
-        return target, found
+        mark_used(target)
+        return target, dict(_content(target)["made"])
 
 
-def _read(target: Path) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the cache as it lies there."""
+
+    folder: Path
+    step: str
+    size_bytes: int
+    used_at: float  # seconds since the epoch
+
+
+def entries(root: Path) -> list[Entry]:
+    """Return the entries below a folder, whole or damaged, the one that was asked for last at the end."""
+    folders = (
+        [path for path in root.iterdir() if path.is_dir() and not is_partial(path)] if root.is_dir() else []
+    )
+    found = [Entry(path, _step(path), _size(path), path.stat().st_mtime) for path in folders]
+    return sorted(found, key=lambda entry: entry.used_at)
+
+
+def verify(folder: Path) -> str:
+    """Return why an entry is not what was made, reading all of it; "" if it is."""
+    return _flaw(folder, thorough=True)
+
+
+def remove(folder: Path) -> None:
+    """Delete an entry; waits for one that is being made."""
+    remove_built(folder)
+
+
+def read_entry(target: Path) -> dict[str, Any] | None:
+    """Return what the step that made an entry answered; None where that is not to be read, or not whole."""
+    return None if _flaw(target) else dict(_content(target)["made"])
+
+
+def _flaw(target: Path, *, thorough: bool = False) -> str:
     try:
-        made = json.loads((target / ENTRY).read_text(encoding="utf-8"))["made"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return made if isinstance(made, dict) else None
+        content = _content(target)
+        if not isinstance(content["made"], dict):
+            return f"{ENTRY} is no entry"
+        if "seal" not in content:  # made before there were any
+            return ""
+        if content["seal"] != _seal(content):
+            return f"{ENTRY} has another content than was written"
+        return flaw_of(target, content["files"], thorough=thorough)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"{ENTRY} cannot be read ({type(error).__name__})"
+
+
+def _content(target: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((target / ENTRY).read_text(encoding="utf-8"))
+    return content
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(
+        json.dumps({name: content[name] for name in _SEALED}, sort_keys=True).encode()
+    ).hexdigest()
+
+
+def _step(folder: Path) -> str:
+    try:
+        return str(_content(folder)["parts"]["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "damaged"
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _flush(folder: Path) -> None:
@@ -94,3 +154,17 @@ def _cannot_write(path: Path, error: OSError) -> ModelError:
     return ModelError(
         f"cannot write the model cache {path}: {error.strerror or error}; free space or set INFEROMETER_CACHE"
     )
+
+
+__all__ = [
+    "ENTRY",
+    "ArtifactCache",
+    "Entry",
+    "entries",
+    "hash_file",
+    "key_of",
+    "read_entry",
+    "remove",
+    "remove_partial",
+    "verify",
+]

@@ -127,7 +127,7 @@ def step_cache(
 ) -> StepCache:
     """Return where a source's steps run and keep what they make; ``pins`` as of `prepare`."""
     known = _default_pins(source) if pins is None else pins
-    return StepCache(run_step, ArtifactCache(cache), progress, known)
+    return StepCache(run_step, ArtifactCache(cache, progress), progress, known)
 
 
 def _default_pins(source: Source) -> dict[str, str]:

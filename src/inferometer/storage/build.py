@@ -47,6 +47,12 @@ def build_once(
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def mark_used(folder: Path) -> None:
+    """Keep in a built folder's time of change that it was asked for now, where it may be written."""
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+
+
 def lock_of(target: Path) -> FileLock:
     """Return the lock that is held by whoever builds or removes ``target``."""
     return FileLock(f"{target}.lock")

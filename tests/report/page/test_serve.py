@@ -28,7 +28,7 @@ def folder(tmp_path):
 @pytest.fixture
 def server(folder):
     running = open_server(LiveFolder(folder), "127.0.0.1", 0)
-    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+    thread = threading.Thread(target=running.serve_forever)
     thread.start()
     yield running
     running.shutdown()

@@ -1,37 +1,52 @@
-"""The live report over HTTP, for the reader's own machine: two addresses, both read only."""
+"""The live report over HTTP, for the reader's own machine: two addresses, both read only.
+
+One thread answers, another renders, however many connect: a connection that is slow to ask costs a socket and no thread, for as
+long as there is room.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
-import http.server
 import ipaddress
 import socket
-import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 from inferometer.errors import UsageError
-from inferometer.report.page.live import LiveFolder
+from inferometer.report.page.http import Answer, BadRequestError, Request
+from inferometer.report.page.live import LiveFolder, LivePage
 
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
+HEADER_S = 10.0  # a connection that has not asked by then is closed
+_SEND_S = 60.0  # and one that does not take its answer
+_HEADER_BYTES = 16 * 1024
+_MOST_OPEN = 400  # connections; beyond, those that wait to ask go first
+_BACKLOG = 1024
+_SHUT = 10.0
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server:
     """Serves one folder; `url` is where."""
 
-    daemon_threads = True
-
-    def __init__(self, live: LiveFolder, host: str, port: int) -> None:
-        self.live = live
+    def __init__(
+        self, live: LiveFolder, host: str, port: int, say: Callable[[str], None] = lambda text: None
+    ) -> None:
+        """Bind ``host`` and ``port``, OSError if it cannot be; ``say`` is told, once, why a report could not be made."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.host = host
-        self.local = is_local(host)
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
+        self._live, self._say, self._local = live, say, is_local(host)
+        self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        self.server_address: tuple[str, int] = self._socket.getsockname()[:2]
+        self._told: set[str] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._waiting: dict[asyncio.StreamWriter, None] = {}  # for their request, the oldest first
+        self._rendering: asyncio.Future[LivePage] | None = None
+        self._stopped = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
 
     @property
     def url(self) -> str:
@@ -39,16 +54,114 @@ class Server(http.server.ThreadingHTTPServer):
         name = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{name}:{self.server_address[1]}/"
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Stay silent about readers who left in the middle of an answer; let everything else be seen."""
-        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+    def serve_forever(self) -> None:
+        """Answer until `shutdown`, or KeyboardInterrupt."""
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._stopped.set()
+
+    def shutdown(self) -> None:
+        """End `serve_forever`, which runs in another thread."""
+        if self._loop and self._stop:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._stopped.wait(_SHUT)
+
+    def server_close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        with ThreadPoolExecutor(1) as self._renderer:
+            server = await asyncio.start_server(
+                self._connected, sock=self._socket, limit=_HEADER_BYTES, backlog=_BACKLOG
+            )
+            try:
+                await self._stop.wait()
+            finally:
+                server.close()
+                for writer in tuple(self._open):
+                    writer.transport.abort()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        self._waiting[writer] = None
+        if len(self._open) > _MOST_OPEN:
+            next(iter(self._waiting)).transport.abort()
+        try:
+            while await self._answered(reader, writer):
+                self._waiting[writer] = None
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # readers leave in the middle of an answer, or never ask
+        finally:
+            self._waiting.pop(writer, None)
+            self._open.discard(writer)
+            writer.close()
+
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; return whether the connection may bring another."""
+        try:
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEADER_S)
+            self._waiting.pop(writer, None)
+            request = Request.parse(head)
+        except asyncio.LimitOverrunError:
+            return await self._send(writer, Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
+        except BadRequestError as error:
+            return await self._send(writer, Answer(HTTPStatus.BAD_REQUEST, f"{error}\n".encode()))
+        return await self._send(writer, await self._answer(request), request)
+
+    async def _send(
+        self, writer: asyncio.StreamWriter, answer: Answer, request: Request | None = None
+    ) -> bool:
+        stays = bool(request and request.may_stay and answer.status < HTTPStatus.BAD_REQUEST)
+        writer.write(answer.encode(with_content=not (request and request.method == "HEAD"), stays=stays))
+        await asyncio.wait_for(writer.drain(), _SEND_S)
+        return stays
+
+    async def _answer(self, request: Request) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            return Answer(HTTPStatus.NOT_IMPLEMENTED, b"this server is only read\n")
+        if self._local and not is_local(request.host):  # a stranger's page may have pointed its name here
+            return Answer(HTTPStatus.FORBIDDEN, b"this server answers to local names only\n")
+        if request.path not in ("/", "/body"):
+            return Answer(HTTPStatus.NOT_FOUND, b"there is only / here\n")
+        try:
+            page = await self._page()
+        except Exception as error:  # a page that cannot be drawn is said, whatever it is by
+            return self._not_made(error)
+        if request.path == "/body" and request.headers.get("if-none-match") == page.tag:
+            return Answer(HTTPStatus.NOT_MODIFIED, tag=page.tag)
+        content = page.page if request.path == "/" else page.body
+        return Answer(HTTPStatus.OK, content, "text/html; charset=utf-8", page.tag)
+
+    async def _page(self) -> LivePage:
+        """Return the folder as it is; those who ask while it is being rendered share it."""
+        if self._rendering is None:
+            loop = asyncio.get_running_loop()
+            self._rendering = loop.run_in_executor(self._renderer, self._live.snapshot)
+            self._rendering.add_done_callback(self._rendered)
+        return await asyncio.shield(self._rendering)
+
+    def _rendered(self, done: asyncio.Future[LivePage]) -> None:
+        self._rendering = None
+        with contextlib.suppress(asyncio.CancelledError):
+            done.exception()  # somebody who asked has it
+
+    def _not_made(self, error: Exception) -> Answer:
+        reason = f"the report could not be made: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        if reason not in self._told:  # a page asks every two seconds
+            self._told.add(reason)
+            self._say(reason)
+        return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"{reason}\n".encode())
 
 
-def open_server(live: LiveFolder, host: str, port: int) -> Server:
+def open_server(
+    live: LiveFolder, host: str, port: int, say: Callable[[str], None] = lambda text: None
+) -> Server:
     """Return a server bound to ``host`` and ``port`` (0: any free one); UsageError if it cannot be."""
     try:
-        return Server(live, host, port)
+        return Server(live, host, port, say)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(
@@ -58,7 +171,8 @@ def open_server(live: LiveFolder, host: str, port: int) -> Server:
             raise UsageError(
                 f"port {port} may not be opened by this user; give a --port above 1023"
             ) from error
-        raise UsageError(f"cannot serve on {host}: {error.strerror or error}; give another --host") from error
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        raise UsageError(f"cannot serve on {host}: {reason}; give another --host") from error
 
 
 def is_local(host: str) -> bool:
@@ -69,60 +183,3 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.1"
-    server_version = "inferometer"
-    sys_version = ""
-    timeout = 60
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def _answer(self, *, with_body: bool) -> None:
-        path = self.path.partition("?")[0]
-        if self.server.local and not self._host_is_ours():
-            self._send(
-                HTTPStatus.FORBIDDEN, b"this server answers to local names only\n", with_body=with_body
-            )
-        elif path not in ("/", "/body"):
-            self._send(HTTPStatus.NOT_FOUND, b"there is only / here\n", with_body=with_body)
-        else:
-            self._report(path, with_body=with_body)
-
-    def _host_is_ours(self) -> bool:
-        """Refuse names that a stranger's page could have pointed at this machine (DNS rebinding)."""
-        name = self.headers.get("Host", "").strip()
-        name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-        return is_local(name)
-
-    def _report(self, path: str, *, with_body: bool) -> None:
-        snapshot = self.server.live.snapshot()
-        if path == "/body" and self.headers.get("If-None-Match") == snapshot.tag:
-            self._send(HTTPStatus.NOT_MODIFIED, b"", tag=snapshot.tag, with_body=False)
-        else:
-            content = snapshot.page if path == "/" else snapshot.body
-            self._send(HTTPStatus.OK, content, "text/html; charset=utf-8", snapshot.tag, with_body=with_body)
-
-    def _send(
-        self, status: HTTPStatus, content: bytes, kind: str = "text/plain", tag: str = "", *, with_body: bool
-    ) -> None:
-        self.send_response(status)
-        for name, value in _SECURITY.items():
-            self.send_header(name, value)
-        if tag:
-            self.send_header("ETag", tag)
-        if status != HTTPStatus.NOT_MODIFIED:
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if with_body:
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a poll every two seconds is no news."""
