@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import RenderableType
+from rich.table import Table as Columns
 from rich.text import Text
 
 from inferometer.tables.grid import Grid
@@ -97,7 +98,7 @@ def _footnote(text: str) -> RenderableType:
     number, _, words = text.partition("] ")
     if not (words and number.startswith("[")):
         return Text(text)
-    row = Grid.grid(padding=(0, 1, 0, 0))
+    row = Columns.grid(padding=(0, 1, 0, 0))
     row.add_row(Text(f"{number}]"), Text(words))
     return row
 
