@@ -22,7 +22,8 @@ from pathlib import Path
 from inferometer.energy.meters.built_in.rapl import PARTS
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import MeteredDevice
-from inferometer.energy.regions.profile import Profile, Total, Visit
+from inferometer.energy.regions.profile import Profile
+from inferometer.energy.regions.total import Total, Visit
 from inferometer.energy.session import open_session
 from inferometer.errors import MeterError, UsageError
 from inferometer.records import DeviceEnergy
@@ -184,10 +185,14 @@ def _rows(state: _State, region: EMA_Region) -> list[tuple[object, ...]]:
     energy = state.profile.energy_of(region.total)
     place = (region.file, region.line, region.function)
     head = (energy.thread, energy.name, *place, energy.visits)
-    time_us = round(energy.seconds * 1e6)
-    devices = [
+    time_us = round(energy.busy_s * 1e6)
+    devices: list[tuple[MeteredDevice, int | str]] = [
         (MeteredDevice(d.device_uid, d.device_name, d.device_type, d.meter), _microjoules(d))
         for d in energy.devices
+    ]
+    devices += [
+        (MeteredDevice(absence.device, absence.device, absence.type, absence.meter), "")
+        for absence in state.profile.session.missing
     ]
     named = [(ema_device(device) if state.names else device, energy_uj) for device, energy_uj in devices]
     rows: list[tuple[object, ...]] = [

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from inferometer.flags import words
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results.estimates import round_series
 from inferometer.results.summary import summarise
@@ -51,3 +52,18 @@ def reach(estimate):
 def test_the_meters_error_is_added_once_and_in_quadrature(name):
     scatter, whole = reach(getattr(figures(1e-9), name)), reach(getattr(figures(0.02), name))
     assert whole == pytest.approx(math.hypot(scatter, 0.02), rel=1e-6)
+
+
+def test_a_figure_whose_interval_is_wide_is_shown_with_it_and_compared_with_nothing():
+    energy = metered(12.8, 0.256, 256)
+    device = msgspec.structs.replace(energy.devices[0], low_j=0.0, high_j=38.4, reason="too short")
+    known = msgspec.structs.replace(energy, devices=(device,))
+    summary = summarise([run([record(cell(), 0, 1000.0, energy=known)])]).summaries[0]
+    found = summary.energy_image
+    assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.0, 0.15))
+    assert found.remark.kind == "wide-energy" and "±200 %" in words(found.remark)
+    assert "energy_image" not in summary.series and "power" not in summary.series
+    assert summary.images_per_joule.value == pytest.approx(20)
+    narrow = record(cell(), 1, 1000.0, energy=energy)
+    mixed = summarise([run([record(cell(), 0, 1000.0, energy=known), narrow])]).summaries[0]
+    assert mixed.energy_image.remark is None and mixed.energy_image.n == 1

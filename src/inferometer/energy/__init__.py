@@ -13,7 +13,8 @@ For the runner: `open_session`.
 from __future__ import annotations
 
 from inferometer.energy.regions.process_profile import begin, configure, end, region, reset, results
-from inferometer.energy.regions.profile import Profile, Region
+from inferometer.energy.regions.profile import Profile
+from inferometer.energy.regions.region import Region
 from inferometer.energy.regions.results import RegionEnergy, RegionResults
 from inferometer.energy.session import Session, open_session
 

@@ -6,6 +6,7 @@ monotonic nanoseconds and joules since the first reading, wraps already counted,
 
 from __future__ import annotations
 
+import math
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 Kind = Literal["counter", "power"]
 
 MAX_READINGS = 1 << 16
+MARGIN = 16  # readings on either side of a stretch, by which the power around it is known
+UNKNOWN_S = 0.1  # for so long a value may have been shown where the update period is not known
+SOON_NS = 1_000_000_000  # no counter wraps within so short a time
+LATE = 1.25  # an update may come this many periods after the one before it
+LEAST_PEAK_S = 0.002  # between two readings that tell the largest power
 MAX_POWER_W = 5000.0  # above this a jump of a counter is no consumption of one device
 
 
@@ -45,6 +51,10 @@ class Traits:
     integrates: bool = True  # False: the counter may extrapolate from a part of the time
     push: bool = False  # readings come by themselves; there is nothing to poll
     max_power_w: float = MAX_POWER_W
+    period_known: bool = (
+        True  # False: the period is a typical one, until a burst of reads or `characterize` has seen it
+    )
+    limit_known: bool = False  # the largest power is this device's own limit, not one that fits any device
 
 
 class Meter(Protocol):
@@ -80,11 +90,22 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Break:
-    """A stretch over which a meter says nothing: it could not be read, was reset, or jumped."""
+    """A stretch over which a meter does not tell all: it could not be read, was reset, jumped, or may have wrapped unseen."""
 
     start_ns: int
     end_ns: int | None  # None: it has not come back
     reason: str
+    counted_j: float = 0.0  # what the record counts for it
+    most_j: float = 0.0  # the most that it can have been, where that is more
+
+    @property
+    def untold_j(self) -> float:
+        """Return how much more than was counted can have been taken within."""
+        return max(self.most_j - self.counted_j, 0.0)
+
+    def touches(self, start_ns: int, end_ns: int) -> bool:
+        """Tell whether it overlaps a stretch of time."""
+        return self.start_ns < end_ns and (self.end_ns is None or self.end_ns > start_ns)
 
 
 @dataclass(frozen=True)
@@ -92,7 +113,8 @@ class Window:
     """Readings of a stretch of time, as arrays of one length, in order, with the breaks that touch it.
 
     ``before_ns``, ``after_ns``: int64 [n]; ``energy_j``: float64 [n], joules since the track began; ``power_w``:
-    float64 [n], only for power meters (empty otherwise).
+    float64 [n], only for power meters (empty otherwise). ``peak_w``: the largest mean power between two updates that the
+    meter has shown so far, whenever that was; 0 where none is known.
     """
 
     before_ns: NDArray[np.int64]
@@ -100,6 +122,7 @@ class Window:
     energy_j: NDArray[np.float64]
     power_w: NDArray[np.float64]
     breaks: tuple[Break, ...] = ()
+    peak_w: float = 0.0
 
 
 @dataclass
@@ -113,7 +136,11 @@ class Track:
     _after: array[int] = field(default_factory=lambda: array("q"))
     _joules: array[float] = field(default_factory=lambda: array("d"))
     _watts: array[float] = field(default_factory=lambda: array("d"))
+    updated_ns: int = 0  # the latest update is not older than this, as far as readings tell
     _raw: float | None = None
+    _shown_ns: int = 0  # when the value of the latest reading was first read
+    _peak_w: float = 0.0
+    _asleep_s: float = 0.0  # how long the machine slept since the latest reading
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __len__(self) -> int:
@@ -130,6 +157,11 @@ class Track:
             if self._before and reading.t_before_ns < self._before[-1]:
                 return
             self._end_failure(reading.t_before_ns)
+            shown_ns = self._shown_ns if reading.value == self._raw else reading.t_before_ns
+            if self._raw is not None and reading.value != self._raw:
+                late_ns = round(LATE * self.traits.period_s * 1e9)
+                since = reading.t_before_ns - late_ns if self.traits.period_known else self._before[-1]
+                self.updated_ns = max(since, self._before[-1])
             joules = self._count(reading) if self.traits.kind == "counter" else self._accumulate(reading)
             if self.traits.kind == "counter" and len(self._joules) > 1:
                 self._drop_repeat(joules)
@@ -138,7 +170,7 @@ class Track:
             self._joules.append(joules)
             if self.traits.kind == "power":
                 self._watts.append(reading.value)
-            self._raw = reading.value
+            self._raw, self._shown_ns = reading.value, shown_ns
             if len(self._before) > self.limit:
                 self._thin()
 
@@ -149,45 +181,92 @@ class Track:
                 return
             self.breaks.append(Break(self.last_ns or at_ns, None, reason))
 
+    def note_sleep(self, seconds: float) -> None:
+        """Note that the whole machine slept before the next reading: time that CLOCK_MONOTONIC leaves out."""
+        with self._lock:
+            self._asleep_s += seconds
+
     @property
     def failed(self) -> str:
         """Return why the meter cannot be read now; empty while it can."""
         return self.breaks[-1].reason if self.breaks and self.breaks[-1].end_ns is None else ""
 
-    def window(self, start_ns: int, end_ns: int, margin: int = 4) -> Window:
-        """Return the readings from ``margin`` before ``start_ns`` to ``margin`` after ``end_ns``."""
+    def window(self, start_ns: int, end_ns: int, margin: int = MARGIN) -> Window:
+        """Return the readings from ``margin`` before ``start_ns`` to ``margin`` after ``end_ns``, with the breaks among them."""
         import numpy as np  # not at the top: importing the package stays cheap
 
         with self._lock:
             low = max(bisect_left(self._after, start_ns) - margin, 0)
             high = min(bisect_right(self._before, end_ns) + margin, len(self._before))
-            breaks = tuple(b for b in self.breaks if b.start_ns < end_ns and (b.end_ns or end_ns) > start_ns)
+            first_ns = min(start_ns, self._before[low]) if low < high else start_ns
+            last_ns = max(end_ns, self._after[high - 1]) if low < high else end_ns
+            breaks = tuple(b for b in self.breaks if b.touches(first_ns, last_ns))
             return Window(
                 np.array(self._before[low:high], np.int64),
                 np.array(self._after[low:high], np.int64),
                 np.array(self._joules[low:high], np.float64),
                 np.array(self._watts[low:high], np.float64),
                 breaks,
+                self._peak_w,
             )
 
     def _count(self, reading: Reading) -> float:
         if self._raw is None:
             return 0.0
+        soon = reading.t_after_ns - self._before[-1] < SOON_NS and not self._asleep_s
+        if soon and reading.value == self._raw:
+            return self._joules[-1]
         step = reading.value - self._raw
-        elapsed_s = max(reading.t_after_ns - self._before[-1], 1) / 1e9 + self.traits.period_s
-        if step < 0 and self.traits.range_j and self._raw <= self.traits.range_j:
-            wrapped = step + self.traits.range_j
-            step = wrapped if 0 <= wrapped <= self.traits.max_power_w * elapsed_s else step
+        asleep_s, self._asleep_s = self._asleep_s, 0.0
+        elapsed_s = max(reading.t_after_ns - self._shown_ns, 1) / 1e9 + self._late_s + asleep_s
+        gap_s = max(reading.t_after_ns - self._before[-1], 1) / 1e9 + self._late_s + asleep_s
+        slept = f"the machine slept for {asleep_s:.3g} s" if asleep_s else ""
+        most_j = self.traits.max_power_w * elapsed_s
+        range_j = self.traits.range_j
+        if step < 0 and slept:  # it may as well have been reset as have wrapped
+            return self._interrupt(reading, slept, most_j)
+        if range_j and self._raw <= range_j and -range_j <= step < 0 and step + range_j <= most_j:
+            step += range_j
         if step < 0:
             return self._interrupt(
-                reading, f"the counter went back from {self._raw:.6g} to {reading.value:.6g} J"
+                reading, f"the counter went back from {self._raw:.6g} to {reading.value:.6g} J", most_j
             )
-        if step > self.traits.max_power_w * elapsed_s + self.traits.resolution:
-            return self._interrupt(reading, f"the counter jumped by {step:.3g} J within {elapsed_s:.3g} s")
+        if step > most_j + self.traits.resolution:
+            return self._interrupt(
+                reading, f"the counter jumped by {step:.3g} J within {elapsed_s:.3g} s", most_j
+            )
+        if slept or (range_j and step + range_j <= self.traits.max_power_w * gap_s):
+            self._note_wraps(reading, step, most_j, slept)
+        else:
+            self._learn_peak(reading, step)
         return self._joules[-1] + step
 
-    def _interrupt(self, reading: Reading, reason: str) -> float:
-        self.breaks.append(Break(self._before[-1], reading.t_after_ns, reason))
+    @property
+    def _late_s(self) -> float:
+        """Return how old the value that a reading shows may be."""
+        late_s = LATE * self.traits.period_s
+        return late_s if self.traits.period_known else max(late_s, UNKNOWN_S)
+
+    def _note_wraps(self, reading: Reading, step: float, most_j: float, slept: str) -> None:
+        """Note a gap so long that the counter may have wrapped within, unseen, or in which the machine slept."""
+        range_j = self.traits.range_j
+        gap_s = (reading.t_after_ns - self._before[-1]) / 1e9
+        reason = slept or (
+            f"no reading for {gap_s:.3g} s, in which the counter may have wrapped unseen "
+            f"(every {range_j:.6g} J; at most {self.traits.max_power_w:.5g} W)"
+        )
+        most = step + math.floor((most_j - step) / range_j) * range_j if range_j else step
+        self.breaks.append(Break(self._before[-1], reading.t_after_ns, reason, step, most))
+
+    def _learn_peak(self, reading: Reading, step: float) -> None:
+        """Learn the largest power from two readings so far apart that updates between them cannot be mistaken for power."""
+        period_s = self.traits.period_s if self.traits.period_known else 0.0
+        between_s = (reading.t_before_ns - self._after[-1]) / 1e9
+        if between_s > max(2 * period_s, LEAST_PEAK_S):
+            self._peak_w = max(self._peak_w, step / (between_s - period_s))
+
+    def _interrupt(self, reading: Reading, reason: str, most_j: float) -> float:
+        self.breaks.append(Break(self._before[-1], reading.t_after_ns, reason, 0.0, most_j))
         return self._joules[-1]
 
     def _accumulate(self, reading: Reading) -> float:

@@ -15,8 +15,9 @@ from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.found import Absence
 from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
+from inferometer.energy.sampling.clock import Clock
 from inferometer.energy.sampling.meter_facts import meter_facts
-from inferometer.energy.sampling.sampler import PACE_S, Clock, Sampler
+from inferometer.energy.sampling.sampler import PACE_S, Sampler
 from inferometer.energy.view import MeterView
 
 _LATE_S = 1.0  # by which a read may come late where others have the processors
@@ -72,8 +73,12 @@ class Session(MeterView):
 
     def span(self, start_ns: int, end_ns: int) -> dict[str, Joules]:
         """Return the energy of any stretch of time by device uid, waiting for the updates that enclose its end."""
-        self.sampler.wait_past(end_ns, self._enclosing_s())
+        self.await_update(end_ns)
         return {uid: self._span(channel, start_ns, end_ns) for uid, channel in self.channels.items()}
+
+    def await_update(self, at_ns: int) -> None:
+        """Wait until every meter that works has been updated after a moment: a period of the slowest, and its reads."""
+        self.sampler.wait_past(at_ns, self._enclosing_s())
 
     def describe(self) -> tuple[dict[str, Any], ...]:
         """Return each meter and each absence as stored in run.json; read costs and idle power are those so far."""

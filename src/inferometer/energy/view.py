@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inferometer.device import Device
 from inferometer.energy.integration.aliasing import aliasing_flag, partial_period_s
@@ -17,13 +17,17 @@ from inferometer.energy.integration.cell_energy import (
     steady,
 )
 from inferometer.energy.integration.idle import IdleStretches
-from inferometer.energy.integration.joules import Joules, needed_window_s
+from inferometer.energy.integration.joules import Joules, explained, needed_window_s
 from inferometer.energy.meters.found import Absence
 from inferometer.energy.readings import Meter
+from inferometer.energy.sampling.channel import Channel
+from inferometer.energy.sampling.clock import Clock
 from inferometer.energy.sampling.meter_facts import condition_flags, conditions
-from inferometer.energy.sampling.sampler import Channel, Clock
-from inferometer.flags import Flag
+from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Energy
+
+if TYPE_CHECKING:
+    from inferometer.energy.integration.visits import Stretch, VisitsEnergy
 
 SHORTEST_WINDOW_S = 1.0
 NO_METER = "no meter"
@@ -69,6 +73,12 @@ class MeterView:
     def reasons(self) -> tuple[str, ...]:
         """Return why each absent meter is absent, with the remedy; a line each."""
         return tuple(absence.line for absence in self.absences)
+
+    @property
+    def missing(self) -> tuple[Absence, ...]:
+        """Return the devices that cannot be metered though others of their kind are: no sum is of all of them."""
+        metered = {(meter.device.meter, meter.device.type) for meter in self.meters}
+        return tuple(a for a in self.absences if a.device and (a.meter, a.type) in metered)
 
     @property
     def reason(self) -> str:
@@ -119,6 +129,14 @@ class MeterView:
         """Return one device's energy of each span, from the readings there are."""
         return [self._span(self.channels[uid], start_ns, end_ns) for start_ns, end_ns in spans]
 
+    def visits(self, uid: str, stretches: Sequence[Stretch]) -> VisitsEnergy:
+        """Return one device's energy of many visits together (start, end, covered; ns; in order, none overlapping)."""
+        from inferometer.energy.integration.visits import visits_energy
+
+        channel = self.channels[uid]
+        window = channel.track.window(stretches[0][0], stretches[-1][1])
+        return visits_energy(window, channel.meter.traits, stretches)
+
     def steady(self, uid: str, start_ns: int, end_ns: int, iteration_s: float = 0.0) -> Joules:
         """Return one device's energy over a stretch of unchanging work, from the readings there are.
 
@@ -160,7 +178,10 @@ class MeterView:
         told = [f for uid, facts in self.conditions(spans).items() for f in condition_flags(uid, facts)]
         loops = [(start, end) for start, end, _ in spans]
         cautions = (aliasing_flag(channel, loops, batches) for channel in self._working_channels(self.device))
-        return (*told, *(caution for caution in cautions if caution))
+        missing = [
+            flag("not-metered", device=a.device, reason=a.reason) for a in self.missing if self._fits(a.type)
+        ]
+        return (*told, *missing, *(caution for caution in cautions if caution))
 
     def _fits(self, device_type: str, device: str | None = None) -> bool:
         """Tell whether a device of this type can have done the work of ``device``, by default this session's."""
@@ -185,8 +206,8 @@ class MeterView:
     def _span(self, channel: Channel, start_ns: int, end_ns: int) -> Joules:
         from inferometer.energy.integration.integrate import span_energy
 
-        window = channel.track.window(start_ns, end_ns)
-        return span_energy(window, channel.meter.traits, start_ns, end_ns)
+        window, traits = channel.track.window(start_ns, end_ns), channel.meter.traits
+        return explained(span_energy(window, traits, start_ns, end_ns), traits, (end_ns - start_ns) / 1e9)
 
     def _primary(self, devices: Iterable[DeviceEnergy], idle: Mapping[str, dict[str, float]]) -> str:
         """Return the uid of the device that the work was given to; where that is not known, of the one with the most

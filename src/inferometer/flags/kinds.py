@@ -161,6 +161,12 @@ KINDS: Mapping[str, Kind] = {
         details=("{pieces} of {piece_s:ms} ms; updates every {period_s:ms} ms of the meter of {device}",),
         scope=ENERGY,
     ),
+    "not-metered": _kind(
+        "{device} is not metered: the energy is without it", details=("{reason}",), scope=ENERGY
+    ),
+    "wide-energy": _kind(
+        "energy is known to {width} only, so it is compared with nothing", details=("{reason}",), scope=ENERGY
+    ),
     "one-meter": _kind("energy is of the rounds metered by {meter} alone; left out: {others}", scope=ENERGY),
     "meter": _kind("energy by {meter}: compared with cells of the same meter only", scope=ENERGY),
     # what the rounds show of themselves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -9,8 +10,34 @@ import msgspec
 EnergySource = Literal["counter", "sampled", "estimated", "unresolved", "none"]
 
 
+WIDE = 0.5  # half-width of an interval over the estimate beyond which it is called unresolved
+
+
+def half_width(energy_j: float | None, low_j: float | None, high_j: float | None) -> float:
+    """Return the larger half of an interval as a share of the estimate; infinity where one of the three is not known."""
+    if energy_j is None or low_j is None or high_j is None:
+        return math.inf
+    if not energy_j:
+        return math.inf if high_j > 0 else 0.0
+    return max(high_j - energy_j, energy_j - low_j) / energy_j
+
+
+def width_text(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
+    """Return how wide an interval is ("±120 %") where it is wide; empty where it is narrow or there is no figure."""
+    half = half_width(energy_j, low_j, high_j)
+    if energy_j is None or half <= WIDE:
+        return ""
+    if half < math.inf:
+        return f"±{half * 100:.3g} %"
+    return "no upper bound" if high_j is None else f"0 to {high_j:.3g} J"
+
+
 class DeviceEnergy(msgspec.Struct, frozen=True):
-    """Energy of one device over the timed loops of a cell; 95 % interval; never a guess."""
+    """Energy of one device over the timed loops of a cell, with its 95 % interval.
+
+    `source` "unresolved" stands for no figure at all: in records of today where nothing was read, in older ones where the
+    interval was wide.
+    """
 
     device_uid: str
     device_name: str
@@ -24,6 +51,11 @@ class DeviceEnergy(msgspec.Struct, frozen=True):
     high_j: float | None = None
     idle_w: float | None = None  # this device at rest, model loaded where known
     reason: str = ""  # why unresolved or none
+
+    @property
+    def unresolved(self) -> str:
+        """Return how wide the interval is ("±120 %") where it is wide; empty where it is narrow or there is no figure."""
+        return width_text(self.energy_j, self.low_j, self.high_j)
 
 
 class Energy(msgspec.Struct, frozen=True):

@@ -55,14 +55,13 @@ def test_20_ms_regions_back_to_back_with_rapl(seed, start_s):
 
 @given(seed=st.integers(0, 10_000), start_s=st.floats(2.0, 3.0))
 @settings(max_examples=40, deadline=None)
-def test_a_single_20_ms_region_is_unresolved_and_bounded(seed, start_s):
+def test_a_single_20_ms_region_has_an_estimate_and_a_wide_interval(seed, start_s):
     curve = PowerCurve.cycles(400, 60, 0.020, 0.5, 6)
     session, _ = simulate(curve, faults=dataclasses.replace(GPU_FAULTS, seed=seed), until_s=4)
     start, end = round(start_s * S), round((start_s + 0.020) * S)
     joules = session.span(start, end)["sim:0"]
-    assert joules.source == "unresolved"
-    assert joules.energy_j is None
-    assert "too short" in joules.reason
+    assert joules.source == "counter" and joules.low_j <= joules.energy_j <= joules.high_j
+    assert joules.half_width > 0.5 and "too short" in joules.reason
     assert joules.low_j <= curve.span_j(start / S, end / S) <= joules.high_j
 
 
@@ -248,9 +247,11 @@ class TestWraps:
         faults = dataclasses.replace(RAPL_FAULTS, reset_at_s=8.0)
         session, _ = simulate(curve, RAPL_COUNTER, faults, device="cpu", start_j=100_000.0)
         device = session.energy(loops(5, 0.5, 10)).devices[0]
-        assert device.source == "unresolved"
         assert "went back" in device.reason
-        assert device.energy_j is None
+        assert device.low_j <= 900 <= device.high_j
+        assert device.energy_j == pytest.approx(
+            900, rel=0.05
+        )  # the power around the gap is taken for the power within
         assert session.energy(loops(10, 0.5, 10)).devices[0].energy_j == pytest.approx(900, rel=1e-3)
 
     def test_a_jump_is_no_consumption(self):
@@ -266,18 +267,17 @@ class TestTrouble:
         curve = PowerCurve.steady(200, 20)
         session, _ = simulate(curve, faults=dataclasses.replace(GPU_FAULTS, stops_at_s=8.0))
         device = session.energy(loops(5, 0.5, 16)).devices[0]
-        assert device.source == "unresolved"
-        assert device.energy_j is None
-        assert "stopped counting" in device.reason
+        assert device.unresolved and "stopped counting" in device.reason
         assert device.low_j == pytest.approx(600, rel=0.1)  # what was counted until then is a lower bound
+        assert device.low_j <= 1600 <= device.high_j
 
     @pytest.mark.parametrize("dies_at_s", [6.0, 8.9])
     def test_a_meter_that_disappears(self, dies_at_s):
         curve = PowerCurve.steady(200, 20)
         session, _ = simulate(curve, faults=dataclasses.replace(GPU_FAULTS, dies_at_s=dies_at_s))
         device = session.energy(loops(5, 0.5, 8)).devices[0]
-        assert (device.source, device.energy_j) == ("unresolved", None)
-        assert "gone" in device.reason
+        assert device.unresolved and "gone" in device.reason
+        assert device.low_j <= 800 <= device.high_j
         whole = session.energy(loops(2, 0.5, 6)).devices[0]
         assert whole.energy_j == pytest.approx(600, rel=0.01)
 
@@ -285,7 +285,8 @@ class TestTrouble:
         curve = PowerCurve.steady(200, 30)
         faults = dataclasses.replace(GPU_FAULTS, dies_at_s=6.0, returns_at_s=9.0)
         session, _ = simulate(curve, faults=faults)
-        assert session.energy(loops(5, 0.5, 4)).devices[0].source == "unresolved"
+        gone = session.energy(loops(5, 0.5, 4)).devices[0]
+        assert "gone" in gone.reason and gone.low_j <= 400 <= gone.high_j
         assert session.energy(loops(15, 0.5, 8)).devices[0].energy_j == pytest.approx(800, rel=0.01)
 
     def test_a_longer_period_than_stated_widens_the_interval_instead_of_lying(self):

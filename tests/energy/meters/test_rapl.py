@@ -1,12 +1,14 @@
 """Powercap trees of real files: which zones are metered, once each, and what absence says."""
 
+import csv
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from inferometer.energy import open_session
+from inferometer.cli import invoke
+from inferometer.energy import Profile, open_session
 from inferometer.energy.meters.built_in import rapl
 from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.selection import Selection
@@ -127,6 +129,50 @@ def test_root_only_counters_name_the_cve_and_the_remedy():
                 os.seteuid(0)
     assert "CVE-2020-8694" in absence.line
     assert "chmod a+r" in absence.line
+
+
+def test_a_range_that_cannot_be_read_is_named_with_a_remedy_of_its_own(tmp_path):
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0")
+    (zone / "max_energy_range_uj").unlink()
+    (absence,) = found(tmp_path).absences
+    assert f"{zone}/max_energy_range_uj cannot be read: No such file" in absence.line
+    assert "energy_uj" not in absence.line
+    (zone / "max_energy_range_uj").write_text("none\n")
+    (absence,) = found(tmp_path).absences
+    assert f"{zone}/max_energy_range_uj cannot be read: no number in it" in absence.line
+
+
+@pytest.mark.parametrize("broken", ["energy_uj", "max_energy_range_uj"])
+def test_another_copy_of_a_zone_that_can_be_read_is_used(tmp_path, broken):
+    zone = make_zone(tmp_path / "intel-rapl:0", "package-0", 7_000_000)
+    make_zone(tmp_path / "intel-rapl-mmio:0", "package-0", 9_000_000)
+    (zone / broken).write_text("\n")
+    result = found(tmp_path)
+    (meter,) = result.meters
+    assert meter.read() == 9.0 and result.absences == ()
+    meter.close()
+
+
+def test_a_socket_that_cannot_be_read_is_told_wherever_joules_are(tmp_path, monkeypatch, capfd):
+    """`measure` said nothing of it and halved the total."""
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path / "characterizations"))
+    for socket in (0, 1):
+        make_zone(tmp_path / "tree" / f"intel-rapl:{socket}", f"package-{socket}")
+    (tmp_path / "tree" / "intel-rapl:1" / "energy_uj").write_text("\n")
+    tree = str(tmp_path / "tree")
+    rows = tmp_path / "rows.csv"
+    assert invoke(["measure", "--powercap", tree, "--meter", "rapl", "--csv", str(rows), "--", "true"]) == 0
+    assert "energy  not metered: rapl rapl:package-1: cannot read" in capfd.readouterr().err
+    told = list(csv.DictReader(rows.read_text().splitlines()))
+    assert [row["device_uid"] for row in told] == ["rapl:package-0", "rapl:package-1"]
+    assert (told[1]["source"], told[1]["energy_j"]) == ("none", "") and "cannot read" in told[1]["reason"]
+    with open_session("cpu", ["rapl"], powercap=tree) as session:
+        (told,) = session.flags([(1, 2, 3)])
+        assert (told.kind, told.values["device"]) == ("not-metered", "rapl:package-1")
+        profile = Profile(session)
+        with profile.region("work"):
+            pass
+        assert str(profile.results()).splitlines()[-1].startswith("not metered: rapl rapl:package-1: cannot")
 
 
 def test_selection_by_meter_type_name_and_uid(tmp_path):

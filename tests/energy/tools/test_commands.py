@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,7 +113,10 @@ def test_meters_lists_what_there_is_and_why_others_are_not(tree, capfd):
     assert invoke(["meters", "--powercap", tree]) == 0
     out = capfd.readouterr().out
     assert "rapl:package-0: package-0 (cpu, rapl), counter in J" in out
-    assert "update: 1.00 ms" in out and "a read takes" in out and "wraps at 262,000 J" in out
+    assert (
+        re.search(r"update: [\d.]+ ms \((as seen when it was opened|typical)", out) and "a read takes" in out
+    )
+    assert "wraps at 262,000 J" in out
     assert "Not available:" in out and "amd: amdsmi is not installed" in out
     assert invoke(["meters", "--powercap", tree, "--json"]) == 0
     rows = json.loads(capfd.readouterr().out)

@@ -29,7 +29,7 @@ from inferometer.energy.characterization.load_process import Load
 from inferometer.energy.characterization.observe import energy_between, mean_power, watch
 from inferometer.energy.characterization.polls import Trace, mean_between_updates, poll, updates_of, window_of
 from inferometer.energy.readings import Meter
-from inferometer.energy.sampling.sampler import Clock, SystemClock
+from inferometer.energy.sampling.clock import Clock, SystemClock
 from inferometer.energy.session import Session
 
 WATCH_S = 3.0

@@ -39,6 +39,6 @@ def energy_between(session: Session, start_s: float, end_s: float) -> Joules:
 
 
 def mean_power(session: Session, start_s: float, end_s: float) -> float | None:
-    """Return the mean power (W) that the session's one meter tells of a span."""
+    """Return the mean power (W) that the session's one meter tells of a span; None where it knows that roughly only."""
     joules = energy_between(session, start_s, end_s)
-    return None if joules.energy_j is None else joules.energy_j / (end_s - start_s)
+    return None if joules.energy_j is None or joules.width else joules.energy_j / (end_s - start_s)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inferometer.energy.readings import Meter
-from inferometer.energy.sampling.sampler import Clock, read_value
+from inferometer.energy.sampling.clock import Clock
+from inferometer.energy.sampling.sampler import read_value
 
 
 @dataclass(frozen=True)

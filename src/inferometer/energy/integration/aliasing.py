@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inferometer.energy.readings import Traits
-from inferometer.energy.sampling.sampler import Channel
+from inferometer.energy.sampling.channel import Channel
 from inferometer.flags import Flag, flag
 from inferometer.worker.phase_shift import ALIASING_LIMIT, find_aliasing
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from inferometer.energy.integration.joules import Joules, combine, merge_spans, without_pauses
-from inferometer.energy.sampling.sampler import Channel
+from inferometer.energy.integration.joules import Joules, combine, explained, merge_spans, without_pauses
+from inferometer.energy.sampling.channel import Channel
 from inferometer.records import DeviceEnergy
 
 Span = tuple[int, int, int]  # start and end (CLOCK_MONOTONIC, ns), images inferred within
@@ -21,14 +21,16 @@ def device_energy(channel: Channel, loops: Sequence[Span], idle_w: Mapping[str, 
     """Return what the device took over the loops; ``idle_w``: its power at rest by label."""
     device = channel.meter.device
     rest_w = idle_w.get("loaded", idle_w.get("before"))
+    seconds = sum(end - start for start, end, _ in loops) / 1e9
     joules = combine(_stretches(channel, loops, rest_w or 0.0))
+    joules = explained(joules, channel.meter.traits, seconds)
     return DeviceEnergy(
         device_uid=device.uid,
         device_name=device.name,
         device_type=device.type,
         meter=device.meter,
         source=joules.source,
-        seconds=sum(end - start for start, end, _ in loops) / 1e9,
+        seconds=seconds,
         images=sum(images for _, _, images in loops),
         energy_j=joules.energy_j,
         low_j=joules.low_j,

@@ -36,7 +36,7 @@ class IdleStretches:
         key = (uid, start_ns, end_ns)
         if key not in self._known:
             joules = self._steady(uid, start_ns, end_ns)
-            if joules.energy_j is None:
+            if joules.energy_j is None or joules.width:
                 return None
             self._known[key] = joules.energy_j / ((end_ns - start_ns) / 1e9)
         return self._known[key]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inferometer.energy.readings import Traits
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import EnergySource
+from inferometer.records.energy import WIDE, half_width, width_text
 
 SWING = 0.5  # how far power may deviate from its mean within an iteration, as a share of the mean
 
@@ -21,7 +22,24 @@ class Joules:
     energy_j: float | None = None
     low_j: float | None = None
     high_j: float | None = None
-    reason: str = ""
+    reason: str = ""  # what went wrong with the meter, or why there is no estimate
+
+    @property
+    def half_width(self) -> float:
+        """Return the larger half of the interval as a share of the estimate; infinity where either is not known."""
+        return half_width(self.energy_j, self.low_j, self.high_j)
+
+    @property
+    def width(self) -> str:
+        """Return how wide the interval is ("±120 %") where it is wide; else an empty text."""
+        return width_text(self.energy_j, self.low_j, self.high_j)
+
+    def part(self, share: float) -> Joules:
+        """Return what a share of the time took: no less than nothing and no more than all, whatever the rest drew."""
+        if share >= 1:
+            return self
+        energy = None if self.energy_j is None else self.energy_j * share
+        return Joules(self.source, energy, 0.0, self.high_j, self.reason)
 
     def scaled(self, factor: float) -> Joules:
         """Return this energy times ``factor``."""
@@ -29,8 +47,19 @@ class Joules:
         return Joules(self.source, mid, low, high, self.reason)
 
 
+def explained(joules: Joules, traits: Traits, seconds: float) -> Joules:
+    """Return the energy with the reason why its interval is wide, if it is and nothing else is told."""
+    if joules.reason or joules.half_width <= WIDE:
+        return joules
+    update = f"{traits.period_s * 1e3:.3g} ms" if traits.period_s else "each read"
+    typical = "" if traits.period_known else ", as is typical"
+    return replace(
+        joules, reason=f"{seconds * 1e3:.3g} ms is too short for this meter (update: {update}{typical})"
+    )
+
+
 def combine(parts: Sequence[Joules]) -> Joules:
-    """Return the energy of several spans together: bounds add up, and one unknown part makes the sum unresolved."""
+    """Return the energy of several spans together: bounds add up, and one part without an estimate leaves none to the sum."""
     if len(parts) == 1:
         return parts[0]
     lows = [p.low_j for p in parts]
@@ -40,8 +69,10 @@ def combine(parts: Sequence[Joules]) -> Joules:
     bad = next((p for p in parts if p.energy_j is None), None)
     if bad is not None:
         return Joules("unresolved", None, low, high, bad.reason)
-    source: EnergySource = "sampled" if any(p.source == "sampled" for p in parts) else "counter"
-    return Joules(source, sum(p.energy_j or 0.0 for p in parts), low, high)
+    sources = {p.source for p in parts}
+    source: EnergySource = next((s for s in ("sampled", "estimated") if s in sources), "counter")
+    reason = next((p.reason for p in parts if p.reason), "")
+    return Joules(source, sum(p.energy_j or 0.0 for p in parts), low, high, reason)
 
 
 def merge_spans(spans: Sequence[tuple[int, int]], gap_ns: int) -> list[tuple[int, int]]:

@@ -68,8 +68,14 @@ def apply_stored(meters: Iterable[Meter]) -> dict[str, dict[str, Any]]:
         known[meter.device.uid] = facts
         counter = facts.get("counter", {})
         if meter.traits.kind == "counter":
-            period = counter.get("period_s") or meter.traits.period_s
+            period = counter.get("period_s")
+            known_period = bool(period) or meter.traits.period_known
             verdict = counter.get("integrates")
             integrates = meter.traits.integrates if verdict is None else bool(verdict)
-            meter.traits = replace(meter.traits, period_s=float(period), integrates=integrates)
+            meter.traits = replace(
+                meter.traits,
+                period_s=float(period or meter.traits.period_s),
+                period_known=known_period,
+                integrates=integrates,
+            )
     return known

@@ -23,6 +23,7 @@ class SimulatedClock:
     """Time that passes only when told to; in nanoseconds."""
 
     time_ns: int = 0
+    slept_ns: int = 0
 
     def now_ns(self) -> int:
         """Return the simulated time."""
@@ -31,6 +32,10 @@ class SimulatedClock:
     def cpu_ns(self) -> int:
         """Return no processor time: simulated reads are free."""
         return 0
+
+    def asleep_ns(self) -> int:
+        """Return how long the simulated machine has slept, as told to."""
+        return self.slept_ns
 
     def wait(self, until_ns: int, wake: threading.Event) -> bool:
         """Move the time on to ``until_ns``; True if ``wake`` is set."""

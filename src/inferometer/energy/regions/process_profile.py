@@ -6,14 +6,22 @@ import os
 import threading
 from collections.abc import Iterable
 
-from inferometer.energy.regions.profile import Profile, Region, Visit
+from inferometer.energy.regions.profile import Profile
+from inferometer.energy.regions.region import Region
 from inferometer.energy.regions.results import RegionResults
+from inferometer.energy.regions.total import Visit
 from inferometer.energy.session import open_session
 from inferometer.errors import UsageError
 
 # by process: a forked child has no sampling thread and opens meters of its own
 _default: dict[int, Profile] = {}
-_default_lock = threading.Lock()
+_default_lock = threading.RLock()
+# no other thread holds it when the process is forked: the child would wait for that one forever
+os.register_at_fork(
+    before=_default_lock.acquire,
+    after_in_parent=_default_lock.release,
+    after_in_child=_default_lock.release,
+)
 
 
 def default_profile() -> Profile:
@@ -48,7 +56,8 @@ def begin(name: str) -> Visit:
 
 def end(visit: Visit) -> None:
     """Leave the region."""
-    default_profile().end(visit)
+    profile = visit.profile if isinstance(visit, Visit) else default_profile()
+    profile.end(visit)
 
 
 def results() -> RegionResults:

@@ -15,8 +15,8 @@ from inferometer.records import DeviceEnergy
 from inferometer.units import duration, significant
 
 COLUMNS = (
-    "thread", "region", "visits", "time_s", "device_name", "device_uid", "device_type", "meter", "source",
-    "energy_j", "low_j", "high_j", "power_w", "reason",
+    "thread", "region", "visits", "time_s", "busy_s", "device_name", "device_uid", "device_type", "meter", "source",
+    "energy_j", "low_j", "high_j", "power_w", "unresolved", "reason",
 )  # fmt: skip
 
 
@@ -27,9 +27,11 @@ class RegionEnergy:
     name: str
     thread: int  # 0, 1, ... by first appearance
     visits: int
-    seconds: float
+    seconds: float  # of all visits; those that overlap count each
+    busy_s: float  # in which there was at least one visit: what the joules are of
     devices: tuple[DeviceEnergy, ...]
     reason: str = ""  # "no meter: ..." where no device is metered
+    note: str = ""  # what else a reader must know
 
     @property
     def energy_j(self) -> float | None:
@@ -45,6 +47,9 @@ class RegionResults:
     """Every region's energy; a row a region, thread and device in `rows`, `to_pandas` and `to_csv`."""
 
     regions: tuple[RegionEnergy, ...]
+    missing: tuple[
+        str, ...
+    ] = ()  # devices that are not metered though others of their meter are: a line each
 
     def __iter__(self) -> Iterator[RegionEnergy]:
         return iter(self.regions)
@@ -57,9 +62,10 @@ class RegionResults:
         raise KeyError(name)
 
     def __str__(self) -> str:
-        """Return a line a region, with its devices' energy after it."""
+        """Return a line a region, with its devices' energy after it; at the end which devices are not metered."""
         width = max((len(region.name) for region in self.regions), default=0)
-        return "\n".join(_line(region, width) for region in self.regions)
+        lines = [_line(region, width) for region in self.regions]
+        return "\n".join([*lines, *(f"not metered: {line}" for line in self.missing)])
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one mapping a row with the keys `COLUMNS`; None where a value is not known."""
@@ -88,23 +94,26 @@ def _line(region: RegionEnergy, width: int) -> str:
     visits = "1 visit" if region.visits == 1 else f"{region.visits} visits"
     head = f"{region.name:{width}}  {visits}, {duration(region.seconds)}"
     told = [f"{d.device_name}: {_energy_text(d)}" for d in region.devices] or [region.reason]
-    return f"{head}; {'; '.join(told)}"
+    return f"{head}; {'; '.join([*told, *filter(None, [region.note])])}"
 
 
 def _energy_text(device: DeviceEnergy) -> str:
     if device.energy_j is None:
         return f"{device.source} ({device.reason})"
-    low, high = (significant(edge or 0.0, 4) for edge in (device.low_j, device.high_j))
-    return f"{significant(device.energy_j, 4)} J ({low} to {high})"
+    low = significant(device.low_j or 0.0, 4)
+    high = "?" if device.high_j is None else significant(device.high_j, 4)
+    wide = f"; unresolved, {device.unresolved}: {device.reason}" if device.unresolved else ""
+    return f"{significant(device.energy_j, 4)} J ({low} to {high}{wide})"
 
 
 def _rows(region: RegionEnergy) -> Iterable[dict[str, Any]]:
     head = {"thread": region.thread, "region": region.name, "visits": region.visits, "time_s": region.seconds}
-    blank = dict.fromkeys(itertools.islice(COLUMNS, 4, None))
+    head["busy_s"] = region.busy_s
+    blank = dict.fromkeys(itertools.islice(COLUMNS, 5, None))
     if not region.devices:
         yield head | blank | {"source": "none", "reason": region.reason}
     for device in region.devices:
-        power = device.energy_j / region.seconds if device.energy_j is not None and region.seconds else None
+        power = device.energy_j / region.busy_s if device.energy_j is not None and region.busy_s else None
         yield head | {
             "device_name": device.device_name,
             "device_uid": device.device_uid,
@@ -115,5 +124,6 @@ def _rows(region: RegionEnergy) -> Iterable[dict[str, Any]]:
             "low_j": device.low_j,
             "high_j": device.high_j,
             "power_w": power,
-            "reason": device.reason,
+            "unresolved": device.unresolved,
+            "reason": "; ".join(filter(None, [device.reason, region.note])),
         }

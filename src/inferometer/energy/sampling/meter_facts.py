@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.sampling.sampler import Channel
+from inferometer.energy.sampling.channel import Channel
 from inferometer.flags import Flag, flag
 
 CLOCK_SHARE = 0.05  # by which a clock must fall, and
@@ -24,6 +24,8 @@ def meter_facts(channel: Channel) -> dict[str, Any]:
         "meter": device.meter,
         **msgspec.to_builtins(channel.meter.traits),
     }
+    if channel.fast:
+        facts["fast"] = True
     if channel.track.failed:
         facts["failed"] = channel.track.failed
     if channel.cost.reads:

@@ -12,14 +12,13 @@ import math
 import os
 import random
 import threading
-import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from inferometer.energy.readings import Meter, Reading, Track
-from inferometer.energy.sampling.update_tracker import UpdateTracker
+from inferometer.energy.readings import UNKNOWN_S, Meter, Reading
+from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, Burst
+from inferometer.energy.sampling.channel import Channel
+from inferometer.energy.sampling.clock import Clock, SystemClock
 from inferometer.errors import MeterError
 from inferometer.worker.failures import failure_text
 
@@ -29,99 +28,10 @@ STEADY_PACE_S = (
 )
 CPU_SHARE = 0.0012  # of the whole machine's processors, for all meters together
 SLOWEST_PACE_S = 1.0
-TRACKED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates tracked
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
 NEVER_NS = 1 << 62
-
-
-class Clock(Protocol):
-    """Where time comes from; tests bring their own."""
-
-    def now_ns(self) -> int:
-        """Return CLOCK_MONOTONIC."""
-
-    def cpu_ns(self) -> int:
-        """Return the processor time of the calling thread."""
-
-    def wait(self, until_ns: int, wake: threading.Event) -> bool:
-        """Sleep until ``until_ns``; True at once if ``wake`` is set."""
-
-
-class SystemClock:
-    """The host's own clock."""
-
-    def now_ns(self) -> int:
-        """Return CLOCK_MONOTONIC."""
-        return time.monotonic_ns()
-
-    def cpu_ns(self) -> int:
-        """Return the processor time of the calling thread."""
-        return time.thread_time_ns()
-
-    def wait(self, until_ns: int, wake: threading.Event) -> bool:
-        """Sleep until ``until_ns``; True at once if ``wake`` is set."""
-        return wake.wait(max(until_ns - time.monotonic_ns(), 0) / 1e9)
-
-
-@dataclass
-class Cost:
-    """What a read takes: the sums of wall and processor time over the reads so far."""
-
-    reads: int = 0
-    wall_ns: int = 0
-    cpu_ns: int = 0
-
-    def add(self, wall_ns: int, cpu_ns: int) -> None:
-        """Count one read."""
-        self.reads += 1
-        self.wall_ns += wall_ns
-        self.cpu_ns += cpu_ns
-
-    @property
-    def wall_s(self) -> float:
-        """Return mean seconds a read."""
-        return self.wall_ns / max(self.reads, 1) / 1e9
-
-    @property
-    def cpu_s(self) -> float:
-        """Return mean processor seconds a read."""
-        return self.cpu_ns / max(self.reads, 1) / 1e9
-
-
-@dataclass
-class Channel:
-    """A meter with its record, its cost and its plan of reading."""
-
-    meter: Meter
-    track: Track
-    cost: Cost = field(default_factory=Cost)
-    next_ns: int = 0
-    tracker: UpdateTracker | None = None
-    previous: Reading | None = None
-    conditions: deque[tuple[int, dict[str, Any]]] = field(default_factory=lambda: deque(maxlen=4096))
-    next_conditions_ns: int = 0
-
-    @classmethod
-    def of(cls, meter: Meter) -> Channel:
-        """Return the channel that suits the meter."""
-        traits = meter.traits
-        tracked = traits.kind == "counter" and traits.period_s >= TRACKED_PERIOD_S and not traits.push
-        return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)
-
-    @property
-    def period_s(self) -> float:
-        """Return the meter's update period, as learned where its updates are tracked."""
-        if self.tracker is not None and self.tracker.locked:
-            return self.tracker.period_ns / 1e9
-        return self.meter.traits.period_s
-
-    @property
-    def edge_s(self) -> float:
-        """Return how well the time of an update is known."""
-        if self.tracker is not None:
-            return min(self.tracker.width_ns / 1e9, self.meter.traits.period_s)
-        return self.meter.traits.period_s + self.cost.wall_s
+SLEPT_NS = 1_000_000_000
 
 
 class Sampler:
@@ -144,11 +54,12 @@ class Sampler:
         self._random = random.Random(seed)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._read_lock = threading.Lock()
         self._processors = os.cpu_count() or 1
         self._cpu_mark_ns = 0
         self._step_cpu_ns = 0.0
+        self._fast = [c for c in self.channels.values() if c.fast]
         for channel in self.channels.values():
+            channel.asleep_ns = self.clock.asleep_ns()
             attach = getattr(channel.meter, "attach", None)
             if attach is not None:
                 attach(channel.track)
@@ -157,6 +68,7 @@ class Sampler:
         """Begin to read; does nothing while it reads already or where every meter reports by itself."""
         if self._thread is None and any(not c.meter.traits.push for c in self.channels.values()):
             self._stop.clear()
+            self.learn_periods()
             self._thread = threading.Thread(target=self._run, name="inferometer-meters", daemon=True)
             self._thread.start()
 
@@ -187,19 +99,52 @@ class Sampler:
         if mark_ns and threading.current_thread() is self._thread:
             # all that the thread used since the step before: waking, reading, planning
             self._step_cpu_ns += 0.1 * (self._cpu_mark_ns - mark_ns - self._step_cpu_ns)
-        with self._read_lock:
-            for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
+        for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
+            with channel.lock:
                 self._read(channel)
                 self._ride_along(channel)
 
     def read_fast(self, limit_s: float = 2e-4) -> None:
         """Read at once every meter that shows its present value at little cost (at the edges of regions)."""
-        with self._read_lock:
-            for channel in self.channels.values():
-                traits = channel.meter.traits
-                counter = traits.kind == "counter" and not traits.push and channel.tracker is None
-                if counter and (channel.cost.reads == 0 or channel.cost.wall_s <= limit_s):
+        limit_ns = limit_s * 1e9
+        now_ns = self.clock.now_ns
+        for channel in self._fast:
+            cost = channel.cost
+            if cost.reads and cost.wall_ns > limit_ns * cost.reads:
+                continue
+            with channel.lock:
+                if not cost.reads or channel.track.failed:
                     self._read(channel)
+                    continue
+                before_ns = now_ns()
+                try:  # as `_read`, but for what the edges of regions can do without: its cost, the plan of reading
+                    value = read_value(channel.meter)
+                except MeterError as error:
+                    channel.track.fail(before_ns, str(error))
+                    continue
+                channel.track.append(Reading(before_ns, now_ns(), value))
+
+    def learn_periods(self, seconds: float = BURST_S) -> None:
+        """Read the fast counters for a moment as often as they may be updated, and learn how often they are.
+
+        A counter of which too few updates are seen stays as it is: of one whose period is not known, intervals allow for any.
+        """
+        known = [c for c in self._fast if c.meter.traits.period_known and c.meter.traits.period_s]
+        learning = {id(c): (c, Burst()) for c in self._fast if c not in known}
+        end_ns = self.clock.now_ns() + round(seconds * 1e9)
+        while learning and self.clock.now_ns() < end_ns:
+            for channel, burst in learning.values():
+                with channel.lock:
+                    self._read(channel)
+                if channel.previous is not None and not channel.track.failed:
+                    burst.add(channel.previous)
+            self.clock.wait(self.clock.now_ns() + BURST_PAUSE_NS, threading.Event())
+        for channel, burst in learning.values():
+            traits = channel.meter.traits
+            if not (
+                burst.every_read_is_news and traits.period_known
+            ):  # else it is as it says: current at every read
+                channel.take_period(burst.period_s)
 
     def wait_past(self, at_ns: int, limit_s: float = 1.0) -> None:
         """Wait until every working meter has been updated after ``at_ns``, at most ``limit_s``; reads go on meanwhile."""
@@ -220,8 +165,13 @@ class Sampler:
     def _behind(self, channel: Channel, at_ns: int) -> bool:
         if channel.track.failed:
             return False
-        period_ns = channel.meter.traits.period_s * 1e9
-        return channel.track.last_ns < at_ns + 2.4 * period_ns + 1_000_000
+        traits = channel.meter.traits
+        if traits.kind == "counter" and channel.track.updated_ns >= at_ns:
+            return False
+        wait_ns = (
+            2.4e9 * traits.period_s if traits.period_known else max(UNKNOWN_S * 1e9, 2.4e9 * traits.period_s)
+        )
+        return channel.track.last_ns < at_ns + wait_ns + 1_000_000
 
     def _run(self) -> None:
         self._cpu_mark_ns = 0
@@ -238,6 +188,10 @@ class Sampler:
             channel.previous = None
             return
         reading = Reading(before_ns, self.clock.now_ns(), value)
+        asleep_ns = self.clock.asleep_ns()
+        if asleep_ns - channel.asleep_ns > SLEPT_NS:
+            channel.track.note_sleep((asleep_ns - channel.asleep_ns) / 1e9)
+        channel.asleep_ns = asleep_ns
         channel.cost.add(reading.t_after_ns - before_ns, self.clock.cpu_ns() - cpu_ns)
         channel.track.append(reading)
         channel.next_ns = round(self._plan(channel, reading))

@@ -99,11 +99,10 @@ def _meter_lines(row: dict[str, Any]) -> Iterable[str]:
     unit = "J" if row["kind"] == "counter" else "W"
     yield f"{row['uid']}: {row['name']} ({row['type']}, {row['meter']}), {row['kind']} in {unit}"
     known = row.get("characterized")
-    source = (
-        f"as measured {known['measured_at']}"
-        if known
-        else "typical; 'inferometer meters characterize' measures it"
-    )
+    typical = "typical; 'inferometer meters characterize' measures it"
+    if row.get("fast") and row["period_known"] and row["period_s"]:
+        typical = "as seen when it was opened"
+    source = f"as measured {known['measured_at']}" if known else typical
     period = duration(row["period_s"]) if row["period_s"] else "at each read"
     facts = [f"update: {'on arrival, about every ' if row['push'] else ''}{period} ({source})"]
     if "read_s" in row:

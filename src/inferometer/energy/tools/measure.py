@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from inferometer.energy.integration.joules import Joules
+from inferometer.energy.meters.found import Absence
 from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
@@ -22,7 +23,7 @@ from inferometer.units import duration, significant
 
 COLUMNS = (
     "run", "status", "time_s", "device_name", "device_uid", "device_type", "meter", "source", "energy_j", "low_j",
-    "high_j", "power_w", "reason",
+    "high_j", "power_w", "unresolved", "reason",
 )  # fmt: skip
 
 INTERRUPTED = 128 + signal.SIGINT  # exit status, as a shell's
@@ -47,6 +48,7 @@ class CommandRuns:
     reason: str = ""  # "no meter: ..."
     stopped_of: int | None = None  # runs asked for, where a signal ended them early
     stopped_as: int = INTERRUPTED  # exit status of the run that it cut short
+    missing: tuple[Absence, ...] = ()  # devices that cannot be metered though others of their kind are
 
     @property
     def status(self) -> int:
@@ -71,6 +73,7 @@ class CommandRuns:
         lines = [f"time    {duration(statistics.fmean(seconds))}{spread}"]
         lines += [self._device_line(device) for device in self.devices]
         lines += [f"energy  {self.reason}"] if not self.devices else []
+        lines += [f"energy  not metered: {absence.line}" for absence in self.missing]
         return lines + ([stopped] if stopped else [])
 
     def to_csv(self) -> str:
@@ -83,10 +86,13 @@ class CommandRuns:
                 j = run.joules[device.uid]
                 power = None if j.energy_j is None else j.energy_j / run.seconds
                 head = (number, run.status, run.seconds, device.name, device.uid, device.type, device.meter)
-                writer.writerow((*head, j.source, j.energy_j, j.low_j, j.high_j, power, j.reason))
+                writer.writerow((*head, j.source, j.energy_j, j.low_j, j.high_j, power, j.width, j.reason))
+            for absence in self.missing:
+                head = (number, run.status, run.seconds, "", absence.device, absence.type, absence.meter)
+                writer.writerow((*head, "none", *[None] * 5, absence.reason))
             if not self.devices:
                 blank = [None] * 4
-                writer.writerow((number, run.status, run.seconds, *blank, "none", *blank, self.reason))
+                writer.writerow((number, run.status, run.seconds, *blank, "none", *blank, None, self.reason))
         return text.getvalue()
 
     def _device_line(self, device: MeteredDevice) -> str:
@@ -95,6 +101,8 @@ class CommandRuns:
         bad = next((j for j in parts if j.energy_j is None), None)
         if bad is not None:
             return head + f"{bad.source}, {_between(bad)}: {bad.reason}"
+        told = next((f"; {j.reason}" for j in parts if j.reason), "")
+        wide = next((f", unresolved {j.width}" for j in parts if j.width), "")
         known = [j.energy_j for j in parts if j.energy_j is not None]
         power = sum(known) / sum(run.seconds for run in self.runs)
         mean = statistics.fmean(known)
@@ -102,7 +110,10 @@ class CommandRuns:
             around = f"± {significant(statistics.stdev(known))} J between {len(known)} runs"
         else:
             around = _between(parts[0])
-        return head + f"{significant(mean, 4)} J ({around}), {significant(power, 4)} W, {parts[0].source}"
+        return (
+            head
+            + f"{significant(mean, 4)} J ({around}), {significant(power, 4)} W, {parts[0].source}{wide}{told}"
+        )
 
 
 def measure(
@@ -129,7 +140,8 @@ def measure(
                 cut_as = run.status
             else:
                 runs.append(run)
-        return CommandRuns(tuple(runs), devices, opened.reason, repeat if interrupted else None, cut_as)
+        stopped_of = repeat if interrupted else None
+        return CommandRuns(tuple(runs), devices, opened.reason, stopped_of, cut_as, opened.missing)
 
 
 def _run(command: Sequence[str], session: Session) -> tuple[CommandRun, bool]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from inferometer.energy.meters.broker import Address, Connection
 from inferometer.energy.meters.wire import Registered, encode_reading, encode_registration
-from inferometer.energy.sampling.sampler import Channel
+from inferometer.energy.sampling.channel import Channel
 from inferometer.energy.session import Session
 from inferometer.errors import MeterError
 
@@ -62,7 +62,7 @@ class Publisher:
 
 def latest(channel: Channel) -> tuple[int, int] | None:
     """Return a meter's latest update as microjoules since sampling began and microseconds of this host's clock."""
-    from inferometer.energy.integration.integrate import find_anchors
+    from inferometer.energy.integration.anchors import find_anchors
 
     last_ns = channel.track.last_ns
     if not last_ns:

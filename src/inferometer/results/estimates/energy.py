@@ -9,6 +9,7 @@ from typing import Any
 
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Record
+from inferometer.records.energy import width_text
 from inferometer.results.estimates.quantity import Estimate, Good, Key, round_series
 from inferometer.units import counted, listed
 
@@ -30,9 +31,12 @@ def energy(good: Good) -> dict[str, Any]:
     """
     metered = [(key, device) for key, record in good if (device := _primary(record))]
     resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
+    resolved = [(k, d) for k, d in resolved if not d.unresolved] or resolved
     resolved, meter, remark = _of_one_meter(resolved)
     if not resolved:
         return _why_none([record for _, record in good], [d for _, d in metered])
+    if resolved[0][1].unresolved:
+        return {"meter": meter} | _wide([device for _, device in resolved])
     claimed = meter_reach([d for _, d in resolved])
     source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
     series = {"power": round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)}
@@ -49,6 +53,24 @@ def energy(good: Good) -> dict[str, Any]:
         series["energy_image"] = each
         fields["energy_image"] = replace(each.estimate("J", source, claimed=claimed), remark=remark)
         fields |= _net(fields, resolved, claimed or 0.0)
+    return fields
+
+
+def _wide(devices: Sequence[DeviceEnergy]) -> dict[str, Any]:
+    """Return power and energy an image where the meter knows each round's roughly: with its interval, and not to be judged by."""
+    joules = sum(d.energy_j or 0.0 for d in devices)
+    low = sum(d.low_j or 0.0 for d in devices)
+    high = None if any(d.high_j is None for d in devices) else sum(d.high_j or 0.0 for d in devices)
+    remark = flag("wide-energy", width=width_text(joules, low, high), reason=devices[0].reason)
+    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for d in devices))
+
+    def per(amount: float, unit: str) -> Estimate:
+        top = None if high is None else high / amount
+        return Estimate(joules / amount, low / amount, top, unit, source, len(devices), remark)
+
+    fields = {"power": per(sum(d.seconds for d in devices), "W")}
+    if all(d.images for d in devices):
+        fields["energy_image"] = per(sum(d.images for d in devices), "J")
     return fields
 
 

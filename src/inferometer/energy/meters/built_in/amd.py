@@ -29,7 +29,9 @@ class AmdMeter:
         self.device = MeteredDevice(uid, name, "gpu", "amd")
         self._step_j = 0.0
         self.read()
-        self.traits = Traits("counter", PERIOD_S, resolution=self._step_j, integrates=False)
+        self.traits = Traits(
+            "counter", PERIOD_S, resolution=self._step_j, integrates=False, period_known=False
+        )
 
     def read(self) -> float:
         """Return joules; MeterError if the library cannot tell."""

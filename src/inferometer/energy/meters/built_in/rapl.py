@@ -21,7 +21,9 @@ from inferometer.errors import MeterError
 
 PARTS = "INFEROMETER_RAPL_PARTS"
 ROOT = "/sys/class/powercap"
-PERIOD_S = 0.001  # Intel SDM volume 3, 15.10: the counters are updated about every millisecond
+PERIOD_S = (
+    0.001  # Intel SDM volume 3, 15.10: about every millisecond; others every 8 or 10 ms, so it is looked at
+)
 MAX_POWER_W = 2000.0
 SAME_COUNTER_J = 0.5
 _ZONE = re.compile(r"[a-z-]+(?::\d+)+")
@@ -54,10 +56,12 @@ class RaplMeter:
         """Open the zone's counter; OSError if it cannot be read."""
         label = f"{zone.parent} {zone.name}".strip()
         self.device = MeteredDevice(zone.uid, label, zone.type, "rapl")
-        largest_j = int((zone.path / "max_energy_range_uj").read_text()) / 1e6
+        largest_j = _range_j(zone.path / "max_energy_range_uj")
+        limit_w = _largest_power_w(zone.path)
         self.traits = Traits(
-            "counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=_largest_power_w(zone.path)
-        )
+            "counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=limit_w or MAX_POWER_W,
+            period_known=False, limit_known=limit_w > 0,
+        )  # fmt: skip
         self._path = zone.path / "energy_uj"
         self._file: int | None = os.open(self._path, os.O_RDONLY)
         try:
@@ -88,13 +92,21 @@ class RaplMeter:
             self._file = None
 
 
+def _range_j(path: Path) -> float:
+    """Return where the counter starts anew; OSError, with the file, where that is not told."""
+    try:
+        return int(path.read_text()) / 1e6
+    except ValueError as error:
+        raise OSError(0, f"no number in it ({error})", str(path)) from error
+
+
 def _largest_power_w(folder: Path) -> float:
-    """Return more than the zone can draw: three times its largest power limit, where it tells one."""
+    """Return more than the zone can draw: three times its largest power limit; 0 where it tells none."""
     limits = []
     for path in folder.glob("constraint_*_power_limit_uw"):
         with contextlib.suppress(OSError, ValueError):
             limits.append(int(path.read_text()) / 1e6)
-    return min(3 * max(limits, default=0.0) or MAX_POWER_W, MAX_POWER_W)
+    return min(3 * max(limits, default=0.0), MAX_POWER_W)
 
 
 def find(environ: Mapping[str, str]) -> Found:
@@ -106,12 +118,25 @@ def find(environ: Mapping[str, str]) -> Found:
     meters: list[Meter] = []
     absences = []
     parts = bool(environ.get(PARTS))
-    for zone in every_zone(zones) if parts else choose_zones(zones):
-        try:
-            meters.append(RaplMeter(zone))
-        except OSError as error:
-            absences.append(_unreadable(zone, error))
+    for copies in [[zone] for zone in every_zone(zones)] if parts else choose_zones(zones):
+        opened = _first_readable(copies)
+        if isinstance(opened, RaplMeter):
+            meters.append(opened)
+        else:
+            absences.append(opened)
     return Found(tuple(meters if parts else _without_copies(meters)), tuple(absences))
+
+
+def _first_readable(copies: list[Zone]) -> RaplMeter | Absence:
+    """Return the meter of the first copy of a zone that can be read, or why the first one cannot."""
+    absence = None
+    for zone in copies:
+        try:
+            return RaplMeter(zone)
+        except OSError as error:
+            absence = absence or _unreadable(zone, error)
+    assert absence is not None
+    return absence
 
 
 def list_zones(root: Path) -> list[Zone]:
@@ -135,16 +160,18 @@ def list_zones(root: Path) -> list[Zone]:
     return sorted((_zone(path, named) for path in named), key=lambda z: z.path.name)
 
 
-def choose_zones(zones: list[Zone]) -> list[Zone]:
-    """Return packages and DRAM (MSR before MMIO), or psys where there is no package."""
-    wanted: dict[str, Zone] = {}
+def choose_zones(zones: list[Zone]) -> list[list[Zone]]:
+    """Return packages and DRAM, or psys where there is no package; of each all copies (MSR before MMIO)."""
+    wanted: dict[str, list[Zone]] = {}
     for zone in sorted(zones, key=lambda z: ("mmio" in z.path.name, z.path.name)):
         package = zone.name.startswith("package")
         if package or zone.name == "dram":
-            wanted.setdefault(zone.uid, zone)
-    if not any(z.name.startswith("package") for z in wanted.values()):
-        wanted |= {z.uid: z for z in zones if z.name == "psys"}
-    return sorted(wanted.values(), key=lambda z: z.uid)
+            wanted.setdefault(zone.uid, []).append(zone)
+    if not any(copies[0].name.startswith("package") for copies in wanted.values()):
+        for zone in zones:
+            if zone.name == "psys":
+                wanted.setdefault(zone.uid, []).append(zone)
+    return [wanted[uid] for uid in sorted(wanted)]
 
 
 def every_zone(zones: list[Zone]) -> list[Zone]:
@@ -180,10 +207,11 @@ def _without_copies(meters: list[Meter]) -> list[Meter]:
 
 
 def _unreadable(zone: Zone, error: OSError) -> Absence:
-    path = zone.path / "energy_uj"
+    path = error.filename or zone.path / "energy_uj"
     if isinstance(error, PermissionError):
         remedy = f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last)"
-        return Absence("rapl", zone.type, f"{path} cannot be read: {_CVE}", remedy, zone.uid)
+        why = _CVE if Path(path).name == "energy_uj" else "this user may not read it"
+        return Absence("rapl", zone.type, f"{path} cannot be read: {why}", remedy, zone.uid)
     reason = f"{path} cannot be read: {error.strerror}" if error.strerror else str(error)
     return Absence("rapl", zone.type, reason, "", zone.uid)
 

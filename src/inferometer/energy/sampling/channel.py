@@ -1,0 +1,88 @@
+"""A meter as the sampler has it: with the record of its readings, what they cost, and when it is read next."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from inferometer.energy.readings import Meter, Reading, Track
+from inferometer.energy.sampling.update_tracker import UpdateTracker
+
+TRACKED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates tracked
+
+
+@dataclass
+class Cost:
+    """What a read takes: the sums of wall and processor time over the reads so far."""
+
+    reads: int = 0
+    wall_ns: int = 0
+    cpu_ns: int = 0
+
+    def add(self, wall_ns: int, cpu_ns: int) -> None:
+        """Count one read."""
+        self.reads += 1
+        self.wall_ns += wall_ns
+        self.cpu_ns += cpu_ns
+
+    @property
+    def wall_s(self) -> float:
+        """Return mean seconds a read."""
+        return self.wall_ns / max(self.reads, 1) / 1e9
+
+    @property
+    def cpu_s(self) -> float:
+        """Return mean processor seconds a read."""
+        return self.cpu_ns / max(self.reads, 1) / 1e9
+
+
+@dataclass
+class Channel:
+    """A meter with its record, its cost and its plan of reading."""
+
+    meter: Meter
+    track: Track
+    cost: Cost = field(default_factory=Cost)
+    next_ns: int = 0
+    tracker: UpdateTracker | None = None
+    previous: Reading | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)  # one read at a time
+    conditions: deque[tuple[int, dict[str, Any]]] = field(default_factory=lambda: deque(maxlen=4096))
+    next_conditions_ns: int = 0
+    asleep_ns: int = 0  # the machine's sleep before the latest reading
+
+    @classmethod
+    def of(cls, meter: Meter) -> Channel:
+        """Return the channel that suits the meter."""
+        traits = meter.traits
+        tracked = traits.kind == "counter" and traits.period_s >= TRACKED_PERIOD_S and not traits.push
+        return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)
+
+    @property
+    def fast(self) -> bool:
+        """Tell whether it is a counter that is read whenever its value is wanted."""
+        traits = self.meter.traits
+        return traits.kind == "counter" and not traits.push and self.tracker is None
+
+    def take_period(self, period_s: float | None) -> None:
+        """Take the update period that was seen; None leaves what is told of it."""
+        if period_s is None:
+            return
+        traits = replace(self.meter.traits, period_s=period_s, period_known=True)
+        self.meter.traits = self.track.traits = traits
+
+    @property
+    def period_s(self) -> float:
+        """Return the meter's update period, as learned where its updates are tracked."""
+        if self.tracker is not None and self.tracker.locked:
+            return self.tracker.period_ns / 1e9
+        return self.meter.traits.period_s
+
+    @property
+    def edge_s(self) -> float:
+        """Return how well the time of an update is known."""
+        if self.tracker is not None:
+            return min(self.tracker.width_ns / 1e9, self.meter.traits.period_s)
+        return self.meter.traits.period_s + self.cost.wall_s

@@ -1,0 +1,151 @@
+"""Bounds that were false once: energy from before the span, an assumed update period, wraps that nobody saw, sleep."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from inferometer.energy.integration.integrate import span_energy
+from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
+from inferometer.energy.readings import Reading, Track, Traits
+from inferometer.energy.session import Session
+from simulation import RAPL_COUNTER, S, run
+
+MILLISECOND = Traits("counter", 0.001, resolution=1e-4)
+
+
+def record(traits, times_s, joules):
+    track = Track(traits)
+    for at_s, value in zip(times_s, joules, strict=True):
+        track.append(Reading(round(at_s * S), round(at_s * S) + 1000, value))
+    return track
+
+
+def energy(track, start_s, end_s):
+    start, end = round(start_s * S), round(end_s * S)
+    return span_energy(track.window(start, end), track.traits, start, end)
+
+
+@pytest.mark.parametrize("last_s", [1.2, 1.55, 2.0, 5.0])
+@pytest.mark.parametrize("period_s", [0.001, 0.1, 0.0])
+def test_what_was_consumed_before_the_span_is_in_no_lower_bound(period_s, last_s):
+    """100 W until 1.0 s, then nothing: 'at least 30 J' was said of 1.05 to 1.55 s."""
+    times = np.arange(0, last_s, 0.1)
+    track = record(dataclasses.replace(MILLISECOND, period_s=period_s), times, 100 * np.minimum(times, 1.0))
+    found = energy(track, 1.05, 1.55)
+    assert found.low_j == 0.0 <= found.high_j
+
+
+def test_without_two_updates_there_are_bounds_and_no_estimate():
+    found = energy(record(MILLISECOND, [0.5], [3.0]), 1.0, 1.5)
+    assert (found.energy_j, found.low_j) == (None, 0.0) and "updated once only" in found.reason
+    nothing = energy(Track(MILLISECOND), 1.0, 1.5)
+    assert (nothing.energy_j, nothing.low_j, nothing.high_j) == (None, 0.0, None)
+
+
+PERIODS_S = (0.001, 0.002, 0.008, 0.01)
+
+
+def read_session(period_s, seed, learn):
+    """A square wave of 20 to 200 W by a counter that moves so often, whoever reads it thinking every millisecond."""
+    clock = SimulatedClock()
+    random = np.random.default_rng(seed)
+    curve = PowerCurve.cycles(200, 20, random.uniform(0.005, 0.08), 0.5, 3)
+    meter = SimulatedMeter(
+        curve, clock, dataclasses.replace(RAPL_COUNTER, period_s=period_s), Faults(latency_s=2e-5, seed=seed)
+    )
+    meter.traits = dataclasses.replace(RAPL_COUNTER, period_known=False)
+    session = Session([meter], device="cpu", clock=clock)
+    if learn:
+        session.sampler.learn_periods()
+    return session, clock, curve, random
+
+
+def spans_with_edges(session, clock, random):
+    for _ in range(6):
+        run(session, clock, clock.time_ns / S + random.uniform(0.05, 0.2))
+        session.sampler.read_fast()
+        start = clock.now_ns()
+        run(session, clock, clock.time_ns / S + random.uniform(0.01, 0.1))
+        end = clock.now_ns()
+        session.sampler.read_fast()
+        yield start, end
+
+
+@pytest.mark.parametrize("learn", [True, False])
+@pytest.mark.parametrize("period_s", PERIODS_S)
+def test_intervals_hold_the_truth_whatever_the_update_period_is(period_s, learn):
+    held, widths = [], []
+    for seed in range(8):
+        session, clock, curve, random = read_session(period_s, seed, learn)
+        spans = list(spans_with_edges(session, clock, random))
+        run(session, clock, clock.time_ns / S + 0.3)
+        (uid,) = session.channels
+        for (start, end), found in zip(spans, session.parts(uid, spans), strict=True):
+            held.append(found.low_j <= curve.span_j(start / S, end / S) <= found.high_j)
+            widths.append(found.half_width)
+    assert all(held), f"{sum(held)} of {len(held)}"
+    if learn and period_s < 0.005:
+        assert np.median(widths) < 0.5
+
+
+@pytest.mark.parametrize("period_s", PERIODS_S)
+def test_a_burst_of_reads_learns_the_period(period_s):
+    session, clock, _, _ = read_session(period_s, 1, learn=True)
+    (meter,) = session.meters
+    assert clock.now_ns() / S == pytest.approx(0.05, abs=0.001)
+    assert meter.traits.period_known and meter.traits.period_s == pytest.approx(period_s, rel=0.35)
+
+
+def test_a_counter_that_stands_still_has_no_known_period():
+    clock = SimulatedClock()
+    meter = SimulatedMeter(PowerCurve.steady(0, 3), clock, RAPL_COUNTER)
+    meter.traits = dataclasses.replace(RAPL_COUNTER, period_known=False)
+    session = Session([meter], clock=clock)
+    session.sampler.learn_periods()
+    assert not meter.traits.period_known
+
+
+RANGE_J = 262143.0
+PACKAGE = dataclasses.replace(RAPL_COUNTER, range_j=RANGE_J, max_power_w=450.0)
+
+
+@pytest.mark.parametrize("watts", [5.0, 100.0, 300.0])
+@pytest.mark.parametrize("start_j", [0.0, 200_000.0])
+def test_wraps_that_nobody_saw_are_told_and_bounded(watts, start_j):
+    """A process that was stopped for 6,000 s: 76 kJ of 600 was counted, and nothing said."""
+    times = np.concatenate((np.arange(0, 10, 0.1), 6010 + np.arange(0, 5, 0.1)))
+    track = record(PACKAGE, times, (start_j + watts * times) % RANGE_J)
+    found = energy(track, 2.0, 6012.0)
+    assert "may have wrapped unseen" in found.reason and "6e+03 s" in found.reason
+    assert found.low_j <= watts * 6010 <= found.high_j <= 450 * 6015
+    assert found.energy_j == pytest.approx(watts * 6010, rel=0.02)  # by the power around the gap
+    beside = energy(track, 2.0, 7.0)
+    assert beside.reason == "" and beside.energy_j == pytest.approx(5 * watts, rel=0.02)
+
+
+def test_a_gap_too_short_for_a_wrap_is_nothing_to_tell():
+    times = np.concatenate((np.arange(0, 10, 0.1), 410 + np.arange(0, 5, 0.1)))
+    found = energy(record(PACKAGE, times, 100 * times), 2.0, 412.0)
+    assert found.reason == "" and found.low_j <= 41_000 <= found.high_j
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_machine_that_slept_is_told_and_its_counter_believed_in_nothing(reset):
+    """CLOCK_MONOTONIC leaves the sleep out: a counter that starts anew then looks as if it had wrapped."""
+    clock = SimulatedClock()
+    meter = SimulatedMeter(PowerCurve.steady(100, 60), clock, PACKAGE, start_j=100_000.0)
+    if reset:
+        meter.shown = np.where(
+            meter.updates_s >= 10, meter.shown - meter.shown[meter.updates_s >= 10][0], meter.shown
+        )
+    session = Session([meter], clock=clock)
+    run(session, clock, 10)
+    clock.slept_ns = 6000 * S
+    run(session, clock, 20)
+    (uid,) = session.channels
+    (found,) = session.parts(uid, [(5 * S, 15 * S)])
+    assert "the machine slept for 6e+03 s" in found.reason
+    assert found.low_j <= 1000 + 1 and found.high_j >= 1000
+    (later,) = session.parts(uid, [(12 * S, 18 * S)])
+    assert later.reason == "" and later.energy_j == pytest.approx(600, rel=0.01)
