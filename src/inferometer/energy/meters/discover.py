@@ -26,10 +26,10 @@ def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str 
     urls = list(dict.fromkeys((*selection.urls, *environ.get("INFEROMETER_MQTT", "").split())))
     check_names(selection, urls)
     environ = {**environ, "INFEROMETER_MQTT": " ".join(urls)}
-    found = Found()
+    found: dict[str, Found] = {}
     for name, finder in chain(built_in.finders(), plugins.finders()):
-        if selection.wants_meter(name):
-            found += _guarded(name, finder, environ)
+        if selection.wants_meter(name, finds_others=name in built_in.FIND_OTHERS):
+            found[name] = _guarded(name, finder, environ)
     return _wanted(found, selection)
 
 
@@ -52,13 +52,29 @@ def _guarded(name: str, finder: Finder, environ: Mapping[str, str]) -> Found:
         return Found(absences=(Absence(name, "", f"failed with {failure_text(error)}"),))
 
 
-def _wanted(found: Found, selection: Selection) -> Found:
+def _wanted(found: Mapping[str, Found], selection: Selection) -> Found:
     meters: dict[str, Meter] = {}
-    processors = any(meter.device.type == "cpu" for meter in found.meters)
-    for meter in found.meters:
+    pairs = [(name, meter) for name, one in found.items() for meter in one.meters]
+    processors = any(meter.device.type == "cpu" for _, meter in pairs)
+    for name, meter in sorted(pairs, key=lambda pair: _detour(pair[1])):
         whole = meter.device.type == "psys" and processors and not selection.include
-        if selection.accepts(meter.device) and meter.device.uid not in meters and not whole:
+        if selection.accepts(meter.device, name) and meter.device.uid not in meters and not whole:
             meters[meter.device.uid] = meter
         else:
             meter.close()
-    return Found(tuple(meters.values()), found.absences)
+    return Found(tuple(meters.values()), _absences(found, selection, meters))
+
+
+def _detour(meter: Meter) -> bool:
+    """Return whether a counter is read by another meter than the one that it is called by, which comes first."""
+    scheme, colon, _ = meter.device.uid.partition(":")
+    return bool(colon) and scheme in built_in.NAMES and scheme != meter.device.meter
+
+
+def _absences(
+    found: Mapping[str, Found], selection: Selection, meters: Mapping[str, Meter]
+) -> tuple[Absence, ...]:
+    """Return those of devices that nothing else reads, and those of meters asked for by name where few machines have them."""
+    named = {term.pattern.lower() for term in selection.include if term.field == "meter"}
+    told = [absence for one in found.values() for absence in one.absences if absence.device not in meters]
+    return (*told, *(a for name, one in found.items() if name in named for a in one.quiet))

@@ -182,7 +182,7 @@ def _without_copies(meters: list[Meter]) -> list[Meter]:
 def _unreadable(zone: Zone, error: OSError) -> Absence:
     path = zone.path / "energy_uj"
     if isinstance(error, PermissionError):
-        remedy = f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last)"
+        remedy = f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last), or let root start 'inferometer meters serve --group NAME' once"
         return Absence("rapl", zone.type, f"{path} cannot be read: {_CVE}", remedy, zone.uid)
     reason = f"{path} cannot be read: {error.strerror}" if error.strerror else str(error)
     return Absence("rapl", zone.type, reason, "", zone.uid)
