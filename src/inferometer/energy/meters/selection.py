@@ -10,7 +10,8 @@ from inferometer.energy.readings import MeteredDevice
 from inferometer.errors import UsageError, unknown
 
 FIELDS = ("meter", "name", "type", "uid")
-_SCHEMES = ("mqtt://", "mqtts://")
+SCHEMES = {"mqtt": ("mqtt://", "mqtts://"), "redfish": ("redfish://", "redfish+http://")}  # by meter
+_SCHEMES = tuple(scheme for schemes in SCHEMES.values() for scheme in schemes)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Selection:
             else:
                 include.append(_parse_term(text))
         return cls(tuple(include), tuple(exclude), tuple(urls))
+
+    def urls_of(self, meter: str) -> list[str]:
+        """Return the addresses of one kind of network meter."""
+        return [url for url in self.urls if url.startswith(SCHEMES[meter])]
 
     def accepts(self, device: MeteredDevice, finder: str = "") -> bool:
         """Tell whether the device is wanted; ``finder``: what found it, where that is not the meter that reads it."""

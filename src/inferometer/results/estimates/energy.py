@@ -91,7 +91,7 @@ def _of_one_meter(
 def _meter_name(device: DeviceEnergy) -> str:
     """Return what a device's joules are those of; one socket is not the whole of two."""
     parts = device.device_uid.count("+") + 1
-    packages = f", {parts} packages" if parts > 1 and device.meter == "rapl" else ""
+    packages = f", {parts} packages" if parts > 1 and device.meter in ("rapl", "perf") else ""
     return f"{device.meter} ({device.device_type}{packages})"
 
 
