@@ -47,7 +47,7 @@ class Address:
         return cls(parts.hostname, port or (443 if tls else 80), tls)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"{'redfish' if self.tls else 'redfish+http'}://{self.host}:{self.port}"
 
 
 class Service:

@@ -123,7 +123,7 @@ def _chassis(address: Address, environ: Mapping[str, str]) -> Iterator[RedfishMe
             if source is not None:
                 told = " ".join(str(chassis.get(key) or "") for key in ("Manufacturer", "Model")).strip()
                 name = told or str(chassis.get("Name") or path)
-                device = MeteredDevice(f"redfish:{address}{path}", name, "external", "redfish")
+                device = MeteredDevice(f"{address}{path}", name, "external", "redfish")
                 yield RedfishMeter(device, source, Service(address, environ))
     finally:
         service.close()
