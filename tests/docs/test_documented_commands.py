@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "examples/README.md", *(ROOT / "docs").glob("*.md")])
 EXAMPLE, OTHER = "examples/quick-2-cores", "examples/h100/report"
 GIVEN = {"DIR...": [EXAMPLE, OTHER], "DIR": [EXAMPLE], "OLD": [EXAMPLE], "NEW": [EXAMPLE]}
-SLOW = {"run", "export", "measure", "meters characterize", "meters publish"}
+SLOW = {"run", "export", "measure", "meters characterize", "meters publish", "meters serve"}
 
 
 def found(pattern):

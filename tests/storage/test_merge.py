@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -30,6 +32,15 @@ def test_a_merged_run_lacks_nothing_though_its_cells_have_different_rounds(tmp_p
     stored = read_run(path)
     assert stored.missing == () and len(stored.planned) == 3
     assert unfinished(summarise([stored])) == []
+
+
+def test_the_jobs_of_a_batch_system_are_kept():
+    def measured_in(job, path):
+        made = run(rounds_of(cell(), [1.0, 2.0]), path)
+        return replace(made, info=msgspec.structs.replace(made.info, jobs=({"system": "slurm", "job": job},)))
+
+    ((info, _, _),) = merge([measured_in("1", "a"), measured_in("2", "b")])
+    assert [job["job"] for job in info.jobs] == ["1", "2"]
 
 
 def test_a_run_given_twice_counts_once():

@@ -30,7 +30,11 @@ def run(tmp_path):
                 CELL, f"cannot load {MODEL}: bad; see /scratch/{USER}/x.log (on gammaray), mailed to {USER}"
             ),
         ),
-        meters=({"meter": "mqtt", "reason": "no broker", "device": "mqtt://rack7.lab.example.org:1883/EMA"},),
+        meters=(
+            {"meter": "mqtt", "reason": "no broker", "device": "mqtt://rack7.lab.example.org:1883/EMA"},
+            {"meter": "redfish", "uid": "redfish://bmc7.lab.example.org:443/redfish/v1/Chassis/1"},
+        ),
+        jobs=({"system": "slurm", "job": "4711", "account": "p-radium", "nodes": "nid[001-002]"},),
         request={"model": {"model": MODEL}, "meters": ["mqtt://rack7.lab.example.org:1883/EMA"]},
     )
     writer = RunWriter.create(tmp_path / f"{USER}s-run", info)
@@ -73,6 +77,9 @@ def test_an_anonymous_archive_names_nobody_and_reads_back(run, tmp_path, capsys)
         "/scratch",
         "../",
         "results",
+        "4711",
+        "p-radium",
+        "nid[",
     ):
         assert name not in text, name
     published, kept = read_run(tmp_path / "out" / "run"), read_run(run)

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cache": ("cache", "Verify, list or prune what is cached."),
     "machine": ("frameworks", "Describe this machine."),
     "measure": ("energy", "Energy, time and mean power of any command."),
-    "meters": ("energy", "List, characterize or publish this machine's energy meters."),
+    "meters": ("energy", "List, characterize, publish or serve this machine's energy meters."),
     "report": ("report", "Write one self-contained HTML report of any set of runs."),
     "table": ("table", "Print one metric of any set of runs as a table."),
     "recommend": ("recommend", "Choose framework, precision and batch size under constraints."),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from inferometer.cli.options import option
 from inferometer.cli.paths import NamedPath
-from inferometer.errors import UsageError
+from inferometer.energy.meters.served_lines import SOCKET, SOCKET_VARIABLE
+from inferometer.errors import MeterError, UsageError
 from inferometer.redaction import redacted
+
+if TYPE_CHECKING:
+    from inferometer.energy.tools.serve import Access
 
 _meter_option = option("meters", "terms")
 _powercap_option = option("powercap")
@@ -55,7 +61,7 @@ def measure_command(
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | None, as_json: bool) -> None:
-    """List, characterize or publish this machine's energy meters.
+    """List, characterize, publish or serve this machine's energy meters.
 
     Without a subcommand: every meter found with device, unit, update period and cost of a read, and why others are absent.
     """
@@ -121,6 +127,94 @@ def publish_command(
         stop = _stop_on_signals(seconds)
         publisher.run(stop, interval)
     click.echo(f"{publisher.sent} readings sent")
+
+
+@meters_command.command("serve")
+@click.option(
+    "--port",
+    default=9748,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Of the metrics, on loopback; 0: any that is free.",
+)
+@click.option(
+    "--group", default="", metavar="NAME", help="Let members of this group measure, through the socket."
+)
+@click.option("--everyone", is_flag=True, help="Let every user of this host measure, through the socket.")
+@click.option(
+    "--socket",
+    "socket_path",
+    type=NamedPath(),
+    help=f"Path of the socket.  [default: {SOCKET} with --group or --everyone, else none]",
+)
+@click.option(
+    "--interval",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.01, 60),
+    help="Seconds between readings for the metrics.",
+)
+@click.option("--for", "seconds", type=click.FloatRange(0, min_open=True), help="Stop after so many seconds.")
+@click.pass_obj
+def serve_command(
+    choice: tuple[tuple[str, ...], str | None],
+    *,
+    port: int,
+    group: str,
+    everyone: bool,
+    socket_path: str | None,
+    interval: float,
+    seconds: float | None,
+) -> None:
+    """Serve this machine's meters until interrupted: as OpenMetrics on loopback, and over a Unix socket.
+
+    Since CVE-2020-8694 RAPL's counters are root's. Started by root with --group or --everyone, this reads them for those users:
+    their inferometer finds the socket by itself.
+
+    \b
+    sudo inferometer meters serve --group energy
+    curl http://127.0.0.1:9748/metrics
+    """
+    from inferometer.energy.tools.serve import Access
+
+    if group and everyone:
+        raise UsageError("--group and --everyone exclude each other")
+    path = socket_path or (SOCKET if group or everyone else None)
+    access, stop = Access(group, everyone), _stop_on_signals(seconds)
+    _serve(choice, port=port, path=Path(path) if path else None, access=access, interval=interval, stop=stop)
+
+
+def _serve(
+    choice: tuple[tuple[str, ...], str | None],
+    *,
+    port: int,
+    path: Path | None,
+    access: Access,
+    interval: float,
+    stop: threading.Event,
+) -> None:
+    from inferometer.energy.session import open_session
+    from inferometer.energy.tools.exporter import exporting
+    from inferometer.energy.tools.serve import serving
+    from inferometer.energy.tools.shared_meters import shared_session
+
+    terms, powercap = choice
+    own = {**os.environ, SOCKET_VARIABLE: ""}  # not through itself
+    session, shared = shared_session(open_session(meters=terms, powercap=powercap, environ=own), interval)
+    if not session.meters:
+        raise MeterError(f"nothing to serve: {session.reason}")
+    with contextlib.ExitStack() as open_:
+        open_.enter_context(session)
+        if path is not None:
+            open_.enter_context(serving(shared, path, access))
+        bound = open_.enter_context(exporting(session, port))
+        for meter in session.meters:
+            click.echo(f"{meter.device.name} ({meter.device.type}, {meter.device.meter})")
+        click.echo(f"metrics: http://127.0.0.1:{bound}/metrics")
+        click.echo(
+            f"socket: {path}" if path else "no socket: --group NAME or --everyone lets other users measure"
+        )
+        stop.wait()
 
 
 def _stop_on_signals(seconds: float | None) -> threading.Event:

@@ -159,14 +159,16 @@ def meter_terms() -> Kind:
     """Terms that choose meters (`energy.meters.selection`); checked before anything is built or measured."""
 
     def check(option: str, terms: tuple[str, ...]) -> None:
-        from inferometer.energy.meters.broker import Address
+        from inferometer.energy.meters import broker, redfish_service
         from inferometer.energy.meters.discover import check_names
         from inferometer.energy.meters.selection import Selection
 
         selection = Selection.parse(terms)
-        check_names(selection, [*selection.urls, *os.environ.get("INFEROMETER_MQTT", "").split()])
-        for url in selection.urls:
-            Address.parse(url)
+        check_names(selection, os.environ)
+        for url in selection.urls_of("mqtt"):
+            broker.Address.parse(url)
+        for url in selection.urls_of("redfish"):
+            redfish_service.Address.parse(url)
 
     return Kind(many=True, read=lambda option, terms: tuple(terms), check=check)
 

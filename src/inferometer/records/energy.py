@@ -41,7 +41,7 @@ class DeviceEnergy(msgspec.Struct, frozen=True):
 
     device_uid: str
     device_name: str
-    device_type: str  # gpu, cpu, dram, psys, external
+    device_type: str  # gpu, cpu, dram, psys, external, other; share: an estimated part of another
     meter: str  # nvml, rapl, mqtt, ema, ...
     source: EnergySource
     seconds: float = 0.0  # length of the metered window

@@ -82,6 +82,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     environments: dict[str, Any] = {}  # per framework as asked: environment, interpreter, pins, versions
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    jobs: tuple[dict[str, str], ...] = ()  # of a batch system, that it was measured in (`host.scheduler`)
     request: dict[str, Any] = {}  # `request.RunRequest`, for --resume
     merged: bool = False  # of several runs: not every cell has every round, and none is still to come
     merged_at: tuple[int, ...] = ()  # the round that each of them begins with

@@ -46,6 +46,7 @@ class CellSummary:
     power: Estimate | None = None  # W, of the device that did the work, over the timed loops
     energy_image: Estimate | None = None  # J
     energy_net: Estimate | None = None  # J an image beyond what the device takes at rest
+    energy_share: Estimate | None = None  # J an image, the worker's by processor time; estimated
     energy_time: Estimate | None = None  # J s, energy per image x time per image
     images_per_joule: Estimate | None = None
     images_per_watt: Estimate | None = None  # images/s per W

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 
 from inferometer.errors import StoreError
+from inferometer.host.scheduler import batch_job
 from inferometer.models.contract import PreparedModel
 from inferometer.planning.devices import gpu_of
 from inferometer.planning.plan import Plan, fixed_batch_reason
@@ -33,6 +35,7 @@ def planned_facts(request: RunRequest, machine: Machine, plan: Plan) -> RunInfo:
         cells=plan.cells,
         skips=plan.skips,
         notes=(at_once_text(at_once, request.protocol.threads),) if at_once else (),
+        jobs=(job,) if (job := batch_job(os.environ)) else (),
         request=to_builtins(request),
     )
 
@@ -108,8 +111,9 @@ def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
     # rounds and notes may be a second stage's
     protocol = msgspec.structs.replace(info.protocol, rounds=begun.protocol.rounds)
     notes = tuple(dict.fromkeys((*begun.notes, *info.notes)))
+    jobs = (*begun.jobs, *(job for job in info.jobs if job not in begun.jobs))
     return msgspec.structs.replace(
-        info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes
+        info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes, jobs=jobs
     )
 
 

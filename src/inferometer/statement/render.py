@@ -116,6 +116,7 @@ def _boundary(scope: Scoped) -> Iterator[str]:
     if not parts:
         yield "- no device was metered"
     yield from (f"- no meter: {markdown_text(line)}" for line in scope.absences)
+    yield from (f"- measured in {markdown_text(job)}" for job in scope.jobs)
 
 
 def to_json(found: Statement) -> str:
@@ -156,6 +157,7 @@ def _object(scope: Scoped) -> dict[str, Any]:
         "cells": [_line(line) for line in scope.lines],
         "not_stated": [{**_cell(one.cell.cell), "reason": one.reason} for one in scope.unstated],
         "no_meter": list(scope.absences),
+        "jobs": list(scope.jobs),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inferometer.host.scheduler import job_words
 from inferometer.results.carbon import CarbonFactors
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
@@ -57,6 +58,7 @@ class Scoped:
     lines: tuple[Line, ...]
     unstated: tuple[Unstated, ...]
     absences: tuple[str, ...]  # meters that were not there, a line each
+    jobs: tuple[str, ...] = ()  # of a batch system, that it was measured in
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ def _scoped(
         for meter in run.info.meters
         if meter.get("reason")
     )
-    return Scoped(*key, tuple(lines), tuple(f for f in found if isinstance(f, Unstated)), tuple(absences))
+    jobs = dict.fromkeys(job_words(job) for run in results.runs if run.path in paths for job in run.info.jobs)
+    unstated = tuple(f for f in found if isinstance(f, Unstated))
+    return Scoped(*key, tuple(lines), unstated, tuple(absences), tuple(jobs))
 
 
 def _line(cell: CellSummary, terms: Terms) -> Line | Unstated:

@@ -16,7 +16,7 @@ _KEPT = ("cell", "cells")  # what a cell is called names nobody
 _HOME = re.compile(r"/(?:home|Users)/([^/\s\"']+)")
 _QUOTED = re.compile(r"'((?:~|\.{1,2})?/[^']*)'")
 _PATH = re.compile(r"(?<![\w./:~-])(?:~|\.{1,2})?(?:/[^\s\"'/:;,()\[\]]+)+/?")
-_BROKER = re.compile(r"(mqtts?://)[^/\s\"']+")
+_BROKER = re.compile(r"((?:mqtts?|redfish(?:\+http)?)://)[^/\s\"']+")
 _PUBLIC = re.compile(r"(?:hf|timm|torchvision):[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -43,6 +43,8 @@ class Anonymous:
         """Return run.json without the names; its command keeps the options, of its paths the last part."""
         found = self.value({name: value for name, value in info.items() if name != "command"})
         found["machine"] = {**_mapping(found.get("machine")), "hostname": ""}
+        if jobs := found.get("jobs"):  # a job's number, name, account and nodes lead to who ran it
+            found["jobs"] = [{"system": str(_mapping(job).get("system") or "")} for job in jobs]
         return {**found, "command": self._command(str(info.get("command") or ""))}
 
     def value(self, value: Any) -> Any:

@@ -93,6 +93,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
         meters=tuple({repr(m): m for run in runs for m in run.info.meters}.values()),
         environments={name: env for run in runs for name, env in run.info.environments.items()},
         notes=notes,
+        jobs=tuple({repr(job): job for run in runs for job in run.info.jobs}.values()),
         request={},  # it is no run that could be resumed
         merged=True,
         merged_at=tuple(dict.fromkeys(begins)),

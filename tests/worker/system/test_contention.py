@@ -59,6 +59,20 @@ def test_only_this_process_processors_count(tmp_path):
     assert told.throttled_s == pytest.approx(0.25)
 
 
+def test_its_share_of_all_counts_processors_that_are_not_its_own(tmp_path):
+    found = accounts(tmp_path)
+    before = found.now()
+    write(tmp_path, user=400, idle=730)
+    stat = tmp_path / "stat"
+    stat.write_text(stat.read_text().replace("cpu  400", "cpu  1400"))  # of which 9 s on processors of others
+    told = found.since(before)
+    assert told.host_busy_s == pytest.approx(10.0)
+    facts = Contention(2, 4.0, 2.5, 0.0, 0.0, None, told.host_busy_s).facts()
+    assert facts["own_of_all"] == 0.25
+    assert Contention(2, 4.0, 2.5, 0.0, 0.0, None, 2.49).facts()["own_of_all"] == 1.0
+    assert "own_of_all" not in contention().facts()
+
+
 def test_own_time_is_no_other_process():
     assert contention(others_s=0.0).others_s == 0.0
     assert contention(others_s=-0.2).others_s == 0.0  # ticks are coarser than a process's own account

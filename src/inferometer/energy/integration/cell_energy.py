@@ -69,7 +69,7 @@ def all_packages(packages: Sequence[DeviceEnergy]) -> DeviceEnergy:
 
 def is_package(device: DeviceEnergy) -> bool:
     """Return whether this is a socket's own counter, a part of the CPU."""
-    return (device.device_type, device.meter) == ("cpu", "rapl")
+    return device.device_type == "cpu" and device.meter in ("rapl", "perf")
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

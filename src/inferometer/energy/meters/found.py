@@ -27,13 +27,14 @@ class Absence:
 
 @dataclass(frozen=True)
 class Found:
-    """Usable meters and the absent ones."""
+    """Usable meters and the absent ones; ``quiet``: those that few machines have, told only to who asks for them by name."""
 
     meters: tuple[Meter, ...] = ()
     absences: tuple[Absence, ...] = ()
+    quiet: tuple[Absence, ...] = ()
 
     def __add__(self, other: Found) -> Found:
-        return Found(self.meters + other.meters, self.absences + other.absences)
+        return Found(self.meters + other.meters, self.absences + other.absences, self.quiet + other.quiet)
 
 
 Finder = Callable[[Mapping[str, str]], Found]

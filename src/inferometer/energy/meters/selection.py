@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from inferometer.energy.readings import MeteredDevice
 from inferometer.errors import UsageError, unknown
 
 FIELDS = ("meter", "name", "type", "uid")
-_SCHEMES = ("mqtt://", "mqtts://")
+SCHEMES = {"mqtt": ("mqtt://", "mqtts://"), "redfish": ("redfish://", "redfish+http://")}  # by meter
+_SCHEMES = tuple(scheme for schemes in SCHEMES.values() for scheme in schemes)
 
 
 @dataclass(frozen=True)
@@ -46,24 +47,32 @@ class Selection:
                 include.append(_parse_term(text))
         return cls(tuple(include), tuple(exclude), tuple(urls))
 
-    def accepts(self, device: MeteredDevice) -> bool:
-        """Tell whether the device is wanted."""
-        if any(term.matches(device) for term in self.exclude):
+    def urls_of(self, meter: str) -> list[str]:
+        """Return the addresses of one kind of network meter."""
+        return [url for url in self.urls if url.startswith(SCHEMES[meter])]
+
+    def accepts(self, device: MeteredDevice, finder: str = "") -> bool:
+        """Tell whether the device is wanted; ``finder``: what found it, where that is not the meter that reads it."""
+        names = (device, replace(device, meter=finder)) if finder else (device,)
+        if any(term.matches(name) for term in self.exclude for name in names):
             return False
-        return not self.include or any(term.matches(device) for term in self.include)
+        return not self.include or any(term.matches(name) for term in self.include for name in names)
 
     def named(self, field: str) -> list[str]:
         """Return the whole names, in small letters, that terms give for a field; patterns are none."""
         patterns = (term.pattern.lower() for term in (*self.include, *self.exclude) if term.field == field)
         return [pattern for pattern in patterns if not set("*?[") & set(pattern)]
 
-    def wants_meter(self, meter: str) -> bool:
-        """Tell whether any device of this plug-in can be wanted, so that the others are not even looked for."""
+    def wants_meter(self, meter: str, *, finds_others: bool = False) -> bool:
+        """Tell whether any device of this plug-in can be wanted, so that the others are not even looked for.
+
+        ``finds_others``: its devices are those of other meters, so that terms for these can mean them.
+        """
         name = meter.lower()
         if any(t.field == "meter" and fnmatchcase(name, t.pattern.lower()) for t in self.exclude):
             return False
         by_meter = [t for t in self.include if t.field == "meter"]
-        if len(by_meter) < len(self.include) or not self.include:
+        if len(by_meter) < len(self.include) or not self.include or finds_others:
             return True
         return any(fnmatchcase(name, t.pattern.lower()) for t in by_meter)
 

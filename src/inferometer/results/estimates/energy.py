@@ -48,6 +48,7 @@ def energy(good: Good) -> dict[str, Any]:
     idle = round_series((key, d.idle_w) for key, d in resolved if d.idle_w is not None)
     if idle.keys:
         fields["idle_power"], series["idle_power"] = idle.estimate("W", "rounds"), idle
+    fields |= _worker_share(good, resolved)
     if all(d.images for _, d in resolved):
         each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
         series["energy_image"] = each
@@ -72,6 +73,19 @@ def _wide(devices: Sequence[DeviceEnergy]) -> dict[str, Any]:
     if all(d.images for d in devices):
         fields["energy_image"] = per(sum(d.images for d in devices), "J")
     return fields
+
+
+def _worker_share(good: Good, resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Any]:
+    """Return the worker's estimated share [J an image] of the processors' energy that is told; nothing where there is none."""
+    wholes = {key: f"share:{device.device_uid}" for key, device in resolved}
+    shares = [
+        (key, device)
+        for key, record in good
+        for device in (record.energy.devices if record.energy else ())
+        if device.device_uid == wholes.get(key) and device.images
+    ]
+    series = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in shares)
+    return {"energy_share": series.estimate("J", "estimated")} if series.keys else {}
 
 
 def _net(
@@ -113,7 +127,7 @@ def _of_one_meter(
 def _meter_name(device: DeviceEnergy) -> str:
     """Return what a device's joules are those of; one socket is not the whole of two."""
     parts = device.device_uid.count("+") + 1
-    packages = f", {parts} packages" if parts > 1 and device.meter == "rapl" else ""
+    packages = f", {parts} packages" if parts > 1 and device.meter in ("rapl", "perf") else ""
     return f"{device.meter} ({device.device_type}{packages})"
 
 

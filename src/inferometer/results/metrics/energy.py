@@ -30,6 +30,14 @@ def _no_rest(summary: CellSummary) -> Reason:
     return ("unresolved", _REST) if summary.energy_image else _unmetered(summary)
 
 
+def _no_share(summary: CellSummary) -> Reason:
+    return (
+        ("not known", "a share is told of processors' energy alone")
+        if summary.energy_image
+        else _unmetered(summary)
+    )
+
+
 def _energy_column(summary: CellSummary) -> str:
     return number(summary.energy_image) or summary.energy_absence
 
@@ -80,6 +88,17 @@ METRICS = (
         of=lambda s: s.energy_net,
         series=product_of(("energy_net", 1)),
         why_none=_no_rest,
+        words=_LESS_ENERGY,
+        per="an image",
+    ),
+    _metered(
+        "energy_share",
+        "Energy per image, the worker's share of the processors' (estimated)",
+        quantity=JOULES,
+        higher_is_better=False,
+        of=lambda s: s.energy_share,
+        why_none=_no_share,
+        competes=False,
         words=_LESS_ENERGY,
         per="an image",
     ),

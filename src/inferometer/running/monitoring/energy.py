@@ -10,6 +10,7 @@ import msgspec
 from inferometer.energy import Session
 from inferometer.energy.view import MeterView
 from inferometer.records import Actual, Cell, Record
+from inferometer.running.monitoring.worker_share import with_worker_share
 
 _IDLE_S = 3.0  # of rest before the first and after the last cell
 _LOADED_S = 1.0  # of rest with a model in memory, once a worker
@@ -48,7 +49,7 @@ class DeviceEnergyMonitor:
         if self._rested != self._worker:
             self._rested = self._worker
             self._rest(_LOADED_S, "loaded")
-        energy = self._meters.energy(spans)
+        energy = with_worker_share(self._meters.energy(spans), record)
         flags = self._meters.flags(spans, record.images / record.cell.batch_size)
         record = msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
         return _with_conditions(record, self._meters.conditions(spans))

@@ -31,6 +31,7 @@ class CpuSnapshot:
     stolen_s: float
     own_s: float
     throttled_s: float | None = None  # by a quota, summed over processors; None: not told
+    host_busy_s: float = 0.0  # of every processor of the host, used by whomever
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Contention:
     others_s: float
     stolen_s: float
     throttled_s: float | None
+    host_busy_s: float = 0.0  # every processor of the host, whoever used it
 
     @classmethod
     def between(cls, before: CpuSnapshot, after: CpuSnapshot, processors: int) -> Contention:
@@ -57,6 +59,7 @@ class Contention:
             max(busy_s - own_s, 0.0),
             max(after.stolen_s - before.stolen_s, 0.0),
             max(throttled_s, 0.0) if told else None,
+            after.host_busy_s - before.host_busy_s,
         )
 
     @property
@@ -72,6 +75,8 @@ class Contention:
             "others_share": round(self.others_s / self.capacity_s, 4),
             "stolen_share": round(self.stolen_s / self.capacity_s, 4),
         }
+        if self.host_busy_s > 0 and self.own_s > 0:  # ticks are coarser than a process's own account
+            found["own_of_all"] = round(min(self.own_s / self.host_busy_s, 1.0), 4)
         if self.throttled_s is not None:
             found["throttled_s"] = round(self.throttled_s, 3)
         return found
@@ -111,6 +116,7 @@ class CpuAccounting:
         counts = [[int(field) for field in fields] for name, *fields in lines if name in wanted]
         if not counts or len(counts) < len(wanted) or len(counts[0]) <= _STOLEN or not any(map(sum, counts)):
             return None
+        whole = next(([int(field) for field in fields] for name, *fields in lines if name == "cpu"), [])
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return CpuSnapshot(
             capacity_s=self._tick_s * sum(sum(fields[:8]) for fields in counts),
@@ -118,6 +124,7 @@ class CpuAccounting:
             stolen_s=self._tick_s * sum(fields[_STOLEN] for fields in counts),
             own_s=usage.ru_utime + usage.ru_stime,
             throttled_s=self._quota.throttled_s(),
+            host_busy_s=self._tick_s * sum(whole[at] for at in _BUSY) if len(whole) > _STOLEN else 0.0,
         )
 
     def since(self, before: CpuSnapshot | None) -> Contention | None:

@@ -14,6 +14,8 @@ from inferometer.energy.meters.found import Finder, Found
 
 NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
+FIND_OTHERS = ("served",)  # whose devices are those of other meters
+
 
 def finders() -> Iterator[tuple[str, Finder]]:
     """Return each meter's name and its function, imported when called."""

@@ -209,7 +209,10 @@ def _without_copies(meters: list[Meter]) -> list[Meter]:
 def _unreadable(zone: Zone, error: OSError) -> Absence:
     path = error.filename or zone.path / "energy_uj"
     if isinstance(error, PermissionError):
-        remedy = f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last)"
+        remedy = (
+            f"run as root, or: sudo chmod a+r {path} (until the next boot; a udev rule makes it last), "
+            "or let root start 'inferometer meters serve --group NAME' once"
+        )
         why = _CVE if Path(path).name == "energy_uj" else "this user may not read it"
         return Absence("rapl", zone.type, f"{path} cannot be read: {why}", remedy, zone.uid)
     reason = f"{path} cannot be read: {error.strerror}" if error.strerror else str(error)
