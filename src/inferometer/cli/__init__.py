@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recommend": ("recommend", "Choose framework, precision and batch size under constraints."),
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),
     "compare": ("compare", "Compare two runs cell by cell."),
+    "history": ("history", "Show a metric over all runs of a folder, and where it changed."),
     "merge": ("merge", "Pool runs into one run directory."),
     "import": ("importing", "Turn other people's CSV files into a run directory."),
     "serve": ("serving", "Serve the live report of a folder of runs."),
