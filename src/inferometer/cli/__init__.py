@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "statement": ("statement", "Energy and carbon per 1,000 inferences, as organisations report them."),
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),
     "compare": ("compare", "Compare two runs cell by cell."),
+    "history": ("history", "Show a metric over all runs of a folder, and where it changed."),
     "merge": ("merge", "Pool runs into one run directory."),
     "repair": ("repair", "Make a damaged run directory readable again."),
     "pack": ("pack", "Write a run directory as one archive, anonymous for publishing."),

@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inferometer.cli.common import has_signs, print_parts, results_of, share
+from inferometer.cli.common import has_signs, notice, print_parts, results_of, share
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.units import counted
 
 if TYPE_CHECKING:
     from inferometer.comparison.compare import Comparison
+    from inferometer.results.metrics import Metric
+
+INCONCLUSIVE = 4  # exit status
 
 
 @click.command("compare")
 @click.argument("first", type=PATH, metavar="A")
-@click.argument("second", type=PATH, metavar="B")
+@click.argument("second", type=PATH, metavar="B", required=False)
+@click.option(
+    "--against",
+    type=PATH,
+    metavar="FOLDER",
+    help="Hold the one run given against the last runs of this folder that measured the same model on the same hardware.",
+)
+@click.option("--last", type=click.IntRange(min=1), help="So many of them; default: 10.")
 @click.option(
     "--metric",
     default="throughput",
@@ -46,7 +56,9 @@ if TYPE_CHECKING:
 def compare_command(
     *,
     first: Path,
-    second: Path,
+    second: Path | None,
+    against: Path | None,
+    last: int | None,
     metric: str,
     frameworks: str | None,
     fail_if_slower: str | None,
@@ -58,21 +70,83 @@ def compare_command(
     A and B are run directories or folders of them. Each cell that both have gets the ratio B/A with its 95 % interval
     and a verdict, but none where both have one round: nothing is then known of the noise between processes. A cell that ended well in A is broken where B failed at it or was to measure it and has no result.
     Exit status: 0; 3 if --fail-if-slower finds something; 1 if it finds nothing that can be compared.
+
+    With --against, A is the history and B the run: 0 if the data exclude that any cell lost as much as --fail-if-slower (3% unless given); 3 if one did; 4 if
+    they are inconclusive, also where there is no history yet.
     """
     from inferometer import tables
     from inferometer.comparison.compare import compare
 
     compared = tables.metric_named(metric)
+    _check_sides(second, against, last, frameworks)
     limit = None
     if fail_if_slower is not None:
         limit = share(fail_if_slower, "--fail-if-slower", growth=not compared.higher_is_better)
     known = None if noise is None else share(noise, "--noise")
     if known == 0:
         raise UsageError("--noise 0: no machine is without noise; leave it out if you do not know it")
+    if against is not None:
+        return _against(first, against, last=last, metric=compared, limit=limit, noise=known, format_=format_)
+    assert second is not None
     pair = _two_names(frameworks) if frameworks else None
     found = compare(results_of((first,)), results_of((second,)), compared, pair, known)
     _show(found, format_)
     return 0 if limit is None else _status(found, limit)
+
+
+def _check_sides(second: Path | None, against: Path | None, last: int | None, frameworks: str | None) -> None:
+    """Raise UsageError for too few sides, or too many."""
+    if second is None and against is None:
+        raise UsageError(
+            "compare takes two runs, A and B, or one and the folder of its history: --against FOLDER"
+        )
+    if second is not None and against is not None:
+        raise UsageError(
+            f"--against {against}: give the one run to hold against it; {second} is one too many"
+        )
+    if against is not None and frameworks:
+        raise UsageError(
+            "--frameworks compares two rows of two runs; --against holds every row against its own history"
+        )
+    if last is not None and against is None:
+        raise UsageError(f"--last {last} says how many runs of --against FOLDER count; give the folder")
+
+
+def _against(
+    path: Path,
+    folder: Path,
+    *,
+    last: int | None,
+    metric: Metric,
+    limit: float | None,
+    noise: float | None,
+    format_: str,
+) -> int:
+    """Hold one run against its history, and return the exit status."""
+    from inferometer.comparison import wording
+    from inferometer.comparison.baseline import LAST, before, dated_runs, newest_of_each, read_dated
+    from inferometer.comparison.compare import compare
+    from inferometer.comparison.gate import LIMIT, gate
+    from inferometer.results.summary import summarise
+    from inferometer.storage.run_directory import read_run
+
+    new = read_run(path)
+    history = read_dated(before(dated_runs(folder, notice), new, last or LAST), notice)
+    if not history:
+        notice(
+            f"inconclusive: {folder} holds no older run of {new.info.model.name or 'this model'} on this hardware; add this one to it"
+        )
+        return INCONCLUSIVE
+    dates = " to ".join(dict.fromkeys(run.info.created_at[:10] for run in (history[0], history[-1])))
+    notice(f"A: {counted(len(history), 'run')} of {folder}, {dates}; B: {path}")
+    found = compare(newest_of_each(summarise(history)), summarise([new]), metric, noise=noise)
+    _show(found, format_)
+    lost = LIMIT if limit is None else limit
+    said = gate(found, lost)
+    if said.outcome == "inconclusive":
+        notice(f"inconclusive: {wording.not_excluded(found, said.open, lost)}")
+        return INCONCLUSIVE
+    return _status(found, lost)
 
 
 def _show(found: Comparison, format_: str) -> None:

@@ -169,6 +169,17 @@ def _some(names: list[str]) -> str:
     return f"{', '.join(names[: _NAMED_CELLS - 1])} and {len(names) - _NAMED_CELLS + 1} more"
 
 
+def not_excluded(found: Comparison, cells: Sequence[Change], limit: float) -> str:
+    """Return of how many cells a loss of the share ``limit`` can neither be shown nor excluded, and which."""
+    word_ = found.metric.words.worse
+    compared = sum(change.verdict != "not comparable" for change in found.changes)
+    names = _some([short_name(change, found) for change in cells])
+    return (
+        f"that {len(cells)} of {counted(compared, 'cell')} got {100 * limit:g} % {word_} is neither shown nor excluded; "
+        f"more rounds, or more runs in the history, tell: {names}"
+    )
+
+
 def headline(found: Comparison) -> str:
     """Return the counts in one line."""
     names = [word(change, found.metric) for change in found.changes]

@@ -176,7 +176,7 @@ def alone_in(path: Path) -> Iterator[None]:
 def read_run(path: Path | str) -> StoredRun:
     """Read a run directory; StoreError (one line) if it is none, is damaged, or has a newer schema."""
     path = Path(path)
-    info = _read_info(path / RUN_FILE)
+    info = read_info(path)
     cells = path / CELLS_FILE
     try:
         lines = shown_json(redacted_bytes(cells.read_bytes())).split(b"\n") if cells.exists() else []
@@ -185,7 +185,9 @@ def read_run(path: Path | str) -> StoredRun:
     return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
 
 
-def _read_info(path: Path) -> RunInfo:
+def read_info(run: Path) -> RunInfo:
+    """Read what a run directory says of its run, without its records; StoreError as `read_run`."""
+    path = run / RUN_FILE
     try:
         data = shown_json(redacted_bytes(path.read_bytes()))  # runs of version 0.1 may hold passwords
     except OSError as error:

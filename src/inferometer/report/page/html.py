@@ -77,26 +77,26 @@ def render(
     live = bool(live_tag)
     scripts = {
         "library": library(),
-        "script": "\n".join(_asset(name) for name in SCRIPTS),
-        "live": _asset("live.js") if live else "",
+        "script": "\n".join(asset(name) for name in SCRIPTS),
+        "live": asset("live.js") if live else "",
     }
     now = "" if live else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return _filled(
+    return filled(
         "report.html.j2",
         _context(results, title, notices, reference, prices),
         live_tag=live_tag,
-        policy=_policy([BEGIN, *(script for script in scripts.values() if script)], live=live),
-        style=_raw(_colours() + _asset("report.css")),
-        symbol_sprite=_raw(symbol_sprite()),
+        policy=policy_of([BEGIN, *(script for script in scripts.values() if script)], live=live),
+        style=own(_colours() + asset("report.css")),
+        symbol_sprite=own(symbol_sprite()),
         version=__version__,
         made_at=now,
-        **{name: _raw(script) for name, script in scripts.items()},
+        **{name: own(script) for name, script in scripts.items()},
     )
 
 
 def render_body(results: Results, *, title: str = "", notices: Sequence[str] = (), live_tag: str = "") -> str:
     """Return what is inside the page's ``main`` alone, for a live page to put in place of the old."""
-    return _filled("body.html.j2", _context(results, title, notices), live_tag=live_tag)
+    return filled("body.html.j2", _context(results, title, notices), live_tag=live_tag)
 
 
 def _context(
@@ -111,9 +111,9 @@ def _context(
     return {
         "page": page,
         "notices": notices,
-        "data": _raw(_json(_first_screen(page, palette, prices))),
-        "details": _raw(_json(_details(page, charts, palette))),
-        "begin": _raw(BEGIN),
+        "data": own(as_data(_first_screen(page, palette, prices))),
+        "details": own(as_data(_details(page, charts, palette))),
+        "begin": own(BEGIN),
         "dash_array": dash_array,
         "colours": len(LIGHT),
     }
@@ -139,13 +139,14 @@ def _details(page: Page, charts: dict[str, Chart], palette: Palette) -> dict[str
     return {"figures": figures, "evidence": page.evidence}
 
 
-def _json(data: dict[str, Any]) -> str:
-    """Return JSON that is safe within a script element."""
+def as_data(data: Any) -> str:
+    """Return data as JSON that is safe within a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(str.maketrans(_JSON_ESCAPES))
 
 
-def _policy(scripts: Sequence[str], *, live: bool) -> str:
+def policy_of(scripts: Sequence[str], *, live: bool = False) -> str:
+    """Return the content security policy of a page with these scripts, which asks for nothing but, where ``live``, its server."""
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -166,11 +167,12 @@ def _colours() -> str:
 
 def library() -> str:
     """Return Observable Plot, which draws the figures (`assets/vendor`)."""
-    return _asset("vendor/plot.min.js")
+    return asset("vendor/plot.min.js")
 
 
 @functools.cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of the page's own."""
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
@@ -186,12 +188,13 @@ def _environment() -> Any:
     )
 
 
-def _filled(template: str, context: dict[str, Any], **more: Any) -> str:
+def filled(template: str, context: dict[str, Any], **more: Any) -> str:
+    """Return a template with its values, every text escaped but what `own` marks."""
     return str(_environment().get_template(template).render(context, **more))
 
 
-def _raw(text: str) -> Any:
-    """Mark our own text as not to be escaped."""
+def own(text: str) -> Any:
+    """Mark text of the page's own as not to be escaped."""
     from markupsafe import Markup
 
     return Markup(text)

@@ -1,0 +1,61 @@
+"""A metric over runs in time, and where it changed."""
+
+import csv
+import io
+import re
+
+from click.testing import CliRunner
+
+from inferometer.cli.history import history_command
+from nightly_runs import write
+
+
+def history(*arguments):
+    return CliRunner().invoke(history_command, [str(a) for a in arguments], standalone_mode=False)
+
+
+def nightly(tmp_path):
+    for day in range(1, 5):
+        write(tmp_path / "runs", day)
+    for day in range(5, 9):
+        write(tmp_path / "runs", day, 0.9, version="2.0")
+    return tmp_path / "runs"
+
+
+def test_a_step_is_one_change_at_the_run_where_it_came(tmp_path):
+    found = history(nightly(tmp_path))
+    changes = [line for line in found.output.splitlines() if ": slower" in line or ": faster" in line]
+    assert found.return_value == 0
+    assert len(changes) == 3
+    assert all(re.search(r"2026-11-05, 2\.0: slower, -10\.", line) for line in changes)
+    assert "1.0, 2.0" in found.output
+
+
+def test_csv_has_a_row_a_cell_and_run(tmp_path):
+    rows = list(
+        csv.DictReader(
+            io.StringIO(history(nightly(tmp_path), "--format", "csv", "--framework", "torch").output)
+        )
+    )
+    assert [row["created_at"][8:10] for row in rows] == [f"{day:02}" for day in range(1, 9)]
+    assert {row["framework"] for row in rows} == {"torch"}
+    assert [row["verdict"] == "worse" for row in rows] == [day == 5 for day in range(1, 9)]
+    assert float(rows[0]["low"]) < float(rows[0]["value"]) < float(rows[0]["high"])
+
+
+def test_what_no_run_has_is_said(tmp_path):
+    folder = nightly(tmp_path)
+    assert "no cell is of all that was asked for" in str(history(folder, "--framework", "tf").exception)
+    assert "does not exist" in str(history(tmp_path / "none").exception)
+
+
+def test_the_page_is_one_file_that_runs_only_its_own_scripts(tmp_path):
+    out = tmp_path / "history.html"
+    hostile = "<img src=x onerror=alert(1)>"
+    write(tmp_path / "runs", 9, frameworks=(hostile, "onnxrt"))
+    assert history(nightly(tmp_path), "--out", out).return_value == 0
+    page = out.read_text()
+    assert hostile not in page
+    assert page.count('<figure id="line-') == 4
+    assert "default-src 'none'; script-src 'sha256-" in page.replace("&#39;", "'")
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page.split("<script", 1)[0])
