@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inferometer.cli import invoke
-from inferometer.frameworks import environments, requirements
+from inferometer.frameworks import environments, installer, requirements
 from inferometer.frameworks.catalogue import parse_choice
 from inferometer.storage.run_directory import read_run
 from short_run import SHORT
@@ -170,7 +170,7 @@ def test_a_fresh_environment_by_the_readme_alone(deployed, tmp_path):
         readme,
         re.M,
     )
-    uv = environments.uv_path()
+    uv = installer.uv_path()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder / ".venv"], check=True)
     python = folder / ".venv/bin/python"
     subprocess.run(
