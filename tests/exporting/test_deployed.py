@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from inferometer.cli import invoke
-from inferometer.frameworks import environments
+from inferometer.frameworks import installer
 from inferometer.storage.run_directory import read_run
 from short_run import SHORT
 from taken_home import infer, python_of
@@ -157,7 +157,7 @@ def test_a_fresh_environment_by_the_readme_alone(deployed, tmp_path):
         readme,
         re.M,
     )
-    uv = environments.uv_path()
+    uv = installer.uv_path()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder / ".venv"], check=True)
     python = folder / ".venv/bin/python"
     subprocess.run(

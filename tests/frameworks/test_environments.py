@@ -298,7 +298,7 @@ def test_an_environment_whose_facts_are_damaged_is_built_anew(package, tmp_path,
 
 
 def test_an_installer_that_installs_nothing_and_says_so_well_is_not_believed(package, tmp_path, monkeypatch):
-    monkeypatch.setattr(environments, "_install", lambda *_: "")
+    monkeypatch.setattr(environments.installer, "install", lambda *_: "")
     with pytest.raises(EnvironmentBuildError, match="tiny is not installed"):
         environments.ensure(package, tmp_path / "log", lambda text: None)
     assert environments.list_installed() == []
@@ -308,6 +308,6 @@ def test_a_killed_installer_is_named(package, tmp_path, monkeypatch):
     tool = tmp_path / "uv"
     tool.write_text("#!/bin/sh\necho downloading tiny >&2\nkill -9 $$\n")
     tool.chmod(0o755)
-    monkeypatch.setattr(environments, "uv_path", lambda: str(tool))
+    monkeypatch.setattr(environments.installer, "uv_path", lambda: str(tool))
     with pytest.raises(EnvironmentBuildError, match=r"uv died of SIGKILL; last words: downloading tiny"):
         environments.ensure(package, tmp_path / "log", lambda text: None)

@@ -12,7 +12,7 @@ from rich.table import Table
 from inferometer import units
 from inferometer.cli.common import console
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
-from inferometer.frameworks import environments, requirements
+from inferometer.frameworks import environments, installer, locks, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
 from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
 from inferometer.host.machine import describe_machine
@@ -22,6 +22,8 @@ from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import age_reason, capability_reason, requirements_for
 from inferometer.records import Gpu
 from inferometer.storage.cache import cache_folder
+
+_PYTHON = "3.11"  # the oldest that locks are for
 
 
 @click.command("frameworks")
@@ -120,6 +122,31 @@ def _available(accelerator: str) -> list[str]:
             continue
         names.append(name)
     return names
+
+
+@env_command.command("lock")
+@click.argument("names", nargs=-1)
+def env_lock(names: tuple[str, ...]) -> int:
+    """Write the locks of NAMES (default: all) anew from the pins, into this installation: for developers."""
+    failed = 0
+    for wanted in requirements.every():
+        if names and wanted.name not in names:
+            continue
+        alone = wanted.without_dependencies()
+        try:
+            lock = installer.compile_lock(
+                [line for line in wanted.lines if line not in alone], _PYTHON, dependencies=True
+            )
+            lock += installer.compile_lock([*alone], _PYTHON, dependencies=False) if alone else ""
+        except EnvironmentBuildError as error:
+            failed += 1
+            click.echo(f"{wanted.name} {wanted.accelerator}: {error}", err=True)
+            continue
+        path = locks.path_of(wanted.name, wanted.accelerator)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(lock)
+        click.echo(f"{wanted.name} {wanted.accelerator}: {path}")
+    return 1 if failed else 0
 
 
 @env_command.command("remove")

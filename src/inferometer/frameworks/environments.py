@@ -1,4 +1,4 @@
-"""A virtual environment per backend, built by uv from pinned requirements and keyed by their hash.
+"""A virtual environment per backend, built by uv from a lock of pinned requirements and keyed by their hash.
 
 Frameworks break each other when installed together, so none shares an environment with another. Building is locked and
 atomic: two runs at once share one build, and a half-built environment is never seen.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,18 +18,13 @@ from typing import Any
 import psutil
 
 from inferometer.errors import EnvironmentBuildError, UsageError
+from inferometer.frameworks import installer, locks
 from inferometer.frameworks.installed import damage_in, difference, installed_in, pinned
 from inferometer.frameworks.requirements import Requirements
-from inferometer.host.processes import end_in_words
 from inferometer.storage import build
-from inferometer.storage.cache import cache_folder, open_log
-from inferometer.storage.temporary import TemporaryFolder
+from inferometer.storage.cache import cache_folder
 
 _FACTS = "inferometer.json"
-_NO_NETWORK = re.compile(
-    r"dns error|client error \(Connect\)|Failed to fetch|error sending request|Network is unreachable", re.I
-)
-
 Progress = Callable[[str], None]
 
 
@@ -59,7 +52,8 @@ def environments_folder() -> Path:
 def locate(wanted: Requirements) -> Path:
     """Return the folder that an environment with these requirements has, built or not."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}" if not wanted.python else wanted.python
-    text = "\n".join((*wanted.lines, wanted.torch_backend, version))
+    lock = (hashlib.sha256(wanted.lock.encode()).hexdigest(),) if wanted.lock else ()
+    text = "\n".join((*wanted.lines, wanted.torch_backend, version, *lock))
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return environments_folder() / f"{wanted.name}-{wanted.accelerator}-{digest}"
 
@@ -121,10 +115,11 @@ def _python(folder: Path) -> Path:
 
 def _build(wanted: Requirements, folder: Path, log: Path) -> None:
     interpreter = find_interpreter(wanted)
-    _uv(["venv", "--quiet", "--relocatable", "--python", interpreter, str(folder)], wanted, log)
-    source = _install(wanted, folder, log)
+    installer.make_venv(wanted, interpreter, folder, log)
+    source = installer.install(wanted, folder, log)
     installed = installed_in(folder)
-    if lack := difference(pinned(wanted.lines), installed):
+    unlike = locks.unlike(wanted.lock, installed) if wanted.lock else ""
+    if lack := difference(pinned(wanted.lines), installed) or unlike:
         raise EnvironmentBuildError(
             f"cannot build environment '{wanted.name}': uv said that it installed it, but {lack} (log: {log}); run again, or "
             f"give an interpreter that has the framework: --python {wanted.name}=PATH"
@@ -134,79 +129,22 @@ def _build(wanted: Requirements, folder: Path, log: Path) -> None:
         "torch_source": source,
         "python": interpreter,
         "installed": installed,
+        "locked": bool(wanted.lock),
     }
     (folder / _FACTS).write_text(json.dumps(facts))
-
-
-def _install(wanted: Requirements, folder: Path, log: Path) -> str:
-    """Install the pins; return which build of torch was taken, where the requirements care."""
-    install, alone = ["pip", "install", "--python", str(_python(folder))], wanted.without_dependencies()
-    if alone:
-        _uv([*install, "--no-deps", *alone], wanted, log)
-    command = [*install, *(line for line in wanted.lines if line not in alone)]
-    if wanted.torch_backend:
-        try:
-            _uv([*command, "--torch-backend", wanted.torch_backend], wanted, log, UV_HTTP_RETRIES="0")
-            return f"torch's {wanted.torch_backend} index"
-        except EnvironmentBuildError:
-            _uv(
-                command, wanted, log
-            )  # that index is out of reach: the registry's default build runs on the CPU too
-            return "the registry's default build"
-    _uv(command, wanted, log)
-    return ""
 
 
 def find_interpreter(wanted: Requirements) -> str:
     """Return a Python of this host that suits the requirements; EnvironmentBuildError if there is none."""
     if not wanted.python:
         return sys.executable
-    found = subprocess.run(
-        [uv_path(), "python", "find", "--no-python-downloads", wanted.python],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if found.returncode:
+    found = installer.find_python(wanted.python)
+    if found is None:
         raise EnvironmentBuildError(
             f"environment '{wanted.name}' needs Python {wanted.python}, and none is installed; "
             f"install one, or give --python {wanted.name}=PATH"
         )
-    return found.stdout.strip()
-
-
-def uv_path() -> str:
-    """Return uv's executable, from its own package."""
-    import uv
-
-    return os.fsdecode(uv.find_uv_bin())
-
-
-def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: str) -> None:
-    kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    with TemporaryFolder() as temporary, open_log(log) as output:
-        done = subprocess.run(
-            [uv_path(), "--no-python-downloads", "--color", "never", *arguments],
-            stdout=output, stderr=subprocess.PIPE, env={**kept, **temporary.variables(), **environment}, check=False,
-        )  # fmt: skip
-        output.write(done.stderr)
-    if done.returncode:
-        raise EnvironmentBuildError(
-            _cause(wanted, done.stderr.decode(errors="replace"), log, done.returncode)
-        )
-
-
-def _cause(wanted: Requirements, text: str, log: Path, status: int) -> str:
-    if _NO_NETWORK.search(text):
-        return (
-            f"cannot build environment '{wanted.name}': the package registry cannot be reached; connect to the network, "
-            f"or use an interpreter that has the framework: --python {wanted.name}=PATH"
-        )
-    lines = [line.strip(" ×╰─▶│") for line in text.splitlines() if line.strip()]
-    told = [f"uv {end_in_words(status)}"] if status < 0 or not lines else []
-    words = "; last words: ".join([*told, *filter(None, [" ".join(lines)[:400]])])
-    where = f" (log: {log})" if lines else ""
-    return f"cannot build environment '{wanted.name}': {words}{where}"
+    return found
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError, UsageError
+from inferometer.frameworks.locks import read_lock
 from inferometer.host.gpus import is_older
 from inferometer.records import Gpu
 
@@ -41,6 +42,9 @@ class Requirements:
     capability_of: str = ""
     older: str = ""
     alone: tuple[str, ...] = ()  # names of packages whose dependencies are left out
+    lock: str = (
+        ""  # every package with hashes (`frameworks.locks`); "": what the lines lead to is resolved anew
+    )
 
     def without_dependencies(self) -> tuple[str, ...]:
         """Return the lines whose packages are installed alone."""
@@ -76,7 +80,13 @@ def read(name: str, accelerator: str) -> Requirements:
         capability_of=header.get("capability-of", ""),
         older=header.get("older", ""),
         alone=tuple(header.get("alone", "").split()),
+        lock=read_lock(name, accelerator),
     )  # fmt: skip
+
+
+def every() -> tuple[Requirements, ...]:
+    """Return every set of pins that there is."""
+    return tuple(read(path.parent.name, path.stem) for path in sorted(_FOLDER.glob("*/*.txt")))
 
 
 def too_old(requirements: Requirements, gpu: Gpu | None, distribution: str) -> str:
@@ -113,7 +123,7 @@ def with_version(requirements: Requirements, distribution: str, version: str) ->
             f"environment '{requirements.name}' does not pin {distribution} on {requirements.accelerator}"
         )
     lines = tuple(_replace(line, distribution, pinned, version) for line in requirements.lines)
-    return replace(requirements, lines=lines)
+    return replace(requirements, lines=lines, lock="")
 
 
 def version_of(requirements: Requirements, distribution: str) -> str:

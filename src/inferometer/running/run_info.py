@@ -22,6 +22,8 @@ from inferometer.running.parallel import at_once_text, devices_at_once
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.version import __version__
 
+_KEPT = ("torch_source", "installed", "locked")  # of how an environment was built
+
 
 def planned_facts(request: RunRequest, machine: Machine, plan: Plan) -> RunInfo:
     """Return what is known before anything is built."""
@@ -76,7 +78,7 @@ def _environment_facts(ready: ReadyEnvironments, plan: Plan) -> dict[str, Any]:
             "interpreter": "given" if environment.given else "built",
             "pins": environment.pins.splitlines(),
             "forms": _forms(plan, label, device),
-            **{key: value for key, value in environment.facts.items() if key == "torch_source" and value},
+            **{key: value for key, value in environment.facts.items() if key in _KEPT and value},
         }
         for (label, device), environment in ready.rows.items()
     }
@@ -102,6 +104,7 @@ def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
                 f"{path} was begun with other versions for {row} ({', '.join(facts.get('pins', []))}), now "
                 f"{', '.join(now.get('pins', []))}; start a new run"
             )
+        _check_installed(row, facts, now, path)
     if begun.dataset and info.dataset and begun.dataset.key != info.dataset.key:
         raise StoreError(
             f"{path} was begun with another content of the data set {begun.dataset.path}, other labels or another preprocessing; "
@@ -114,6 +117,18 @@ def as_begun(info: RunInfo, begun: RunInfo, path: Path) -> RunInfo:
     jobs = (*begun.jobs, *(job for job in info.jobs if job not in begun.jobs))
     return msgspec.structs.replace(
         info, created_at=begun.created_at, command=begun.command, protocol=protocol, notes=notes, jobs=jobs
+    )
+
+
+def _check_installed(row: str, then: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    """Raise StoreError where a package that came with the pinned ones is of another version now."""
+    begun, found = then.get("installed"), now.get("installed")
+    if not isinstance(begun, dict) or not isinstance(found, dict) or begun == found:
+        return
+    name = min(set(begun.items()) ^ set(found.items()))[0]
+    raise StoreError(
+        f"{path} was begun with other packages for {row}: {name} was {begun.get(name, 'not there')}, now "
+        f"{found.get(name, 'not there')}; start a new run"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inferometer.energy.integration.joules import Joules
-from inferometer.energy.sampling.sampler import Channel
+from inferometer.energy.sampling.channel import Channel
 from inferometer.energy.session import Session
 from inferometer.energy.tools.publish import latest
 from inferometer.errors import UsageError
