@@ -82,7 +82,11 @@ def _estimate(devices: list[DeviceEnergy]) -> Estimate | None:
     known = [
         d
         for d in devices
-        if d.energy_j is not None and d.energy_j > 0 and d.images and d.source != "estimated"
+        if d.energy_j is not None
+        and d.energy_j > 0
+        and d.images
+        and d.source != "estimated"
+        and not d.unresolved
     ]
     if len(known) < len(devices) or not known:
         return None
