@@ -23,6 +23,7 @@ Kind = Literal["counter", "power"]
 MAX_READINGS = 1 << 16
 MARGIN = 16  # readings on either side of a stretch, by which the power around it is known
 UNKNOWN_S = 0.1  # for so long a value may have been shown where the update period is not known
+ROUNDING = 1e-9  # of the value: a step back by so little is arithmetic, no reset
 SOON_NS = 1_000_000_000  # no counter wraps within so short a time
 LATE = 1.25  # an update may come this many periods after the one before it
 LEAST_PEAK_S = 0.002  # between two readings that tell the largest power
@@ -217,6 +218,8 @@ class Track:
         if soon and reading.value == self._raw:
             return self._joules[-1]
         step = reading.value - self._raw
+        if -ROUNDING * self._raw <= step < 0:
+            step = 0.0
         asleep_s, self._asleep_s = self._asleep_s, 0.0
         elapsed_s = max(reading.t_after_ns - self._shown_ns, 1) / 1e9 + self._late_s + asleep_s
         gap_s = max(reading.t_after_ns - self._before[-1], 1) / 1e9 + self._late_s + asleep_s

@@ -41,10 +41,9 @@ from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.run_info import as_begun, complete_facts, planned_facts
 from inferometer.running.runner import COMPILE_FOLDER, Runner
 from inferometer.running.time_limit import TimeLimit
+from inferometer.storage import temporary
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.run_directory import RUN_FILE, RunWriter, StoredRun, alone_in, read_run
-from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
-from inferometer.storage.temporary import remove_left
 from inferometer.version import __version__
 
 # rounds that take so long together may be added even where they are more than `Protocol.most_rounds`
@@ -128,7 +127,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
         )
     with alone_in(path):
         _forget_compiled(path)  # left by a killed process; what it finds there no record would say
-        remove_left(path / TEMPORARY_FOLDER)
+        temporary.remove_left(path / temporary.FOLDER)
         return _measure(preparation, RunWriter(path), observer, stored.info)
 
 

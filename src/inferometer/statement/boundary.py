@@ -79,7 +79,9 @@ def _alone(energy: Energy) -> list[DeviceEnergy]:
 
 
 def _estimate(devices: list[DeviceEnergy]) -> Estimate | None:
-    known = [d for d in devices if d.energy_j is not None and d.energy_j > 0 and d.images]
+    known = [
+        d for d in devices if d.energy_j is not None and d.energy_j > 0 and d.images and not d.unresolved
+    ]
     if len(known) < len(devices) or not known:
         return None
     series = round_series(((0, number), (d.energy_j or 0.0) / d.images) for number, d in enumerate(known))

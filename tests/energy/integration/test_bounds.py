@@ -149,3 +149,25 @@ def test_a_machine_that_slept_is_told_and_its_counter_believed_in_nothing(reset)
     assert found.low_j <= 1000 + 1 and found.high_j >= 1000
     (later,) = session.parts(uid, [(12 * S, 18 * S)])
     assert later.reason == "" and later.energy_j == pytest.approx(600, rel=0.01)
+
+
+@pytest.mark.parametrize(("limit_known", "widest", "narrowest"), [(False, 0.05, 0.0), (True, 9.0, 0.18)])
+def test_the_largest_power_is_learnt_where_no_limit_is_told(limit_known, widest, narrowest):
+    """Memory of 5 W without a file of limits: 2,000 W for the millisecond at each edge said nothing of 0.3 s."""
+    clock = SimulatedClock()
+    curve = PowerCurve.cycles(7, 3, 0.04, 0.5, 5)
+    meter = SimulatedMeter(curve, clock, RAPL_COUNTER, Faults(latency_s=2e-5))
+    meter.traits = dataclasses.replace(RAPL_COUNTER, period_known=False, limit_known=limit_known)
+    session = Session([meter], clock=clock)
+    session.sampler.learn_periods()
+    run(session, clock, 1)
+    session.sampler.read_fast()
+    start = clock.now_ns()
+    run(session, clock, 1.3)
+    end = clock.now_ns()
+    session.sampler.read_fast()
+    run(session, clock, 2)
+    (uid,) = session.channels
+    (found,) = session.parts(uid, [(start, end)])
+    assert found.low_j <= curve.span_j(start / S, end / S) <= found.high_j
+    assert narrowest < found.half_width < widest
