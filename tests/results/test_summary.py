@@ -460,9 +460,18 @@ def test_every_metric_has_a_name_of_its_own():
     assert list(METRICS) == entries
 
 
+def with_share(energy):
+    """Return the energy with a worker's share of it, as a host that others use has."""
+    (whole,) = energy.devices
+    share = msgspec.structs.replace(
+        whole, device_uid=f"share:{whole.device_uid}", device_type="share", source="estimated"
+    )
+    return msgspec.structs.replace(energy, devices=(whole, share))
+
+
 def test_every_metric_reads_a_full_summary():
     records = rounds_of(cell(), [1000.0, 1001.0], power_w=50.0)
-    summary = only([msgspec.structs.replace(r, energy=at_rest(r.energy, 20.0)) for r in records])
+    summary = only([msgspec.structs.replace(r, energy=with_share(at_rest(r.energy, 20.0))) for r in records])
     asked_for = {"accuracy", "top5", "accuracy_loss", "agreement_fp32", "squared_error", "cosine"}
     assert {name for name, metric in METRICS.items() if metric.asked_for} == asked_for
     for metric in METRICS.values():

@@ -45,6 +45,11 @@ def test_without_energy_there_is_no_share_of_it():
     assert made(gpu, primary="GPU-1", own_of_all=0.5).energy.devices == (gpu,)
 
 
+def test_a_meter_on_the_network_may_be_of_another_host():
+    remote = msgspec.structs.replace(device("mqtt:p0", 60.0), meter="mqtt")
+    assert made(remote, primary="mqtt:p0", own_of_all=0.5).energy.devices == (remote,)
+
+
 def test_it_is_a_metric_of_its_own_and_in_no_other():
     rounds = [made(*SOCKETS, own_of_all=0.25, round_=number) for number in range(3)]
     (summary,) = summarise([run(rounds)]).summaries
