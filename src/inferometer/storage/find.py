@@ -38,6 +38,11 @@ def find_runs(
 
 def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> tuple[StoredRun, ...]:
     """Read every run that ``paths`` mean, each once; StoreError if a path holds none. ``notice``: see `find_runs`."""
+    return tuple(read_run(run) for run in run_paths(paths, notice=notice))
+
+
+def run_paths(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> tuple[Path, ...]:
+    """Return every run directory that ``paths`` mean, each once; StoreError if a path holds none. ``notice``: see `find_runs`."""
     found: dict[Path, Path] = {}
     for path in paths:
         unread: list[str] = []
@@ -48,7 +53,7 @@ def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None
             raise StoreError(_none_there(path, unread))
         for run in runs:
             found.setdefault(run.resolve(), run)
-    return tuple(read_run(run) for run in found.values())
+    return tuple(found.values())
 
 
 def _none_there(path: Path | str, unread: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import shutil
 import threading
@@ -48,7 +49,7 @@ class StoredRun:
 
     path: Path
     info: RunInfo
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     evaluations: tuple[Evaluation, ...] = ()  # on the user's own data, in the order they ended
 
     @functools.cached_property
@@ -62,9 +63,9 @@ class StoredRun:
         """Return the (cell, round) pairs to be measured, in their order.
 
         Rounds that a second stage added are for cells that were measured in the first: a time-out is not waited for again.
-        Of a merged run they are those that it has.
+        Of a merged or imported run, which had no plan, they are those that it has.
         """
-        if self.info.merged:
+        if self.info.merged or self.info.source == "imported":
             return tuple(dict.fromkeys((r.cell, r.round) for r in self.records if r.status != "interrupted"))
         measured = {record.cell for record in self.records if record.status == "ok"}
         return tuple(
@@ -175,7 +176,21 @@ def read_run(path: Path | str) -> StoredRun:
         lines = cells.read_bytes().split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
-    return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
+    with _no_collection():
+        records = tuple(_read_records(cells, lines))
+    return StoredRun(path, info, records, read_evaluations(path))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the collector rest while many objects without circles are made: it would go through all of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_info(run: Path) -> RunInfo:
@@ -198,12 +213,12 @@ def read_info(run: Path) -> RunInfo:
         raise StoreError(f"{path} is damaged or no inferometer run: {error}") from error
 
 
-def _record(line: bytes) -> Record:
-    """Return a record of today's form, or of version 0.1's, whose flags were sentences."""
+def record_of(line: bytes) -> Record:
+    """Return the record of a line of cells.jsonl, of today's form or of version 0.1's, whose flags were sentences."""
     try:
-        return _decode_record.decode(line)
+        return legacy.with_absence(_decode_record.decode(line))
     except msgspec.ValidationError:
-        return legacy.record_of(msgspec.json.decode(line))
+        return legacy.with_absence(legacy.record_of(msgspec.json.decode(line)))
 
 
 def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
@@ -212,7 +227,7 @@ def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
         if not line.strip():
             continue
         try:
-            records.append(legacy.with_absence(_record(line)))
+            records.append(record_of(line))
         except _DAMAGE as error:
             raise StoreError(f"{path}:{number}: damaged record: {error}") from error
     return records
