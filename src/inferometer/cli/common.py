@@ -14,8 +14,7 @@ from inferometer.errors import UsageError
 from inferometer.escapes import shown
 from inferometer.redaction import redacted
 from inferometer.results.cells import Results
-from inferometer.results.summary import summarise
-from inferometer.storage.find import read_runs
+from inferometer.results.opening import open_results
 
 RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 
@@ -36,7 +35,7 @@ def prices_options(command: Callable[..., int]) -> Callable[..., int]:
 
 def results_of(runs: tuple[Path, ...]) -> Results:
     """Return the given run directories, or those in the given folders, summarised together."""
-    return summarise(read_runs(runs, notice=notice))
+    return open_results(runs, notice=notice)
 
 
 def notice(text: str) -> None:

@@ -128,11 +128,11 @@ def _exit_code(stored: StoredRun) -> int:
     return 0 if any(record.status == "ok" for record in stored.records) else 1
 
 
-def _print_table(stored: StoredRun, *, why: bool = False) -> None:
+def _print_table(stored: StoredRun) -> None:
     from inferometer.cli.overview_table import print_overview
     from inferometer.results.summary import summarise
 
-    print_overview(summarise([stored]), why=why)
+    print_overview(summarise([stored]))
 
 
 def _print_plan(request: RunRequest) -> None:
@@ -163,6 +163,8 @@ def _print_plan(request: RunRequest) -> None:
 )
 def show_command(directory: Path, form: str, why: bool) -> None:
     """Print the table of a run DIRECTORY again."""
+    from inferometer.cli.overview_table import print_overview
+    from inferometer.results.opening import open_results
     from inferometer.results.summary import summarise
     from inferometer.tables.data import text_cells
     from inferometer.tables.overview import flat_rows
@@ -172,13 +174,13 @@ def show_command(directory: Path, form: str, why: bool) -> None:
         raise UsageError(
             f"{directory} holds {len(runs)} runs: show one, {runs[0]} for instance, or use table or report"
         )
-    stored = read_run(runs[0] if runs else directory)
     if why and form != "text":
         raise UsageError("--why explains the footnotes of the table, which --format csv and json do not have")
+    results = open_results(runs) if runs else summarise([read_run(directory)])
     if form == "text":
-        _print_table(stored, why=why)
+        print_overview(results, why=why)
         return
-    rows = flat_rows(summarise([stored]))
+    rows = flat_rows(results)
     if form == "json":
         click.echo(json.dumps(rows, indent=1))
         return

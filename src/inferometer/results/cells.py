@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,8 @@ class CellSummary:
         default_factory=dict
     )  # s a batch, of those of `metrics.PHASES` sampled
     series: dict[str, Series] = field(default_factory=dict)  # per round: what each estimate is the mean of
-    records: tuple[Record, ...] = ()
+    shortest_loop_s: float | None = None  # of the rounds that ended well
+    records: Sequence[Record] = ()
     best: bool = False  # highest throughput of its machine, model, mode and batch size
     tie: bool = False  # of two or more that the data cannot tell from the best (the best included)
     judged: bool = True  # False: nothing is known of how the next process would change its place
@@ -86,12 +88,6 @@ class CellSummary:
     def ranked(self) -> bool:
         """Return whether the cell may be chosen: it ended well and has a throughput, which imported figures may lack."""
         return self.measured and self.throughput is not None
-
-    @functools.cached_property
-    def shortest_loop_s(self) -> float | None:
-        """Return the seconds of the shortest loop of the rounds that ended well; None where no loop was timed."""
-        loops = (loop for record in self.records if record.status == "ok" for loop in record.loops)
-        return min((loop.elapsed_s for loop in loops), default=None)
 
     def batch_latencies_s(self) -> Floats:
         """Return every full batch's latency in seconds, all rounds, in order; empty where only loops are known."""

@@ -122,10 +122,11 @@ class TieTest:
         self.metric = metric
         self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
         self._rows: dict[Scope, set[str]] = defaultdict(set)
+        self._group: dict[str, Group] = {}
         for summary in summaries:
             estimate = metric.of(summary)
             if summary.measured and estimate is not None and math.isfinite(estimate.value):
-                group = group_of(summary, metric)
+                group = self._group[summary.key] = group_of(summary, metric)
                 self.groups[group].append(summary)
                 self._rows[group[:4]].add(summary.row)
         self._series = {s.key: metric.series(s) for members in self.groups.values() for s in members}
@@ -160,13 +161,13 @@ class TieTest:
         return Judgement("told", p) if spread.log_ratio * (ratio - 1) > 0 else Judgement("unclear", 1.0)
 
     def _pairs(self, best: CellSummary, other: CellSummary) -> int:
-        group = group_of(best, self.metric)
-        one_size = group == group_of(other, self.metric)
+        group = self._group[best.key]
+        one_size = group == self._group[other.key]
         return max(1, math.comb(len(self.groups[group]) if one_size else len(self._rows[group[:4]]), 2))
 
     def _sizes(self, best: CellSummary, other: CellSummary) -> float:
-        group = group_of(best, self.metric)
-        return self._chosen[group[:4]] if group == group_of(other, self.metric) else 1.0
+        group = self._group[best.key]
+        return self._chosen[group[:4]] if group == self._group[other.key] else 1.0
 
     @functools.cached_property
     def _chosen(self) -> dict[Scope, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from inferometer.errors import StoreError
 from inferometer.storage.run_directory import RUN_FILE, StoredRun, read_run
@@ -36,11 +37,23 @@ def find_runs(
     return tuple(run for child in children for run in find_runs(child, depth - 1, notice=notice))
 
 
+class FoundRuns(NamedTuple):
+    """Run directories, each once, and which of them were named themselves, not a folder above them."""
+
+    paths: tuple[Path, ...]
+    named: frozenset[Path]
+
+
 def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> tuple[StoredRun, ...]:
     """Read every run that ``paths`` mean, each once; StoreError if a path holds none that can be read.
 
     A damaged run is left out where a folder above it was given, as is a folder that cannot be read; ``notice`` is told.
     """
+    return read_found(locate_runs(paths, notice=notice), notice=notice)
+
+
+def locate_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> FoundRuns:
+    """Return every run directory that ``paths`` mean; StoreError if a path holds none. ``notice``: see `find_runs`."""
     found: dict[Path, Path] = {}
     named: set[Path] = set()
     for path in paths:
@@ -53,21 +66,23 @@ def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None
         for run in runs:
             found.setdefault(run.resolve(), run)
         named |= {run.resolve() for run in runs if run in (Path(path), Path(path).parent)}
-    return tuple(_read_sound(found, named, notice))
+    return FoundRuns(tuple(found.values()), frozenset(found[where] for where in named))
 
 
-def _read_sound(found: Mapping[Path, Path], named: Container[Path], notice: Notice) -> Iterator[StoredRun]:
-    damage: list[StoreError] = []
-    for where, run in found.items():
+def read_found(found: FoundRuns, *, notice: Notice = lambda text: None) -> tuple[StoredRun, ...]:
+    """Read runs; StoreError if one that was named is damaged, or all are. ``notice`` is told which was left out."""
+    sound, damage = [], []
+    for run in found.paths:
         try:
-            yield read_run(run)
+            sound.append(read_run(run))
         except StoreError as error:
-            if where in named:
+            if run in found.named:
                 raise
             damage.append(error)
             notice(f"left out: {error}")
-    if len(damage) == len(found):
+    if damage and not sound:
         raise damage[0]
+    return tuple(sound)
 
 
 def _none_there(path: Path | str, unread: Sequence[str]) -> str:

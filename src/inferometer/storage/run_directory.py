@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import shlex
 import shutil
@@ -52,7 +53,7 @@ class StoredRun:
 
     path: Path
     info: RunInfo
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     evaluations: tuple[Evaluation, ...] = ()  # on the user's own data, in the order they ended
 
     @functools.cached_property
@@ -66,9 +67,9 @@ class StoredRun:
         """Return the (cell, round) pairs to be measured, in their order.
 
         Rounds that a second stage added are for cells that were measured in the first: a time-out is not waited for again.
-        Of a merged run they are those that it has.
+        Of a merged or imported run, which had no plan, they are those that it has.
         """
-        if self.info.merged:
+        if self.info.merged or self.info.source == "imported":
             ended = (r for r in self.records if r.status not in STILL_MISSING)
             return tuple(dict.fromkeys((r.cell, r.round) for r in ended))
         measured = {record.cell for record in self.records if record.status == "ok"}
@@ -179,17 +180,31 @@ def read_run(path: Path | str) -> StoredRun:
     info = read_info(path)
     cells = path / CELLS_FILE
     try:
-        lines = shown_json(redacted_bytes(cells.read_bytes())).split(b"\n") if cells.exists() else []
+        lines = shown(cells.read_bytes()).split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
-    return StoredRun(path, info, tuple(_read_records(cells, lines)), read_evaluations(path))
+    with _no_collection():
+        records = tuple(_read_records(cells, lines))
+    return StoredRun(path, info, records, read_evaluations(path))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the collector rest while many objects without circles are made: it would go through all of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def read_info(run: Path) -> RunInfo:
     """Read what a run directory says of its run, without its records; StoreError as `read_run`."""
     path = run / RUN_FILE
     try:
-        data = shown_json(redacted_bytes(path.read_bytes()))  # runs of version 0.1 may hold passwords
+        data = shown(path.read_bytes())
     except OSError as error:
         raise StoreError(
             f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
@@ -213,20 +228,23 @@ def decode_info(data: bytes, path: Path) -> RunInfo:
 
 
 def decode_record(line: bytes) -> Record:
-    """Return the record in a line of cells.jsonl; one of `DAMAGE` if it cannot be read."""
-    return legacy.with_absence(_record(line))
+    """Return the record in a line of cells.jsonl, of today's form or of version 0.1's, whose flags were sentences.
+
+    One of `DAMAGE` if it cannot be read.
+    """
+    try:
+        return legacy.with_absence(_decode_record.decode(line))
+    except msgspec.ValidationError:
+        return legacy.with_absence(legacy.record_of(msgspec.json.decode(line)))
+
+
+def shown(data: bytes) -> bytes:
+    """Return what of a run's files may be shown: without passwords, which runs of version 0.1 may hold, and control characters."""
+    return shown_json(redacted_bytes(data))
 
 
 def _remedy(run: Path) -> str:
     return f"to keep what is sound: inferometer repair {shlex.quote(str(run))}"
-
-
-def _record(line: bytes) -> Record:
-    """Return a record of today's form, or of version 0.1's, whose flags were sentences."""
-    try:
-        return _decode_record.decode(line)
-    except msgspec.ValidationError:
-        return legacy.record_of(msgspec.json.decode(line))
 
 
 def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:

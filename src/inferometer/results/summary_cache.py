@@ -1,0 +1,224 @@
+"""The summaries of a big run, kept beside it so that it opens at once: `.summaries.parquet` in the run directory.
+
+Keyed by the content of the run's files and of the code that summarises, both hashed on every reading: a cache with another key is not
+used, whatever its age. It may be deleted at any time, is no part of a run (nothing copies it), and is left out where the directory
+cannot be written or DuckDB is not installed. A row a cell: its coordinates and each metric with its interval, to be queried; and all
+that a summary holds (MessagePack), to be read back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, overload
+
+import msgspec
+
+from inferometer.records import Machine, Record
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.metrics import METRICS
+from inferometer.storage.evaluations import EVALUATIONS_FILE
+from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, decode_record, read_info, shown
+
+CACHE_FILE = ".summaries.parquet"
+WORTH_BYTES = 8_000_000  # of cells.jsonl: less is summarised in the time that it takes to open a cache
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CODE = ("results", "records", "flags", "storage", "quantiles.py", "device.py", "units.py")
+_KEY = "inferometer_content"
+
+
+class _Row(msgspec.Struct):
+    """What is kept of a cell to be read back."""
+
+    summary: bytes
+    offsets: list[int]  # where its records begin in cells.jsonl
+
+
+class StoredRecords(Sequence[Record]):
+    """Records that are read from cells.jsonl when they are asked for, and not kept."""
+
+    def __init__(self, file: Path, offsets: Sequence[int]) -> None:
+        self._file, self._offsets = file, offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        """Return one, or the sequence of some."""
+        if isinstance(place, slice):
+            return StoredRecords(self._file, self._offsets[place])
+        return next(self._read([self._offsets[place]]))
+
+    def __iter__(self) -> Iterator[Record]:
+        return self._read(self._offsets)
+
+    def _read(self, offsets: Sequence[int]) -> Iterator[Record]:
+        with self._file.open("rb") as file:
+            for offset in offsets:
+                file.seek(offset)
+                yield decode_record(shown(file.readline()))
+
+
+class _WholeRun(StoredRun):
+    """A run of which nothing is missing, as is known without its records."""
+
+    @functools.cached_property
+    def missing(self) -> tuple[()]:
+        """Return nothing."""
+        return ()
+
+
+def is_worth_it(run: Path) -> bool:
+    """Return whether a run is so big that its summaries are kept; one with a data set is not, whose answers lie in other files."""
+    try:
+        big = (run / CELLS_FILE).stat().st_size >= WORTH_BYTES
+    except OSError:
+        return False
+    return big and not (run / EVALUATIONS_FILE).exists()
+
+
+def load(run: Path) -> Results | None:
+    """Return the results of a run from its cache; None where there is none that is of this content."""
+    target = run / CACHE_FILE
+    duckdb = _duckdb()
+    if duckdb is None or not target.exists():
+        return None
+    try:
+        with duckdb.connect() as connection:
+            keys = connection.execute(
+                "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(target), _KEY]
+            ).fetchall()
+            if keys != [(content_of(run).encode(),)]:
+                return None
+            rows = connection.execute("SELECT inferometer FROM read_parquet(?)", [str(target)]).fetchall()
+        return _results(run, [_decode_row.decode(row) for (row,) in rows])
+    except (duckdb.Error, msgspec.MsgspecError, OSError):  # damaged, or unreadable: it is computed again
+        return None
+
+
+def _results(run: Path, rows: Sequence[_Row]) -> Results:
+    file, info = run / CELLS_FILE, read_info(run)
+    summaries = []
+    for row in rows:
+        summary = _decoder().decode(row.summary)
+        records = StoredRecords(file, row.offsets)
+        summaries.append(replace(summary, paths=(run,), records=records))
+    everything = sorted(offset for row in rows for offset in row.offsets)
+    machines: dict[str, Machine] = dict.fromkeys((s.machine for s in summaries), info.machine)
+    return Results(tuple(summaries), (_WholeRun(run, info, StoredRecords(file, everything)),), machines)
+
+
+def store(results: Results) -> None:
+    """Keep the results of one whole run beside it; nothing where a measurement is missing or it cannot be written."""
+    (run,) = results.runs
+    duckdb = _duckdb()
+    if duckdb is None or run.missing or not os.access(run.path, os.W_OK):
+        return
+    offsets = _offsets(run)
+    if len(offsets) != len(run.records):  # it grew meanwhile
+        return
+    places = {id(record): offset for record, offset in zip(run.records, offsets, strict=True)}
+    target = run.path / CACHE_FILE
+    temporary = target.with_name(f"{CACHE_FILE}.{os.getpid()}")
+    with contextlib.suppress(duckdb.Error, OSError):
+        try:
+            with duckdb.connect() as connection:
+                connection.register("cells", _columns(results, places))
+                connection.execute(
+                    f"COPY (SELECT * FROM cells) TO '{_quoted(temporary)}' "
+                    f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: '{content_of(run.path)}'}})"
+                )
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _columns(results: Results, places: dict[int, int]) -> dict[str, Any]:
+    """Return a column a coordinate, a metric and an end of its interval, and the whole summaries."""
+    import numpy as np
+
+    cells = [summary.cell for summary in results.summaries]
+    columns: dict[str, Any] = {
+        name: np.array([getattr(cell, name) for cell in cells])
+        for name in ("model", "framework", "precision", "batch_size", "device", "mode")
+    }
+    columns |= {
+        name: np.array([getattr(summary, name) for summary in results.summaries])
+        for name in ("machine", "status", "cause", "rounds", "best", "tie")
+    }
+    for name, metric in METRICS.items():
+        found = [metric.of(summary) if summary.measured else None for summary in results.summaries]
+        if any(found):
+            for end, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                columns[name + suffix] = np.array(
+                    [getattr(e, end) if e else None for e in found], dtype=np.float64
+                )
+    packed = [_packed(summary, places) for summary in results.summaries]
+    return columns | {"inferometer": np.array([*packed, None], dtype=object)[:-1]}
+
+
+def _packed(summary: CellSummary, places: dict[int, int]) -> bytes:
+    plain = replace(summary, records=(), paths=())
+    offsets = [places[id(record)] for record in summary.records]
+    return msgspec.msgpack.encode(_Row(msgspec.msgpack.encode(plain), offsets))
+
+
+def _offsets(run: StoredRun) -> list[int]:
+    """Return where each record's line begins in cells.jsonl, in the order in which `read_run` reads them."""
+    found, at = [], 0
+    with (run.path / CELLS_FILE).open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n") and line.strip():
+                found.append(at)
+            at += len(line)
+    return found
+
+
+_decode_row = msgspec.msgpack.Decoder(_Row)
+
+
+@functools.cache
+def _decoder() -> msgspec.msgpack.Decoder[CellSummary]:
+    return msgspec.msgpack.Decoder(CellSummary)
+
+
+def content_of(run: Path) -> str:
+    """Return the hash of a run's files and of the code that summarises them."""
+    digest = hashlib.sha256(_code().encode())
+    for name in (RUN_FILE, CELLS_FILE):
+        with (run / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _code() -> str:
+    digest = hashlib.sha256()
+    for name in _CODE:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        return None
+    return duckdb
