@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from inferometer import units
 from inferometer.errors import EnvironmentBuildError, ModelError, ProtocolError, UsageError
 from inferometer.frameworks import environments, requirements
 from inferometer.frameworks.environments import Environment
@@ -16,8 +17,9 @@ from inferometer.running.messages import read_answer
 from inferometer.running.processes.child import Child
 from inferometer.running.processes.launch import launch_worker
 from inferometer.worker.protocol import Call, Failed, Phase, Value
+from inferometer.worker.system.memory import free_bytes
 
-_STEP_TIMEOUT_S = 1800.0
+_LEAST_BYTES = 2 * 2**30  # that a step may take, however little memory is free
 
 
 class ReadyEnvironments:
@@ -117,16 +119,18 @@ class ReadyEnvironments:
             raise ModelError(
                 f"cannot start {launch.python}: {error.strerror}; {_remedy(environment)}"
             ) from error
+        timeout_s, most_bytes = self._request.protocol.timeout_s, max(free_bytes(), _LEAST_BYTES)
         with child:
+            child.limit_memory(most_bytes)  # what it reads may be anybody's
             child.send(Call(module, request))
             try:
-                message = child.receive(_STEP_TIMEOUT_S)
+                message = child.receive(timeout_s)
                 answer = message if message is None else read_answer(message, Value)
             except (TimeoutError, ProtocolError) as error:
                 child.kill()
-                reason = str(error) or f"no answer within {_STEP_TIMEOUT_S:g} s"
+                reason = str(error) or f"no answer within {timeout_s:g} s (--timeout)"
                 raise ModelError(f"step {module} in environment '{environment.name}': {reason}") from error
-            return _value(answer, child, f"step {module} in environment '{environment.name}'")
+            return _value(answer, child, f"step {module} in environment '{environment.name}'", most_bytes)
 
     def _log(self, name: str) -> Path:
         return self._logs / f"environment-{name}.log"
@@ -142,9 +146,11 @@ def _remedy(environment: Environment) -> str:
     return f"rebuild it: inferometer env remove {environment.python.parent.parent.name}, then run again"
 
 
-def _value(answer: Value | Phase | Failed | None, child: Child, step: str) -> dict[str, Any]:
+def _value(answer: Value | Phase | Failed | None, child: Child, step: str, most_bytes: int) -> dict[str, Any]:
     if isinstance(answer, Value):
         return answer.value
+    if isinstance(answer, Failed) and answer.status == "out-of-memory":
+        raise ModelError(f"{answer.cause} (a step may take {units.size(most_bytes)}, which was free)")
     if isinstance(answer, Failed):
         raise ModelError(answer.cause)
     status = child.wait()

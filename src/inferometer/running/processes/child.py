@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -116,6 +117,11 @@ class Child:
     def pid(self) -> int:
         """Return the process number."""
         return self._process.pid
+
+    def limit_memory(self, most_bytes: int) -> None:
+        """Let the kernel refuse the child more memory of its own than that (Linux; elsewhere it may take all)."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # gone already, or another system
+            resource.prlimit(self.pid, resource.RLIMIT_DATA, (most_bytes, most_bytes))
 
     def send(self, request: Request) -> None:
         """Write one request; a child that has gone is noticed by the next `receive`."""
