@@ -54,8 +54,11 @@ class DeviceEnergy(msgspec.Struct, frozen=True):
 
     @property
     def unresolved(self) -> str:
-        """Return how wide the interval is ("±120 %") where it is wide; empty where it is narrow or there is no figure."""
-        return width_text(self.energy_j, self.low_j, self.high_j)
+        """Return how wide the interval is ("±120 %") where it is wide; empty where it is narrow or there is no figure.
+
+        A share that a model estimated claims no interval, and so none that is wide.
+        """
+        return "" if self.device_type == "share" else width_text(self.energy_j, self.low_j, self.high_j)
 
 
 class Energy(msgspec.Struct, frozen=True):
