@@ -23,12 +23,30 @@ from inferometer.records import Machine, Record
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS
 from inferometer.storage.evaluations import EVALUATIONS_FILE
-from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, decode_record, read_info, shown
+from inferometer.storage.run_directory import (
+    CELLS_FILE,
+    RUN_FILE,
+    StoredRun,
+    decode_record,
+    no_collection,
+    read_info,
+    shown,
+)
 
 CACHE_FILE = ".summaries.parquet"
 WORTH_BYTES = 8_000_000  # of cells.jsonl: less is summarised in the time that it takes to open a cache
 _PACKAGE = Path(__file__).resolve().parents[1]
-_CODE = ("results", "records", "flags", "storage", "quantiles.py", "device.py", "units.py")
+_CODE = (
+    "results",
+    "records",
+    "flags",
+    "storage",
+    "quantiles.py",
+    "device.py",
+    "units.py",
+    "escapes.py",
+    "redaction.py",
+)
 _KEY = "inferometer_content"
 
 
@@ -102,7 +120,8 @@ def load(run: Path) -> Results | None:
             if keys != [(content_of(run).encode(),)]:
                 return None
             rows = connection.execute("SELECT inferometer FROM read_parquet(?)", [str(target)]).fetchall()
-        return _results(run, [_decode_row.decode(row) for (row,) in rows])
+        with no_collection():
+            return _results(run, [_decode_row.decode(row) for (row,) in rows])
     except (duckdb.Error, msgspec.MsgspecError, OSError):  # damaged, or unreadable: it is computed again
         return None
 

@@ -183,13 +183,13 @@ def read_run(path: Path | str) -> StoredRun:
         lines = shown(cells.read_bytes()).split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
-    with _no_collection():
+    with no_collection():
         records = tuple(_read_records(cells, lines))
     return StoredRun(path, info, records, read_evaluations(path))
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Let the collector rest while many objects without circles are made: it would go through all of them again and again."""
     enabled = gc.isenabled()
     gc.disable()
