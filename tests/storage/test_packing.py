@@ -50,6 +50,7 @@ def run(tmp_path):
     )
     (writer.path / "logs" / "0.log").write_text(f"opened {MODEL} through http://{USER}:pw@proxy/\n")
     (writer.path / ".lock").touch()
+    (writer.path / ".summaries.parquet").touch()
     return writer.path
 
 

@@ -19,11 +19,14 @@ from inferometer.storage.durable import replace_durably
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.evaluations import FOLDER as ACCURACY_FOLDER
 from inferometer.storage.lines import cannot_write
-from inferometer.storage.run_directory import CELLS_FILE, LOCK_FILE, RUN_FILE, read_run
+from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, read_run
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 
 SUFFIX = ".tar.gz"
-_LEFT_OUT = (LOCK_FILE, "compile-cache", TEMPORARY_FOLDER)  # what a run holds while it is measured
+_LEFT_OUT = (
+    "compile-cache",
+    TEMPORARY_FOLDER,
+)  # what a run holds while it is measured; hidden files are caches and locks
 _LINES = (CELLS_FILE, EVALUATIONS_FILE)
 _ANONYMOUS_NAME = "run"
 
@@ -66,7 +69,8 @@ def _write(file: Any, files: dict[str, bytes], name: str) -> None:
 def _whole(run: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run)
-        if path.is_file() and not path.is_symlink() and name.parts[0] not in _LEFT_OUT:
+        left_out = name.parts[0] in _LEFT_OUT or name.parts[0].startswith(".")
+        if path.is_file() and not path.is_symlink() and not left_out:
             content = _read(path)
             yield name.as_posix(), content if path.suffix == ".npz" else redacted_bytes(content)
 
