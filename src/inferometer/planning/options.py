@@ -116,7 +116,7 @@ class ProtocolOptions(TypedDict, total=False):
     timeout_s: Annotated[
         float | None,
         Option(
-            "--timeout", kinds.seconds(zero=False), "Seconds after which a cell, or a step that prepares the model, is stopped.", ("protocol.timeout_s",)
+            "--timeout", kinds.seconds(zero=False), "Seconds after which a cell is stopped; a step that prepares the model, after six times as many.", ("protocol.timeout_s",)
         ),
     ]  # fmt: skip
     energy_window_s: Annotated[

@@ -19,6 +19,7 @@ from inferometer.running.processes.launch import launch_worker
 from inferometer.worker.protocol import Call, Failed, Phase, Value
 from inferometer.worker.system.memory import free_bytes
 
+_STEP_TIMES = 6  # --timeout is of a cell; a step may convert a network or fetch its weights
 _LEAST_BYTES = 2 * 2**30  # that a step may take, however little memory is free
 
 
@@ -119,7 +120,8 @@ class ReadyEnvironments:
             raise ModelError(
                 f"cannot start {launch.python}: {error.strerror}; {_remedy(environment)}"
             ) from error
-        timeout_s, most_bytes = self._request.protocol.timeout_s, max(free_bytes(), _LEAST_BYTES)
+        timeout_s = _STEP_TIMES * self._request.protocol.timeout_s
+        most_bytes = max(free_bytes(), _LEAST_BYTES)
         with child:
             child.limit_memory(most_bytes)  # what it reads may be anybody's
             child.send(Call(module, request))
@@ -128,7 +130,7 @@ class ReadyEnvironments:
                 answer = message if message is None else read_answer(message, Value)
             except (TimeoutError, ProtocolError) as error:
                 child.kill()
-                reason = str(error) or f"no answer within {timeout_s:g} s (--timeout)"
+                reason = str(error) or f"no answer within {timeout_s:g} s ({_STEP_TIMES} times --timeout)"
                 raise ModelError(f"step {module} in environment '{environment.name}': {reason}") from error
             return _value(answer, child, f"step {module} in environment '{environment.name}'", most_bytes)
 
