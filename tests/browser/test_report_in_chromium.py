@@ -257,7 +257,7 @@ def served(tmp_path):
         keep=20,
     )
     server = open_server(LiveFolder(tmp_path), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield tmp_path, server
     server.shutdown()
