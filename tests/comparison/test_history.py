@@ -4,9 +4,14 @@ import csv
 import io
 import re
 
+import msgspec
+import numpy as np
 from click.testing import CliRunner
 
+import simulated_runs as simulated
 from inferometer.cli.history import history_command
+from inferometer.comparison.history import history as lines_of
+from inferometer.results.metrics import THROUGHPUT
 from nightly_runs import write
 
 
@@ -20,6 +25,15 @@ def nightly(tmp_path):
     for day in range(5, 9):
         write(tmp_path / "runs", day, 0.9, version="2.0")
     return tmp_path / "runs"
+
+
+def of_a_day(day, logs):
+    """Return a run of a day with rounds of these logarithms beside 1,000 images/s."""
+    cell = simulated.cell("onnxrt")
+    rates = [1000 * np.exp(log) for log in logs]
+    made = simulated.run(simulated.rounds_of(cell, rates))
+    info = msgspec.structs.replace(made.info, created_at=f"2026-11-{day + 1:02}T03:00:00Z")
+    return type(made)(made.path, info, made.records)
 
 
 def test_a_step_is_one_change_at_the_run_where_it_came(tmp_path):
@@ -59,3 +73,14 @@ def test_the_page_is_one_file_that_runs_only_its_own_scripts(tmp_path):
     assert page.count('<figure id="line-') == 4
     assert "default-src 'none'; script-src 'sha256-" in page.replace("&#39;", "'")
     assert not re.search(r'(?:src|href)="(?!data:|#)', page.split("<script", 1)[0])
+
+
+def test_a_history_of_nothing_seldom_shows_a_change():
+    """Forty histories of a dozen equal runs: judged each at 5 %, every third would show one."""
+    rng = np.random.default_rng(3)
+    shown = 0
+    for _ in range(40):
+        runs = [of_a_day(day, rng.normal(0, 0.01, 3)) for day in range(12)]
+        (line,) = lines_of(runs, THROUGHPUT).lines
+        shown += bool(line.changes)
+    assert shown <= 5  # of 2 expected at most

@@ -97,12 +97,15 @@ def compare(
     metric: Metric = THROUGHPUT,
     frameworks: tuple[str, str] | None = None,
     noise: float | None = None,
+    *,
+    looks: int = 1,
 ) -> Comparison:
     """Compare the cells of two results by name.
 
     ``noise``: the relative standard deviation between processes that the caller knows, for cells of which the runs say
     nothing of it; they are not judged otherwise.
     ``frameworks``: compare this framework of A with that one of B (two rows of one run, then paired by round).
+    ``looks``: among how many comparisons this one is shown; they share the level, so that all of them together seldom err.
     A version in a framework's name (``onnxrt@1.30.0``) is left out where the rest of the name is unique. Machines and
     devices tell cells apart where a side has several. UsageError for an unknown framework and a cell held twice.
     """
@@ -117,7 +120,7 @@ def compare(
     judge = _Judge(metric, pairs, shared, expected, noise)
     changes = [judge.change(name, a, b, _machines(first, second, a, b)) for name, a, b in pairs]
     matched = _match_precisions(changes, [name for name, _, _ in pairs])
-    changes = _adjust(matched, metric, _level((*first.runs, *second.runs)))
+    changes = _adjust(matched, metric, _level((*first.runs, *second.runs)) / looks, looks)
     protocols = [tuple(run.info.protocol for run in side.runs) for side in (first, second)]
     machines = {(a.machine, b.machine): _machines(first, second, a, b) for _, a, b in pairs if a and b}
     return Comparison(
@@ -275,7 +278,7 @@ def _match_precisions(changes: Sequence[Change], names: Sequence[Name]) -> list[
     return found
 
 
-def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]:
+def _adjust(changes: list[Change], metric: Metric, level: float, looks: int) -> list[Change]:
     """Adjust the p-values for the number of cells, and give each its verdict."""
     tested = [i for i, c in enumerate(changes) if c.p is not None]
     adjusted = stats.false_discovery([changes[i].p or 0.0 for i in tested])
@@ -285,7 +288,7 @@ def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]
         if p <= level and change.ratio is not None:
             verdict = "better" if metric.better(change.ratio, 1.0) else "worse"
         elif (change.p or 0.0) <= stats.ALPHA:
-            verdict, reason = "unclear", _why_unclear(len(tested), level)
+            verdict, reason = "unclear", _why_unclear(len(tested), level, looks)
         changes[index] = replace(change, p=p, verdict=verdict, reason=reason)
     return changes
 
@@ -293,8 +296,10 @@ def _adjust(changes: list[Change], metric: Metric, level: float) -> list[Change]
 _CONTRARY = "the rounds that both have say otherwise than all rounds; measure both again, in one run"
 
 
-def _why_unclear(cells: int, level: float) -> str:
+def _why_unclear(cells: int, level: float, looks: int) -> str:
     """Return why a change whose own interval excludes none is no verdict."""
+    if looks > 1:
+        return f"of {looks + 1} runs one may look changed as much by chance; more rounds tell"
     if cells > 1:
         return f"of {cells} cells one may look changed as much by chance; more rounds tell"
     return f"judged at {100 * level:g} %, since noise chose the number of rounds"

@@ -1,7 +1,7 @@
 """A metric of every cell over runs in time, and where it changed, by the rule of `compare` (pure).
 
 Each run is held against the runs before it, from the last change of the cell on: a change point is a run that `compare` calls
-better or worse than them, broken or repaired.
+better or worse than them, broken or repaired. The runs share its level: a history where nothing changed shows a change in 5 % of cases at most.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class _Group:
         for numbers, summaries in bases.items():
             base = newest_of_each(summarise([self.runs[number] for number in numbers]))
             keys = {summary.key for summary in summaries}
-            for change in compare(base, results, self.metric).changes:
+            for change in compare(base, results, self.metric, looks=len(self.runs) - 1).changes:
                 if change.second and change.second.key in keys:
                     found[change.second.key] = change
         return found
