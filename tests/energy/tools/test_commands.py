@@ -90,7 +90,7 @@ def test_without_a_meter_time_is_told_and_why(tmp_path, capfd):
         (["measure", "--meter", "colour=red", "--", "true"], "unknown field of a meter 'colour'"),
         (
             ["meters", "--meter", "nothing", "characterize"],
-            "unknown meter 'nothing' (known: amd, hwmon, mqtt, nvml, rapl",
+            "unknown meter 'nothing' (known: amd, hwmon, jetson, mqtt, nvml, perf, rapl, redfish, served",
         ),
         (["measure", "--meter", "!nvlm", "--", "true"], "did you mean 'nvml'?"),
         (["meters", "--meter", "mqtt"], "mqtt needs an address"),
