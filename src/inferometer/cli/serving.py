@@ -39,8 +39,7 @@ def serve_command(*, runs_dir: Path, host: str, port: int, title: str | None) ->
     if not is_local(host):
         click.echo(f"inferometer: everyone who can reach {host} can read these results", err=True)
     try:
-        click.echo(f"Serving {runs_dir} on {server.url} (Ctrl-C stops)")
-        server.serve_forever()
+        server.serve_forever(lambda: click.echo(f"Serving {runs_dir} on {server.url} (Ctrl-C stops)"))
     except KeyboardInterrupt:
         click.echo("stopped")
     finally:

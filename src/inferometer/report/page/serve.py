@@ -54,10 +54,10 @@ class Server:
         name = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{name}:{self.server_address[1]}/"
 
-    def serve_forever(self) -> None:
-        """Answer until `shutdown`, or KeyboardInterrupt."""
+    def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Answer until `shutdown`, or KeyboardInterrupt; ``ready`` is called once an interruption ends it cleanly."""
         try:
-            asyncio.run(self._serve())
+            asyncio.run(self._serve(ready))
         finally:
             self._stopped.set()
 
@@ -71,13 +71,14 @@ class Server:
         """Give the port back."""
         self._socket.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, ready: Callable[[], None]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with ThreadPoolExecutor(1) as self._renderer:
             server = await asyncio.start_server(
                 self._connected, sock=self._socket, limit=_HEADER_BYTES, backlog=_BACKLOG
             )
             try:
+                ready()
                 await self._stop.wait()
             finally:
                 server.close()
