@@ -4,15 +4,13 @@ import itertools
 import re
 import shutil
 import subprocess
-import threading
 
 import pytest
 
 import simulated_runs as simulated
 from inferometer.report.page.html import write_report
-from inferometer.report.page.live import LiveFolder
-from inferometer.report.page.serve import open_server
 from inferometer.storage.run_directory import RunWriter
+from live_server import serving
 from parts import missing
 from report_fixtures import SECTIONS
 
@@ -256,13 +254,8 @@ def served(tmp_path):
         rounds=2,
         keep=20,
     )
-    server = open_server(LiveFolder(tmp_path), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield tmp_path, server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(tmp_path) as server:
+        yield tmp_path, server
 
 
 def test_the_live_page_follows_without_losing_the_readers_place(visit, served):

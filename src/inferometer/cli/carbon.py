@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from inferometer.cli.common import with_options
 from inferometer.errors import UsageError
 from inferometer.results.carbon import CarbonFactors, Embodied, Factor
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _DATE = "YYYY[-MM[-DD]]"
 
-_OPTIONS = (
+# they arrive as keyword arguments: hand them on to `factors`
+carbon_options = with_options(
     click.option("--intensity", type=float, metavar="G", help="Grams of CO2e a kWh of your electricity."),
     click.option("--intensity-source", metavar="TEXT", help="Who published that intensity."),
     click.option("--intensity-date", metavar=_DATE, help="The date that it is of."),
@@ -26,13 +26,6 @@ _OPTIONS = (
     click.option("--life-years", type=float, metavar="N", help="With --embodied-kg: how long the hardware is used."),
     click.option("--hardware-share", type=float, metavar="SHARE", help="With --embodied-kg: the work's share of it, 1 for all."),
 )  # fmt: skip
-
-
-def carbon_options(command: _Command) -> _Command:
-    """Give a command the options, which arrive as keyword arguments: hand them on to `factors`."""
-    for add in reversed(_OPTIONS):
-        command = add(command)
-    return command
 
 
 def factors(given: dict[str, Any]) -> CarbonFactors | None:

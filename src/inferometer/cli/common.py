@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console, RenderableType
@@ -16,21 +17,29 @@ from inferometer.redaction import redacted
 from inferometer.results.cells import Results
 from inferometer.results.opening import open_results
 
+Command = Callable[..., Any]
 RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 
 
-def prices_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that `recommendation.objectives.Prices` is made of."""
-    options = (
-        click.option("--price-per-kwh", type=float, default=0.30, show_default=True),
-        click.option(
-            "--price-per-hour", type=float, default=0.0, show_default=True, help="Of the machine itself."
-        ),
-        click.option("--currency", default="EUR", show_default=True, help="Of both prices, as shown."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command all of ``options``, in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+# what `recommendation.objectives.Prices` is made of
+prices_options = with_options(
+    click.option("--price-per-kwh", type=float, default=0.30, show_default=True),
+    click.option(
+        "--price-per-hour", type=float, default=0.0, show_default=True, help="Of the machine itself."
+    ),
+    click.option("--currency", default="EUR", show_default=True, help="Of both prices, as shown."),
+)
 
 
 def results_of(runs: tuple[Path, ...]) -> Results:

@@ -13,7 +13,7 @@ from inferometer.errors import UsageError
 from inferometer.units import counted
 
 if TYPE_CHECKING:
-    from inferometer.comparison.compare import Comparison
+    from inferometer.comparison.changes import Comparison
     from inferometer.results.metrics import Metric
 
 INCONCLUSIVE = 4  # exit status

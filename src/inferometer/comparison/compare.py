@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
+from inferometer.comparison.changes import ONE_ROUND, Change, Comparison
 from inferometer.comparison.comparability import difference, other_measure
 from inferometer.comparison.pairing import Name, NameParts, label_of, named, planned, without_framework
-from inferometer.records import Machine, Protocol
+from inferometer.records import Machine
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import PUBLISHED
@@ -19,76 +17,6 @@ from inferometer.results.floor import floor_of, under_floor
 from inferometer.results.metrics import THROUGHPUT, Metric, no_series
 from inferometer.results.ranking import differences, spread_by_intervals
 from inferometer.storage.run_directory import StoredRun
-
-Verdict = Literal[
-    "better",
-    "worse",
-    "tie",
-    "unclear",  # it would be a change, were this cell the only one compared
-    "not judged",  # one round on both sides: nothing is known of the next process
-    "broken",
-    "repaired",
-    "not comparable",
-]
-ONE_ROUND = "one round"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One cell in A and B."""
-
-    name: str
-    first: CellSummary | None
-    second: CellSummary | None
-    verdict: Verdict
-    ratio: float | None = None  # B / A
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None  # adjusted for the number of cells (Benjamini and Hochberg)
-    basis: str = ""  # what the interval rests on
-    reason: str = ""  # of "not comparable", "not judged", "unclear", "broken" and "repaired"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All cells of two sets of runs."""
-
-    metric: Metric
-    changes: tuple[Change, ...]
-    of_two_frameworks: bool = False  # one of A against another of B
-    protocols: tuple[tuple[Protocol, ...], tuple[Protocol, ...]] = ((), ())  # of A's and B's runs
-    machines: tuple[tuple[Machine, Machine], ...] = ()  # each pair that cells were compared on, of A and of B
-
-    @functools.cached_property
-    def model(self) -> str:
-        """Return the model of all cells; "" where there are several."""
-        models = {s.cell.model for c in self.changes for s in (c.first, c.second) if s}
-        return models.pop() if len(models) == 1 else ""
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Return how many cells got each verdict."""
-        return Counter(change.verdict for change in self.changes)
-
-    @property
-    def unjudged(self) -> tuple[Change, ...]:
-        """Return the cells that ended well in A and are not compared."""
-        found = (c for c in self.changes if c.verdict == "not comparable")
-        return tuple(c for c in found if c.first and c.first.measured)
-
-    def worse_by(self, share: float) -> tuple[Change, ...]:
-        """Return the cells that are surely worse and measured worse by ``share`` or more, and the broken ones."""
-        return tuple(
-            c
-            for c in self.changes
-            if c.verdict == "broken" or (c.verdict == "worse" and _loss(c, self.metric) >= share)
-        )
-
-
-def _loss(change: Change, metric: Metric) -> float:
-    """Return by what share B is worse than A."""
-    assert change.ratio is not None
-    return 1 - change.ratio if metric.higher_is_better else change.ratio - 1
 
 
 def compare(

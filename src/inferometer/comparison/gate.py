@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from inferometer.comparison.compare import Change, Comparison
+from inferometer.comparison.changes import Change, Comparison, lost
 from inferometer.results.metrics import Metric
 
 Outcome = Literal[
@@ -32,9 +32,8 @@ def gate(found: Comparison, limit: float) -> Gate:
     A cell passes if its 95 % interval ends before the limit, and fails by `Comparison.worse_by`.
     """
     worse = found.worse_by(limit)
-    compared = [change for change in found.changes if change.verdict != "not comparable"]
-    left = tuple(c for c in compared if c not in worse and not _excludes(c, found.metric, limit))
-    if not compared:
+    left = tuple(c for c in found.compared if c not in worse and not _excludes(c, found.metric, limit))
+    if not found.compared:
         return Gate("nothing", (), ())
     return Gate("fail" if worse else "inconclusive" if left else "pass", worse, left)
 
@@ -48,4 +47,4 @@ def _excludes(change: Change, metric: Metric, limit: float) -> bool:
         end = change.ratio
     if end is None:
         return False
-    return (1 - end if metric.higher_is_better else end - 1) < limit
+    return lost(end, metric) < limit

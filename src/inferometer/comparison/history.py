@@ -6,17 +6,19 @@ better or worse than them, broken or repaired. The runs share its level: a histo
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.comparison.baseline import LAST, newest_of_each, same_thing
-from inferometer.comparison.compare import Change, compare
+from inferometer.comparison.changes import Change
+from inferometer.comparison.compare import compare
 from inferometer.comparison.pairing import Name, NameParts, label_of, named
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
-from inferometer.results.metrics import Metric
+from inferometer.results.metrics import Metric, Scale
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import StoredRun
 
@@ -66,6 +68,20 @@ class History:
     metric: Metric
     lines: tuple[Line, ...]
     runs: int
+
+    @property
+    def scale(self) -> Scale:
+        """Return the unit that suits all values."""
+        values = [point.estimate.value for line in self.lines for point in line.points if point.estimate]
+        return self.metric.scale_for(values)
+
+    @functools.cached_property
+    def _several_machines(self) -> bool:
+        return len({line.machine for line in self.lines}) > 1
+
+    def title_of(self, line: Line) -> str:
+        """Return a line's name, its machine before it where there are several."""
+        return f"{line.machine}: {line.name}" if self._several_machines else line.name
 
 
 def history(runs: Sequence[StoredRun], metric: Metric, last: int = LAST) -> History:

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator
 
 from rich.console import RenderableType
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from inferometer.comparison.history import History, Line, Point
@@ -21,16 +20,13 @@ _STYLES = {"better": "green", "repaired": "green", "worse": "bold red", "broken"
 
 def to_text(found: History) -> Iterator[RenderableType]:
     """Return a row a cell: its first and last value, its versions and its last change; then every change."""
-    several = len({line.machine for line in found.lines}) > 1
-    grid: RichTable = Grid(show_edge=False, pad_edge=False)
-    values = [point.estimate.value for line in found.lines for point in line.points if point.estimate]
-    scale = found.metric.scale_for(values)
+    grid, scale = Grid(show_edge=False, pad_edge=False), found.scale
     for title in ("Cell", "Runs", f"First ({scale.unit})", "Last", "Versions", "Changes"):
         grid.add_column(title, justify="left" if title in ("Cell", "Versions") else "right")
     for line in found.lines:
         ends = [scale.show(p.estimate.value) for p in line.points if p.estimate]
         row = (
-            _name(line, several=several),
+            found.title_of(line),
             str(len(line.points)),
             ends[0] if ends else line.points[0].summary.status,
             ends[-1] if ends and line.points[-1].estimate else line.points[-1].summary.status,
@@ -45,7 +41,7 @@ def to_text(found: History) -> Iterator[RenderableType]:
         for point in line.changes:
             assert point.change
             yield Text(
-                f"{_name(line, several=several)}: {told(point, found.metric)}",
+                f"{found.title_of(line)}: {told(point, found.metric)}",
                 style=_STYLES[point.change.verdict],
             )
 
@@ -62,10 +58,6 @@ def told(point: Point, metric: Metric) -> str:
     where = ", ".join(part for part in (point.at[:10] or point.path.name, point.version) if part)
     figures = percent(change) or change.reason
     return f"{where}: {word(change, metric)}, {figures}" if figures else f"{where}: {word(change, metric)}"
-
-
-def _name(line: Line, *, several: bool) -> str:
-    return f"{line.machine}: {line.name}" if several else line.name
 
 
 COLUMNS = (

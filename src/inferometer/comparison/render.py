@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from inferometer.comparison.compare import Change, Comparison
+from inferometer.comparison.changes import Change, Comparison
 from inferometer.comparison.wording import (
     MISHAPS,
     differences,

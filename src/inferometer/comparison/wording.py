@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from inferometer.comparison.compare import Change, Comparison
+from inferometer.comparison.changes import Change, Comparison
 from inferometer.flags import DISTURBED, Flag, group, group_key
 from inferometer.records import Protocol
 from inferometer.results.cells import CellSummary
@@ -172,10 +172,9 @@ def _some(names: list[str]) -> str:
 def not_excluded(found: Comparison, cells: Sequence[Change], limit: float) -> str:
     """Return of how many cells a loss of the share ``limit`` can neither be shown nor excluded, and which."""
     word_ = found.metric.words.worse
-    compared = sum(change.verdict != "not comparable" for change in found.changes)
     names = _some([short_name(change, found) for change in cells])
     return (
-        f"that {len(cells)} of {counted(compared, 'cell')} got {100 * limit:g} % {word_} is neither shown nor excluded; "
+        f"that {len(cells)} of {counted(len(found.compared), 'cell')} got {100 * limit:g} % {word_} is neither shown nor excluded; "
         f"more rounds, or more runs in the history, tell: {names}"
     )
 

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -15,6 +14,7 @@ from inferometer.report.page import live as live_module
 from inferometer.report.page.live import LiveFolder
 from inferometer.report.page.serve import is_local, open_server
 from inferometer.storage.run_directory import RunWriter, read_run
+from live_server import serving
 
 SMALL = {"frameworks": ("tf", "onnxrt"), "precisions": ("fp32",), "batch_sizes": (8, 16), "rounds": 2}
 
@@ -27,13 +27,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def server(folder):
-    running = open_server(LiveFolder(folder), "127.0.0.1", 0)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    yield running
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with serving(folder) as running:
+        yield running
 
 
 def get(server, path, method="GET", **headers):

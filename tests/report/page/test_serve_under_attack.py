@@ -7,8 +7,7 @@ import pytest
 
 import simulated_runs as simulated
 from inferometer.report.page import serve
-from inferometer.report.page.live import LiveFolder
-from inferometer.report.page.serve import open_server
+from live_server import serving
 
 SMALL = {"frameworks": ("onnxrt",), "precisions": ("fp32",), "batch_sizes": (8,), "rounds": 1}
 SAID = []
@@ -18,13 +17,8 @@ SAID = []
 def server(tmp_path):
     simulated.write_run(tmp_path / "a", simulated.BOARDS[0], **SMALL)
     SAID.clear()
-    running = open_server(LiveFolder(tmp_path), "127.0.0.1", 0, SAID.append)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    yield running
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with serving(tmp_path, SAID.append) as running:
+        yield running
 
 
 def connected(server):

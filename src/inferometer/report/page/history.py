@@ -25,10 +25,8 @@ def write_history(found: History, out: Path, *, title: str) -> Path:
 
 def render_history(found: History, *, title: str) -> str:
     """Return the whole page."""
-    values = [p.estimate.value for line in found.lines for p in line.points if p.estimate]
-    scale = found.metric.scale_for(values)
-    several = len({line.machine for line in found.lines}) > 1
-    lines = [_line(line, found, scale, several=several) for line in found.lines]
+    scale = found.scale
+    lines = [_line(line, found, scale) for line in found.lines]
     scripts = {"library": library(), "script": asset("dom.js") + "\n" + asset("history.js")}
     data = {"lines": lines, "unit": scale.unit, "more": found.metric.higher_is_better}
     return filled(
@@ -48,9 +46,9 @@ def render_history(found: History, *, title: str) -> str:
     )
 
 
-def _line(line: Line, found: History, scale: Scale, *, several: bool) -> dict[str, Any]:
+def _line(line: Line, found: History, scale: Scale) -> dict[str, Any]:
     return {
-        "name": f"{line.machine}: {line.name}" if several else line.name,
+        "name": found.title_of(line),
         "versions": versions(line),
         "changes": [told(point, found.metric) for point in line.changes],
         "points": [_point(point, scale, number) for number, point in enumerate(line.points)],

@@ -100,11 +100,16 @@ const inferometer = (() => {
     }
   }
 
-  function redraw() {
+  // All but the first screen.
+  function drawRest() {
     hideRows();
     cells.draw();
-    decide.update(look(), printing);
     drawAll(all(".plot"));
+  }
+
+  function redraw() {
+    drawRest();
+    decide.update(look(), printing);
   }
 
   // Hidden frameworks and precisions stand in the address by their names.
@@ -187,10 +192,8 @@ const inferometer = (() => {
     rove.mount();
     drawer.mount(page);
     cells.mount(page);
-    hideRows();
-    cells.draw();
+    drawRest();
     decide.grey();
-    drawAll(all(".plot"));
     all("details.data").forEach(fillData);
   }
 
