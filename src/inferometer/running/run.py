@@ -12,7 +12,7 @@ import msgspec
 from inferometer.device import Device
 from inferometer.energy import Session, open_session
 from inferometer.energy.meters.selection import Selection
-from inferometer.energy.sampling.sampler import STEADY_PACE_S
+from inferometer.energy.sampling.pacing import STEADY
 from inferometer.energy.view import MeterNeeds
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.frameworks.interpreters import check_interpreters
@@ -267,7 +267,7 @@ def _open_meters(preparation: Preparation) -> Session:
         preparation.plan.cells[0].device,
         request.meters,
         gpus={str(Device("cuda", gpu.index)): gpu.uuid for gpu in preparation.machine.gpus},
-        track_pace_s=STEADY_PACE_S,
+        pacing=STEADY,
         powercap=request.powercap or None,
     )
     session.await_reports()

@@ -17,7 +17,7 @@ from inferometer.energy.meters.simulated import (
     simulate_updates,
 )
 from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
-from inferometer.energy.sampling.sampler import STEADY_PACE_S
+from inferometer.energy.sampling.pacing import STEADY
 from inferometer.energy.session import Session
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run, simulate
 
@@ -174,7 +174,7 @@ def test_a_run_reads_seldom_and_its_intervals_hold_the_truth():
         period_s = random.uniform(0.011, 0.06)
         curve, count = noisy_cycles(random, period_s), int(4.5 / period_s)
         own = dataclasses.replace(GPU_FAULTS, seed=seed)
-        session, _ = simulate(curve, GPU_COUNTER, own, 8.0, track_pace_s=STEADY_PACE_S)
+        session, _ = simulate(curve, GPU_COUNTER, own, 8.0, pacing=STEADY)
         reads.append(next(iter(session.sampler.channels.values())).cost.reads / 8)
         spans = loops(3.0, period_s, count)
         device, truth = session.energy(spans).devices[0], curve.span_j(3.0, spans[-1][1] / S)

@@ -8,7 +8,7 @@ import pytest
 
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import MeteredDevice, Traits
-from inferometer.energy.sampling.sampler import STEADY_PACE_S
+from inferometer.energy.sampling.pacing import STEADY
 from inferometer.energy.session import Session
 from inferometer.worker import loop as worker_loop
 from inferometer.worker.loop import measure_loops
@@ -72,7 +72,7 @@ def metered(spans, curve, batches, meter, seed):
     clock = SimulatedClock()
     device = MeteredDevice("sim:0", "simulated", "gpu", "sim")
     shown = SimulatedMeter(curve, clock, traits, dataclasses.replace(faults, seed=seed), device)
-    session = Session([shown], device="cuda:0", clock=clock, track_pace_s=STEADY_PACE_S)
+    session = Session([shown], device="cuda:0", clock=clock, pacing=STEADY)
     run(session, clock, float(curve.times_s[-1]) - 0.3)
     session.mark_idle(1 * S, round((BEGIN_S - 0.5) * S), "loaded")
     (found,) = session.energy(spans).devices

@@ -5,7 +5,7 @@ import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import MeteredDevice
-from inferometer.energy.sampling.sampler import STEADY_PACE_S
+from inferometer.energy.sampling.pacing import STEADY
 from inferometer.energy.session import Session
 from inferometer.records import Cell, Loop, Record
 from inferometer.running.monitoring.energy import EnergyMonitor
@@ -27,7 +27,7 @@ class Bench:
         meter = SimulatedMeter(
             self.curve, self.clock, GPU_COUNTER, GPU_FAULTS, MeteredDevice("g0", "g0", "gpu", "sim")
         )
-        self.session = Session([meter], device="cuda:0", clock=self.clock, track_pace_s=STEADY_PACE_S)
+        self.session = Session([meter], device="cuda:0", clock=self.clock, pacing=STEADY)
         self.clock.session = self.session
         monkeypatch.setattr(self.session.sampler, "start", lambda: None)  # waiting reads
         self.meter = EnergyMonitor(self.session)

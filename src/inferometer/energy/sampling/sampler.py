@@ -19,14 +19,10 @@ from inferometer.energy.readings import UNKNOWN_S, Meter, Reading
 from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, Burst
 from inferometer.energy.sampling.channel import Channel
 from inferometer.energy.sampling.clock import Clock, SystemClock
+from inferometer.energy.sampling.pacing import REGIONS, Pacing
 from inferometer.errors import MeterError
 from inferometer.worker.failures import failure_text
 
-PACE_S = 0.1  # between two looks at a meter, where its period and cost allow
-STEADY_PACE_S = (
-    0.3  # at a counter that is updated seldom, where only long stretches of steady work are of interest
-)
-CPU_SHARE = 0.0012  # of the whole machine's processors, for all meters together
 SLOWEST_PACE_S = 1.0
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
@@ -42,14 +38,11 @@ class Sampler:
         meters: Sequence[Meter],
         clock: Clock | None = None,
         *,
-        pace_s: float = PACE_S,
-        track_pace_s: float | None = None,
+        pacing: Pacing = REGIONS,
         seed: int = 0,
     ) -> None:
-        """``track_pace_s``: between two updates that are tracked, of a counter that integrates; by default ``pace_s``."""
         self.clock: Clock = clock or SystemClock()
-        self.pace_s = pace_s
-        self.track_pace_s = pace_s if track_pace_s is None else track_pace_s
+        self.pacing = pacing
         self.channels = {meter.device.uid: Channel.of(meter) for meter in meters}
         self._random = random.Random(seed)
         self._stop = threading.Event()
@@ -160,7 +153,7 @@ class Sampler:
                 return
 
     def _may_join(self, channel: Channel) -> bool:
-        return channel.tracker is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pace_s
+        return channel.tracker is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pacing.pace_s
 
     def _behind(self, channel: Channel, at_ns: int) -> bool:
         if channel.track.failed:
@@ -209,8 +202,10 @@ class Sampler:
         """Return the time between two looks that keeps all meters' reads within their share of the processors."""
         reads = 2 if channel.tracker is not None else 1
         whole = channel.tracker is not None and channel.meter.traits.integrates
-        pace_s = self.track_pace_s if whole else self.pace_s  # what sees a part must be seen often
-        share = CPU_SHARE * self._processors / max(len(self.channels), 1)
+        pace_s = self.pacing.pace_s
+        if whole and self.pacing.seldom_s is not None:  # what sees a part must be seen often
+            pace_s = self.pacing.seldom_s
+        share = self.pacing.cpus(self._processors) / max(len(self.channels), 1)
         cost_s = max(channel.cost.cpu_s, self._step_cpu_ns / 1e9)
         return min(max(pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, pace_s))
 

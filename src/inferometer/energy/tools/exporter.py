@@ -73,7 +73,7 @@ def _recent(
 ) -> Iterator[tuple[str, tuple[str, float]]]:
     """Yield which end, and (source, watts), of the mean power until shortly before the latest update, as far as it is known."""
     track = channel.track
-    enclosed_s = 2 * max(channel.period_s, session.sampler.pace_s)  # by updates after it
+    enclosed_s = 2 * max(channel.period_s, session.sampler.pacing.pace_s)  # by updates after it
     end_ns = track.last_ns - round(enclosed_s * 1e9)
     start_ns = max(end_ns - round(WINDOW_S * 1e9), since_ns)
     seconds = (end_ns - start_ns) / 1e9

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from inferometer.energy.meters.served_lines import FRESHEST_S
 from inferometer.energy.readings import Meter, Traits
+from inferometer.energy.sampling.pacing import STEADY
 from inferometer.energy.sampling.sampler import read_value
 from inferometer.energy.session import Session
 
@@ -63,5 +65,10 @@ def shared_session(session: Session, pace_s: float) -> tuple[Session, dict[str, 
     """Return a session over the meters of one that was not started, and those of them that can be read on demand, by uid."""
     shared = {meter.device.uid: SharedMeter(meter) for meter in session.meters if not meter.traits.push}
     meters = [shared.get(meter.device.uid, meter) for meter in session.meters]
-    again = Session(meters, session.absences, pace_s=pace_s, characterized=session.characterized)
+    again = Session(
+        meters,
+        session.absences,
+        pacing=replace(STEADY, pace_s=pace_s, seldom_s=None),
+        characterized=session.characterized,
+    )
     return again, shared
