@@ -131,6 +131,7 @@ def test_a_bundle_of_another_version_is_refused_with_both(bundle, tmp_path, caps
 
 def test_a_bundle_that_leaves_packages_out_asks_for_an_interpreter(bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_OFFLINE", "1")
     folder = tmp_path / "bundle"
     shutil.copytree(bundle, folder, copy_function=os.link)
     manifest = json.loads((folder / "bundle.json").read_text())
@@ -139,6 +140,20 @@ def test_a_bundle_that_leaves_packages_out_asks_for_an_interpreter(bundle, tmp_p
     (folder / "bundle.json").write_text(json.dumps(manifest))
     assert invoke(["unbundle", str(folder)]) == 1
     assert "leaves out numpy of environment onnxrt; give --borrow PYTHON" in capsys.readouterr().err
+    manifest["environments"][0]["requirements"] = [
+        line for line in manifest["environments"][0]["requirements"] if not line.startswith("numpy==")
+    ]
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+    lender = tmp_path / "lender"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", lender], check=True)
+    arguments = ["unbundle", str(folder), "--borrow"]
+    assert (
+        invoke([*arguments, str(lender / "bin" / "python")]) == 1
+    )  # numpy is pinned: without it there is no onnxrt
+    told = capsys.readouterr().err
+    assert "is without numpy: the bundle leaves them out" in told and "numpy is not installed" in told
+    assert invoke([*arguments, sys.executable]) == 0
+    assert "environment onnxrt-cpu-" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

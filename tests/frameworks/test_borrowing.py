@@ -55,11 +55,19 @@ def test_an_environment_takes_what_it_borrows_and_says_so(tmp_path, monkeypatch,
     assert not environments.is_built(wanted)
 
 
-def test_what_cannot_be_borrowed_is_named(tmp_path, lender):
+def test_what_an_interpreter_lacks_is_left_out(tmp_path, lender):
     site = tmp_path / "venv" / "lib" / "python3" / "site-packages"
     site.mkdir(parents=True)
-    with pytest.raises(EnvironmentBuildError, match=r"lacks absent, which the bundle leaves out"):
-        borrow(lender, ["lib", "absent"], tmp_path / "venv")
+    assert borrow(lender, ["absent"], tmp_path / "venv") == {}
+    assert not any(site.iterdir())
+    assert borrow(lender, ["lib", "absent"], tmp_path / "venv") == {"lib": "2.0"}
     with pytest.raises(EnvironmentBuildError, match="cannot be asked what it has"):
         borrow(tmp_path / "nothing", ["lib"], tmp_path / "venv")
-    assert not any(site.iterdir())
+
+
+def test_another_python_is_refused(tmp_path):
+    other = tmp_path / "python"
+    other.write_text('#!/bin/sh\necho \'{"python": [3, 5], "found": {}}\'\n')
+    other.chmod(0o755)
+    with pytest.raises(EnvironmentBuildError, match=r"is Python 3\.5, the environments here are Python 3"):
+        borrow(other, ["lib"], tmp_path)

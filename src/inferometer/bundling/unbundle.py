@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,14 +35,15 @@ class Unbundled(NamedTuple):
     model: str
     given: tuple[Path, ...]  # the user's own files, where they lie now
     environments: tuple[Path, ...]
+    failed: tuple[str, ...]  # why others could not be made
     models: int  # entries of the model cache
 
 
 def unbundle(folder: Path, *, borrowed_from: Path | None, progress: Progress) -> Unbundled:
     """Unpack a bundle into the caches; what is there already, whole, is left alone.
 
-    UsageError where it is for another machine or version, StoreError where parts are missing or damaged, and
-    EnvironmentBuildError where an environment cannot be made. On disk besides lies one environment's wheels at a time.
+    UsageError where it is for another machine or version, StoreError where parts are missing or damaged. On disk besides
+    lie one environment's wheels at a time.
     """
     with _told():
         bundle = Bundle(folder)
@@ -52,11 +53,22 @@ def unbundle(folder: Path, *, borrowed_from: Path | None, progress: Progress) ->
         given = tuple(_given(bundle, name) for name in manifest["given"])
         for name in manifest["models"]:
             _model(bundle, name)
-        made = tuple(
-            _environment(_PackedEnvironment(bundle, facts, borrowed_from), progress)
-            for facts in manifest["environments"]
-        )
-    return Unbundled(manifest["model"], given, made, len(manifest["models"]))
+        packed = [
+            _PackedEnvironment(bundle, facts, borrowed_from, progress) for facts in manifest["environments"]
+        ]
+        made, failed = _environments(packed)
+    return Unbundled(manifest["model"], given, made, failed, len(manifest["models"]))
+
+
+def _environments(packed: Iterable[_PackedEnvironment]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the environments that could be made, and why the others could not: one that fails stops no other."""
+    made, failed = [], []
+    for each in packed:
+        try:
+            made.append(_environment(each))
+        except EnvironmentBuildError as error:
+            failed.append(str(error))
+    return tuple(made), tuple(failed)
 
 
 @contextlib.contextmanager
@@ -120,6 +132,7 @@ class _PackedEnvironment:
     bundle: Bundle
     facts: dict[str, Any]
     borrowed_from: Path | None
+    progress: Progress
 
     @property
     def wanted(self) -> Requirements:
@@ -148,13 +161,17 @@ class _PackedEnvironment:
         finally:
             shutil.rmtree(wheels, ignore_errors=True)
         linked = borrow(self.borrowed_from, left_out, folder) if left_out and self.borrowed_from else {}
+        if lacking := [name for name in left_out if name not in linked]:
+            self.progress(
+                f"environment {wanted.name} is without {', '.join(lacking)}: the bundle leaves them out and {self.borrowed_from} lacks them"
+            )
         return Installed("the registry's default build" if wanted.torch_backend else "", linked)
 
 
-def _environment(packed: _PackedEnvironment, progress: Progress) -> Path:
+def _environment(packed: _PackedEnvironment) -> Path:
     wanted = packed.wanted
     log = cache_folder("logs") / f"unbundle-{wanted.name}.log"
-    environment = environments.ensure(wanted, log, progress, packed.install)
+    environment = environments.ensure(wanted, log, packed.progress, packed.install)
     folder = environment.python.parent.parent
     if flaw := environments.verify(folder):
         environments.remove(folder)

@@ -105,4 +105,6 @@ def unbundle_command(*, folder: Path, borrow: Path | None) -> int:
     click.echo(f"model {done.model}: {units.counted(done.models, 'cached step')}")
     for path in done.given:
         click.echo(f"file {path}")
-    return 0
+    for cause in done.failed:
+        notice(cause)
+    return 1 if done.failed else 0

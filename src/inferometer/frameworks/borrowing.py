@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -30,26 +31,20 @@ print(json.dumps({"python": sys.version_info[:2], "found": found}))
 def borrow(python: Path, names: Iterable[str], environment: Path) -> dict[str, str]:
     """Link the files of packages of an interpreter into a virtual environment, and return each one's version.
 
-    EnvironmentBuildError where the interpreter is of another Python or lacks one of them.
+    What the interpreter lacks is left out. EnvironmentBuildError where it is of another Python, or answers nothing.
     """
-    wanted = list(names)
-    answer = _ask(python, wanted)
+    answer = _ask(python, list(names))
     here = list(sys.version_info[:2])
     if answer["python"] != here:
         theirs = ".".join(map(str, answer["python"]))
         raise EnvironmentBuildError(
             f"--borrow {python} is Python {theirs}, the environments here are Python {here[0]}.{here[1]}; give one of that version"
         )
-    found = answer["found"]
-    if lacking := [name for name in wanted if name not in found or not found[name]["files"]]:
-        raise EnvironmentBuildError(
-            f"--borrow {python} lacks {', '.join(lacking)}, which the bundle leaves out; give another interpreter, or make "
-            "the bundle with them (a narrower --leave-out)"
-        )
+    found = {name: package for name, package in answer["found"].items() if package["files"]}
     site = next(environment.glob("lib/python*/site-packages"))
     for package in found.values():
-        _link(Path(package["root"]), package["files"], site)
-    return {name: found[name]["version"] for name in wanted}
+        _link(Path(package["root"]), package["files"], environment, site)
+    return {name: package["version"] for name, package in found.items()}
 
 
 def _ask(python: Path, names: list[str]) -> dict[str, Any]:
@@ -65,12 +60,16 @@ def _ask(python: Path, names: list[str]) -> dict[str, Any]:
     return answer
 
 
-def _link(root: Path, files: Iterable[str], site: Path) -> None:
+def _link(root: Path, files: Iterable[str], environment: Path, site: Path) -> None:
+    """Link a package's files, programs ("../../../bin/f2py") included, but nothing outside of the environment."""
     for name in files:
-        source = root / name
-        if name.startswith("..") or "__pycache__" in name or not source.is_file():
+        source, target = root / name, Path(os.path.normpath(site / name))
+        if (
+            "__pycache__" in name
+            or not source.is_file()
+            or not target.is_relative_to(os.path.normpath(environment))
+        ):
             continue
-        target = site / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            target.symlink_to(source)
+            target.symlink_to(os.path.normpath(source))
