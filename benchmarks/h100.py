@@ -20,8 +20,8 @@ Steps, in their usual order (several may be named; `--list` prints them with the
 
 A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again;
 tensorrt-memory, faults, overhead and energy then begin anew. A step that failed is tried again, one that ended well is
-not (`--again`). `--background` returns at once and works on in a session of its own (volumes can be received meanwhile,
-see device/README.md); a later call waits for it, since two measurements at once would disturb each other. `--tiny` runs
+not (`--again`). `--background` returns at once and works on in a session of its own (parts of a bundle can be received
+meanwhile, see device/README.md); a later call waits for it, since two measurements at once would disturb each other. `--tiny` runs
 every step on the CPU, briefly.
 """
 

@@ -22,7 +22,16 @@ GIVEN = {
     "FOLDER": [OTHER],
     "HISTORY": [OTHER],
 }
-SLOW = {"run", "export", "measure", "meters characterize", "meters publish", "meters serve"}
+SLOW = {
+    "run",
+    "bundle",
+    "unbundle",
+    "export",
+    "measure",
+    "meters characterize",
+    "meters publish",
+    "meters serve",
+}
 
 
 def found(pattern):

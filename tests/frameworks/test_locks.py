@@ -52,7 +52,7 @@ def test_every_set_has_a_whole_lock_that_names_no_registry(wanted):
     if (wanted.name, wanted.accelerator) in WITHOUT:
         assert wanted.lock == ""
         return
-    entries = list(locks._entries(wanted.lock))
+    entries = list(locks.entries(wanted.lock))
     assert all(
         re.match(r"[\w.-]+==[^\s;]+( ;.*)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+$", e)
         for e in entries
@@ -64,7 +64,7 @@ def test_every_set_has_a_whole_lock_that_names_no_registry(wanted):
 
 def test_without_torch_nothing_of_its_build_for_gpus_stays():
     lock = locks.without_torch(requirements.read("torch", "cpu").lock)
-    names = {entry.partition("==")[0] for entry in locks._entries(lock)}
+    names = {entry.partition("==")[0] for entry in locks.entries(lock)}
     assert {"numpy", "sympy", "keras"} <= names and "torch" not in names
     assert not [name for name in names if name.startswith(("nvidia", "triton", "cuda"))]
 

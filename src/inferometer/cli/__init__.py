@@ -45,6 +45,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "merge": ("merge", "Pool runs into one run directory."),
     "repair": ("repair", "Make a damaged run directory readable again."),
     "pack": ("pack", "Write a run directory as one archive, anonymous for publishing."),
+    "bundle": ("bundling", "Pack what a run needs, for a machine without a network."),
+    "unbundle": ("bundling", "Make a bundle's environments and models, without a network."),
     "import": ("importing", "Turn other people's CSV files into a run directory."),
     "serve": ("serving", "Serve the live report of a folder of runs."),
 }

@@ -29,6 +29,19 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Installed:
+    """What an installation did besides putting the pinned packages there."""
+
+    source: str = ""  # which build of torch was taken, where the requirements care
+    borrowed: Mapping[str, str] = field(
+        default_factory=dict
+    )  # packages of another interpreter, in its versions
+
+
+Install = Callable[[Requirements, Path, Path], Installed]  # requirements, the venv, the log
+
+
+@dataclass(frozen=True)
 class Environment:
     """An interpreter with a framework in it."""
 
@@ -82,7 +95,13 @@ def _flaw_of(folder: Path) -> str:
     return difference(expected, installed_in(folder))
 
 
-def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
+def _from_registry(wanted: Requirements, folder: Path, log: Path) -> Installed:
+    return Installed(installer.install(wanted, folder, log))
+
+
+def ensure(
+    wanted: Requirements, log: Path, progress: Progress, install: Install = _from_registry
+) -> Environment:
     """Return the environment, building it first if need be; EnvironmentBuildError with the cause and the remedy."""
     folder = locate(wanted)
 
@@ -92,7 +111,7 @@ def ensure(wanted: Requirements, log: Path, progress: Progress) -> Environment:
                 f"environment {folder.name} in the cache is not whole: {_flaw(wanted)}; it is built anew"
             )
         progress(f"building environment {wanted.name} ({', '.join(wanted.lines)})")
-        _build(wanted, partial, log)
+        _build(wanted, partial, log, install)
 
     try:
         build.build_once(folder, make, lambda: is_built(wanted))
@@ -113,23 +132,25 @@ def _python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _build(wanted: Requirements, folder: Path, log: Path) -> None:
+def _build(wanted: Requirements, folder: Path, log: Path, install: Install) -> None:
     interpreter = find_interpreter(wanted)
     installer.make_venv(wanted, interpreter, folder, log)
-    source = installer.install(wanted, folder, log)
+    done = install(wanted, folder, log)
     installed = installed_in(folder)
-    unlike = locks.unlike(wanted.lock, installed) if wanted.lock else ""
-    if lack := difference(pinned(wanted.lines), installed) or unlike:
+    own = {name: version for name, version in installed.items() if name not in done.borrowed}
+    unlike = locks.unlike(wanted.lock, own) if wanted.lock else ""
+    if lack := difference({**pinned(wanted.lines), **done.borrowed}, installed) or unlike:
         raise EnvironmentBuildError(
             f"cannot build environment '{wanted.name}': uv said that it installed it, but {lack} (log: {log}); run again, or "
             f"give an interpreter that has the framework: --python {wanted.name}=PATH"
         )
     facts = {
         "requirements": wanted.lines,
-        "torch_source": source,
+        "torch_source": done.source,
         "python": interpreter,
         "installed": installed,
-        "locked": bool(wanted.lock),
+        "locked": bool(wanted.lock) and not done.borrowed,
+        "borrowed": dict(done.borrowed),
     }
     (folder / _FACTS).write_text(json.dumps(facts))
 
@@ -214,6 +235,7 @@ def _user_of(folder: Path) -> int | None:
 
 __all__ = [
     "Environment",
+    "Installed",
     "InstalledEnvironment",
     "ensure",
     "environments_folder",

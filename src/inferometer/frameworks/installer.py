@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError
@@ -17,7 +18,7 @@ from inferometer.storage.temporary import TemporaryFolder
 _NO_NETWORK = re.compile(
     r"dns error|client error \(Connect\)|Failed to fetch|error sending request|Network is unreachable", re.I
 )
-_ALONE = ("--no-config", "--no-python-downloads", "--color", "never")
+ALONE = ("--no-config", "--no-python-downloads", "--color", "never")
 _LOCK = "requirements.lock"  # what an environment was installed by
 
 
@@ -30,7 +31,7 @@ def uv_path() -> str:
 
 def find_python(version: str) -> str | None:
     """Return a Python of this host that suits a version; None if there is none."""
-    command = [uv_path(), *_ALONE, "python", "find", "--no-project", version]
+    command = [uv_path(), *ALONE, "python", "find", "--no-project", version]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return None if found.returncode else found.stdout.strip()
 
@@ -88,6 +89,15 @@ def _install_lock(lock: str, wanted: Requirements, folder: Path, log: Path) -> N
     )
 
 
+def install_wheels(wanted: Requirements, lines: Iterable[str], wheels: Path, folder: Path, log: Path) -> None:
+    """Install what requirement lines with hashes name, from a folder of wheels and nothing else."""
+    (folder / _LOCK).write_text("".join(f"{line}\n" for line in lines))
+    _uv(
+        [*_command(folder), "--offline", "--no-index", "--find-links", str(wheels), "--no-deps", "--require-hashes", "--requirements",
+         str(folder / _LOCK)], wanted, log,
+    )  # fmt: skip
+
+
 def compile_lock(lines: list[str], python: str, *, dependencies: bool) -> str:
     """Return every package that requirement lines lead to, with its version and hashes; EnvironmentBuildError if there is no way.
 
@@ -105,7 +115,7 @@ def compile_lock(lines: list[str], python: str, *, dependencies: bool) -> str:
 
 def _compile(lines: list[str], systems: list[str], dependencies: bool) -> str:
     command = [
-        uv_path(), *_ALONE, "pip", "compile", "-", *systems, "--generate-hashes", "--no-annotate", "--no-header", "--quiet",
+        uv_path(), *ALONE, "pip", "compile", "-", *systems, "--generate-hashes", "--no-annotate", "--no-header", "--quiet",
         *([] if dependencies else ["--no-deps"]),
     ]  # fmt: skip
     done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=False)
@@ -122,7 +132,7 @@ def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: st
     kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
     with TemporaryFolder() as temporary, open_log(log) as output:
         done = subprocess.run(
-            [uv_path(), *_ALONE, *arguments],
+            [uv_path(), *ALONE, *arguments],
             stdout=output, stderr=subprocess.PIPE, env={**kept, **temporary.variables(), **environment}, check=False,
         )  # fmt: skip
         output.write(done.stderr)

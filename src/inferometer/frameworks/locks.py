@@ -33,7 +33,7 @@ def is_of_torch(line: str) -> bool:
 
 def without_torch(lock: str) -> str:
     """Return a lock without torch and what only its build for GPUs needs."""
-    kept = (entry for entry in _entries(lock) if not _TORCH.match(entry) and not _CUDA.match(entry))
+    kept = (entry for entry in entries(lock) if not _TORCH.match(entry) and not _CUDA.match(entry))
     return "".join(kept)
 
 
@@ -43,7 +43,7 @@ def unlike(lock: str, installed: Mapping[str, str]) -> str:
     ``installed``: version by normalised name; a build ("2.15.0+cpu") stands for its version.
     """
     known: dict[str, set[str]] = {}
-    for entry in _entries(lock):
+    for entry in entries(lock):
         if found := _PACKAGE.match(entry):
             known.setdefault(re.sub(r"[-_.]+", "-", found[1]).lower(), set()).add(found[2])
     for name, version in installed.items():
@@ -53,7 +53,7 @@ def unlike(lock: str, installed: Mapping[str, str]) -> str:
     return ""
 
 
-def _entries(lock: str) -> Iterator[str]:
+def entries(lock: str) -> Iterator[str]:
     """Yield a lock's packages, each with its lines of hashes."""
     entry = ""
     for line in lock.splitlines(keepends=True):

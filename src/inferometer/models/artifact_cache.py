@@ -33,6 +33,7 @@ class ArtifactCache:
     def __init__(self, root: Path, say: Callable[[str], None] = lambda text: None) -> None:
         """``say`` is told of an entry that is damaged."""
         self.root = root
+        self.asked: dict[Path, None] = {}  # the entries that were got, in order
         self._say = say
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,7 @@ class ArtifactCache:
         except OSError as error:
             raise _cannot_write(self.root, error) from error
         mark_used(target)
+        self.asked[target] = None
         return target, dict(_content(target)["made"])
 
 

@@ -184,6 +184,7 @@ class PreparedModel:
     checks: Checks = Checks()
     layout: str = "NHWC"  # of the 4-D arrays in `inputs`
     stored: Stored | None = None  # what the model's file is measured as, where it is no fp32 model
+    entries: tuple[Path, ...] = ()  # folders of the cache that it was made of
 
 
 class StepRunner(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,7 +61,8 @@ def prepare(
     stored = stored_in(origin.step.answer)
     wanted = if_stored(stored) if stored and if_stored else forms
     found: dict[str, Artifact | str] = {form: conversions.reach(form) for form in FORMS if form in wanted}
-    return _prepared(source, origin, found, conversions.facts(), note)
+    prepared = _prepared(source, origin, found, conversions.facts(), note)
+    return replace(prepared, entries=tuple(steps.cache.asked))
 
 
 def _prepared(

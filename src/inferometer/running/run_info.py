@@ -22,7 +22,7 @@ from inferometer.running.parallel import at_once_text, devices_at_once
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.version import __version__
 
-_KEPT = ("torch_source", "installed", "locked")  # of how an environment was built
+_KEPT = ("torch_source", "installed", "locked", "borrowed")  # of how an environment was built
 
 
 def planned_facts(request: RunRequest, machine: Machine, plan: Plan) -> RunInfo:

@@ -1,0 +1,1 @@
+"""Everything that a machine without a network needs for a run, packed into parts of any size, and unpacked there."""

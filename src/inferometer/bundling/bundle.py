@@ -1,0 +1,230 @@
+"""A bundle: inferometer, environments as wheels, and a model in every form that its frameworks take, cut into parts."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from inferometer.bundling import bootstrap, own_wheel
+from inferometer.bundling.converted import Converted, convert
+from inferometer.bundling.parts import PartWriter
+from inferometer.bundling.target import Target
+from inferometer.bundling.wheels import Package, download, packages_of, parted
+from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, unknown
+from inferometer.frameworks import installer
+from inferometer.frameworks.catalogue import FRAMEWORKS, FrameworkChoice, parse_choice
+from inferometer.frameworks.requirements import Requirements
+from inferometer.planning.options import ACCELERATORS
+from inferometer.planning.plan import requirements_for
+from inferometer.planning.request import RunRequest
+from inferometer.storage.lines import cannot_write
+from inferometer.version import __version__
+
+PART_BYTES = 62_000_000
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BundleRequest:
+    """What is to be packed, and for which machine."""
+
+    run: RunRequest  # its model, frameworks and precisions
+    accelerators: tuple[str, ...]  # cpu, cuda12, cuda13
+    target: Target
+    without: tuple[str, ...] = ()  # frameworks that the other machine has: only the model's forms are packed
+    leave_out: tuple[str, ...] = ()  # patterns of packages that the other machine's Python has
+    convert_with: dict[str, Path] = field(
+        default_factory=dict
+    )  # environment -> interpreter here that converts
+    part_bytes: int = PART_BYTES
+
+
+class Bundled(NamedTuple):
+    """What a bundle became."""
+
+    folder: Path
+    parts: int
+    size_bytes: int
+    environments: tuple[str, ...]
+    forms: tuple[str, ...]
+
+
+def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
+    """Write the bundle into the new folder ``out``; on disk beside it lies one environment's wheels at a time.
+
+    UsageError for what cannot be asked, EnvironmentBuildError where wheels cannot be had, ModelError where no form can.
+    """
+    choices = _choices(asked)
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty; give another --out")
+    converted = convert(asked.run, [choice for choice, _ in choices], asked.convert_with, progress)
+    downloads = out / ".downloads"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with PartWriter(out, asked.part_bytes) as writer:
+            packer = _Packer(asked, writer, downloads, progress)
+            manifest: dict[str, Any] = {
+                "format": bootstrap.FORMAT,
+                "inferometer": __version__,
+                "python": asked.target.python,
+                "platform": asked.target.platform,
+                "model": asked.run.model.model,
+                "core": packer.core(),
+                "models": packer.models(converted),
+                "given": packer.given(converted),
+                "environments": [packer.environment(wanted) for wanted in _wanted(asked, choices)],
+            }
+        manifest |= {"parts": writer.parts, "entries": [*writer.entries.values()]}
+        _write_last(out, manifest, asked.part_bytes)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(downloads, ignore_errors=True)
+    size = sum(part["bytes"] for part in writer.parts)
+    names = tuple(f"{each['name']} {each['accelerator']}" for each in manifest["environments"])
+    return Bundled(out, len(writer.parts), size, names, converted.forms)
+
+
+def _write_last(out: Path, manifest: dict[str, Any], part_bytes: int) -> None:
+    """Write what makes a folder of parts a bundle."""
+    text = json.dumps(manifest, indent=1)
+    if len(text) > part_bytes:
+        raise StoreError(
+            f"the list of the bundle's parts has {len(text)} bytes, more than --part-bytes {part_bytes}"
+        )
+    shutil.copyfile(bootstrap.__file__, out / "unbundle.py")
+    (out / bootstrap.MANIFEST).write_text(text, encoding="utf-8")
+
+
+def _choices(asked: BundleRequest) -> list[tuple[FrameworkChoice, str]]:
+    """Return each framework with each accelerator that it runs on; UsageError where there is nothing."""
+    for name in asked.accelerators:
+        if name not in ACCELERATORS:
+            raise unknown("accelerator", name, ACCELERATORS)
+    names = [each for name in asked.run.frameworks for each in (_UNASKED if name == "all" else [name])]
+    found = [
+        (choice, accelerator)
+        for choice in map(parse_choice, dict.fromkeys(names))
+        for accelerator in asked.accelerators
+        if accelerator.rstrip("0123456789") in choice.framework.devices
+    ]
+    if not found:
+        raise UsageError(
+            f"--accelerator {','.join(asked.accelerators)} has nothing of {','.join(asked.run.frameworks)}; give another"
+        )
+    return found
+
+
+_UNASKED = [
+    name for name, framework in FRAMEWORKS.items() if not framework.named_only and not framework.only_given
+]
+
+
+def _wanted(
+    asked: BundleRequest, choices: Iterable[tuple[FrameworkChoice, str]]
+) -> Iterator[tuple[FrameworkChoice, str, Requirements]]:
+    """Yield each environment once, but those that the other machine has."""
+    without = {parse_choice(name).environment for name in asked.without}
+    seen = set()
+    for choice, accelerator in choices:
+        if choice.environment in without:
+            continue
+        wanted = requirements_for(choice, accelerator)
+        if wanted.python and wanted.python != asked.target.python:
+            raise UsageError(
+                f"environment '{wanted.name}' needs Python {wanted.python}: give --python {wanted.python}, or leave it out"
+            )
+        if (wanted.name, wanted.accelerator, wanted.lines) not in seen:
+            seen.add((wanted.name, wanted.accelerator, wanted.lines))
+            yield choice, accelerator, wanted
+
+
+@dataclass(frozen=True)
+class _Packer:
+    """Appends one kind of content after the other, and returns what the manifest says of it."""
+
+    asked: BundleRequest
+    writer: PartWriter
+    downloads: Path
+    progress: Progress
+
+    def core(self) -> dict[str, Any]:
+        """Pack inferometer and what it needs."""
+        self.progress(f"packing inferometer {__version__}")
+        lock = installer.compile_lock(
+            own_wheel.requirement_lines(), self.asked.target.python, dependencies=True
+        )
+        packages = packages_of(lock, self.asked.target)
+        with self._downloaded(packages) as wheels:
+            lines = [self._wheel(package, wheels[package.name]) for package in packages]
+            names = [path.name for path in wheels.values()]
+            own = own_wheel.write_own_wheel(self.downloads)
+            lines.append(self._wheel(Package("inferometer", __version__, ()), own))
+        return {"wheels": [*names, own.name], "requirements": lines}
+
+    def environment(self, found: tuple[FrameworkChoice, str, Requirements]) -> dict[str, Any]:
+        """Pack the wheels of an environment that are not left out."""
+        choice, accelerator, wanted = found
+        every = packages_of(wanted.lock or _lock_of(wanted, self.asked.target), self.asked.target)
+        carried, left = parted(every, self.asked.leave_out)
+        self.progress(f"packing environment {wanted.name} for {wanted.accelerator}: {len(carried)} packages")
+        with self._downloaded(carried) as wheels:
+            lines = [self._wheel(package, wheels[package.name]) for package in carried]
+            names = [path.name for path in wheels.values()]
+        return {
+            "name": wanted.name,
+            "choice": choice.label,
+            "accelerator": accelerator,
+            "lock": hashlib.sha256(wanted.lock.encode()).hexdigest(),
+            "wheels": names,
+            "requirements": lines,
+            "left_out": [package.name for package in left],
+        }
+
+    def models(self, converted: Converted) -> list[str]:
+        """Pack the entries of the model cache that a run will ask for."""
+        return [self._archive("models", folder) for folder in converted.entries]
+
+    def given(self, converted: Converted) -> list[str]:
+        """Pack the user's own files that the model consists of."""
+        return [self._archive(f"given/{number}", path) for number, path in enumerate(converted.given)]
+
+    def _wheel(self, package: Package, path: Path) -> str:
+        """Pack a package's wheel and return the line by which that file, and no other, is installed."""
+        entry = self.writer.add(f"wheels/{path.name}", path)
+        return replace(package, hashes=(f"sha256:{entry['sha256']}",)).line
+
+    def _archive(self, place: str, path: Path) -> str:
+        """Pack a file or a folder as an archive and return the entry's name."""
+        import tarfile
+
+        name = f"{place}/{path.name}.tar.gz"
+        self.downloads.mkdir(exist_ok=True)
+        temporary = self.downloads / "archive"
+        with tarfile.open(temporary, "w:gz", compresslevel=4) as archive:
+            archive.add(path, path.name)
+        self.writer.add(name, temporary)
+        temporary.unlink()
+        return name
+
+    @contextlib.contextmanager
+    def _downloaded(self, packages: Iterable[Package]) -> Iterator[dict[str, Path]]:
+        self.downloads.mkdir(exist_ok=True)
+        folder = self.downloads / "wheels"
+        try:
+            yield download(packages, self.asked.target, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock_of(wanted: Requirements, target: Target) -> str:
+    """Resolve a set that has no lock, such as one with another version of the framework."""
+    if any("@" in line.partition(";")[0] for line in wanted.lines):
+        raise EnvironmentBuildError(f"environment '{wanted.name}' is made of files, which no bundle carries")
+    return installer.compile_lock([*wanted.lines], target.python, dependencies=True)

@@ -1,0 +1,81 @@
+"""A model in every form that some frameworks take, and the cache's entries that a run elsewhere will ask for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from inferometer.errors import ModelError
+from inferometer.frameworks.catalogue import FrameworkChoice
+from inferometer.host.machine import describe_machine, usable_cores
+from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
+from inferometer.planning.given_files import given_files
+from inferometer.planning.plan import Plan
+from inferometer.planning.request import RunRequest
+from inferometer.planning.situation import Situation
+from inferometer.running.ready_environments import ReadyEnvironments
+from inferometer.storage.cache import cache_folder
+
+_WEIGHT_BITS = (
+    8,
+    7,
+)  # 7: for processors whose integer products saturate; which the other machine has is not known
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was made or found."""
+
+    forms: tuple[str, ...]
+    entries: tuple[Path, ...]  # folders of the model cache
+    given: tuple[Path, ...]  # the user's own files
+
+
+def convert(
+    request: RunRequest,
+    choices: Iterable[FrameworkChoice],
+    interpreters: Mapping[str, Path],
+    progress: Callable[[str], None],
+) -> Converted:
+    """Convert the model of a request for some frameworks; ModelError where not one form can be had.
+
+    ``interpreters``: of environments that convert, in place of those built here; their products are kept apart, since the
+    cache's keys do not know them.
+    """
+    protocol = msgspec.structs.replace(request.protocol, threads=usable_cores())
+    request = msgspec.structs.replace(request, protocol=protocol, python={**interpreters})
+    source = resolve(request.model)
+    situation = Situation(describe_machine(()), ("cpu",), source)
+    wanted = {
+        situation.form_for(choice.framework, precision)
+        for choice in choices
+        for precision in ((choice.precision,) if choice.precision else request.precisions)
+        if any(precision in known for known in choice.framework.precisions.values())
+    }
+    cache = _cache(interpreters)
+    ready = ReadyEnvironments(request, Plan({}, (), ()), cache_folder("logs", "bundle"), progress)
+    forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
+    for bits in _WEIGHT_BITS if any(form.endswith("int8") for form in wanted) else _WEIGHT_BITS[:1]:
+        made = prepare(
+            request.model, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits
+        )
+        forms |= set(made.artifacts)
+        missing |= made.missing
+        entries |= dict.fromkeys(made.entries)
+    for form, cause in missing.items():
+        progress(f"not packed: {form}: {cause}")
+    if not forms:
+        raise ModelError(f"no form of {source.name} can be packed: {'; '.join(missing.values())}")
+    return Converted(tuple(sorted(forms)), tuple(entries), tuple(given_files(request)))
+
+
+def _cache(interpreters: Mapping[str, Path]) -> Path:
+    if not interpreters:
+        return cache_folder("models")
+    text = "\n".join(f"{name}={path.absolute()}" for name, path in sorted(interpreters.items()))
+    return cache_folder("models-by-given", hashlib.sha256(text.encode()).hexdigest()[:12])

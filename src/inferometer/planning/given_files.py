@@ -1,0 +1,58 @@
+"""The files and folders of the user's own that a request names, and the same request where they lie elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from inferometer.models.contract import NAMED_WEIGHTS, is_path
+from inferometer.planning.request import RunRequest
+
+
+def given_files(request: RunRequest) -> list[Path]:
+    """Return what must be there for a request to mean the same on another machine; interpreters are left out."""
+    model = request.model
+    found = [_path_in(model.model), _path_in(model.architecture)]
+    found += [] if model.weights in NAMED_WEIGHTS else [Path(model.weights)]
+    found += [*(model.images or ()), model.inputs, model.calibration, request.dataset, request.labels]
+    return list(dict.fromkeys(path for path in found if path))
+
+
+def placed(request: RunRequest, places: Mapping[Path, Path]) -> RunRequest:
+    """Return a request with its files where ``places`` says; those it does not know stay."""
+
+    def at(path: Path | None) -> Path | None:
+        return places.get(path, path) if path else None
+
+    def named(name: str) -> str:
+        path = _path_in(name)
+        return name.replace(str(path), str(places[path])) if path and path in places else name
+
+    model = request.model
+    return msgspec.structs.replace(
+        request,
+        model=replace(
+            model,
+            model=named(model.model),
+            architecture=named(model.architecture),
+            weights=named(model.weights) if model.weights not in NAMED_WEIGHTS else model.weights,
+            images=model.images and tuple(places.get(path, path) for path in model.images),
+            inputs=at(model.inputs),
+            calibration=at(model.calibration),
+        ),
+        dataset=at(request.dataset),
+        labels=at(request.labels),
+    )
+
+
+def _path_in(name: str) -> Path | None:
+    """Return the file or folder that a name holds: FILE, FILE.py:FACTORY, hf:FOLDER; None for other names."""
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix.endswith(".py"):
+        return Path(prefix)
+    if colon:
+        return Path(rest) if prefix == "hf" and Path(rest).is_dir() else None
+    return Path(name) if name and is_path(name) else None
