@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from inferometer.frameworks import environments
+from inferometer.frameworks import installer
 from inferometer.results.accuracy import Accuracy, of_runs, what_so_many_tell
 from inferometer.results.estimates import Estimate
 from inferometer.storage.evaluations import read_arrays
@@ -108,7 +108,7 @@ def _photos(cache: Path) -> tuple[Path, Path]:
     packages, folder = cache / "packages" / "photos", cache / "photos"
     if not packages.exists():
         install = ["pip", "install", "--quiet", "--no-deps", "--target", str(packages), *PACKAGES]
-        subprocess.run([environments.uv_path(), *install], check=True)
+        subprocess.run([installer.uv_path(), *install], check=True)
     named = {path: int(path.stem.rpartition("_")[2]) for path in packages.glob("foolbox/data/imagenet_*.jpg")}
     named[packages / "skimage/data/coffee.png"] = ESPRESSO
     others = folder / "others"
