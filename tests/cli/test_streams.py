@@ -163,3 +163,20 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
     )  # as in a container that is given any number as its user
     with pytest.raises(StoreError, match="no home folder; set INFEROMETER_CACHE"):
         cache_folder("models")
+
+
+def test_a_long_value_does_not_bury_the_remedy(capsys):
+    assert invoke(["table", "x" * 5000, "missing"]) == 2
+    line = capsys.readouterr().err
+    assert len(line) < 2000 and " ... " in line
+
+
+def test_memory_that_runs_out_is_one_line(monkeypatch, capsys):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("inferometer.cli._call", full)
+    assert invoke(["show", "run"]) == 1
+    assert capsys.readouterr().err == (
+        "inferometer: this takes more memory than there is; give less at once, fewer runs for instance\n"
+    )

@@ -75,8 +75,10 @@ def head(shape, dtype="<f4"):
         (b"text", "no array as numpy.save writes it"),
         (b"", "no array as numpy.save writes it"),
         (b"\x93NUMPY\x09\x00" + bytes(20), "no array as numpy.save writes it"),
+        (b"\x93NUMPY\x01\x00\x05\x00((((\n", "no array as numpy.save writes it"),
+        (head((-1, -4)) + bytes(16), "has a size that cannot be"),
     ],
-    ids=["terabytes", "short", "objects", "text", "empty", "version"],
+    ids=["terabytes", "short", "objects", "text", "empty", "version", "unclosed", "negative"],
 )
 def test_a_head_that_promises_what_is_not_there_is_one_line(tmp_path, content, told, archived):
     path = tmp_path / "i.npy"

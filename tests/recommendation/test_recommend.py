@@ -446,3 +446,9 @@ def test_what_was_held_against_the_limit_and_what_was_allowed_are_said():
     held, allowed = found.doubts[-2:]
     assert held.startswith("what was held against the limit on the latency is 8.")
     assert held.endswith("longest of few batches") and "allowed to differ by 0.02" in allowed
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 1e308])
+def test_a_price_that_cannot_be_is_refused(price):
+    with pytest.raises(UsageError, match="a price is a number of at least 0, 1e\\+09 at most"):
+        Prices(per_hour=price)

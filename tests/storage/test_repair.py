@@ -10,6 +10,7 @@ from evaluated_runs import evaluated_run
 from inferometer.cli import invoke
 from inferometer.errors import StoreError
 from inferometer.records import RunInfo
+from inferometer.results.summary import summarise
 from inferometer.storage.repair import repair
 from inferometer.storage.run_directory import alone_in, read_run
 from simulated_runs import BOARDS, write_run
@@ -136,3 +137,24 @@ def test_a_folder_is_reported_without_its_damaged_run(run, tmp_path, capsys):
     assert invoke(["report", str(tmp_path / "runs"), str(run), "--out", str(out)]) == 1, "it was named"
     (tmp_path / "runs" / "whole" / "run.json").write_text("{")
     assert invoke(["table", "throughput", str(tmp_path / "runs")]) == 1, "none is left"
+
+
+def test_an_evaluation_that_tells_another_number_of_rows_than_its_file_is_set_aside(tmp_path):
+    right = [0, 1, 2, 3]
+    path = evaluated_run(tmp_path / "run", right, {("onnxrt", "fp32"): right, ("torch", "fp32"): right}).path
+    file = path / "accuracy.jsonl"
+    file.write_text(file.read_text().replace('"rows":4', '"rows":0', 1))
+    assert repair(path).lost and len(read_run(path).evaluations) == 1
+    assert summarise([read_run(path)]).summaries
+
+
+@pytest.mark.parametrize(("field", "value"), [(10, b"\xff\x00"), (4, b"\xff\x00")], ids=["method", "version"])
+def test_an_archive_of_another_kind_is_damage_like_any_other(tmp_path, field, value):
+    path = evaluated_run(tmp_path / "run", [0, 1], {("onnxrt", "fp32"): [0, 1]}).path
+    file = next(path.glob("accuracy/onnxrt*"))
+    data = bytearray(file.read_bytes())
+    at = data.index(b"PK\x01\x02") + field
+    data[at : at + 2] = value
+    file.write_bytes(data)
+    with pytest.raises(StoreError, match="cannot read"):
+        summarise([read_run(path)])

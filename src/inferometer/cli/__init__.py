@@ -107,7 +107,7 @@ def invoke(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # what read our output (head, less) has seen enough of it
         forget_output()
         return 0
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         return _fail(_message(error), 1)
 
 
@@ -123,7 +123,9 @@ def _call(arguments: list[str] | None) -> object:
         return done.exit_code
 
 
-def _message(error: OSError) -> str:
+def _message(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "this takes more memory than there is; give less at once, fewer runs for instance"
     try:
         sys.stdout.flush()
     except OSError:  # it is the output that failed
@@ -136,5 +138,10 @@ def _message(error: OSError) -> str:
 
 def _fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # nobody is left to tell
-        click.echo(f"inferometer: {shown(redacted(' '.join(message.split())))}", err=True)
+        click.echo(f"inferometer: {_shortened(shown(redacted(' '.join(message.split()))))}", err=True)
     return code
+
+
+def _shortened(line: str) -> str:
+    """Return a line whose remedy, at its end, is not buried under a value of thousands of characters."""
+    return line if len(line) <= 2000 else f"{line[:1400]} ... {line[-400:]}"

@@ -18,6 +18,7 @@ from inferometer.units import significant
 Objective = Literal["throughput", "latency", "energy", "cost", "carbon"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 _MILLION = 1e6
+_HIGHEST_PRICE = 1e9  # so that nothing that is computed of it is infinite
 _LONGEST_CURRENCY = 8  # characters
 
 
@@ -33,8 +34,10 @@ class Prices:
     def __post_init__(self) -> None:
         """Raise UsageError for a price that is none, or a currency that is no word."""
         for price, of in ((self.per_kwh, "a kWh"), (self.per_hour, "an hour")):
-            if not (math.isfinite(price) and price >= 0):
-                raise UsageError(f"the price of {of} is {price:g}: a price is a number of at least 0")
+            if not 0 <= price <= _HIGHEST_PRICE:
+                raise UsageError(
+                    f"the price of {of} is {price:g}: a price is a number of at least 0, {_HIGHEST_PRICE:g} at most"
+                )
         if not (self.currency.isprintable() and 0 < len(self.currency.strip()) <= _LONGEST_CURRENCY):
             raise UsageError(
                 f"the currency is {self.currency!r}: give a code or a sign of at most {_LONGEST_CURRENCY} characters, as EUR"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from inferometer.records import DatasetInfo, Evaluation
 from inferometer.redaction import redacted_bytes
 from inferometer.storage.durable import replace_durably
 from inferometer.storage.lines import append_line, cannot_write
+from inferometer.worker.saved_arrays import UNREADABLE, read_archive
 
 EVALUATIONS_FILE = "accuracy.jsonl"
 FOLDER = "accuracy"
@@ -68,6 +68,7 @@ def decode_sound(run: Path, line: bytes) -> Evaluation:
             raise StoreError(f"cannot read {found.file}: {error.strerror or error}") from error
         if digest != found.file_hash:
             raise StoreError(f"{found.file} is damaged")
+        read_arrays(run, found.file, found.rows)  # which raises where the line says another number of rows
     return found
 
 
@@ -132,9 +133,8 @@ def read_arrays(run: Path, name: str, rows: int) -> dict[str, Any]:
     """Return the arrays in a file of a run directory; StoreError if it is damaged or has another number of rows."""
     path = run / name
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_archive(path)
+    except (ValueError, *UNREADABLE) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
         raise StoreError(f"cannot read {path}: {reason}") from error
     if any(array.ndim == 0 or len(array) != rows for array in arrays.values()):

@@ -1,5 +1,7 @@
 """Data sets as users have them: what is read of each, and one line for what cannot be used."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -225,7 +227,7 @@ Y = np.array([0, 1, 2, 0])
         ({"x": X, "y": Y[:2]}, "the same number of rows"),
         ({"x": X, "y": Y + 1}, "answer 3 is class 3; the model's 3 classes are 0 to 2"),
         ({"x": X, "y": np.zeros((4, 7))}, r"'y' is float64 of shape \(4, 7\); give class numbers"),
-        ({"x": np.array([{"a": 1}] * 4, object), "y": Y}, "'x' holds pickled objects, which are code"),
+        ({"x": np.array([{"a": 1}] * 4, object), "y": Y}, "'x' holds Python objects, which run code"),
         ({"x": X, "y": np.array(list("abcd"))}, "'y' holds <U1; give numbers"),
         ({"x": np.where(X == 0, np.nan, X), "y": Y}, "NaN or infinity in rows 0 to 3"),
         ({"x": X, "y": np.full((4, 3), np.nan)}, "'y' has NaN or infinity in rows 0 to 3"),
@@ -242,6 +244,10 @@ def test_files_that_are_no_npz(tmp_path):
     whole = saved(tmp_path, x=X, y=Y).read_bytes()
     (tmp_path / "d.npz").write_bytes(whole.replace(b"\x93NUMPY", b"\x93BUMPY"))
     refused(tmp_path / "d.npz", "'x' cannot be read", tmp_path)
+    unclosed = b"\x93NUMPY\x01\x00\x05\x00((((\n"
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+        archive.writestr("x.npy", unclosed)
+    refused(tmp_path / "d.npz", "'x' is no array as numpy.save writes it", tmp_path)
 
 
 def test_a_header_that_says_more_than_there_is(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ from typing import IO, Any
 import numpy as np
 
 from inferometer.errors import UsageError
+from inferometer.worker.saved_arrays import UNREADABLE, read_head
 from inferometer.worker.system import memory
 
 _KINDS = "fiub"
-_HEADER_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Member:
     @property
     def row_bytes(self) -> int:
         """Return the bytes of one row."""
-        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
 
     def rows(self, count: int) -> Iterator[Any]:
         """Yield the array in parts of ``count`` rows; UsageError (one line) where the file ends early."""
@@ -79,7 +80,7 @@ def members(path: Path) -> dict[str, Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+    except (ValueError, *UNREADABLE) as error:
         raise UsageError(f"{path} is no .npz: {' '.join(str(error).split())[:120]}") from error
     if not names:
         raise UsageError(f"{path} holds no array; save it with numpy.savez(FILE, x=rows, y=answers)")
@@ -98,18 +99,16 @@ def _reading(path: Path, name: str) -> Iterator[IO[bytes]]:
             yield opened
     except UsageError as error:
         raise error if str(path) in str(error) else UsageError(f"{path}: '{name}' {error}") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (ValueError, *UNREADABLE) as error:
         raise UsageError(f"{path}: '{name}' cannot be read: {' '.join(str(error).split())[:120]}") from error
 
 
 def _header(opened: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read an array's header; UsageError where it holds objects, which would be unpickled."""
-    version = np.lib.format.read_magic(opened)
-    readers = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-    if version[0] not in readers:
-        raise UsageError(f"has version {version[0]} of numpy's format, which is for names of fields")
-    shape, by_columns, dtype = readers[version[0]](opened, max_header_size=_HEADER_BYTES)
+    try:
+        shape, by_columns, dtype = read_head(opened)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     if dtype.kind not in _KINDS:
-        what = "pickled objects, which are code" if dtype.hasobject else f"{dtype}"
-        raise UsageError(f"holds {what}; give numbers")
+        raise UsageError(f"holds {dtype}; give numbers")
     return shape, by_columns, dtype

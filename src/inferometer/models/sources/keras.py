@@ -25,6 +25,7 @@ from inferometer.models.sources.source import (
 )
 from inferometer.models.step_cache import CachedStep, StepCache
 from inferometer.models.steps.archives import check_archive
+from inferometer.worker.saved_arrays import UNREADABLE
 from inferometer.worker.system import memory
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -75,7 +76,7 @@ def _check_archive(path: Path, trust: bool) -> None:
         classes = _class_names(config)
     except RecursionError as error:
         raise UsageError(f"{path.name} is no Keras file: its config.json is nested without end") from error
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, NotImplementedError) as error:
+    except (KeyError, ValueError, *UNREADABLE) as error:
         raise UsageError(
             f"{path.name} is no Keras file (a .keras file is a zip with config.json): {error}"
         ) from error

@@ -23,6 +23,7 @@ from inferometer.models.sources.source import (
     rows_asked,
 )
 from inferometer.models.step_cache import CachedStep, StepCache
+from inferometer.worker.saved_arrays import UNREADABLE
 
 PROGRAMS = (".pt2",)
 SCRIPTS = (".pt", ".jit", ".ts", ".torchscript")
@@ -89,7 +90,7 @@ def _members(file: Path) -> list[str]:
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (ValueError, *UNREADABLE):
         return []
 
 

@@ -5,24 +5,16 @@ Whatever a file says of its sizes is held against what it has, and against the f
 
 from __future__ import annotations
 
-import math
 import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
+from typing import Any
 
 from inferometer.models.steps import archives
+from inferometer.worker.saved_arrays import UNREADABLE, SavedArray
 from inferometer.worker.system import memory
 
 KINDS = "FILE.npz with an array for each input, FILE.npy for one input, or a folder with INPUT.npy for each"
-_HEADERS: Mapping[tuple[int, int], Callable[[BinaryIO], Any]] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def files(path: Path) -> dict[str, Path]:
@@ -56,7 +48,7 @@ def load(path: str, names: Sequence[str]) -> dict[str, Any]:
 
     ValueError (one line) for anything that is no array, is for no input, or is larger than the free memory.
     """
-    return dict(_each(path, names, _numbers, others=False))
+    return dict(_each(path, names, SavedArray.numbers, others=False))
 
 
 def shapes(path: str, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -64,20 +56,8 @@ def shapes(path: str, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return dict(_each(path, names, lambda array: array.shape, others=True))
 
 
-@dataclass(frozen=True)
-class _Array:
-    """An array in an open file, whose head has been read."""
-
-    opened: Any
-    told: str
-    shape: tuple[int, ...]
-    turned: bool  # Fortran's order
-    dtype: Any
-    rest: int  # bytes
-
-
 def _each(
-    path: str, names: Sequence[str], take: Callable[[_Array], Any], *, others: bool
+    path: str, names: Sequence[str], take: Callable[[SavedArray], Any], *, others: bool
 ) -> Iterator[tuple[str, Any]]:
     """Yield for each array its input and what is taken of it; ``others``: those for no input are no error."""
     found = files(Path(path))
@@ -92,8 +72,8 @@ def _each(
         _check_size(path, sum(file.stat().st_size for file in found.values()))
         for name, file in found.items():
             with file.open("rb") as opened:
-                yield name, take(_head(opened, file.stat().st_size, str(file)))
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
+                yield name, take(SavedArray.of(opened, file.stat().st_size, str(file)))
+    except UNREADABLE as error:
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"cannot read {path}: {told}") from error
 
@@ -126,7 +106,7 @@ def _check_size(path: str, size: int) -> None:
 
 
 def _in_archive(
-    file: Path, names: Sequence[str], take: Callable[[_Array], Any], *, others: bool
+    file: Path, names: Sequence[str], take: Callable[[SavedArray], Any], *, others: bool
 ) -> Iterator[tuple[str, Any]]:
     if not zipfile.is_zipfile(file):
         raise ValueError(
@@ -138,27 +118,4 @@ def _in_archive(
         _check_names(str(file), members, members if others else names)
         for name, item in members.items():
             with archive.open(item) as opened:
-                yield name, take(_head(opened, item.file_size, f"{file}: '{name}'"))
-
-
-def _head(opened: Any, size: int, told: str) -> _Array:
-    """Return an array's head; ValueError where it promises anything else than the file of ``size`` bytes has."""
-    try:
-        shape, turned, dtype = _HEADERS[np.lib.format.read_magic(opened)](opened)
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"cannot read {told}: it is no array as numpy.save writes it") from error
-    if dtype.hasobject:
-        raise ValueError(
-            f"cannot read {told}: it holds Python objects, which run code when they are read; save numbers"
-        )
-    promised, rest = math.prod(shape) * dtype.itemsize, size - opened.tell()
-    if promised != rest:
-        raise ValueError(f"cannot read {told}: it promises {promised:,} bytes of numbers and has {rest:,}")
-    return _Array(opened, told, shape, turned, dtype, rest)
-
-
-def _numbers(array: _Array) -> Any:
-    content = np.empty(array.rest, np.uint8)
-    if array.rest and array.opened.readinto(content.data) != array.rest:
-        raise ValueError(f"cannot read {array.told}: it ends early")
-    return content.view(array.dtype).reshape(array.shape, order="F" if array.turned else "C")
+                yield name, take(SavedArray.of(opened, item.file_size, f"{file}: '{name}'"))

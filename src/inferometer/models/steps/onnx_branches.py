@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from inferometer.models.steps import onnxfile, tensors
-from inferometer.models.steps.onnx_graphs import attributes_of, rename, small_constant, small_constants
+from inferometer.models.steps.onnx_graphs import (
+    attributes_of,
+    rename,
+    small_constant,
+    small_constants,
+    with_shapes,
+)
 from inferometer.models.steps.onnx_sizes import Numbers, compute, shape_of
 
 _NEAR = 1e-5  # of the largest value: how far answers of the two files may differ
@@ -129,8 +135,6 @@ def _known(model: Any, inputs: _SIZES) -> dict[str, Numbers]:
 
 def _shapes(model: Any, inputs: _SIZES, known: Mapping[str, Numbers]) -> dict[str, list[Any]]:
     """Return the shapes that follow from those of the inputs, open sizes as `_Open`; of tensors whose rank is known."""
-    import onnx
-
     bare = type(model).FromString(model.SerializeToString())
     _fold(bare.graph, {name: numbers.values for name, numbers in known.items() if numbers.are_known})
     for item in bare.graph.input:
@@ -140,7 +144,10 @@ def _shapes(model: Any, inputs: _SIZES, known: Mapping[str, Numbers]) -> dict[st
     del bare.graph.value_info[:]  # what files declare may be wrong
     for item in bare.graph.output:
         item.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(bare, data_prop=True).graph
+    try:
+        inferred = with_shapes(bare).graph
+    except ValueError:  # ONNX Runtime takes more than inference does
+        inferred = bare.graph
     found = {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
     for item in (*inferred.input, *inferred.value_info):
         if item.type.tensor_type.HasField("shape"):

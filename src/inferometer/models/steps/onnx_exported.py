@@ -19,6 +19,7 @@ from inferometer.models.steps import (
     tensors,
     torch_exporting,
 )
+from inferometer.models.steps.onnx_graphs import with_shapes
 
 LARGEST_BYTES = 1 << 31  # of a message of protobuf
 
@@ -52,7 +53,7 @@ def _converted(torch: Any, path: str, specs: list[dict[str, Any]]) -> Any:
         model = _bound(onnx_weights.with_weights(model), specs)
         if model.ByteSize() < LARGEST_BYTES:
             # before operators are of another opset than their own
-            model = onnx_opset.with_ranks(onnx.shape_inference.infer_shapes(model, data_prop=True))
+            model = onnx_opset.with_ranks(with_shapes(model))
         model = _named(onnx_opset.lowered(model, onnx_operators.OPSET))
         made = onnx2torch.convert(model, attach_onnx_mapping=True).eval()
         return onnx_traceable.traceable(torch, made, model)

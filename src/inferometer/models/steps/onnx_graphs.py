@@ -13,6 +13,16 @@ _FEW = 8  # floats that may be scales or limits
 _EXTERNAL = 1  # where a tensor's values lie
 
 
+def with_shapes(model: Any) -> Any:
+    """Return the model with the shapes and small values that follow; ValueError where ONNX cannot infer them."""
+    import onnx
+
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # its own kind, and protobuf's of messages too large
+        raise ValueError(f"no shapes can be inferred: {' '.join(str(error).split())[:200]}") from error
+
+
 def attributes_of(node: Any) -> dict[str, Any]:
     """Return a node's attributes by name, tensors as arrays."""
     from onnx import helper, numpy_helper

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from inferometer.models.steps import einsum
+from inferometer.models.steps.onnx_graphs import with_shapes
 
 _LARGE_BYTES = 1 << 16  # no shape is computed from the values of a tensor of more
 _WEIGHTS = frozenset((1, 10, 11, 16, 2, 3, 17, 18, 19, 20, 21, 22))  # floats and 4 or 8-bit integers
@@ -50,13 +51,9 @@ def _macs(model: Any, inputs: _Shapes, batch: int) -> int | None:
             model = onnx.inliner.inline_local_functions(model)
         _bind(model.graph, inputs)
         _lighten(model.graph)
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        inferred = with_shapes(model)
         return math.ceil(_of_graph(inferred.graph, {}) / batch)
-    except (
-        _UnknownError,
-        ValueError,
-        RuntimeError,
-    ):  # of inference: InferenceError, and protobuf's of messages too large
+    except (_UnknownError, ValueError, RuntimeError):
         return None
 
 

@@ -74,7 +74,12 @@ def session(path: str, content: bytes | None = None, *, optimised: bool = False)
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(content or path, options, providers=["CPUExecutionProvider"])
+        made = onnxruntime.InferenceSession(content or path, options, providers=["CPUExecutionProvider"])
+        for item in (*made.get_inputs(), *made.get_outputs()):
+            assert isinstance(item.name, str) and isinstance(
+                item.shape, list
+            )  # which raises for names that are no text
+        return made
     except Exception as error:
         text = " ".join(str(error).split())
         raise ValueError(f"ONNX Runtime refuses {Path(path).name}: {text[:300]}") from error

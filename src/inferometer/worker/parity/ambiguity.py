@@ -117,5 +117,8 @@ class Ambiguity:
 def relative(other: Any, reference: Any) -> float:
     """Return the rms difference of two outputs over the rms by which the reference differs between inputs."""
     a, e = np.asarray(other, np.float64), np.asarray(reference, np.float64)
-    error, spread = np.sqrt(np.mean((a - e) ** 2)), np.sqrt(np.mean(deviations(e)))
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # infinite outputs are refused where outputs are judged
+        error, spread = np.sqrt(np.mean((a - e) ** 2)), np.sqrt(np.mean(deviations(e)))
     return float(error / spread) if spread > 0 else (0.0 if error == 0 else float("inf"))

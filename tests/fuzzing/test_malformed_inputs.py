@@ -1,0 +1,34 @@
+"""Malformed inputs by seed for every reader: read, or refused in one line (`benchmarks/fuzz.py` runs many more)."""
+
+import pytest
+
+from fuzzing.command_line import CommandLine
+from fuzzing.csvs import CsvFiles
+from fuzzing.models import KerasFiles, OnnxFiles, TorchFiles
+from fuzzing.rows import DataSets, InputRows
+from fuzzing.runs import RunDirectories
+
+
+def faults_of(read, count):
+    outcomes = {seed: read(seed) for seed in range(count)}
+    kinds = {outcome.kind for outcome in outcomes.values()}
+    assert {"read", "refused"} <= kinds, "these inputs try too little"
+    return {seed: outcome for seed, outcome in outcomes.items() if not outcome.fine}
+
+
+@pytest.mark.parametrize(
+    ("reader", "count"),
+    [(CommandLine, 120), (RunDirectories, 100), (CsvFiles, 100), (InputRows, 60), (DataSets, 40)],
+)
+def test_readers_of_this_process(tmp_path, reader, count):
+    assert not faults_of(reader(tmp_path), count)
+
+
+@pytest.mark.environment
+@pytest.mark.parametrize(("reader", "count"), [(OnnxFiles, 40), (KerasFiles, 20), (TorchFiles, 20)])
+def test_readers_in_environments(tmp_path, reader, count):
+    read = reader(tmp_path)
+    try:
+        assert not faults_of(read, count)
+    finally:
+        read.close()

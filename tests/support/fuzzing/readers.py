@@ -1,0 +1,13 @@
+"""Every reader that is fuzzed."""
+
+from __future__ import annotations
+
+from fuzzing.command_line import CommandLine
+from fuzzing.csvs import CsvFiles
+from fuzzing.models import KerasFiles, OnnxFiles, TorchFiles
+from fuzzing.rows import DataSets, InputRows
+from fuzzing.runs import RunDirectories
+
+IN_PROCESS = (CommandLine, RunDirectories, CsvFiles, InputRows, DataSets)
+IN_ENVIRONMENTS = (OnnxFiles, KerasFiles, TorchFiles)
+READERS = (*IN_PROCESS, *IN_ENVIRONMENTS)
