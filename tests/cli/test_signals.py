@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,23 @@ def test_nohup_stays_nohup():
         os.kill(os.getpid(), signal.SIGHUP)
     assert stops.status(130) == 130
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+INTERRUPTED_WHILE_IMPORTED = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from inferometer.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback():
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTED]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "inferometer: interrupted\n")

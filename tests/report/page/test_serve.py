@@ -159,3 +159,35 @@ def test_ctrl_c_stops_cleanly(folder):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from inferometer.cli import main
+from inferometer.report.page.live import LiveFolder
+
+def slowly(self):
+    print("rendering", flush=True)
+    time.sleep(0.5)
+    raise OSError("too late")
+
+LiveFolder.snapshot = slowly
+main(["serve", sys.argv[1], "--port", "0"])
+"""
+
+
+def test_ctrl_c_while_somebody_waits_for_the_page_stops_cleanly(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", SLOW, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    port = int(process.stdout.readline().partition("127.0.0.1:")[2].partition("/")[0])
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert process.stdout.readline() == "rendering\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "stopped\n", "")

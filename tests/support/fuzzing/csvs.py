@@ -43,12 +43,12 @@ class CsvFiles:
         for _ in range(chance.randint(1, 2)):
             place = chance.randrange(len(SEEDS))
             name = chance.choice(NAMES) if chance.random() < 0.1 else NAMES[place]
-            (self._folder / name).write_bytes(_changed(chance, SEEDS[place]))
+            (self._folder / name).write_bytes(changed(chance, SEEDS[place]))
         wanted = Request((self._folder,), gpu=chance.choice(("", "A2")))
         return outcome_of(lambda: _imported(wanted, self._folder / "out"))
 
 
-def _changed(chance: random.Random, text: str) -> bytes:
+def changed(chance: random.Random, text: str) -> bytes:
     for _ in range(chance.randrange(1, 5)):
         text = (_cell if chance.random() < 0.7 else _anywhere)(chance, text)
     data = text.encode("utf-8" if chance.random() < 0.9 else chance.choice(("utf-16", "latin-1")), "replace")

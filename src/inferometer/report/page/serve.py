@@ -93,8 +93,8 @@ class Server:
         try:
             while await self._answered(reader, writer):
                 self._waiting[writer] = None
-        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # readers leave in the middle of an answer, or never ask
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # readers leave in the middle of an answer, or never ask; or the server ends before they are answered
         finally:
             self._waiting.pop(writer, None)
             self._open.discard(writer)
