@@ -19,6 +19,7 @@ from simulated_runs import BOARDS, write_run
 # what would measure, serve, wait or fetch; `run` is always asked for its plan alone
 _LEFT_OUT = {
     ("serve",),
+    ("bundle",),
     ("measure",),
     ("meters", "publish"),
     ("meters", "serve"),
