@@ -64,3 +64,26 @@ def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback():
     command = [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTED]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "inferometer: interrupted\n")
+
+
+INTERRUPTED_IN_CODE_OF_TEXT = """
+import sys
+from inferometer import cli
+
+def interrupted(arguments):
+    exec(sys.argv[1])
+
+cli._call = interrupted
+cli.main([])
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("raise KeyboardInterrupt", 130), ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143)],
+)
+def test_an_interruption_in_code_made_of_text_leaves_with_our_status(tmp_path, code, status):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_IN_CODE_OF_TEXT)
+    command = [sys.executable, "-m", "interrupted", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (status, "\ninferometer: interrupted\n")
