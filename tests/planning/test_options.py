@@ -16,7 +16,7 @@ from inferometer.planning import kinds, options
 from inferometer.planning.options import OPTIONS, Option
 from inferometer.planning.request import RunRequest, from_builtins, make_request, to_builtins
 from inferometer.planning.signature import shows_options
-from inferometer.running.run import _meter_needs
+from inferometer.running.monitoring.meters import meter_needs
 
 # what is not of the measurement: where it goes, and how it is shown
 COMMAND_ONLY = {"model", "out", "resumed", "dry_run", "report"}
@@ -50,7 +50,7 @@ def test_each_fills_a_field_that_the_request_has():
     assert len(filled) == len(set(filled))
     for field in filled:
         attrgetter(field)(RunRequest())
-    others = {"model", "protocol"}
+    others = {"model", "protocol", "load"}
     assert {field for field in filled if "." not in field} == set(RunRequest.__struct_fields__) - others
 
 
@@ -71,6 +71,8 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         "--timeout 60 --time-limit 90 --energy-window 8 --threads 1 --seed 7 --keep-trying --weights w.h5 --image a.jpg --image b "
         "--input x.npz --shape n=4 --shape m=5 --batch-axis s=1 --batch-axis r=none --input-range ids=0:9 --input-range r=16000 --tolerance 0.05 --trust-model --architecture timm:x --python torch=py --calibration c.npz "
         "--dataset d.csv --labels l.txt --preprocess size=8,mean=0.5 "
+        "--scenarios server,offline --latency-bound 20ms --percentile 95 --scenario-preset standard --max-batch 1,8 "
+        "--max-wait-ms 0,2.5 --padding none --audit "
         "--accelerator cuda12 --meter nvml --meter !rapl --powercap p"
     )
     assert invoke([*words, "--dry-run"]) == 0
@@ -81,7 +83,8 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         image=["a.jpg", "b"], inputs="x.npz", shapes={"n": 4, "m": 5}, batch_axes={"s": 1, "r": None},
         input_ranges={"ids": (0, 9), "r": 16000}, tolerance=0.05, trust_model=True, architecture="timm:x", python={"torch": "py"}, calibration="c.npz",
         accelerator="cuda12", meters=["nvml", "!rapl"], powercap="p", dataset="d.csv", labels="l.txt",
-        preprocess={"size": 8, "mean": 0.5},
+        preprocess={"size": 8, "mean": 0.5}, scenarios=["server", "offline"], latency_bound=0.02, percentile=95,
+        scenario_preset="standard", max_batch=[1, 8], max_wait_ms=[0, 2.5], padding="none", audit=True,
     )  # fmt: skip
     assert asked == [python]
     assert {word for word in words if word.startswith("--")} == {option.flag for option in OPTIONS.values()}
@@ -95,8 +98,8 @@ def test_an_energy_window_of_the_users_is_planned_and_kept(capsys):
     assert invoke([*words, *short, "--energy-window", "600"]) == 0
     assert "about 10 min 00 s a round" in capsys.readouterr().out
     stored = from_builtins(json.loads(json.dumps(to_builtins(make_request(energy_window_s=600)))))
-    assert _meter_needs(stored, ["cpu"], Meters())["cpu"].window_s == 600
-    assert _meter_needs(make_request(), ["cpu"], Meters())["cpu"].window_s == 5
+    assert meter_needs(stored, ["cpu"], Meters())["cpu"].window_s == 600
+    assert meter_needs(make_request(), ["cpu"], Meters())["cpu"].window_s == 5
     assert invoke([*words, "--energy-window", "-1"]) == 2
     assert "--energy-window -1 is no time: give seconds" in capsys.readouterr().err
 

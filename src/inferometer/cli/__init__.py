@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "meters": ("energy", "List, characterize, publish or serve this machine's energy meters."),
     "report": ("report", "Write one self-contained HTML report of any set of runs."),
     "table": ("table", "Print one metric of any set of runs as a table."),
+    "load": ("load", "Show what rows did under load, by MLPerf's LoadGen."),
     "recommend": ("recommend", "Choose framework, precision and batch size under constraints."),
     "statement": ("statement", "Energy and carbon per 1,000 inferences, as organisations report them."),
     "export": ("export", "Write a measured cell as a folder that runs without inferometer."),

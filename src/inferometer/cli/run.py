@@ -129,10 +129,13 @@ def _exit_code(stored: StoredRun) -> int:
 
 
 def _print_table(stored: StoredRun) -> None:
+    from inferometer.cli.load import print_load
     from inferometer.cli.overview_table import print_overview
     from inferometer.results.summary import summarise
 
-    print_overview(summarise([stored]))
+    results = summarise([stored])
+    print_overview(results)
+    print_load(results)
 
 
 def _print_plan(request: RunRequest) -> None:
@@ -148,6 +151,8 @@ def _print_plan(request: RunRequest) -> None:
         plan = without_other_batches(plan, model.fixed_batch)
     ways = {form: way(form) for form in plan.forms.values()}
     print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways, model=model)
+    if request.load.scenarios:
+        click.echo(f"after the rounds every row is put under load: {request.load.words()}")
     if request.data:
         click.echo(f"after the rounds every row answers {request.data.words()}")
     check_any(plan)
@@ -178,7 +183,10 @@ def show_command(directory: Path, form: str, why: bool) -> None:
         raise UsageError("--why explains the footnotes of the table, which --format csv and json do not have")
     results = open_results(runs) if runs else summarise([read_run(directory)])
     if form == "text":
+        from inferometer.cli.load import print_load
+
         print_overview(results, why=why)
+        print_load(results)
         return
     rows = flat_rows(results)
     if form == "json":

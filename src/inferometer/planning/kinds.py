@@ -53,6 +53,37 @@ def seconds(*, zero: bool) -> Kind:
     return Kind(word="real", read=values.real, check=check)
 
 
+def duration() -> Kind:
+    """A time above 0: "20ms", "1.5s", or seconds; none given is None."""
+
+    def check(option: str, value: float | None) -> None:
+        if value is not None and not 0 < value <= LONGEST_S:
+            raise UsageError(f"{option} {value:g} s is no time to keep: give one above 0, such as 20ms")
+
+    return Kind(read=values.duration, check=check)
+
+
+def milliseconds() -> Kind:
+    """Times from 0 on: "0,2" or [0, 2] in ms, held in seconds."""
+
+    def check(option: str, given: Iterable[float]) -> None:
+        for value in given:
+            if not 0 <= value <= LONGEST_S:
+                raise UsageError(f"{option} {value * 1e3:g} is no time to wait: give milliseconds from 0 on")
+
+    return Kind(read=values.milliseconds, check=check)
+
+
+def percentile() -> Kind:
+    """A percentile from 50 to below 100."""
+
+    def check(option: str, value: float) -> None:
+        if not 50 <= value < 100:
+            raise UsageError(f"{option} {value:g}: give a percentile from 50 to below 100, such as 99")
+
+    return Kind(word="real", read=values.real, check=check)
+
+
 def relative_error() -> Kind:
     """A share above 0; none given is None."""
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypedDict, get_args, get_type_hints
 from inferometer.planning import kinds
 from inferometer.planning.accuracy_options import AccuracyOptions
 from inferometer.planning.kinds import Kind
+from inferometer.planning.load_options import LoadOptions
 from inferometer.planning.option import Option
 from inferometer.planning.presets import PRESETS
 
@@ -80,9 +81,7 @@ class MatrixOptions(TypedDict, total=False):
 class ProtocolOptions(TypedDict, total=False):
     """How it is measured."""
 
-    images: Annotated[
-        int | None, Option("--images", kinds.whole(1, MOST_IMAGES), "Images a loop.", ("protocol.images",))
-    ]
+    images: Annotated[int | None, Option("--images", kinds.whole(1, MOST_IMAGES), "Images a loop.", ("protocol.images",))]  # fmt: skip
     loops: Annotated[
         int | None,
         Option("--loops", kinds.whole(1, MOST_LOOPS), "Loops a cell and round.", ("protocol.loops",)),
@@ -253,13 +252,16 @@ class PlaceOptions(TypedDict, total=False):
     ]  # fmt: skip
 
 
-class Options(MatrixOptions, ProtocolOptions, ModelOptions, AccuracyOptions, PlaceOptions, total=False):
+class Options(
+    MatrixOptions, ProtocolOptions, LoadOptions, ModelOptions, AccuracyOptions, PlaceOptions, total=False
+):
     """The keywords of `inferometer.run`."""
 
 
 _GROUPS: Mapping[str, type] = {
     "What is measured": MatrixOptions,
     "How it is measured": ProtocolOptions,
+    "Under load, by MLPerf's LoadGen": LoadOptions,
     "The model and what it is fed": ModelOptions,
     "Accuracy on your own data": AccuracyOptions,
     "What it is measured with": PlaceOptions,
@@ -287,7 +289,7 @@ def fields_of(given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
     for name in given:
         if name not in OPTIONS:
             raise TypeError(f"run() got an unexpected keyword argument '{name}'")
-    parts: dict[str, dict[str, Any]] = {"": {}, "model": {}, "protocol": {}}
+    parts: dict[str, dict[str, Any]] = {"": {}, "model": {}, "protocol": {}, "load": {}}
     for name, option in OPTIONS.items():
         value = given.get(name)
         value = option.default if value is None else value

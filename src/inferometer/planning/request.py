@@ -12,6 +12,7 @@ from inferometer.errors import UsageError, unknown
 from inferometer.models.contract import ModelRequest
 from inferometer.models.datasets.request import DatasetRequest
 from inferometer.planning import values
+from inferometer.planning.load_request import LoadRequest
 from inferometer.planning.options import MOST_ROUNDS, OPTIONS, Options, fields_of
 from inferometer.planning.presets import PRESETS, STUDY_BATCH_SIZES
 from inferometer.records import Protocol
@@ -37,6 +38,7 @@ class RunRequest(msgspec.Struct, frozen=True):
         None  # relative error of outputs that is no fault, instead of the limits of parity
     )
 
+    load: LoadRequest = LoadRequest()
     dataset: Path | None = None  # the user's own data, on which rows are evaluated
     labels: Path | None = None  # their classes, in the model's order
     preprocess: str = ""  # `models.datasets.preprocessing`
@@ -54,6 +56,7 @@ class RunRequest(msgspec.Struct, frozen=True):
             for field in option.fills:
                 option.kind.check(option.flag, attrgetter(field)(self))
         values.within("most_rounds", self.protocol.most_rounds, 0, MOST_ROUNDS)
+        self.load.check()
         if not self.dataset and (self.labels or self.preprocess):
             given = "--labels" if self.labels else "--preprocess"
             raise UsageError(f"{given} is for --dataset; give one, or leave it out")
@@ -96,7 +99,12 @@ def make_request(model: str | Path = ModelRequest.model, **options: Unpack[Optio
     protocol = msgspec.structs.replace(preset.protocol, **fields["protocol"])
     sizes = tuple(size for size in preset.batch_sizes if size <= protocol.images)
     asked = ModelRequest(str(model), **fields["model"])
-    request = RunRequest(model=asked, protocol=protocol, **{"batch_sizes": sizes, **fields[""]})
+    request = RunRequest(
+        model=asked,
+        protocol=protocol,
+        load=LoadRequest(**fields["load"]),
+        **{"batch_sizes": sizes, **fields[""]},
+    )
     request.check()
     return request.located()
 

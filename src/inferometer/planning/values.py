@@ -29,6 +29,25 @@ def real(option: str, value: SupportsFloat) -> float:
         raise UsageError(f"{option} {value!r} is no number") from None
 
 
+def duration(option: str, value: str | SupportsFloat) -> float:
+    """Return seconds from "20ms", "1.5s", "300us", or a number of seconds."""
+    if not isinstance(value, str):
+        return real(option, value)
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*(s|ms|us|µs|)\s*", value)
+    if not found:
+        raise UsageError(f"{option} '{value}' is no time: write 20ms, 0.5s or seconds")
+    return float(found[1]) * {"s": 1.0, "": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}[found[2]]
+
+
+def milliseconds(option: str, value: str | SupportsFloat | Iterable[SupportsFloat]) -> tuple[float, ...]:
+    """Return seconds from "0,2", 2 or [0, 2], which are milliseconds."""
+    if isinstance(value, str):
+        several: Iterable[SupportsFloat] = [cast("SupportsFloat", part) for part in names(option, value)]
+    else:
+        several = value if isinstance(value, Iterable) else (value,)
+    return tuple(sorted({real(option, each) / 1e3 for each in several}))
+
+
 def within(option: str, value: int, least: int, most: int) -> None:
     """Raise UsageError for a number below ``least`` or above ``most``."""
     if value < least:

@@ -14,13 +14,25 @@ from inferometer.records.energy import DeviceEnergy, Energy, EnergySource
 from inferometer.records.limits import ROUNDS_LIMIT
 from inferometer.records.machine import Gpu, Machine
 from inferometer.records.run import SCHEMA, InputFacts, ModelInfo, Protocol, RunInfo, Skip
+from inferometer.records.scenario import (
+    PADDINGS,
+    SCENARIOS,
+    Batching,
+    LoadTest,
+    Padding,
+    ScenarioName,
+    ScenarioResult,
+)
 
 __all__ = [
+    "PADDINGS",
     "ROUNDS_LIMIT",
+    "SCENARIOS",
     "SCHEMA",
     "STATUSES",
     "STILL_MISSING",
     "Actual",
+    "Batching",
     "Cell",
     "DatasetInfo",
     "DeviceEnergy",
@@ -29,15 +41,19 @@ __all__ = [
     "Evaluation",
     "Gpu",
     "InputFacts",
+    "LoadTest",
     "Loop",
     "Machine",
     "Memory",
     "ModelInfo",
+    "Padding",
     "Parity",
     "Prepare",
     "Protocol",
     "Record",
     "RunInfo",
+    "ScenarioName",
+    "ScenarioResult",
     "Skip",
     "Status",
 ]

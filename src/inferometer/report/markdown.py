@@ -11,8 +11,10 @@ from inferometer.report.writing import writing
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import Place, metrics_in
+from inferometer.results.under_load import summarise_load
 from inferometer.tables import build, to_markdown
 from inferometer.tables.markup import markdown_text
+from inferometer.tables.under_load import load_markdown
 
 
 def render_markdown(results: Results, *, title: str, reference: str | None = None) -> str:
@@ -25,6 +27,8 @@ def render_markdown(results: Results, *, title: str, reference: str | None = Non
         for table in build(results, metric, reference):
             if not table.is_empty:
                 parts.append(to_markdown(table))
+    if under_load := load_markdown(summarise_load(results)):
+        parts += ["### Under load", under_load]
     parts += ["### Runs", "\n".join(_runs(results))]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

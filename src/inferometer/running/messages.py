@@ -24,10 +24,12 @@ from inferometer.worker.protocol import (
     Open,
     Opened,
     Phase,
+    Rehearsed,
+    Served,
     Value,
 )
 
-Awaited = TypeVar("Awaited", Value, Opened, Measured, Evaluated)
+Awaited = TypeVar("Awaited", Value, Opened, Measured, Evaluated, Rehearsed, Served)
 
 
 def open_message(

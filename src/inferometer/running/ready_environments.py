@@ -89,6 +89,10 @@ class ReadyEnvironments:
             )
         return environment
 
+    def lacks(self, key: tuple[str, str], module: str) -> bool:
+        """Return whether a row's interpreter has no such module."""
+        return bool(self._call(self.rows[key], "worker.probe", {"modules": [module]})["missing"])
+
     def run_step(self, environment: str, module: str, request: dict[str, Any]) -> dict[str, Any]:
         """Run a conversion step in the named environment (`models.contract.StepRunner`)."""
         return self._call(self._conversion_environment(environment), module, request)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from inferometer.device import Device
-from inferometer.energy import Session, open_session
-from inferometer.energy.meters.selection import Selection
-from inferometer.energy.sampling.pacing import STEADY
-from inferometer.energy.view import MeterNeeds
+from inferometer.energy import Session
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus
@@ -26,13 +21,15 @@ from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.planning.situation import Situation, look_up
 from inferometer.precisions import Stored
 from inferometer.records import Cell, Machine, RunInfo
-from inferometer.redaction import redacted
 from inferometer.results.resolution import SecondStage, second_stage
 from inferometer.results.summary import summarise
 from inferometer.running import dataset
+from inferometer.running.load.execution import run_scenarios
+from inferometer.running.load.instrument import LoadgenFolders
 from inferometer.running.monitoring.cell_monitor import CellMonitor
 from inferometer.running.monitoring.energy import EnergyMonitor
 from inferometer.running.monitoring.gpu import monitor_gpus
+from inferometer.running.monitoring.meters import meter_needs, open_meters, tell_absences, with_window
 from inferometer.running.monitoring.shared_energy import SharedEnergyMonitor
 from inferometer.running.parallel import ParallelRunner, devices_at_once
 from inferometer.running.processes.launch import Launch, launch_worker
@@ -161,6 +158,7 @@ def _measure(
         plan = preparation.plan
         check_any(plan)
     info = complete_facts(preparation.facts(), ready, plan, model)
+    loadgen = LoadgenFolders.for_run(request, plan, ready, writer.path / "logs", observer.preparing)
     try:
         shards = dataset.make_shards(
             request, preparation.situation, model, ready, run=writer.path, progress=observer.preparing
@@ -178,6 +176,8 @@ def _measure(
             time_limit=TimeLimit(request.protocol.time_limit_s),
         )
         stored = _measure_all_rounds(runner, info, preparation)
+        if loadgen:
+            stored = run_scenarios(stored, runner, preparation.situation, loadgen)
         if shards is None:
             return stored
         return dataset.evaluate(stored, runner, shards, preparation.situation, reference)
@@ -196,7 +196,7 @@ def _measure_all_rounds(runner: Runner, info: RunInfo, preparation: Preparation)
     """Measure the rounds that were asked for, and those that the noise asks for."""
     observer = runner.observer
     session = _open_meters(preparation)
-    _tell_absences(session, runner.request, observer)
+    tell_absences(session, runner.request, observer)
     stored = _measure_rounds(runner, info, session, preparation)
     if further := _second_stage(stored):
         observer.preparing(further.text)
@@ -215,8 +215,8 @@ def _forget_compiled(path: Path) -> None:
 def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation: Preparation) -> StoredRun:
     """Measure what is missing of ``info``'s rounds with meters of their own, which end with it."""
     request = runner.request
-    needs = _meter_needs(request, {cell.device for cell in preparation.plan.cells}, session)
-    request = _with_window(request, max(need.window_s for need in needs.values()))
+    needs = meter_needs(request, {cell.device for cell in preparation.plan.cells}, session)
+    request = with_window(request, max(need.window_s for need in needs.values()))
     window_s = request.protocol.energy_window_s
     protocol = msgspec.structs.replace(info.protocol, energy_window_s=window_s)
     info = msgspec.structs.replace(info, protocol=protocol, meters=session.describe())
@@ -262,36 +262,7 @@ def _watching(runner: Runner, meter: EnergyMonitor, preparation: Preparation) ->
 
 
 def _open_meters(preparation: Preparation) -> Session:
-    request = preparation.request
-    session = open_session(
-        preparation.plan.cells[0].device,
-        request.meters,
-        gpus={str(Device("cuda", gpu.index)): gpu.uuid for gpu in preparation.machine.gpus},
-        pacing=STEADY,
-        powercap=request.powercap or None,
-    )
-    session.await_reports()
-    return session
-
-
-def _tell_absences(session: Session, request: RunRequest, observer: Observer) -> None:
-    """Tell the meters asked for that cannot be had, a line each."""
-    chosen = bool(Selection.parse(request.meters).include)
-    for absence in session.absences:
-        if chosen or absence.meter == "mqtt" or (absence.meter == "rapl" and request.powercap):
-            observer.preparing(redacted(f"no meter: {absence.line}"))
-
-
-def _meter_needs(request: RunRequest, devices: Iterable[str], session: Session) -> dict[str, MeterNeeds]:
-    """Return what each device's meters need; a window that the request names itself is kept."""
-    needs = {device: session.needs(device) for device in devices}
-    given_s = request.protocol.energy_window_s
-    return {device: replace(need, window_s=given_s) if given_s else need for device, need in needs.items()}
-
-
-def _with_window(request: RunRequest, window_s: float) -> RunRequest:
-    protocol = msgspec.structs.replace(request.protocol, energy_window_s=window_s)
-    return msgspec.structs.replace(request, protocol=protocol)
+    return open_meters(preparation.request, preparation.machine, preparation.plan.cells[0].device)
 
 
 def _launch(cell: Cell, preparation: Preparation, ready: ReadyEnvironments) -> Launch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from inferometer.records import Record, RunInfo
 from inferometer.storage.destinations import destinations
 from inferometer.storage.evaluations import copy_evaluations
 from inferometer.storage.run_directory import RunWriter, StoredRun
+from inferometer.storage.scenarios import copy_scenarios
 
 
 class Merged(NamedTuple):
@@ -20,7 +21,7 @@ class Merged(NamedTuple):
 
     info: RunInfo
     records: list[Record]
-    runs: list[StoredRun]  # whose evaluations it takes over
+    runs: list[StoredRun]  # whose evaluations and results under load it takes over
 
 
 def merge(runs: Sequence[StoredRun]) -> list[Merged]:
@@ -70,16 +71,11 @@ def _clash(run: StoredRun, runs: Sequence[StoredRun]) -> str:
 def _merge(runs: list[StoredRun]) -> Merged:
     first = runs[0].info
     records: list[Record] = []
-    known: set[tuple[object, ...]] = set()
-    offset = 0
     begins: list[int] = []
-    for run in runs:
+    for run, offset, fresh in _in_turn(runs):
         begins += [offset + begin for begin in run.info.merged_at or (0,)]
-        fresh = [
-            msgspec.structs.replace(r, round=r.round + offset, log=_log(run, r)) for r in _fresh(run, known)
-        ]
-        records += fresh
-        offset = max([offset, *(r.round + 1 for r in fresh)])
+        records += [msgspec.structs.replace(r, round=r.round + offset, log=_log(run, r)) for r in fresh]
+    rounds = max((r.round + 1 for r in records), default=1)
     cells = tuple(dict.fromkeys(c for run in runs for c in run.info.cells))
     notes = (
         *dict.fromkeys(n for run in runs for n in run.info.notes),
@@ -87,7 +83,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
     )
     info = msgspec.structs.replace(
         first,
-        protocol=msgspec.structs.replace(first.protocol, rounds=max(offset, 1)),
+        protocol=msgspec.structs.replace(first.protocol, rounds=rounds),
         cells=cells,
         skips=tuple(s for s in dict.fromkeys(s for run in runs for s in run.info.skips)),
         meters=tuple({repr(m): m for run in runs for m in run.info.meters}.values()),
@@ -99,6 +95,16 @@ def _merge(runs: list[StoredRun]) -> Merged:
         merged_at=tuple(dict.fromkeys(begins)),
     )
     return Merged(info, records, runs)
+
+
+def _in_turn(runs: Sequence[StoredRun]) -> Iterator[tuple[StoredRun, int, list[Record]]]:
+    """Yield each run with the round that it begins with in the merged one, and its records that are new there."""
+    known: set[tuple[object, ...]] = set()
+    first = 0
+    for run in runs:
+        fresh = _fresh(run, known)
+        yield run, first, fresh
+        first = max([first, *(first + record.round + 1 for record in fresh)])
 
 
 def _fresh(run: StoredRun, known: set[tuple[object, ...]]) -> list[Record]:
@@ -136,5 +142,6 @@ def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]
         for record in records:
             writer.append(record)
         copy_evaluations(runs, path)
+        copy_scenarios(runs, path, [first for _, first, _ in _in_turn(runs)])
         written.append((path, info, len(records)))
     return written

@@ -20,6 +20,7 @@ from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.evaluations import FOLDER as ACCURACY_FOLDER
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, read_run
+from inferometer.storage.scenarios import SCENARIOS_FILE
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 
 SUFFIX = ".tar.gz"
@@ -27,7 +28,7 @@ _LEFT_OUT = (
     "compile-cache",
     TEMPORARY_FOLDER,
 )  # what a run holds while it is measured; hidden files are caches and locks
-_LINES = (CELLS_FILE, EVALUATIONS_FILE)
+_LINES = (CELLS_FILE, EVALUATIONS_FILE, SCENARIOS_FILE)
 _ANONYMOUS_NAME = "run"
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from inferometer.errors import StoreError
 from inferometer.records import Cell, Machine, ModelInfo, Protocol, Record, RunInfo
-from inferometer.storage import evaluations
+from inferometer.storage import evaluations, scenarios
 from inferometer.storage.durable import replace_durably, sync_folder
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import (
@@ -38,7 +38,7 @@ _UNKNOWN = "unknown machine"
 class Repair:
     """What became of a run directory."""
 
-    kept: int = 0  # records and evaluations
+    kept: int = 0  # records, evaluations and results under load
     lost: list[str] = field(default_factory=list)  # a line each; empty: nothing was damaged
     aside: list[Path] = field(default_factory=list)  # the files as they were
 
@@ -51,6 +51,7 @@ def repair(path: Path) -> Repair:
         done = Repair()
         records = _lines(path / CELLS_FILE, decode_record, done)
         _lines(path / evaluations.EVALUATIONS_FILE, lambda line: evaluations.decode_sound(path, line), done)
+        _lines(path / scenarios.SCENARIOS_FILE, scenarios.decode_scenario, done)
         _facts(path, records, done)
     return done
 

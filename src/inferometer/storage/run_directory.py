@@ -4,6 +4,7 @@ Layout
     run.json      `records.RunInfo`, written once, replaced atomically
     cells.jsonl   a `records.Record` a line, appended and flushed to disk as each cell ends
     accuracy.jsonl, accuracy/   where there is a data set (`evaluations`)
+    scenarios.jsonl, scenarios/   where scenarios were asked for (`scenarios`)
     logs/         stdout and stderr of every worker
     .lock         held while a process measures into the directory
     compile-cache, tmp   while it is measured: compiled code, and the workers' temporary files
@@ -27,12 +28,13 @@ import msgspec
 
 from inferometer.errors import StoreError
 from inferometer.escapes import shown_json
-from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo
+from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo, ScenarioResult
 from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
 from inferometer.storage.durable import replace_durably, sync_folder
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
+from inferometer.storage.scenarios import read_scenarios
 
 RUN_FILE = "run.json"
 CELLS_FILE = "cells.jsonl"
@@ -55,6 +57,7 @@ class StoredRun:
     info: RunInfo
     records: Sequence[Record]
     evaluations: tuple[Evaluation, ...] = ()  # on the user's own data, in the order they ended
+    scenarios: tuple[ScenarioResult, ...] = ()  # under load, in the order they ended
 
     @functools.cached_property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
@@ -185,7 +188,7 @@ def read_run(path: Path | str) -> StoredRun:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
     with no_collection():
         records = tuple(_read_records(cells, lines))
-    return StoredRun(path, info, records, read_evaluations(path))
+    return StoredRun(path, info, records, read_evaluations(path), read_scenarios(path))
 
 
 @contextlib.contextmanager

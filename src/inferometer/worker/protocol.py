@@ -5,6 +5,8 @@ A request is an object whose `op` names its type, an answer one whose `event` do
     Open     -> Phase*, Opened
     Measure  -> Phase*, Measured
     Evaluate -> Evaluated, after a Measure of the same batch size
+    Rehearse -> Rehearsed, after a Measure
+    RunScenario -> Served, after a Rehearse of its sizes
 Any of them may be answered by Failed instead; the child lives on. The parent, which trusts no child, checks the types of
 what it is sent (`running/messages.py`).
 """
@@ -90,6 +92,27 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Rehearse:
+    """Compile the sizes in which requests are answered, and time each."""
+
+    sizes: list[int]
+    budget_s: float  # for the times of all sizes
+
+
+@dataclass(frozen=True)
+class RunScenario:
+    """Let LoadGen run one test against what was opened."""
+
+    loadgen: str  # folder of its module; "": the interpreter has it
+    folder: str  # where it writes its logs
+    settings: Facts  # fields of its TestSettings
+    sizes: list[int]  # in which requests are answered, those that were rehearsed
+    max_batch: int
+    max_wait_s: float  # for which the oldest request waits for others
+    keeps_responses: bool = False
+
+
+@dataclass(frozen=True)
 class Phase:
     """What the child does from now on."""
 
@@ -138,6 +161,26 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Rehearsed:
+    """Seconds that compiling took, and the median of a batch by its size."""
+
+    compile_s: float
+    service_s: Facts
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the system under test did in one test, between two stamps of CLOCK_MONOTONIC."""
+
+    start_ns: int
+    end_ns: int
+    batches: Facts  # how many by size
+    rows: int  # requests
+    padded: int  # rows that were computed besides, to fill up batches
+    busy_s: float
+
+
+@dataclass(frozen=True)
 class Failed:
     """An exception: its status for the record, one line, its type; of memory that ran out what is known of it."""
 
@@ -149,14 +192,16 @@ class Failed:
     of_the_host: bool = False
 
 
-Request = Union[Call, Open, Measure, Evaluate]  # noqa: UP007  (evaluated, also by Python 3.9)
-Answer = Union[Phase, Value, Opened, Measured, Evaluated, Failed]  # noqa: UP007
+Request = Union[Call, Open, Measure, Evaluate, Rehearse, RunScenario]  # noqa: UP007  (evaluated, also by Python 3.9)
+Answer = Union[Phase, Value, Opened, Measured, Evaluated, Rehearsed, Served, Failed]  # noqa: UP007
 
 REQUESTS: dict[str, type[Request]] = {
     "call": Call,
     "open": Open,
     "measure": Measure,
     "evaluate": Evaluate,
+    "rehearse": Rehearse,
+    "scenario": RunScenario,
 }
 EVENTS: dict[type[Answer], str] = {
     Phase: "phase",
@@ -164,6 +209,8 @@ EVENTS: dict[type[Answer], str] = {
     Opened: "opened",
     Measured: "result",
     Evaluated: "evaluated",
+    Rehearsed: "rehearsed",
+    Served: "served",
     Failed: "failed",
 }
 _OPERATIONS = {kind: name for name, kind in REQUESTS.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inferometer.worker import protocol
 from inferometer.worker.failures import failure
-from inferometer.worker.protocol import Call, Evaluate, Open, Phase, Value
+from inferometer.worker.protocol import Call, Evaluate, Open, Phase, Rehearse, RunScenario, Value
 
 if TYPE_CHECKING:
     from inferometer.worker.session import CellSession
@@ -66,6 +66,10 @@ class _Worker:
             self._pipe.send(self._measuring().open(request))
         elif isinstance(request, Evaluate):
             self._pipe.send(self._measuring().evaluate(request))
+        elif isinstance(request, Rehearse):
+            self._pipe.send(self._measuring().rehearse(request))
+        elif isinstance(request, RunScenario):
+            self._pipe.send(self._measuring().run_scenario(request))
         else:
             self._pipe.send(self._measuring().measure(request))
 

@@ -23,7 +23,21 @@ from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.placement import check_actual
-from inferometer.worker.protocol import Evaluate, Evaluated, Measure, Measured, Open, Opened
+from inferometer.worker.protocol import (
+    Evaluate,
+    Evaluated,
+    Measure,
+    Measured,
+    Open,
+    Opened,
+    Rehearse,
+    Rehearsed,
+    RunScenario,
+    Served,
+)
+from inferometer.worker.scenarios.loadgen import run_scenario
+from inferometer.worker.scenarios.rehearsal import rehearse
+from inferometer.worker.scenarios.samples import Samples
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
 from inferometer.worker.system.contention import CpuAccounting
@@ -43,6 +57,7 @@ class CellSession:
         self._request: Open | None = None
         self._judge: Judge | None = None
         self._left_out: list[Flag] = []
+        self._samples: Samples | None = None
 
     def open(self, request: Open) -> Opened:
         """Load framework, artifact and input data."""
@@ -106,6 +121,22 @@ class CellSession:
         """Answer a shard of the user's own data, at a batch size that was measured before."""
         backend, opening, _, _ = self._opened()
         return evaluate(backend, opening, request)
+
+    def rehearse(self, request: Rehearse) -> Rehearsed:
+        """Compile and time the sizes of which requests' batches will be."""
+        backend, opening, stack, _ = self._opened()
+        backend.release()
+        self._report_phase("prepare")
+        self._samples = Samples(stack)
+        return rehearse(MODES[opening.mode](backend), self._samples, request)
+
+    def run_scenario(self, request: RunScenario) -> Served:
+        """Let LoadGen run one test."""
+        backend, opening, _, _ = self._opened()
+        if self._samples is None:
+            raise RuntimeError("scenario before rehearsal")
+        self._report_phase("scenario")
+        return run_scenario(MODES[opening.mode](backend), self._samples, request)
 
     def _check_after(
         self,

@@ -116,7 +116,19 @@ class Runtime(Backend):
             outputs[0] = outputs[0][::-1]
         if self.behaviour == "slow":
             time.sleep(0.02)
+        if "service_s" in self.opening.options:
+            self.serve(len(batch[0]))
         return outputs
+
+    def serve(self, size):
+        """Take a known time: of a batch, and of each row; die or fail after so many batches, if asked to."""
+        self.served = getattr(self, "served", 0) + ("mlperf_loadgen" in sys.modules)
+        if self.served > self.opening.options.get("dies_after", 10**9) and first_time(
+            self.opening.options.get("dies_once")
+        ):
+            self.misbehave(self.opening.options["dies"])
+        batch_s, row_s = self.opening.options["service_s"]
+        time.sleep(batch_s + row_s * size)
 
     def pipeline(self, batch):
         if "pipeline" in self.opening.options:

@@ -19,7 +19,11 @@ from inferometer.worker.protocol import (
     Open,
     Opened,
     Phase,
+    Rehearse,
+    Rehearsed,
     Request,
+    RunScenario,
+    Served,
 )
 
 _MEASURED = ("ok", "parity-failed", "wrong-device", "wrong-precision")  # endings with a record's facts
@@ -57,18 +61,29 @@ class WorkerClient:
         """Let the worker answer a shard of the user's own data."""
         return self._ask(cell, request, Evaluated)
 
-    def _ask(self, cell: Cell, request: Request, awaited: type[Awaited]) -> Awaited | Ending:
+    def rehearse(self, cell: Cell, request: Rehearse) -> Rehearsed | Ending:
+        """Let the worker prepare and time batch sizes."""
+        return self._ask(cell, request, Rehearsed)
+
+    def run_scenario(self, cell: Cell, request: RunScenario, lasts_s: float) -> Served | Ending:
+        """Let the worker go through one test, which lasts so long, besides the usual limit."""
+        return self._ask(cell, request, Served, self._timeout_s + lasts_s)
+
+    def _ask(
+        self, cell: Cell, request: Request, awaited: type[Awaited], timeout_s: float = 0.0
+    ) -> Awaited | Ending:
         """Send a request and sleep until its answer; phases in between go to the observer."""
         self.cell = cell
         self._child.send(request)
-        deadline = time.monotonic() + self._timeout_s
+        timeout_s = timeout_s or self._timeout_s
+        deadline = time.monotonic() + timeout_s
         phase = "start"
         while True:
             try:
                 message = self._child.receive(deadline - time.monotonic())
                 answer = message if message is None else read_answer(message, awaited)
             except TimeoutError:
-                return self._stop(ending_of_timeout(self._child.is_computing(), self._timeout_s, phase))
+                return self._stop(ending_of_timeout(self._child.is_computing(), timeout_s, phase))
             except ProtocolError as error:
                 return self._stop(Ending("broken-protocol", str(error)))
             if answer is None:

@@ -1,0 +1,187 @@
+"""Measures what docs/results/h100-load.md claims: rows of an H100 under load by LoadGen, in under eight minutes.
+
+    python3 benchmarks/h100_load.py [--root /opt/inferometer] [--work /tmp/h100] [--out $OUT] [--loadgen FOLDER]
+                                    [--limit 470] [--bounds 10ms,50ms] [--rows torch-compile@fp16,...] [--tiny]
+
+The machine is prepared as for h100.py (device/README.md): interpreters ROOT/bin/core, torch, jax, onnxrt, no network. LoadGen
+travels as a wheel or an unpacked folder; --loadgen names it (default: ROOT/loadgen, then .whl in the checkout), and every
+interpreter gets it by PYTHONPATH. On a machine that has only Python with torch and JAX, --plain measures those two with that
+Python and the packages on PYTHONPATH.
+
+One run a bound (server, with energy at 100, 75, 50 and 25 % of the rate found) and one for offline and streams; one round, quick
+preset. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+from h100 import Deadline, Machine, call, show
+
+MODEL = "mobilenet_v3_large"
+# (framework, its precision, --max-batch): the server's batches are up to so many, powers of two are prepared
+ROWS = (("torch-compile", "fp16", 64), ("jax", "fp16", 64), ("onnxrt", "fp32", 64))
+ENVIRONMENTS = {"torch-compile": "torch", "jax": "jax", "onnxrt": "onnxrt"}
+CLOSED = [
+    "--batch-sizes",
+    "64",
+    "--images",
+    "512",
+    "--loops",
+    "3",
+    "--warmup",
+    "5",
+    "--rounds",
+    "1",
+    "--budget",
+    "2",
+    "--energy-window",
+    "2",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path("/opt/inferometer"))
+    parser.add_argument("--work", type=Path, default=Path("/tmp/h100"))
+    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "out")))
+    parser.add_argument(
+        "--loadgen", type=Path, help="wheel of mlcommons-loadgen, or the folder that holds it or its module"
+    )
+    parser.add_argument("--limit", type=float, default=470.0, help="seconds of this call")
+    parser.add_argument("--bounds", default="10ms,50ms")
+    parser.add_argument("--frameworks", default=",".join(name for name, _, _ in ROWS))
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument(
+        "--plain", action="store_true", help="this very Python has inferometer's packages, torch and JAX"
+    )
+    parser.add_argument("--tiny", action="store_true", help="the CPU and fp32, briefly")
+    given = parser.parse_args()
+    machine = Machine(given.root, given.work, "cpu" if given.tiny else given.device, "", given.tiny)
+    names = [name for name in given.frameworks.split(",") if given.plain or machine.has(ENVIRONMENTS[name])]
+    if not names:
+        raise SystemExit(
+            f"no interpreter of {given.frameworks} in {given.root / 'bin'}; see device/README.md, or --plain"
+        )
+    site = loadgen_site(given)
+    deadline = Deadline(given.limit)
+    for name, bound in jobs(names, given.bounds.split(",")):
+        if deadline.left_s() < 40:
+            print(f"{name} {bound}: not begun, {deadline.left_s():.0f} s are left")
+            continue
+        measure(machine, given, name, bound, deadline, site)
+        pack(given)
+
+
+def jobs(names: list[str], bounds: list[str]) -> list[tuple[str, str]]:
+    """Return each framework with each bound, the tightest first for all, then offline: what matters most comes first."""
+    return [(name, bound) for bound in (*bounds, "") for name in names]
+
+
+def measure(
+    machine: Machine, given: argparse.Namespace, name: str, bound: str, deadline: Deadline, site: Path
+) -> None:
+    label = f"load-{name}-{bound or 'offline'}"
+    out, log = given.work / "results" / label, given.work / "logs" / f"{label}.log"
+    if (out / "run.json").exists():
+        words = ["run", "--resume", str(out)]
+    else:
+        words = [
+            "run",
+            given.model,
+            *options(given, name, bound),
+            "--device",
+            machine.device,
+            "--out",
+            str(out),
+        ]
+        words += pythons(machine, given, name)
+    begin = time.monotonic()
+    command = [sys.executable, "-m", "inferometer", *words] if given.plain else machine.inferometer(*words)
+    path = [str(site), *([os.environ["PYTHONPATH"]] if given.plain and "PYTHONPATH" in os.environ else [])]
+    command = ["env", f"PYTHONPATH={os.pathsep.join(path)}", *command]  # interpreters of --python inherit it
+    code = call(machine, command, deadline, log)
+    print(
+        f"{label}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
+    )
+    show(log, 30)
+
+
+def options(given: argparse.Namespace, name: str, bound: str) -> list[str]:
+    precision, batch = next((p, b) for row, p, b in ROWS if row == name)
+    if given.tiny:
+        precision, batch = "fp32", 4
+    closed = (
+        [
+            "--batch-sizes",
+            "4",
+            "--images",
+            "8",
+            "--loops",
+            "2",
+            "--warmup",
+            "1",
+            "--rounds",
+            "1",
+            "--budget",
+            "1",
+        ]
+        if given.tiny
+        else CLOSED
+    )
+    scenarios = (
+        ["--scenarios", "server", "--latency-bound", bound]
+        if bound
+        else ["--scenarios", "single-stream,offline"]
+    )
+    batches = ["--max-batch", str(batch if bound or given.tiny else 256)]
+    return ["--frameworks", name, "--precisions", precision, *closed, *scenarios, *batches]
+
+
+def pythons(machine: Machine, given: argparse.Namespace, name: str) -> list[str]:
+    """Return the interpreters: the row's own, and those that prepare the model."""
+    if given.plain:
+        return [word for each in ("torch", "jax") for word in ("--python", f"{each}={sys.executable}")]
+    return machine.pythons()
+
+
+def loadgen_site(given: argparse.Namespace) -> Path:
+    """Return a folder that holds LoadGen's module, unpacked from a wheel if need be."""
+    here = Path(__file__).resolve().parents[1]
+    places = [given.loadgen] if given.loadgen else [given.root / "loadgen", here / ".whl", given.root]
+    for place in places:
+        if place.is_dir() and list(place.glob("mlperf_loadgen*")):
+            return place.resolve()
+        wheels = [place] if place.suffix == ".whl" else sorted(place.glob("mlcommons_loadgen*.whl"))
+        for wheel in wheels:
+            site = given.work / "loadgen"
+            site.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(site)
+            return site.resolve()
+    raise SystemExit(
+        f"no LoadGen in {', '.join(map(str, places))}: give --loadgen a wheel of mlcommons-loadgen"
+    )
+
+
+def pack(given: argparse.Namespace) -> None:
+    """Pack results and logs into OUT/h100-load.tar.gz."""
+    given.out.mkdir(parents=True, exist_ok=True)
+    partial = given.out / "h100-load.tar.gz.partial"
+    with tarfile.open(partial, "w:gz") as archive:
+        for path in sorted((given.work / "results").glob("load-*")) + sorted(
+            (given.work / "logs").glob("load-*")
+        ):
+            archive.add(path, str(path.relative_to(given.work)))
+    partial.rename(given.out / "h100-load.tar.gz")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What is asked for under load: scenarios, the promise that the server is to keep, and how batches are formed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from inferometer.errors import UsageError
+from inferometer.records import Batching, Padding, ScenarioName
+
+
+@dataclass(frozen=True)
+class ScenarioPreset:
+    """How long LoadGen's tests are."""
+
+    title: str
+    min_s: float
+    max_s: float  # 0: no end
+    queries: int  # at least, of single streams
+    enough_queries: (
+        int  # at least, where a 99th percentile is judged: LoadGen's early stopping needs 662 of them
+    )
+    offline_samples: int
+    is_mlperf_length: bool = False
+
+    @property
+    def least_rate(self) -> float:
+        """Return the requests/s below which a server test ends before it has the queries that a verdict needs."""
+        return self.enough_queries / self.max_s if self.max_s else 0.0
+
+    def queries_of(self, scenario: ScenarioName) -> int:
+        """Return how many queries a test has at least."""
+        if scenario == "offline":
+            return self.offline_samples
+        return self.queries if scenario == "single-stream" else self.enough_queries
+
+
+SCENARIO_PRESETS: Mapping[str, ScenarioPreset] = {
+    "quick": ScenarioPreset("5 s a test", 5.0, 60.0, 64, 662, 100),
+    "standard": ScenarioPreset("60 s a test", 60.0, 600.0, 1024, 5000, 1000),
+    # the lengths of mlperf.conf for vision and language models
+    "mlperf": ScenarioPreset("600 s a test", 600.0, 0.0, 100, 662, 24_576, is_mlperf_length=True),
+}
+
+
+class LoadRequest(msgspec.Struct, frozen=True):
+    """Scenarios to run after the rounds, and how; none: nothing is run under load."""
+
+    scenarios: tuple[ScenarioName, ...] = ()
+    bound_s: float | None = None  # of the percentile of latencies, in the server scenario
+    percentile: float = 99.0
+    preset: str = "quick"
+    max_batch: tuple[int, ...] = (8,)  # several are tried
+    max_wait_s: tuple[float, ...] = (0.0,)  # likewise
+    padding: Padding = "powers"
+    audit: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError for a promise without a server, or a server without a promise."""
+        if "server" in self.scenarios and self.bound_s is None:
+            raise UsageError(
+                "--scenarios server needs the latency to promise: give --latency-bound, such as 20ms"
+            )
+        if self.bound_s is not None and "server" not in self.scenarios:
+            raise UsageError("--latency-bound is for --scenarios server; give it, or leave the bound out")
+        if self.audit and not self.scenarios:
+            raise UsageError("--audit is for --scenarios; give some, or leave it out")
+
+    @property
+    def length(self) -> ScenarioPreset:
+        """Return how long tests are."""
+        return SCENARIO_PRESETS[self.preset]
+
+    def words(self) -> str:
+        """Return what is asked for in one line."""
+        promise = f", p{self.percentile:g} within {self.bound_s * 1e3:g} ms" if self.bound_s else ""
+        return f"{', '.join(self.scenarios)}{promise}, {self.length.title}"
+
+    def policies(self, scenario: ScenarioName) -> tuple[Batching, ...]:
+        """Return the batchings to try; only the server's requests come one by one and can be waited for."""
+        if scenario == "single-stream":
+            return (Batching(1, 0.0, self.padding),)
+        waits = self.max_wait_s if scenario == "server" else (0.0,)
+        # nothing is waited for where a batch is one request
+        found = {
+            Batching(size, wait if size > 1 else 0.0, self.padding): None
+            for size in self.max_batch
+            for wait in waits
+        }
+        return tuple(found)
+
+
+def sizes_of(batching: Batching, fixed: int | None = None) -> tuple[int, ...]:
+    """Return the batch sizes that a policy prepares, ascending; ``fixed``: the only one that the model takes."""
+    if fixed:
+        return (fixed,)
+    most = batching.max_batch
+    if batching.padding == "none":
+        return tuple(range(1, most + 1))
+    if batching.padding == "largest":
+        return tuple(sorted({1, most}))
+    powers = (2**power for power in range(most.bit_length()))
+    return tuple(sorted({*(size for size in powers if size <= most), most}))

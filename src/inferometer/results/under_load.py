@@ -1,0 +1,141 @@
+"""What rows did under load: one summary a row, scenario, batching and promise, pooled over rounds and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from inferometer.records import Batching, Cell, Energy, LoadTest, ScenarioName, ScenarioResult
+from inferometer.records.scenario import why_invalid
+from inferometer.results.cells import CellSummary, Results
+from inferometer.results.estimates import Estimate, Key, round_series
+
+NOT_MLPERF = "not a valid MLPerf length"
+
+
+@dataclass(frozen=True)
+class LoadSummary:
+    """One row in one scenario by one policy; estimates are over rounds, fresh processes."""
+
+    cell: Cell
+    row: str
+    machine: str
+    model: str
+    scenario: ScenarioName
+    batching: Batching
+    percentile: float
+    bound_s: float | None
+    preset: str
+    is_mlperf_length: bool
+    rounds: int  # that ended well
+    valid: int  # of them with a result that LoadGen calls VALID
+    results: tuple[ScenarioResult, ...]
+    rate: Estimate | None = None  # requests/s of a server (the highest valid), samples/s answered otherwise
+    latency: Estimate | None = None  # s, of the percentile; None for offline
+    energy_request: Estimate | None = None  # J, at that rate
+    power: Estimate | None = None  # W, of the device that did the work
+    idle_power: float | None = None  # W, with the model in memory
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return why rounds have no valid result, each once."""
+        told = []
+        for result in self.results:
+            if result.status != "ok":
+                told.append(f"{result.status}: {result.cause}")
+            elif result.result is None:
+                told.append(result.cause)
+            elif not result.result.valid:
+                told.append(f"INVALID: {why_invalid(result.result)}")
+        return tuple(dict.fromkeys(told))
+
+    def levels(self) -> list[tuple[float, LoadTest]]:
+        """Return the tests at shares of the rate, ascending, 1.0 being the rate itself, of the first round that has them."""
+        for result in self.results:
+            found = [(test.share, test) for test in result.tests if test.share is not None]
+            if found and result.result:
+                return sorted([*found, (1.0, result.result)], key=lambda pair: pair[0])
+        return [(1.0, r.result) for r in self.results if r.result][:1]
+
+
+_Group = tuple[str, str, str, Cell, ScenarioName, Batching, float, float | None, str]
+
+
+def summarise_load(results: Results) -> tuple[LoadSummary, ...]:
+    """Return a summary of everything that the runs did under load, in order of appearance."""
+    groups: dict[_Group, list[tuple[Key, ScenarioResult]]] = {}
+    for number, run in enumerate(results.runs):
+        rows = {
+            (s.cell.framework, s.cell.precision, s.cell.device): s
+            for s in results.summaries
+            if run.path in s.paths
+        }
+        for result in _last_words(run.scenarios):
+            cell = result.cell
+            summary = rows.get((cell.framework, cell.precision, cell.device))
+            place = _place(summary, cell)
+            group = (
+                *place, cell, result.scenario, result.batching, result.percentile, result.bound_s, result.preset
+            )  # fmt: skip
+            groups.setdefault(group, []).append(((number, result.round), result))
+    return tuple(_summary(group, found) for group, found in groups.items())
+
+
+def _last_words(results: Sequence[ScenarioResult]) -> list[ScenarioResult]:
+    """Return one result a round: the last, since one that was stopped from outside is run again."""
+    found = {(r.cell, r.round, r.scenario, r.batching, r.percentile, r.bound_s, r.preset): r for r in results}
+    return list(found.values())
+
+
+def _place(summary: CellSummary | None, cell: Cell) -> tuple[str, str, str]:
+    if summary is None:
+        return "", cell.model, cell.framework
+    return summary.machine, summary.model, summary.row
+
+
+def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSummary:
+    machine, model, row, cell, scenario, batching, percentile, bound_s, preset = group
+    good = [(key, result.result) for key, result in found if result.status == "ok" and result.result]
+    tests = [(key, test) for key, test in good if test is not None]
+
+    def over_rounds(value: Callable[[LoadTest], float | None], unit: str) -> Estimate | None:
+        values = [(key, value(test) or 0.0) for key, test in tests]
+        series = round_series(values)
+        return series.estimate(unit, "rounds") if series.keys else None
+
+    name = f"{percentile:g}"
+    rest = [energy.idle_w for _, test in tests if (energy := test.energy) and energy.idle_w]
+    return LoadSummary(
+        cell, row, machine, model, scenario, batching, percentile, bound_s, preset,
+        is_mlperf_length=all(result.is_mlperf_length for _, result in found),
+        rounds=sum(result.status == "ok" for _, result in found),
+        valid=sum(test.valid for _, test in tests),
+        results=tuple(result for _, result in found),
+        rate=over_rounds(lambda test: test.target_rate if scenario == "server" else test.rate, "1/s"),
+        latency=None if scenario == "offline" else over_rounds(lambda test: test.latency_s.get(name), "s"),
+        energy_request=over_rounds(joules_a_request, "J"),
+        power=over_rounds(watts, "W"),
+        idle_power=next((w.get("loaded", w.get("before")) for w in rest), None),
+    )  # fmt: skip
+
+
+def primary(energy: Energy | None) -> tuple[float, float] | None:
+    """Return joules and seconds of the device that did the work, None where they are not known."""
+    if energy is None:
+        return None
+    for device in energy.devices:
+        if device.device_uid == energy.primary and device.energy_j is not None and device.seconds:
+            return device.energy_j, device.seconds
+    return None
+
+
+def joules_a_request(test: LoadTest) -> float | None:
+    """Return the energy of the device that did the work, idle in it, for each request that was answered."""
+    found = primary(test.energy)
+    return found[0] / test.rows if found and test.rows else None
+
+
+def watts(test: LoadTest) -> float | None:
+    """Return the mean power of the device that did the work over a test, idle in it."""
+    found = primary(test.energy)
+    return found[0] / found[1] if found else None

@@ -1,0 +1,108 @@
+"""One row in one scenario: one test, or the server's search for the highest rate that keeps its promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inferometer import units
+from inferometer.records import LoadTest
+from inferometer.records.scenario import why_invalid
+from inferometer.running.load.context import LoadContext
+from inferometer.running.load.queueing import capacity, expected_rate
+from inferometer.running.load.search import RateSearch
+from inferometer.running.load.task import Task
+from inferometer.running.load.test import Tester
+from inferometer.running.processes.endings import Ending
+
+_SHARES = (0.75, 0.5, 0.25)  # of the rate found, at which energy is wanted besides
+_CAUTION = 0.9  # the expectation knows no jitter
+_FIRST_STEP, _NEXT_STEP = 1.25, 1.06  # where an earlier round found a rate, it is near
+
+
+class ScenarioRun:
+    """One task from start to end; `facts` are kept however it ends."""
+
+    def __init__(self, context: LoadContext, tester: Tester, task: Task) -> None:
+        self._context, self._tester, self._task = context, tester, task
+        self._tests: list[LoadTest] = []
+        self._chosen: int | None = None
+        self._cause = ""
+
+    def run(self) -> Ending:
+        """Run it; the ending is "ok" where LoadGen came to its verdicts, whatever they are."""
+        ending = self._serve() if self._task.scenario == "server" else self._measure()
+        return ending or Ending("ok", self._cause)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields of `records.ScenarioResult` that are known so far."""
+        load = self._context.load
+        server = self._task.scenario == "server"
+        percentile = {"single-stream": 90.0, "server": load.percentile}.get(self._task.scenario, 99.0)
+        return {
+            "tests": tuple(self._tests),
+            "chosen": self._chosen,
+            "percentile": percentile,
+            "bound_s": load.bound_s if server else None,
+        }
+
+    def _measure(self) -> Ending | None:
+        test = self._tester.test(self._task, "measure")
+        if isinstance(test, Ending):
+            return test
+        self._tests.append(test)
+        self._chosen = 0
+        self._tell(test)
+        return None
+
+    def _serve(self) -> Ending | None:
+        search = self._search()
+        while (rate := search.next_rate()) is not None:
+            test = self._tester.test(self._task, "search", rate)
+            if isinstance(test, Ending):
+                return test
+            self._tests.append(test)
+            search.add(rate, test.valid)
+            self._choose()
+            self._tell(test)
+        if search.best is None:
+            self._cause = f"no rate keeps the bound: {units.significant(min(r for r, _ in search.tried))} requests/s did not"
+            return None
+        return self._lower_loads(search.best)
+
+    def _search(self) -> RateSearch:
+        if known := self._context.known_rate(self._task):
+            return RateSearch(known, _NEXT_STEP, self._context.load.length.least_rate)
+        load, batching = self._context.load, self._task.batching
+        measured_s = self._tester.measured_s(self._task)
+        rate = expected_rate(
+            measured_s, batching.max_batch, batching.max_wait_s, load.bound_s or 0.0, load.percentile
+        )
+        return RateSearch(
+            max(_CAUTION * rate, 0.02 * capacity(measured_s)), _FIRST_STEP, load.length.least_rate
+        )
+
+    def _choose(self) -> None:
+        valid = [place for place, test in enumerate(self._tests) if test.valid]
+        self._chosen = max(valid, key=lambda place: self._tests[place].target_rate or 0.0, default=None)
+
+    def _lower_loads(self, rate: float) -> Ending | None:
+        """Run at shares of the rate, in the first round, where the energy of a half-empty server can be told."""
+        if self._task.round or not self._context.meters_tell(self._task.cell.device):
+            return None
+        for share in _SHARES:
+            test = self._tester.test(self._task, "load", share * rate, share)
+            if isinstance(test, Ending):
+                return test
+            self._tests.append(test)
+            self._tell(test)
+        return None
+
+    def _tell(self, test: LoadTest) -> None:
+        verdict = "VALID" if test.valid else f"INVALID ({why_invalid(test)})"
+        asked = f"{units.significant(test.target_rate)} requests/s: " if test.target_rate else ""
+        got = f"{units.significant(test.rate)}/s, " if test.rate else ""
+        p99 = f"p99 {units.duration(test.latency_s['99'])}, " if "99" in test.latency_s else ""
+        task = self._task
+        self._context.runner.observer.preparing(
+            f"under load, {task.row}, {task.scenario}, {task.batching.words}: {asked}{got}{p99}{verdict}"
+        )

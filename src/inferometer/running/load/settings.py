@@ -1,0 +1,82 @@
+"""LoadGen's TestSettings for one test; durations and counts are the preset's, the rest follows from measured batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from inferometer.planning.load_request import LoadRequest
+from inferometer.records import Batching, ScenarioName
+from inferometer.running.load.queueing import capacity, service_of
+
+SAMPLES_A_QUERY = 8  # of a multi-stream, as in MLPerf's rules
+_LOADGEN_NAMES: Mapping[ScenarioName, str] = {
+    "single-stream": "SingleStream",
+    "multi-stream": "MultiStream",
+    "server": "Server",
+    "offline": "Offline",
+}
+_PERCENTILE_NAMES = {
+    "single-stream": "single_stream_target_latency_percentile",
+    "multi-stream": "multi_stream_target_latency_percentile",
+}
+_STREAM_PERCENTILES = {"single-stream": 0.9, "multi-stream": 0.99}  # MLPerf's
+_HOPELESS = 4  # times as many requests as may wait at the bound: the queue grows without end
+_AHEAD = 2.0  # LoadGen draws its queries beforehand: of streams twice as many as are expected
+
+
+def test_settings(
+    scenario: ScenarioName,
+    load: LoadRequest,
+    batching: Batching,
+    measured_s: Mapping[int, float],
+    *,
+    seed: tuple[int, ...],
+    rate: float = 0.0,
+) -> dict[str, Any]:
+    """Return the fields to set; ``rate``: requests/s of a server test; ``seed``: what makes this test's arrivals its own."""
+    length = load.length
+    draws = np.random.SeedSequence(seed).generate_state(3, np.uint64) >> np.uint64(1)
+    names = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
+    settings: dict[str, Any] = {
+        "scenario": _LOADGEN_NAMES[scenario],
+        "mode": "PerformanceOnly",
+        "min_duration_ms": round(length.min_s * 1e3),
+        "max_duration_ms": round(length.max_s * 1e3) if scenario != "offline" else 0,
+        "min_query_count": length.queries_of(scenario),
+        **{name: int(draw) for name, draw in zip(names, draws, strict=True)},
+    }
+    if scenario == "server":
+        return settings | _server(load, batching, rate)
+    if scenario == "offline":
+        return settings | {"offline_expected_qps": 1.1 * capacity(measured_s)}
+    settings[_PERCENTILE_NAMES[scenario]] = _STREAM_PERCENTILES[scenario]
+    if scenario == "single-stream":
+        expected_s = service_of(measured_s)(1)
+        return settings | {"single_stream_expected_latency_ns": round(expected_s / _AHEAD * 1e9)}
+    expected_s = query_s(batching, measured_s)
+    return settings | {
+        "multi_stream_samples_per_query": SAMPLES_A_QUERY,
+        "multi_stream_expected_latency_ns": round(expected_s / _AHEAD * 1e9),
+    }
+
+
+def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
+    """Return the seconds that a query of a multi-stream is expected to take."""
+    service, most = service_of(measured_s), min(batching.max_batch, max(measured_s))
+    whole, rest = divmod(SAMPLES_A_QUERY, most)
+    return whole * service(most) + (service(rest) if rest else 0.0)
+
+
+def _server(load: LoadRequest, batching: Batching, rate: float) -> dict[str, Any]:
+    bound_s = load.bound_s or 0.0
+    waiting = _HOPELESS * (rate * bound_s + batching.max_batch)
+    return {
+        "server_target_qps": rate,
+        "server_target_latency_ns": round(bound_s * 1e9),
+        "server_target_latency_percentile": load.percentile / 100,
+        "server_max_async_queries": max(math.ceil(waiting), 32),
+    }

@@ -1,0 +1,30 @@
+"""What one row is to do in one scenario."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inferometer.records import Batching, Cell, ScenarioName
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row in one scenario by one policy in one round; the cell's batch size is the policy's largest."""
+
+    cell: Cell
+    round: int
+    scenario: ScenarioName
+    batching: Batching
+
+    @property
+    def row(self) -> str:
+        """Return framework, precision and device, for people."""
+        return f"{self.cell.framework} {self.cell.precision} on {self.cell.device}"
+
+    @property
+    def name(self) -> str:
+        """Return it as a folder's name, unique within a run."""
+        cell, batching = self.cell, self.batching
+        wait = f"-{batching.max_wait_s * 1e3:g}ms" if batching.max_wait_s else ""
+        row = f"{cell.framework}-{cell.precision}-{cell.device}".replace(":", "_")
+        return f"{row}-{self.scenario}-{batching.max_batch}{wait}-r{self.round}"

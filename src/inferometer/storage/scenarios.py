@@ -1,0 +1,92 @@
+"""What rows of a run did under load: scenarios.jsonl, a `records.ScenarioResult` a line, and LoadGen's own logs in scenarios/."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from inferometer.errors import StoreError
+from inferometer.records import ScenarioResult
+from inferometer.redaction import redacted_bytes
+from inferometer.storage.lines import append_line, cannot_write
+
+SCENARIOS_FILE = "scenarios.jsonl"
+FOLDER = "scenarios"
+
+_decode = msgspec.json.Decoder(ScenarioResult)
+_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def append_scenario(run: Path, result: ScenarioResult) -> None:
+    """Add one result to a run directory."""
+    append_line(run / SCENARIOS_FILE, redacted_bytes(msgspec.json.encode(result)) + b"\n")
+
+
+def read_scenarios(run: Path) -> tuple[ScenarioResult, ...]:
+    """Return the results under load in a run directory, none where there are none; StoreError names a damaged line."""
+    path = run / SCENARIOS_FILE
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    found = []
+    for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn
+        if not line.strip():
+            continue
+        try:
+            found.append(decode_scenario(line))
+        except _DAMAGE as error:
+            raise StoreError(f"{path}:{number}: damaged scenario: {error}") from error
+    return tuple(found)
+
+
+def decode_scenario(line: bytes) -> ScenarioResult:
+    """Return the result in a line; one of msgspec's errors where it is damaged."""
+    return _decode.decode(line)
+
+
+class _Loaded(Protocol):
+    """A run that was read."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def scenarios(self) -> tuple[ScenarioResult, ...]: ...
+
+
+def copy_scenarios(runs: Sequence[_Loaded], out: Path, firsts: Sequence[int]) -> None:
+    """Copy the results under load of several runs into one, with LoadGen's logs.
+
+    ``firsts``: the round that each run begins with in the new one. A run that was given twice counts once.
+    """
+    known: set[tuple[str, str, str]] = set()
+    for number, (run, first) in enumerate(zip(runs, firsts, strict=True)):
+        for found in run.scenarios:
+            mark = found.cell.key, found.scenario, found.started_at
+            if mark in known:
+                continue
+            known.add(mark)
+            tests = tuple(_copied(test.folder, run.path, out, number) for test in found.tests)
+            renamed = tuple(
+                msgspec.structs.replace(test, folder=folder)
+                for test, folder in zip(found.tests, tests, strict=True)
+            )
+            append_scenario(out, msgspec.structs.replace(found, tests=renamed, round=found.round + first))
+
+
+def _copied(folder: str, run: Path, out: Path, number: int) -> str:
+    """Copy one test's logs, as far as there are any; return where they lie in the new run."""
+    target = f"{FOLDER}/{number}/{folder.removeprefix(f'{FOLDER}/')}"
+    if (run / folder).is_dir():
+        try:
+            shutil.copytree(run / folder, out / target)
+        except OSError as error:
+            raise cannot_write(out / target, error) from error
+    return target

@@ -1,0 +1,1 @@
+"""Requests as LoadGen sends them: samples, the queue that makes batches of them, and the system under test."""

@@ -1,0 +1,135 @@
+"""Real workers under the real LoadGen, with a backend of known time of service."""
+
+import numpy as np
+import pytest
+
+from fakes import BACKENDS, fake_framework
+from inferometer.planning import load_request
+from inferometer.planning.load_request import LoadRequest, ScenarioPreset
+from inferometer.running.load.queueing import replay
+from inferometer.running.load.stage import missing_tasks
+from inferometer.storage.run_directory import read_run
+from load_stage import at_one_rate, load_context, loadgen_folder, under_load
+
+SERVICE_S = (0.003, 0.001)  # a batch, and each of its rows
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+    presets = {"quick": ScenarioPreset("a moment", 0.5, 4.0, 64, 100, 100)}
+    monkeypatch.setattr(load_request, "SCENARIO_PRESETS", presets)
+
+
+def timed(name="fake", **options):
+    return fake_framework(name, service_s=SERVICE_S, **options)
+
+
+def test_streams_and_offline_have_loadgens_verdict_and_logs(tmp_path):
+    load = LoadRequest(("single-stream", "multi-stream", "offline"), max_batch=(4,))
+    run = under_load(tmp_path, timed(), load=load)
+    single, multi, offline = run.scenarios
+    assert [r.status for r in run.scenarios] == ["ok"] * 3
+    assert all(r.parity.passed and r.actual.version == "1.0" for r in run.scenarios)
+    assert not any(r.is_mlperf_length for r in run.scenarios)
+    test = single.result
+    assert test.valid and test.loadgen.startswith("6.") and test.queries >= 64
+    assert test.latency_s["90"] >= 0.004 and test.early_stopping_s["90"] >= test.latency_s["50"]
+    assert test.batches == {"1": test.queries} and test.padded == 0
+    assert multi.result.latency_s["99"] >= 2 * 0.007, "eight samples are two batches of four"
+    assert set(multi.result.batches) == {"4"} and multi.result.rows == 8 * multi.result.queries
+    assert offline.result.rate < 4 / 0.007 and offline.result.rows >= 100
+    log = run.path / test.folder / "mlperf_log_detail.txt"
+    assert "result_validity" in log.read_text()
+    assert read_run(run.path).scenarios == run.scenarios
+
+
+def test_a_server_finds_the_highest_valid_rate_and_keeps_what_it_tried(tmp_path):
+    load = LoadRequest(("server",), bound_s=0.04, percentile=90, max_batch=(8,))
+    run = under_load(tmp_path, timed(), load=load)
+    (found,) = run.scenarios
+    assert (found.status, found.percentile, found.bound_s) == ("ok", 90, 0.04)
+    assert 2 <= len(found.tests) <= 8 and all(test.purpose == "search" for test in found.tests)
+    best = found.result
+    assert best.valid and best.latency_s["90"] <= 0.04
+    assert best.target_rate == max(test.target_rate for test in found.tests if test.valid)
+    assert 0.7 * best.target_rate < best.rate < 8 / 0.011
+    assert len({test.folder for test in found.tests}) == len(found.tests)
+
+
+def served(run, test):
+    """Return arrivals (s), and begin, end, requests and size of each batch, of a server test."""
+    with np.load(run.path / test.folder / "queries.npz") as file:
+        return file["arrived_ns"] / 1e9, file["batches"]
+
+
+@pytest.mark.parametrize(("max_batch", "rate"), [(1, 150.0), (8, 350.0)])
+def test_latencies_are_those_of_a_queue_with_these_arrivals_and_times(tmp_path, max_batch, rate):
+    load = LoadRequest(("server",), bound_s=0.06, max_batch=(max_batch,), padding="none")
+    found = []
+    for attempt in range(4):  # LoadGen counts from when a query was due: a busy machine makes it come late
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        run = at_one_rate(load_context(folder, [timed()], load), rate)
+        (test,) = run.scenarios[0].tests
+        arrived, batches = served(run, test)
+        took = iter(busy_s(arrived * 1e9, batches))
+        expected = replay(arrived.tolist(), lambda count, took=took: next(took), max_batch)
+        answered = np.repeat(batches[:, 1] / 1e9, batches[:, 2]) - arrived
+        assert np.all(answered >= 0.9 * min(SERVICE_S[0] + SERVICE_S[1] * batches[:, 2]))
+        found.append(
+            [test.latency_s[name] / np.percentile(expected, float(name)) for name in ("50", "90", "99")]
+        )
+        if np.max(np.abs(np.log(closest(found)))) < 0.05:
+            break
+    assert np.max(np.abs(np.log(closest(found)))) < 0.05
+
+
+def closest(found):
+    """Return of each percentile the ratio that is nearest to 1, over the attempts."""
+    ratios = np.array(found)
+    return ratios[np.argmin(np.abs(np.log(ratios)), axis=0), np.arange(ratios.shape[1])]
+
+
+def test_a_batch_is_all_that_waited(tmp_path):
+    load = LoadRequest(("server",), bound_s=0.06, max_batch=(8,), padding="none")
+    run = at_one_rate(load_context(tmp_path, [timed()], load), 350.0)
+    arrived, batches = served(run, run.scenarios[0].tests[0])
+    lasts = np.cumsum(batches[:, 2])
+    for (begin, _, count, size), last in zip(batches, lasts, strict=True):
+        waiting = np.searchsorted(arrived, begin / 1e9, side="right") - (last - count)
+        assert count == size <= 8
+        assert min(waiting, 8) - 1 <= count <= max(waiting, 1), "one may come while it is formed"
+    assert batches[:, 2].max() > 1
+
+
+def busy_s(arrived_ns, batches):
+    """Return for how long each batch kept the server, with what it takes to begin the next where that waited already."""
+    begins, ends, firsts = batches[:, 0], batches[:, 1], np.cumsum(batches[:, 2])
+    waited = arrived_ns[np.minimum(firsts, len(arrived_ns) - 1)] < ends
+    nexts = np.append(begins[1:], ends[-1])
+    return np.where(waited, nexts - begins, ends - begins) / 1e9
+
+
+def test_a_longest_wait_makes_larger_batches(tmp_path):
+    sizes = []
+    for wait_s in (0.0, 0.02):
+        (tmp_path / str(wait_s)).mkdir()
+        load = LoadRequest(("server",), bound_s=0.1, max_wait_s=(wait_s,))
+        run = at_one_rate(load_context(tmp_path / str(wait_s), [timed()], load), 100.0)
+        (test,) = run.scenarios[0].tests
+        sizes.append(test.rows / sum(test.batches.values()))
+    assert sizes[1] > 1.5 * sizes[0]
+
+
+def test_what_is_missing_is_run_once(tmp_path):
+    load = LoadRequest(("single-stream",))
+    run = under_load(tmp_path, timed(), timed("other"), load=load)
+    assert sorted(r.cell.framework for r in run.scenarios) == ["fake", "other"]
+    assert missing_tasks(run, load) == []
+    more = LoadRequest(("single-stream", "offline"))
+    assert [task.scenario for task in missing_tasks(run, more)] == ["offline"] * 2
+
+
+def test_loadgen_is_there():
+    assert list(loadgen_folder().glob("mlperf_loadgen*"))
