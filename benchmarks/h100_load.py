@@ -8,8 +8,8 @@ travels as a wheel or an unpacked folder; --loadgen names it (default: ROOT/load
 interpreter gets it by PYTHONPATH. On a machine that has only Python with torch and JAX, --plain measures those two with that
 Python and the packages on PYTHONPATH.
 
-One run a bound (server, with energy at 100, 75, 50 and 25 % of the rate found) and one for offline and streams; one round, quick
-preset. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
+One run a row and bound (server, with energy at 100, 75, 50 and 25 % of the rate found), the first with single-stream and offline
+besides, since to load and compile a row takes longer than they do; one round, quick preset. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from h100 import Deadline, Machine, call, show
 
 MODEL = "mobilenet_v3_large"
 # (framework, its precision, --max-batch): the server's batches are up to so many, powers of two are prepared
-ROWS = (("torch-compile", "fp16", 64), ("jax", "fp16", 64), ("onnxrt", "fp32", 64))
+ROWS = (("onnxrt", "fp32", 64), ("jax", "fp16", 64), ("torch-compile", "fp16", 64))
 ENVIRONMENTS = {"torch-compile": "torch", "jax": "jax", "onnxrt": "onnxrt"}
 CLOSED = [
     "--batch-sizes",
@@ -81,14 +81,14 @@ def main() -> None:
 
 
 def jobs(names: list[str], bounds: list[str]) -> list[tuple[str, str]]:
-    """Return each framework with each bound, the tightest first for all, then offline: what matters most comes first."""
-    return [(name, bound) for bound in (*bounds, "") for name in names]
+    """Return each framework with each bound, the tightest first for all: what matters most comes first."""
+    return [(name, bound) for bound in bounds for name in names]
 
 
 def measure(
     machine: Machine, given: argparse.Namespace, name: str, bound: str, deadline: Deadline, site: Path
 ) -> None:
-    label = f"load-{name}-{bound or 'offline'}"
+    label = f"load-{name}-{bound}"
     out, log = given.work / "results" / label, given.work / "logs" / f"{label}.log"
     if (out / "run.json").exists():
         words = ["run", "--resume", str(out)]
@@ -136,13 +136,9 @@ def options(given: argparse.Namespace, name: str, bound: str) -> list[str]:
         if given.tiny
         else CLOSED
     )
-    scenarios = (
-        ["--scenarios", "server", "--latency-bound", bound]
-        if bound
-        else ["--scenarios", "single-stream,offline"]
-    )
-    batches = ["--max-batch", str(batch if bound or given.tiny else 256)]
-    return ["--frameworks", name, "--precisions", precision, *closed, *scenarios, *batches]
+    streams = "single-stream,offline," if bound == given.bounds.partition(",")[0] else ""
+    scenarios = ["--scenarios", f"{streams}server", "--latency-bound", bound, "--max-batch", str(batch)]
+    return ["--frameworks", name, "--precisions", precision, *closed, *scenarios]
 
 
 def pythons(machine: Machine, given: argparse.Namespace, name: str) -> list[str]:

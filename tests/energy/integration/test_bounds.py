@@ -7,7 +7,7 @@ import pytest
 
 from inferometer.energy.integration.integrate import span_energy
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Reading, Track, Traits
+from inferometer.energy.readings import Reading, Track, Traits, Window
 from inferometer.energy.session import Session
 from simulation import RAPL_COUNTER, S, run
 
@@ -171,3 +171,20 @@ def test_the_largest_power_is_learnt_where_no_limit_is_told(limit_known, widest,
     (found,) = session.parts(uid, [(start, end)])
     assert found.low_j <= curve.span_j(start / S, end / S) <= found.high_j
     assert narrowest < found.half_width < widest
+
+
+@pytest.mark.parametrize("margin_s", [0.002, 0.03])
+def test_a_badly_dated_last_update_is_no_standstill(margin_s):
+    """Seen on an H100: 3 of 20 regions of 0.1 s under full load were told 0 J, the update after them being dated badly."""
+    moments = np.round((np.arange(8) * 0.1 + 0.05) * S).astype(np.int64)
+    margins = np.full(8, round(0.002 * S))
+    margins[-2:] = round(margin_s * S)
+    window = Window(
+        before_ns=np.column_stack([moments - margins, moments + margins]).ravel(),
+        after_ns=np.column_stack([moments - margins, moments + margins]).ravel() + 1,
+        energy_j=np.column_stack([np.arange(8) * 70.0, np.arange(1, 9) * 70.0]).ravel(),
+        power_w=np.zeros(0),
+    )
+    found = span_energy(window, Traits("counter", 0.1), round(0.58 * S), round(0.68 * S))
+    assert found.energy_j == pytest.approx(70, rel=0.35)
+    assert found.low_j <= 70 <= found.high_j

@@ -46,10 +46,15 @@ class Anchors:
         return len(self.energy_j)
 
     def well_dated(self) -> Anchors:
-        """Return those whose time is known about as well as that of the best quarter; all of them where these are few."""
-        widths = self.high_ns - self.since_ns
+        """Return those whose time is known about as well as that of the best quarter, and the last one.
+
+        It stays since what follows the last of them is taken for what no update has shown yet. All of them where these are few.
+        """
+        widths, times = self.high_ns - self.since_ns, self.time_ns
         good = widths <= 2 * np.quantile(widths, 0.25)
-        good[1:] &= np.diff(self.time_ns) > 0
+        good[1:] &= np.diff(times) > 0
+        good &= times < times[-1]
+        good[-1] = True
         if np.count_nonzero(good) < 2:
             return self
         return Anchors(self.low_ns[good], self.high_ns[good], self.energy_j[good], self.since_ns[good])
