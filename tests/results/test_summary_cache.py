@@ -2,9 +2,9 @@
 
 import os
 import shutil
-from dataclasses import fields
 
 import pytest
+from msgspec.structs import fields
 
 import simulated_runs as simulated
 from inferometer.cli import invoke

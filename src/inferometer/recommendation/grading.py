@@ -16,7 +16,7 @@ from inferometer.results.completeness import Gap, resume_command
 from inferometer.results.estimates import full_batches
 from inferometer.results.judging import Lead, processes
 from inferometer.results.metrics import Metric
-from inferometer.results.stats import effective_count
+from inferometer.results.samples import effective_count
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, listed
 

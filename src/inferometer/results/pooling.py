@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from inferometer.flags import Flag, flag
 from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.results.estimates import Key
 from inferometer.storage.run_directory import StoredRun
+from inferometer.storage.stored_records import heads_of, records_at
 from inferometer.units import counted
 
 # one such round and the cell's figures cannot be trusted at all
@@ -33,7 +34,7 @@ class Pool:
     model_hash: str
     hardware: Machine
     paths: tuple[Path, ...]
-    records: tuple[tuple[Key, Record], ...]
+    records: Sequence[Record]
     good: tuple[tuple[Key, Record], ...]
     status: str
     cause: str
@@ -57,16 +58,16 @@ class _Raw:
     shapes: str  # of the model's inputs
     facts: _Facts
     paths: dict[Path, None] = field(default_factory=dict)
-    records: list[tuple[Key, Record]] = field(default_factory=list)
-    by_round: dict[int, list[Record]] = field(default_factory=dict)
+    places: list[tuple[Key, StoredRun, int]] = field(default_factory=list)  # of its records in their runs
+    by_round: dict[int, list[tuple[StoredRun, int]]] = field(default_factory=dict)
     skips: list[str] = field(default_factory=list)
 
 
 _RawKey = tuple[_Identity, Cell, str, "_Facts"]
 
 
-def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
-    """Return the pools of all cells that ended or were skipped, in order of first appearance.
+def pool(runs: Sequence[StoredRun]) -> Iterator[Pool]:
+    """Yield the pools of all cells that ended or were skipped, in order of first appearance.
 
     The same cell pools over rounds and over runs of the same hardware and share of it, model (content, shapes, inputs),
     framework version and number of threads.
@@ -76,32 +77,34 @@ def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
         [r.identity for r in raw.values()], {r.identity: r.hardware for r in raw.values()}
     )
     models, rows = _model_labels(list(raw.values())), _row_labels(list(raw.values()))
-    return tuple(
-        _finish(
+    for entry in raw.values():
+        yield _finish(
             entry,
             machines[entry.identity],
             models[entry.cell.model, entry.model_hash],
             rows[entry.cell.framework, entry.cell.precision, entry.facts],
         )
-        for entry in raw.values()
-    )
 
 
 def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
     raw: dict[_RawKey, _Raw] = {}
     numbers: dict[tuple[int, str], int] = {}
     for place, run in enumerate(runs):
-        facts = _facts(run)
-        for (cell, round_), record in _last_word(run).items():
-            number = numbers.setdefault((place, _origin(run, record)), len(numbers))
-            entry = _entry(raw, run, cell, facts)
-            known = entry.by_round.setdefault(record.round, [])
-            if record not in known:  # else the same run given twice, or merged and whole
-                known.append(record)
-                entry.records.append(((number, round_), record))
+        entries, heads = _Entries(raw, run), heads_of(run.records)
+        for (cell, round_), at in _last_word(heads).items():
+            number = numbers.setdefault((place, _origin(run, heads[at])), len(numbers))
+            entry = entries.of(cell)
+            known = entry.by_round.setdefault(round_, [])
+            if not _holds(known, run, at):  # else the same run given twice, or merged and whole
+                known.append((run, at))
+                entry.places.append(((number, round_), run, at))
         for skip in run.info.skips:
-            _entry(raw, run, skip.cell, facts).skips.append(skip.reason)
+            entries.of(skip.cell).skips.append(skip.reason)
     return raw
+
+
+def _holds(known: Sequence[tuple[StoredRun, int]], run: StoredRun, at: int) -> bool:
+    return bool(known) and run.records[at] in [other.records[place] for other, place in known]
 
 
 def _origin(run: StoredRun, record: Record) -> str:
@@ -114,34 +117,50 @@ def _origin(run: StoredRun, record: Record) -> str:
     return str(Path(record.log).parent) if run.info.merged and record.log else ""
 
 
-def _last_word(run: StoredRun) -> dict[tuple[Cell, int], Record]:
-    """Return one record a cell and round: the last, except that an interruption never replaces a result."""
-    found: dict[tuple[Cell, int], Record] = {}
-    for record in run.records:
-        key = (record.cell, record.round)
-        if key not in found or record.status != "interrupted":
-            found[key] = record
+def _last_word(heads: Sequence[Record]) -> dict[tuple[Cell, int], int]:
+    """Return where the one record of a cell and round is: the last, except that an interruption never replaces a result."""
+    found: dict[tuple[Cell, int], int] = {}
+    for place, head in enumerate(heads):
+        key = (head.cell, head.round)
+        if key not in found or head.status != "interrupted":
+            found[key] = place
     return found
 
 
-def _entry(
-    raw: dict[_RawKey, _Raw], run: StoredRun, cell: Cell, facts: dict[tuple[str, str], _Facts]
-) -> _Raw:
-    identity = _identity(run.info.machine, cell.device)
-    model = run.info.model
-    found = facts.get((cell.framework, cell.device), _Facts(threads=run.info.protocol.threads))
-    key = (identity, cell, model.hash, found)
-    entry = raw.get(key)
-    if entry is None:
-        entry = raw[key] = _Raw(cell, identity, run.info.machine, model.hash, _shapes(model), found)
-    entry.paths[run.path] = None
-    return entry
+class _Entries:
+    """The entries of one run's cells among those of all runs; each is looked for once."""
+
+    def __init__(self, raw: dict[_RawKey, _Raw], run: StoredRun) -> None:
+        self._raw, self._run, self._facts = raw, run, _facts(run)
+        self._found: dict[Cell, _Raw] = {}
+        self._identities: dict[str, _Identity] = {}
+
+    def of(self, cell: Cell) -> _Raw:
+        """Return the entry of a cell."""
+        found = self._found.get(cell)
+        if found is None:
+            found = self._found[cell] = self._entry(cell)
+        return found
+
+    def _entry(self, cell: Cell) -> _Raw:
+        info = self._run.info
+        if cell.device not in self._identities:
+            self._identities[cell.device] = _identity(info.machine, cell.device)
+        identity = self._identities[cell.device]
+        found = self._facts.get((cell.framework, cell.device), _Facts(threads=info.protocol.threads))
+        key = (identity, cell, info.model.hash, found)
+        entry = self._raw.get(key)
+        if entry is None:
+            shapes = _shapes(info.model)
+            entry = self._raw[key] = _Raw(cell, identity, info.machine, info.model.hash, shapes, found)
+        entry.paths[self._run.path] = None
+        return entry
 
 
 def _facts(run: StoredRun) -> dict[tuple[str, str], _Facts]:
     """Return each framework's version and threads by (framework, device): failed cells have none of their own."""
     found: dict[tuple[str, str], _Facts] = {}
-    for record in run.records:
+    for record in heads_of(run.records):
         if record.actual and record.actual.version:
             threads = record.actual.threads or run.info.protocol.threads
             found.setdefault(
@@ -247,8 +266,11 @@ def _row_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str, _Facts], str]:
 
 
 def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
-    status, cause, flags = _verdict(raw)
-    good = tuple((key, record) for key, record in raw.records if record.status == "ok")
+    kept = _records(raw)
+    records = tuple(kept)
+    status, cause, flags = _verdict(records, raw.skips)
+    keys = (key for key, _, _ in raw.places)
+    good = tuple((key, record) for key, record in zip(keys, records, strict=True) if record.status == "ok")
     cell = raw.cell
     return Pool(
         key="/".join((machine, model, row, str(cell.batch_size), cell.device, cell.mode)),
@@ -259,7 +281,7 @@ def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
         model_hash=raw.model_hash,
         hardware=raw.hardware,
         paths=tuple(raw.paths),
-        records=tuple(raw.records),
+        records=kept,
         good=good,
         status=status,
         cause=cause,
@@ -267,12 +289,20 @@ def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
     )
 
 
-def _verdict(raw: _Raw) -> tuple[str, str, tuple[Flag, ...]]:
+def _records(raw: _Raw) -> Sequence[Record]:
+    """Return the records, or the sequence that reads them from the one run that they are of."""
+    runs = {id(run): run for _, run, _ in raw.places}
+    if len(runs) == 1:
+        (run,) = runs.values()
+        return records_at(run.records, [at for _, _, at in raw.places])
+    return tuple(run.records[at] for _, run, at in raw.places)
+
+
+def _verdict(records: Sequence[Record], skips: Sequence[str]) -> tuple[str, str, tuple[Flag, ...]]:
     """Return status, cause and flags of a pool: wrong results in one round condemn it, other mishaps need half."""
-    records = [record for _, record in raw.records]
     ended = [r for r in records if r.status != "interrupted"] or records
     if not ended:
-        return "skipped", raw.skips[0] if raw.skips else "", ()
+        return "skipped", skips[0] if skips else "", ()
     bad = [r for r in ended if r.status != "ok"]
     flags = dict.fromkeys(found for r in ended for found in r.flags)
     condemned = next((r for r in bad if r.status in _NEVER_RANKED), None)

@@ -10,7 +10,9 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,27 +73,22 @@ class Prior:
 NO_PRIOR = Prior(0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Repeated values (logarithms) and the weight of each in their mean."""
 
-    values: Floats
-    weights: Floats  # they add up to 1
+    values: Any  # Floats, which msgspec does not know
+    weights: Any  # likewise; they add up to 1
+    count: float  # how many equally weighted values would tell the mean as well
 
-    @functools.cached_property
+    @property
     def mean(self) -> float:
         """Return the weighted mean."""
         return float(self.values @ self.weights)
 
-    @functools.cached_property
+    @property
     def variance(self) -> float:
         """Return the variance of one value; two at least."""
         return variance_of(self.values)
-
-    @functools.cached_property
-    def count(self) -> float:
-        """Return how many equally weighted values would tell the mean as well."""
-        return 1 / float(self.weights @ self.weights)
 
 
 def mean_of(values: Floats) -> float:
@@ -106,19 +103,24 @@ def variance_of(values: Floats) -> float:
 
 
 @functools.lru_cache(maxsize=256)
-def _equal_weights(count: int) -> Floats:
+def _equal_weights(count: int) -> tuple[Floats, float]:
     weights = np.full(count, 1 / max(1, count))
     weights.flags.writeable = False  # shared by all that have as many
-    return weights
+    return weights, _worth(weights) if count else 0.0
+
+
+def _worth(weights: Floats) -> float:
+    return 1 / float(weights @ weights)
 
 
 def units(logs: Sequence[float] | Floats, runs: Sequence[int]) -> Units:
     """Return the means of the runs, weighted by their rounds; the rounds themselves where there is but one run."""
     values = np.asarray(logs, dtype=np.float64)
-    if len(set(runs)) < 2:
-        return Units(values, _equal_weights(len(values)))
+    if len(runs) < 2 or len(set(runs)) < 2:
+        return Units(values, *_equal_weights(len(values)))
     _, place, counts = np.unique(runs, return_inverse=True, return_counts=True)
-    return Units(np.bincount(place, values) / counts, counts / len(values))
+    weights = counts / len(values)
+    return Units(np.bincount(place, values) / counts, weights, _worth(weights))
 
 
 def reach_of_mean(found: Units, confidence: float = CONFIDENCE) -> float | None:
@@ -127,57 +129,6 @@ def reach_of_mean(found: Units, confidence: float = CONFIDENCE) -> float | None:
     if freedom < 1:
         return None
     return t_quantile(confidence, freedom) * math.sqrt(found.variance / found.count)
-
-
-def effective_count(values: Sequence[float] | Floats) -> float:
-    """Return how many independent values tell as much: n (1 - r) / (1 + r) of n with lag-1 autocorrelation r >= 0.
-
-    Of a first-order autoregression; Wilks, Statistical Methods in the Atmospheric Sciences, 2011, section 5.2.4.
-    """
-    plain = np.asarray(values, dtype=np.float64)
-    centred = plain - mean_of(plain)
-    square = float(centred @ centred)
-    if len(centred) < 3 or square <= (1e-9 * mean_of(np.abs(plain))) ** 2 * len(centred):
-        return float(len(centred))
-    correlation = min(max(float(centred[1:] @ centred[:-1]) / square, 0.0), 0.99)
-    return max(1.0, len(centred) * (1 - correlation) / (1 + correlation))
-
-
-def enough_for(quantile: float) -> int:
-    """Return how many values a quantile above the median takes: so many that ten of them lie beyond it."""
-    return math.ceil(round(10 / (1 - quantile), 6))
-
-
-def quantile_upper_bound(
-    samples: Sequence[float] | Floats,
-    quantile: float,
-    confidence: float = CONFIDENCE,
-    effective: float | None = None,
-) -> float | None:
-    """Return what a quantile does not exceed, with one-sided ``confidence``; None for too few samples.
-
-    By order statistics (Hahn and Meeker, Statistical Intervals, 1991, section 5.2), as MLPerf Inference stops early: a p99
-    takes 299 samples at 95 %, and 459 at 99 %. ``effective``: how many independent samples they are worth (default:
-    `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
-    """
-    worth = effective_count(samples) if effective is None else effective
-    count = int(min(worth, len(samples)))
-    allowed = _allowed_beyond(count, quantile, confidence)
-    if allowed is None:
-        return None
-    place = len(samples) - 1 - math.floor(allowed * len(samples) / max(count, 1))
-    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
-
-
-@functools.lru_cache(maxsize=4096)
-def _allowed_beyond(count: int, quantile: float, confidence: float) -> int | None:
-    """Return how many of ``count`` independent samples may lie above a bound on the quantile; None where not even none may."""
-    from scipy.special import bdtr
-
-    beyond = np.arange(max(1, math.ceil(count * (1 - quantile))) + 1)
-    chance = bdtr(beyond, count, 1 - quantile)  # that so many or fewer are above the true quantile
-    allowed = beyond[chance <= 1 - confidence]
-    return int(allowed[-1]) if len(allowed) else None
 
 
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from inferometer.flags import Flag, flag
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import Cell, Record
-from inferometer.results import stats
+from inferometer.results import samples, stats
 from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
 from inferometer.results.stats import Floats
 
@@ -56,7 +56,7 @@ def _reach_of_loops(loops: Sequence[tuple[float, int]]) -> float | None:
         return None
     seconds, images = np.array(loops, dtype=np.float64).T
     residuals = seconds - images * seconds.sum() / images.sum()
-    count = max(2.0, stats.effective_count(residuals))
+    count = max(2.0, samples.effective_count(residuals))
     error = math.sqrt(float(residuals @ residuals) / (len(seconds) - 1) / count) / float(seconds.mean())
     return t_quantile(CONFIDENCE, len(loops) - 1) * error
 
@@ -82,7 +82,7 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     pooled = np.concatenate(parts)
     if not np.isfinite(pooled).all():
         return {}
-    keys, rows = [key for key, _ in batches], _measures(parts)
+    keys, (rows, worths) = [key for key, _ in batches], _measures(parts)
     fields: dict[str, Any] = {"_series": {}}
     for place, name in enumerate(("latency_batch", *(f"p{level}" for level in _LEVELS))):
         series = round_series((key, row[place]) for key, row in zip(keys, rows, strict=True))
@@ -90,25 +90,30 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
             return {}
         fields[name] = series.estimate("s", "rounds")
         fields["_series"][name] = series
-    worth = sum(stats.effective_count(b) for b in parts)
+    worth = sum(worths)
     for level in _LEVELS[1:]:
         name = f"p{level}"
         fields[name] = _bounded(fields[name], fields["_series"][name], pooled, worth, level)
     return fields
 
 
-def _measures(parts: Sequence[Floats]) -> list[list[float]]:
-    """Return the mean and the percentiles of each round's batches; those of rounds with as many batches at once."""
+def _measures(parts: Sequence[Floats]) -> tuple[list[list[float]], list[float]]:
+    """Return the mean and the percentiles of each round's batches, and how many independent ones they are worth.
+
+    Those of rounds with as many batches at once.
+    """
     alike: dict[int, list[int]] = {}
     for place, part in enumerate(parts):
         alike.setdefault(len(part), []).append(place)
     found: list[list[float]] = [[] for _ in parts]
+    worths = [0.0 for _ in parts]
     for count, places in alike.items():
         block = np.array([parts[place] for place in places])
-        means, levels = np.add.reduce(block, axis=1) / count, np.percentile(block, _LEVELS, axis=1)
-        for place, row in zip(places, np.vstack((means, levels)).T.tolist(), strict=True):
-            found[place] = row
-    return found
+        means, levels = np.add.reduce(block, axis=1) / count, samples.percentiles(block, _LEVELS)
+        columns = (means.tolist(), *(level.tolist() for level in levels))
+        for place, worth, *row in zip(places, samples.effective_counts(block), *columns, strict=True):
+            found[place], worths[place] = row, worth
+    return found, worths
 
 
 def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, level: int) -> Estimate:
@@ -117,7 +122,7 @@ def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, l
     The larger of two bounds: by the order of all batches, ``worth`` so many independent ones, and by how the rounds' percentiles
     scatter. Infinity where the batches are too few for any.
     """
-    bound = stats.quantile_upper_bound(pooled, level / 100, effective=worth)
+    bound = samples.quantile_upper_bound(pooled, level / 100, effective=worth)
     reach = stats.reach_of_mean(series.units, _SURE_TO_ONE_SIDE)
     between = estimate.value * math.exp(min(reach or 0.0, 700.0))
     upper = math.inf if bound is None else max(bound, between)
@@ -126,7 +131,7 @@ def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, l
 
 def _too_few(count: int, worth: float, level: int) -> Flag | None:
     """Return that a percentile rests on too few batches, if it does: those alike in a row count less."""
-    needed = stats.enough_for(level / 100)
+    needed = samples.enough_for(level / 100)
     if worth >= needed:
         return None
     if worth < 0.9 * count:
