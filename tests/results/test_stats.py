@@ -122,3 +122,21 @@ def test_values_like_the_one_before_count_less():
 def test_percentiles_are_those_of_numpy_to_the_last_bit(count):
     rows = np.exp(np.random.default_rng(count).normal(size=(5, count)))
     assert np.array_equal(percentiles(rows, (50, 90, 99)), np.percentile(rows, (50, 90, 99), axis=1))
+
+
+@pytest.mark.parametrize(
+    "prior", [stats.NO_PRIOR, stats.Prior(0.3, 4.0, 100.0), stats.Prior(0.3, math.inf, 50.0)]
+)
+@pytest.mark.parametrize("count", [2, 3, 9, 10, 33])
+def test_many_pairs_are_judged_as_one_to_the_last_bit(count, prior):
+    rows = np.random.default_rng(count).normal(size=(20, count))
+    rows[3] = 0.0
+    rows[4] = 0.5
+    for row, found in zip(rows, stats.paired_rows(rows, prior), strict=True):
+        alone = stats.paired(rounds(row), prior)
+        assert (found.log_ratio, found.error, found.dof, found.p) == (
+            alone.log_ratio,
+            alone.error,
+            alone.dof,
+            alone.p,
+        )

@@ -65,6 +65,11 @@ class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False):
     actual: Actual | None = None
     phases: dict[str, Estimate] = {}  # s a batch, of those of `metrics.PHASES` sampled
     series: dict[str, Series] = {}  # per round: what each estimate is the mean of
+    batches: int = 0  # timed in all, those included that are not full
+    batches_worth: float = (
+        0.0  # how many independent ones they tell as much as; 0: they were not timed one by one
+    )
+    longest_batch_s: float | None = None  # of the full ones
     shortest_loop_s: float | None = None  # of the rounds that ended well
     records: Sequence[Record] = ()
     best: bool = False  # highest throughput of its machine, model, mode and batch size

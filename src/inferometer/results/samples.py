@@ -25,16 +25,14 @@ def effective_counts(rows: Floats) -> list[float]:
     count = rows.shape[1]
     if count < 3:
         return [float(count)] * len(rows)
-    means, sizes = np.add.reduce(rows, axis=1) / count, np.add.reduce(np.abs(rows), axis=1) / count
-    found = []
-    for centred, size in zip(rows - means[:, None], sizes.tolist(), strict=True):
-        square = float(centred @ centred)
-        if square <= (1e-9 * size) ** 2 * count:
-            found.append(float(count))
-            continue
-        correlation = min(max(float(centred[1:] @ centred[:-1]) / square, 0.0), 0.99)
-        found.append(max(1.0, count * (1 - correlation) / (1 + correlation)))
-    return found
+    centred = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
+    sizes = np.add.reduce(np.abs(rows), axis=1) / count
+    squares = np.add.reduce(centred * centred, axis=1)
+    lagged = np.add.reduce(centred[:, 1:] * centred[:, :-1], axis=1)
+    varies = squares > (1e-9 * sizes) ** 2 * count
+    correlations = np.minimum(np.maximum(lagged / np.where(varies, squares, np.inf), 0.0), 0.99)
+    worth: list[float] = np.maximum(1.0, count * (1 - correlations) / (1 + correlations)).tolist()
+    return worth
 
 
 def percentiles(rows: Floats, levels: Sequence[float]) -> list[Floats]:

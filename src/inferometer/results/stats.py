@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inferometer.quantiles import CONFIDENCE, t_cdf, t_quantile
+from inferometer.quantiles import CONFIDENCE, t_cdf, t_cdfs, t_quantile
 
 ALPHA = 0.05
 ALPHA_TWO_STAGES = (
@@ -26,17 +26,19 @@ ALPHA_TWO_STAGES = (
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True, gc=False):
     """How far a log ratio may be off: its estimate, standard error and degrees of freedom."""
 
     log_ratio: float
     error: float
     dof: float
+    known_p: float | None = None  # `p`, where it was computed with those of many others
 
     @property
     def p(self) -> float:
         """Return the two-sided p-value of "no difference" (Student's t)."""
+        if self.known_p is not None:
+            return self.known_p
         if not self.error > 0:
             return 1.0 if self.log_ratio == 0 else 0.0
         return 2.0 * t_cdf(-abs(self.log_ratio) / self.error, self.dof)
@@ -184,6 +186,23 @@ def paired(differences: Units, prior: Prior = NO_PRIOR) -> Spread:
     """Return the spread of a mean of paired log differences (one a round, or a run); needs at least two."""
     variance, dof = prior.moderate(differences.variance, len(differences.values) - 1)
     return Spread(differences.mean, math.sqrt(variance / differences.count), dof)
+
+
+def paired_rows(rows: Floats, prior: Prior = NO_PRIOR) -> list[Spread]:
+    """Return `paired` of each row of differences, one a round of one run; two at least."""
+    count = rows.shape[1]
+    weights, worth = _equal_weights(count)
+    rest = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
+    variances: Any = np.add.reduce(rest * rest, axis=1) / (count - 1)
+    variance, dof = prior.moderate(variances, count - 1)
+    errors = np.sqrt(np.broadcast_to(variance / worth, len(rows)))
+    means = np.array([float(row @ weights) for row in rows])
+    known = errors > 0  # else there is no such distance, and `Spread.p` says what that means
+    tails = 2.0 * t_cdfs(-np.abs(means) / np.where(known, errors, np.inf), dof)
+    return [
+        Spread(mean, error, dof, tail if error > 0 else None)
+        for mean, error, tail in zip(means.tolist(), errors.tolist(), tails.tolist(), strict=True)
+    ]
 
 
 def false_discovery(ps: Sequence[float]) -> list[float]:

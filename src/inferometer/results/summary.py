@@ -32,13 +32,25 @@ def summarise(runs: Sequence[StoredRun]) -> Results:
         for entry in pooling.pool(runs):
             machines.setdefault(entry.machine, entry.hardware)
             summaries.append(_evaluated(_summarise(entry), known, runs))
-        places = rank_cells(summaries, THROUGHPUT)
-        marked = tuple(
-            replace(s, best=p.best, tie=p.tie, judged=p.judged, best_overall=p.best_overall)
-            if (p := places.get(s.key))
-            else s
-            for s in summaries
-        )
+        return ranked(summaries, runs, machines)
+
+
+def summaries_of(run: StoredRun, part: int, parts: int) -> list[CellSummary]:
+    """Return the summaries of every so many-th cell of one run without a data set, not ranked yet."""
+    return [_summarise(entry) for entry in pooling.pool([run], part, parts)]
+
+
+def ranked(
+    summaries: Sequence[CellSummary], runs: Sequence[StoredRun], machines: dict[str, Machine]
+) -> Results:
+    """Return summaries as results: the best and its ties are marked."""
+    places = rank_cells(summaries, THROUGHPUT)
+    marked = tuple(
+        replace(s, best=p.best, tie=p.tie, judged=p.judged, best_overall=p.best_overall)
+        if (p := places.get(s.key))
+        else s
+        for s in summaries
+    )
     return Results(marked, tuple(runs), machines)
 
 

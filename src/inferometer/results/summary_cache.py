@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from inferometer.records import Machine
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS
+from inferometer.results.packed import pack, unpack
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.run_directory import (
     CELLS_FILE,
@@ -47,13 +47,6 @@ _CODE = (
     "redaction.py",
 )
 _KEY = "inferometer_content"
-
-
-class _Row(msgspec.Struct):
-    """What is kept of a cell to be read back."""
-
-    summary: CellSummary
-    offsets: list[int]  # where its records begin in cells.jsonl
 
 
 class _WholeRun(StoredRun):
@@ -89,21 +82,17 @@ def load(run: Path) -> Results | None:
                 return None
             rows = connection.execute("SELECT inferometer FROM read_parquet(?)", [str(target)]).fetchall()
         with no_collection():
-            decode = _decoder().decode
-            return _results(run, [decode(row) for (row,) in rows])
+            return _results(run, unpack((row for (row,) in rows), run))
     except (duckdb.Error, msgspec.MsgspecError, OSError):  # damaged, or unreadable: it is computed again
         return None
 
 
-def _results(run: Path, rows: Sequence[_Row]) -> Results:
-    file, info, paths = run / CELLS_FILE, read_info(run), (run,)
-    summaries = []
-    for row in rows:
-        records = StoredRecords(file, row.offsets)
-        summaries.append(replace(row.summary, paths=paths, records=records))
-    everything = sorted(offset for row in rows for offset in row.offsets)
+def _results(run: Path, summaries: Sequence[CellSummary]) -> Results:
+    info = read_info(run)
+    of_each = (s.records.offsets for s in summaries if isinstance(s.records, StoredRecords))
+    everything = StoredRecords(run / CELLS_FILE, sorted(offset for offsets in of_each for offset in offsets))
     machines: dict[str, Machine] = dict.fromkeys((s.machine for s in summaries), info.machine)
-    return Results(tuple(summaries), (_WholeRun(run, info, StoredRecords(file, everything)),), machines)
+    return Results(tuple(summaries), (_WholeRun(run, info, everything),), machines)
 
 
 def store(results: Results) -> None:
@@ -159,22 +148,8 @@ def _columns(results: Results) -> dict[str, Any]:
                 columns[name + suffix] = np.array(
                     [getattr(e, end) if e else None for e in found], dtype=np.float64
                 )
-    packed = [_packed(summary) for summary in results.summaries]
+    packed = [pack(summary) for summary in results.summaries]
     return columns | {"inferometer": np.array([*packed, None], dtype=object)[:-1]}
-
-
-def _packed(summary: CellSummary) -> bytes:
-    plain = replace(summary, records=(), paths=())
-    offsets = list(summary.records.offsets) if isinstance(summary.records, StoredRecords) else []
-    return _encoder.encode(_Row(plain, offsets))
-
-
-_encoder = msgspec.msgpack.Encoder()
-
-
-@functools.cache
-def _decoder() -> msgspec.msgpack.Decoder[_Row]:
-    return msgspec.msgpack.Decoder(_Row)
 
 
 def content_of(run: Path) -> str:

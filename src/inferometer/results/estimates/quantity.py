@@ -86,6 +86,11 @@ class Series(msgspec.Struct, frozen=True, gc=False):
         return len(runs_of(self.keys))
 
     @property
+    def repeats(self) -> int:
+        """Return how many values `units` has."""
+        return self.runs if self.runs > 1 else len(self.keys)
+
+    @property
     def units(self) -> stats.Units:
         """Return what is repeated at the highest level: the runs' means where several were pooled, else the rounds.
 
@@ -157,5 +162,13 @@ def product(series: Mapping[str, Series], terms: Sequence[tuple[str, int]]) -> S
 
 def round_series(values: Iterable[tuple[Key, float]]) -> Series:
     """Return the series of positive, finite values, one a round."""
-    pairs = [(key, math.log(value)) for key, value in values if value > 0 and math.isfinite(value)]
-    return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs))
+    pairs = list(values)
+    return series_of(tuple([key for key, _ in pairs]), [value for _, value in pairs])
+
+
+def series_of(keys: tuple[Key, ...], values: Sequence[float]) -> Series:
+    """Return the series of the positive, finite ones of values, one a round."""
+    logs = tuple([math.log(value) for value in values if 0 < value < math.inf])
+    if len(logs) < len(keys):
+        keys = tuple([key for key, value in zip(keys, values, strict=True) if 0 < value < math.inf])
+    return Series(keys, logs)

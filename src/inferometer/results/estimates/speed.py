@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +15,11 @@ from inferometer.flags import Flag, flag
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import Cell, Record
 from inferometer.results import samples, stats
-from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
+from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series, series_of
 from inferometer.results.stats import Floats
 
 _LEVELS = (50, 90, 99)
+_NAMES = ("latency_batch", *(f"p{level}" for level in _LEVELS))
 _SURE_TO_ONE_SIDE = 2 * CONFIDENCE - 1  # two-sided, for a bound that holds with `CONFIDENCE`
 
 
@@ -26,13 +29,17 @@ def throughput(good: Good) -> dict[str, Any]:
     A round's throughput is all its images over all its time: what a user gets who waits for it. The mean of loop rates, as
     in the study, lets the fastest loop decide where loops differ.
     """
-    timed = [(key, _loops(record)) for key, record in good if record.loops]
-    if not timed or not all(0 < s < math.inf and i > 0 for _, loops in timed for s, i in loops):
+    timed = [(key, record) for key, record in good if record.loops]
+    seconds = [[loop.elapsed_s for loop in record.loops] for _, record in timed]
+    images = [[loop.images or record.images for loop in record.loops] for _, record in timed]
+    if not timed or not all(0 < s < math.inf for row in seconds for s in row) or min(map(min, images)) <= 0:
         return {}
-    total = round_series((key, sum(i for _, i in loops) / sum(s for s, _ in loops)) for key, loops in timed)
-    study = round_series((key, sum(i / s for s, i in loops) / len(loops)) for key, loops in timed)
-    alone = min(len(series.units.values) for series in (total, study)) < 2
-    within = _reach_of_loops(timed[0][1]) if alone else None
+    keys = tuple([key for key, _ in timed])
+    rounds = list(zip(images, seconds, strict=True))
+    total = series_of(keys, [sum(i) / sum(s) for i, s in rounds])
+    study = series_of(keys, [sum(map(operator.truediv, i, s)) / len(s) for i, s in rounds])
+    alone = min(total.repeats, study.repeats) < 2
+    within = _reach_of_loops(_loops(timed[0][1])) if alone else None
     estimate = total.estimate("images/s", "rounds", within=within)
     return {
         "throughput": estimate,
@@ -63,29 +70,41 @@ def _reach_of_loops(loops: Sequence[tuple[float, int]]) -> float | None:
 
 def full_batches(record: Record) -> Floats:
     """Return the latencies (s) of the record's full batches; a last partial batch of a loop is left out."""
-    if not record.loops or not any(loop.batch_s for loop in record.loops):
-        return np.empty(0)
+    return np.array(_full_batches(record), dtype=np.float64)
+
+
+def _full_batches(record: Record) -> list[float]:
     size = record.cell.batch_size
     found: list[float] = []
     for loop in record.loops:
         partial = (loop.images or record.images) % size != 0 and len(loop.batch_s) > 1
         found += loop.batch_s[:-1] if partial else loop.batch_s
-    return np.array(found, dtype=np.float64)
+    return found
+
+
+def batches_of(record: Record, cell: Cell) -> int:
+    """Return how many batches a record's loops had, the last of each included that may not be full."""
+    return sum([-(-(loop.images or record.images) // cell.batch_size) for loop in record.loops])
 
 
 def latency(good: Good, cell: Cell) -> dict[str, Any]:
     """Return mean and quantiles [s] of full batches; the mean alone where only loops were recorded."""
-    batches = [(key, b) for key, record in good if len(b := full_batches(record))]
-    if not batches:
+    timed = [(key, record, b) for key, record in good if (b := _full_batches(record))]
+    if not timed:
         return _latency_from_loops(good, cell)
-    parts = [b for _, b in batches]
-    pooled = np.concatenate(parts)
+    parts = [b for _, _, b in timed]
+    pooled = np.array(list(itertools.chain.from_iterable(parts)), dtype=np.float64)
     if not np.isfinite(pooled).all():
         return {}
-    keys, (rows, worths) = [key for key, _ in batches], _measures(parts)
-    fields: dict[str, Any] = {"_series": {}}
-    for place, name in enumerate(("latency_batch", *(f"p{level}" for level in _LEVELS))):
-        series = round_series((key, row[place]) for key, row in zip(keys, rows, strict=True))
+    keys, (measures, worths) = tuple([key for key, _, _ in timed]), _measures(parts)
+    counts = [batches_of(record, cell) for _, record, _ in timed]
+    fields: dict[str, Any] = {
+        "_series": {},
+        "longest_batch_s": float(pooled.max()),
+        "batches_worth": sum(map(min, worths, counts)),
+    }
+    for name, values in zip(_NAMES, measures, strict=True):
+        series = series_of(keys, values)
         if not series.keys:
             return {}
         fields[name] = series.estimate("s", "rounds")
@@ -97,7 +116,7 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     return fields
 
 
-def _measures(parts: Sequence[Floats]) -> tuple[list[list[float]], list[float]]:
+def _measures(parts: Sequence[Sequence[float]]) -> tuple[list[list[float]], list[float]]:
     """Return the mean and the percentiles of each round's batches, and how many independent ones they are worth.
 
     Those of rounds with as many batches at once.
@@ -105,14 +124,18 @@ def _measures(parts: Sequence[Floats]) -> tuple[list[list[float]], list[float]]:
     alike: dict[int, list[int]] = {}
     for place, part in enumerate(parts):
         alike.setdefault(len(part), []).append(place)
-    found: list[list[float]] = [[] for _ in parts]
-    worths = [0.0 for _ in parts]
+    found = [[0.0] * len(parts) for _ in _NAMES]
+    worths = [0.0] * len(parts)
     for count, places in alike.items():
         block = np.array([parts[place] for place in places])
         means, levels = np.add.reduce(block, axis=1) / count, samples.percentiles(block, _LEVELS)
         columns = (means.tolist(), *(level.tolist() for level in levels))
-        for place, worth, *row in zip(places, samples.effective_counts(block), *columns, strict=True):
-            found[place], worths[place] = row, worth
+        for known, column in zip((*found, worths), (*columns, samples.effective_counts(block)), strict=True):
+            if len(places) == len(parts):
+                known[:] = column
+            else:
+                for place, value in zip(places, column, strict=True):
+                    known[place] = value
     return found, worths
 
 
