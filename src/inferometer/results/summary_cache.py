@@ -30,6 +30,7 @@ from inferometer.storage.run_directory import (
     no_collection,
     read_info,
 )
+from inferometer.storage.scenarios import read_scenarios
 from inferometer.storage.stored_records import StoredRecords
 
 CACHE_FILE = ".summaries.parquet"
@@ -92,7 +93,9 @@ def _results(run: Path, summaries: Sequence[CellSummary]) -> Results:
     of_each = (s.records.offsets for s in summaries if isinstance(s.records, StoredRecords))
     everything = StoredRecords(run / CELLS_FILE, sorted(offset for offsets in of_each for offset in offsets))
     machines: dict[str, Machine] = dict.fromkeys((s.machine for s in summaries), info.machine)
-    return Results(tuple(summaries), (_WholeRun(run, info, everything),), machines)
+    return Results(
+        tuple(summaries), (_WholeRun(run, info, everything, scenarios=read_scenarios(run)),), machines
+    )
 
 
 def store(results: Results) -> None:

@@ -19,6 +19,7 @@ from inferometer.storage.run_directory import (
     read_info,
     shown,
 )
+from inferometer.storage.scenarios import read_scenarios
 
 _BLOCK_BYTES = 1 << 22
 
@@ -103,7 +104,8 @@ def read_indexed(path: Path) -> StoredRun:
                     at += len(line)
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
-    return _IndexedRun(path, info, StoredRecords(cells, offsets, heads, at))
+    records = StoredRecords(cells, offsets, heads, at)
+    return _IndexedRun(path, info, records, scenarios=read_scenarios(path))
 
 
 class _Heads:
