@@ -18,9 +18,13 @@ def shown(text: str) -> str:
 
 def shown_json(data: bytes) -> bytes:
     """Return JSON whose texts hold no control characters: each is replaced as `shown` does. Other bytes stay as they are."""
-    if b"\\u00" in data:
+    if b"\\" in data and b"\\u00" in data:  # one byte is found in a tenth of the time
         data = _ESCAPED.sub(lambda found: found[1] + rb"\\x" + found[2].lower(), data)
-    if b"\x7f" in data or b"\xc2" in data or b"\xe2\x80" in data or b"\xe2\x81" in data:
+    if (
+        b"\x7f" in data
+        or b"\xc2" in data
+        or (b"\xe2" in data and (b"\xe2\x80" in data or b"\xe2\x81" in data))
+    ):
         data = _RAW.sub(_raw_code, data)
     return data
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 _ENDLESS = 1e9  # degrees of freedom from which Student's t is the normal distribution
@@ -26,3 +31,11 @@ def t_cdf(value: float, dof: float) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(min(dof, _ENDLESS), value))
+
+
+def t_cdfs(values: NDArray[np.float64], dof: float) -> NDArray[np.float64]:
+    """Return `t_cdf` of each value."""
+    from scipy.special import stdtr
+
+    found: NDArray[np.float64] = stdtr(min(dof, _ENDLESS), values)
+    return found

@@ -5,6 +5,7 @@ import pytest
 
 from inferometer.quantiles import t_quantile
 from inferometer.results import drift, stats
+from inferometer.results.samples import effective_count, percentiles, quantile_upper_bound
 
 
 def rounds(logs):
@@ -95,13 +96,13 @@ def test_what_repeats_where_runs_were_pooled_are_the_runs():
 def test_a_p99_takes_as_many_samples_as_early_stopping_says(confidence, needed):
     samples = np.random.default_rng(0).permutation(needed).astype(float)
     independent = float(needed)
-    assert stats.quantile_upper_bound(samples, 0.99, confidence, independent) == needed - 1
-    assert stats.quantile_upper_bound(samples[1:], 0.99, confidence, independent - 1) is None
+    assert quantile_upper_bound(samples, 0.99, confidence, independent) == needed - 1
+    assert quantile_upper_bound(samples[1:], 0.99, confidence, independent - 1) is None
 
 
 def test_the_bound_of_a_quantile_holds_as_often_as_it_says():
     random = np.random.default_rng(5)
-    bounds = [stats.quantile_upper_bound(random.exponential(size=1000), 0.99) for _ in range(2000)]
+    bounds = [quantile_upper_bound(random.exponential(size=1000), 0.99) for _ in range(2000)]
     assert 0.95 <= np.mean(np.array(bounds) >= -math.log(0.01)) <= 0.98
 
 
@@ -111,7 +112,31 @@ def test_values_like_the_one_before_count_less():
     values = noise.copy()
     for place in range(1, len(values)):
         values[place] = 0.8 * values[place - 1] + noise[place]
-    assert stats.effective_count(noise) == pytest.approx(20_000, rel=0.05)
-    assert stats.effective_count(values) == pytest.approx(20_000 / 9, rel=0.1)
-    assert stats.effective_count([0.1] * 300) == 300
-    assert stats.quantile_upper_bound(values[:1000], 0.99) is None
+    assert effective_count(noise) == pytest.approx(20_000, rel=0.05)
+    assert effective_count(values) == pytest.approx(20_000 / 9, rel=0.1)
+    assert effective_count([0.1] * 300) == 300
+    assert quantile_upper_bound(values[:1000], 0.99) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 11, 100, 101, 299])
+def test_percentiles_are_those_of_numpy_to_the_last_bit(count):
+    rows = np.exp(np.random.default_rng(count).normal(size=(5, count)))
+    assert np.array_equal(percentiles(rows, (50, 90, 99)), np.percentile(rows, (50, 90, 99), axis=1))
+
+
+@pytest.mark.parametrize(
+    "prior", [stats.NO_PRIOR, stats.Prior(0.3, 4.0, 100.0), stats.Prior(0.3, math.inf, 50.0)]
+)
+@pytest.mark.parametrize("count", [2, 3, 9, 10, 33])
+def test_many_pairs_are_judged_as_one_to_the_last_bit(count, prior):
+    rows = np.random.default_rng(count).normal(size=(20, count))
+    rows[3] = 0.0
+    rows[4] = 0.5
+    for row, found in zip(rows, stats.paired_rows(rows, prior), strict=True):
+        alone = stats.paired(rounds(row), prior)
+        assert (found.log_ratio, found.error, found.dof, found.p) == (
+            alone.log_ratio,
+            alone.error,
+            alone.dof,
+            alone.p,
+        )

@@ -2,18 +2,20 @@
 
 import os
 import shutil
-from dataclasses import fields
 
 import pytest
+from msgspec.structs import fields
 
 import simulated_runs as simulated
 from inferometer.cli import invoke
+from inferometer.records import Batching, ScenarioResult
 from inferometer.results import summary_cache
 from inferometer.results.cells import CellSummary
 from inferometer.results.opening import open_results
 from inferometer.results.summary import summarise
 from inferometer.storage.merge import merge, write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, read_run
+from inferometer.storage.scenarios import append_scenario
 
 duckdb = pytest.importorskip("duckdb")
 
@@ -94,6 +96,14 @@ def test_nothing_is_kept_of_an_unfinished_run_nor_where_it_cannot_be(tmp_path, r
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert open_results([run]).summaries
     assert not kept(run).exists()
+
+
+def test_what_it_did_under_load_is_read_beside_the_summaries(run):
+    cell = read_run(run).info.cells[0]
+    append_scenario(run, ScenarioResult(cell, 0, "server", Batching(), "ok"))
+    for _ in range(2):  # from records, then from what was kept
+        assert [found.cell for found in open_results([run]).runs[0].scenarios] == [cell]
+        assert kept(run).exists()
 
 
 def test_without_duckdb_it_is_computed(run, monkeypatch):

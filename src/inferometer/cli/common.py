@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -44,7 +45,9 @@ prices_options = with_options(
 
 def results_of(runs: tuple[Path, ...]) -> Results:
     """Return the given run directories, or those in the given folders, summarised together."""
-    return open_results(runs, notice=notice)
+    found = open_results(runs, notice=notice)
+    gc.freeze()  # it stays to the end: the collector need not go through it again and again
+    return found
 
 
 def notice(text: str) -> None:

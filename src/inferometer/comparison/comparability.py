@@ -5,8 +5,8 @@ from __future__ import annotations
 from inferometer.device import Device
 from inferometer.records import Machine
 from inferometer.results.cells import CellSummary
+from inferometer.results.collecting import hardware_name
 from inferometer.results.metrics import Metric
-from inferometer.results.pooling import hardware_name
 
 
 def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:

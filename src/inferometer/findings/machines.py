@@ -13,10 +13,10 @@ from inferometer.findings.finding import ONE_PROCESS, Finding
 from inferometer.host.gpu_years import launch_year
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
+from inferometer.results.collecting import hardware_name
 from inferometer.results.estimates import Series
 from inferometer.results.judging import NEARLY, Judgement
 from inferometer.results.metrics import Metric, Place, metrics_in
-from inferometer.results.pooling import hardware_name
 from inferometer.units import listed, significant
 
 _ENOUGH_ROWS = 3  # whose scatter tells how far their mean may be off

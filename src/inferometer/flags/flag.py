@@ -11,7 +11,7 @@ ENERGY = "energy"  # concerns joules and watts only
 INTERVAL = "interval"  # concerns the interval of the very figure
 
 
-class Flag(msgspec.Struct, frozen=True):
+class Flag(msgspec.Struct, frozen=True, gc=False):
     """One thing to know: a kind of `KINDS` (or of a newer version's), what it concerns, and its values in SI units."""
 
     kind: str

@@ -23,6 +23,7 @@ def as_good(options: Sequence[Option], objective: Objective, judge: Judge) -> li
     """Return the options that the data cannot tell from the best of the objective, the best first."""
     ranked = sorted(options, key=lambda o: score(o, objective), reverse=True)
     best = ranked[0]
+    judge.prepare(best.summary, [o.summary for o in ranked[1:]])
     return [o for o in ranked if o is best or judge.as_good(best.summary, o.summary)]
 
 

@@ -10,13 +10,10 @@ from inferometer.recommendation.choosing import too_wide
 from inferometer.recommendation.decision import GRADES, Grade, Reason
 from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option
-from inferometer.records import Record
 from inferometer.results.cells import CellSummary
 from inferometer.results.completeness import Gap, resume_command
-from inferometer.results.estimates import full_batches
 from inferometer.results.judging import Lead, processes
 from inferometer.results.metrics import Metric
-from inferometer.results.stats import effective_count
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, listed
 
@@ -159,21 +156,13 @@ def _few_batches(choice: CellSummary, *, by_latency: bool) -> list[Reason]:
     remark = choice.p99.remark if choice.p99 and by_latency else None
     if remark:
         return [Reason("weak", words(remark).partition(";")[0], "more loops or rounds (--loops, --rounds)")]
-    size = choice.cell.batch_size
-    measured = [record for record in choice.records if record.status == "ok" and record.loops]
-    batches = sum(_batches(record, size) for record in measured)
-    timed = [(full_batches(record), record) for record in measured]
-    told = sum(min(effective_count(t), _batches(record, size)) for t, record in timed if len(t))
-    if not measured or min(batches, told or batches) >= FEWEST_BATCHES:
+    batches, told = choice.batches, choice.batches_worth
+    if not choice.loops or min(batches, told or batches) >= FEWEST_BATCHES:
         return []
     said = f"few batches: {counted(batches, 'batch')} timed in all"
     if told and batches >= FEWEST_BATCHES:
         said += f", so alike in a row that they tell as much as {told:.0f}"
     return [Reason("weak", said, "more loops or rounds (--loops, --rounds)")]
-
-
-def _batches(record: Record, size: int) -> int:
-    return sum(-(-(loop.images or record.images) // size) for loop in record.loops)
 
 
 def _tied(ties: Sequence[Option]) -> list[Reason]:

@@ -86,7 +86,7 @@ def latency_to_limit(summary: CellSummary, *, p99_known: bool) -> tuple[float | 
     if p99 and p99.upper is not None:
         if math.isfinite(p99.upper):
             return p99.upper, "p99 with 95 % confidence"
-        return float(summary.batch_latencies_s().max()), "longest of few batches"
+        return summary.longest_batch_s, "longest of few batches"
     if p99 or not p99_known:
         estimate, kind = batch_latency(summary)
         return estimate.value, kind

@@ -5,9 +5,11 @@ What the data say of two cells does not depend on the limits, so it is computed 
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from inferometer.recommendation.choosing import too_wide
 from inferometer.recommendation.constraints import peak_bytes
@@ -15,10 +17,12 @@ from inferometer.recommendation.grading import few_batches, grade_of, is_disturb
 from inferometer.recommendation.objectives import MEAN_LATENCY, USUAL_PRICES, Objective, Prices, metric_of
 from inferometer.recommendation.options import Option
 from inferometer.recommendation.recommend import options_of
+from inferometer.recommendation.told import Told, leading
 from inferometer.results.cells import CellSummary, Results, Scope
 from inferometer.results.completeness import gaps
-from inferometer.results.judging import MANY, Judge, processes
+from inferometer.results.judging import Judge, processes
 from inferometer.results.metrics import LOSS
+from inferometer.results.stats import Floats
 
 OBJECTIVES: tuple[Objective, ...] = ("throughput", "energy")
 # Every pair of so many options is judged; of more, those alone whose first can be the best under limits on figures.
@@ -60,9 +64,13 @@ def _group(
     shown = [_option(found, judges) for found in options]
     whole = len(options) <= MOST_OPTIONS
     orders = {name: _order(options, name) for name in objectives}
-    leaders = {name: set(order) if whole else _leaders(order, shown) for name, order in orders.items()}
+    figures = _figures(shown)
+    leaders = {name: set(order) if whole else set(leading(order, figures)) for name, order in orders.items()}
     pairs = {name: _pairs(orders[name], options, leaders[name], judges[name]) for name in objectives}
-    rivals = {pair for name in objectives for pair in _co_candidates(orders[name], pairs[name])}
+    ties = {tie for name in objectives for tie in _ties(orders[name], pairs[name])}
+    told = Told(options, judges["energy"], judges["latency"])
+    for tie in ties:
+        told.ask(tie, None if whole else figures)
     lacking = gaps(results, cells)
     planned = sum(gap.planned for gap in lacking)
     return options, {
@@ -75,24 +83,19 @@ def _group(
         "whole": whole,  # else frameworks cannot be left out of a decision
         "order": orders,
         "pairs": pairs,
-        "energy_told": dict(_borne(options, rivals, judges["energy"])),
-        "latency_told": dict(_borne(options, rivals, judges["latency"], near_counts=True)),
+        "energy_told": told.energy.data(),
+        "latency_told": told.latency.data(),
     }
 
 
-def _leaders(order: Sequence[int], shown: Sequence[Data]) -> set[int]:
-    """Return the options that are the best under some limits: no better one keeps every limit that they keep."""
-    found: list[int] = []
-    for i in order:
-        if not any(_keeps_as_much(shown[better], shown[i]) for better in found):
-            found.append(i)
-    return set(found)
-
-
-def _keeps_as_much(one: Data, other: Data) -> bool:
-    return all(
-        other[name] is None or (one[name] is not None and one[name] <= other[name]) for name in _LIMITED
-    )
+def _figures(shown: Sequence[Data]) -> Floats:
+    """Return a row an option: what limits hold down, infinity where that is not known, and whether its figures are too wide to decide."""
+    rows = [
+        [math.inf if option[name] is None else option[name] for name in _LIMITED]
+        + [float(option["wide"][name]) for name in OBJECTIVES]
+        for option in shown
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(shown), len(_LIMITED) + len(OBJECTIVES))
 
 
 def _option(found: Option, judges: dict[Any, Judge]) -> Data:
@@ -135,37 +138,24 @@ def _pairs(order: Sequence[int], options: Sequence[Option], leaders: set[int], j
     """
     ranked = [options[i].summary for i in order]
     return [
-        "".join(_code(ranked[place], other, judge) for other in ranked[place + 1 :]) if i in leaders else ""
+        _codes(ranked[place], ranked[place + 1 :], judge) if i in leaders else ""
         for place, i in enumerate(order)
     ]
 
 
+def _codes(best: CellSummary, others: Sequence[CellSummary], judge: Judge) -> str:
+    judge.prepare(best, others)
+    return "".join(_code(best, other, judge) for other in others)
+
+
 def _code(best: CellSummary, other: CellSummary, judge: Judge) -> str:
-    standing = judge.judge(best, other).standing
+    standing = judge.standing(best, other)
     return _CODES.get(standing) or ("n" if judge.as_good(best, other) else "f")
 
 
-def _co_candidates(order: Sequence[int], pairs: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of options that may be left together when one is chosen of those as good as the best."""
+def _ties(order: Sequence[int], pairs: Sequence[str]) -> Iterator[tuple[int, ...]]:
+    """Yield the options that may be left together when one is chosen of those as good as the best."""
     for place, codes in enumerate(pairs):
-        as_good = [order[place], *(order[place + 1 + i] for i, code in enumerate(codes) if code in "on")]
-        yield from itertools.combinations(sorted(as_good), 2)
-
-
-def _borne(
-    options: Sequence[Option], pairs: set[tuple[int, int]], judge: Judge, *, near_counts: bool = False
-) -> Iterator[tuple[str, int]]:
-    """Yield of each pair that can be told apart, the better first, among how many claims.
-
-    ``near_counts``: cells that nothing is known of to judge them by are told apart where they are not near each other.
-    """
-    for pair in sorted(pairs):
-        if not all(judge.knows(options[i].summary) for i in pair):
-            continue
-        better, other = sorted(pair, key=lambda i: judge.value(options[i].summary))
-        cells = options[better].summary, options[other].summary
-        borne = judge.claims_borne(*cells)
-        if near_counts and not judge.judges(*cells) and not judge.as_good(*cells):
-            borne = MANY
-        if borne:
-            yield f"{better},{other}", borne
+        if codes:
+            as_good = [order[place + 1 + i] for i, code in enumerate(codes) if code in "on"]
+            yield tuple(sorted((order[place], *as_good)))

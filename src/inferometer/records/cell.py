@@ -31,7 +31,7 @@ STATUSES: tuple[Status, ...] = Status.__args__  # type: ignore[attr-defined]
 STILL_MISSING: tuple[Status, ...] = ("interrupted", "killed")  # from outside: it says nothing of the cell
 
 
-class Cell(msgspec.Struct, frozen=True, order=True):
+class Cell(msgspec.Struct, frozen=True, order=True, gc=False):
     """One point of the matrix; its text form is the key under which a run knows it."""
 
     model: str
@@ -49,7 +49,7 @@ class Cell(msgspec.Struct, frozen=True, order=True):
         )
 
 
-class Loop(msgspec.Struct, frozen=True):
+class Loop(msgspec.Struct, frozen=True, gc=False):
     """One pass over the image stack, timed on CLOCK_MONOTONIC of the worker's host."""
 
     elapsed_s: Seconds
@@ -58,7 +58,7 @@ class Loop(msgspec.Struct, frozen=True):
     images: Count = 0  # images this loop inferred; 0: the record's `images`
 
 
-class Prepare(msgspec.Struct, frozen=True):
+class Prepare(msgspec.Struct, frozen=True, gc=False):
     """Seconds spent before any batch counts; never part of a latency."""
 
     load_s: float = 0.0  # import the framework, read the artifact; once a worker, told in each of its cells
@@ -74,7 +74,7 @@ class Prepare(msgspec.Struct, frozen=True):
         return self.load_s + self.compile_s + self.first_run_s
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One ended cell in one round: a line of cells.jsonl."""
 
     cell: Cell

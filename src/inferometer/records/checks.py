@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 
-class Parity(msgspec.Struct, frozen=True):
+class Parity(msgspec.Struct, frozen=True, gc=False):
     """How far the outputs of this very cell are from the reference (Keras/TF fp32 on CPU, or as `reference` says)."""
 
     passed: bool
@@ -33,7 +33,7 @@ class Parity(msgspec.Struct, frozen=True):
     timed: int = 0  # batches of the timed loops whose outputs were kept and compared
 
 
-class Actual(msgspec.Struct, frozen=True):
+class Actual(msgspec.Struct, frozen=True, gc=False):
     """What the framework itself says it did, as read back after the cell was prepared."""
 
     device: str = ""
@@ -47,7 +47,7 @@ class Actual(msgspec.Struct, frozen=True):
     ] = {}  # e.g. provider per node count, XLA flags, layout; shown, never computed with
 
 
-class Memory(msgspec.Struct, frozen=True):
+class Memory(msgspec.Struct, frozen=True, gc=False):
     """Peaks of a fresh process that served this and smaller batch sizes."""
 
     rss_peak_bytes: int | None = None

@@ -32,7 +32,7 @@ def width_text(energy_j: float | None, low_j: float | None, high_j: float | None
     return "no upper bound" if high_j is None else f"0 to {high_j:.3g} J"
 
 
-class DeviceEnergy(msgspec.Struct, frozen=True):
+class DeviceEnergy(msgspec.Struct, frozen=True, gc=False):
     """Energy of one device over the timed loops of a cell, with its 95 % interval.
 
     `source` "unresolved" stands for no figure at all: in records of today where nothing was read, in older ones where the
@@ -61,7 +61,7 @@ class DeviceEnergy(msgspec.Struct, frozen=True):
         return "" if self.device_type == "share" else width_text(self.energy_j, self.low_j, self.high_j)
 
 
-class Energy(msgspec.Struct, frozen=True):
+class Energy(msgspec.Struct, frozen=True, gc=False):
     """All metered devices of a cell; `primary` is the uid of the device that did the work."""
 
     devices: tuple[DeviceEnergy, ...] = ()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from inferometer.flags import Flag
@@ -21,8 +22,7 @@ from inferometer.storage.run_directory import StoredRun
 Scope = tuple[str, str, str]  # machine, model, mode
 
 
-@dataclass(frozen=True, eq=False)
-class CellSummary:
+class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One cell on one machine: estimates with intervals, or the status and cause of why there are none."""
 
     key: str  # unique within a Results
@@ -63,10 +63,13 @@ class CellSummary:
     not_evaluated: str = ""  # why it is not, where there is a data set
     flags: tuple[Flag, ...] = ()  # of all rounds; those told as one are not joined yet
     actual: Actual | None = None
-    phases: dict[str, Estimate] = field(
-        default_factory=dict
-    )  # s a batch, of those of `metrics.PHASES` sampled
-    series: dict[str, Series] = field(default_factory=dict)  # per round: what each estimate is the mean of
+    phases: dict[str, Estimate] = {}  # s a batch, of those of `metrics.PHASES` sampled
+    series: dict[str, Series] = {}  # per round: what each estimate is the mean of
+    batches: int = 0  # timed in all, those included that are not full
+    batches_worth: float = (
+        0.0  # how many independent ones they tell as much as; 0: they were not timed one by one
+    )
+    longest_batch_s: float | None = None  # of the full ones
     shortest_loop_s: float | None = None  # of the rounds that ended well
     records: Sequence[Record] = ()
     best: bool = False  # highest throughput of its machine, model, mode and batch size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -76,15 +78,15 @@ def two_kinds(logs: Sequence[float]) -> list[Flag]:
     """Return that rounds fall into two kinds, fast and slow, if they do: then a few of them do not tell how often each comes."""
     if len(logs) < FEWEST_ROUNDS:
         return []
-    values = np.sort(np.asarray(logs))
-    gaps = np.diff(values)
-    place = int(np.argmax(gaps)) + 1
+    values = sorted(logs)
+    gaps = list(map(operator.sub, values[1:], values))
+    widest = max(gaps)
+    place = gaps.index(widest) + 1
     slow, fast = values[:place], values[place:]
-    within = np.sqrt(
-        (np.sum((slow - slow.mean()) ** 2) + np.sum((fast - fast.mean()) ** 2)) / (len(values) - 2)
-    )
-    gap = float(fast.mean() - slow.mean())
-    if gap < _GAP or gaps[place - 1] < _GAP_RATIO * (1 + 20 / len(values) ** 2) * max(float(within), 1e-6):
+    low, high = sum(slow) / len(slow), sum(fast) / len(fast)
+    square = sum([(x - low) ** 2 for x in slow]) + sum([(x - high) ** 2 for x in fast])
+    within, gap = math.sqrt(square / (len(values) - 2)), high - low
+    if gap < _GAP or widest < _GAP_RATIO * (1 + 20 / len(values) ** 2) * max(within, 1e-6):
         return []
-    slower, wanted = float(-np.expm1(-gap)), max(20, 2 * len(values))
+    slower, wanted = -math.expm1(-gap), max(20, 2 * len(values))
     return [flag("two-kinds-of-rounds", slow=place, rounds=len(values), slower=slower, wanted=wanted)]

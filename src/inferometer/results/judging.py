@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from inferometer.results import ranking, stats
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import Metric
@@ -23,8 +25,7 @@ MANY = 100_000  # more sentences than anyone picks from
 NEARLY = 0.03  # without a second process, cells this close are as good as each other
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """What the data say of two cells at a metric, and the adjusted p-value behind it (1.0: not judged)."""
 
     metric: str
@@ -79,6 +80,10 @@ class Judge:
         standing, p = self._standing(best, other, claims)
         return Judgement(self.metric.name, best.key, other.key, standing, p)
 
+    def standing(self, best: CellSummary, other: CellSummary) -> Standing:
+        """Return how two cells stand, in the one sentence about them."""
+        return self._standing(best, other, 1)[0]
+
     def _standing(self, best: CellSummary, other: CellSummary, claims: int) -> tuple[Standing, float]:
         found = self._rule_says(best, other)
         if found.standing != "told" or self.metric.exact:
@@ -94,6 +99,10 @@ class Judge:
             return MANY
         borne = int(stats.ALPHA / found.p / SUBJECTS)
         return borne + 1 if found.p * (borne + 1) * SUBJECTS <= stats.ALPHA else borne
+
+    def prepare(self, best: CellSummary, others: Sequence[CellSummary]) -> None:
+        """Compute at once what will be asked of one cell and many others."""
+        self._rule.prepare(best, others)
 
     def _rule_says(self, best: CellSummary, other: CellSummary) -> ranking.Judgement:
         pair = (best.key, other.key)

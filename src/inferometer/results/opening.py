@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inferometer.results import summary_cache
 from inferometer.results.cells import Results
+from inferometer.results.parts import read_and_summarise
 from inferometer.results.summary import summarise
 from inferometer.storage.find import Notice, locate_runs, read_found
 
@@ -21,6 +22,6 @@ def open_results(paths: Sequence[Path | str], *, notice: Notice = lambda text: N
         return summarise(read_found(runs, notice=notice))
     found = summary_cache.load(runs.paths[0])
     if found is None:
-        found = summarise(read_found(runs, notice=notice))
+        found = read_and_summarise(runs.paths[0])
         summary_cache.store(found)
     return found

@@ -1,24 +1,22 @@
-"""Which records belong together: one pool a cell and machine, over rounds and runs, with labels people can read."""
+"""One pool of records a cell and machine, over rounds and runs, with labels people can read."""
 
 from __future__ import annotations
 
-import bisect
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from inferometer.device import Device
 from inferometer.flags import Flag, flag
-from inferometer.records import Cell, Machine, ModelInfo, Record
+from inferometer.records import Cell, Machine, Record
+from inferometer.results.collecting import Collected, Facts, Identity, collect
 from inferometer.results.estimates import Key
 from inferometer.storage.run_directory import StoredRun
+from inferometer.storage.stored_records import records_at
 from inferometer.units import counted
 
 # one such round and the cell's figures cannot be trusted at all
 _NEVER_RANKED = ("parity-failed", "wrong-device", "wrong-precision", "timed-out")
-
-_Identity = tuple[str, str, str, int]  # machine's fingerprint, device, GPU or CPU name, usable cores
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,152 +31,36 @@ class Pool:
     model_hash: str
     hardware: Machine
     paths: tuple[Path, ...]
-    records: tuple[tuple[Key, Record], ...]
+    records: Sequence[Record]
     good: tuple[tuple[Key, Record], ...]
     status: str
     cause: str
     flags: tuple[Flag, ...]
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What a framework ran with, as it said itself."""
-
-    version: str = ""
-    threads: int = 0
-
-
-@dataclass
-class _Raw:
-    cell: Cell
-    identity: _Identity
-    hardware: Machine
-    model_hash: str
-    shapes: str  # of the model's inputs
-    facts: _Facts
-    paths: dict[Path, None] = field(default_factory=dict)
-    records: list[tuple[Key, Record]] = field(default_factory=list)
-    by_round: dict[int, list[Record]] = field(default_factory=dict)
-    skips: list[str] = field(default_factory=list)
-
-
-_RawKey = tuple[_Identity, Cell, str, "_Facts"]
-
-
-def pool(runs: Sequence[StoredRun]) -> tuple[Pool, ...]:
-    """Return the pools of all cells that ended or were skipped, in order of first appearance.
+def pool(runs: Sequence[StoredRun], part: int = 0, parts: int = 1) -> Iterator[Pool]:
+    """Yield the pools of all cells that ended or were skipped, in order of first appearance.
 
     The same cell pools over rounds and over runs of the same hardware and share of it, model (content, shapes, inputs),
-    framework version and number of threads.
+    framework version and number of threads. Of ``parts`` only one: every so many-th, from ``part`` on.
     """
-    raw = _collect(runs)
-    machines = _machine_labels(
-        [r.identity for r in raw.values()], {r.identity: r.hardware for r in raw.values()}
-    )
-    models, rows = _model_labels(list(raw.values())), _row_labels(list(raw.values()))
-    return tuple(
-        _finish(
+    raw = collect(runs)
+    machines = _machine_labels([r.identity for r in raw], {r.identity: r.hardware for r in raw})
+    models, rows = _model_labels(raw), _row_labels(raw)
+    for entry in raw[part::parts]:
+        yield _finish(
             entry,
             machines[entry.identity],
             models[entry.cell.model, entry.model_hash],
             rows[entry.cell.framework, entry.cell.precision, entry.facts],
         )
-        for entry in raw.values()
-    )
 
 
-def _collect(runs: Sequence[StoredRun]) -> dict[_RawKey, _Raw]:
-    raw: dict[_RawKey, _Raw] = {}
-    numbers: dict[tuple[int, str], int] = {}
-    for place, run in enumerate(runs):
-        facts = _facts(run)
-        for (cell, round_), record in _last_word(run).items():
-            number = numbers.setdefault((place, _origin(run, record)), len(numbers))
-            entry = _entry(raw, run, cell, facts)
-            known = entry.by_round.setdefault(record.round, [])
-            if record not in known:  # else the same run given twice, or merged and whole
-                known.append(record)
-                entry.records.append(((number, round_), record))
-        for skip in run.info.skips:
-            _entry(raw, run, skip.cell, facts).skips.append(skip.reason)
-    return raw
-
-
-def _origin(run: StoredRun, record: Record) -> str:
-    """Return which of the runs that were merged into one a record is from: "" for a run of its own.
-
-    Merged before they said where each begins, runs are told by the folders of their logs.
-    """
-    if run.info.merged_at:
-        return str(bisect.bisect_right(run.info.merged_at, record.round))
-    return str(Path(record.log).parent) if run.info.merged and record.log else ""
-
-
-def _last_word(run: StoredRun) -> dict[tuple[Cell, int], Record]:
-    """Return one record a cell and round: the last, except that an interruption never replaces a result."""
-    found: dict[tuple[Cell, int], Record] = {}
-    for record in run.records:
-        key = (record.cell, record.round)
-        if key not in found or record.status != "interrupted":
-            found[key] = record
-    return found
-
-
-def _entry(
-    raw: dict[_RawKey, _Raw], run: StoredRun, cell: Cell, facts: dict[tuple[str, str], _Facts]
-) -> _Raw:
-    identity = _identity(run.info.machine, cell.device)
-    model = run.info.model
-    found = facts.get((cell.framework, cell.device), _Facts(threads=run.info.protocol.threads))
-    key = (identity, cell, model.hash, found)
-    entry = raw.get(key)
-    if entry is None:
-        entry = raw[key] = _Raw(cell, identity, run.info.machine, model.hash, _shapes(model), found)
-    entry.paths[run.path] = None
-    return entry
-
-
-def _facts(run: StoredRun) -> dict[tuple[str, str], _Facts]:
-    """Return each framework's version and threads by (framework, device): failed cells have none of their own."""
-    found: dict[tuple[str, str], _Facts] = {}
-    for record in run.records:
-        if record.actual and record.actual.version:
-            threads = record.actual.threads or run.info.protocol.threads
-            found.setdefault(
-                (record.cell.framework, record.cell.device), _Facts(record.actual.version, threads)
-            )
-    return found
-
-
-def _shapes(model: ModelInfo) -> str:
-    """Return the inputs' shapes without the batch, in words: "128; 3x224x224"."""
-    return "; ".join("x".join(map(str, spec.get("shape", ())[1:])) or "1" for spec in model.inputs)
-
-
-def _identity(machine: Machine, device: str) -> _Identity:
-    return machine.fingerprint, device, device_name(machine, device), machine.usable_cores
-
-
-def device_name(machine: Machine, device: str) -> str:
-    """Return the name of the hardware behind "cpu" or "cuda:N": the given name, the GPU's or the CPU's."""
-    return machine.name or hardware_name(machine, device)
-
-
-def hardware_name(machine: Machine, device: str) -> str:
-    """Return the GPU's or the CPU's own name, whatever the machine was named."""
-    named = Device.parse(device)
-    if named.is_gpu:
-        return next((gpu.name for gpu in machine.gpus if gpu.index == named.index), device)
-    return machine.cpu or device
-
-
-def _machine_labels(
-    identities: Sequence[_Identity], hardware: dict[_Identity, Machine]
-) -> dict[_Identity, str]:
-    by_name: dict[str, list[_Identity]] = defaultdict(list)
+def _machine_labels(identities: Sequence[Identity], hardware: dict[Identity, Machine]) -> dict[Identity, str]:
+    by_name: dict[str, list[Identity]] = defaultdict(list)
     for identity in dict.fromkeys(identities):
         by_name[identity[2]].append(identity)
-    labels: dict[_Identity, str] = {}
+    labels: dict[Identity, str] = {}
     for name, same in by_name.items():
         hosts = {identity[0] for identity in same}
         devices = {identity[1] for identity in same}
@@ -195,7 +77,7 @@ def _machine_labels(
     return _made_unique(labels)
 
 
-def _made_unique(labels: dict[_Identity, str]) -> dict[_Identity, str]:
+def _made_unique(labels: dict[Identity, str]) -> dict[Identity, str]:
     seen: dict[str, int] = {}
     unique = {}
     for identity, label in labels.items():
@@ -204,9 +86,9 @@ def _made_unique(labels: dict[_Identity, str]) -> dict[_Identity, str]:
     return unique
 
 
-def _model_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str], str]:
+def _model_labels(raw: Sequence[Collected]) -> dict[tuple[str, str], str]:
     """Name a model by its input shapes, or its hash, where one machine measured two of the same name."""
-    contents: dict[tuple[_Identity, Cell], set[str]] = defaultdict(set)
+    contents: dict[tuple[Identity, Cell], set[str]] = defaultdict(set)
     shapes: dict[str, dict[str, str]] = defaultdict(dict)
     for entry in raw:
         contents[entry.identity, entry.cell].add(entry.model_hash)
@@ -221,9 +103,9 @@ def _model_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str], str]:
     return labels
 
 
-def _row_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str, _Facts], str]:
+def _row_labels(raw: Sequence[Collected]) -> dict[tuple[str, str, Facts], str]:
     """Name a row by its framework; add version, precision or threads where the framework alone does not tell."""
-    facts: dict[tuple[_Identity, Cell, str], set[_Facts]] = defaultdict(set)
+    facts: dict[tuple[Identity, Cell, str], set[Facts]] = defaultdict(set)
     precisions: dict[str, set[str]] = defaultdict(set)
     for entry in raw:
         facts[entry.identity, entry.cell, entry.model_hash].add(entry.facts)
@@ -246,9 +128,12 @@ def _row_labels(raw: Sequence[_Raw]) -> dict[tuple[str, str, _Facts], str]:
     return labels
 
 
-def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
-    status, cause, flags = _verdict(raw)
-    good = tuple((key, record) for key, record in raw.records if record.status == "ok")
+def _finish(raw: Collected, machine: str, model: str, row: str) -> Pool:
+    kept = _records(raw)
+    records = tuple(kept)
+    status, cause, flags = _verdict(records, raw.skips)
+    keys = (key for key, _, _ in raw.places)
+    good = tuple((key, record) for key, record in zip(keys, records, strict=True) if record.status == "ok")
     cell = raw.cell
     return Pool(
         key="/".join((machine, model, row, str(cell.batch_size), cell.device, cell.mode)),
@@ -259,7 +144,7 @@ def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
         model_hash=raw.model_hash,
         hardware=raw.hardware,
         paths=tuple(raw.paths),
-        records=tuple(raw.records),
+        records=kept,
         good=good,
         status=status,
         cause=cause,
@@ -267,12 +152,20 @@ def _finish(raw: _Raw, machine: str, model: str, row: str) -> Pool:
     )
 
 
-def _verdict(raw: _Raw) -> tuple[str, str, tuple[Flag, ...]]:
+def _records(raw: Collected) -> Sequence[Record]:
+    """Return the records, or the sequence that reads them from the one run that they are of."""
+    runs = {id(run): run for _, run, _ in raw.places}
+    if len(runs) == 1:
+        (run,) = runs.values()
+        return records_at(run.records, [at for _, _, at in raw.places])
+    return tuple(run.records[at] for _, run, at in raw.places)
+
+
+def _verdict(records: Sequence[Record], skips: Sequence[str]) -> tuple[str, str, tuple[Flag, ...]]:
     """Return status, cause and flags of a pool: wrong results in one round condemn it, other mishaps need half."""
-    records = [record for _, record in raw.records]
     ended = [r for r in records if r.status != "interrupted"] or records
     if not ended:
-        return "skipped", raw.skips[0] if raw.skips else "", ()
+        return "skipped", skips[0] if skips else "", ()
     bad = [r for r in ended if r.status != "ok"]
     flags = dict.fromkeys(found for r in ended for found in r.flags)
     condemned = next((r for r in bad if r.status in _NEVER_RANKED), None)

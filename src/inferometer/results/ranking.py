@@ -13,8 +13,11 @@ import functools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results import drift, stats
@@ -33,8 +36,7 @@ Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the m
 Group = tuple[str, str, str, str, int]  # scope, batch size
 
 
-@dataclass(frozen=True)
-class Rank:
+class Rank(msgspec.Struct, frozen=True, gc=False):
     """Where a cell stands at one metric among the rivals of its batch size."""
 
     value: float
@@ -88,7 +90,7 @@ _TIES: tuple[Standing, ...] = ("tie", "unclear")
 
 def _place(members: list[CellSummary], test: TieTest, overall: float) -> dict[str, Rank]:
     best, top = members[0], test.value(members[0])
-    found = [test.judge(best, other) for other in members[1:]]
+    found = test.judge_all(best, members[1:])
     others = {judgement.standing for judgement in found}
     of_best: Standing = next((s for s in _UNSURE if s in others), "told")
     judgements = [Judgement(of_best, 1.0), *found]
@@ -107,12 +109,20 @@ def _place(members: list[CellSummary], test: TieTest, overall: float) -> dict[st
     }
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """Whether the data tell two cells apart, and the adjusted chance of seeing such a distance where there is none."""
 
     standing: Standing
     p: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Rival:
+    """What is asked of a cell again and again."""
+
+    group: Group
+    value: float
+    floor: float  # the relative difference below which it equals another
 
 
 class TieTest:
@@ -122,12 +132,13 @@ class TieTest:
         self.metric = metric
         self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
         self._rows: dict[Scope, set[str]] = defaultdict(set)
-        self._group: dict[str, Group] = {}
+        self._rivals: dict[str, _Rival] = {}
         for summary in summaries:
             estimate = metric.of(summary)
             if summary.measured and estimate is not None and math.isfinite(estimate.value):
-                group = self._group[summary.key] = group_of(summary, metric)
+                group = group_of(summary, metric)
                 self.groups[group].append(summary)
+                self._rivals[summary.key] = _Rival(group, estimate.value, floor_of(metric, summary))
                 self._rows[group[:4]].add(summary.row)
         self._series = {s.key: metric.series(s) for members in self.groups.values() for s in members}
         self._noise = _noise(self.groups, self._series)
@@ -135,9 +146,24 @@ class TieTest:
 
     def value(self, summary: CellSummary) -> float:
         """Return the metric of a cell that has it."""
-        estimate = self.metric.of(summary)
-        assert estimate is not None
-        return estimate.value
+        return self._rivals[summary.key].value
+
+    def prepare(self, best: CellSummary, others: Sequence[CellSummary]) -> None:
+        """Compute at once what `judge` will need of one cell and many others: of those that have the same rounds of one run."""
+        first = self._series[best.key]
+        if first is None or len(first.keys) < 2 or first.runs > 1 or self.metric.exact:
+            return
+        key, keys, known = best.key, first.keys, self._spreads
+        series = [(other.key, self._series[other.key]) for other in others if (key, other.key) not in known]
+        alike = [(other, found) for other, found in series if found is not None and found.keys == keys]
+        if alike:
+            spreads = self._noise[best.machine].paired_with(first, [found for _, found in alike])
+            known.update(((key, other), spread) for (other, _), spread in zip(alike, spreads, strict=True))
+
+    def judge_all(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Judgement]:
+        """Return `judge` of one cell and each of the others."""
+        self.prepare(best, others)
+        return [self.judge(best, other) for other in others]
 
     def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
         """Return what the data say of two cells of a machine.
@@ -145,29 +171,32 @@ class TieTest:
         The p-value is multiplied by the number of pairs that compete: of the cells of a batch size, and then for the number of
         batch sizes; of the rows, for cells of two batch sizes.
         """
-        values = self.value(best), self.value(other)
-        ratio = values[1] / values[0] if values[0] else float(values[1] == 0)
-        if under_floor(ratio, floor_of(self.metric, best, other)):
+        first, second = self._rivals[best.key], self._rivals[other.key]
+        ratio = second.value / first.value if first.value else float(second.value == 0)
+        if under_floor(ratio, max(first.floor, second.floor)):
             return Judgement("tie", 1.0)
         if self.metric.exact:
             return Judgement("told", 0.0)
         spread = self._spread(best, other)
         if spread is None:
             return Judgement("not judged", 1.0)
-        p = min(1.0, self._pairs(best, other) * self._sizes(best, other) * spread.p)
+        one_size = first.group == second.group
+        pairs = self._pairs[0 if one_size else 1][first.group]
+        p = min(1.0, pairs * (self._chosen[first.group[:4]] if one_size else 1.0) * spread.p)
         if p > stats.ALPHA:
             return Judgement("tie" if spread.p > stats.ALPHA else "unclear", p)
         # the rounds that both have may say otherwise than all
         return Judgement("told", p) if spread.log_ratio * (ratio - 1) > 0 else Judgement("unclear", 1.0)
 
-    def _pairs(self, best: CellSummary, other: CellSummary) -> int:
-        group = self._group[best.key]
-        one_size = group == self._group[other.key]
-        return max(1, math.comb(len(self.groups[group]) if one_size else len(self._rows[group[:4]]), 2))
-
-    def _sizes(self, best: CellSummary, other: CellSummary) -> float:
-        group = self._group[best.key]
-        return self._chosen[group[:4]] if group == self._group[other.key] else 1.0
+    @functools.cached_property
+    def _pairs(self) -> tuple[dict[Group, int], dict[Group, int]]:
+        """Return, by group, how many pairs its cells make, and how many the rows of its machine, model and mode."""
+        counts = (
+            {g: len(members) for g, members in self.groups.items()},
+            {g: len(self._rows[g[:4]]) for g in self.groups},
+        )
+        of_cells, of_rows = ({g: max(1, math.comb(n, 2)) for g, n in found.items()} for found in counts)
+        return of_cells, of_rows
 
     @functools.cached_property
     def _chosen(self) -> dict[Scope, float]:
@@ -179,7 +208,8 @@ class TieTest:
         clearest: dict[Scope, list[float]] = defaultdict(list)
         for group, members in self.groups.items():
             best = (max if self.metric.higher_is_better else min)(members, key=self.value)
-            spreads = [self._spread(best, other) for other in members if other is not best]
+            self.prepare(best, others := [other for other in members if other is not best])
+            spreads = [self._spread(best, other) for other in others]
             if known := [spread.p for spread in spreads if spread]:
                 clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * min(known)))
         return {scope: stats.families(ps) for scope, ps in clearest.items()}

@@ -10,11 +10,13 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inferometer.quantiles import CONFIDENCE, t_cdf, t_quantile
+from inferometer.quantiles import CONFIDENCE, t_cdf, t_cdfs, t_quantile
 
 ALPHA = 0.05
 ALPHA_TWO_STAGES = (
@@ -24,17 +26,19 @@ ALPHA_TWO_STAGES = (
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True, gc=False):
     """How far a log ratio may be off: its estimate, standard error and degrees of freedom."""
 
     log_ratio: float
     error: float
     dof: float
+    known_p: float | None = None  # `p`, where it was computed with those of many others
 
     @property
     def p(self) -> float:
         """Return the two-sided p-value of "no difference" (Student's t)."""
+        if self.known_p is not None:
+            return self.known_p
         if not self.error > 0:
             return 1.0 if self.log_ratio == 0 else 0.0
         return 2.0 * t_cdf(-abs(self.log_ratio) / self.error, self.dof)
@@ -71,27 +75,22 @@ class Prior:
 NO_PRIOR = Prior(0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Repeated values (logarithms) and the weight of each in their mean."""
 
-    values: Floats
-    weights: Floats  # they add up to 1
+    values: Any  # Floats, which msgspec does not know
+    weights: Any  # likewise; they add up to 1
+    count: float  # how many equally weighted values would tell the mean as well
 
-    @functools.cached_property
+    @property
     def mean(self) -> float:
         """Return the weighted mean."""
         return float(self.values @ self.weights)
 
-    @functools.cached_property
+    @property
     def variance(self) -> float:
         """Return the variance of one value; two at least."""
         return variance_of(self.values)
-
-    @functools.cached_property
-    def count(self) -> float:
-        """Return how many equally weighted values would tell the mean as well."""
-        return 1 / float(self.weights @ self.weights)
 
 
 def mean_of(values: Floats) -> float:
@@ -106,19 +105,24 @@ def variance_of(values: Floats) -> float:
 
 
 @functools.lru_cache(maxsize=256)
-def _equal_weights(count: int) -> Floats:
+def _equal_weights(count: int) -> tuple[Floats, float]:
     weights = np.full(count, 1 / max(1, count))
     weights.flags.writeable = False  # shared by all that have as many
-    return weights
+    return weights, _worth(weights) if count else 0.0
+
+
+def _worth(weights: Floats) -> float:
+    return 1 / float(weights @ weights)
 
 
 def units(logs: Sequence[float] | Floats, runs: Sequence[int]) -> Units:
     """Return the means of the runs, weighted by their rounds; the rounds themselves where there is but one run."""
     values = np.asarray(logs, dtype=np.float64)
-    if len(set(runs)) < 2:
-        return Units(values, _equal_weights(len(values)))
+    if len(runs) < 2 or len(set(runs)) < 2:
+        return Units(values, *_equal_weights(len(values)))
     _, place, counts = np.unique(runs, return_inverse=True, return_counts=True)
-    return Units(np.bincount(place, values) / counts, counts / len(values))
+    weights = counts / len(values)
+    return Units(np.bincount(place, values) / counts, weights, _worth(weights))
 
 
 def reach_of_mean(found: Units, confidence: float = CONFIDENCE) -> float | None:
@@ -127,57 +131,6 @@ def reach_of_mean(found: Units, confidence: float = CONFIDENCE) -> float | None:
     if freedom < 1:
         return None
     return t_quantile(confidence, freedom) * math.sqrt(found.variance / found.count)
-
-
-def effective_count(values: Sequence[float] | Floats) -> float:
-    """Return how many independent values tell as much: n (1 - r) / (1 + r) of n with lag-1 autocorrelation r >= 0.
-
-    Of a first-order autoregression; Wilks, Statistical Methods in the Atmospheric Sciences, 2011, section 5.2.4.
-    """
-    plain = np.asarray(values, dtype=np.float64)
-    centred = plain - mean_of(plain)
-    square = float(centred @ centred)
-    if len(centred) < 3 or square <= (1e-9 * mean_of(np.abs(plain))) ** 2 * len(centred):
-        return float(len(centred))
-    correlation = min(max(float(centred[1:] @ centred[:-1]) / square, 0.0), 0.99)
-    return max(1.0, len(centred) * (1 - correlation) / (1 + correlation))
-
-
-def enough_for(quantile: float) -> int:
-    """Return how many values a quantile above the median takes: so many that ten of them lie beyond it."""
-    return math.ceil(round(10 / (1 - quantile), 6))
-
-
-def quantile_upper_bound(
-    samples: Sequence[float] | Floats,
-    quantile: float,
-    confidence: float = CONFIDENCE,
-    effective: float | None = None,
-) -> float | None:
-    """Return what a quantile does not exceed, with one-sided ``confidence``; None for too few samples.
-
-    By order statistics (Hahn and Meeker, Statistical Intervals, 1991, section 5.2), as MLPerf Inference stops early: a p99
-    takes 299 samples at 95 %, and 459 at 99 %. ``effective``: how many independent samples they are worth (default:
-    `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
-    """
-    worth = effective_count(samples) if effective is None else effective
-    count = int(min(worth, len(samples)))
-    allowed = _allowed_beyond(count, quantile, confidence)
-    if allowed is None:
-        return None
-    place = len(samples) - 1 - math.floor(allowed * len(samples) / max(count, 1))
-    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
-
-
-@functools.lru_cache(maxsize=4096)
-def _allowed_beyond(count: int, quantile: float, confidence: float) -> int | None:
-    """Return how many of ``count`` independent samples may lie above a bound on the quantile; None where not even none may."""
-    from scipy.special import bdtr
-
-    beyond = np.arange(max(1, math.ceil(count * (1 - quantile))) + 1)
-    chance = bdtr(beyond, count, 1 - quantile)  # that so many or fewer are above the true quantile
-    allowed = beyond[chance <= 1 - confidence]
-    return int(allowed[-1]) if len(allowed) else None
 
 
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:
@@ -233,6 +186,23 @@ def paired(differences: Units, prior: Prior = NO_PRIOR) -> Spread:
     """Return the spread of a mean of paired log differences (one a round, or a run); needs at least two."""
     variance, dof = prior.moderate(differences.variance, len(differences.values) - 1)
     return Spread(differences.mean, math.sqrt(variance / differences.count), dof)
+
+
+def paired_rows(rows: Floats, prior: Prior = NO_PRIOR) -> list[Spread]:
+    """Return `paired` of each row of differences, one a round of one run; two at least."""
+    count = rows.shape[1]
+    weights, worth = _equal_weights(count)
+    rest = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
+    variances: Any = np.add.reduce(rest * rest, axis=1) / (count - 1)
+    variance, dof = prior.moderate(variances, count - 1)
+    errors = np.sqrt(np.broadcast_to(variance / worth, len(rows)))
+    means = np.array([float(row @ weights) for row in rows])
+    known = errors > 0  # else there is no such distance, and `Spread.p` says what that means
+    tails = 2.0 * t_cdfs(-np.abs(means) / np.where(known, errors, np.inf), dof)
+    return [
+        Spread(mean, error, dof, tail if error > 0 else None)
+        for mean, error, tail in zip(means.tolist(), errors.tolist(), tails.tolist(), strict=True)
+    ]
 
 
 def false_discovery(ps: Sequence[float]) -> list[float]:

@@ -11,7 +11,8 @@ derived on reading; `docs/statistics.md` gives the methods.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inferometer.records import Machine
 from inferometer.results import accuracy, doubts, estimates, pooling
@@ -19,17 +20,30 @@ from inferometer.results.accuracy import Accuracy
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
 from inferometer.results.ranking import rank_cells
-from inferometer.storage.run_directory import StoredRun
+from inferometer.storage.run_directory import StoredRun, no_collection
 
 
 def summarise(runs: Sequence[StoredRun]) -> Results:
     """Pool the runs' records per cell and machine, estimate every metric, and mark the best and its ties."""
-    pools = pooling.pool(runs)
-    machines: dict[str, Machine] = {}
-    for entry in pools:
-        machines.setdefault(entry.machine, entry.hardware)
     known = accuracy.of_runs(runs)
-    summaries = tuple(_evaluated(_summarise(entry), known, runs) for entry in pools)
+    machines: dict[str, Machine] = {}
+    summaries: list[CellSummary] = []
+    with no_collection():
+        for entry in pooling.pool(runs):
+            machines.setdefault(entry.machine, entry.hardware)
+            summaries.append(_evaluated(_summarise(entry), known, runs))
+        return ranked(summaries, runs, machines)
+
+
+def summaries_of(run: StoredRun, part: int, parts: int) -> list[CellSummary]:
+    """Return the summaries of every so many-th cell of one run without a data set, not ranked yet."""
+    return [_summarise(entry) for entry in pooling.pool([run], part, parts)]
+
+
+def ranked(
+    summaries: Sequence[CellSummary], runs: Sequence[StoredRun], machines: dict[str, Machine]
+) -> Results:
+    """Return summaries as results: the best and its ties are marked."""
     places = rank_cells(summaries, THROUGHPUT)
     marked = tuple(
         replace(s, best=p.best, tie=p.tie, judged=p.judged, best_overall=p.best_overall)
@@ -72,6 +86,6 @@ def _summarise(entry: pooling.Pool) -> CellSummary:
         status=entry.status,
         cause=entry.cause,
         flags=(*entry.flags, *doubts.of(entry.good, values.get("series", {}).get("throughput"))),
-        records=tuple(record for _, record in entry.records),
+        records=entry.records,
         **values,
     )

@@ -12,26 +12,26 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import msgspec
 
-from inferometer.records import Machine, Record
+from inferometer.records import Machine
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS
+from inferometer.results.packed import pack, unpack
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.run_directory import (
     CELLS_FILE,
     RUN_FILE,
     StoredRun,
-    decode_record,
     no_collection,
     read_info,
-    shown,
 )
+from inferometer.storage.scenarios import read_scenarios
+from inferometer.storage.stored_records import StoredRecords
 
 CACHE_FILE = ".summaries.parquet"
 WORTH_BYTES = 8_000_000  # of cells.jsonl: less is summarised in the time that it takes to open a cache
@@ -48,44 +48,6 @@ _CODE = (
     "redaction.py",
 )
 _KEY = "inferometer_content"
-
-
-class _Row(msgspec.Struct):
-    """What is kept of a cell to be read back."""
-
-    summary: bytes
-    offsets: list[int]  # where its records begin in cells.jsonl
-
-
-class StoredRecords(Sequence[Record]):
-    """Records that are read from cells.jsonl when they are asked for, and not kept."""
-
-    def __init__(self, file: Path, offsets: Sequence[int]) -> None:
-        self._file, self._offsets = file, offsets
-
-    def __len__(self) -> int:
-        return len(self._offsets)
-
-    @overload
-    def __getitem__(self, place: int) -> Record: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Record]: ...
-
-    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
-        """Return one, or the sequence of some."""
-        if isinstance(place, slice):
-            return StoredRecords(self._file, self._offsets[place])
-        return next(self._read([self._offsets[place]]))
-
-    def __iter__(self) -> Iterator[Record]:
-        return self._read(self._offsets)
-
-    def _read(self, offsets: Sequence[int]) -> Iterator[Record]:
-        with self._file.open("rb") as file:
-            for offset in offsets:
-                file.seek(offset)
-                yield decode_record(shown(file.readline()))
 
 
 class _WholeRun(StoredRun):
@@ -121,39 +83,41 @@ def load(run: Path) -> Results | None:
                 return None
             rows = connection.execute("SELECT inferometer FROM read_parquet(?)", [str(target)]).fetchall()
         with no_collection():
-            return _results(run, [_decode_row.decode(row) for (row,) in rows])
+            return _results(run, unpack((row for (row,) in rows), run))
     except (duckdb.Error, msgspec.MsgspecError, OSError):  # damaged, or unreadable: it is computed again
         return None
 
 
-def _results(run: Path, rows: Sequence[_Row]) -> Results:
-    file, info = run / CELLS_FILE, read_info(run)
-    summaries = []
-    for row in rows:
-        summary = _decoder().decode(row.summary)
-        records = StoredRecords(file, row.offsets)
-        summaries.append(replace(summary, paths=(run,), records=records))
-    everything = sorted(offset for row in rows for offset in row.offsets)
+def _results(run: Path, summaries: Sequence[CellSummary]) -> Results:
+    info = read_info(run)
+    of_each = (s.records.offsets for s in summaries if isinstance(s.records, StoredRecords))
+    everything = StoredRecords(run / CELLS_FILE, sorted(offset for offsets in of_each for offset in offsets))
     machines: dict[str, Machine] = dict.fromkeys((s.machine for s in summaries), info.machine)
-    return Results(tuple(summaries), (_WholeRun(run, info, StoredRecords(file, everything)),), machines)
+    return Results(
+        tuple(summaries), (_WholeRun(run, info, everything, scenarios=read_scenarios(run)),), machines
+    )
 
 
 def store(results: Results) -> None:
     """Keep the results of one whole run beside it; nothing where a measurement is missing or it cannot be written."""
     (run,) = results.runs
     duckdb = _duckdb()
-    if duckdb is None or run.missing or not os.access(run.path, os.W_OK):
+    read = run.records
+    if (
+        duckdb is None
+        or not isinstance(read, StoredRecords)
+        or run.missing
+        or not os.access(run.path, os.W_OK)
+    ):
         return
-    offsets = _offsets(run)
-    if len(offsets) != len(run.records):  # it grew meanwhile
+    if read.file.stat().st_size != read.size_bytes:  # it grew meanwhile
         return
-    places = {id(record): offset for record, offset in zip(run.records, offsets, strict=True)}
     target = run.path / CACHE_FILE
     temporary = target.with_name(f"{CACHE_FILE}.{os.getpid()}")
     with contextlib.suppress(duckdb.Error, OSError):
         try:
             with duckdb.connect() as connection:
-                connection.register("cells", _columns(results, places))
+                connection.register("cells", _columns(results))
                 connection.execute(
                     f"COPY (SELECT * FROM cells) TO '{_quoted(temporary)}' "
                     f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: '{content_of(run.path)}'}})"
@@ -167,7 +131,7 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _columns(results: Results, places: dict[int, int]) -> dict[str, Any]:
+def _columns(results: Results) -> dict[str, Any]:
     """Return a column a coordinate, a metric and an end of its interval, and the whole summaries."""
     import numpy as np
 
@@ -187,33 +151,8 @@ def _columns(results: Results, places: dict[int, int]) -> dict[str, Any]:
                 columns[name + suffix] = np.array(
                     [getattr(e, end) if e else None for e in found], dtype=np.float64
                 )
-    packed = [_packed(summary, places) for summary in results.summaries]
+    packed = [pack(summary) for summary in results.summaries]
     return columns | {"inferometer": np.array([*packed, None], dtype=object)[:-1]}
-
-
-def _packed(summary: CellSummary, places: dict[int, int]) -> bytes:
-    plain = replace(summary, records=(), paths=())
-    offsets = [places[id(record)] for record in summary.records]
-    return msgspec.msgpack.encode(_Row(msgspec.msgpack.encode(plain), offsets))
-
-
-def _offsets(run: StoredRun) -> list[int]:
-    """Return where each record's line begins in cells.jsonl, in the order in which `read_run` reads them."""
-    found, at = [], 0
-    with (run.path / CELLS_FILE).open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n") and line.strip():
-                found.append(at)
-            at += len(line)
-    return found
-
-
-_decode_row = msgspec.msgpack.Decoder(_Row)
-
-
-@functools.cache
-def _decoder() -> msgspec.msgpack.Decoder[CellSummary]:
-    return msgspec.msgpack.Decoder(CellSummary)
 
 
 def content_of(run: Path) -> str:

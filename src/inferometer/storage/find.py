@@ -69,12 +69,14 @@ def locate_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: No
     return FoundRuns(tuple(found.values()), frozenset(found[where] for where in named))
 
 
-def read_found(found: FoundRuns, *, notice: Notice = lambda text: None) -> tuple[StoredRun, ...]:
+def read_found(
+    found: FoundRuns, *, notice: Notice = lambda text: None, read: Callable[[Path], StoredRun] = read_run
+) -> tuple[StoredRun, ...]:
     """Read runs; StoreError if one that was named is damaged, or all are. ``notice`` is told which was left out."""
     sound, damage = [], []
     for run in found.paths:
         try:
-            sound.append(read_run(run))
+            sound.append(read(run))
         except StoreError as error:
             if run in found.named:
                 raise

@@ -250,6 +250,11 @@ def _remedy(run: Path) -> str:
     return f"to keep what is sound: inferometer repair {shlex.quote(str(run))}"
 
 
+def damaged_record(path: Path, number: int, error: Exception) -> StoreError:
+    """Return the error of a damaged line of a run's records."""
+    return StoreError(f"{path}:{number}: damaged record: {error}; {_remedy(path.parent)}")
+
+
 def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
     records = []
     for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn: the next append cuts it
@@ -258,5 +263,5 @@ def _read_records(path: Path, lines: Sequence[bytes]) -> list[Record]:
         try:
             records.append(decode_record(line))
         except DAMAGE as error:
-            raise StoreError(f"{path}:{number}: damaged record: {error}; {_remedy(path.parent)}") from error
+            raise damaged_record(path, number, error) from error
     return records

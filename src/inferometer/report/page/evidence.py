@@ -56,7 +56,7 @@ def _cell(
     *,
     several: bool,
 ) -> Data:
-    label = framework_label(summary)
+    label, samples = framework_label(summary), summary.batch_latencies_s()
     data: Data = {
         "key": summary.key,
         "at": address(summary, several=several),
@@ -72,13 +72,12 @@ def _cell(
         ],
         "status": summary.status,
         "values": [_value(summary, metric) for metric in metrics],
-        "facts": list(_facts(summary, runs)),
+        "facts": list(_facts(summary, runs, len(samples))),
     }
     if summary.cause:
         data["cause"] = summary.cause
     if rates := _rates(summary):
         data["rates"] = rates
-    samples = summary.batch_latencies_s()
     if len(samples) > 1 and np.all(np.isfinite(samples)):
         data["latencies"] = numbers((1e3 * np.percentile(samples, QUANTILES)).tolist())
     return data
@@ -95,10 +94,9 @@ def _rates(summary: CellSummary) -> list[float | None]:
     return numbers(np.exp(series.logs).tolist()) if series else []
 
 
-def _facts(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[str, str]]:
+def _facts(summary: CellSummary, runs: dict[Any, StoredRun], batches: int) -> Iterator[tuple[str, str]]:
     """Yield what a reader may ask of a cell, as (name, text)."""
     if summary.rounds:
-        batches = len(summary.batch_latencies_s())
         timed = f", {counted(batches, 'batch')} timed one by one" if batches else ""
         yield "Rounds", f"{_processes(summary.rounds)}; {counted(summary.loops, 'loop')}{timed}"
     if summary.throughput:

@@ -41,6 +41,7 @@ def estimate(good: Good, cell: Cell) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "rounds": len({key for key, record in good if record.loops}),
         "loops": sum(len(record.loops) for _, record in good),
+        "batches": sum(speed.batches_of(record, cell) for _, record in good),
         "shortest_loop_s": min((loop.elapsed_s for _, record in good for loop in record.loops), default=None),
     }
     if not good:

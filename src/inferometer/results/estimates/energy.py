@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Record
 from inferometer.records.energy import width_text
-from inferometer.results.estimates.quantity import Estimate, Good, Key, round_series
+from inferometer.results.estimates.quantity import Estimate, Good, Key, round_series, series_of
 from inferometer.units import counted, listed
 
 NOT_METERED = "not metered"
@@ -38,8 +40,9 @@ def energy(good: Good) -> dict[str, Any]:
     if resolved[0][1].unresolved:
         return {"meter": meter} | _wide([device for _, device in resolved])
     claimed = meter_reach([d for _, d in resolved])
-    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for _, d in resolved))
-    series = {"power": round_series((key, (d.energy_j or 0.0) / d.seconds) for key, d in resolved)}
+    source = _sources([d for _, d in resolved])
+    keys = tuple([key for key, _ in resolved])
+    series = {"power": series_of(keys, [(d.energy_j or 0.0) / d.seconds for _, d in resolved])}
     fields: dict[str, Any] = {
         "power": replace(series["power"].estimate("W", source, claimed=claimed), remark=remark),
         "meter": meter,
@@ -50,11 +53,17 @@ def energy(good: Good) -> dict[str, Any]:
         fields["idle_power"], series["idle_power"] = idle.estimate("W", "rounds"), idle
     fields |= _worker_share(good, resolved)
     if all(d.images for _, d in resolved):
-        each = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in resolved)
+        each = series_of(keys, [(d.energy_j or 0.0) / d.images for _, d in resolved])
         series["energy_image"] = each
         fields["energy_image"] = replace(each.estimate("J", source, claimed=claimed), remark=remark)
         fields |= _net(fields, resolved, claimed or 0.0)
     return fields
+
+
+def _sources(devices: Sequence[DeviceEnergy]) -> str:
+    return ", ".join(
+        f"{meter} {source}" for meter, source in dict.fromkeys((d.meter, d.source) for d in devices)
+    )
 
 
 def _wide(devices: Sequence[DeviceEnergy]) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def _wide(devices: Sequence[DeviceEnergy]) -> dict[str, Any]:
     low = sum(d.low_j or 0.0 for d in devices)
     high = None if any(d.high_j is None for d in devices) else sum(d.high_j or 0.0 for d in devices)
     remark = flag("wide-energy", width=width_text(joules, low, high), reason=devices[0].reason)
-    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for d in devices))
+    source = _sources(devices)
 
     def per(amount: float, unit: str) -> Estimate:
         top = None if high is None else high / amount
@@ -102,7 +111,7 @@ def _net(
     rest = max((d.idle_w or 0.0) * d.seconds / d.images for _, d in resolved)
     if min(net) <= 0 or (gross.low is not None and gross.low <= rest):  # cannot be told from rest
         return {}
-    series = round_series((key, value) for (key, _), value in zip(resolved, net, strict=True))
+    series = series_of(tuple([key for key, _ in resolved]), net)
     fields["_series"]["energy_net"] = series
     widened = math.log1p(math.expm1(claimed) * gross.value / math.exp(series.units.mean))
     return {"energy_net": replace(series.estimate("J", gross.source, claimed=widened), remark=gross.remark)}
@@ -117,18 +126,20 @@ def _of_one_meter(
     """
     rounds: dict[str, list[tuple[Key, DeviceEnergy]]] = {}
     for key, device in resolved:
-        rounds.setdefault(_meter_name(device), []).append((key, device))
+        name = _meter_name(device.device_uid, device.device_type, device.meter)
+        rounds.setdefault(name, []).append((key, device))
     meter = max(rounds, key=lambda name: len(rounds[name]), default="")
     others = [f"{counted(len(found), 'round')} by {name}" for name, found in rounds.items() if name != meter]
     remark = flag("one-meter", meter=meter, others=listed(others)) if others else None
     return rounds.get(meter, []), meter, remark
 
 
-def _meter_name(device: DeviceEnergy) -> str:
+@functools.lru_cache(maxsize=256)
+def _meter_name(uid: str, device_type: str, meter: str) -> str:
     """Return what a device's joules are those of; one socket is not the whole of two."""
-    parts = device.device_uid.count("+") + 1
-    packages = f", {parts} packages" if parts > 1 and device.meter in ("rapl", "perf") else ""
-    return f"{device.meter} ({device.device_type}{packages})"
+    parts = uid.count("+") + 1
+    packages = f", {parts} packages" if parts > 1 and meter in ("rapl", "perf") else ""
+    return f"{meter} ({device_type}{packages})"
 
 
 def meter_reach(devices: Sequence[DeviceEnergy]) -> float | None:

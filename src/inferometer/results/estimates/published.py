@@ -24,6 +24,8 @@ _TARGETS = {  # key of records.Record.published: (field, unit)
 
 def means(good: Good, fields: dict[str, Any], series: dict[str, Series]) -> dict[str, Any]:
     """Return published figures for what has no raw samples: of several rounds with their interval, and added to ``series``."""
+    if not any(record.published for _, record in good):
+        return {}
     found: dict[str, Any] = {}
     for name, (target, unit) in _TARGETS.items():
         values = [(key, r.published[name]) for key, r in good if name in r.published]

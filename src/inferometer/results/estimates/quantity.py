@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from inferometer.flags import Flag
 from inferometer.records import Record
@@ -18,8 +20,7 @@ WITHIN_ONE_PROCESS = "within one process"
 PUBLISHED = "published"
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True, gc=False):
     """A value with its 95 % interval (None: not known), SI unit, what it comes from, and how many rounds stand behind."""
 
     value: float
@@ -68,8 +69,7 @@ def _invert(value: float | None) -> float | None:
     return 1 / value if value else None
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(msgspec.Struct, frozen=True, gc=False):
     """Natural logarithms of one quantity, one a round, keyed so that two cells can be paired by round."""
 
     keys: tuple[Key, ...]
@@ -80,19 +80,25 @@ class Series:
         """Return how many fresh processes stand behind it."""
         return len(self.keys)
 
-    @functools.cached_property
+    @property
     def runs(self) -> int:
         """Return over how many runs its rounds are spread."""
-        return len({run for run, _ in self.keys})
+        return len(runs_of(self.keys))
 
-    @functools.cached_property
+    @property
+    def repeats(self) -> int:
+        """Return how many values `units` has."""
+        return self.runs if self.runs > 1 else len(self.keys)
+
+    @property
     def units(self) -> stats.Units:
         """Return what is repeated at the highest level: the runs' means where several were pooled, else the rounds.
 
         Rounds of one run share what that run happened to get, as loops share their process (Kalibera and Jones, Rigorous
         Benchmarking in Reasonable Time, 2013, section 6).
         """
-        return stats.units(self.logs, [run for run, _ in self.keys])
+        runs = runs_of(self.keys)
+        return stats.units(self.logs, [run for run, _ in self.keys] if len(runs) > 1 else runs)
 
     def by_run(self) -> Series:
         """Return one value a run, the mean of its rounds."""
@@ -107,6 +113,8 @@ class Series:
 
     def plus(self, other: Series) -> Series:
         """Return the series of the product, over the rounds both have."""
+        if self.keys == other.keys:
+            return Series(self.keys, tuple(map(operator.add, self.logs, other.logs)))
         theirs = dict(zip(other.keys, other.logs, strict=True))
         pairs = [(k, x + theirs[k]) for k, x in zip(self.keys, self.logs, strict=True) if k in theirs]
         return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs))
@@ -119,25 +127,29 @@ class Series:
         ``claimed``: the half width (log) that a meter claims: an error common to all rounds, which no number of them averages
         out, so it is added in quadrature. ``within``: that of the loops of one process, None where it is not known.
         """
-        reach = stats.reach_of_mean(self.units)
+        found = self.units
+        reach = stats.reach_of_mean(found)
         if reach is None:
             reach, source = within, WITHIN_ONE_PROCESS if source == "rounds" else source
-        value = float(
-            f"{math.exp(self.units.mean):.14g}"
-        )  # what the logarithm added is no digit of the figure
+        value = float(f"{math.exp(found.mean):.14g}")  # what the logarithm added is no digit of the figure
         reaches = [r for r in (reach, claimed) if r is not None]
         low, high = stats.around(value, math.hypot(*reaches) if reaches else None)
         return Estimate(value, low, high, unit, source, self.processes)
 
 
-@dataclass(frozen=True)
-class PrepareEstimate:
+class PrepareEstimate(msgspec.Struct, frozen=True, gc=False):
     """Seconds from nothing to ready, and of what: means over rounds (those with a cold compile cache, if any)."""
 
     total: Estimate
     load_s: float
     compile_s: float
     first_run_s: float
+
+
+@functools.lru_cache(maxsize=1024)
+def runs_of(keys: tuple[Key, ...]) -> tuple[int, ...]:
+    """Return the runs that rounds are of: most series of a run have the same rounds."""
+    return tuple(dict.fromkeys(run for run, _ in keys))
 
 
 def product(series: Mapping[str, Series], terms: Sequence[tuple[str, int]]) -> Series | None:
@@ -150,5 +162,13 @@ def product(series: Mapping[str, Series], terms: Sequence[tuple[str, int]]) -> S
 
 def round_series(values: Iterable[tuple[Key, float]]) -> Series:
     """Return the series of positive, finite values, one a round."""
-    pairs = [(key, math.log(value)) for key, value in values if value > 0 and math.isfinite(value)]
-    return Series(tuple(k for k, _ in pairs), tuple(x for _, x in pairs))
+    pairs = list(values)
+    return series_of(tuple([key for key, _ in pairs]), [value for _, value in pairs])
+
+
+def series_of(keys: tuple[Key, ...], values: Sequence[float]) -> Series:
+    """Return the series of the positive, finite ones of values, one a round."""
+    logs = tuple([math.log(value) for value in values if 0 < value < math.inf])
+    if len(logs) < len(keys):
+        keys = tuple([key for key, value in zip(keys, values, strict=True) if 0 < value < math.inf])
+    return Series(keys, logs)

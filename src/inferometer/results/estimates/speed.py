@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from inferometer.flags import Flag, flag
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.records import Cell, Record
-from inferometer.results import stats
-from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series
+from inferometer.results import samples, stats
+from inferometer.results.estimates.quantity import Estimate, Good, Key, Series, round_series, series_of
 from inferometer.results.stats import Floats
 
 _LEVELS = (50, 90, 99)
+_NAMES = ("latency_batch", *(f"p{level}" for level in _LEVELS))
 _SURE_TO_ONE_SIDE = 2 * CONFIDENCE - 1  # two-sided, for a bound that holds with `CONFIDENCE`
 
 
@@ -26,13 +29,17 @@ def throughput(good: Good) -> dict[str, Any]:
     A round's throughput is all its images over all its time: what a user gets who waits for it. The mean of loop rates, as
     in the study, lets the fastest loop decide where loops differ.
     """
-    timed = [(key, _loops(record)) for key, record in good if record.loops]
-    if not timed or not all(0 < s < math.inf and i > 0 for _, loops in timed for s, i in loops):
+    timed = [(key, record) for key, record in good if record.loops]
+    seconds = [[loop.elapsed_s for loop in record.loops] for _, record in timed]
+    images = [[loop.images or record.images for loop in record.loops] for _, record in timed]
+    if not timed or not all(0 < s < math.inf for row in seconds for s in row) or min(map(min, images)) <= 0:
         return {}
-    total = round_series((key, sum(i for _, i in loops) / sum(s for s, _ in loops)) for key, loops in timed)
-    study = round_series((key, sum(i / s for s, i in loops) / len(loops)) for key, loops in timed)
-    alone = min(len(series.units.values) for series in (total, study)) < 2
-    within = _reach_of_loops(timed[0][1]) if alone else None
+    keys = tuple([key for key, _ in timed])
+    rounds = list(zip(images, seconds, strict=True))
+    total = series_of(keys, [sum(i) / sum(s) for i, s in rounds])
+    study = series_of(keys, [sum(map(operator.truediv, i, s)) / len(s) for i, s in rounds])
+    alone = min(total.repeats, study.repeats) < 2
+    within = _reach_of_loops(_loops(timed[0][1])) if alone else None
     estimate = total.estimate("images/s", "rounds", within=within)
     return {
         "throughput": estimate,
@@ -56,59 +63,80 @@ def _reach_of_loops(loops: Sequence[tuple[float, int]]) -> float | None:
         return None
     seconds, images = np.array(loops, dtype=np.float64).T
     residuals = seconds - images * seconds.sum() / images.sum()
-    count = max(2.0, stats.effective_count(residuals))
+    count = max(2.0, samples.effective_count(residuals))
     error = math.sqrt(float(residuals @ residuals) / (len(seconds) - 1) / count) / float(seconds.mean())
     return t_quantile(CONFIDENCE, len(loops) - 1) * error
 
 
 def full_batches(record: Record) -> Floats:
     """Return the latencies (s) of the record's full batches; a last partial batch of a loop is left out."""
-    if not record.loops or not any(loop.batch_s for loop in record.loops):
-        return np.empty(0)
+    return np.array(_full_batches(record), dtype=np.float64)
+
+
+def _full_batches(record: Record) -> list[float]:
     size = record.cell.batch_size
     found: list[float] = []
     for loop in record.loops:
         partial = (loop.images or record.images) % size != 0 and len(loop.batch_s) > 1
         found += loop.batch_s[:-1] if partial else loop.batch_s
-    return np.array(found, dtype=np.float64)
+    return found
+
+
+def batches_of(record: Record, cell: Cell) -> int:
+    """Return how many batches a record's loops had, the last of each included that may not be full."""
+    return sum([-(-(loop.images or record.images) // cell.batch_size) for loop in record.loops])
 
 
 def latency(good: Good, cell: Cell) -> dict[str, Any]:
     """Return mean and quantiles [s] of full batches; the mean alone where only loops were recorded."""
-    batches = [(key, b) for key, record in good if len(b := full_batches(record))]
-    if not batches:
+    timed = [(key, record, b) for key, record in good if (b := _full_batches(record))]
+    if not timed:
         return _latency_from_loops(good, cell)
-    parts = [b for _, b in batches]
-    pooled = np.concatenate(parts)
+    parts = [b for _, _, b in timed]
+    pooled = np.array(list(itertools.chain.from_iterable(parts)), dtype=np.float64)
     if not np.isfinite(pooled).all():
         return {}
-    keys, rows = [key for key, _ in batches], _measures(parts)
-    fields: dict[str, Any] = {"_series": {}}
-    for place, name in enumerate(("latency_batch", *(f"p{level}" for level in _LEVELS))):
-        series = round_series((key, row[place]) for key, row in zip(keys, rows, strict=True))
+    keys, (measures, worths) = tuple([key for key, _, _ in timed]), _measures(parts)
+    counts = [batches_of(record, cell) for _, record, _ in timed]
+    fields: dict[str, Any] = {
+        "_series": {},
+        "longest_batch_s": float(pooled.max()),
+        "batches_worth": sum(map(min, worths, counts)),
+    }
+    for name, values in zip(_NAMES, measures, strict=True):
+        series = series_of(keys, values)
         if not series.keys:
             return {}
         fields[name] = series.estimate("s", "rounds")
         fields["_series"][name] = series
-    worth = sum(stats.effective_count(b) for b in parts)
+    worth = sum(worths)
     for level in _LEVELS[1:]:
         name = f"p{level}"
         fields[name] = _bounded(fields[name], fields["_series"][name], pooled, worth, level)
     return fields
 
 
-def _measures(parts: Sequence[Floats]) -> list[list[float]]:
-    """Return the mean and the percentiles of each round's batches; those of rounds with as many batches at once."""
+def _measures(parts: Sequence[Sequence[float]]) -> tuple[list[list[float]], list[float]]:
+    """Return the mean and the percentiles of each round's batches, and how many independent ones they are worth.
+
+    Those of rounds with as many batches at once.
+    """
     alike: dict[int, list[int]] = {}
     for place, part in enumerate(parts):
         alike.setdefault(len(part), []).append(place)
-    found: list[list[float]] = [[] for _ in parts]
+    found = [[0.0] * len(parts) for _ in _NAMES]
+    worths = [0.0] * len(parts)
     for count, places in alike.items():
         block = np.array([parts[place] for place in places])
-        means, levels = np.add.reduce(block, axis=1) / count, np.percentile(block, _LEVELS, axis=1)
-        for place, row in zip(places, np.vstack((means, levels)).T.tolist(), strict=True):
-            found[place] = row
-    return found
+        means, levels = np.add.reduce(block, axis=1) / count, samples.percentiles(block, _LEVELS)
+        columns = (means.tolist(), *(level.tolist() for level in levels))
+        for known, column in zip((*found, worths), (*columns, samples.effective_counts(block)), strict=True):
+            if len(places) == len(parts):
+                known[:] = column
+            else:
+                for place, value in zip(places, column, strict=True):
+                    known[place] = value
+    return found, worths
 
 
 def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, level: int) -> Estimate:
@@ -117,7 +145,7 @@ def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, l
     The larger of two bounds: by the order of all batches, ``worth`` so many independent ones, and by how the rounds' percentiles
     scatter. Infinity where the batches are too few for any.
     """
-    bound = stats.quantile_upper_bound(pooled, level / 100, effective=worth)
+    bound = samples.quantile_upper_bound(pooled, level / 100, effective=worth)
     reach = stats.reach_of_mean(series.units, _SURE_TO_ONE_SIDE)
     between = estimate.value * math.exp(min(reach or 0.0, 700.0))
     upper = math.inf if bound is None else max(bound, between)
@@ -126,7 +154,7 @@ def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, l
 
 def _too_few(count: int, worth: float, level: int) -> Flag | None:
     """Return that a percentile rests on too few batches, if it does: those alike in a row count less."""
-    needed = stats.enough_for(level / 100)
+    needed = samples.enough_for(level / 100)
     if worth >= needed:
         return None
     if worth < 0.9 * count:

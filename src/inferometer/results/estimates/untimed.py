@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
+from msgspec.structs import replace
 
 from inferometer.records import Cell, Parity
 from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate, round_series
@@ -23,10 +22,14 @@ def prepare(good: Good) -> dict[str, Any]:
         return {}
     source = "rounds with a warm compile cache" if known[0][1].cached else "rounds"
     total = series.estimate("s", source)
-    parts = np.mean([(p.load_s, p.compile_s, p.first_run_s) for _, p in known], axis=0)
-    load, compile_, first_run = (parts * total.value / parts.sum()).tolist()  # so that they add up to it
+    load = sum([p.load_s for _, p in known])
+    compile_, first_run = sum([p.compile_s for _, p in known]), sum([p.first_run_s for _, p in known])
+    parts = [part / len(known) for part in (load, compile_, first_run)]
+    whole = parts[0] + (parts[1] + parts[2])
     return {
-        "prepare": PrepareEstimate(total, load, compile_, first_run),
+        "prepare": PrepareEstimate(
+            total, *(part * total.value / whole for part in parts)
+        ),  # they add up to it
         "_series": {"prepare": series},
     }
 

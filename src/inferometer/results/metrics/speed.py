@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics.metric import Column, Metric, Place, Reason, Words, number, product_of
 from inferometer.results.metrics.quantities import IMAGES_PER_SECOND, SHARE
+from inferometer.results.stats import variance_of
 
 _WORDS = Words("faster", "slower")
 
@@ -26,16 +28,22 @@ def _process_noise(summary: CellSummary) -> Estimate | None:
     The standard deviation of the rounds' logarithms, which is the coefficient of variation where that is small (below
     20 %, within 1 % of it); its interval is that of chi-square. Drift that cells share is part of it.
     """
-    from scipy.special import chdtri
-
     rounds = summary.series.get("throughput")
     if rounds is None or rounds.processes < 2:
         return None
     dof = len(rounds.logs) - 1
-    variance = float(np.var(rounds.logs, ddof=1))
-    tail = (1 - CONFIDENCE) / 2
-    low, high = (math.sqrt(variance * dof / float(chdtri(dof, p))) for p in (tail, 1 - tail))
+    variance = variance_of(np.array(rounds.logs))
+    low, high = (math.sqrt(variance * dof / quantile) for quantile in _chi_square(dof))
     return Estimate(math.sqrt(variance), low, high, SHARE.unit, "rounds", dof + 1)
+
+
+@functools.lru_cache(maxsize=256)
+def _chi_square(dof: int) -> tuple[float, float]:
+    """Return the two quantiles of chi-square that `CONFIDENCE` lies between, the larger first."""
+    from scipy.special import chdtri
+
+    tail = (1 - CONFIDENCE) / 2
+    return float(chdtri(dof, tail)), float(chdtri(dof, 1 - tail))
 
 
 def _one_round(summary: CellSummary) -> Reason:

@@ -1,0 +1,87 @@
+"""Statistics of the samples of one process, of which those in a row are alike: percentiles and their bounds (pure)."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from inferometer.quantiles import CONFIDENCE
+from inferometer.results.stats import Floats
+
+
+def effective_count(values: Sequence[float] | Floats) -> float:
+    """Return how many independent values tell as much: n (1 - r) / (1 + r) of n with lag-1 autocorrelation r >= 0.
+
+    Of a first-order autoregression; Wilks, Statistical Methods in the Atmospheric Sciences, 2011, section 5.2.4.
+    """
+    return effective_counts(np.asarray(values, dtype=np.float64)[None, :])[0]
+
+
+def effective_counts(rows: Floats) -> list[float]:
+    """Return `effective_count` of each row of values."""
+    count = rows.shape[1]
+    if count < 3:
+        return [float(count)] * len(rows)
+    centred = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
+    sizes = np.add.reduce(np.abs(rows), axis=1) / count
+    squares = np.add.reduce(centred * centred, axis=1)
+    lagged = np.add.reduce(centred[:, 1:] * centred[:, :-1], axis=1)
+    varies = squares > (1e-9 * sizes) ** 2 * count
+    correlations = np.minimum(np.maximum(lagged / np.where(varies, squares, np.inf), 0.0), 0.99)
+    worth: list[float] = np.maximum(1.0, count * (1 - correlations) / (1 + correlations)).tolist()
+    return worth
+
+
+def percentiles(rows: Floats, levels: Sequence[float]) -> list[Floats]:
+    """Return each level's percentile of every row as `np.percentile` does, without what takes most of its time."""
+    ordered = np.sort(rows, axis=1)
+    last = rows.shape[1] - 1
+    found = []
+    for level in levels:
+        at = level / 100 * last
+        below = math.floor(at)
+        share, low = at - below, ordered[:, below]
+        high = ordered[:, min(below + 1, last)]
+        step = high - low
+        found.append(high - step * (1 - share) if share >= 0.5 else low + step * share)
+    return found
+
+
+def enough_for(quantile: float) -> int:
+    """Return how many values a quantile above the median takes: so many that ten of them lie beyond it."""
+    return math.ceil(round(10 / (1 - quantile), 6))
+
+
+def quantile_upper_bound(
+    samples: Sequence[float] | Floats,
+    quantile: float,
+    confidence: float = CONFIDENCE,
+    effective: float | None = None,
+) -> float | None:
+    """Return what a quantile does not exceed, with one-sided ``confidence``; None for too few samples.
+
+    By order statistics (Hahn and Meeker, Statistical Intervals, 1991, section 5.2), as MLPerf Inference stops early: a p99
+    takes 299 samples at 95 %, and 459 at 99 %. ``effective``: how many independent samples they are worth (default:
+    `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
+    """
+    worth = effective_count(samples) if effective is None else effective
+    count = int(min(worth, len(samples)))
+    allowed = _allowed_beyond(count, quantile, confidence)
+    if allowed is None:
+        return None
+    place = len(samples) - 1 - math.floor(allowed * len(samples) / max(count, 1))
+    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
+
+
+@functools.lru_cache(maxsize=4096)
+def _allowed_beyond(count: int, quantile: float, confidence: float) -> int | None:
+    """Return how many of ``count`` independent samples may lie above a bound on the quantile; None where not even none may."""
+    from scipy.special import bdtr
+
+    beyond = np.arange(max(1, math.ceil(count * (1 - quantile))) + 1)
+    chance = bdtr(beyond, count, 1 - quantile)  # that so many or fewer are above the true quantile
+    allowed = beyond[chance <= 1 - confidence]
+    return int(allowed[-1]) if len(allowed) else None

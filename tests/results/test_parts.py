@@ -1,0 +1,85 @@
+"""A big run is summarised by several processes as by one, whatever becomes of them, and its records are read no more often than needed."""
+
+import sys
+
+import pytest
+from msgspec.structs import fields
+
+import simulated_runs as simulated
+from inferometer.errors import StoreError
+from inferometer.results import parts
+from inferometer.results.cells import CellSummary
+from inferometer.results.summary import summarise
+from inferometer.storage import stored_records
+from inferometer.storage.run_directory import CELLS_FILE, read_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("parts") / "run"
+    frameworks = ("onnxrt", "openvino", "torch", "mnn")
+    return simulated.write_run(path, simulated.BOARDS[0], frameworks=frameworks, batch_sizes=(8, 512))
+
+
+@pytest.fixture
+def two_parts(monkeypatch):
+    monkeypatch.setattr(parts, "WORTH_BYTES", 0)
+    monkeypatch.setattr(parts, "usable_cores", lambda: 2)
+
+
+def assert_same(found, expected):
+    assert found.machines == expected.machines
+    for ours, theirs in zip(found.summaries, expected.summaries, strict=True):
+        for field in fields(CellSummary):
+            mine, other = getattr(ours, field.name), getattr(theirs, field.name)
+            assert (tuple(mine) == tuple(other)) if field.name == "records" else (mine == other), field.name
+
+
+def test_two_processes_say_what_one_says(run, two_parts):
+    answers = []
+    whole = parts._answer
+    try:
+        parts._answer = lambda child, path: answers.append(whole(child, path)) or answers[-1]
+        assert_same(parts.read_and_summarise(run), summarise([read_run(run)]))
+    finally:
+        parts._answer = whole
+    assert [len(answer) for answer in answers] == [len(summarise([read_run(run)]).summaries) // 2]
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/echo", "/no/such/program"])
+def test_what_a_child_does_not_hand_over_is_computed_here(run, two_parts, monkeypatch, program):
+    monkeypatch.setattr(sys, "executable", program)
+    assert_same(parts.read_and_summarise(run), summarise([read_run(run)]))
+
+
+def test_a_damaged_record_is_named_as_when_all_is_read(run, two_parts, tmp_path):
+    copy = tmp_path / "damaged"
+    copy.mkdir()
+    (copy / "run.json").write_bytes((run / "run.json").read_bytes())
+    lines = (run / CELLS_FILE).read_bytes().split(b"\n")
+    lines[2] = lines[2].replace(b'"round":', b'"round":-1')
+    (copy / CELLS_FILE).write_bytes(b"\n".join(lines))
+    with pytest.raises(StoreError) as whole:
+        read_run(copy)
+    with pytest.raises(StoreError) as apart:
+        parts.read_and_summarise(copy)
+    assert str(apart.value) == str(whole.value)
+
+
+def test_a_record_is_decoded_once_to_find_it_and_once_to_estimate(run, monkeypatch):
+    decoded = []
+    real = stored_records.decode_record
+    monkeypatch.setattr(stored_records, "decode_record", lambda line: decoded.append(line) or real(line))
+    results = parts.read_and_summarise(run)
+    assert results.runs[0].missing == read_run(run).missing
+    assert len(decoded) == 2 * len(results.runs[0].records)
+
+
+def test_a_torn_last_line_is_left_out(run, tmp_path):
+    copy = tmp_path / "torn"
+    copy.mkdir()
+    (copy / "run.json").write_bytes((run / "run.json").read_bytes())
+    (copy / CELLS_FILE).write_bytes((run / CELLS_FILE).read_bytes()[:-10])
+    indexed, whole = stored_records.read_indexed(copy), read_run(copy)
+    assert tuple(indexed.records) == whole.records
+    assert indexed.missing == whole.missing != ()
