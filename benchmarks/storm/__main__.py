@@ -60,6 +60,7 @@ KINDS = {
 
 def main() -> int:
     asked = _arguments()
+    processes.hear_ctrl_c()
     processes.adopt_orphans()
     import_all()
     chosen = {name: found for name, found in KINDS.items() if not asked.kinds or name in asked.kinds}
