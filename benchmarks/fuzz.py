@@ -18,6 +18,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/support"))
 _SHOWN = 3  # of each kind of fault
+_ABOUT = """# Malformed inputs
+
+Outcomes of `python benchmarks/fuzz.py`: whole files, rows and words, changed by seed, and what each reader made of them. Read are inputs that still mean something; refused
+are those that ended in one line; a reader that died is one whose process a framework's own code ended, told in one line. A fault would be a traceback, a message of a
+framework in place of a line, 20 s of a processor (60 s in an environment) without an end, more than 1 GiB (6 GiB in an environment, its framework included), or code
+of a file that ran.
+
+"""
 
 
 def main() -> int:
@@ -37,8 +45,10 @@ def main() -> int:
             finally:
                 getattr(read, "close", lambda: None)()
         print(f"{reader.name}: {count} inputs in {time.monotonic() - started:.0f} s", file=sys.stderr)
-    print(f"Seed {asked.seed}, {count} inputs a reader.\n")
-    print("\n".join(table_of(outcomes)))
+    table = f"Seed {asked.seed}, {count:,} inputs a reader.\n\n" + "\n".join(table_of(outcomes)) + "\n"
+    print(table)
+    if asked.out:
+        asked.out.write_text(_ABOUT + table)
     faults = sum(n for counts in outcomes.values() for kind, n in counts.items() if not _is_fine(kind))
     return 1 if faults else 0
 
@@ -65,6 +75,9 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--count", type=int, default=10_000, help="inputs in all")
     parser.add_argument("--seed", type=int, default=0, help="the first; the others follow it")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="also write the table here, as docs/results/fuzz.md is"
+    )
     parser.add_argument("--readers", nargs="+", choices=names, metavar="READER", help=", ".join(names))
     return parser.parse_args()
 

@@ -43,6 +43,11 @@ def adopt_orphans() -> None:
         raise OSError(ctypes.get_errno(), "cannot adopt orphans")
 
 
+def hear_ctrl_c() -> None:
+    """Hear SIGINT, and let every child hear it: a shell that starts us in the background has it ignored by all below."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run(
     words: Sequence[str | Path],
     *,

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from world import CELLS
+
 from inferometer.errors import InferometerError
 from inferometer.records import Record
 from inferometer.storage.run_directory import StoredRun, read_run
@@ -86,3 +88,9 @@ def mark(record: Record) -> tuple[object, ...]:
 def records_in(path: Path) -> tuple[Record, ...]:
     """Return the records of a run directory; none where there is no run yet."""
     return tuple(read_run(path).records) if (path / "run.json").exists() else ()
+
+
+def measured(records: Iterable[Record]) -> str:
+    """Return how many cells of a run (of `world.SHORT`) have a figure, in words."""
+    count = len({(record.cell, record.round) for record in records if record.status == "ok"})
+    return f"{count} of {CELLS} cells"

@@ -5,6 +5,7 @@ import pytest
 from fuzzing.command_line import CommandLine
 from fuzzing.csvs import CsvFiles
 from fuzzing.models import KerasFiles, OnnxFiles, TorchFiles
+from fuzzing.pictures import Pictures
 from fuzzing.rows import DataSets, InputRows
 from fuzzing.runs import RunDirectories
 
@@ -18,7 +19,14 @@ def faults_of(read, count):
 
 @pytest.mark.parametrize(
     ("reader", "count"),
-    [(CommandLine, 120), (RunDirectories, 100), (CsvFiles, 100), (InputRows, 60), (DataSets, 40)],
+    [
+        (CommandLine, 120),
+        (RunDirectories, 100),
+        (CsvFiles, 100),
+        (InputRows, 60),
+        (DataSets, 40),
+        (Pictures, 60),
+    ],
 )
 def test_readers_of_this_process(tmp_path, reader, count):
     assert not faults_of(reader(tmp_path), count)

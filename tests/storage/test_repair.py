@@ -143,12 +143,13 @@ def test_an_evaluation_that_tells_another_number_of_rows_than_its_file_is_set_as
     right = [0, 1, 2, 3]
     path = evaluated_run(tmp_path / "run", right, {("onnxrt", "fp32"): right, ("torch", "fp32"): right}).path
     file = path / "accuracy.jsonl"
-    file.write_text(file.read_text().replace('"rows":4', '"rows":0', 1))
+    first, second = file.read_text().splitlines()
+    file.write_text(json.dumps({**json.loads(first), "rows": 0}) + f"\n{second}\n")
     assert repair(path).lost and len(read_run(path).evaluations) == 1
     assert summarise([read_run(path)]).summaries
 
 
-@pytest.mark.parametrize(("field", "value"), [(10, b"\xff\x00"), (4, b"\xff\x00")], ids=["method", "version"])
+@pytest.mark.parametrize(("field", "value"), [(10, b"\xff\x00"), (6, b"\xff\x00")], ids=["method", "version"])
 def test_an_archive_of_another_kind_is_damage_like_any_other(tmp_path, field, value):
     path = evaluated_run(tmp_path / "run", [0, 1], {("onnxrt", "fp32"): [0, 1]}).path
     file = next(path.glob("accuracy/onnxrt*"))

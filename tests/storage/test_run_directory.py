@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
@@ -130,3 +133,26 @@ def test_an_empty_folder_of_the_user_outlives_a_withdrawn_run(tmp_path):
     (tmp_path / "mine").mkdir()
     RunWriter.create(tmp_path / "mine", RunInfo()).withdraw()
     assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_what_a_run_that_was_killed_as_it_began_left_is_no_obstacle(tmp_path):
+    (tmp_path / "run" / "logs").mkdir(parents=True)
+    (tmp_path / "run" / "run.tmp").write_text("{")
+    RunWriter.create(tmp_path / "run", RunInfo())
+    assert read_run(tmp_path / "run").records == ()
+    with pytest.raises(StoreError, match="already holds a run"):
+        RunWriter.create(tmp_path / "run", RunInfo())
+
+
+def test_a_run_that_cannot_begin_leaves_its_place_as_it_was(tmp_path):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
+    code = f"""{limited}
+import sys; from pathlib import Path
+from inferometer.records import RunInfo
+from inferometer.storage.run_directory import RunWriter
+RunWriter.create(Path(sys.argv[1]), RunInfo())"""
+    (tmp_path / "mine").mkdir()
+    for name in ("mine", "new"):
+        done = subprocess.run([sys.executable, "-c", code, tmp_path / name], capture_output=True, text=True)
+        assert "StoreError: cannot write" in done.stderr and "File too large" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"] and not any((tmp_path / "mine").iterdir())

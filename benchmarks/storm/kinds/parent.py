@@ -8,12 +8,13 @@ import signal
 import time
 from pathlib import Path
 
-from trial import Trial, records_in
+from trial import Trial, measured, records_in
 from world import CELLS, SHORT, World
 
 import processes
 
 LONGER = (*SHORT, "--images", "32", "--loops", "300")  # cells long enough to be hit, between them and within
+_AGAIN = 0.3  # of these faults: resuming is interrupted as well
 _LONGEST_S = 3.0  # of a whole run on a quiet machine, about
 
 
@@ -41,10 +42,8 @@ def several_signals(trial: Trial, world: World, chance: random.Random) -> None:
 
 
 def _ended_by(number: int, trial: Trial, world: World, chance: random.Random, more=()) -> None:
-    out, moment = (
-        world.folder() / "run",
-        chance.choice((_any_time, _with_a_worker, _after_a_cell, _after_a_cell)),
-    )
+    out = world.folder() / "run"
+    moment = chance.choice((_any_time, _with_a_worker, _after_a_cell, _after_a_cell))
 
     def meanwhile(pid: int) -> None:
         moment(pid, out, chance)
@@ -57,7 +56,12 @@ def _ended_by(number: int, trial: Trial, world: World, chance: random.Random, mo
     allowed = [0, *(status for each in (number, *more) for status in (128 + each, -each))]
     done = trial.ended(processes.run(words, meanwhile=meanwhile), statuses=allowed)
     before = records_in(out)
-    trial.became = f"status {done.status}, {len(before)} of {CELLS} cells"
+    trial.became = f"status {done.status}, {measured(before)}"
+    if (out / "run.json").exists() and chance.random() < _AGAIN:
+        trial.ended(processes.run(["run", "--resume", out], meanwhile=meanwhile), statuses=allowed)
+        trial.kept(before, out, whole=False)
+        before = records_in(out)
+        trial.became = "interrupted again while it was resumed"
     resumed(trial, world, out, before)
 
 

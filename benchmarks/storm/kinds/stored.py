@@ -6,8 +6,8 @@ import random
 import shutil
 from pathlib import Path
 
-from trial import Trial, records_in
-from world import CELLS, SHORT, World, rewritten
+from trial import Trial, measured, records_in
+from world import SHORT, World, rewritten
 
 import processes
 from inferometer.storage.run_directory import read_run
@@ -53,7 +53,7 @@ def torn(trial: Trial, world: World, chance: random.Random) -> None:
     data = cells.read_bytes()
     cells.write_bytes(data[: chance.randrange(len(data))])
     before = records_in(path)
-    trial.became = f"{len(before)} of {CELLS} cells"
+    trial.became = measured(before)
     resumed(trial, world, path, before)
 
 

@@ -12,8 +12,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from trial import Trial, records_in
-from world import CELLS, SHORT, World
+from trial import Trial, measured, records_in
+from world import SHORT, World
 
 import processes
 from kinds.parent import resumed
@@ -94,7 +94,7 @@ def largest_file(trial: Trial, world: World, chance: random.Random) -> None:
     words = ["run", world.model, *SHORT, "--out", out]
     done = trial.ended(processes.run(words, prepare=limit))
     before = records_in(out) if _is_readable(out) else ()
-    trial.became = f"status {done.status}, {len(before)} of {CELLS} cells"
+    trial.became = f"status {done.status}, {measured(before)}"
     if done.status:
         trial.one_line(done)
     resumed(trial, world, out, before)
@@ -127,7 +127,7 @@ def full_disk(trial: Trial, world: World, chance: random.Random) -> None:
     done = trial.ended(processes.run(["run", world.model, *SHORT], before=before))
     out = folder / "kept"
     found = records_in(out) if _is_readable(out) else ()
-    trial.became = f"status {done.status}, {len(found)} of {CELLS} cells"
+    trial.became = f"status {done.status}, {measured(found)}"
     if done.status:
         trial.one_line(done)
     if out.exists() and not (out / "run.json").exists():

@@ -39,6 +39,8 @@ from inferometer.storage.scenarios import read_scenarios
 RUN_FILE = "run.json"
 CELLS_FILE = "cells.jsonl"
 LOCK_FILE = ".lock"
+LOGS = "logs"
+_UNFINISHED = "run.tmp"  # what becomes run.json
 
 _decode_record = msgspec.json.Decoder(Record)
 _decode_info = msgspec.json.Decoder(RunInfo)
@@ -99,12 +101,16 @@ class RunWriter:
         check_free(path)
         made_folder = not path.exists()
         try:
-            (path / "logs").mkdir(parents=True)
+            (path / LOGS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
         writer = cls(path, made_folder=made_folder)
-        writer.write_info(info)
-        append_line(writer._cells, b"")
+        try:
+            writer.write_info(info)
+            append_line(writer._cells, b"")
+        except StoreError:
+            writer._clear()
+            raise
         sync_folder(path)
         sync_folder(path.parent)
         return writer
@@ -112,7 +118,7 @@ class RunWriter:
     def write_info(self, info: RunInfo) -> None:
         """Replace run.json atomically."""
         target = self.path / RUN_FILE
-        temporary = target.with_suffix(".tmp")
+        temporary = self.path / _UNFINISHED
         try:
             with temporary.open("wb") as file:
                 file.write(redacted_bytes(msgspec.json.format(msgspec.json.encode(info), indent=1)) + b"\n")
@@ -120,6 +126,8 @@ class RunWriter:
                 os.fsync(file.fileno())
             replace_durably(temporary, target)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise cannot_write(target, error) from error
 
     def append(self, record: Record) -> None:
@@ -130,18 +138,21 @@ class RunWriter:
 
     def withdraw(self) -> None:
         """Remove a run directory that `create` made and that holds no record, so that its name is free again."""
-        if self._cells.stat().st_size:
-            return
-        for name in (RUN_FILE, CELLS_FILE, LOCK_FILE):
+        if not self._cells.stat().st_size:
+            self._clear()
+
+    def _clear(self) -> None:
+        for name in (RUN_FILE, _UNFINISHED, CELLS_FILE, LOCK_FILE):
             (self.path / name).unlink(missing_ok=True)
-        shutil.rmtree(self.path / "logs", ignore_errors=True)
+        shutil.rmtree(self.path / LOGS, ignore_errors=True)
         if self._made_folder:
             with contextlib.suppress(OSError):  # it holds files that are not ours
                 self.path.rmdir()
 
 
 def check_free(path: Path) -> None:
-    """Raise StoreError unless ``path`` may become a run directory: it does not exist, or is an empty folder.
+    """Raise StoreError unless ``path`` may become a run directory: it does not exist, is an empty folder, or one that a run which
+    was killed as it began left.
 
     A folder with other files in it is refused, since a run writes, and clears away, logs and compiled code in its own.
     """
@@ -153,10 +164,15 @@ def check_free(path: Path) -> None:
         return
     except OSError as error:
         raise cannot_write(path, error) from error
-    if found:
+    if found and not _is_a_beginning(path, found):
         raise StoreError(
             f"{path} is not empty (it holds {found[0]}); a run needs a folder of its own: give another --out"
         )
+
+
+def _is_a_beginning(path: Path, found: Sequence[str]) -> bool:
+    """Return whether a folder holds nothing but what is made before run.json is."""
+    return set(found) <= {LOGS, _UNFINISHED} and not any((path / LOGS).glob("*"))
 
 
 @contextlib.contextmanager
