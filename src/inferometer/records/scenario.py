@@ -14,7 +14,7 @@ from inferometer.records.limits import Count, Round, Seconds, Size
 
 ScenarioName = Literal["single-stream", "multi-stream", "server", "offline"]
 SCENARIOS: tuple[ScenarioName, ...] = ScenarioName.__args__  # type: ignore[attr-defined]
-Padding = Literal["powers", "largest", "none"]
+Padding = Literal["powers", "fours", "largest", "none"]
 PADDINGS: tuple[Padding, ...] = Padding.__args__  # type: ignore[attr-defined]
 Purpose = Literal["measure", "search", "load", "accuracy", "audit"]
 

@@ -26,7 +26,7 @@ def timed(**options):
 
 
 def test_requests_that_come_faster_than_they_are_answered_end_the_test_early(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.02, max_batch=(1,))
+    load = LoadRequest(("server",), bounds_s=(0.02,), max_batch=(1,))
     run = at_one_rate(load_context(tmp_path, [timed()], load), 2000.0)
     (test,) = run.scenarios[0].tests
     assert not test.valid and test.ended_early and test.elapsed_s < 2
@@ -34,7 +34,7 @@ def test_requests_that_come_faster_than_they_are_answered_end_the_test_early(tmp
 
 
 def test_where_no_rate_keeps_the_bound_there_is_none_and_it_is_said(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.002, max_batch=(2,))  # one alone takes 4 ms
+    load = LoadRequest(("server",), bounds_s=(0.002,), max_batch=(2,))  # one alone takes 4 ms
     (found,) = under_load(tmp_path, timed(), load=load).scenarios
     assert found.status == "ok" and found.chosen is None and found.result is None
     assert found.cause.startswith("no rate keeps the bound") and found.tests
@@ -74,7 +74,7 @@ class InterruptsAt(SilentObserver):
 
 
 def test_an_interrupted_search_keeps_what_it_tried_and_goes_on(tmp_path):
-    load = LoadRequest(("single-stream", "server"), bound_s=0.05, percentile=50)
+    load = LoadRequest(("single-stream", "server"), bounds_s=(0.05,), percentile=50)
     context = load_context(tmp_path, [timed()], load, observer=InterruptsAt(3))
     path = context.runner.writer.path
     with pytest.raises(KeyboardInterrupt):

@@ -45,7 +45,7 @@ def test_streams_and_offline_have_loadgens_verdict_and_logs(tmp_path):
 
 
 def test_a_server_finds_the_highest_valid_rate_and_keeps_what_it_tried(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.04, percentile=90, max_batch=(8,))
+    load = LoadRequest(("server",), bounds_s=(0.04,), percentile=90, max_batch=(8,))
     run = under_load(tmp_path, timed(), load=load)
     (found,) = run.scenarios
     assert (found.status, found.percentile, found.bound_s) == ("ok", 90, 0.04)
@@ -65,7 +65,7 @@ def served(run, test):
 
 @pytest.mark.parametrize(("max_batch", "rate"), [(1, 150.0), (8, 350.0)])
 def test_latencies_are_those_of_a_queue_with_these_arrivals_and_times(tmp_path, max_batch, rate):
-    load = LoadRequest(("server",), bound_s=0.06, max_batch=(max_batch,), padding="none")
+    load = LoadRequest(("server",), bounds_s=(0.06,), max_batch=(max_batch,), padding="none")
     found = []
     for attempt in range(4):  # LoadGen counts from when a query was due: a busy machine makes it come late
         folder = tmp_path / str(attempt)
@@ -92,7 +92,7 @@ def closest(found):
 
 
 def test_a_batch_is_all_that_waited(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.06, max_batch=(8,), padding="none")
+    load = LoadRequest(("server",), bounds_s=(0.06,), max_batch=(8,), padding="none")
     run = at_one_rate(load_context(tmp_path, [timed()], load), 350.0)
     arrived, batches = served(run, run.scenarios[0].tests[0])
     lasts = np.cumsum(batches[:, 2])
@@ -115,7 +115,7 @@ def test_a_longest_wait_makes_larger_batches(tmp_path):
     sizes = []
     for wait_s in (0.0, 0.02):
         (tmp_path / str(wait_s)).mkdir()
-        load = LoadRequest(("server",), bound_s=0.1, max_wait_s=(wait_s,))
+        load = LoadRequest(("server",), bounds_s=(0.1,), max_wait_s=(wait_s,))
         run = at_one_rate(load_context(tmp_path / str(wait_s), [timed()], load), 100.0)
         (test,) = run.scenarios[0].tests
         sizes.append(test.rows / sum(test.batches.values()))

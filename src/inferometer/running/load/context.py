@@ -11,7 +11,7 @@ from inferometer.running.load.task import Task
 from inferometer.running.runner import Runner
 from inferometer.storage.scenarios import append_scenario
 
-_RateKey = tuple[str, str, str, Batching]  # framework, precision, device
+_RateKey = tuple[str, str, str, Batching, float | None]  # framework, precision, device; bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +38,13 @@ class LoadContext:
 
     def known_rate(self, task: Task) -> float | None:
         """Return the rate that an earlier round found."""
-        return self._rates.get(_rate_key(task.cell, task.batching))
+        return self._rates.get(_rate_key(task.cell, task.batching, task.bound_s))
 
     def note_rate(self, result: ScenarioResult) -> None:
         """Remember the rate that a round found, if it did."""
         if result.scenario == "server" and result.result and result.result.target_rate:
-            self._rates[_rate_key(result.cell, result.batching)] = result.result.target_rate
+            self._rates[_rate_key(result.cell, result.batching, result.bound_s)] = result.result.target_rate
 
 
-def _rate_key(cell: Cell, batching: Batching) -> _RateKey:
-    return cell.framework, cell.precision, cell.device, batching
+def _rate_key(cell: Cell, batching: Batching, bound_s: float | None) -> _RateKey:
+    return cell.framework, cell.precision, cell.device, batching, bound_s

@@ -36,13 +36,12 @@ class ScenarioRun:
     def facts(self) -> dict[str, Any]:
         """Return the fields of `records.ScenarioResult` that are known so far."""
         load = self._context.load
-        server = self._task.scenario == "server"
         percentile = {"single-stream": 90.0, "server": load.percentile}.get(self._task.scenario, 99.0)
         return {
             "tests": tuple(self._tests),
             "chosen": self._chosen,
             "percentile": percentile,
-            "bound_s": load.bound_s if server else None,
+            "bound_s": self._task.bound_s,
         }
 
     def _measure(self) -> Ending | None:
@@ -75,7 +74,7 @@ class ScenarioRun:
         load, batching = self._context.load, self._task.batching
         measured_s = self._tester.measured_s(self._task)
         rate = expected_rate(
-            measured_s, batching.max_batch, batching.max_wait_s, load.bound_s or 0.0, load.percentile
+            measured_s, batching.max_batch, batching.max_wait_s, self._task.bound_s or 0.0, load.percentile
         )
         return RateSearch(
             max(_CAUTION * rate, 0.02 * capacity(measured_s)), _FIRST_STEP, load.length.least_rate
@@ -86,8 +85,9 @@ class ScenarioRun:
         self._chosen = max(valid, key=lambda place: self._tests[place].target_rate or 0.0, default=None)
 
     def _lower_loads(self, rate: float) -> Ending | None:
-        """Run at shares of the rate, in the first round, where the energy of a half-empty server can be told."""
-        if self._task.round or not self._context.meters_tell(self._task.cell.device):
+        """Run at shares of the rate, in the first round and for the first bound, where the energy of a half-empty server can be told."""
+        first = self._task.round == 0 and self._task.bound_s == self._context.load.bounds_s[0]
+        if not first or not self._context.meters_tell(self._task.cell.device):
             return None
         for share in _SHARES:
             test = self._tester.test(self._task, "load", share * rate, share)
@@ -103,6 +103,4 @@ class ScenarioRun:
         got = f"{units.significant(test.rate)}/s, " if test.rate else ""
         p99 = f"p99 {units.duration(test.latency_s['99'])}, " if "99" in test.latency_s else ""
         task = self._task
-        self._context.runner.observer.preparing(
-            f"under load, {task.row}, {task.scenario}, {task.batching.words}: {asked}{got}{p99}{verdict}"
-        )
+        self._context.runner.observer.preparing(f"under load, {task.words}: {asked}{got}{p99}{verdict}")

@@ -36,8 +36,9 @@ def test_settings(
     *,
     seed: tuple[int, ...],
     rate: float = 0.0,
+    bound_s: float = 0.0,
 ) -> dict[str, Any]:
-    """Return the fields to set; ``rate``: requests/s of a server test; ``seed``: what makes this test's arrivals its own."""
+    """Return the fields to set; ``rate`` (requests/s) and ``bound_s``: of a server test; ``seed``: what makes this test's arrivals its own."""
     length = load.length
     draws = np.random.SeedSequence(seed).generate_state(3, np.uint64) >> np.uint64(1)
     names = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
@@ -50,7 +51,7 @@ def test_settings(
         **{name: int(draw) for name, draw in zip(names, draws, strict=True)},
     }
     if scenario == "server":
-        return settings | _server(load, batching, rate)
+        return settings | _server(load, batching, rate, bound_s)
     if scenario == "offline":
         return settings | {"offline_expected_qps": 1.1 * capacity(measured_s)}
     settings[_PERCENTILE_NAMES[scenario]] = _STREAM_PERCENTILES[scenario]
@@ -71,8 +72,7 @@ def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
     return whole * service(most) + (service(rest) if rest else 0.0)
 
 
-def _server(load: LoadRequest, batching: Batching, rate: float) -> dict[str, Any]:
-    bound_s = load.bound_s or 0.0
+def _server(load: LoadRequest, batching: Batching, rate: float, bound_s: float) -> dict[str, Any]:
     waiting = _HOPELESS * (rate * bound_s + batching.max_batch)
     return {
         "server_target_qps": rate,

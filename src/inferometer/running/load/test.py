@@ -46,6 +46,7 @@ class Tester:
         self._count += 1
         settings = test_settings(
             task.scenario, load, task.batching, self.measured_s(task), rate=rate,
+            bound_s=task.bound_s or 0.0,
             seed=(runner.request.protocol.seed, task.round, self._count),
         )  # fmt: skip
         return self._run(task, settings, {"purpose": purpose, "share": share, "target_rate": rate or None})
