@@ -31,6 +31,14 @@ class LoadContext:
         """Return what is asked for."""
         return self.runner.request.load
 
+    @property
+    def distinct(self) -> int:
+        """Return how many different inputs there are."""
+        import numpy as np
+
+        with np.load(self.runner.model.inputs, allow_pickle=False) as file:
+            return len(file[file.files[0]])
+
     def store(self, result: ScenarioResult) -> None:
         """Keep a result, before anything else happens."""
         append_scenario(self.runner.writer.path, result)

@@ -30,7 +30,10 @@ class ScenarioRun:
 
     def run(self) -> Ending:
         """Run it; the ending is "ok" where LoadGen came to its verdicts, whatever they are."""
-        ending = self._serve() if self._task.scenario == "server" else self._measure()
+        server = self._task.scenario == "server"
+        ending = self._check() or (self._serve() if server else self._measure())
+        if ending is None and self._context.load.audit and self._chosen is not None:
+            ending = self._audit(self._tests[self._chosen].target_rate or 0.0)
         return ending or Ending("ok", self._cause)
 
     def facts(self) -> dict[str, Any]:
@@ -44,12 +47,39 @@ class ScenarioRun:
             "bound_s": self._task.bound_s,
         }
 
+    def _check(self) -> Ending | None:
+        """Let LoadGen's accuracy mode ask for every input; what it is answered must be the reference's."""
+        measured_s = self._tester.measured_s(self._task)
+        test = self._tester.accuracy(
+            self._task, capacity(measured_s) / 2 if self._task.scenario == "server" else 0.0
+        )
+        return self._compared(test)
+
+    def _audit(self, rate: float) -> Ending | None:
+        """Compare responses of a performance run too (MLPerf's TEST01), and run with one input only (TEST04)."""
+        ending = self._compared(self._tester.audit(self._task, "accuracy", rate))
+        if ending or self._task.scenario == "server":  # whose rate is LoadGen's, cached or not
+            return ending
+        test = self._tester.audit(self._task, "same")
+        if isinstance(test, Ending):
+            return test
+        self._tests.append(test)
+        return None
+
+    def _compared(self, test: LoadTest | Ending) -> Ending | None:
+        if isinstance(test, Ending):
+            return test
+        self._tests.append(test)
+        if test.parity is None or test.parity.passed:
+            return None
+        return Ending("parity-failed", f"LoadGen's {test.purpose} run: {test.parity.cause}")
+
     def _measure(self) -> Ending | None:
         test = self._tester.test(self._task, "measure")
         if isinstance(test, Ending):
             return test
+        self._chosen = len(self._tests)
         self._tests.append(test)
-        self._chosen = 0
         self._tell(test)
         return None
 
@@ -81,7 +111,7 @@ class ScenarioRun:
         )
 
     def _choose(self) -> None:
-        valid = [place for place, test in enumerate(self._tests) if test.valid]
+        valid = [place for place, test in enumerate(self._tests) if test.valid and test.purpose == "search"]
         self._chosen = max(valid, key=lambda place: self._tests[place].target_rate or 0.0, default=None)
 
     def _lower_loads(self, rate: float) -> Ending | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from inferometer.planning.load_request import LoadRequest
 from inferometer.records import Batching, ScenarioName
+from inferometer.records.scenario import AuditName
 from inferometer.running.load.queueing import capacity, service_of
 
 SAMPLES_A_QUERY = 8  # of a multi-stream, as in MLPerf's rules
@@ -63,6 +64,21 @@ def test_settings(
         "multi_stream_samples_per_query": SAMPLES_A_QUERY,
         "multi_stream_expected_latency_ns": round(expected_s / _AHEAD * 1e9),
     }
+
+
+SAMPLED = 512  # responses of a performance run that are logged for the audit
+
+
+def as_accuracy(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of LoadGen's accuracy mode: every sample once, every response logged."""
+    return {**settings, "mode": "AccuracyOnly", "max_duration_ms": 0}
+
+
+def as_audit(settings: dict[str, Any], audit: AuditName) -> dict[str, Any]:
+    """Return a performance test's settings as an audit's: responses sampled (TEST01), or one input only (TEST04)."""
+    if audit == "accuracy":
+        return {**settings, "accuracy_log_rng_seed": 7, "accuracy_log_sampling_target": SAMPLED}
+    return {**settings, "performance_issue_same": True, "performance_issue_same_index": 0}
 
 
 def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
