@@ -9,6 +9,7 @@ from fakes import BACKENDS
 from inferometer.cli import invoke
 from inferometer.records import Batching, ScenarioResult
 from inferometer.report.markdown import render_markdown
+from inferometer.results.completeness import unfinished
 from inferometer.results.summary import summarise
 from inferometer.results.under_load import summarise_load
 from inferometer.storage.merge import merge, write
@@ -71,6 +72,10 @@ def test_a_run_stopped_and_gone_on_counts_once(tmp_path):
     whole = server("a", [one_test(100, 0.01)])
     (summary,) = summarise_load(summarise([loaded_run(tmp_path, [stopped, whole])]))
     assert summary.rate.value == 100 and summary.rounds == 1 and not summary.problems
+    (tmp_path / "stopped").mkdir()
+    run = loaded_run(tmp_path / "stopped", [stopped])
+    (line,) = unfinished(summarise([run]))
+    assert line.startswith("incomplete: 1 result under load stopped before the end: inferometer run --resume")
 
 
 def test_commands_and_reports_show_it(tmp_path, capsys):
