@@ -128,7 +128,7 @@ class CellSession:
         backend, opening, stack, _ = self._opened()
         backend.release()
         self._report_phase("prepare")
-        self._samples = Samples(stack)
+        self._samples = Samples(stack, opening.threads)
         return rehearse(MODES[opening.mode](backend), self._samples, request)
 
     def run_scenario(self, request: RunScenario) -> Served:
