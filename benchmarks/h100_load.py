@@ -8,8 +8,8 @@ travels as a wheel or an unpacked folder; --loadgen names it (default: ROOT/load
 interpreter gets it by PYTHONPATH. On a machine that has only Python with torch and JAX, --plain measures those two with that
 Python and the packages on PYTHONPATH.
 
-One run a row and bound (server, with energy at 100, 75, 50 and 25 % of the rate found), the first with single-stream and offline
-besides, since to load and compile a row takes longer than they do; one round, quick preset. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
+One run a row: server with each bound (energy at 100, 75, 50 and 25 % of the rate for the tightest), then offline and single-stream; one
+round, quick preset, batches filled up to powers of four, since every size is compiled. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from h100 import Deadline, Machine, call, show
 
 MODEL = "mobilenet_v3_large"
 # (framework, its precision, --max-batch): the server's batches are up to so many, powers of two are prepared
-ROWS = (("onnxrt", "fp32", 64), ("jax", "fp16", 64), ("torch-compile", "fp16", 64))
+ROWS = (("torch-compile", "fp16", 64), ("jax", "fp16", 64), ("onnxrt", "fp32", 64))
 ENVIRONMENTS = {"torch-compile": "torch", "jax": "jax", "onnxrt": "onnxrt"}
 CLOSED = [
     "--batch-sizes",
@@ -72,23 +72,16 @@ def main() -> None:
         )
     site = loadgen_site(given)
     deadline = Deadline(given.limit)
-    for name, bound in jobs(names, given.bounds.split(",")):
+    for name in names:
         if deadline.left_s() < 40:
-            print(f"{name} {bound}: not begun, {deadline.left_s():.0f} s are left")
+            print(f"{name}: not begun, {deadline.left_s():.0f} s are left")
             continue
-        measure(machine, given, name, bound, deadline, site)
+        measure(machine, given, name, deadline, site)
         pack(given)
 
 
-def jobs(names: list[str], bounds: list[str]) -> list[tuple[str, str]]:
-    """Return each framework with each bound, the tightest first for all: what matters most comes first."""
-    return [(name, bound) for bound in bounds for name in names]
-
-
-def measure(
-    machine: Machine, given: argparse.Namespace, name: str, bound: str, deadline: Deadline, site: Path
-) -> None:
-    label = f"load-{name}-{bound}"
+def measure(machine: Machine, given: argparse.Namespace, name: str, deadline: Deadline, site: Path) -> None:
+    label = f"load-{name}"
     out, log = given.work / "results" / label, given.work / "logs" / f"{label}.log"
     if (out / "run.json").exists():
         words = ["run", "--resume", str(out)]
@@ -96,7 +89,7 @@ def measure(
         words = [
             "run",
             given.model,
-            *options(given, name, bound),
+            *options(given, name),
             "--device",
             machine.device,
             "--out",
@@ -114,12 +107,12 @@ def measure(
     show(log, 30)
 
 
-def options(given: argparse.Namespace, name: str, bound: str) -> list[str]:
+def options(given: argparse.Namespace, name: str) -> list[str]:
     precision, batch = next((p, b) for row, p, b in ROWS if row == name)
+    closed = CLOSED
     if given.tiny:
         precision, batch = "fp32", 4
-    closed = (
-        [
+        closed = [
             "--batch-sizes",
             "4",
             "--images",
@@ -133,12 +126,9 @@ def options(given: argparse.Namespace, name: str, bound: str) -> list[str]:
             "--budget",
             "1",
         ]
-        if given.tiny
-        else CLOSED
-    )
-    streams = "single-stream,offline," if bound == given.bounds.partition(",")[0] else ""
-    scenarios = ["--scenarios", f"{streams}server", "--latency-bound", bound, "--max-batch", str(batch)]
-    return ["--frameworks", name, "--precisions", precision, *closed, *scenarios]
+    scenarios = ["--scenarios", "server,offline,single-stream", "--latency-bound", given.bounds]
+    batches = ["--max-batch", str(batch), "--padding", "fours"]
+    return ["--frameworks", name, "--precisions", precision, *closed, *scenarios, *batches]
 
 
 def pythons(machine: Machine, given: argparse.Namespace, name: str) -> list[str]:

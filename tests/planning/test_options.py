@@ -71,7 +71,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         "--timeout 60 --time-limit 90 --energy-window 8 --threads 1 --seed 7 --keep-trying --weights w.h5 --image a.jpg --image b "
         "--input x.npz --shape n=4 --shape m=5 --batch-axis s=1 --batch-axis r=none --input-range ids=0:9 --input-range r=16000 --tolerance 0.05 --trust-model --architecture timm:x --python torch=py --calibration c.npz "
         "--dataset d.csv --labels l.txt --preprocess size=8,mean=0.5 "
-        "--scenarios server,offline --latency-bound 20ms --percentile 95 --scenario-preset standard --max-batch 1,8 "
+        "--scenarios server,offline --latency-bound 20ms,0.5s --percentile 95 --scenario-preset standard --max-batch 1,8 "
         "--max-wait-ms 0,2.5 --padding none --audit "
         "--accelerator cuda12 --meter nvml --meter !rapl --powercap p"
     )
@@ -83,7 +83,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         image=["a.jpg", "b"], inputs="x.npz", shapes={"n": 4, "m": 5}, batch_axes={"s": 1, "r": None},
         input_ranges={"ids": (0, 9), "r": 16000}, tolerance=0.05, trust_model=True, architecture="timm:x", python={"torch": "py"}, calibration="c.npz",
         accelerator="cuda12", meters=["nvml", "!rapl"], powercap="p", dataset="d.csv", labels="l.txt",
-        preprocess={"size": 8, "mean": 0.5}, scenarios=["server", "offline"], latency_bound=0.02, percentile=95,
+        preprocess={"size": 8, "mean": 0.5}, scenarios=["server", "offline"], latency_bound=[0.02, "500ms"], percentile=95,
         scenario_preset="standard", max_batch=[1, 8], max_wait_ms=[0, 2.5], padding="none", audit=True,
     )  # fmt: skip
     assert asked == [python]

@@ -25,13 +25,16 @@ def loadgen_folder() -> Path:
     return next((python.parent.parent / "lib").glob("python*/site-packages"))
 
 
-def load_context(folder, frameworks, load, *, measure=True, **kwargs):
+def load_context(folder, frameworks, load, *, measure=True, meters_tell=None, **kwargs):
     """Return what runs scenarios over fakes, whose rounds are measured."""
     request = msgspec.structs.replace(kwargs.pop("request", None) or fake_request(budget_s=0.2), load=load)
     runner = fake_runner(folder, frameworks, request=request, **kwargs)
     if measure:
         runner.run(read_run(runner.writer.path).missing)
-    return LoadContext(runner=runner, form=lambda cell: "fake", loadgen=lambda cell: str(loadgen_folder()))
+    more = {"meters_tell": meters_tell} if meters_tell else {}
+    return LoadContext(
+        runner=runner, form=lambda cell: "fake", loadgen=lambda cell: str(loadgen_folder()), **more
+    )
 
 
 def under_load(folder, *frameworks, load=None, **kwargs):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
+from click.core import ParameterSource
 
 from inferometer.cli.carbon import carbon_options, factors
 from inferometer.cli.common import RUNS, notice, prices_options, print_parts, results_of, share
@@ -14,10 +15,19 @@ from inferometer.errors import UsageError, unknown
 from inferometer.planning.values import parse_batch_sizes
 from inferometer.recommendation.objectives import OBJECTIVES, Objective
 
+if TYPE_CHECKING:
+    from inferometer.results.cells import Results
+
 
 @click.command("recommend")
 @RUNS
 @click.option("--max-latency-ms", type=float, help="Of a batch: p99 where batches were timed one by one.")
+@click.option(
+    "--max-request-latency-ms",
+    type=float,
+    help="Of a request that queues: the percentile of a server under load (run --scenarios server).",
+)
+@click.option("--rate", type=float, help="Requests/s that are to be answered within it.")
 @click.option("--max-power-w", type=float, help="Mean power of the device that does the work.")
 @click.option("--max-energy-mj", type=float, help="Energy an image, millijoules.")
 @click.option("--max-memory-gb", type=float, help="Peak memory, 10^9 bytes.")
@@ -54,6 +64,8 @@ def recommend_command(
     *,
     runs: tuple[Path, ...],
     max_latency_ms: float | None,
+    max_request_latency_ms: float | None,
+    rate: float | None,
     max_power_w: float | None,
     max_energy_mj: float | None,
     max_memory_gb: float | None,
@@ -96,6 +108,12 @@ def recommend_command(
     )
     prices = Prices(price_per_kwh, price_per_hour, currency, factors(given))
     results = results_of(runs)
+    request_latency = _positive(max_request_latency_ms, "--max-request-latency-ms")
+    if request_latency is not None:
+        _refuse_others()
+        return _under_load(results, request_latency / 1e3, _positive(rate, "--rate"), format_)
+    if rate is not None:
+        raise UsageError("--rate is for --max-request-latency-ms; give it, or leave the rate out")
     known = {s.cell.framework for s in results.summaries}
     for name in constraints.frameworks:
         if name not in known:
@@ -108,6 +126,51 @@ def recommend_command(
     else:
         click.echo((render.to_markdown if format_ == "md" else render.to_json)(found), nl=False)
     return 0 if any(a.choice and a.grade != "none" for a in found) else 1
+
+
+def _under_load(results: Results, limit_s: float, rate: float | None, format_: str) -> int:
+    """Print what keeps a promise to requests that queue; of what was measured in closed loops only, with that doubt."""
+    from inferometer.recommendation import render
+    from inferometer.recommendation.under_load import (
+        lines,
+        recommend_under_load,
+        recommend_without_load,
+        to_json,
+    )
+
+    found, closed = recommend_under_load(results, limit_s, rate), recommend_without_load(results, limit_s)
+    if format_ == "json":
+        click.echo(to_json(found) if found else render.to_json(closed), nl=False)
+    else:
+        for decision in found:
+            first, *rest = lines(decision)
+            click.echo(
+                "\n".join(
+                    [first, *rest]
+                    if format_ == "text"
+                    else [f"- {first}", *(f"  -{line[1:]}" for line in rest)]
+                )
+            )
+        if closed:
+            print_parts(render.to_text(closed)) if format_ == "text" else click.echo(
+                render.to_markdown(closed), nl=False
+            )
+    return 0 if any(d.choice for d in found) or any(d.choice for d in closed) else 1
+
+
+def _refuse_others() -> None:
+    """Raise UsageError for constraints that results under load are not held against."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in ("runs", "max_request_latency_ms", "rate", "format_")
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(
+            f"--max-request-latency-ms goes with --rate and --format only: leave out {', '.join(given)}"
+        )
 
 
 def _sizes(text: str | None) -> tuple[int, ...]:

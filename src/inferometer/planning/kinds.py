@@ -53,14 +53,15 @@ def seconds(*, zero: bool) -> Kind:
     return Kind(word="real", read=values.real, check=check)
 
 
-def duration() -> Kind:
-    """A time above 0: "20ms", "1.5s", or seconds; none given is None."""
+def durations() -> Kind:
+    """Times above 0: "20ms", "10ms,1.5s", or seconds."""
 
-    def check(option: str, value: float | None) -> None:
-        if value is not None and not 0 < value <= LONGEST_S:
-            raise UsageError(f"{option} {value:g} s is no time to keep: give one above 0, such as 20ms")
+    def check(option: str, given: Iterable[float]) -> None:
+        for value in given:
+            if not 0 < value <= LONGEST_S:
+                raise UsageError(f"{option} {value:g} s is no time to keep: give one above 0, such as 20ms")
 
-    return Kind(read=values.duration, check=check)
+    return Kind(read=values.durations, check=check)
 
 
 def milliseconds() -> Kind:

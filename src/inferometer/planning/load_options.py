@@ -24,9 +24,9 @@ class LoadOptions(TypedDict, total=False):
         ),
     ]  # fmt: skip
     latency_bound: Annotated[
-        str | float | None,
+        str | float | Iterable[str | float] | None,
         Option(
-            "--latency-bound", kinds.duration(), "Latency that the server is to keep, such as 20ms.", ("load.bound_s",)
+            "--latency-bound", kinds.durations(), "Latency that the server is to keep, such as 20ms; of several each is tried: 10ms,50ms.", ("load.bounds_s",)
         ),
     ]  # fmt: skip
     percentile: Annotated[
@@ -62,7 +62,7 @@ class LoadOptions(TypedDict, total=False):
         str,
         Option(
             "--padding", kinds.one_of("padding", PADDINGS),
-            "Fill batches up to powers of two, to the largest, or none (every size is prepared).", ("load.padding",),
+            "Fill batches up to powers of two, of four (fours), to the largest, or none (every size is prepared).", ("load.padding",),
             default="powers",
         ),
     ]  # fmt: skip

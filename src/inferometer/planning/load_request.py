@@ -49,7 +49,7 @@ class LoadRequest(msgspec.Struct, frozen=True):
     """Scenarios to run after the rounds, and how; none: nothing is run under load."""
 
     scenarios: tuple[ScenarioName, ...] = ()
-    bound_s: float | None = None  # of the percentile of latencies, in the server scenario
+    bounds_s: tuple[float, ...] = ()  # of the percentile of latencies, in the server scenario; a search each
     percentile: float = 99.0
     preset: str = "quick"
     max_batch: tuple[int, ...] = (8,)  # several are tried
@@ -59,11 +59,11 @@ class LoadRequest(msgspec.Struct, frozen=True):
 
     def check(self) -> None:
         """Raise UsageError for a promise without a server, or a server without a promise."""
-        if "server" in self.scenarios and self.bound_s is None:
+        if "server" in self.scenarios and not self.bounds_s:
             raise UsageError(
                 "--scenarios server needs the latency to promise: give --latency-bound, such as 20ms"
             )
-        if self.bound_s is not None and "server" not in self.scenarios:
+        if self.bounds_s and "server" not in self.scenarios:
             raise UsageError("--latency-bound is for --scenarios server; give it, or leave the bound out")
         if self.audit and not self.scenarios:
             raise UsageError("--audit is for --scenarios; give some, or leave it out")
@@ -75,8 +75,13 @@ class LoadRequest(msgspec.Struct, frozen=True):
 
     def words(self) -> str:
         """Return what is asked for in one line."""
-        promise = f", p{self.percentile:g} within {self.bound_s * 1e3:g} ms" if self.bound_s else ""
+        bounds = ", ".join(f"{bound_s * 1e3:g} ms" for bound_s in self.bounds_s)
+        promise = f", p{self.percentile:g} within {bounds}" if bounds else ""
         return f"{', '.join(self.scenarios)}{promise}, {self.length.title}"
+
+    def promises(self, scenario: ScenarioName) -> tuple[float | None, ...]:
+        """Return the bounds that a scenario is run with."""
+        return self.bounds_s if scenario == "server" else (None,)
 
     def policies(self, scenario: ScenarioName) -> tuple[Batching, ...]:
         """Return the batchings to try; only the server's requests come one by one and can be waited for."""
@@ -101,5 +106,6 @@ def sizes_of(batching: Batching, fixed: int | None = None) -> tuple[int, ...]:
         return tuple(range(1, most + 1))
     if batching.padding == "largest":
         return tuple(sorted({1, most}))
-    powers = (2**power for power in range(most.bit_length()))
+    base = 4 if batching.padding == "fours" else 2
+    powers = (base**power for power in range(most.bit_length()))
     return tuple(sorted({*(size for size in powers if size <= most), most}))

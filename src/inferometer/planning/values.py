@@ -29,8 +29,16 @@ def real(option: str, value: SupportsFloat) -> float:
         raise UsageError(f"{option} {value!r} is no number") from None
 
 
-def duration(option: str, value: str | SupportsFloat) -> float:
-    """Return seconds from "20ms", "1.5s", "300us", or a number of seconds."""
+def durations(option: str, value: str | SupportsFloat | Iterable[str | SupportsFloat]) -> tuple[float, ...]:
+    """Return seconds, ascending, from "20ms", "10ms,1.5s", numbers of seconds, or several of these."""
+    if isinstance(value, str):
+        several: Iterable[str | SupportsFloat] = names(option, value)
+    else:
+        several = value if isinstance(value, Iterable) else (value,)
+    return tuple(sorted({_duration(option, each) for each in several}))
+
+
+def _duration(option: str, value: str | SupportsFloat) -> float:
     if not isinstance(value, str):
         return real(option, value)
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*(s|ms|us|µs|)\s*", value)

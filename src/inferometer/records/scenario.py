@@ -14,9 +14,12 @@ from inferometer.records.limits import Count, Round, Seconds, Size
 
 ScenarioName = Literal["single-stream", "multi-stream", "server", "offline"]
 SCENARIOS: tuple[ScenarioName, ...] = ScenarioName.__args__  # type: ignore[attr-defined]
-Padding = Literal["powers", "largest", "none"]
+Padding = Literal["powers", "fours", "largest", "none"]
 PADDINGS: tuple[Padding, ...] = Padding.__args__  # type: ignore[attr-defined]
 Purpose = Literal["measure", "search", "load", "accuracy", "audit"]
+AuditName = Literal[
+    "", "accuracy", "same"
+]  # of a performance run's responses (TEST01), of one input only (TEST04)
 
 
 class Batching(msgspec.Struct, frozen=True, order=True):
@@ -57,6 +60,8 @@ class LoadTest(msgspec.Struct, frozen=True):
     busy_s: Seconds = 0.0
     energy: Energy | None = None
     flags: tuple[Flag, ...] = ()
+    parity: Parity | None = None  # of responses that LoadGen logged, against the reference
+    audit: AuditName = ""
 
 
 def why_invalid(test: LoadTest) -> str:

@@ -19,7 +19,11 @@ def unfinished(results: Results, cells: Sequence[CellSummary] | None = None) -> 
     """
     paths = None if cells is None else {path for cell in cells for path in cell.paths}
     ours = [run for run in _planned_runs(results) if paths is None or run.path in paths]
-    return [line for run in ours for line in (*([_line(run)] if run.missing else []), *_not_evaluated(run))]
+    return [
+        line
+        for run in ours
+        for line in (*([_line(run)] if run.missing else []), *_not_evaluated(run), *_stopped_under_load(run))
+    ]
 
 
 def cut_short(results: Results) -> list[str]:
@@ -55,6 +59,18 @@ def _not_evaluated(run: StoredRun) -> list[str]:
         [f"incomplete: {missing} of {len(measured)} rows have no accuracy yet: {resume_command(run)}"]
         if missing
         else []
+    )
+
+
+def _stopped_under_load(run: StoredRun) -> list[str]:
+    """Return a line where scenarios of a run were stopped and not run again."""
+    if run.info.merged:
+        return []
+    last = {(r.cell, r.round, r.scenario, r.batching, r.bound_s): r.status for r in run.scenarios}
+    stopped = sum(status in STILL_MISSING for status in last.values())
+    named = units.counted(stopped, "result")
+    return (
+        [f"incomplete: {named} under load stopped before the end: {resume_command(run)}"] if stopped else []
     )
 
 

@@ -49,6 +49,12 @@ class LoadSummary:
                 told.append(f"INVALID: {why_invalid(result.result)}")
         return tuple(dict.fromkeys(told))
 
+    @property
+    def audit(self) -> str:
+        """Return what the audit found, "" where there was none."""
+        told = [words for result in self.results if (words := audit_words(result))]
+        return next((words for words in told if words != AUDIT_PASSED), told[0] if told else "")
+
     def levels(self) -> list[tuple[float, LoadTest]]:
         """Return the tests at shares of the rate, ascending, 1.0 being the rate itself, of the first round that has them."""
         for result in self.results:
@@ -56,6 +62,21 @@ class LoadSummary:
             if found and result.result:
                 return sorted([*found, (1.0, result.result)], key=lambda pair: pair[0])
         return [(1.0, r.result) for r in self.results if r.result][:1]
+
+
+AUDIT_PASSED = "audit passed"
+_CACHED = 1.1  # times as fast with one input only: MLPerf's TEST04 allows so much
+
+
+def audit_words(result: ScenarioResult) -> str:
+    """Return what an audit says of a result: responses of a performance run compared, and no gain from one input only."""
+    audits = {test.audit: test for test in result.tests if test.purpose == "audit"}
+    if not audits or result.result is None:
+        return ""
+    same, usual = audits.get("same"), result.result
+    if same and same.rate and usual.rate and same.rate > _CACHED * usual.rate:
+        return f"audit: {same.rate / usual.rate:.2g} times as fast with one input only: answers may be cached"
+    return AUDIT_PASSED
 
 
 _Group = tuple[str, str, str, Cell, ScenarioName, Batching, float, float | None, str]

@@ -102,7 +102,7 @@ def load_notes(summaries: Sequence[LoadSummary]) -> list[str]:
             "the server's rate is the highest of Poisson arrivals that LoadGen called VALID in each round"
         )
     for summary in ordered(summaries):
-        told = "; ".join(summary.problems)
+        told = "; ".join(filter(None, (*summary.problems, summary.audit)))
         if told:
             lines.append(f"{summary.row}, {summary.scenario}, {summary.batching.words}: {told}")
     return lines

@@ -109,7 +109,8 @@ class RunScenario:
     sizes: list[int]  # in which requests are answered, those that were rehearsed
     max_batch: int
     max_wait_s: float  # for which the oldest request waits for others
-    keeps_responses: bool = False
+    keeps_responses: bool = False  # LoadGen logs them, and they are held against the reference
+    samples: int = 0  # of which it asks; 0: all there are
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ class Served:
     rows: int  # requests
     padded: int  # rows that were computed besides, to fill up batches
     busy_s: float
+    parity: Facts = field(default_factory=dict)  # of responses that were kept
 
 
 @dataclass(frozen=True)

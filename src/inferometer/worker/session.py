@@ -37,6 +37,7 @@ from inferometer.worker.protocol import (
 )
 from inferometer.worker.scenarios.loadgen import run_scenario
 from inferometer.worker.scenarios.rehearsal import rehearse
+from inferometer.worker.scenarios.responses import compare_responses
 from inferometer.worker.scenarios.samples import Samples
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
@@ -127,16 +128,19 @@ class CellSession:
         backend, opening, stack, _ = self._opened()
         backend.release()
         self._report_phase("prepare")
-        self._samples = Samples(stack)
+        self._samples = Samples(stack, opening.threads)
         return rehearse(MODES[opening.mode](backend), self._samples, request)
 
     def run_scenario(self, request: RunScenario) -> Served:
         """Let LoadGen run one test."""
-        backend, opening, _, _ = self._opened()
+        backend, opening, stack, judge = self._opened()
         if self._samples is None:
             raise RuntimeError("scenario before rehearsal")
         self._report_phase("scenario")
-        return run_scenario(MODES[opening.mode](backend), self._samples, request)
+        mode = MODES[opening.mode](backend)
+        return run_scenario(
+            mode, self._samples, request, lambda folder, like: compare_responses(folder, stack, judge, like)
+        )
 
     def _check_after(
         self,

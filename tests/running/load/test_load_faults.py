@@ -26,19 +26,19 @@ def timed(**options):
 
 
 def test_requests_that_come_faster_than_they_are_answered_end_the_test_early(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.02, max_batch=(1,))
+    load = LoadRequest(("server",), bounds_s=(0.02,), max_batch=(1,))
     run = at_one_rate(load_context(tmp_path, [timed()], load), 2000.0)
-    (test,) = run.scenarios[0].tests
+    _, test = run.scenarios[0].tests
     assert not test.valid and test.ended_early and test.elapsed_s < 2
     assert test.queries < 0.4 * 2000 and test.latency_s["99"] > 0.02
 
 
 def test_where_no_rate_keeps_the_bound_there_is_none_and_it_is_said(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.002, max_batch=(2,))  # one alone takes 4 ms
+    load = LoadRequest(("server",), bounds_s=(0.002,), max_batch=(2,))  # one alone takes 4 ms
     (found,) = under_load(tmp_path, timed(), load=load).scenarios
     assert found.status == "ok" and found.chosen is None and found.result is None
     assert found.cause.startswith("no rate keeps the bound") and found.tests
-    assert not any(test.valid for test in found.tests)
+    assert not any(test.valid for test in found.tests if test.purpose == "search")
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,16 @@ class InterruptsAt(SilentObserver):
 
 
 def test_an_interrupted_search_keeps_what_it_tried_and_goes_on(tmp_path):
-    load = LoadRequest(("single-stream", "server"), bound_s=0.05, percentile=50)
+    load = LoadRequest(("single-stream", "server"), bounds_s=(0.05,), percentile=50)
     context = load_context(tmp_path, [timed()], load, observer=InterruptsAt(3))
     path = context.runner.writer.path
     with pytest.raises(KeyboardInterrupt):
         run_stage(context, read_run(path))
     single, server = read_run(path).scenarios
     assert single.status == "ok" and (server.status, server.cause) == ("interrupted", "stopped by the user")
-    assert len(server.tests) == 2 and all((path / test.folder).is_dir() for test in server.tests)
+    assert [t.purpose for t in server.tests] == ["accuracy", "search", "search"] and all(
+        (path / test.folder).is_dir() for test in server.tests
+    )
     run_stage(load_context(tmp_path, [timed()], load, create=False, measure=False), read_run(path))
     run = read_run(path)
     assert [(r.scenario, r.status) for r in run.scenarios[2:]] == [("server", "ok")]

@@ -6,6 +6,7 @@ import pytest
 from fakes import BACKENDS, fake_framework
 from inferometer.planning import load_request
 from inferometer.planning.load_request import LoadRequest, ScenarioPreset
+from inferometer.results.under_load import AUDIT_PASSED, audit_words
 from inferometer.running.load.queueing import replay
 from inferometer.running.load.stage import missing_tasks
 from inferometer.storage.run_directory import read_run
@@ -45,14 +46,15 @@ def test_streams_and_offline_have_loadgens_verdict_and_logs(tmp_path):
 
 
 def test_a_server_finds_the_highest_valid_rate_and_keeps_what_it_tried(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.04, percentile=90, max_batch=(8,))
+    load = LoadRequest(("server",), bounds_s=(0.04,), percentile=90, max_batch=(8,))
     run = under_load(tmp_path, timed(), load=load)
     (found,) = run.scenarios
     assert (found.status, found.percentile, found.bound_s) == ("ok", 90, 0.04)
-    assert 2 <= len(found.tests) <= 8 and all(test.purpose == "search" for test in found.tests)
+    assert found.tests[0].purpose == "accuracy"
+    assert 2 <= len(found.tests[1:]) <= 8 and {test.purpose for test in found.tests[1:]} == {"search"}
     best = found.result
     assert best.valid and best.latency_s["90"] <= 0.04
-    assert best.target_rate == max(test.target_rate for test in found.tests if test.valid)
+    assert best.target_rate == max(test.target_rate for test in found.tests[1:] if test.valid)
     assert 0.7 * best.target_rate < best.rate < 8 / 0.011
     assert len({test.folder for test in found.tests}) == len(found.tests)
 
@@ -65,13 +67,13 @@ def served(run, test):
 
 @pytest.mark.parametrize(("max_batch", "rate"), [(1, 150.0), (8, 350.0)])
 def test_latencies_are_those_of_a_queue_with_these_arrivals_and_times(tmp_path, max_batch, rate):
-    load = LoadRequest(("server",), bound_s=0.06, max_batch=(max_batch,), padding="none")
+    load = LoadRequest(("server",), bounds_s=(0.06,), max_batch=(max_batch,), padding="none")
     found = []
-    for attempt in range(4):  # LoadGen counts from when a query was due: a busy machine makes it come late
+    for attempt in range(8):  # LoadGen counts from when a query was due: a busy machine makes it come late
         folder = tmp_path / str(attempt)
         folder.mkdir()
         run = at_one_rate(load_context(folder, [timed()], load), rate)
-        (test,) = run.scenarios[0].tests
+        _, test = run.scenarios[0].tests
         arrived, batches = served(run, test)
         took = iter(busy_s(arrived * 1e9, batches))
         expected = replay(arrived.tolist(), lambda count, took=took: next(took), max_batch)
@@ -92,9 +94,9 @@ def closest(found):
 
 
 def test_a_batch_is_all_that_waited(tmp_path):
-    load = LoadRequest(("server",), bound_s=0.06, max_batch=(8,), padding="none")
+    load = LoadRequest(("server",), bounds_s=(0.06,), max_batch=(8,), padding="none")
     run = at_one_rate(load_context(tmp_path, [timed()], load), 350.0)
-    arrived, batches = served(run, run.scenarios[0].tests[0])
+    arrived, batches = served(run, run.scenarios[0].tests[1])
     lasts = np.cumsum(batches[:, 2])
     for (begin, _, count, size), last in zip(batches, lasts, strict=True):
         waiting = np.searchsorted(arrived, begin / 1e9, side="right") - (last - count)
@@ -115,9 +117,9 @@ def test_a_longest_wait_makes_larger_batches(tmp_path):
     sizes = []
     for wait_s in (0.0, 0.02):
         (tmp_path / str(wait_s)).mkdir()
-        load = LoadRequest(("server",), bound_s=0.1, max_wait_s=(wait_s,))
+        load = LoadRequest(("server",), bounds_s=(0.1,), max_wait_s=(wait_s,))
         run = at_one_rate(load_context(tmp_path / str(wait_s), [timed()], load), 100.0)
-        (test,) = run.scenarios[0].tests
+        _, test = run.scenarios[0].tests
         sizes.append(test.rows / sum(test.batches.values()))
     assert sizes[1] > 1.5 * sizes[0]
 
@@ -133,3 +135,32 @@ def test_what_is_missing_is_run_once(tmp_path):
 
 def test_loadgen_is_there():
     assert list(loadgen_folder().glob("mlperf_loadgen*"))
+
+
+def test_loadgens_accuracy_mode_is_held_against_the_reference(tmp_path):
+    load = LoadRequest(("single-stream", "offline"), max_batch=(4,))
+    run = under_load(tmp_path, timed(), load=load)
+    for result in run.scenarios:
+        first = result.tests[0]
+        assert first.purpose == "accuracy" and first.parity.passed and first.rows == 4, "distinct inputs"
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    run = under_load(wrong, timed(behaviour="wrong under load"), load=load)
+    assert [r.status for r in run.scenarios] == ["parity-failed"] * 2
+    assert all(r.cause.startswith("LoadGen's accuracy run: ") and r.chosen is None for r in run.scenarios)
+
+
+def test_an_audit_compares_performance_runs_and_finds_a_cache(tmp_path):
+    load = LoadRequest(("single-stream", "server"), bounds_s=(0.05,), percentile=50, audit=True)
+    run = under_load(tmp_path, timed(), load=load)
+    audits = {r.scenario: [t for t in r.tests if t.purpose == "audit"] for r in run.scenarios}
+    assert [t.audit for t in audits["single-stream"]] == ["accuracy", "same"]
+    assert [t.audit for t in audits["server"]] == ["accuracy"]
+    assert all(
+        t.parity.passed and t.parity.timed >= 0 for ts in audits.values() for t in ts if t.audit == "accuracy"
+    )
+    assert audit_words(run.scenarios[0]) == AUDIT_PASSED
+    cached = tmp_path / "cached"
+    cached.mkdir()
+    run = under_load(cached, timed(behaviour="caches"), load=LoadRequest(("single-stream",), audit=True))
+    assert "times as fast with one input only" in audit_words(run.scenarios[0])

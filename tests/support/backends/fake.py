@@ -117,10 +117,12 @@ class Runtime(Backend):
         if self.behaviour == "slow":
             time.sleep(0.02)
         if "service_s" in self.opening.options:
-            self.serve(len(batch[0]))
+            self.serve(batch)
+        if self.behaviour == "wrong under load" and "mlperf_loadgen" in sys.modules:
+            outputs[0] = outputs[0] + 1
         return outputs
 
-    def serve(self, size):
+    def serve(self, batch):
         """Take a known time: of a batch, and of each row; die or fail after so many batches, if asked to."""
         self.served = getattr(self, "served", 0) + ("mlperf_loadgen" in sys.modules)
         if self.served > self.opening.options.get("dies_after", 10**9) and first_time(
@@ -128,7 +130,10 @@ class Runtime(Backend):
         ):
             self.misbehave(self.opening.options["dies"])
         batch_s, row_s = self.opening.options["service_s"]
-        time.sleep(batch_s + row_s * size)
+        key = batch[0].tobytes()
+        cached = self.behaviour == "caches" and getattr(self, "last", None) == key
+        self.last = key
+        time.sleep(0 if cached else batch_s + row_s * len(batch[0]))
 
     def pipeline(self, batch):
         if "pipeline" in self.opening.options:

@@ -11,7 +11,7 @@ from inferometer.running.load.task import Task
 from inferometer.running.runner import Runner
 from inferometer.storage.scenarios import append_scenario
 
-_RateKey = tuple[str, str, str, Batching]  # framework, precision, device
+_RateKey = tuple[str, str, str, Batching, float | None]  # framework, precision, device; bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,14 @@ class LoadContext:
         """Return what is asked for."""
         return self.runner.request.load
 
+    @property
+    def distinct(self) -> int:
+        """Return how many different inputs there are."""
+        import numpy as np
+
+        with np.load(self.runner.model.inputs, allow_pickle=False) as file:
+            return len(file[file.files[0]])
+
     def store(self, result: ScenarioResult) -> None:
         """Keep a result, before anything else happens."""
         append_scenario(self.runner.writer.path, result)
@@ -38,13 +46,13 @@ class LoadContext:
 
     def known_rate(self, task: Task) -> float | None:
         """Return the rate that an earlier round found."""
-        return self._rates.get(_rate_key(task.cell, task.batching))
+        return self._rates.get(_rate_key(task.cell, task.batching, task.bound_s))
 
     def note_rate(self, result: ScenarioResult) -> None:
         """Remember the rate that a round found, if it did."""
         if result.scenario == "server" and result.result and result.result.target_rate:
-            self._rates[_rate_key(result.cell, result.batching)] = result.result.target_rate
+            self._rates[_rate_key(result.cell, result.batching, result.bound_s)] = result.result.target_rate
 
 
-def _rate_key(cell: Cell, batching: Batching) -> _RateKey:
-    return cell.framework, cell.precision, cell.device, batching
+def _rate_key(cell: Cell, batching: Batching, bound_s: float | None) -> _RateKey:
+    return cell.framework, cell.precision, cell.device, batching, bound_s

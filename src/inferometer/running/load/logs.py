@@ -45,6 +45,14 @@ def read_log(folder: Path) -> dict[str, Any]:
     }
 
 
+def read_accuracy_log(folder: Path) -> dict[str, Any]:
+    """Return the same of a test in accuracy mode, whose verdict is the comparison of its responses."""
+    found, errors = _entries(folder / DETAIL_FILE)
+    if errors:
+        raise ProtocolError(f"LoadGen's accuracy mode did not end well: {'; '.join(errors)}")
+    return {"valid": True, "loadgen": str(found.get("loadgen_version", "")).partition(" ")[0]}
+
+
 def _entries(path: Path) -> tuple[dict[str, Any], list[str]]:
     """Return the last value of every key, and the messages of errors."""
     found: dict[str, Any] = {}

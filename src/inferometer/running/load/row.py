@@ -153,9 +153,9 @@ class RowUnderLoad:
             started_at=self._started_at,
             elapsed_s=time.monotonic() - self._begun,
             log=str(self._log),
-            **{**self._facts, **facts},
+            **{"bound_s": task.bound_s, **self._facts, **facts},
         )
         self._context.store(result)
         if ending.status != "ok":
-            self._tell(f"{task.row}, {task.scenario}: {ending.status}: {ending.cause}")
+            self._tell(f"{task.words}: {ending.status}: {ending.cause}")
         self._begin()

@@ -30,27 +30,56 @@ class ScenarioRun:
 
     def run(self) -> Ending:
         """Run it; the ending is "ok" where LoadGen came to its verdicts, whatever they are."""
-        ending = self._serve() if self._task.scenario == "server" else self._measure()
+        server = self._task.scenario == "server"
+        ending = self._check() or (self._serve() if server else self._measure())
+        if ending is None and self._context.load.audit and self._chosen is not None:
+            ending = self._audit(self._tests[self._chosen].target_rate or 0.0)
         return ending or Ending("ok", self._cause)
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of `records.ScenarioResult` that are known so far."""
         load = self._context.load
-        server = self._task.scenario == "server"
         percentile = {"single-stream": 90.0, "server": load.percentile}.get(self._task.scenario, 99.0)
         return {
             "tests": tuple(self._tests),
             "chosen": self._chosen,
             "percentile": percentile,
-            "bound_s": load.bound_s if server else None,
+            "bound_s": self._task.bound_s,
         }
+
+    def _check(self) -> Ending | None:
+        """Let LoadGen's accuracy mode ask for every input; what it is answered must be the reference's."""
+        measured_s = self._tester.measured_s(self._task)
+        test = self._tester.accuracy(
+            self._task, capacity(measured_s) / 2 if self._task.scenario == "server" else 0.0
+        )
+        return self._compared(test)
+
+    def _audit(self, rate: float) -> Ending | None:
+        """Compare responses of a performance run too (MLPerf's TEST01), and run with one input only (TEST04)."""
+        ending = self._compared(self._tester.audit(self._task, "accuracy", rate))
+        if ending or self._task.scenario == "server":  # whose rate is LoadGen's, cached or not
+            return ending
+        test = self._tester.audit(self._task, "same")
+        if isinstance(test, Ending):
+            return test
+        self._tests.append(test)
+        return None
+
+    def _compared(self, test: LoadTest | Ending) -> Ending | None:
+        if isinstance(test, Ending):
+            return test
+        self._tests.append(test)
+        if test.parity is None or test.parity.passed:
+            return None
+        return Ending("parity-failed", f"LoadGen's {test.purpose} run: {test.parity.cause}")
 
     def _measure(self) -> Ending | None:
         test = self._tester.test(self._task, "measure")
         if isinstance(test, Ending):
             return test
+        self._chosen = len(self._tests)
         self._tests.append(test)
-        self._chosen = 0
         self._tell(test)
         return None
 
@@ -75,19 +104,20 @@ class ScenarioRun:
         load, batching = self._context.load, self._task.batching
         measured_s = self._tester.measured_s(self._task)
         rate = expected_rate(
-            measured_s, batching.max_batch, batching.max_wait_s, load.bound_s or 0.0, load.percentile
+            measured_s, batching.max_batch, batching.max_wait_s, self._task.bound_s or 0.0, load.percentile
         )
         return RateSearch(
             max(_CAUTION * rate, 0.02 * capacity(measured_s)), _FIRST_STEP, load.length.least_rate
         )
 
     def _choose(self) -> None:
-        valid = [place for place, test in enumerate(self._tests) if test.valid]
+        valid = [place for place, test in enumerate(self._tests) if test.valid and test.purpose == "search"]
         self._chosen = max(valid, key=lambda place: self._tests[place].target_rate or 0.0, default=None)
 
     def _lower_loads(self, rate: float) -> Ending | None:
-        """Run at shares of the rate, in the first round, where the energy of a half-empty server can be told."""
-        if self._task.round or not self._context.meters_tell(self._task.cell.device):
+        """Run at shares of the rate, in the first round and for the first bound, where the energy of a half-empty server can be told."""
+        first = self._task.round == 0 and self._task.bound_s == self._context.load.bounds_s[0]
+        if not first or not self._context.meters_tell(self._task.cell.device):
             return None
         for share in _SHARES:
             test = self._tester.test(self._task, "load", share * rate, share)
@@ -103,6 +133,4 @@ class ScenarioRun:
         got = f"{units.significant(test.rate)}/s, " if test.rate else ""
         p99 = f"p99 {units.duration(test.latency_s['99'])}, " if "99" in test.latency_s else ""
         task = self._task
-        self._context.runner.observer.preparing(
-            f"under load, {task.row}, {task.scenario}, {task.batching.words}: {asked}{got}{p99}{verdict}"
-        )
+        self._context.runner.observer.preparing(f"under load, {task.words}: {asked}{got}{p99}{verdict}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from inferometer.planning.load_request import LoadRequest
 from inferometer.records import Batching, ScenarioName
+from inferometer.records.scenario import AuditName
 from inferometer.running.load.queueing import capacity, service_of
 
 SAMPLES_A_QUERY = 8  # of a multi-stream, as in MLPerf's rules
@@ -36,8 +37,9 @@ def test_settings(
     *,
     seed: tuple[int, ...],
     rate: float = 0.0,
+    bound_s: float = 0.0,
 ) -> dict[str, Any]:
-    """Return the fields to set; ``rate``: requests/s of a server test; ``seed``: what makes this test's arrivals its own."""
+    """Return the fields to set; ``rate`` (requests/s) and ``bound_s``: of a server test; ``seed``: what makes this test's arrivals its own."""
     length = load.length
     draws = np.random.SeedSequence(seed).generate_state(3, np.uint64) >> np.uint64(1)
     names = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
@@ -50,7 +52,7 @@ def test_settings(
         **{name: int(draw) for name, draw in zip(names, draws, strict=True)},
     }
     if scenario == "server":
-        return settings | _server(load, batching, rate)
+        return settings | _server(load, batching, rate, bound_s)
     if scenario == "offline":
         return settings | {"offline_expected_qps": 1.1 * capacity(measured_s)}
     settings[_PERCENTILE_NAMES[scenario]] = _STREAM_PERCENTILES[scenario]
@@ -64,6 +66,21 @@ def test_settings(
     }
 
 
+SAMPLED = 512  # responses of a performance run that are logged for the audit
+
+
+def as_accuracy(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of LoadGen's accuracy mode: every sample once, every response logged."""
+    return {**settings, "mode": "AccuracyOnly", "max_duration_ms": 0}
+
+
+def as_audit(settings: dict[str, Any], audit: AuditName) -> dict[str, Any]:
+    """Return a performance test's settings as an audit's: responses sampled (TEST01), or one input only (TEST04)."""
+    if audit == "accuracy":
+        return {**settings, "accuracy_log_rng_seed": 7, "accuracy_log_sampling_target": SAMPLED}
+    return {**settings, "performance_issue_same": True, "performance_issue_same_index": 0}
+
+
 def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
     """Return the seconds that a query of a multi-stream is expected to take."""
     service, most = service_of(measured_s), min(batching.max_batch, max(measured_s))
@@ -71,8 +88,7 @@ def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
     return whole * service(most) + (service(rest) if rest else 0.0)
 
 
-def _server(load: LoadRequest, batching: Batching, rate: float) -> dict[str, Any]:
-    bound_s = load.bound_s or 0.0
+def _server(load: LoadRequest, batching: Batching, rate: float, bound_s: float) -> dict[str, Any]:
     waiting = _HOPELESS * (rate * bound_s + batching.max_batch)
     return {
         "server_target_qps": rate,

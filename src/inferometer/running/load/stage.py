@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from inferometer.planning.load_request import LoadRequest
-from inferometer.records import STILL_MISSING, Batching, Cell, ScenarioName
+from inferometer.records import STILL_MISSING
 from inferometer.running.evaluation import measured_rows
 from inferometer.running.load.context import LoadContext
 from inferometer.running.load.row import RowUnderLoad
@@ -33,22 +33,24 @@ def run_stage(context: LoadContext, stored: StoredRun) -> None:
 def missing_tasks(stored: StoredRun, load: LoadRequest) -> list[Task]:
     """Return what of a run's scenarios has no ended result, round by round."""
     ended = {
-        _key(r.cell, r.round, r.scenario, r.batching)
+        _key(Task(r.cell, r.round, r.scenario, r.batching, r.bound_s))
         for r in stored.scenarios
         if r.status not in STILL_MISSING
     }
     found = [
-        Task(msgspec.structs.replace(row, batch_size=batching.max_batch), number, scenario, batching)
+        Task(msgspec.structs.replace(row, batch_size=batching.max_batch), number, scenario, batching, bound_s)
         for number in range(stored.info.first_rounds)
         for row in measured_rows(stored.records)
         for scenario in load.scenarios
         for batching in load.policies(scenario)
+        for bound_s in load.promises(scenario)
     ]
-    return [task for task in found if _key(task.cell, task.round, task.scenario, task.batching) not in ended]
+    return [task for task in found if _key(task) not in ended]
 
 
-def _key(cell: Cell, number: int, scenario: ScenarioName, batching: Batching) -> tuple[object, ...]:
-    return cell.framework, cell.precision, cell.device, number, scenario, batching
+def _key(task: Task) -> tuple[object, ...]:
+    cell = task.cell
+    return cell.framework, cell.precision, cell.device, task.round, task.scenario, task.batching, task.bound_s
 
 
 def _by_worker(tasks: Iterable[Task], seed: int) -> list[list[Task]]:

@@ -15,6 +15,7 @@ class Task:
     round: int
     scenario: ScenarioName
     batching: Batching
+    bound_s: float | None = None  # of a server
 
     @property
     def row(self) -> str:
@@ -22,9 +23,16 @@ class Task:
         return f"{self.cell.framework} {self.cell.precision} on {self.cell.device}"
 
     @property
+    def words(self) -> str:
+        """Return row, scenario, promise and policy, for people."""
+        bound = f" within {self.bound_s * 1e3:g} ms" if self.bound_s else ""
+        return f"{self.row}, {self.scenario}{bound}, {self.batching.words}"
+
+    @property
     def name(self) -> str:
         """Return it as a folder's name, unique within a run."""
         cell, batching = self.cell, self.batching
         wait = f"-{batching.max_wait_s * 1e3:g}ms" if batching.max_wait_s else ""
         row = f"{cell.framework}-{cell.precision}-{cell.device}".replace(":", "_")
-        return f"{row}-{self.scenario}-{batching.max_batch}{wait}-r{self.round}"
+        bound = f"-within-{self.bound_s * 1e3:g}ms" if self.bound_s else ""
+        return f"{row}-{self.scenario}{bound}-{batching.max_batch}{wait}-r{self.round}"

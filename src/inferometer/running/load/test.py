@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from inferometer.errors import ProtocolError
-from inferometer.records import Cell, LoadTest, Loop, Record
-from inferometer.records.scenario import Purpose
+from inferometer.records import Cell, LoadTest, Loop, Parity, Record
+from inferometer.records.scenario import AuditName, Purpose
 from inferometer.running.load.context import LoadContext
-from inferometer.running.load.logs import read_log
-from inferometer.running.load.settings import test_settings
+from inferometer.running.load.logs import read_accuracy_log, read_log
+from inferometer.running.load.settings import as_accuracy, as_audit, test_settings
 from inferometer.running.load.task import Task
 from inferometer.running.processes.endings import Ending
 from inferometer.running.processes.worker_client import WorkerClient
@@ -41,18 +41,34 @@ class Tester:
     def test(
         self, task: Task, purpose: Purpose, rate: float = 0.0, share: float | None = None
     ) -> LoadTest | Ending:
-        """Run one test; ``rate``: requests/s, of a server."""
-        load, runner = self._context.load, self._context.runner
-        self._count += 1
-        settings = test_settings(
-            task.scenario, load, task.batching, self.measured_s(task), rate=rate,
-            seed=(runner.request.protocol.seed, task.round, self._count),
-        )  # fmt: skip
-        return self._run(task, settings, {"purpose": purpose, "share": share, "target_rate": rate or None})
+        """Run one test of performance; ``rate``: requests/s, of a server."""
+        facts = {"purpose": purpose, "share": share, "target_rate": rate or None}
+        return self._run(task, self._settings(task, rate), facts)
 
-    def _run(self, task: Task, settings: dict[str, Any], facts: dict[str, Any]) -> LoadTest | Ending:
+    def accuracy(self, task: Task, rate: float = 0.0) -> LoadTest | Ending:
+        """Run LoadGen's accuracy mode over the distinct inputs; every response is held against the reference."""
+        facts = {"purpose": "accuracy", "target_rate": rate or None}
+        return self._run(task, as_accuracy(self._settings(task, rate)), facts, samples=self._context.distinct)
+
+    def audit(self, task: Task, audit: AuditName, rate: float = 0.0) -> LoadTest | Ending:
+        """Run a test of performance as an audit."""
+        facts = {"purpose": "audit", "audit": audit, "target_rate": rate or None}
+        return self._run(task, as_audit(self._settings(task, rate), audit), facts)
+
+    def _settings(self, task: Task, rate: float) -> dict[str, Any]:
+        self._count += 1
+        return test_settings(
+            task.scenario, self._context.load, task.batching, self.measured_s(task), rate=rate,
+            bound_s=task.bound_s or 0.0,
+            seed=(self._context.runner.request.protocol.seed, task.round, self._count),
+        )  # fmt: skip
+
+    def _run(
+        self, task: Task, settings: dict[str, Any], facts: dict[str, Any], samples: int = 0
+    ) -> LoadTest | Ending:
         context, path = self._context, self._context.runner.writer.path
         folder = _fresh(task, path)
+        is_accuracy = facts["purpose"] == "accuracy"
         request = RunScenario(
             loadgen=context.loadgen(task.cell),
             folder=str(path / folder),
@@ -60,6 +76,8 @@ class Tester:
             sizes=list(self._sizes(task)),
             max_batch=task.batching.max_batch,
             max_wait_s=task.batching.max_wait_s,
+            keeps_responses=is_accuracy or facts.get("audit") == "accuracy",
+            samples=samples,
         )
         length = context.load.length
         for monitor in context.runner.monitors:
@@ -68,11 +86,13 @@ class Tester:
         if isinstance(served, Ending):
             return served
         try:
-            told = {**read_log(path / folder), **facts, "folder": folder, **_account(served)}
+            log = read_accuracy_log(path / folder) if is_accuracy else read_log(path / folder)
+            parity = msgspec.convert(served.parity, Parity) if served.parity else None
+            told = {**log, **facts, "folder": folder, "parity": parity, **_account(served)}
             test = msgspec.convert(told, LoadTest)
         except (ProtocolError, msgspec.ValidationError) as error:
             return Ending("failed", str(error))
-        return self._metered(task.cell, task.round, test)
+        return test if is_accuracy else self._metered(task.cell, task.round, test)
 
     def _metered(self, cell: Cell, number: int, test: LoadTest) -> LoadTest:
         """Return the test with what the monitors saw of it, as of a cell with one loop."""

@@ -20,11 +20,13 @@ from inferometer.worker.failures import Unsupported
 from inferometer.worker.modes import Mode
 from inferometer.worker.protocol import RunScenario, Served
 from inferometer.worker.scenarios.queue import BatchQueue, Request
+from inferometer.worker.scenarios.responses import bytes_of
 from inferometer.worker.scenarios.samples import Samples
 from inferometer.worker.scenarios.system import System
 
 QUERIES_FILE = "queries.npz"  # of a server test: `arrived_ns`, and `batches` (begin, end, requests, size)
 _QUEUED = "Server"
+Check = Callable[[Path, Outputs], "dict[str, Any]"]
 _WARM_S = 0.3
 
 
@@ -40,8 +42,11 @@ def find(folder: str) -> Any:
         ) from error
 
 
-def run_scenario(mode: Mode, samples: Samples, request: RunScenario) -> Served:
-    """Run one test and return the system's account; LoadGen's own logs lie in the request's folder."""
+def run_scenario(mode: Mode, samples: Samples, request: RunScenario, check: Check) -> Served:
+    """Run one test and return the system's account; LoadGen's own logs lie in the request's folder.
+
+    ``check`` is given that folder and outputs of the kind that were logged, where responses are kept.
+    """
     loadgen = find(request.loadgen)
     respond = _Responses(loadgen, keeps=request.keeps_responses)
     system = System(mode, samples, request.sizes, respond)
@@ -50,7 +55,8 @@ def run_scenario(mode: Mode, samples: Samples, request: RunScenario) -> Served:
     queued = request.settings["scenario"] == _QUEUED
     take = queue.put if queued else system.serve_all
     gc.collect()
-    test = _Test(loadgen, request, len(samples), take)
+    count = min(request.samples or len(samples), len(samples))
+    test = _Test(loadgen, request, count, take)
     start_ns = time.monotonic_ns()
     if queued:
         with test.in_a_thread(queue.close):
@@ -62,7 +68,11 @@ def run_scenario(mode: Mode, samples: Samples, request: RunScenario) -> Served:
         raise error
     if queued:
         _keep(Path(request.folder), queue, log)
-    return Served(start_ns=start_ns, end_ns=end_ns, **system.facts())
+    folder = Path(request.folder)
+    parity = (
+        check(folder, mode.outputs(samples.batch([0], system.largest))) if request.keeps_responses else {}
+    )
+    return Served(start_ns=start_ns, end_ns=end_ns, parity=parity, **system.facts())
 
 
 def _warm(mode: Mode, samples: Samples, system: System) -> None:
@@ -93,17 +103,10 @@ class _Responses:
             response = self._response
             self._complete([response(number, 0, 0) for number, _ in requests])
             return
-        rows = [_bytes_of(outputs, place) for place in range(len(requests))]
+        rows = [bytes_of(outputs, place) for place in range(len(requests))]
         self._complete(
             [self._response(number, row.ctypes.data, row.nbytes) for (number, _), row in zip(requests, rows)]
         )
-
-
-def _bytes_of(outputs: Outputs, place: int) -> Any:
-    """Return one row of every output as bytes, one after the other."""
-    return np.concatenate(
-        [np.ascontiguousarray(array[place]).reshape(-1).view(np.uint8) for array in outputs]
-    )
 
 
 class _Test:

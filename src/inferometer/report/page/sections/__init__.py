@@ -1,7 +1,7 @@
 """The sections of the page: a file each, with a template of its name in `assets/sections`, found by their names.
 
 A section's file has an `ORDER`, a `TITLE` and a function `build(content)`, whose answer the template knows as `view`: texts and
-numbers, no markup.
+numbers, no markup. A section whose view is None is left out.
 """
 
 from __future__ import annotations
@@ -48,5 +48,6 @@ def build(content: Content) -> tuple[Section, ...]:
     """Return all sections in their order."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
     modules = ((name, importlib.import_module(f"{__name__}.{name}")) for name in names)
-    found = (Section(name, module.TITLE, module.ORDER, module.build(content)) for name, module in modules)
+    views = ((name, module, module.build(content)) for name, module in modules)
+    found = (Section(name, m.TITLE, m.ORDER, view) for name, m, view in views if view is not None)
     return tuple(sorted(found, key=lambda section: section.order))

@@ -10,7 +10,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 MOST_THREADS = 8  # one fills pinned memory at about 10 GB/s; a fast GPU wants several times that
-_PART_BYTES = 2 << 20  # at least, for a thread: waking one takes as long as it needs to copy half of that
+PART_BYTES = 2 << 20  # at least, for a thread: waking one takes as long as it needs to copy half of that
 
 
 def copying_threads(threads: int) -> int:
@@ -24,7 +24,7 @@ def cut(array: Array, threads: int) -> list[Array]:
 
 
 def _parts(array: Array, threads: int) -> int:
-    return max(1, min(threads, len(array), array.nbytes // _PART_BYTES))
+    return max(1, min(threads, len(array), array.nbytes // PART_BYTES))
 
 
 def _split(array: Array, parts: int) -> list[Array]:

@@ -1,0 +1,94 @@
+"""What to deploy under a promise to requests that queue."""
+
+import json
+
+import pytest
+
+from fakes import BACKENDS
+from inferometer.cli import invoke
+from inferometer.recommendation.under_load import recommend_under_load
+from inferometer.results.summary import summarise
+from loaded_runs import loaded_run, one_test, server
+
+
+@pytest.fixture(autouse=True)
+def _backends(monkeypatch):
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+
+
+RESULTS = (
+    server(
+        "a",
+        [one_test(100, 0.012, watts=50), one_test(200, 0.019, watts=80), one_test(250, 0.03, valid=False)],
+    ),
+    server("b", [one_test(300, 0.018, watts=90), one_test(400, 0.04, valid=False, watts=99)]),
+)
+
+
+def decided(tmp_path, results, *arguments):
+    (found,) = recommend_under_load(summarise([loaded_run(tmp_path, results)]), *arguments)
+    return found
+
+
+def test_the_cheapest_that_keeps_the_promise_is_taken(tmp_path):
+    found = decided(tmp_path, RESULTS, 0.02)
+    assert (found.choice.summary.cell.framework, found.choice.rate) == ("b", 300)
+    assert found.choice.joules == pytest.approx(0.3) and found.by == "energy a request"
+    assert [o.summary.cell.framework for o in found.others] == ["a"]
+    assert any(d.startswith("service time, no queue of c") for d in found.doubts)
+    assert any("not a valid MLPerf length" in d for d in found.doubts)
+
+
+def test_a_rate_leaves_out_what_cannot_answer_it(tmp_path):
+    assert decided(tmp_path, RESULTS, 0.02, 250).choice.rate == 300
+    (tmp_path / "x").mkdir()
+    none = decided(tmp_path / "x", RESULTS, 0.02, 350)
+    assert none.choice is None and "up to 200 requests/s only" in none.refused[0]
+
+
+def test_a_tighter_promise_is_kept_at_lower_rates_that_were_tried(tmp_path):
+    found = decided(tmp_path, RESULTS, 0.015)
+    assert (found.choice.summary.cell.framework, found.choice.rate) == ("a", 100)
+    assert "b, batches up to 8: no test kept p99 within 15.0 ms" in found.refused
+
+
+def test_a_promise_is_kept_in_every_round(tmp_path):
+    second = server("b", [one_test(220, 0.019, watts=88)], number=1)
+    found = decided(tmp_path, (*RESULTS, second), 0.02)
+    rates = {o.summary.cell.framework: o.rate for o in (found.choice, *found.others)}
+    assert rates == {"a": 200, "b": 220}
+
+
+def test_without_meters_the_highest_rate_is_the_cheapest(tmp_path):
+    results = [server("a", [one_test(200, 0.01)]), server("b", [one_test(150, 0.01, watts=1)])]
+    found = decided(tmp_path, results, 0.02)
+    assert found.choice.rate == 200 and "not every row's energy is known" in found.by
+
+
+def test_the_command_says_it_and_closed_loops_alone_have_a_doubt(tmp_path, capsys):
+    run = loaded_run(tmp_path, RESULTS)
+    assert invoke(["recommend", str(run.path), "--max-request-latency-ms", "20", "--rate", "250"]) == 0
+    said = capsys.readouterr().out
+    assert "take b, batches up to 8: 300 requests/s, p99 18.0 ms, 300 mJ a request" in said
+    assert invoke(["recommend", str(run.path), "--max-request-latency-ms", "20", "--format", "json"]) == 0
+    (data,) = json.loads(capsys.readouterr().out)
+    assert data["choice"]["framework"] == "b" and data["choice"]["energy_request_j"] == pytest.approx(0.3)
+    (tmp_path / "closed").mkdir()
+    closed = loaded_run(tmp_path / "closed", ())
+    assert invoke(["recommend", str(closed.path), "--max-request-latency-ms", "20"]) in (0, 1)
+    assert "service time, no queue" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rate", "5"], "--rate is for --max-request-latency-ms"),
+        (["--max-request-latency-ms", "-1"], "--max-request-latency-ms is -1"),
+        (["--max-request-latency-ms", "20", "--max-power-w", "5"], "leave out --max-power-w"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, capsys, words, said):
+    run = loaded_run(tmp_path, RESULTS)
+    assert invoke(["recommend", str(run.path), *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1

@@ -1,0 +1,70 @@
+"""The page's section of results under load: table, rate against latency with the promise, energy against load."""
+
+import re
+
+import pytest
+
+from fakes import BACKENDS
+from inferometer.report.figures.colours import palette_of
+from inferometer.report.figures.load_plots import energy_plot, latency_plot
+from inferometer.report.page.html import write_report
+from inferometer.results.summary import summarise
+from inferometer.results.under_load import summarise_load
+from loaded_runs import loaded_run, one_test, server
+
+
+@pytest.fixture(autouse=True)
+def _backends(monkeypatch):
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+
+
+def results(folder):
+    first = [
+        one_test(100, 0.01, watts=50),
+        one_test(200, 0.019, watts=60),
+        one_test(250, 0.05, valid=False, watts=70),
+    ]
+    first.append(one_test(900, 9.0, valid=False, ended_early=True))
+    second = [one_test(80, 0.012, watts=50), one_test(150, 0.03, valid=False, watts=55)]
+    return summarise([loaded_run(folder, [server("a", first), server("b", second)])])
+
+
+def html_of(found, folder):
+    write_report(found, folder / "report.html")
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_line_a_framework_with_the_promise(tmp_path):
+    found = results(tmp_path)
+    html = html_of(found, tmp_path)
+    section = html[html.index('<h2 id="under_load">') :]
+    section = section[: section.index("<h2", 4)]
+    assert section.count("<polyline") == 4 and section.count('class="promise"') == 1
+    assert "promise 20.0 ms" in section and "not a valid MLPerf length" in section
+    assert section.count('class="full"') >= 3 and "ended early" not in section
+    assert re.search(r"a: 250 requests/s, 50.0 ms, latency beyond the bound", section)
+    assert "nan" not in section.lower()
+
+
+def test_points_lie_within_the_plot_and_rise_with_the_value(tmp_path):
+    found = results(tmp_path)
+    summaries, palette = summarise_load(found), palette_of(found)
+    plot = latency_plot(summaries, palette)
+    for line in plot.lines:
+        assert all(70 <= mark.x <= 626 and 14 <= mark.y <= 274 for mark in line.marks)
+        assert [m.x for m in line.marks] == sorted(m.x for m in line.marks)
+        assert [m.y for m in line.marks] == sorted((m.y for m in line.marks), reverse=True), "up is more"
+    assert len(plot.lines[0].marks) == 3, "a test that was ended early has no latency that counts"
+    joules = energy_plot(summaries, palette).lines[0].marks
+    assert joules[0].y < joules[1].y, "a request costs more where there are fewer"
+    assert 2 <= len(plot.x_ticks) <= 8 and 2 <= len(plot.y_ticks) <= 8
+
+
+def test_without_meters_there_is_no_plot_of_energy_and_without_load_no_section(tmp_path):
+    run = loaded_run(tmp_path, [server("a", [one_test(100, 0.01)])])
+    found = summarise([run])
+    assert energy_plot(summarise_load(found), palette_of(found)) is None
+    assert html_of(found, tmp_path).count("<polyline") == 1
+    (tmp_path / "closed").mkdir()
+    closed = summarise([loaded_run(tmp_path / "closed", [])])
+    assert 'id="under_load"' not in html_of(closed, tmp_path)
