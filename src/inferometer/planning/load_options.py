@@ -62,7 +62,7 @@ class LoadOptions(TypedDict, total=False):
         str,
         Option(
             "--padding", kinds.one_of("padding", PADDINGS),
-            "Fill batches up to powers of two, of four (fours), to the largest, or none (every size is prepared).", ("load.padding",),
+            "Fill batches up to powers of two, of four (fours), to 1 or the largest (largest), to the largest always (one), or none (every size is prepared).", ("load.padding",),
             default="powers",
         ),
     ]  # fmt: skip

@@ -106,6 +106,8 @@ def sizes_of(batching: Batching, fixed: int | None = None) -> tuple[int, ...]:
         return tuple(range(1, most + 1))
     if batching.padding == "largest":
         return tuple(sorted({1, most}))
+    if batching.padding == "one":
+        return (most,)
     base = 4 if batching.padding == "fours" else 2
     powers = (base**power for power in range(most.bit_length()))
     return tuple(sorted({*(size for size in powers if size <= most), most}))

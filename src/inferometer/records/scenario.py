@@ -14,7 +14,7 @@ from inferometer.records.limits import Count, Round, Seconds, Size
 
 ScenarioName = Literal["single-stream", "multi-stream", "server", "offline"]
 SCENARIOS: tuple[ScenarioName, ...] = ScenarioName.__args__  # type: ignore[attr-defined]
-Padding = Literal["powers", "fours", "largest", "none"]
+Padding = Literal["powers", "fours", "largest", "one", "none"]
 PADDINGS: tuple[Padding, ...] = Padding.__args__  # type: ignore[attr-defined]
 Purpose = Literal["measure", "search", "load", "accuracy", "audit"]
 AuditName = Literal[
@@ -88,12 +88,18 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     chosen: Count | None = None  # which of them is the result; None: no rate keeps the bound
     compile_s: Seconds = 0.0
     service_s: dict[str, float] = {}  # median of a batch with nobody waiting, by size
+    switch_s: Seconds = 0.0  # by which a batch takes longer where the one before had another size
     parity: Parity | None = None  # of this very worker, before it was asked
     actual: Actual | None = None
     tool: str = ""
     started_at: str = ""
     elapsed_s: Seconds = 0.0
     log: str = ""
+
+    @property
+    def switches_dearly(self) -> bool:
+        """Tell whether a change of the batch size costs more than the longest batch."""
+        return bool(self.service_s) and self.switch_s > max(self.service_s.values())
 
     @property
     def result(self) -> LoadTest | None:

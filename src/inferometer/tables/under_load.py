@@ -102,10 +102,18 @@ def load_notes(summaries: Sequence[LoadSummary]) -> list[str]:
             "the server's rate is the highest of Poisson arrivals that LoadGen called VALID in each round"
         )
     for summary in ordered(summaries):
-        told = "; ".join(filter(None, (*summary.problems, summary.audit)))
+        told = "; ".join(filter(None, (*summary.problems, summary.audit, _switching(summary))))
         if told:
             lines.append(f"{summary.row}, {summary.scenario}, {summary.batching.words}: {told}")
     return lines
+
+
+def _switching(summary: LoadSummary) -> str:
+    """Return that a row's batches should have one size, where a change of it costs more than the longest batch."""
+    dear = [result.switch_s for result in summary.results if result.switches_dearly]
+    if summary.scenario != "server" or not dear:
+        return ""
+    return f"a batch of another size than the one before takes {units.duration(max(dear))} longer: try --padding one"
 
 
 def load_markdown(summaries: Sequence[LoadSummary]) -> str:

@@ -163,10 +163,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """Seconds that compiling took, and the median of a batch by its size."""
+    """Seconds that compiling took, the median of a batch by its size, and what a batch of another size takes longer."""
 
     compile_s: float
     service_s: Facts
+    switch_s: float
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,14 @@ def test_latencies_are_those_of_a_queue_with_these_arrivals_and_times(tmp_path, 
         found.append(
             [test.latency_s[name] / np.percentile(expected, float(name)) for name in ("50", "90", "99")]
         )
-        if np.max(np.abs(np.log(closest(found)))) < 0.05:
+        if is_near(closest(found)):
             break
-    assert np.max(np.abs(np.log(closest(found)))) < 0.05
+    assert is_near(closest(found))
+
+
+def is_near(ratios):
+    """Tell whether ratios of the median, 90th and 99th percentile are near 1; the last hangs on a few late queries."""
+    return bool(np.all(np.abs(np.log(ratios)) < (0.05, 0.05, 0.15)))
 
 
 def closest(found):
@@ -164,3 +169,14 @@ def test_an_audit_compares_performance_runs_and_finds_a_cache(tmp_path):
     cached.mkdir()
     run = under_load(cached, timed(behaviour="caches"), load=LoadRequest(("single-stream",), audit=True))
     assert "times as fast with one input only" in audit_words(run.scenarios[0])
+
+
+def test_what_a_change_of_the_batch_size_costs_is_measured_and_told(tmp_path):
+    """ONNX Runtime on a GPU took a second for each: no rate kept the bound, and nothing said why."""
+    load = LoadRequest(("server",), bounds_s=(0.1,), percentile=90, max_batch=(4,))
+    (found,) = under_load(tmp_path / "powers", timed(switch_s=0.05), load=load).scenarios
+    assert found.switch_s == pytest.approx(0.05, rel=0.3) and found.switches_dearly
+    load = LoadRequest(("server",), bounds_s=(0.1,), percentile=90, max_batch=(4,), padding="one")
+    (found,) = under_load(tmp_path / "one", timed(switch_s=0.05), load=load).scenarios
+    assert found.switch_s == 0 and not found.switches_dearly
+    assert set(found.service_s) == {"4"} and set(found.result.batches) == {"4"}

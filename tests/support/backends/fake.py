@@ -133,7 +133,10 @@ class Runtime(Backend):
         key = batch[0].tobytes()
         cached = self.behaviour == "caches" and getattr(self, "last", None) == key
         self.last = key
-        time.sleep(0 if cached else batch_s + row_s * len(batch[0]))
+        switched = getattr(self, "last_size", len(batch[0])) != len(batch[0])
+        self.last_size = len(batch[0])
+        switch_s = self.opening.options.get("switch_s", 0.0) if switched else 0.0
+        time.sleep(0 if cached else batch_s + row_s * len(batch[0]) + switch_s)
 
     def pipeline(self, batch):
         if "pipeline" in self.opening.options:

@@ -67,7 +67,9 @@ class RowUnderLoad:
                         self._store(first, refused, {})
                         return self._tasks[1:]
                     return self._end_all(refused)
-                tester = Tester(self._context, client, self._facts["service_s"], self._sizes)
+                tester = Tester(
+                    self._context, client, self._facts["service_s"], self._facts["switch_s"], self._sizes
+                )
                 while self._tasks:
                     scenario = ScenarioRun(self._context, tester, self._tasks[0])
                     ending = scenario.run()
@@ -125,6 +127,7 @@ class RowUnderLoad:
             return rehearsed
         try:
             self._facts["service_s"] = msgspec.convert(rehearsed.service_s, dict[str, float])
+            self._facts["switch_s"] = msgspec.convert(rehearsed.switch_s, float)
         except msgspec.ValidationError as error:
             return Ending("broken-protocol", f"the worker's times are malformed: {error}")
         self._facts["compile_s"] = rehearsed.compile_s

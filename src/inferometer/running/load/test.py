@@ -28,15 +28,19 @@ class Tester:
         context: LoadContext,
         client: WorkerClient,
         service_s: Mapping[str, float],
+        switch_s: float,
         sizes: Callable[[Task], tuple[int, ...]],
     ) -> None:
         self._context, self._client, self._sizes = context, client, sizes
+        self._switch_s = switch_s
         self._all_s = {int(size): seconds for size, seconds in service_s.items()}
         self._count = 0
 
     def measured_s(self, task: Task) -> dict[int, float]:
-        """Return the median seconds of a batch, by the sizes that a task's policy may form."""
-        return {size: self._all_s[size] for size in self._sizes(task)}
+        """Return the median seconds of a batch, by the sizes that a task's policy may form; a server's change all the time."""
+        sizes = self._sizes(task)
+        switch_s = self._switch_s if task.scenario == "server" and len(sizes) > 1 else 0.0
+        return {size: self._all_s[size] + switch_s for size in sizes}
 
     def test(
         self, task: Task, purpose: Purpose, rate: float = 0.0, share: float | None = None
