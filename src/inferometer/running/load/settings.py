@@ -48,7 +48,7 @@ def test_settings(
         "mode": "PerformanceOnly",
         "min_duration_ms": round(length.min_s * 1e3),
         "max_duration_ms": round(length.max_s * 1e3) if scenario != "offline" else 0,
-        "min_query_count": length.queries_of(scenario),
+        "min_query_count": length.queries_of(scenario, load.percentile),
         **{name: int(draw) for name, draw in zip(names, draws, strict=True)},
     }
     if scenario == "server":
