@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+import inferometer
 from fakes import BACKENDS
 from inferometer.cli import invoke
 from inferometer.flags import flag
@@ -88,6 +89,7 @@ def test_commands_and_reports_show_it(tmp_path, capsys):
     for form in ("md", "csv", "json"):
         assert invoke(["load", str(run.path), "--format", form]) == 0
         assert "server" in capsys.readouterr().out
+    assert [s.cell.framework for s in inferometer.load(run.path).under_load] == ["a", "b", "c"]
     assert "### Under load" in render_markdown(summarise([run]), title="t")
     (tmp_path / "closed").mkdir()
     closed = loaded_run(tmp_path / "closed", [])
