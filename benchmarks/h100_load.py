@@ -1,12 +1,12 @@
 """Measures what docs/results/h100-load.md claims: rows of an H100 under load by LoadGen, in under eight minutes.
 
     python3 benchmarks/h100_load.py [--root /opt/inferometer] [--work /tmp/h100] [--out $OUT] [--loadgen FOLDER]
-                                    [--limit 470] [--bounds 10ms,50ms] [--rows torch-compile@fp16,...] [--tiny]
+                                    [--limit 470] [--bounds 10ms,50ms] [--frameworks torch-compile,jax,onnxrt] [--tiny]
 
 The machine is prepared as for h100.py (device/README.md): interpreters ROOT/bin/core, torch, jax, onnxrt, no network. LoadGen
 travels as a wheel or an unpacked folder; --loadgen names it (default: ROOT/loadgen, then .whl in the checkout), and every
-interpreter gets it by PYTHONPATH. On a machine that has only Python with torch and JAX, --plain measures those two with that
-Python and the packages on PYTHONPATH.
+interpreter gets it by PYTHONPATH. With --program, a bundle (docs/bundles.md) brought everything. On a machine that has only Python
+with torch and JAX, --plain measures those two with that Python and the packages on PYTHONPATH.
 
 One run a row: server with each bound (energy at 100, 75, 50 and 25 % of the rate for the tightest), then offline and single-stream; one
 round, quick preset, batches filled up to powers of four, since every size is compiled. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
@@ -60,17 +60,25 @@ def main() -> None:
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument(
+        "--program",
+        help="inferometer as a bundle installed it (docs/bundles.md): LoadGen and environments came along",
+    )
+    parser.add_argument(
         "--plain", action="store_true", help="this very Python has inferometer's packages, torch and JAX"
     )
     parser.add_argument("--tiny", action="store_true", help="the CPU and fp32, briefly")
     given = parser.parse_args()
     machine = Machine(given.root, given.work, "cpu" if given.tiny else given.device, "", given.tiny)
-    names = [name for name in given.frameworks.split(",") if given.plain or machine.has(ENVIRONMENTS[name])]
+    names = [
+        name
+        for name in given.frameworks.split(",")
+        if given.plain or given.program or machine.has(ENVIRONMENTS[name])
+    ]
     if not names:
         raise SystemExit(
             f"no interpreter of {given.frameworks} in {given.root / 'bin'}; see device/README.md, or --plain"
         )
-    site = loadgen_site(given)
+    site = None if given.program else loadgen_site(given)
     deadline = Deadline(given.limit)
     for name in names:
         if deadline.left_s() < 40:
@@ -97,14 +105,25 @@ def measure(machine: Machine, given: argparse.Namespace, name: str, deadline: De
         ]
         words += pythons(machine, given, name)
     begin = time.monotonic()
-    command = [sys.executable, "-m", "inferometer", *words] if given.plain else machine.inferometer(*words)
-    path = [str(site), *([os.environ["PYTHONPATH"]] if given.plain and "PYTHONPATH" in os.environ else [])]
-    command = ["env", f"PYTHONPATH={os.pathsep.join(path)}", *command]  # interpreters of --python inherit it
-    code = call(machine, command, deadline, log)
+    code = call(machine, command_of(machine, given, words, site), deadline, log)
     print(
         f"{label}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
     )
     show(log, 30)
+
+
+def command_of(machine: Machine, given: argparse.Namespace, words: list[str], site: Path | None) -> list[str]:
+    if given.program:
+        cache = os.environ.get("INFEROMETER_CACHE")
+        return [
+            "env",
+            *([f"INFEROMETER_CACHE={cache}"] if cache else ["-u", "INFEROMETER_CACHE"]),
+            given.program,
+            *words,
+        ]
+    command = [sys.executable, "-m", "inferometer", *words] if given.plain else machine.inferometer(*words)
+    path = [str(site), *([os.environ["PYTHONPATH"]] if given.plain and "PYTHONPATH" in os.environ else [])]
+    return ["env", f"PYTHONPATH={os.pathsep.join(path)}", *command]  # interpreters of --python inherit it
 
 
 def options(given: argparse.Namespace, name: str) -> list[str]:
@@ -132,7 +151,9 @@ def options(given: argparse.Namespace, name: str) -> list[str]:
 
 
 def pythons(machine: Machine, given: argparse.Namespace, name: str) -> list[str]:
-    """Return the interpreters: the row's own, and those that prepare the model."""
+    """Return the interpreters: the row's own, and those that prepare the model; a bundle has made environments."""
+    if given.program:
+        return []
     if given.plain:
         return [word for each in ("torch", "jax") for word in ("--python", f"{each}={sys.executable}")]
     return machine.pythons()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inferometer.report.figures.gallery import Gallery
     from inferometer.results.carbon import CarbonFactors
     from inferometer.results.cells import Results
+    from inferometer.results.under_load import LoadSummary
     from inferometer.statement.boundary import Boundary
     from inferometer.statement.statement import Statement
 
@@ -51,6 +52,13 @@ class Result:
         from inferometer.results.summary import summarise
 
         return summarise([self.run])
+
+    @property
+    def under_load(self) -> tuple[LoadSummary, ...]:
+        """Return what rows did under load (`inferometer.results.under_load.LoadSummary`); () where no scenarios were run."""
+        from inferometer.results.under_load import summarise_load
+
+        return summarise_load(self.results)
 
     def to_pandas(self) -> Any:
         """Return a DataFrame, a row per cell, columns in SI units; needs pandas."""

@@ -87,7 +87,7 @@ def test_a_run_finds_what_a_bundle_brought_without_a_network(far, model):
     assert given.read_bytes() == model.read_bytes()
     program, out = home / "core" / "bin" / "inferometer", home / "run"
     done = subprocess.run(
-        [program, "run", given, "--frameworks", "onnxrt", *RUN, "--out", out],
+        [program, "run", given, "--frameworks", "onnxrt", *RUN, "--scenarios", "single-stream", "--out", out],
         env=variables,
         capture_output=True,
         text=True,
@@ -97,6 +97,7 @@ def test_a_run_finds_what_a_bundle_brought_without_a_network(far, model):
     assert "building environment" not in done.stderr and "converting" not in done.stderr
     stored = read_run(out)
     assert [record.status for record in stored.records] == ["ok"]
+    assert [(r.status, r.result.valid) for r in stored.scenarios] == [("ok", True)], "LoadGen came along"
     facts = stored.info.environments["onnxrt on cpu"]
     assert facts["interpreter"] == "built" and facts["locked"]
 

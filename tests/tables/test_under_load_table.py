@@ -5,8 +5,10 @@ import io
 
 import pytest
 
+import inferometer
 from fakes import BACKENDS
 from inferometer.cli import invoke
+from inferometer.flags import flag
 from inferometer.records import Batching, ScenarioResult
 from inferometer.report.markdown import render_markdown
 from inferometer.results.completeness import unfinished
@@ -87,6 +89,7 @@ def test_commands_and_reports_show_it(tmp_path, capsys):
     for form in ("md", "csv", "json"):
         assert invoke(["load", str(run.path), "--format", form]) == 0
         assert "server" in capsys.readouterr().out
+    assert [s.cell.framework for s in inferometer.load(run.path).under_load] == ["a", "b", "c"]
     assert "### Under load" in render_markdown(summarise([run]), title="t")
     (tmp_path / "closed").mkdir()
     closed = loaded_run(tmp_path / "closed", [])
@@ -125,3 +128,11 @@ def test_a_run_of_before_has_none_and_a_damaged_line_is_named(tmp_path, capsys):
 def test_policies_have_words():
     assert Batching(1).words == "single" and Batching(8, 0.002).words == "up to 8, waits 2 ms"
     assert ScenarioResult.__struct_fields__[0] == "cell"
+
+
+def test_flags_of_the_tests_that_count_are_told(tmp_path):
+    test = one_test(100, 0.01, flags=(flag("gpu-neighbour", pid="7"),))
+    ignored = one_test(50, 0.01, flags=(flag("throttled", reason="heat"),))
+    summaries = summarise_load(summarise([loaded_run(tmp_path, [server("a", [ignored, test])])]))
+    told = [note for note in load_notes(summaries) if note.endswith(": a")]
+    assert told == ["another program was on this GPU and may have slowed it: a"]

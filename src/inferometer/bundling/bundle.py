@@ -17,9 +17,9 @@ from inferometer.bundling.parts import PartWriter
 from inferometer.bundling.target import Target
 from inferometer.bundling.wheels import Package, download, packages_of, parted
 from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, unknown
-from inferometer.frameworks import installer
+from inferometer.frameworks import installer, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, FrameworkChoice, parse_choice
-from inferometer.frameworks.requirements import Requirements
+from inferometer.frameworks.requirements import LOADGEN, Requirements
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import requirements_for
 from inferometer.planning.request import RunRequest
@@ -78,7 +78,10 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
                 "core": packer.core(),
                 "models": packer.models(converted),
                 "given": packer.given(converted),
-                "environments": [packer.environment(wanted) for wanted in _wanted(asked, choices)],
+                "environments": [
+                    *(packer.environment(wanted) for wanted in _wanted(asked, choices)),
+                    packer.loadgen(),
+                ],
             }
         manifest |= {"parts": writer.parts, "entries": [*writer.entries.values()]}
         _write_last(out, manifest, asked.part_bytes)
@@ -170,7 +173,14 @@ class _Packer:
 
     def environment(self, found: tuple[FrameworkChoice, str, Requirements]) -> dict[str, Any]:
         """Pack the wheels of an environment that are not left out."""
-        choice, accelerator, wanted = found
+        choice, _, wanted = found
+        return self._environment(choice.label, wanted)
+
+    def loadgen(self) -> dict[str, Any]:
+        """Pack LoadGen, which is no framework, for runs with scenarios."""
+        return self._environment("", requirements.read(LOADGEN, "cpu"))
+
+    def _environment(self, label: str, wanted: Requirements) -> dict[str, Any]:
         every = packages_of(wanted.lock or _lock_of(wanted, self.asked.target), self.asked.target)
         carried, left = parted(every, self.asked.leave_out)
         self.progress(f"packing environment {wanted.name} for {wanted.accelerator}: {len(carried)} packages")
@@ -179,8 +189,8 @@ class _Packer:
             names = [path.name for path in wheels.values()]
         return {
             "name": wanted.name,
-            "choice": choice.label,
-            "accelerator": accelerator,
+            "choice": label,  # "": no framework's
+            "accelerator": wanted.accelerator,
             "lock": hashlib.sha256(wanted.lock.encode()).hexdigest(),
             "wheels": names,
             "requirements": lines,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from inferometer.bundling.bootstrap import Bundle, BundleError
 from inferometer.errors import EnvironmentBuildError, StoreError, UsageError
-from inferometer.frameworks import environments, installer
+from inferometer.frameworks import environments, installer, requirements
 from inferometer.frameworks.borrowing import borrow
 from inferometer.frameworks.catalogue import parse_choice
 from inferometer.frameworks.environments import Installed
@@ -137,7 +137,11 @@ class _PackedEnvironment:
     @property
     def wanted(self) -> Requirements:
         """Return the requirements that a run here will ask for; StoreError where they are not those that were packed."""
-        wanted = requirements_for(parse_choice(self.facts["choice"]), self.facts["accelerator"])
+        choice, accelerator = self.facts["choice"], self.facts["accelerator"]
+        if choice:
+            wanted = requirements_for(parse_choice(choice), accelerator)
+        else:
+            wanted = requirements.read(self.facts["name"], accelerator)
         if hashlib.sha256(wanted.lock.encode()).hexdigest() != self.facts["lock"]:
             raise StoreError(
                 f"environment {wanted.name} of the bundle is of another lock than this inferometer's; use the bundle's own (python3 "

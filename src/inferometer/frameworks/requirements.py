@@ -23,6 +23,7 @@ from inferometer.frameworks.locks import read_lock
 from inferometer.host.gpus import is_older
 from inferometer.records import Gpu
 
+LOADGEN = "loadgen"  # the environment of MLPerf's LoadGen, which is no framework's
 _FOLDER = Path(__file__).parent / "pins"
 
 

@@ -75,12 +75,14 @@ def milliseconds() -> Kind:
     return Kind(read=values.milliseconds, check=check)
 
 
-def percentile() -> Kind:
-    """A percentile from 50 to below 100."""
+def one_number_of(noun: str, known: Iterable[float]) -> Kind:
+    """One of some numbers."""
 
     def check(option: str, value: float) -> None:
-        if not 50 <= value < 100:
-            raise UsageError(f"{option} {value:g}: give a percentile from 50 to below 100, such as 99")
+        if value not in known:
+            raise UsageError(
+                f"{option} {value:g}: give a {noun} of {', '.join(f'{each:g}' for each in known)}"
+            )
 
     return Kind(word="real", read=values.real, check=check)
 

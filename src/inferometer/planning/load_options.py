@@ -11,6 +11,7 @@ from inferometer.planning.option import Option
 from inferometer.records import PADDINGS, SCENARIOS
 
 MOST_BATCH = 65_536
+PERCENTILES = (50.0, 90.0, 95.0, 97.0, 99.0, 99.9)  # that LoadGen logs
 
 
 class LoadOptions(TypedDict, total=False):
@@ -32,7 +33,7 @@ class LoadOptions(TypedDict, total=False):
     percentile: Annotated[
         float | None,
         Option(
-            "--percentile", kinds.percentile(), "Of requests that keep the bound.  [default: 99]", ("load.percentile",)
+            "--percentile", kinds.one_number_of("percentile", PERCENTILES), "Of requests that keep the bound.  [default: 99]", ("load.percentile",)
         ),
     ]  # fmt: skip
     scenario_preset: Annotated[

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inferometer import units
+from inferometer.flags import Flag, group
 from inferometer.results.estimates import Estimate
 from inferometer.results.under_load import NOT_MLPERF, LoadSummary, joules_a_request, watts
 from inferometer.tables.data import text_cells
@@ -105,7 +106,13 @@ def load_notes(summaries: Sequence[LoadSummary]) -> list[str]:
         told = "; ".join(filter(None, (*summary.problems, summary.audit, _switching(summary))))
         if told:
             lines.append(f"{summary.row}, {summary.scenario}, {summary.batching.words}: {told}")
-    return lines
+    found = ((flag, summary.row) for summary in summaries for flag in flags_of(summary))
+    return [*lines, *(f"{one.words}: {units.listed(one.whom)}" for one in group(found))]
+
+
+def flags_of(summary: LoadSummary) -> list[Flag]:
+    """Return what a reader must know of the tests that count."""
+    return [flag for result in summary.results if result.result for flag in result.result.flags]
 
 
 def _switching(summary: LoadSummary) -> str:

@@ -13,7 +13,7 @@ from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
 from inferometer.running.ready_environments import ReadyEnvironments
 
-NAME, MODULE = "loadgen", "mlperf_loadgen"
+NAME, MODULE = requirements.LOADGEN, "mlperf_loadgen"
 
 
 class LoadgenFolders:

@@ -99,16 +99,16 @@ class ScenarioRun:
         return self._lower_loads(search.best)
 
     def _search(self) -> RateSearch:
+        load = self._context.load
+        least = load.length.least_rate(load.percentile)
         if known := self._context.known_rate(self._task):
-            return RateSearch(known, _NEXT_STEP, self._context.load.length.least_rate)
-        load, batching = self._context.load, self._task.batching
+            return RateSearch(known, _NEXT_STEP, least)
+        batching = self._task.batching
         measured_s = self._tester.measured_s(self._task)
         rate = expected_rate(
             measured_s, batching.max_batch, batching.max_wait_s, self._task.bound_s or 0.0, load.percentile
         )
-        return RateSearch(
-            max(_CAUTION * rate, 0.02 * capacity(measured_s)), _FIRST_STEP, load.length.least_rate
-        )
+        return RateSearch(max(_CAUTION * rate, 0.02 * capacity(measured_s)), _FIRST_STEP, least)
 
     def _choose(self) -> None:
         valid = [place for place, test in enumerate(self._tests) if test.valid and test.purpose == "search"]

@@ -48,7 +48,7 @@ def test_settings(
         "mode": "PerformanceOnly",
         "min_duration_ms": round(length.min_s * 1e3),
         "max_duration_ms": round(length.max_s * 1e3) if scenario != "offline" else 0,
-        "min_query_count": length.queries_of(scenario),
+        "min_query_count": length.queries_of(scenario, load.percentile),
         **{name: int(draw) for name, draw in zip(names, draws, strict=True)},
     }
     if scenario == "server":
@@ -71,7 +71,8 @@ SAMPLED = 512  # responses of a performance run that are logged for the audit
 
 def as_accuracy(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of LoadGen's accuracy mode: every sample once, every response logged."""
-    return {**settings, "mode": "AccuracyOnly", "max_duration_ms": 0}
+    hopeful = {"server_max_async_queries": 0} if "server_target_qps" in settings else {}
+    return {**settings, **hopeful, "mode": "AccuracyOnly", "max_duration_ms": 0}
 
 
 def as_audit(settings: dict[str, Any], audit: AuditName) -> dict[str, Any]:

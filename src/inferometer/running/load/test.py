@@ -98,12 +98,14 @@ class Tester:
             return Ending("failed", str(error))
         return test if is_accuracy else self._metered(task.cell, task.round, test)
 
-    def _metered(self, cell: Cell, number: int, test: LoadTest) -> LoadTest:
-        """Return the test with what the monitors saw of it, as of a cell with one loop."""
+    def _metered(self, cell: Cell, number: int, test: LoadTest) -> LoadTest | Ending:
+        """Return the test with what the monitors saw of it, as of a cell with one loop; another ending if it ran elsewhere."""
         loop = Loop(test.elapsed_s, start_ns=test.start_ns, images=test.rows)
         record = Record(cell=cell, round=number, status="ok", images=test.rows, loops=(loop,))
         for monitor in self._context.runner.monitors:
             record = monitor.end(record)
+        if record.status != "ok":
+            return Ending(record.status, record.cause)
         return msgspec.structs.replace(test, energy=record.energy, flags=record.flags)
 
 

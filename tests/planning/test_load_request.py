@@ -1,0 +1,70 @@
+"""Scenarios as they are asked for: bounds, policies, sizes, and how many queries a verdict needs."""
+
+import pytest
+
+from inferometer.errors import UsageError
+from inferometer.planning.load_request import SCENARIO_PRESETS, LoadRequest, sizes_of
+from inferometer.planning.request import from_builtins, make_request, to_builtins
+from inferometer.records import Batching
+
+
+def test_policies_are_every_batch_with_every_wait_and_streams_have_none():
+    load = LoadRequest(("server",), max_batch=(1, 8), max_wait_s=(0.0, 0.002))
+    assert load.policies("server") == (Batching(1), Batching(8), Batching(8, 0.002))
+    assert load.policies("offline") == (Batching(1), Batching(8))
+    assert load.policies("single-stream") == (Batching(1),)
+    assert LoadRequest(bounds_s=(0.01, 0.02)).promises("server") == (0.01, 0.02)
+    assert LoadRequest(bounds_s=(0.01,)).promises("offline") == (None,)
+
+
+@pytest.mark.parametrize(
+    ("padding", "most", "sizes"),
+    [
+        ("powers", 8, (1, 2, 4, 8)), ("powers", 6, (1, 2, 4, 6)), ("fours", 64, (1, 4, 16, 64)), ("fours", 8, (1, 4, 8)),
+        ("largest", 8, (1, 8)), ("none", 3, (1, 2, 3)), ("powers", 1, (1,)),
+    ],
+)  # fmt: skip
+def test_sizes_are_those_that_batches_are_filled_up_to(padding, most, sizes):
+    assert sizes_of(Batching(most, padding=padding)) == sizes
+    assert sizes_of(Batching(most, padding=padding), fixed=5) == (5,)
+
+
+def test_a_lower_percentile_needs_fewer_queries():
+    quick = SCENARIO_PRESETS["quick"]
+    assert quick.queries_of("server") == 662 and 62 <= quick.queries_of("server", 90) <= 66
+    assert quick.least_rate(99) == pytest.approx(11, rel=0.01)
+    assert SCENARIO_PRESETS["mlperf"].least_rate(99) == 0.0
+    assert SCENARIO_PRESETS["mlperf"].is_mlperf_length and not quick.is_mlperf_length
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"scenarios": "server"}, "needs the latency to promise: give --latency-bound"),
+        ({"latency_bound": "20ms"}, "--latency-bound is for --scenarios server"),
+        ({"scenarios": "offline", "latency_bound": "20ms"}, "--latency-bound is for --scenarios server"),
+        ({"audit": True}, "--audit is for --scenarios"),
+        ({"scenarios": "servers"}, "unknown scenario 'servers'"),
+        ({"scenarios": "server", "latency_bound": "soon"}, "'soon' is no time: write 20ms"),
+        ({"scenarios": "server", "latency_bound": 0}, "--latency-bound 0 s is no time to keep"),
+        ({"scenarios": "server", "latency_bound": "20ms", "percentile": 100}, "--percentile 100: give a percentile"),
+        ({"scenarios": "offline", "max_batch": 0}, "--max-batch 0 is too small"),
+        ({"scenarios": "offline", "max_wait_ms": -1}, "--max-wait-ms -1 is no time to wait"),
+        ({"scenarios": "offline", "padding": "odd"}, "unknown padding 'odd'"),
+        ({"scenarios": "offline", "scenario_preset": "long"}, "unknown scenario preset 'long'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_one_line(options, said):
+    with pytest.raises(UsageError, match=said) as error:
+        make_request("m.onnx", **options)
+    assert "\n" not in str(error.value)
+
+
+def test_it_is_stored_with_the_run_and_runs_of_before_have_none():
+    request = make_request("m.onnx", scenarios="server,offline", latency_bound="20ms,1.5s", max_wait_ms="0,2")
+    assert request.load.bounds_s == (0.02, 1.5) and request.load.max_wait_s == (0.0, 0.002)
+    data = to_builtins(request)
+    assert from_builtins(data) == request
+    del data["load"]
+    assert from_builtins(data).load == LoadRequest()
+    assert "server, offline, p99 within 20 ms, 1500 ms, 5 s a test" in request.load.words()
