@@ -173,6 +173,8 @@ def test_an_audit_compares_performance_runs_and_finds_a_cache(tmp_path):
 
 def test_what_a_change_of_the_batch_size_costs_is_measured_and_told(tmp_path):
     """ONNX Runtime on a GPU took a second for each: no rate kept the bound, and nothing said why."""
+    for name in ("powers", "one"):
+        (tmp_path / name).mkdir()
     load = LoadRequest(("server",), bounds_s=(0.1,), percentile=90, max_batch=(4,))
     (found,) = under_load(tmp_path / "powers", timed(switch_s=0.05), load=load).scenarios
     assert found.switch_s == pytest.approx(0.05, rel=0.3) and found.switches_dearly
