@@ -9,7 +9,6 @@ from fuzzing.pictures import Pictures
 from fuzzing.rows import DataSets, InputRows
 from fuzzing.runs import RunDirectories
 
-
 ONCE_FAILED = {KerasFiles: (268,)}  # of which no smaller test could be made
 
 
