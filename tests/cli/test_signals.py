@@ -87,3 +87,48 @@ def test_an_interruption_in_code_made_of_text_leaves_with_our_status(tmp_path, c
     command = [sys.executable, "-m", "interrupted", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (status, "\ninferometer: interrupted\n")
+
+
+INTERRUPTED_TWICE = """
+import click
+from inferometer import cli
+from inferometer.__main__ import main
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+cli._call = interrupted
+click.echo = interrupted
+main()
+"""
+
+
+def test_an_interruption_while_another_is_told_is_no_traceback():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_TWICE], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+INTERRUPTED_IN_A_FINALISER = """
+import os, signal, sys, time
+from inferometer import cli
+from inferometer.__main__ import main
+
+class Ends:
+    def __del__(self):
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+        time.sleep(0)
+
+def call(arguments):
+    Ends()
+    time.sleep(20)
+
+cli._call = call
+main()
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interruption_in_a_finaliser_is_not_lost(name, status):
+    command = [sys.executable, "-c", INTERRUPTED_IN_A_FINALISER, name]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=15)
+    assert (done.returncode, done.stderr) == (status, "\ninferometer: interrupted\n")

@@ -43,7 +43,7 @@ def child_signals_ignored(trial: Trial, world: World, chance: random.Random) -> 
 def _kill_a_worker(pid: int, out: Path, delay_s: float) -> None:
     deadline = time.monotonic() + processes.MOST_S
     while processes.is_running(pid) and time.monotonic() < deadline:
-        if found := processes.workers_of(pid) if (out / "run.json").exists() else []:
+        if found := processes.workers_of(pid) if any((out / "logs").glob("*-onnxrt-*")) else []:
             time.sleep(delay_s)
             for worker in found:
                 if processes.is_running(worker):
@@ -85,8 +85,8 @@ def hostile_folder_builds(trial: Trial, world: World, chance: random.Random) -> 
 
 
 def largest_file(trial: Trial, world: World, chance: random.Random) -> None:
-    """No file of the run may grow beyond some bytes, as where a quota is full."""
-    out, most = world.folder() / "run", int(2 ** chance.uniform(0, 15))
+    """No file may grow beyond some bytes, as where a quota is full; what the command prints, which is a file here, may."""
+    out, most = world.folder() / "run", int(2 ** chance.uniform(11.5, 15))
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))

@@ -1,11 +1,19 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: Slurm, systemd, `docker stop` and a lost connection send them."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: Slurm, systemd, `docker stop` and a lost connection send them.
+
+None is lost in a finaliser, where Python prints what is raised and goes on.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from types import FrameType
 
 from inferometer.interruption import STOP_SIGNALS
+
+_AGAIN_S = 0.01  # until a finaliser has ended
 
 
 class Stops:
@@ -19,9 +27,12 @@ class Stops:
         for number, handler in self._before.items():
             if handler is signal.SIG_DFL:
                 signal.signal(number, self._stop)
+        self._unraisable = sys.unraisablehook
+        sys.unraisablehook = self._not_raised
         return self
 
     def __exit__(self, *_: object) -> None:
+        sys.unraisablehook = self._unraisable
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -36,3 +47,12 @@ class Stops:
         if not callable(ctrl_c):  # ignored, as in a script's background; this signal still counts
             raise KeyboardInterrupt
         ctrl_c(signal.SIGINT, frame)
+
+    def _not_raised(self, found: sys.UnraisableHookArgs) -> None:
+        """Send an interruption again that came while a finaliser ran."""
+        if not issubclass(found.exc_type, KeyboardInterrupt):
+            self._unraisable(found)
+            return
+        again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), self.heard or signal.SIGINT))
+        again.daemon = True
+        again.start()

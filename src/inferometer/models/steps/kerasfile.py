@@ -50,7 +50,7 @@ def _check_hdf5(path: str, trust: bool) -> None:
     try:
         with h5py.File(path) as file:
             config = str(file.attrs.get("model_config", ""))
-    except OSError as error:
+    except Exception as error:  # h5py has a kind for each thing that may be damaged
         raise ValueError(f"{name} is no HDF5 file: {' '.join(str(error).split())[:200]}") from error
     if not config:
         raise ValueError(
