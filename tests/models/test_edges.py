@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import inferometer
@@ -22,6 +23,32 @@ def files(tmp_path_factory):
         script = Path(__file__).with_name("edge_files.py")
         subprocess.run([python, script, folder, environment], check=True, capture_output=True)
     return folder
+
+
+VIT = """
+import torch
+from torch import nn
+
+
+class Vit(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patches, self.first = nn.Conv2d(3, 16, 8, 8), nn.Parameter(torch.randn(1, 1, 16))
+        self.norm, self.qkv, self.head = nn.LayerNorm(16), nn.Linear(16, 48), nn.Linear(16, 5)
+
+    def forward(self, image, mask):
+        rows = len(image)
+        x = torch.cat([self.first.expand(rows, -1, -1), self.patches(image).flatten(2).transpose(1, 2)], 1)
+        query, key, value = self.qkv(self.norm(x)).reshape(rows, 5, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        kept = mask[torch.arange(rows)[:, None], torch.arange(5)[None]].bool()[:, None, None]
+        found = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=kept)
+        return self.head((x + found.transpose(1, 2).reshape(rows, 5, 16))[:, 0])
+
+
+def build():
+    torch.manual_seed(0)
+    return Vit(), {"image": torch.randn(2, 3, 16, 16), "mask": torch.ones(2, 5, dtype=torch.long)}
+"""
 
 
 def batches(prepared):
@@ -81,3 +108,20 @@ def test_openvino_reads_tensorflows_files_itself(files, tmp_path, name):
     )  # fmt: skip
     (row,) = result.results.summaries
     assert row.status == "ok", row.cause
+
+
+def test_a_vit_of_pytorch_reaches_litert_with_a_free_batch(tmp_path):
+    """Its first token is spread over the rows, and its mask is looked up by their numbers."""
+    (tmp_path / "vit.py").write_text(VIT)
+    random = np.random.default_rng(0)
+    masks = (np.arange(5) < random.integers(2, 6, size=(6, 1))).astype(np.int64)
+    np.savez(tmp_path / "rows.npz", image=random.normal(size=(6, 3, 16, 16)).astype("f"), mask=masks)
+    result = inferometer.run(
+        f"{tmp_path / 'vit.py'}:build", frameworks="litert", batch_sizes=[1, 3], images=6, loops=2, warmup=1, rounds=1,
+        threads=1, trust_model=True, inputs=tmp_path / "rows.npz", out=tmp_path / "run",
+    )  # fmt: skip
+    assert [(row.cell.batch_size, row.status, row.cause) for row in result.results.summaries] == [
+        (1, "ok", ""),
+        (3, "ok", ""),
+    ]
+    assert result.run.info.model.conversions["tflite"]["via"] == "litert-torch"

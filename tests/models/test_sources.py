@@ -69,6 +69,9 @@ def test_a_pytorch_architecture_reaches_every_form_but_keras():
     assert reachable["exported"] == ["torch-models"]
     assert reachable["onnx"] == ["torch-models", "torch", "onnxrt"]
     assert reachable["keras"] == "no conversion leads from a torch exported program to a Keras file"
+    assert reachable["tflite"] == ["torch-models", "litert-torch", "litert"]
+    assert [edge.via for edge in routes(source.form, "tflite")[1]] == ["", "onnx2tf", ""]
+    assert routes("keras", "tflite")[0][0].end == "savedmodel"  # where TensorFlow's own converter starts
     shortest = routes(source.form, "savedmodel")[0]
     assert route_words(source, shortest) == "exported -> onnx -> savedmodel (onnx2tf)"
 

@@ -46,13 +46,13 @@ def test_a_network_of_timm_reaches_every_form_but_keras(reach):
         "exported": "",
         "onnx": "",
         "savedmodel": "onnx2tf",
-        "tflite": "onnx2tf",
+        "tflite": "litert-torch",
         "jaxexport": "torchax",
         "onnx-int8": "",
         "openvino-int8": "",
     }
     assert prepared.artifacts["savedmodel"].layout == "NHWC" and prepared.layout == "NCHW"
-    assert prepared.info.conversions["tflite"]["route"] == ["exported", "onnx", "savedmodel", "tflite"]
+    assert prepared.info.conversions["tflite"]["route"] == ["exported", "tflite"]
     assert prepared.info.data.startswith("4 default photos")
     assert prepared.info.weights == "random (seed 0)"
 

@@ -52,6 +52,7 @@ EDGES = (
     Edge("tflite", "onnx", "tflite_onnx", "tf2onnx", via="tf2onnx", check=_RUN_ONNX),
     Edge("onnx", "exported", "onnx_exported", "torch-models", via="onnx2torch"),
     Edge("onnx", "savedmodel", "onnx_savedmodel", "onnx2tf", via="onnx2tf"),
+    Edge("exported", "tflite", "exported_litert", "litert-torch", via="litert-torch", check=_RUN_LITERT),
     Edge("exported", "jaxexport", "exported_jax", "torchax", via="torchax"),
     Edge("onnx", "onnx-int8", "onnx_int8", "onnxrt", quantises=True),
     Edge("onnx", "openvino-int8", "openvino_int8", "nncf", quantises=True),
