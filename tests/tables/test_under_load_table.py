@@ -102,16 +102,16 @@ def test_merging_takes_results_and_logs_along(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         result = renamed(server("a", [one_test(100, 0.01)]), started_at=name)
-        runs.append(loaded_run(tmp_path / name, [result], frameworks=("a",)))
+        refused = renamed(server("a", [], bound_s=0.01, status="failed"), started_at=name)
+        runs.append(loaded_run(tmp_path / name, [result, refused], frameworks=("a",)))
         log = runs[-1].path / result.tests[0].folder
         log.mkdir(parents=True)
         (log / "mlperf_log_detail.txt").write_text(name)
     write(merge([*runs, runs[0]]), tmp_path / "merged")
     merged = read_run(tmp_path / "merged")
-    assert [r.round for r in merged.scenarios] == [0, 1]
-    texts = [
-        (merged.path / r.tests[0].folder / "mlperf_log_detail.txt").read_text() for r in merged.scenarios
-    ]
+    assert [(r.round, r.bound_s) for r in merged.scenarios] == [(0, 0.02), (0, 0.01), (1, 0.02), (1, 0.01)]
+    folders = [merged.path / test.folder for r in merged.scenarios for test in r.tests]
+    texts = [(folder / "mlperf_log_detail.txt").read_text() for folder in folders]
     assert texts == ["one", "two"]
 
 

@@ -66,10 +66,10 @@ def copy_scenarios(runs: Sequence[_Loaded], out: Path, firsts: Sequence[int]) ->
 
     ``firsts``: the round that each run begins with in the new one. A run that was given twice counts once.
     """
-    known: set[tuple[str, str, str]] = set()
+    known: set[tuple[object, ...]] = set()
     for number, (run, first) in enumerate(zip(runs, firsts, strict=True)):
         for found in run.scenarios:
-            mark = found.cell.key, found.scenario, found.started_at
+            mark = found.cell, found.scenario, found.batching, found.bound_s, found.round, found.started_at
             if mark in known:
                 continue
             known.add(mark)
