@@ -21,8 +21,9 @@ from inferometer.records import Loop, Parity, Record
 from inferometer.report.page.verdict import verdicts
 from inferometer.results.carbon import CarbonFactors, Embodied, Factor
 from inferometer.results.metrics import METRICS
-from inferometer.results.ranking import TieTest, rank_cells
+from inferometer.results.ranking import rank_cells
 from inferometer.results.summary import summarise
+from inferometer.results.tie_test import TieTest
 from inferometer.storage.run_directory import RunWriter, read_run
 from simulated_runs import cell, record, rounds_of, run
 

@@ -9,8 +9,9 @@ from inferometer import tables
 from inferometer.flags import flag, words
 from inferometer.records import Energy, Gpu, Loop, Machine, Memory, Parity, Prepare, Record, Skip
 from inferometer.results.metrics import METRICS, PHASES
-from inferometer.results.ranking import TieTest, rank_cells
+from inferometer.results.ranking import rank_cells
 from inferometer.results.summary import summarise
+from inferometer.results.tie_test import TieTest
 from inferometer.tables import overview
 from inferometer.tables.notes import notes
 from simulated_runs import GPU_MACHINE, cell, metered, record, rounds_of, run

@@ -15,7 +15,7 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import PUBLISHED
 from inferometer.results.floor import floor_of, under_floor
 from inferometer.results.metrics import THROUGHPUT, Metric, no_series
-from inferometer.results.ranking import differences, spread_by_intervals
+from inferometer.results.tie_test import differences, spread_by_intervals
 from inferometer.storage.run_directory import StoredRun
 
 

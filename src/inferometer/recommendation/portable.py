@@ -144,13 +144,11 @@ def _pairs(order: Sequence[int], options: Sequence[Option], leaders: set[int], j
 
 
 def _codes(best: CellSummary, others: Sequence[CellSummary], judge: Judge) -> str:
-    judge.prepare(best, others)
-    return "".join(_code(best, other, judge) for other in others)
-
-
-def _code(best: CellSummary, other: CellSummary, judge: Judge) -> str:
-    standing = judge.standing(best, other)
-    return _CODES.get(standing) or ("n" if judge.as_good(best, other) else "f")
+    standings = judge.standings(best, others)
+    return "".join(
+        _CODES.get(standing) or ("n" if judge.as_good(best, other) else "f")
+        for other, standing in zip(others, standings, strict=True)
+    )
 
 
 def _ties(order: Sequence[int], pairs: Sequence[str]) -> Iterator[tuple[int, ...]]:

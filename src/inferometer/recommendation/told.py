@@ -12,7 +12,7 @@ import numpy as np
 
 from inferometer.recommendation.options import Option
 from inferometer.results.cells import CellSummary
-from inferometer.results.judging import MANY, Judge
+from inferometer.results.judging import Judge
 from inferometer.results.stats import Floats
 
 
@@ -48,18 +48,10 @@ class _Borne:
     def ask(self, better: int, others: Sequence[int]) -> list[int]:
         """Return among how many claims one is told apart from each of others that are not better."""
         new = [other for other in others if (better, other) not in self._found]
-        self._judge.prepare(self._cells[better], [self._cells[other] for other in new])
-        for other in new:
-            self._found[better, other] = self._claims(self._cells[better], self._cells[other])
+        rivals = [self._cells[other] for other in new]
+        found = self._judge.claims_borne(self._cells[better], rivals, near_counts=self._near_counts)
+        self._found.update(((better, other), claims) for other, claims in zip(new, found, strict=True))
         return [self._found[better, other] for other in others]
-
-    def _claims(self, better: CellSummary, other: CellSummary) -> int:
-        borne = self._judge.claims_borne(better, other)
-        if borne or not self._near_counts:
-            return borne
-        # cells that nothing is known of to judge them by are told apart where they are not near each other
-        judged = self._judge.judges(better, other) or self._judge.as_good(better, other)
-        return 0 if judged else MANY
 
     def data(self) -> dict[str, int]:
         """Return the pairs that can be told apart, as the page has them."""

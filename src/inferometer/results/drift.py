@@ -212,9 +212,8 @@ class Levels:
         """Return the spread of paired differences of two cells, two rounds at least; a difference has twice the variance."""
         return stats.paired(difference.units, self._of_differences[difference.runs > 1])
 
-    def paired_with(self, best: Series, others: Sequence[Series]) -> list[stats.Spread]:
-        """Return `paired` of the differences of many cells from one, all of the same rounds of one run."""
-        rows = np.array([other.logs for other in others]) - np.array(best.logs)
+    def paired_rows(self, rows: stats.Floats) -> list[stats.Spread]:
+        """Return `paired` of each row of differences, one a round of one run."""
         return stats.paired_rows(rows, self._of_differences[False])
 
     @functools.cached_property

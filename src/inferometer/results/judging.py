@@ -1,6 +1,6 @@
 """What may be said of two cells of a machine: the one place that sentences ask, be they verdicts, advice or findings (pure).
 
-`ranking.TieTest` is the rule of the tables. A sentence says no more than it, and where a sentence is picked out of several that
+`tie_test.TieTest` is the rule of the tables. A sentence says no more than it, and where a sentence is picked out of several that
 might have been written, only what holds after a correction for that number.
 """
 
@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from inferometer.results import ranking, stats
+from inferometer.results import stats, tie_test
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import Metric
-from inferometer.results.ranking import Standing, TieTest
+from inferometer.results.tie_test import Standing, TieTest
 
 # Of throughput, of energy and of how they change with the batch size something may be said of every machine: a reader who is told
 # of any difference where there is none was told wrong, so that each has a third of the 5 % (benchmarks/no_difference.py).
@@ -58,7 +58,7 @@ class Judge:
 
     def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
         self.metric = metric
-        self._judged: dict[tuple[str, str], ranking.Judgement] = {}
+        self._judged: dict[tuple[str, str], tie_test.Judgement] = {}
         self._rule = TieTest(summaries, metric)
         self._known = {cell.key for members in self._rule.groups.values() for cell in members}
 
@@ -77,22 +77,33 @@ class Judge:
 
     def judge(self, best: CellSummary, other: CellSummary, claims: int = 1) -> Judgement:
         """Return what the data say of two cells; ``claims``: of how many sentences this one is picked."""
-        standing, p = self._standing(best, other, claims)
-        return Judgement(self.metric.name, best.key, other.key, standing, p)
-
-    def standing(self, best: CellSummary, other: CellSummary) -> Standing:
-        """Return how two cells stand, in the one sentence about them."""
-        return self._standing(best, other, 1)[0]
-
-    def _standing(self, best: CellSummary, other: CellSummary, claims: int) -> tuple[Standing, float]:
         found = self._rule_says(best, other)
+        return Judgement(self.metric.name, best.key, other.key, self._standing(found, claims), found.p)
+
+    def standings(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Standing]:
+        """Return how one cell stands to each of many others, in the one sentence about the two."""
+        return [self._standing(found, 1) for found in self._rule.judge_once(best, others)]
+
+    def _standing(self, found: tie_test.Judgement, claims: int) -> Standing:
         if found.standing != "told" or self.metric.exact:
-            return found.standing, found.p
-        return ("told" if found.p * claims * SUBJECTS <= stats.ALPHA else "unclear"), found.p
+            return found.standing
+        return "told" if found.p * claims * SUBJECTS <= stats.ALPHA else "unclear"
 
-    def claims_borne(self, best: CellSummary, other: CellSummary) -> int:
-        """Return of how many sentences one that tells two cells apart may be picked and still hold; 0: of none, `MANY`: of any."""
-        found = self._rule_says(best, other)
+    def claims_borne(
+        self, best: CellSummary, others: Sequence[CellSummary], *, near_counts: bool = False
+    ) -> list[int]:
+        """Return of each of others, of how many sentences one that tells the two apart may be picked and still hold; 0: of none, `MANY`: of any.
+
+        ``near_counts``: cells that nothing is known of to judge them by are told apart where they are not near each other.
+        """
+        return [
+            MANY
+            if near_counts and found.standing == "not judged" and not self._near(best, other)
+            else self._borne(found)
+            for other, found in zip(others, self._rule.judge_once(best, others), strict=True)
+        ]
+
+    def _borne(self, found: tie_test.Judgement) -> int:
         if found.standing != "told":
             return 0
         if self.metric.exact or found.p * MANY * SUBJECTS <= stats.ALPHA:
@@ -104,7 +115,7 @@ class Judge:
         """Compute at once what will be asked of one cell and many others."""
         self._rule.prepare(best, others)
 
-    def _rule_says(self, best: CellSummary, other: CellSummary) -> ranking.Judgement:
+    def _rule_says(self, best: CellSummary, other: CellSummary) -> tie_test.Judgement:
         pair = (best.key, other.key)
         if pair not in self._judged:
             self._judged[pair] = self._rule.judge(best, other)
@@ -117,9 +128,10 @@ class Judge:
     def as_good(self, best: CellSummary, other: CellSummary, claims: int = 1) -> bool:
         """Return whether a chooser may take ``other`` for ``best``: not told apart, and near it where that is all there is."""
         standing = self.judge(best, other, claims).standing
-        if standing == "not judged":
-            return _distance(self.value(best), self.value(other)) < math.log1p(NEARLY)
-        return standing != "told"
+        return self._near(best, other) if standing == "not judged" else standing != "told"
+
+    def _near(self, best: CellSummary, other: CellSummary) -> bool:
+        return _distance(self.value(best), self.value(other)) < math.log1p(NEARLY)
 
 
 _JUDGES: WeakKeyDictionary[Results, dict[Metric, Judge]] = WeakKeyDictionary()

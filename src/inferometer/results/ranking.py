@@ -9,31 +9,15 @@ tables, verdicts and recommendations alike. See docs/statistics.md.
 
 from __future__ import annotations
 
-import functools
-import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from inferometer.quantiles import CONFIDENCE, t_quantile
-from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Estimate, Series
-from inferometer.results.floor import floor_of, under_floor
-from inferometer.results.metrics import Metric, no_series
-
-Standing = Literal[
-    "told",  # the data tell the two apart
-    "tie",  # they do not
-    "unclear",  # they would, were this pair the only one looked at
-    "not judged",  # one process each: nothing is known of the next
-]
-Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is not metered)
-Group = tuple[str, str, str, str, int]  # scope, batch size
+from inferometer.results.metrics import Metric
+from inferometer.results.tie_test import Judgement, Scope, Standing, TieTest
 
 
 class Rank(msgspec.Struct, frozen=True, gc=False):
@@ -52,12 +36,6 @@ class Rank(msgspec.Struct, frozen=True, gc=False):
     def judged(self) -> bool:
         """Return whether there is anything to judge its distance from the best by."""
         return self.standing != "not judged"
-
-
-def group_of(summary: CellSummary, metric: Metric) -> Group:
-    """Return what a cell competes within."""
-    meter = summary.meter if metric.metered else ""
-    return summary.machine, summary.model, summary.cell.mode, meter, summary.cell.batch_size
 
 
 def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellSummary]:
@@ -107,170 +85,3 @@ def _place(members: list[CellSummary], test: TieTest, overall: float) -> dict[st
         )
         for place, (summary, judgement) in enumerate(zip(members, judgements, strict=True), 1)
     }
-
-
-class Judgement(msgspec.Struct, frozen=True, gc=False):
-    """Whether the data tell two cells apart, and the adjusted chance of seeing such a distance where there is none."""
-
-    standing: Standing
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Rival:
-    """What is asked of a cell again and again."""
-
-    group: Group
-    value: float
-    floor: float  # the relative difference below which it equals another
-
-
-class TieTest:
-    """All cells that compete at a metric, and the one rule by which two of a machine are told apart."""
-
-    def __init__(self, summaries: Sequence[CellSummary], metric: Metric) -> None:
-        self.metric = metric
-        self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
-        self._rows: dict[Scope, set[str]] = defaultdict(set)
-        self._rivals: dict[str, _Rival] = {}
-        for summary in summaries:
-            estimate = metric.of(summary)
-            if summary.measured and estimate is not None and math.isfinite(estimate.value):
-                group = group_of(summary, metric)
-                self.groups[group].append(summary)
-                self._rivals[summary.key] = _Rival(group, estimate.value, floor_of(metric, summary))
-                self._rows[group[:4]].add(summary.row)
-        self._series = {s.key: metric.series(s) for members in self.groups.values() for s in members}
-        self._noise = _noise(self.groups, self._series)
-        self._spreads: dict[tuple[str, str], stats.Spread | None] = {}
-
-    def value(self, summary: CellSummary) -> float:
-        """Return the metric of a cell that has it."""
-        return self._rivals[summary.key].value
-
-    def prepare(self, best: CellSummary, others: Sequence[CellSummary]) -> None:
-        """Compute at once what `judge` will need of one cell and many others: of those that have the same rounds of one run."""
-        first = self._series[best.key]
-        if first is None or len(first.keys) < 2 or first.runs > 1 or self.metric.exact:
-            return
-        key, keys, known = best.key, first.keys, self._spreads
-        series = [(other.key, self._series[other.key]) for other in others if (key, other.key) not in known]
-        alike = [(other, found) for other, found in series if found is not None and found.keys == keys]
-        if alike:
-            spreads = self._noise[best.machine].paired_with(first, [found for _, found in alike])
-            known.update(((key, other), spread) for (other, _), spread in zip(alike, spreads, strict=True))
-
-    def judge_all(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Judgement]:
-        """Return `judge` of one cell and each of the others."""
-        self.prepare(best, others)
-        return [self.judge(best, other) for other in others]
-
-    def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
-        """Return what the data say of two cells of a machine.
-
-        The p-value is multiplied by the number of pairs that compete: of the cells of a batch size, and then for the number of
-        batch sizes; of the rows, for cells of two batch sizes.
-        """
-        first, second = self._rivals[best.key], self._rivals[other.key]
-        ratio = second.value / first.value if first.value else float(second.value == 0)
-        if under_floor(ratio, max(first.floor, second.floor)):
-            return Judgement("tie", 1.0)
-        if self.metric.exact:
-            return Judgement("told", 0.0)
-        spread = self._spread(best, other)
-        if spread is None:
-            return Judgement("not judged", 1.0)
-        one_size = first.group == second.group
-        pairs = self._pairs[0 if one_size else 1][first.group]
-        p = min(1.0, pairs * (self._chosen[first.group[:4]] if one_size else 1.0) * spread.p)
-        if p > stats.ALPHA:
-            return Judgement("tie" if spread.p > stats.ALPHA else "unclear", p)
-        # the rounds that both have may say otherwise than all
-        return Judgement("told", p) if spread.log_ratio * (ratio - 1) > 0 else Judgement("unclear", 1.0)
-
-    @functools.cached_property
-    def _pairs(self) -> tuple[dict[Group, int], dict[Group, int]]:
-        """Return, by group, how many pairs its cells make, and how many the rows of its machine, model and mode."""
-        counts = (
-            {g: len(members) for g, members in self.groups.items()},
-            {g: len(self._rows[g[:4]]) for g in self.groups},
-        )
-        of_cells, of_rows = ({g: max(1, math.comb(n, 2)) for g, n in found.items()} for found in counts)
-        return of_cells, of_rows
-
-    @functools.cached_property
-    def _chosen(self) -> dict[Scope, float]:
-        """Return, per machine, model and mode, how many batch sizes there are for each that has a clear difference.
-
-        So a run without differences tells any at most once in twenty, and one with many is judged size by size (Benjamini and
-        Bogomolov, Selective Inference on Multiple Families of Hypotheses, J. R. Statist. Soc. B 76, 2014).
-        """
-        clearest: dict[Scope, list[float]] = defaultdict(list)
-        for group, members in self.groups.items():
-            best = (max if self.metric.higher_is_better else min)(members, key=self.value)
-            self.prepare(best, others := [other for other in members if other is not best])
-            spreads = [self._spread(best, other) for other in others]
-            if known := [spread.p for spread in spreads if spread]:
-                clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * min(known)))
-        return {scope: stats.families(ps) for scope, ps in clearest.items()}
-
-    def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
-        """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""
-        pair = best.key, other.key
-        if pair not in self._spreads:
-            self._spreads[pair] = self._computed_spread(best, other)
-        return self._spreads[pair]
-
-    def _computed_spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
-        first, second = self._series[best.key], self._series[other.key]
-        if self.metric.series is no_series:
-            return spread_by_intervals(self.metric.of(best), self.metric.of(other))
-        if not (first and second and first.logs and second.logs):
-            return None
-        noise = self._noise[best.machine]
-        if delta := differences(first, second):
-            return noise.paired(delta)
-        if max(first.runs, second.runs) > 1:
-            return drift.between_pools(first, second)
-        known = (noise.rounds.variances.get(best.key), noise.rounds.variances.get(other.key))
-        apart = {run for run, _ in first.keys}.isdisjoint(run for run, _ in second.keys)
-        counts = [first.processes, second.processes]
-        added = drift.between(noise.rounds, noise.rounds, counts) if apart else ()
-        return drift.unpaired(first.units, second.units, known, noise.prior, added)
-
-
-def spread_by_intervals(first: Estimate | None, second: Estimate | None) -> stats.Spread | None:
-    """Return how far apart two figures are that are not known round by round, by their own intervals; None without both."""
-    known = [(e.value, e.low, e.high) for e in (first, second) if e and e.low and e.high and e.low > 0]
-    if len(known) < 2:
-        return None
-    normal = t_quantile(CONFIDENCE, math.inf)
-    errors = [math.log(high / low) / 2 / normal for _, low, high in known]
-    distance = math.log(known[1][0] / known[0][0])
-    return stats.Spread(distance, math.hypot(*errors), math.inf)
-
-
-def differences(first: Series, second: Series) -> Series | None:
-    """Return second - first, round by round, over the rounds that both have; None for fewer than two."""
-    if first.keys == second.keys:
-        logs = tuple(y - x for x, y in zip(first.logs, second.logs, strict=True))
-        return Series(first.keys, logs) if len(logs) > 1 else None
-    shared = second.plus(first.scaled(-1))
-    return shared if len(shared.keys) > 1 else None
-
-
-def _noise(
-    groups: dict[Group, list[CellSummary]], known: Mapping[str, Series | None]
-) -> defaultdict[str, drift.Levels]:
-    """Return, per machine, the noise of its cells from round to round."""
-    cells: dict[str, dict[str, Series]] = defaultdict(dict)
-    processes: dict[str, str] = {}
-    for group, members in groups.items():
-        for summary in members:
-            series = known[summary.key]
-            if series is not None:
-                cells[group[0]][summary.key] = series
-                processes[summary.key] = f"{summary.cell.framework}/{summary.cell.precision}"
-    noise: defaultdict[str, drift.Levels] = defaultdict(drift.Levels)
-    noise.update({machine: drift.Levels.of(found, processes) for machine, found in cells.items()})
-    return noise

@@ -12,7 +12,8 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import FORMER_NAMES, METRICS, Metric, Scale
-from inferometer.results.ranking import Rank, group_of, rank_cells
+from inferometer.results.ranking import Rank, rank_cells
+from inferometer.results.tie_test import group_of
 from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
 
