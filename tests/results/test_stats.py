@@ -5,7 +5,7 @@ import pytest
 
 from inferometer.quantiles import t_quantile
 from inferometer.results import drift, stats
-from inferometer.results.samples import effective_count, percentiles, quantile_upper_bound
+from inferometer.results.samples import effective_count, effective_counts, percentiles, quantile_upper_bound
 
 
 def rounds(logs):
@@ -140,3 +140,13 @@ def test_many_pairs_are_judged_as_one_to_the_last_bit(count, prior):
             alone.dof,
             alone.p,
         )
+
+
+@pytest.mark.parametrize("count", [3, 10, 33, 299])
+def test_many_rows_are_worth_what_each_is_alone_to_the_last_bit(count):
+    rows = np.exp(np.cumsum(np.random.default_rng(count).normal(size=(20, count)), axis=1) / 10)
+    rows[3] = 0.1
+    assert effective_counts(rows) == [effective_count(row) for row in rows]
+    centred = rows[0] - rows[0].sum() / count
+    correlation = min(max(float(centred[1:] @ centred[:-1]) / float(centred @ centred), 0.0), 0.99)
+    assert effective_count(rows[0]) == max(1.0, count * (1 - correlation) / (1 + correlation))

@@ -27,8 +27,8 @@ def effective_counts(rows: Floats) -> list[float]:
         return [float(count)] * len(rows)
     centred = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
     sizes = np.add.reduce(np.abs(rows), axis=1) / count
-    squares = np.add.reduce(centred * centred, axis=1)
-    lagged = np.add.reduce(centred[:, 1:] * centred[:, :-1], axis=1)
+    squares = np.array([row @ row for row in centred])  # a row alone rounds as any number of them
+    lagged = np.array([row[1:] @ row[:-1] for row in centred])
     varies = squares > (1e-9 * sizes) ** 2 * count
     correlations = np.minimum(np.maximum(lagged / np.where(varies, squares, np.inf), 0.0), 0.99)
     worth: list[float] = np.maximum(1.0, count * (1 - correlations) / (1 + correlations)).tolist()
