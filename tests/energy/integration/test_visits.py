@@ -53,7 +53,7 @@ def test_chance_alone_does_not_move_the_estimate_from_that_of_even_power():
     errors = []
     for seed in range(20):
         starts = 1 + np.cumsum(np.random.default_rng(seed).uniform(0.007, 0.015, 300))
-        curve = PowerCurve.cycles(200, 20, 0.03, 0.5, starts[-1] + 2)  # which has nothing to do with the visits
+        curve = PowerCurve.cycles(200, 20, 0.03, 0.5, starts[-1] + 2)  # nothing to do with the visits
         truth = sum(curve.span_j(start, start + 0.005) for start in starts)
         errors.append(abs(reckon(metered(curve, COUNTER), starts, 0.005).joules().energy_j / truth - 1))
     assert max(errors) < 0.06
