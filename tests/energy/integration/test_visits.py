@@ -49,6 +49,16 @@ def test_many_visits_at_random_phases_are_known_though_none_of_them_is():
     assert found.bounded.half_width > 3 and found.bounded.energy_j < 0.5 * truth  # by the power around them
 
 
+def test_chance_alone_does_not_move_the_estimate_from_that_of_even_power():
+    errors = []
+    for seed in range(20):
+        starts = 1 + np.cumsum(np.random.default_rng(seed).uniform(0.007, 0.015, 300))
+        curve = PowerCurve.cycles(200, 20, 0.03, 0.5, starts[-1] + 2)  # nothing to do with the visits
+        truth = sum(curve.span_j(start, start + 0.005) for start in starts)
+        errors.append(abs(reckon(metered(curve, COUNTER), starts, 0.005).joules().energy_j / truth - 1))
+    assert max(errors) < 0.06
+
+
 @pytest.mark.parametrize("phase_s", [0.0, 0.03, 0.097])
 def test_visits_in_step_with_the_updates_are_not_taken_for_random(phase_s):
     starts = 1 + np.arange(300) * 0.1

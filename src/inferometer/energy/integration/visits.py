@@ -34,6 +34,7 @@ MIN_UPDATES = 6  # in a group
 MIN_VISITS = 4
 MISDATED = 0.1  # of the power within: what updates that are all dated wrongly in one way make of even power
 MIN_GROUPS = 4
+TOLD_APART = 0.9  # so sure must the regression be, by t, before it moves the estimate
 CONFIDENCE = 0.995  # of the regression's interval: groups are few and what is taken for granted is nearly so
 
 
@@ -70,10 +71,11 @@ class VisitsEnergy:
     def _told_apart(fit: Fit, even_j: float) -> float:
         """Return how far the regression moves the estimate from that by even power: less, the less it is sure of the difference.
 
-        Shrunk as the positive part of James and Stein's estimator; the interval stays that of the regression.
+        Not at all within what chance makes of no difference at `TOLD_APART`, and by ever more beyond, as the positive part of
+        James and Stein's estimator is; the interval stays that of the regression.
         """
         difference = fit.energy_j - even_j
-        doubt = fit.variance + fit.systematic_j**2
+        doubt = t_quantile(TOLD_APART, fit.freedom) ** 2 * fit.variance + fit.systematic_j**2
         return difference * max(1 - doubt / difference**2, 0.0) if difference else 0.0
 
 
