@@ -10,16 +10,25 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = sorted(path for path in BENCHMARKS.rglob("*.py") if "\ndef main(" in path.read_text())
 
 
+@pytest.fixture(autouse=True)
+def _modules_as_before():
+    """Undo what scripts that stand in for a package leave behind."""
+    before = dict(sys.modules)
+    yield
+    for name in set(sys.modules) - set(before):
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(BENCHMARKS).as_posix())
 def test_a_script_imports(script, monkeypatch):
     monkeypatch.syspath_prepend(str(script.parent))
     # a module of the same name may have been imported from another folder
     for sibling in script.parent.glob("*.py"):
-        monkeypatch.delitem(sys.modules, sibling.stem, raising=False)
+        sys.modules.pop(sibling.stem, None)
     name = f"script_{script.stem}"  # some share their name with what they import
     spec = importlib.util.spec_from_file_location(name, script)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert callable(module.main)
 
