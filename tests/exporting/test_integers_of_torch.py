@@ -13,10 +13,15 @@ import torch
 from torch import nn
 
 
+class Own(nn.Conv2d):  # as many networks have it, to pad as TensorFlow does: Inductor's quantiser passed over such
+    def forward(self, image):
+        return nn.functional.conv2d(image, self.weight, self.bias, self.stride, self.padding)
+
+
 class Network(nn.Module):
     def __init__(self):
         super().__init__()
-        self.first, self.norm, self.second = nn.Conv2d(3, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.Conv2d(16, 16, 1)
+        self.first, self.norm, self.second = nn.Conv2d(3, 16, 3, 2, 1), nn.BatchNorm2d(16), Own(16, 16, 1)
         self.head = nn.Linear(16 * 6 * 8, 10)
 
     def forward(self, image):
