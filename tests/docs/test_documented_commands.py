@@ -111,7 +111,7 @@ def test_it_runs(words, tmp_path, monkeypatch, capsys):
 PLANNABLE = [
     w
     for w in COMMANDS
-    if w[0] == "run" and not {"--resume", "--device", "--image", "--shape", "--dataset"} & set(w)
+    if w[0] == "run" and not {"--resume", "--device", "--image", "--shape", "--dataset", "--cluster"} & set(w)
 ]
 
 

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from inferometer.host.scheduler import batch_job, job_words
+from inferometer.host.machine import usable_cores
+from inferometer.host.scheduler import batch_job, cpus_given, job_words
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.records import Machine, Protocol, RunInfo
@@ -53,3 +54,13 @@ def test_a_run_keeps_its_jobs_and_a_resumed_one_those_of_before(monkeypatch, tmp
     monkeypatch.setenv("SLURM_JOB_ID", "4712")
     assert [job["job"] for job in as_begun(facts(), begun, tmp_path).jobs] == ["4711", "4712"]
     assert msgspec.json.decode(msgspec.json.encode(begun), type=RunInfo).jobs == begun.jobs
+
+
+def test_a_run_takes_the_cpus_that_its_job_was_given_and_no_more(monkeypatch):
+    assert cpus_given({"SLURM_CPUS_PER_TASK": "4"}) is None  # no job
+    assert cpus_given(JOB) == 72
+    assert cpus_given({**JOB, "SLURM_CPUS_PER_TASK": "4"}) == 4
+    assert cpus_given({"SLURM_JOB_ID": "1", "SLURM_CPUS_ON_NODE": "72(x2)"}) is None
+    for variable, value in {**JOB, "SLURM_CPUS_PER_TASK": "1"}.items():
+        monkeypatch.setenv(variable, value)
+    assert usable_cores() == 1

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inferometer.bundling import bootstrap, own_wheel
-from inferometer.bundling.converted import Converted, convert
 from inferometer.bundling.parts import PartWriter
 from inferometer.bundling.target import Target
 from inferometer.bundling.wheels import Package, download, packages_of, parted
@@ -20,9 +19,11 @@ from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, un
 from inferometer.frameworks import installer, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, FrameworkChoice, parse_choice
 from inferometer.frameworks.requirements import LOADGEN, Requirements
+from inferometer.planning.given_files import given_files
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import requirements_for
 from inferometer.planning.request import RunRequest
+from inferometer.running.converted import Converted, convert, forms_for
 from inferometer.storage.lines import cannot_write
 from inferometer.version import __version__
 
@@ -63,7 +64,8 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
     choices = _choices(asked)
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty; give another --out")
-    converted = convert(asked.run, [choice for choice, _ in choices], asked.convert_with, progress)
+    forms = forms_for(asked.run, [choice for choice, _ in choices])
+    converted = convert(asked.run, forms, asked.convert_with, progress)
     downloads = out / ".downloads"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +79,7 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
                 "model": asked.run.model.model,
                 "core": packer.core(),
                 "models": packer.models(converted),
-                "given": packer.given(converted),
+                "given": packer.given(),
                 "environments": [
                     *(packer.environment(wanted) for wanted in _wanted(asked, choices)),
                     packer.loadgen(),
@@ -201,9 +203,10 @@ class _Packer:
         """Pack the entries of the model cache that a run will ask for."""
         return [self._archive("models", folder) for folder in converted.entries]
 
-    def given(self, converted: Converted) -> list[str]:
+    def given(self) -> list[str]:
         """Pack the user's own files that the model consists of."""
-        return [self._archive(f"given/{number}", path) for number, path in enumerate(converted.given)]
+        given = given_files(self.asked.run)
+        return [self._archive(f"given/{number}", path) for number, path in enumerate(given)]
 
     def _wheel(self, package: Package, path: Path) -> str:
         """Pack a package's wheel and return the line by which that file, and no other, is installed."""

@@ -41,10 +41,33 @@ from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, r
     help="Open the model, print the plan and an estimate of the time, measure nothing.",
 )
 @click.option("--report", is_flag=True, help="Write report.html into the run's directory at the end.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Measure on a Ray cluster: ray://HOST:10001, or local (docs/fleet.md).",
+)
+@click.option(
+    "--nodes",
+    metavar="WHICH",
+    help="Of a cluster: all, N of each kind, or gpu=H100,A2.  [default: one of each kind]",
+)
 def run_command(
-    model: str, out: Path | None, resumed: Path | None, dry_run: bool, report: bool, **options: Any
-) -> int:
+    *, model: str, out: Path | None, resumed: Path | None, dry_run: bool, report: bool, cluster: str | None, nodes: str | None,
+    **options: Any,
+) -> int:  # fmt: skip
     """Measure MODEL (a name, a file or a folder: docs/models.md) on every framework this machine can run."""
+    if nodes and not cluster:
+        raise UsageError(f"--nodes {nodes} is for --cluster; give its address, or leave it out")
+    if cluster:
+        from inferometer.cli import fleet
+
+        if resumed:
+            _refuse_other_options()
+            return fleet.resume_on_cluster(cluster, resumed, report)
+        request = make_request(model, **keywords(options))
+        if dry_run:
+            return fleet.print_cluster_plan(cluster, request)
+        return fleet.run_on_cluster(cluster, request, nodes, out or default_out(request.model.model), report)
     if resumed:
         _refuse_other_options()
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
@@ -66,7 +89,7 @@ def _refuse_other_options() -> None:
     given = [
         parameter.opts[0] if isinstance(parameter, click.Option) else "MODEL"
         for parameter in context.command.params
-        if parameter.name not in ("resumed", "report")
+        if parameter.name not in ("resumed", "report", "cluster")
         and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     ]
     if given:

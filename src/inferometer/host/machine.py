@@ -14,6 +14,7 @@ import psutil
 from inferometer.host.cpu_names import cpu_name, cpu_revision
 from inferometer.host.gpus import find_gpus
 from inferometer.host.instructions import int8_unit
+from inferometer.host.scheduler import cpus_given
 from inferometer.records import Gpu, Machine
 from inferometer.worker.system.quota import Quota
 
@@ -44,10 +45,11 @@ def describe_machine(gpus: tuple[Gpu, ...] | None = None) -> Machine:
 
 
 def usable_cores() -> int:
-    """Return how many CPUs this process may use, by affinity and by its control groups' quota."""
+    """Return how many CPUs this process may use, by affinity, by its control groups' quota and by its Slurm job."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = Quota().cores()
-    return allowed if quota is None else max(1, min(allowed, int(quota)))
+    quota, given = Quota().cores(), cpus_given(os.environ)
+    limits = [allowed, *([] if quota is None else [max(1, int(quota))]), *([] if given is None else [given])]
+    return min(limits)
 
 
 def _cpuinfo() -> str:

@@ -28,6 +28,14 @@ def batch_job(environ: Mapping[str, str]) -> dict[str, str]:
     return {"system": "slurm", **told}
 
 
+def cpus_given(environ: Mapping[str, str]) -> int | None:
+    """Return how many CPUs a Slurm job gives this process, which not every Slurm enforces by affinity; None outside of one."""
+    if not environ.get("SLURM_JOB_ID"):
+        return None
+    told = environ.get("SLURM_CPUS_PER_TASK") or environ.get("SLURM_CPUS_ON_NODE") or ""
+    return int(told) if told.isdigit() and int(told) else None
+
+
 def job_words(job: Mapping[str, str]) -> str:
     """Return a job in words: "Slurm job 42 (train) on cluster a, node n7"."""
     text = f"{job.get('system', '').capitalize()} job {job.get('job', '')}"

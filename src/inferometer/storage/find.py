@@ -10,6 +10,8 @@ from inferometer.errors import StoreError
 from inferometer.storage.run_directory import RUN_FILE, StoredRun, read_run
 
 MAX_DEPTH = 3
+# of a fleet's folder: what it is known by, its nodes' runs, and the same merged
+FLEET_FILE, NODES_FOLDER, MERGED_FOLDER = "fleet.json", "nodes", "merged"
 Notice = Callable[[str], None]  # takes a line for the user
 
 
@@ -31,6 +33,9 @@ def find_runs(
         children = sorted(
             child for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")
         )
+        if (path / FLEET_FILE).exists():  # the merged view holds the nodes' runs already
+            merged = path / MERGED_FOLDER
+            children = [merged if merged in children else path / NODES_FOLDER]
     except OSError as error:
         notice(f"{path} cannot be read and is left out: {error.strerror or error}")
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +30,10 @@ def merge(runs: Sequence[StoredRun]) -> list[Merged]:
     A run whose frameworks have other versions than an earlier one's of the same machine stays a run of its own.
     """
     groups: dict[tuple[object, ...], list[StoredRun]] = defaultdict(list)
-    for run in runs:
-        groups[*_alike(run), _clash(run, runs)].append(run)
+    versions = [_versions(run) for run in runs]
+    known = _known_versions(runs, versions)
+    for run, own in zip(runs, versions, strict=True):
+        groups[*_alike(run), _clash(own, known[run.info.machine.fingerprint])].append(run)
     return [_merge(found) for found in groups.values()]
 
 
@@ -55,17 +57,23 @@ def _versions(run: StoredRun) -> dict[tuple[str, str], str]:
     }
 
 
-def _clash(run: StoredRun, runs: Sequence[StoredRun]) -> str:
+_Versions = dict[tuple[str, str], str]  # (framework, device) -> version
+
+
+def _known_versions(
+    runs: Sequence[StoredRun], versions: Sequence[_Versions]
+) -> dict[str, dict[tuple[str, str], set[str]]]:
+    """Return, for each hardware, which versions of each framework its runs have."""
+    found: dict[str, dict[tuple[str, str], set[str]]] = defaultdict(lambda: defaultdict(set))
+    for run, own in zip(runs, versions, strict=True):
+        for name, version in own.items():
+            found[run.info.machine.fingerprint][name].add(version)
+    return found
+
+
+def _clash(own: _Versions, known: Mapping[tuple[str, str], set[str]]) -> str:
     """Return the versions of the frameworks that another run has in another version: what keeps runs apart."""
-    ours = _versions(run)
-    clashing = {
-        name
-        for other in runs
-        if other.info.machine.fingerprint == run.info.machine.fingerprint
-        for name, version in _versions(other).items()
-        if ours.get(name, version) != version
-    }
-    return ", ".join(f"{name[0]} {ours[name]}" for name in sorted(clashing))
+    return ", ".join(f"{name[0]} {own[name]}" for name in sorted(own) if len(known[name]) > 1)
 
 
 def _merge(runs: list[StoredRun]) -> Merged:
@@ -139,8 +147,7 @@ def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]
         destinations([found.info for found in merged], out), merged, strict=True
     ):
         writer = RunWriter.create(path, info)
-        for record in records:
-            writer.append(record)
+        writer.append_all(records)
         copy_evaluations(runs, path)
         copy_scenarios(runs, path, [first for _, first, _ in _in_turn(runs)])
         written.append((path, info, len(records)))

@@ -20,7 +20,7 @@ import os
 import shlex
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +133,12 @@ class RunWriter:
     def append(self, record: Record) -> None:
         """Add one ended cell and flush it to disk; threads take turns."""
         data = redacted_bytes(msgspec.json.encode(record)) + b"\n"
+        with self._lock:
+            append_line(self._cells, data)
+
+    def append_all(self, records: Iterable[Record]) -> None:
+        """Add cells that ended long ago, and flush them to disk together."""
+        data = b"".join(redacted_bytes(msgspec.json.encode(record)) + b"\n" for record in records)
         with self._lock:
             append_line(self._cells, data)
 

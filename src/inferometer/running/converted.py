@@ -14,7 +14,6 @@ from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.prepare import prepare
 from inferometer.models.sources import resolve
-from inferometer.planning.given_files import given_files
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
@@ -33,32 +32,31 @@ class Converted:
 
     forms: tuple[str, ...]
     entries: tuple[Path, ...]  # folders of the model cache
-    given: tuple[Path, ...]  # the user's own files
+
+
+def forms_for(request: RunRequest, choices: Iterable[FrameworkChoice]) -> set[str]:
+    """Return the forms in which some frameworks take a request's model, at the precisions that they have."""
+    situation = Situation(describe_machine(()), ("cpu",), resolve(request.model))
+    return {
+        situation.form_for(choice.framework, precision)
+        for choice in choices
+        for precision in ((choice.precision,) if choice.precision else request.precisions)
+        if any(precision in known for known in choice.framework.precisions.values())
+    }
 
 
 def convert(
-    request: RunRequest,
-    choices: Iterable[FrameworkChoice],
-    interpreters: Mapping[str, Path],
-    progress: Callable[[str], None],
+    request: RunRequest, wanted: set[str], interpreters: Mapping[str, Path], progress: Callable[[str], None]
 ) -> Converted:
-    """Convert the model of a request for some frameworks; ModelError where not one form can be had.
+    """Convert the model of a request into some forms; ModelError where not one can be had.
 
     ``interpreters``: of environments that convert, in place of those built here; their products are kept apart, since the
     cache's keys do not know them.
     """
     protocol = msgspec.structs.replace(request.protocol, threads=usable_cores())
     request = msgspec.structs.replace(request, protocol=protocol, python={**interpreters})
-    source = resolve(request.model)
-    situation = Situation(describe_machine(()), ("cpu",), source)
-    wanted = {
-        situation.form_for(choice.framework, precision)
-        for choice in choices
-        for precision in ((choice.precision,) if choice.precision else request.precisions)
-        if any(precision in known for known in choice.framework.precisions.values())
-    }
-    cache = _cache(interpreters)
-    ready = ReadyEnvironments(request, Plan({}, (), ()), cache_folder("logs", "bundle"), progress)
+    source, cache = resolve(request.model), _cache(interpreters)
+    ready = ReadyEnvironments(request, Plan({}, (), ()), cache_folder("logs", "converted"), progress)
     forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
     for bits in _WEIGHT_BITS if any(form.endswith("int8") for form in wanted) else _WEIGHT_BITS[:1]:
         made = prepare(
@@ -68,10 +66,10 @@ def convert(
         missing |= made.missing
         entries |= dict.fromkeys(made.entries)
     for form, cause in missing.items():
-        progress(f"not packed: {form}: {cause}")
+        progress(f"not converted here: {form}: {cause}")
     if not forms:
-        raise ModelError(f"no form of {source.name} can be packed: {'; '.join(missing.values())}")
-    return Converted(tuple(sorted(forms)), tuple(entries), tuple(given_files(request)))
+        raise ModelError(f"no form of {source.name} can be had: {'; '.join(missing.values())}")
+    return Converted(tuple(sorted(forms)), tuple(entries))
 
 
 def _cache(interpreters: Mapping[str, Path]) -> Path:

@@ -1,0 +1,140 @@
+"""`run --cluster`: a live table of nodes, and what came back at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+from rich import box
+from rich.live import Live
+from rich.table import Table
+
+from inferometer.cli.common import console, notice
+from inferometer.escapes import shown
+from inferometer.fleet.cluster import Cluster, connected
+from inferometer.fleet.fleet import Fleet, Job, begin, go_on
+from inferometer.fleet.nodes import by_kind
+from inferometer.fleet.plans import plan_kinds
+from inferometer.planning.request import RunRequest
+from inferometer.results.opening import open_results
+
+
+def run_on_cluster(address: str, request: RunRequest, nodes: str | None, out: Path, report: bool) -> int:
+    """Measure on a cluster's nodes and print what came back."""
+    return _run(address, report, lambda cluster, watcher: begin(cluster, request, nodes, out, watcher))
+
+
+def resume_on_cluster(address: str, resumed: Path, report: bool) -> int:
+    """Go on with a run over a cluster."""
+    return _run(address, report, lambda cluster, watcher: go_on(cluster, resumed, watcher))
+
+
+def print_cluster_plan(address: str, request: RunRequest) -> int:
+    """Print the nodes by kind, and what would be measured on each kind."""
+    with connected(address) as cluster:
+        nodes = cluster.ask(cluster.seen(), notice)
+    for node in nodes:
+        if node.refusal:
+            notice(f"node {node.name} is left out: {node.refusal}")
+    sound = [node for node in nodes if not node.refusal]
+    plans = plan_kinds(request, sound)
+    for kind, members in by_kind(sound).items():
+        click.echo(f"{kind.title}: {', '.join(node.name for node in members)}")
+        plan = plans[kind].plan
+        if plan is None:
+            click.echo(f"  {plans[kind].refusal}")
+            continue
+        rows = dict.fromkeys(f"{cell.framework} on {cell.device}" for cell in plan.cells)
+        click.echo(f"  {len(plan.cells)} cells: {', '.join(rows)}")
+        for text, names in _skips(plan.skips).items():
+            click.echo(f"  skip {', '.join(names)}: {text}")
+    return 0 if any(plan.plan for plan in plans.values()) else 1
+
+
+def _skips(skips: Iterable) -> dict[str, dict[str, None]]:  # type: ignore[type-arg]
+    found: dict[str, dict[str, None]] = {}
+    for skip in skips:
+        found.setdefault(skip.reason, {})[skip.cell.framework] = None
+    return found
+
+
+def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) -> int:
+    code, fleet = 0, None
+    with connected(address) as cluster, _screen() as screen:
+        try:
+            fleet = make(cluster, screen)
+            fleet.run()
+        except KeyboardInterrupt:
+            code = 130
+            if fleet is None:
+                raise
+            again = f"inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
+            screen.say(f"interrupted; go on with: {again}")
+    return code or _finish(fleet, report)
+
+
+def _finish(fleet: Fleet, report: bool) -> int:
+    """Print the merged view and where everything lies; return 1 where nothing was measured."""
+    merged = fleet.folder.merge()
+    measured = any(record.status == "ok" for run in fleet.folder.runs() for record in run.records)
+    if merged:
+        from inferometer.cli.overview_table import print_overview
+
+        print_overview(open_results([fleet.folder.path]))
+    for job in fleet.jobs:
+        click.echo(f"{job.slug}: {job.node.kind.title}: {job.state}{f' ({job.at})' if job.at else ''}")
+    click.echo(f"fleet: {fleet.folder.path} (a run a node in nodes/, merged/ by machine)")
+    if report and merged:
+        from inferometer.report.page.html import write_report
+
+        path = fleet.folder.path / "report.html"
+        write_report(open_results([fleet.folder.path]), path)
+        click.echo(f"report: {path}")
+    return 0 if measured and all(job.state == "done" for job in fleet.jobs) else 1
+
+
+@contextlib.contextmanager
+def _screen() -> Iterator[_Screen]:
+    screen = console()
+    if not screen.is_terminal:
+        yield _Screen(None)
+        return
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        yield _Screen(live)
+
+
+class _Screen:
+    """A table that is drawn anew in a terminal; elsewhere a line for each node that came further."""
+
+    def __init__(self, live: Live | None) -> None:
+        self._live = live
+        self._told: dict[str, str] = {}
+
+    def say(self, text: str) -> None:
+        """Say a line that stays."""
+        notice(text)
+
+    def update(self, jobs: Iterable[Job]) -> None:
+        """Show what each node is at."""
+        if self._live is not None:
+            self._live.update(fleet_table(jobs), refresh=True)
+            return
+        for job in jobs:
+            text = f"{job.slug}: {job.state}{f' {job.done}/{job.total}' if job.total else ''}"
+            if self._told.get(job.slug) != text:
+                self._told[job.slug] = text
+                notice(text)
+
+
+def fleet_table(jobs: Iterable[Job]) -> Table:
+    """Return the nodes, what each is at, and how long it will take."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("node", "what it is", "state", "cells", "time left", "at"):
+        table.add_column(title, overflow="fold")
+    for job in jobs:
+        cells = f"{job.done}/{job.total}" if job.total else ""
+        table.add_row(job.slug, job.node.kind.title, job.state, cells, job.left, shown(job.at))
+    return table

@@ -1,0 +1,157 @@
+"""What runs on a node, inside Ray: tells what the node is, takes what is sent, and lets a process of its own measure."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from inferometer.fleet import goods
+from inferometer.host.gpus import find_gpus
+from inferometer.host.machine import describe_machine
+from inferometer.planning.given_files import placed
+from inferometer.planning.request import from_builtins, to_builtins
+from inferometer.storage.cache import cache_folder, open_log
+from inferometer.storage.run_directory import CELLS_FILE, LOCK_FILE, RUN_FILE
+
+EVENTS, REQUEST, FLEET = "events.jsonl", "request.json", "fleet.json"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_MOST_BYTES = 8 * 2**20  # of records in one answer
+_MOST_FILE_BYTES = 256 * 2**20
+_EVENT_BYTES = 16_384  # more than a line of what goes on has
+
+
+def describe() -> dict[str, Any]:
+    """Return what this node is, as plain values."""
+    gpus, reason = find_gpus()
+    with contextlib.suppress(OSError):
+        return {
+            "machine": msgspec.to_builtins(describe_machine(gpus)),
+            "gpu_reason": reason,
+            "free_bytes": shutil.disk_usage(cache_folder()).free,
+            "boot": _BOOT.read_text().strip() if _BOOT.exists() else "",
+        }
+    return {
+        "machine": msgspec.to_builtins(describe_machine(gpus)),
+        "gpu_reason": reason,
+        "free_bytes": 0,
+        "boot": "",
+    }
+
+
+def held(name: str) -> dict[str, dict[str, Any]]:
+    """Return what this machine keeps of a fleet's run: by the name of each node's part what fleet.json said."""
+    found = {}
+    for path in sorted(cache_folder("fleet").glob(f"{name}/*/{FLEET}")):
+        with contextlib.suppress(OSError, ValueError):
+            found[path.parent.name] = dict(json.loads(path.read_text()))
+    return found
+
+
+def given(key: str, name: str) -> bytes | None:
+    """Return a file of the user's that was sent here, as an archive; None where it is not here."""
+    path = goods.placed_at(key, name)
+    return b"".join(goods.Good(path, goods.GIVEN, key).chunks()) if path.exists() else None
+
+
+class Agent:
+    """Holds a node for one run; Ray makes an actor of it."""
+
+    def __init__(self, name: str, slug: str) -> None:
+        self._folder = cache_folder("fleet", name, slug)
+        self._run = self._folder / "run"
+        self._child: subprocess.Popen[bytes] | None = None
+        self._incoming: dict[str, goods.Incoming] = {}
+
+    def lacking(self, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return which of (folder of the cache, key) are not here."""
+        return [(place, key) for place, key in wanted if not goods.is_here(place, key)]
+
+    def receive(self, place: str, key: str, name: str, number: int, chunk: bytes) -> None:
+        """Take a piece of what was lacking."""
+        if number == 0:
+            self._incoming[key] = goods.Incoming(place, key, name)
+        self._incoming[key].add(chunk)
+
+    def finish(self, key: str, digest: str) -> None:
+        """Unpack what has arrived whole."""
+        self._incoming.pop(key).finish(digest)
+
+    def start(
+        self, request: dict[str, Any], files: dict[str, tuple[str, str]], fleet: dict[str, Any]
+    ) -> None:
+        """Begin to measure, or go on where this node holds a part; ``files``: path as asked -> key and name here."""
+        places = {Path(path): goods.placed_at(key, name) for path, (key, name) in files.items()}
+        asked = placed(from_builtins(request), places)
+        (self._folder / FLEET).write_text(json.dumps(fleet))
+        (self._folder / REQUEST).write_text(json.dumps(to_builtins(asked)))
+        (self._folder / EVENTS).unlink(missing_ok=True)
+        with open_log(self._folder / "child.log") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "inferometer.fleet.child", str(self._folder)],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, env=_variables(),
+            )  # fmt: skip
+
+    def poll(self, info_at: int, offset: int) -> dict[str, Any]:
+        """Return what is new: run.json if it was written since ``info_at`` (ns), records from a byte on, what goes on, the end."""
+        assert self._child is not None
+        status = self._child.poll()  # first: what is read below is then all there is
+        answer: dict[str, Any] = {
+            "status": status,
+            "info": None,
+            "info_at": info_at,
+            "lines": b"",
+            "event": self._event(),
+        }
+        with contextlib.suppress(OSError):
+            changed = (self._run / RUN_FILE).stat().st_mtime_ns
+            if changed != info_at:
+                answer |= {"info": (self._run / RUN_FILE).read_bytes(), "info_at": changed}
+            with (self._run / CELLS_FILE).open("rb") as file:
+                file.seek(offset)
+                answer["lines"] = _whole_lines(file)
+        answer["more"] = len(answer["lines"]) > 0
+        return answer
+
+    def files(self) -> list[tuple[str, bytes]]:
+        """Return what a finished run holds besides its records: logs, answers on the user's data."""
+        found = []
+        for path in sorted(self._run.rglob("*")):
+            name = path.relative_to(self._run).as_posix()
+            if (
+                path.is_file()
+                and name not in (RUN_FILE, CELLS_FILE, LOCK_FILE)
+                and path.stat().st_size < _MOST_FILE_BYTES
+            ):
+                found.append((name, path.read_bytes()))
+        return found
+
+    def stop(self) -> None:
+        """Interrupt the run; what has been measured is kept."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(signal.SIGINT)
+
+    def _event(self) -> dict[str, Any]:
+        with contextlib.suppress(OSError, ValueError, IndexError), (self._folder / EVENTS).open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - _EVENT_BYTES, 0))
+            return dict(json.loads(file.read().splitlines()[-1]))
+        return {}
+
+
+def _whole_lines(file: BinaryIO) -> bytes:
+    data = file.read(_MOST_BYTES)
+    whole = data[: data.rfind(b"\n") + 1]
+    return whole or (data + file.readline() if len(data) == _MOST_BYTES else b"")
+
+
+def _variables() -> dict[str, str]:
+    """Return the child's environment: without the number of threads that Ray sets, which is not that of the machine."""
+    return {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}

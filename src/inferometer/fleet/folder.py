@@ -1,0 +1,110 @@
+"""A fleet's folder: fleet.json, nodes/NAME as copies of what the nodes measure, merged/ as `merge` makes of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import StoreError
+from inferometer.storage import merge
+from inferometer.storage.durable import replace_durably
+from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER
+from inferometer.storage.lines import cannot_write
+from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
+
+
+@dataclass(frozen=True)
+class FleetFolder:
+    """Where the driver keeps what comes back."""
+
+    path: Path
+
+    def write(self, facts: Mapping[str, Any]) -> None:
+        """Write fleet.json, into a new folder or anew; StoreError if it cannot be written."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _replace(self.path / FLEET_FILE, json.dumps(facts, indent=1).encode())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def read(self) -> dict[str, Any]:
+        """Return what fleet.json says; StoreError if it cannot be read."""
+        try:
+            facts: dict[str, Any] = json.loads((self.path / FLEET_FILE).read_text())
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.path / FLEET_FILE} cannot be read: {error}") from error
+        return facts
+
+    def mirror(self, slug: str) -> Mirror:
+        """Return the copy of a node's run, as empty as it begins."""
+        return Mirror(self.path / NODES_FOLDER / slug)
+
+    def slugs(self) -> list[str]:
+        """Return the nodes that something came from."""
+        return sorted(path.parent.name for path in self.path.glob(f"{NODES_FOLDER}/*/{RUN_FILE}"))
+
+    def runs(self) -> list[StoredRun]:
+        """Return the copies that can be read."""
+        return [read_run(self.path / NODES_FOLDER / slug) for slug in self.slugs()]
+
+    def merge(self) -> list[Path]:
+        """Write the merged view anew and return its run directories, one a machine of its kind."""
+        out = self.path / MERGED_FOLDER
+        shutil.rmtree(out, ignore_errors=True)
+        return write_merged(self.runs(), out)
+
+
+def write_merged(runs: Iterable[StoredRun], out: Path) -> list[Path]:
+    """Write runs that hold records as `inferometer merge` does; return the directories."""
+    measured = [run for run in runs if run.records]
+    return [path for path, _, _ in merge.write(merge.merge(measured), out)] if measured else []
+
+
+class Mirror:
+    """A run directory that follows one on a node."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = self._info_at = 0
+        self.records = 0
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Return what to poll by: when run.json was written (ns on the node), and how many bytes of records are here."""
+        return self._info_at, self._offset
+
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """Write what a poll brought; StoreError if it cannot be written."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            cells = self.path / CELLS_FILE
+            if self._offset == 0:
+                cells.write_bytes(b"")
+            if answer["info"]:
+                _replace(self.path / RUN_FILE, answer["info"])
+            with cells.open("ab") as file:
+                file.write(answer["lines"])
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        self._offset += len(answer["lines"])
+        self._info_at = answer["info_at"]
+        self.records += answer["lines"].count(b"\n")
+
+    def add(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write a finished run's other files."""
+        for name, content in files:
+            target = (self.path / name).resolve()
+            if not target.is_relative_to(self.path.resolve()):
+                raise StoreError(f"a node sent a file outside of its run: {name}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    temporary = target.with_suffix(".tmp")
+    temporary.write_bytes(content)
+    replace_durably(temporary, target)

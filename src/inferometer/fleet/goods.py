@@ -1,0 +1,122 @@
+"""What travels to nodes: files and folders as streams of bytes, each known by the hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inferometer.errors import StoreError
+from inferometer.storage.build import build_once
+from inferometer.storage.cache import cache_folder
+
+CHUNK_BYTES = 64 * 2**20
+GIVEN, MODELS = "fleet-files", "models"  # folders of the cache
+
+
+@dataclass(frozen=True)
+class Good:
+    """A file or folder: where it lies here, and in which folder of a node's cache, under which key, it will lie."""
+
+    path: Path
+    place: str
+    key: str
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield it as an archive, piece by piece; equal content gives equal bytes."""
+        yield from _chunks(self.path)
+
+
+def given_good(path: Path) -> Good:
+    """Return a file of the user's; its key is the hash of its content."""
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return Good(path, GIVEN, digest.hexdigest()[:32])
+
+
+def model_good(entry: Path) -> Good:
+    """Return an entry of the model cache, whose name is its key."""
+    return Good(entry, MODELS, entry.name)
+
+
+def is_here(place: str, key: str) -> bool:
+    """Return whether a node's cache holds it."""
+    return (cache_folder(place) / key).is_dir()
+
+
+def placed_at(good_key: str, name: str) -> Path:
+    """Return where a file of the user's lies on a node."""
+    return cache_folder(GIVEN) / good_key / name
+
+
+class Incoming:
+    """An archive that arrives in pieces, then becomes a folder of the cache."""
+
+    def __init__(self, place: str, key: str, name: str) -> None:
+        self._target, self._place, self._name = cache_folder(place) / key, place, name
+        self._file = cache_folder("fleet-incoming") / f"{place}-{key}"
+        self._digest = hashlib.sha256()
+        self._file.unlink(missing_ok=True)
+
+    def add(self, chunk: bytes) -> None:
+        """Append a piece."""
+        self._digest.update(chunk)
+        with self._file.open("ab") as file:
+            file.write(chunk)
+
+    def finish(self, digest: str) -> None:
+        """Unpack it; StoreError where it is not what was sent."""
+        if self._digest.hexdigest() != digest:
+            self._file.unlink(missing_ok=True)
+            raise StoreError(f"{self._name} arrived damaged; run again")
+        build_once(self._target, self._unpack, self._target.is_dir, mode=0o700)
+        self._file.unlink(missing_ok=True)
+
+    def _unpack(self, folder: Path) -> None:
+        with tarfile.open(self._file) as archive:
+            archive.extractall(folder, filter="data")
+        if self._place == MODELS:  # an entry is its folder's content
+            inner = folder / self._name
+            for path in inner.iterdir():
+                path.rename(folder / path.name)
+            inner.rmdir()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Yield a deterministic archive of a file or folder in pieces of `CHUNK_BYTES` at most."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        for member in sorted([path, *path.rglob("*")] if path.is_dir() else [path]):
+            info = archive.gettarinfo(member, arcname=str(Path(path.name) / member.relative_to(path)))
+            info.uid = info.gid = 0
+            info.uname = info.gname = ""
+            info.mtime = 0
+            archive.addfile(info)
+            if info.isreg():
+                yield from _content(archive, member, buffer)
+    yield from _cut(buffer, 0)
+
+
+def _content(archive: tarfile.TarFile, member: Path, buffer: io.BytesIO) -> Iterator[bytes]:
+    written = 0
+    assert archive.fileobj is not None
+    with member.open("rb") as file:
+        while block := file.read(tarfile.RECORDSIZE * 100):
+            archive.fileobj.write(block)
+            written += len(block)
+            yield from _cut(buffer, CHUNK_BYTES)
+    padding = -written % tarfile.BLOCKSIZE
+    archive.fileobj.write(b"\0" * padding)
+    archive.offset += written + padding
+
+
+def _cut(buffer: io.BytesIO, least: int) -> Iterator[bytes]:
+    """Yield what a buffer holds, once it is ``least`` bytes, and empty it."""
+    if buffer.tell() > least:
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()

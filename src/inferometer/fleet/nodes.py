@@ -1,0 +1,127 @@
+"""The nodes of a cluster as they answered, their kinds, and which of them measure. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from inferometer.errors import UsageError
+from inferometer.records import Machine
+from inferometer.version import __version__
+
+LEAST_FREE_BYTES = 2 * 2**30  # an environment and a model
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node that answered: what it is, and what Ray may give of it."""
+
+    id: str  # Ray's
+    cpus: float
+    gpus: float
+    machine: Machine
+    gpu_reason: str = ""  # why it has no GPU
+    version: str = __version__
+    free_bytes: int = LEAST_FREE_BYTES  # where its cache lies
+    boot: str = ""  # equal for nodes that are one machine
+
+    @property
+    def name(self) -> str:
+        """Return its name in tables."""
+        return self.machine.hostname or self.id[:8]
+
+    @property
+    def kind(self) -> Kind:
+        """Return what hardware it is."""
+        machine = self.machine
+        driver = machine.gpus[0].driver if machine.gpus else ""
+        return Kind(machine.cpu, machine.usable_cores, machine.gpu_names, driver)
+
+    @property
+    def refusal(self) -> str:
+        """Return why it cannot measure, "" if it can."""
+        if self.version != __version__:
+            return f"it has inferometer {self.version or 'not at all'}, here is {__version__}: install the same there (pip install 'inferometer[cluster]=={__version__}')"
+        if not self.cpus:
+            return "Ray may give no CPU of it (--num-cpus 0)"
+        if self.free_bytes < LEAST_FREE_BYTES:
+            return f"{self.free_bytes / 2**30:.1f} GiB are free for its cache, {LEAST_FREE_BYTES / 2**30:.0f} are needed; free some, or set INFEROMETER_CACHE there"
+        return ""
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    """Hardware that counts as equal: CPU, how many may be used, GPUs, and their driver."""
+
+    cpu: str
+    cores: int
+    gpus: tuple[str, ...] = ()
+    driver: str = ""
+
+    @property
+    def title(self) -> str:
+        """Return it for people: "2 x NVIDIA A2 (driver 580.1), AMD EPYC, 32 CPUs"."""
+        gpus = f"{', '.join(self.gpus)} (driver {self.driver or 'not told'}), " if self.gpus else ""
+        return f"{gpus}{self.cpu or 'unknown CPU'}, {self.cores} CPUs"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What `--nodes` asks: so many nodes of each kind (None: all), of those with one of some GPUs."""
+
+    each: int | None = 1
+    gpus: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str | None) -> Selection:
+        """Return what a text asks: "all", "2", "gpu=H100,A2"; UsageError for any other."""
+        if not text:
+            return cls()
+        if text == "all":
+            return cls(None)
+        if re.fullmatch(r"[1-9]\d{0,5}", text):
+            return cls(int(text))
+        names = tuple(name.strip() for name in text.removeprefix("gpu=").split(",") if name.strip())
+        if text.startswith("gpu=") and names:
+            return cls(1, names)
+        raise UsageError(f"--nodes {text}: give all, how many of each kind, or gpu=NAME,NAME")
+
+    def takes(self, kind: Kind) -> bool:
+        """Return whether nodes of a kind are asked for."""
+        return not self.gpus or any(name.lower() in gpu.lower() for name in self.gpus for gpu in kind.gpus)
+
+
+def by_kind(nodes: Iterable[Node]) -> dict[Kind, list[Node]]:
+    """Return the nodes of each kind, in the order of their names."""
+    found: dict[Kind, list[Node]] = defaultdict(list)
+    for node in sorted(nodes, key=lambda node: (node.name, node.id)):
+        found[node.kind].append(node)
+    return dict(found)
+
+
+def wanted(
+    nodes: Iterable[Node], selection: Selection, taken: Mapping[Kind, int], used: Iterable[str] = ()
+) -> list[Node]:
+    """Return the nodes that are to measure besides the ``taken`` of each kind, none of the ``used`` ones (Ray's ids)."""
+    gone = set(used)
+    found: list[Node] = []
+    for kind, members in by_kind(nodes).items():
+        free = [node for node in members if node.id not in gone and not node.refusal]
+        left = None if selection.each is None else max(selection.each - taken.get(kind, 0), 0)
+        found += free[:left] if selection.takes(kind) else []
+    return found
+
+
+def slugs(names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
+    """Return a folder's name for each node's name, none twice."""
+    seen, found = set(taken), []
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "node"
+        slug, number = plain, 2
+        while slug in seen:
+            slug, number = f"{plain}-{number}", number + 1
+        seen.add(slug)
+        found.append(slug)
+    return found

@@ -1,0 +1,46 @@
+"""What would be measured on each kind of node, and why the rest cannot be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from inferometer.errors import UsageError
+from inferometer.fleet.nodes import Kind, Node
+from inferometer.planning.plan import Plan, make_plan
+from inferometer.planning.request import RunRequest
+from inferometer.planning.situation import look_up
+
+
+@dataclass(frozen=True)
+class KindPlan:
+    """The plan of one kind of node."""
+
+    kind: Kind
+    plan: Plan | None  # None: nothing can be measured
+    refusal: str = ""  # why not
+
+    @property
+    def forms(self) -> set[str]:
+        """Return the forms of the model that its cells take."""
+        return set(self.plan.forms.values()) if self.plan else set()
+
+
+def plan_kinds(request: RunRequest, nodes: Iterable[Node]) -> dict[Kind, KindPlan]:
+    """Return the plan of each kind among the nodes; one that can measure nothing says why."""
+    plans: dict[Kind, KindPlan] = {}
+    for node in nodes:
+        if node.kind not in plans:
+            plans[node.kind] = _plan(request, node)
+    return plans
+
+
+def _plan(request: RunRequest, node: Node) -> KindPlan:
+    try:
+        plan = make_plan(request, look_up(request, node.machine, node.gpu_reason))
+    except UsageError as error:
+        return KindPlan(node.kind, None, str(error))
+    if plan.cells:
+        return KindPlan(node.kind, plan)
+    reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))
+    return KindPlan(node.kind, None, f"nothing can be measured: {reasons}")

@@ -1,0 +1,115 @@
+"""What travels to nodes, and what comes back."""
+
+import hashlib
+import random
+
+import pytest
+
+from inferometer.errors import StoreError
+from inferometer.fleet import goods
+from inferometer.fleet.folder import FleetFolder
+from inferometer.storage.find import find_runs
+from inferometer.storage.run_directory import read_run
+from simulated_runs import BOARDS, write_run
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(goods, "CHUNK_BYTES", 200_000)
+
+
+def sent(good):
+    """Bring a good to this machine's cache, as to a node's."""
+    incoming, digest, sizes = goods.Incoming(good.place, good.key, good.path.name), hashlib.sha256(), []
+    for chunk in good.chunks():
+        incoming.add(chunk)
+        digest.update(chunk)
+        sizes.append(len(chunk))
+    incoming.finish(digest.hexdigest())
+    return sizes
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "saved"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    (folder / "variables" / "data").write_bytes(random.Random(1).randbytes(3_000_001))
+    return folder
+
+
+def test_a_folder_arrives_as_it_was_in_pieces_that_are_bounded(model):
+    good = goods.given_good(model)
+    sizes = sent(good)
+    assert len(sizes) >= 3 and max(sizes) < goods.CHUNK_BYTES + 2**20
+    there = goods.placed_at(good.key, "saved")
+    assert goods.is_here(good.place, good.key)
+    for path in model.rglob("*"):
+        if path.is_file():
+            assert (there / path.relative_to(model)).read_bytes() == path.read_bytes()
+
+
+def test_the_key_is_of_the_content_only(model, tmp_path):
+    first = goods.given_good(model).key
+    (model / "saved_model.pb").touch()
+    assert goods.given_good(model).key == first
+    (model / "saved_model.pb").write_bytes(b"other")
+    assert goods.given_good(model).key != first
+
+
+def test_an_entry_of_the_model_cache_becomes_one(tmp_path):
+    entry = tmp_path / "0123abcd"
+    entry.mkdir()
+    (entry / "entry.json").write_text("{}")
+    sent(goods.model_good(entry))
+    assert (tmp_path / "cache" / "models" / "0123abcd" / "entry.json").read_text() == "{}"
+
+
+def test_what_arrives_damaged_is_refused(model):
+    good = goods.given_good(model)
+    incoming = goods.Incoming(good.place, good.key, "saved")
+    incoming.add(b"something else")
+    with pytest.raises(StoreError, match="saved arrived damaged"):
+        incoming.finish("0" * 64)
+    assert not goods.is_here(good.place, good.key)
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """A fleet's folder with two machines of one kind and one of another."""
+    folder = FleetFolder(tmp_path / "fleet")
+    folder.write({"name": "fleet"})
+    for slug, board in (("one", 0), ("two", 0), ("three", 2)):
+        there = tmp_path / slug
+        write_run(
+            there,
+            BOARDS[board],
+            frameworks=("onnxrt",),
+            precisions=("fp32",),
+            batch_sizes=(8,),
+            failures=False,
+            seed=ord(slug[1]),
+        )
+        mirror = folder.mirror(slug)
+        cells = (there / "cells.jsonl").read_bytes()
+        cut = cells.index(b"\n") + 1
+        mirror.take({"info": (there / "run.json").read_bytes(), "info_at": 1, "lines": cells[:cut]})
+        mirror.take({"info": None, "info_at": 1, "lines": cells[cut:]})
+        assert mirror.position == (1, len(cells))
+        assert read_run(mirror.path).records == read_run(there).records
+    return folder
+
+
+def test_the_merged_view_pools_equal_machines_and_is_what_readers_find(fleet):
+    assert len(find_runs(fleet.path)) == 3  # the nodes' runs, until there is a merged view
+    paths = fleet.merge()
+    assert len(paths) == 2 and find_runs(fleet.path) == tuple(sorted(paths))
+    counts = sorted(len(read_run(path).records) for path in paths)
+    assert counts == [3, 6]
+    assert fleet.merge() == paths  # anew, after more has come
+
+
+def test_no_file_is_written_outside_of_a_run(fleet):
+    with pytest.raises(StoreError, match="outside of its run"):
+        fleet.mirror("one").add([("../../evil", b"")])

@@ -1,0 +1,91 @@
+"""Kinds of nodes, which of them measure, and what is planned for each."""
+
+import msgspec
+import pytest
+
+from inferometer.errors import UsageError
+from inferometer.fleet.nodes import Node, Selection, by_kind, slugs, wanted
+from inferometer.fleet.plans import plan_kinds
+from inferometer.planning.request import make_request
+from inferometer.records import Gpu, Machine
+
+CPU = Machine(hostname="plain", cpu="CPU A", logical_cores=8, usable_cores=8, memory_bytes=2**34)
+CARD = Gpu(0, "GPU-1", "NVIDIA A2", 2**34, "580.1", "13.0", "8.6")
+GPU = msgspec.structs.replace(CPU, hostname="card", gpus=(CARD,))
+
+
+def node(id, machine=CPU, **more):
+    return Node(id, 8, len(machine.gpus), machine, **more)
+
+
+def newer(machine, driver):
+    return msgspec.structs.replace(machine, gpus=(msgspec.structs.replace(CARD, driver=driver),))
+
+
+def test_nodes_are_one_kind_by_cpu_cards_and_driver():
+    other = msgspec.structs.replace(CPU, cpu="CPU B")
+    nodes = [node("1"), node("2"), node("3", GPU), node("4", newer(GPU, "590.2")), node("5", other)]
+    found = by_kind(nodes)
+    assert sorted(len(members) for members in found.values()) == [1, 1, 1, 2]
+    assert node("3", GPU).kind.title == "NVIDIA A2 (driver 580.1), CPU A, 8 CPUs"
+
+
+@pytest.mark.parametrize(
+    "asked, ids",
+    [(None, ["1", "3"]), ("all", ["1", "2", "3", "4"]), ("2", ["1", "2", "3", "4"]), ("gpu=a2,H100", ["3"]), ("gpu=H100", [])],
+)  # fmt: skip
+def test_what_is_asked_of_each_kind_measures(asked, ids):
+    nodes = [node("1"), node("2"), node("3", GPU), node("4", GPU)]
+    assert sorted(each.id for each in wanted(nodes, Selection.parse(asked), {})) == ids
+
+
+def test_a_kind_that_has_its_nodes_needs_no_other_and_a_used_one_is_not_taken_again():
+    nodes = [node("1"), node("2")]
+    assert wanted(nodes, Selection.parse(None), {nodes[0].kind: 1}) == []
+    assert [each.id for each in wanted(nodes, Selection.parse(None), {}, used=["1"])] == ["2"]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "gpu=", "some", "1.5"])
+def test_what_means_no_nodes_is_refused(text):
+    with pytest.raises(UsageError, match="give all, how many of each kind, or gpu=NAME,NAME"):
+        Selection.parse(text)
+
+
+@pytest.mark.parametrize(
+    "more, cause",
+    [
+        ({"version": "0.0.9"}, r"it has inferometer 0\.0\.9, here is .*: install the same there"),
+        ({"version": ""}, "it has inferometer not at all"),
+        ({"free_bytes": 2**20}, r"0\.0 GiB are free for its cache, 2 are needed"),
+    ],
+)
+def test_a_node_that_cannot_measure_says_why(more, cause):
+    import re
+
+    assert re.search(cause, node("1", **more).refusal)
+    assert wanted([node("1", **more)], Selection.parse("all"), {}) == []
+
+
+def test_a_head_that_gives_no_cpu_is_left_out():
+    assert "--num-cpus 0" in Node("1", 0, 0, CPU).refusal
+
+
+def test_each_kind_has_skips_of_its_own():
+    request = make_request("mobilenet_v3_large", frameworks="onnxrt,tensorrt-rtx", batch_sizes="8")
+    old = msgspec.structs.replace(
+        GPU, gpus=(msgspec.structs.replace(CARD, name="NVIDIA H100", compute_capability="9.0"),)
+    )
+    plain, card, hopper = node("1", gpu_reason="no driver"), node("2", GPU), node("3", old)
+    plans = plan_kinds(request, [plain, card, hopper])
+    skips = {each.id: [skip.reason for skip in plans[each.kind].plan.skips] for each in (plain, card, hopper)}
+    assert skips["1"] == ["needs an NVIDIA GPU: no driver"] and skips["2"] == []
+    assert "runs on compute capability" in skips["3"][0]
+    assert plans[card.kind].forms == {"onnx"}
+    nothing = plan_kinds(make_request("mobilenet_v3_large", frameworks="tensorrt-rtx"), [plain])[plain.kind]
+    assert nothing.plan is None and nothing.refusal.startswith("nothing can be measured: needs an NVIDIA GPU")
+    elsewhere = plan_kinds(make_request("mobilenet_v3_large", device="cuda:0"), [plain])[plain.kind]
+    assert "device cuda:0 does not exist" in elsewhere.refusal
+
+
+def test_folders_have_names_of_their_own():
+    assert slugs(["node 1", "Node-1", "..."], taken=["node-1"]) == ["node-1-2", "node-1-3", "node"]

@@ -1,0 +1,115 @@
+"""A real Ray cluster on this machine: a head that gives no CPU, and nodes that pretend to be other hardware."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+# given ports: without them a node waits 15 s for its helpers to find some, which is short on a busy machine
+_AGENTS = ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent")
+_TRIES = 4  # Ray gives its own processes 30 s, which is short on a busy machine
+_PRETENDED = Path(__file__).with_name("pretended")
+# a killed node is found dead in seconds; nothing is sent to anyone
+_VARIABLES = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+}
+
+
+class RayCluster:
+    """`ray start` several times; ends what it started, and nothing else."""
+
+    def __init__(self, folder: Path, environments: Path) -> None:
+        """``environments``: of built ones, which all nodes share."""
+        self.folder, self._environments = folder, environments
+        self.port, self.client_port = _free_port(), _free_port()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_head(self) -> None:
+        ports = [f"--port={self.port}", f"--ray-client-server-port={self.client_port}"]
+        self._start("head", ["--head", "--num-cpus=0", "--include-dashboard=false", *ports], {})
+
+    def start_node(self, name: str, version: str = "", **pretended: object) -> None:
+        """Start a node of one CPU in Ray's eyes, which says that it is what ``pretended`` has, and wait until it is there.
+
+        ``version``: of the inferometer that it says it has.
+        """
+        cache = self.folder / name
+        cache.mkdir()
+        (cache / "environments").symlink_to(self._environments)
+        machine = json.dumps({"hostname": name, **pretended})
+        variables = {
+            "PRETENDED_MACHINE": machine,
+            "PYTHONPATH": str(_PRETENDED),
+            "INFEROMETER_CACHE": str(cache),
+            "PRETENDED_VERSION": version,
+        }
+        self._start(name, [f"--address=127.0.0.1:{self.port}", "--num-cpus=1"], variables)
+
+    def kill(self, name: str) -> None:
+        """End a node as a power cut would."""
+        process = self._processes.pop(name)
+        for each in _session(process.pid):
+            _kill(each)
+        process.wait()
+
+    def stop(self) -> None:
+        for name in [name for name in self._processes if name != "head"] + ["head"]:
+            if name in self._processes:
+                self.kill(name)
+
+    def _start(self, name: str, arguments: list[str], variables: dict[str, str]) -> None:
+        command = [
+            str(Path(sys.executable).with_name("ray")),
+            "start",
+            "--block",
+            "--num-gpus=0",
+            "--object-store-memory=100000000",
+            *arguments,
+            *(f"--{name}-port={_free_port()}" for name in _AGENTS),
+        ]
+        if name == "head":
+            command.append(f"--temp-dir={self.folder / 'ray'}")
+        for _ in range(_TRIES):
+            with (self.folder / f"{name}.log").open("wb") as log:
+                process = self._processes[name] = subprocess.Popen(
+                    command, stdout=log, stderr=log, env={**os.environ, **_VARIABLES, **variables}, start_new_session=True
+                )  # fmt: skip
+            while process.poll() is None:
+                if b"runtime started" in (self.folder / f"{name}.log").read_bytes():
+                    return
+                time.sleep(0.1)
+            self.kill(name)  # what it left behind
+        raise TimeoutError(f"Ray did not start {name}: {(self.folder / f'{name}.log').read_text()[-500:]}")
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """Return the processes that a leader started, also those whose parents are gone."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getsid(process.pid) == leader or leader in [each.pid for each in process.parents()]:
+                found.append(process)
+    return found
+
+
+def _kill(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
