@@ -73,7 +73,8 @@ def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) 
                 raise
             again = f"inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
             screen.say(f"interrupted; go on with: {again}")
-    return code or _finish(fleet, report)
+    status = _finish(fleet, report)
+    return code or status
 
 
 def _finish(fleet: Fleet, report: bool) -> int:

@@ -104,9 +104,11 @@ class Fleet:
         futures: list[Future[None]] = []
         looked = time.monotonic()
         while True:
-            futures += [threads.submit(self._measure, self._add(node)) for node in self._next()]
+            ended = all(future.done() for future in futures)  # asked first: one that is lost now is replaced
+            begun = [threads.submit(self._measure, self._add(node)) for node in self._next()]
+            futures += begun
             self.watcher.update(self.jobs)
-            if all(future.done() for future in futures):
+            if ended and not begun:
                 break
             time.sleep(_POLL_S)
             if time.monotonic() - looked > _LOOK_EVERY_S:
