@@ -36,7 +36,7 @@ def _latency(summary: LoadSummary) -> str:
 def _promise(summary: LoadSummary) -> str:
     if summary.scenario == "offline":
         return ""
-    bound = f" <= {units.duration(summary.bound_s)}" if summary.bound_s else ""
+    bound = f" ≤ {units.duration(summary.bound_s)}" if summary.bound_s else ""
     return f"p{summary.percentile:g}{bound}"
 
 
