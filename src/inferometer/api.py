@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from inferometer.recommendation.constraints import Constraints
     from inferometer.recommendation.decision import Decision
     from inferometer.recommendation.objectives import Objective, Prices
+    from inferometer.recommendation.price_list import PriceList
     from inferometer.report.figures.gallery import Gallery
     from inferometer.results.carbon import CarbonFactors
     from inferometer.results.cells import Results
@@ -75,13 +76,13 @@ class Result:
         *,
         objective: Objective = "throughput",
         constraints: Constraints | None = None,
-        prices: Prices | None = None,
+        prices: Prices | PriceList | None = None,
     ) -> tuple[Decision, ...]:
         """Return what to use, for each machine and mode, as `inferometer recommend` and the reports say it.
 
         Each has the ``choice``, its ``grade`` (firm, tie, weak, preliminary or none) and the ``reasons``. Constraints and prices
         are those of `inferometer.recommendation`; default: none, and those of the command line.
-        The objective "carbon" takes ``prices=Prices(carbon=CarbonFactors(...))``.
+        The objective "carbon" takes ``prices=Prices(carbon=CarbonFactors(...))``; a `PriceList` prices machines by name.
         """
         from inferometer.recommendation.constraints import ANYTHING
         from inferometer.recommendation.objectives import USUAL_PRICES

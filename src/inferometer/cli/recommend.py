@@ -58,6 +58,13 @@ if TYPE_CHECKING:
 @carbon_options
 @prices_options
 @click.option(
+    "--prices",
+    "price_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Prices of several machines, by their names (TOML).",
+)
+@click.option(
     "--format", "format_", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
 )
 def recommend_command(
@@ -79,6 +86,7 @@ def recommend_command(
     price_per_kwh: float,
     price_per_hour: float,
     currency: str,
+    price_file: Path | None,
     format_: str,
     **given: Any,
 ) -> int:
@@ -89,6 +97,7 @@ def recommend_command(
     from inferometer.recommendation import render
     from inferometer.recommendation.constraints import Constraints
     from inferometer.recommendation.objectives import Prices
+    from inferometer.recommendation.price_list import read_prices
     from inferometer.recommendation.recommend import recommend
     from inferometer.results.completeness import unfinished
 
@@ -118,7 +127,8 @@ def recommend_command(
     for name in constraints.frameworks:
         if name not in known:
             raise unknown("framework", name, known)
-    found = recommend(results, constraints, cast(Objective, objective), prices)
+    listed = read_prices(price_file, prices) if price_file else prices
+    found = recommend(results, constraints, cast(Objective, objective), listed)
     for line in unfinished(results) if not found else ():  # else they are among the reasons of the grades
         notice(line)
     if format_ == "text":

@@ -28,6 +28,7 @@ from inferometer.recommendation.objectives import (
     metric_of,
 )
 from inferometer.recommendation.options import Option, option, pareto, score
+from inferometer.recommendation.price_list import PriceList
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import gaps
 from inferometer.results.judging import Judge, Judgement, Lead, lead
@@ -72,28 +73,37 @@ def recommend(
     results: Results,
     constraints: Constraints = ANYTHING,
     objective: Objective = "throughput",
-    prices: Prices = USUAL_PRICES,
+    prices: Prices | PriceList = USUAL_PRICES,
 ) -> tuple[Decision, ...]:
     """Return the decision for every machine, model and mode in ``results``; UsageError for a cost or carbon without what it is made of.
 
-    Where no energy was metered at all, cost is that of the machine's hours, and a doubt says so.
+    Where no energy was metered at all, cost is that of the machine's hours, and a doubt says so. A price list prices each
+    machine by its name.
     """
+    price_list = prices if isinstance(prices, PriceList) else PriceList(prices)
+    price_list.check({machine for machine, _, _ in results.scopes})
+    questions: dict[Prices, _Question] = {}
+    found = []
+    for key, cells in results.scopes.items():
+        own = price_list.of(key[0])
+        _check_prices(objective, own)
+        hours_only = bool(own.per_kwh and own.per_hour) and not any(
+            s.energy_image for s in cells if s.measured
+        )
+        if hours_only:
+            own = replace(own, per_kwh=0.0)
+        if own not in questions:
+            questions[own] = _Question.of(results, constraints, objective, own)
+        open_ = of_the_cells(cells, gaps(results, cells), results.runs)
+        found.append(_decide(key, cells, questions[own], open_, hours_only=hours_only))
+    return tuple(found)
+
+
+def _check_prices(objective: Objective, prices: Prices) -> None:
     if objective == "cost" and not (prices.per_kwh or prices.per_hour):
         raise UsageError("the objective cost needs a price: both that of a kWh and that of an hour are 0")
     if objective == "carbon":
         _check_carbon(prices)
-    question = _Question.of(results, constraints, objective, prices)
-    free = replace(prices, per_kwh=0.0)
-    unmetered = _Question.of(results, constraints, objective, free) if prices.per_hour else question
-    found = []
-    for key, cells in results.scopes.items():
-        hours_only = bool(prices.per_kwh and prices.per_hour) and not any(
-            s.energy_image for s in cells if s.measured
-        )
-        asked = unmetered if hours_only else question
-        open_ = of_the_cells(cells, gaps(results, cells), results.runs)
-        found.append(_decide(key, cells, asked, open_, hours_only=hours_only))
-    return tuple(found)
 
 
 def _check_carbon(prices: Prices) -> None:

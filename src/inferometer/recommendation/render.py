@@ -14,13 +14,14 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from inferometer.recommendation import wording
+from inferometer.recommendation.across import across_machines
 from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.options import Option
 from inferometer.results.carbon import CarbonFactors
 from inferometer.results.metrics import ENERGY, POWER, THROUGHPUT
 from inferometer.tables.markup import markdown_table, markdown_text
-from inferometer.units import counted, duration, significant
+from inferometer.units import counted, duration, listed, significant
 
 
 def figures(found: Option) -> str:
@@ -111,9 +112,16 @@ def _kinds(options: Sequence[Option]) -> str:
 def cost_notes(found: Sequence[Decision]) -> list[str]:
     """Return what cost and carbon of a million images are made of, for each set of prices that a choice has them by."""
     chosen = [(d.choice, d.prices) for d in found if d.choice]
-    costs = dict.fromkeys(prices for choice, prices in chosen if choice.cost is not None)
+    costs: dict[Prices, dict[str, None]] = {}  # and whose they are
+    for decision in found:
+        if decision.choice and decision.choice.cost is not None:
+            costs.setdefault(decision.prices, {})[decision.machine] = None
     carbons = dict.fromkeys(prices.carbon for choice, prices in chosen if choice.carbon is not None)
-    return [*map(_cost_note, costs), *(_carbon_note(one) for one in carbons if one)]
+    told = [
+        _cost_note(prices) + (f" ({listed([*machines])})" if len(costs) > 1 else "")
+        for prices, machines in costs.items()
+    ]
+    return [*told, *(_carbon_note(one) for one in carbons if one)]
 
 
 def _carbon_note(factors: CarbonFactors) -> str:
@@ -154,6 +162,8 @@ def to_text(found: Sequence[Decision]) -> Iterator[RenderableType]:
             yield sentence if kind == "head" else Padding(sentence, (0, 0, 0, 2), expand=False)
             if kind == "front":
                 yield Padding(_grid(front(decision)), (0, 0, 0, 2), expand=False)
+    for comparison in across_machines(found):
+        yield Text(comparison, style="bold")
     for note in cost_notes(found):
         yield Text(note, style="dim")
 
@@ -185,7 +195,11 @@ def to_markdown(found: Sequence[Decision]) -> str:
                 titles, *rows = ([markdown_text(text) for text in row] for row in front(decision))
                 table = markdown_table(titles, rows, "l" + "r" * (len(titles) - 1))
                 out += ["", *(f"  {line}" for line in table), ""]  # indented: it belongs to the item above
-    return "\n".join([*out, "", *cost_notes(found)]).strip() + "\n"
+    across = [f"**{markdown_text(sentence)}**" for sentence in across_machines(found)]
+    return (
+        "\n".join([*out, "", *(line for each in across for line in (each, "")), *cost_notes(found)]).strip()
+        + "\n"
+    )
 
 
 def to_json(found: Sequence[Decision]) -> str:

@@ -1,0 +1,78 @@
+"""What each machine costs: prices that hold for all, and those of machines whose name holds a text (a TOML file)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from inferometer.errors import UsageError, unknown
+from inferometer.recommendation.objectives import USUAL_PRICES, Prices
+
+_OF_ALL = ("currency", "per_kwh", "per_hour", "machines")
+_OF_ONE = ("per_kwh", "per_hour")
+
+
+@dataclass(frozen=True)
+class PriceList:
+    """Prices by machine; a text means every machine whose name holds it, upper and lower case alike."""
+
+    usual: Prices = USUAL_PRICES
+    machines: tuple[tuple[str, Prices], ...] = ()
+
+    def of(self, machine: str) -> Prices:
+        """Return a machine's prices; UsageError where several texts mean it."""
+        found = [(text, prices) for text, prices in self.machines if _means(text, machine)]
+        if len(found) > 1:
+            texts = " and ".join(f"'{text}'" for text, _ in found)
+            raise UsageError(f"the prices' {texts} both mean {machine}: make them longer")
+        return found[0][1] if found else self.usual
+
+    def check(self, machines: Collection[str]) -> None:
+        """Raise UsageError for a text that means none of these machines."""
+        for text, _ in self.machines:
+            if not any(_means(text, machine) for machine in machines):
+                raise unknown("machine of the prices", text, machines)
+
+
+def _means(text: str, machine: str) -> bool:
+    return text.casefold() in machine.casefold()
+
+
+def read_prices(path: Path, usual: Prices = USUAL_PRICES) -> PriceList:
+    """Read a price list; what it does not say of all machines is ``usual``. UsageError with the place of what is wrong.
+
+    TOML: ``currency``, ``per_kwh``, ``per_hour``, and under ``[machines]`` a text of the machine's name with its price an
+    hour, or with a table of ``per_hour`` and ``per_kwh``.
+    """
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--prices {path}: {error.strerror}; give a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--prices {path} is no TOML: {error}") from error
+    machines = told.pop("machines", {})
+    if not isinstance(machines, Mapping):
+        raise UsageError(f"--prices {path}: machines is a table of names and prices")
+    all_ = _prices(path, "", told, usual, _OF_ALL)
+    found = []
+    for text, price in machines.items():
+        fields = price if isinstance(price, Mapping) else {"per_hour": price}
+        found.append((text, _prices(path, f"machines.{text}: ", fields, all_, _OF_ONE)))
+    return PriceList(all_, tuple(found))
+
+
+def _prices(path: Path, place: str, told: Mapping[str, Any], usual: Prices, known: Collection[str]) -> Prices:
+    for name, value in told.items():
+        if name not in known:
+            raise UsageError(f"--prices {path}: {place}{unknown('price', name, known)}")
+        if name != "currency" and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise UsageError(f"--prices {path}: {place}{name} is {value!r}: give a number")
+        if name == "currency" and not isinstance(value, str):
+            raise UsageError(f"--prices {path}: {place}currency is {value!r}: give a word, as 'EUR'")
+    try:
+        return replace(usual, **told)
+    except UsageError as error:
+        raise UsageError(f"--prices {path}: {place}{error}") from error
