@@ -18,8 +18,8 @@ from inferometer.planning.request import RunRequest, from_builtins, make_request
 from inferometer.planning.signature import shows_options
 from inferometer.running.monitoring.meters import meter_needs
 
-# what is not of the measurement: where it goes, and how it is shown
-COMMAND_ONLY = {"model", "out", "resumed", "dry_run", "report"}
+# what is not of the measurement: where it takes place, where it goes, and how it is shown
+COMMAND_ONLY = {"model", "out", "resumed", "dry_run", "report", "cluster", "nodes"}
 PYTHON_ONLY = {"model", "out", "observer", "example_inputs"}
 
 
