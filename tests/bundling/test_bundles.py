@@ -12,24 +12,12 @@ import pytest
 from inferometer.bundling import own_wheel
 from inferometer.cli import invoke
 from inferometer.storage.run_directory import read_run
+from short_run import short_run
 from steprunner import write_onnx
 
 pytestmark = pytest.mark.environment
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-RUN = [
-    "--batch-sizes",
-    "2",
-    "--images",
-    "4",
-    "--loops",
-    "2",
-    "--rounds",
-    "1",
-    "--budget",
-    "1",
-    "--energy-window",
-    "0.1",
-]
+RUN = short_run()
 # what would lead to a network is led to nowhere, and uv is told not to try
 OFFLINE = {
     "UV_OFFLINE": "1",

@@ -14,24 +14,12 @@ from inferometer.frameworks import environments, requirements
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
 from ray_nodes import RayCluster
+from short_run import short_run
 from steprunner import write_onnx
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.environment
-SHORT = [
-    "--batch-sizes",
-    "1,2",
-    "--images",
-    "4",
-    "--loops",
-    "2",
-    "--rounds",
-    "1",
-    "--budget",
-    "1",
-    "--energy-window",
-    "0.1",
-]
+SHORT = short_run("1,2")
 # cells that last, so that something can happen to the node meanwhile
 LONG = [
     "--batch-sizes",

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from inferometer.models.datasets.shards import Shard, Shards
-from inferometer.records import STILL_MISSING, Actual, Cell, DatasetInfo, Evaluation, Parity, Record
+from inferometer.records import STILL_MISSING, Cell, DatasetInfo, Evaluation, Record
+from inferometer.running.checked_row import open_checked
 from inferometer.running.messages import open_message
 from inferometer.running.processes.child import Child
 from inferometer.running.processes.endings import Ending
@@ -24,7 +25,7 @@ from inferometer.storage.evaluations import answers_file, append_evaluation, wri
 from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 from inferometer.version import __version__
-from inferometer.worker.protocol import Evaluate, Evaluated, Measure
+from inferometer.worker.protocol import Evaluate, Evaluated
 
 FIRST = 5  # classes: a sixth is needed for the first five to say anything
 
@@ -148,18 +149,10 @@ class _RowRun:
             model=self._runner.model,
             cache=self._runner.compile_folder(cell),
         )
-        opened = client.open(cell, replace(message, images=cell.batch_size))
-        if isinstance(opened, Ending):
-            return opened
-        measured = client.measure(cell, Measure(cell.batch_size, 1, 0, 0.0, [], protocol.budget_s, 1))
-        if isinstance(measured, Ending):
-            return measured
-        try:
-            self._facts["parity"] = msgspec.convert(measured.parity, Parity)
-            self._facts["actual"] = msgspec.convert(measured.actual, Actual)
-        except msgspec.ValidationError as error:
-            return Ending("broken-protocol", f"the worker's record is malformed: {error}")
-        return None if measured.status == "ok" else Ending.from_answer(measured, cell.device)
+        message = replace(message, images=cell.batch_size)
+        facts, ending = open_checked(client, cell, message, protocol.budget_s)
+        self._facts |= facts
+        return ending
 
     def _answered(self, client: WorkerClient) -> Evaluation | Ending:
         done, answers = 0, list[Evaluated]()

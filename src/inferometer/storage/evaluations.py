@@ -23,14 +23,13 @@ from inferometer.errors import StoreError
 from inferometer.records import DatasetInfo, Evaluation
 from inferometer.redaction import redacted_bytes
 from inferometer.storage.durable import replace_durably
-from inferometer.storage.lines import append_line, cannot_write
+from inferometer.storage.lines import append_line, cannot_write, read_lines
 from inferometer.worker.saved_arrays import UNREADABLE, read_archive
 
 EVALUATIONS_FILE = "accuracy.jsonl"
 FOLDER = "accuracy"
 
 _decode = msgspec.json.Decoder(Evaluation)
-_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def append_evaluation(run: Path, evaluation: Evaluation) -> None:
@@ -40,22 +39,7 @@ def append_evaluation(run: Path, evaluation: Evaluation) -> None:
 
 def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
     """Return the evaluations in a run directory, none where there is no data set; StoreError names a damaged line."""
-    path = run / EVALUATIONS_FILE
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    found = []
-    for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn
-        if not line.strip():
-            continue
-        try:
-            found.append(_decode.decode(line))
-        except _DAMAGE as error:
-            raise StoreError(f"{path}:{number}: damaged evaluation: {error}") from error
-    return tuple(found)
+    return read_lines(run / EVALUATIONS_FILE, _decode.decode, "evaluation")
 
 
 def decode_sound(run: Path, line: bytes) -> Evaluation:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from inferometer.errors import StoreError
+
+_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_Line = TypeVar("_Line")
 
 
 def append_line(path: Path, data: bytes) -> None:
@@ -20,6 +27,25 @@ def append_line(path: Path, data: bytes) -> None:
             os.close(descriptor)
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def read_lines(path: Path, decode: Callable[[bytes], _Line], kind: str) -> tuple[_Line, ...]:
+    """Return what the file's lines hold, none where there is no file; StoreError names a line that is no ``kind``."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    found = []
+    for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn
+        if not line.strip():
+            continue
+        try:
+            found.append(decode(line))
+        except _DAMAGE as error:
+            raise StoreError(f"{path}:{number}: damaged {kind}: {error}") from error
+    return tuple(found)
 
 
 def _end_torn_line(descriptor: int) -> None:

@@ -9,16 +9,14 @@ from typing import Protocol
 
 import msgspec
 
-from inferometer.errors import StoreError
 from inferometer.records import ScenarioResult
 from inferometer.redaction import redacted_bytes
-from inferometer.storage.lines import append_line, cannot_write
+from inferometer.storage.lines import append_line, cannot_write, read_lines
 
 SCENARIOS_FILE = "scenarios.jsonl"
 FOLDER = "scenarios"
 
 _decode = msgspec.json.Decoder(ScenarioResult)
-_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def append_scenario(run: Path, result: ScenarioResult) -> None:
@@ -28,22 +26,7 @@ def append_scenario(run: Path, result: ScenarioResult) -> None:
 
 def read_scenarios(run: Path) -> tuple[ScenarioResult, ...]:
     """Return the results under load in a run directory, none where there are none; StoreError names a damaged line."""
-    path = run / SCENARIOS_FILE
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    found = []
-    for number, line in enumerate(lines[:-1], 1):  # what no newline follows is torn
-        if not line.strip():
-            continue
-        try:
-            found.append(decode_scenario(line))
-        except _DAMAGE as error:
-            raise StoreError(f"{path}:{number}: damaged scenario: {error}") from error
-    return tuple(found)
+    return read_lines(run / SCENARIOS_FILE, decode_scenario, "scenario")
 
 
 def decode_scenario(line: bytes) -> ScenarioResult:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from inferometer.planning.load_request import sizes_of
-from inferometer.records import Actual, Cell, Parity, ScenarioResult
+from inferometer.records import Cell, ScenarioResult
+from inferometer.running.checked_row import open_checked
 from inferometer.running.load.context import LoadContext
 from inferometer.running.load.scenario import ScenarioRun
 from inferometer.running.load.task import Task
@@ -24,7 +25,7 @@ from inferometer.running.processes.worker_client import WorkerClient
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 from inferometer.version import __version__
-from inferometer.worker.protocol import Measure, Rehearse
+from inferometer.worker.protocol import Rehearse
 
 _REHEARSAL_S = 2.0  # for the times of all sizes, at least; a tenth of it a size
 
@@ -104,20 +105,10 @@ class RowUnderLoad:
             model=self._runner.model,
             cache=self._runner.compile_folder(cell),
         )
-        opened = client.open(largest, replace(message, images=max(protocol.images, sizes[-1])))
-        if isinstance(opened, Ending):
-            return opened
-        measured = client.measure(largest, Measure(sizes[-1], 1, 0, 0.0, [], protocol.budget_s, 1))
-        if isinstance(measured, Ending):
-            return measured
-        try:
-            self._facts["parity"] = msgspec.convert(measured.parity, Parity)
-            self._facts["actual"] = msgspec.convert(measured.actual, Actual)
-        except msgspec.ValidationError as error:
-            return Ending("broken-protocol", f"the worker's record is malformed: {error}")
-        if measured.status != "ok":
-            return Ending.from_answer(measured, cell.device)
-        return self._rehearsed(client, largest, sizes)
+        message = replace(message, images=max(protocol.images, sizes[-1]))
+        facts, ending = open_checked(client, largest, message, protocol.budget_s)
+        self._facts |= facts
+        return ending or self._rehearsed(client, largest, sizes)
 
     def _rehearsed(self, client: WorkerClient, cell: Cell, sizes: list[int]) -> Ending | None:
         self._tell(f"{self._tasks[0].row}: preparing batch sizes {', '.join(map(str, sizes))}")
