@@ -11,7 +11,7 @@ from typing import Any
 
 from inferometer.errors import StoreError
 from inferometer.storage import merge
-from inferometer.storage.durable import replace_durably
+from inferometer.storage.durable import written
 from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
@@ -70,7 +70,6 @@ class Mirror:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offset = self._info_at = 0
-        self.records = 0
 
     @property
     def position(self) -> tuple[int, int]:
@@ -92,7 +91,6 @@ class Mirror:
             raise cannot_write(self.path, error) from error
         self._offset += len(answer["lines"])
         self._info_at = answer["info_at"]
-        self.records += answer["lines"].count(b"\n")
 
     def add(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write a finished run's other files."""
@@ -105,6 +103,5 @@ class Mirror:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(content)
-    replace_durably(temporary, target)
+    with written(target) as file:
+        file.write(content)

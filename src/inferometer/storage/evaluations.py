@@ -9,9 +9,7 @@ Layout, in the run directory
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +20,7 @@ import numpy as np
 from inferometer.errors import StoreError
 from inferometer.records import DatasetInfo, Evaluation
 from inferometer.redaction import redacted_bytes
-from inferometer.storage.durable import replace_durably
+from inferometer.storage.durable import written
 from inferometer.storage.lines import append_line, cannot_write, read_lines
 from inferometer.worker.saved_arrays import UNREADABLE, read_archive
 
@@ -97,18 +95,12 @@ def _copied(found: Evaluation, run: Path, out: Path, number: int) -> Evaluation:
 def write_arrays(run: Path, name: str, arrays: Mapping[str, Any]) -> str:
     """Write arrays as ``name`` in a run directory, whole or not at all, and return the file's SHA-256."""
     target = run / name
-    temporary = target.with_suffix(".tmp")
     try:
         target.parent.mkdir(exist_ok=True)
-        with temporary.open("wb") as file:
+        with written(target) as file:
             np.savez_compressed(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        replace_durably(temporary, target)
+        digest = hashlib.sha256(target.read_bytes()).hexdigest()
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise cannot_write(target, error) from error
     return digest
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 from inferometer.errors import StoreError, UsageError
 from inferometer.redaction import redacted_bytes
 from inferometer.storage.anonymous import Anonymous
-from inferometer.storage.durable import replace_durably
+from inferometer.storage.durable import written
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.evaluations import FOLDER as ACCURACY_FOLDER
 from inferometer.storage.lines import cannot_write
@@ -42,16 +40,10 @@ def pack(run: Path, out: Path, *, anonymous: bool = False) -> int:
         raise UsageError(f"{out} exists; give another --out")
     read_run(run)  # what is damaged is told, not published
     files = dict(_anonymous(run) if anonymous else _whole(run))
-    temporary = out.with_name(f"{out.name}.partial")
     try:
-        with temporary.open("wb") as file:
+        with written(out, out.with_name(f"{out.name}.partial")) as file:
             _write(file, files, _ANONYMOUS_NAME if anonymous else run.resolve().name)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_durably(temporary, out)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise cannot_write(out, error) from error
     return len(files)
 

@@ -16,7 +16,7 @@ import msgspec
 from inferometer.errors import StoreError
 from inferometer.records import Cell, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.storage import evaluations, scenarios
-from inferometer.storage.durable import replace_durably, sync_folder
+from inferometer.storage.durable import sync_folder, written
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import (
     CELLS_FILE,
@@ -173,12 +173,8 @@ def _set_aside(path: Path, done: Repair) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_suffix(".tmp")
     try:
-        with temporary.open("wb") as file:
+        with written(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_durably(temporary, path)
     except OSError as error:
         raise cannot_write(path, error) from error

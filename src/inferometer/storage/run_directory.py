@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import os
 import shlex
 import shutil
 import threading
@@ -31,7 +30,7 @@ from inferometer.escapes import shown_json
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo, ScenarioResult
 from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
-from inferometer.storage.durable import replace_durably, sync_folder
+from inferometer.storage.durable import sync_folder, written
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
 from inferometer.storage.scenarios import read_scenarios
@@ -118,16 +117,10 @@ class RunWriter:
     def write_info(self, info: RunInfo) -> None:
         """Replace run.json atomically."""
         target = self.path / RUN_FILE
-        temporary = self.path / _UNFINISHED
         try:
-            with temporary.open("wb") as file:
+            with written(target, self.path / _UNFINISHED) as file:
                 file.write(redacted_bytes(msgspec.json.format(msgspec.json.encode(info), indent=1)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            replace_durably(temporary, target)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise cannot_write(target, error) from error
 
     def append(self, record: Record) -> None:
