@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from inferometer.frameworks.environments import Installed
 from inferometer.frameworks.requirements import Requirements
 from inferometer.models import artifact_cache
 from inferometer.planning.plan import requirements_for
+from inferometer.storage.archives import unpack, unpack_content
 from inferometer.storage.build import build_once
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.lines import cannot_write
@@ -95,7 +95,12 @@ def _check(bundle: Bundle) -> None:
 
 def _given(bundle: Bundle, name: str) -> Path:
     target = cache_folder("bundled") / str(bundle.entries[name]["sha256"])[:12]
-    build_once(target, lambda partial: _untar(bundle, name, partial), target.is_dir)
+
+    def fill(partial: Path) -> None:
+        with _extracted(bundle, name, partial) as archive:
+            unpack(archive, partial)
+
+    build_once(target, fill, target.is_dir)
     return next(target.iterdir())
 
 
@@ -104,11 +109,8 @@ def _model(bundle: Bundle, name: str) -> None:
     target = cache_folder("models") / key
 
     def fill(partial: Path) -> None:
-        _untar(bundle, name, partial)
-        unpacked = partial / key
-        for path in unpacked.iterdir():
-            path.rename(partial / path.name)
-        unpacked.rmdir()
+        with _extracted(bundle, name, partial) as archive:
+            unpack_content(archive, partial, key)
         if flaw := artifact_cache.verify(partial):
             raise StoreError(f"model {key} of the bundle is damaged: {flaw}; make the bundle again")
 
@@ -118,10 +120,11 @@ def _model(bundle: Bundle, name: str) -> None:
         raise cannot_write(target, error) from error
 
 
-def _untar(bundle: Bundle, name: str, folder: Path) -> None:
+@contextlib.contextmanager
+def _extracted(bundle: Bundle, name: str, folder: Path) -> Iterator[Path]:
+    """Yield an entry as a file that lies in a folder for so long."""
     packed = bundle.extract(name, folder / ".packed")
-    with tarfile.open(packed) as archive:
-        archive.extractall(folder, filter="data")
+    yield packed
     packed.unlink()
 
 

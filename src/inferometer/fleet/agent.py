@@ -32,19 +32,14 @@ _EVENT_BYTES = 16_384  # more than a line of what goes on has
 def describe() -> dict[str, Any]:
     """Return what this node is, as plain values."""
     gpus, reason = find_gpus()
+    free_bytes, boot = 0, ""
     with contextlib.suppress(OSError):
-        return {
-            "machine": msgspec.to_builtins(describe_machine(gpus)),
-            "gpu_reason": reason,
-            "free_bytes": shutil.disk_usage(cache_folder()).free,
-            "boot": _BOOT.read_text().strip() if _BOOT.exists() else "",
-        }
-    return {
-        "machine": msgspec.to_builtins(describe_machine(gpus)),
-        "gpu_reason": reason,
-        "free_bytes": 0,
-        "boot": "",
-    }
+        free_bytes, boot = (
+            shutil.disk_usage(cache_folder()).free,
+            _BOOT.read_text().strip() if _BOOT.exists() else "",
+        )
+    machine = msgspec.to_builtins(describe_machine(gpus))
+    return {"machine": machine, "gpu_reason": reason, "free_bytes": free_bytes, "boot": boot}
 
 
 def held(name: str) -> dict[str, dict[str, Any]]:

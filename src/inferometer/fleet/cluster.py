@@ -46,10 +46,7 @@ def connected(address: str) -> Iterator[Cluster]:
     try:
         _connect(ray, address, settings)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        words = " ".join(str(error).split())[:300]
-        raise UsageError(
-            f"--cluster {address}: no Ray cluster answers ({words}); start one (docs/fleet.md), or give its ray://HOST:10001"
-        ) from error
+        raise _no_cluster(address, " ".join(str(error).split())[:300]) from error
     try:
         yield Cluster(ray)
     finally:
@@ -66,10 +63,13 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
     except (OSError, OverflowError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise UsageError(
-            f"--cluster {address}: no Ray cluster answers ({words}); start one (docs/fleet.md), or give its ray://HOST:10001"
-        ) from error
+        raise _no_cluster(address, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _no_cluster(address: str, words: str) -> UsageError:
+    return UsageError(
+        f"--cluster {address}: no Ray cluster answers ({words}); start one (docs/fleet.md), or give its ray://HOST:10001"
+    )
 
 
 def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
@@ -205,13 +205,11 @@ class RemoteAgent:
     def __init__(self, ray: Any, actor: Any) -> None:
         self._ray, self._actor = ray, actor
 
-    def call(self, method: str, *arguments: Any, within_s: float | None = None) -> Any:
-        """Return a method's answer; TimeoutError where it takes longer than asked."""
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Return a method's answer; StoreError with what it raised."""
         exceptions = self._ray.exceptions
         try:
-            return self._ray.get(getattr(self._actor, method).remote(*arguments), timeout=within_s)
-        except exceptions.GetTimeoutError as error:
-            raise TimeoutError(f"{method} took longer than {within_s:g} s") from error
+            return self._ray.get(getattr(self._actor, method).remote(*arguments))
         except exceptions.RayTaskError as error:
             raise StoreError(" ".join(str(error.cause or error).split())[:400]) from error
         except exceptions.RayError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer.errors import StoreError
+from inferometer.storage.archives import unpack, unpack_content
 from inferometer.storage.build import build_once
 from inferometer.storage.cache import cache_folder
 
@@ -77,13 +78,10 @@ class Incoming:
         self._file.unlink(missing_ok=True)
 
     def _unpack(self, folder: Path) -> None:
-        with tarfile.open(self._file) as archive:
-            archive.extractall(folder, filter="data")
         if self._place == MODELS:  # an entry is its folder's content
-            inner = folder / self._name
-            for path in inner.iterdir():
-                path.rename(folder / path.name)
-            inner.rmdir()
+            unpack_content(self._file, folder, self._name)
+        else:
+            unpack(self._file, folder)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
