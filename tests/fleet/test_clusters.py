@@ -16,11 +16,12 @@ import pytest
 from inferometer.frameworks import environments, requirements
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
+from parts import needed
 from ray_nodes import RayCluster
 from short_run import short_run
 from steprunner import write_onnx
 
-pytest.importorskip("ray")
+needed("ray")
 pytestmark = pytest.mark.environment
 SHORT = short_run("1,2")
 # cells that last, so that something can happen to the node meanwhile

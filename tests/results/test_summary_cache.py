@@ -16,8 +16,9 @@ from inferometer.results.summary import summarise
 from inferometer.storage.merge import merge, write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, read_run
 from inferometer.storage.scenarios import append_scenario
+from parts import needed
 
-duckdb = pytest.importorskip("duckdb")
+duckdb = needed("duckdb")
 
 
 @pytest.fixture

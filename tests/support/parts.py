@@ -5,7 +5,9 @@ Import from here rather than from `conftest`, a name that folders below share.
 
 from __future__ import annotations
 
+import importlib
 import os
+from typing import Any
 
 import pytest
 
@@ -15,3 +17,8 @@ def missing(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have every part: {reason}")
     pytest.skip(reason)
+
+
+def needed(module: str) -> Any:
+    """Return a module that a file's tests drive; without it they are all skipped here, and fail in CI."""
+    return importlib.import_module(module) if os.environ.get("CI") == "true" else pytest.importorskip(module)
