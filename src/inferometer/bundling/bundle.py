@@ -17,7 +17,7 @@ from inferometer.bundling.target import Target
 from inferometer.bundling.wheels import Package, download, packages_of, parted
 from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, unknown
 from inferometer.frameworks import installer, requirements
-from inferometer.frameworks.catalogue import FRAMEWORKS, FrameworkChoice, parse_choice
+from inferometer.frameworks.catalogue import ALL, FRAMEWORKS, FrameworkChoice, parse_choice
 from inferometer.frameworks.requirements import LOADGEN, Requirements
 from inferometer.planning.given_files import given_files
 from inferometer.planning.options import ACCELERATORS
@@ -81,7 +81,7 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
                 "models": packer.models(converted),
                 "given": packer.given(),
                 "environments": [
-                    *(packer.environment(wanted) for wanted in _wanted(asked, choices)),
+                    *(packer.environment(label, wanted) for label, wanted in _wanted(asked, choices)),
                     packer.loadgen(),
                 ],
             }
@@ -112,7 +112,8 @@ def _choices(asked: BundleRequest) -> list[tuple[FrameworkChoice, str]]:
     for name in asked.accelerators:
         if name not in ACCELERATORS:
             raise unknown("accelerator", name, ACCELERATORS)
-    names = [each for name in asked.run.frameworks for each in (_UNASKED if name == "all" else [name])]
+    all_ = [name for name in ALL if not FRAMEWORKS[name].only_given]
+    names = [each for name in asked.run.frameworks for each in (all_ if name == "all" else [name])]
     found = [
         (choice, accelerator)
         for choice in map(parse_choice, dict.fromkeys(names))
@@ -126,15 +127,10 @@ def _choices(asked: BundleRequest) -> list[tuple[FrameworkChoice, str]]:
     return found
 
 
-_UNASKED = [
-    name for name, framework in FRAMEWORKS.items() if not framework.named_only and not framework.only_given
-]
-
-
 def _wanted(
     asked: BundleRequest, choices: Iterable[tuple[FrameworkChoice, str]]
-) -> Iterator[tuple[FrameworkChoice, str, Requirements]]:
-    """Yield each environment once, but those that the other machine has."""
+) -> Iterator[tuple[str, Requirements]]:
+    """Yield each environment once, with a framework that it is for, but those that the other machine has."""
     without = {parse_choice(name).environment for name in asked.without}
     seen = set()
     for choice, accelerator in choices:
@@ -147,7 +143,7 @@ def _wanted(
             )
         if (wanted.name, wanted.accelerator, wanted.lines) not in seen:
             seen.add((wanted.name, wanted.accelerator, wanted.lines))
-            yield choice, accelerator, wanted
+            yield choice.label, wanted
 
 
 @dataclass(frozen=True)
@@ -173,16 +169,12 @@ class _Packer:
             lines.append(self._wheel(Package("inferometer", __version__, ()), own))
         return {"wheels": [*names, own.name], "requirements": lines}
 
-    def environment(self, found: tuple[FrameworkChoice, str, Requirements]) -> dict[str, Any]:
-        """Pack the wheels of an environment that are not left out."""
-        choice, _, wanted = found
-        return self._environment(choice.label, wanted)
-
     def loadgen(self) -> dict[str, Any]:
         """Pack LoadGen, which is no framework, for runs with scenarios."""
-        return self._environment("", requirements.read(LOADGEN, "cpu"))
+        return self.environment("", requirements.read(LOADGEN, "cpu"))
 
-    def _environment(self, label: str, wanted: Requirements) -> dict[str, Any]:
+    def environment(self, label: str, wanted: Requirements) -> dict[str, Any]:
+        """Pack the wheels of an environment that are not left out; ``label``: of a framework that it is for."""
         every = packages_of(wanted.lock or _lock_of(wanted, self.asked.target), self.asked.target)
         carried, left = parted(every, self.asked.leave_out)
         self.progress(f"packing environment {wanted.name} for {wanted.accelerator}: {len(carried)} packages")

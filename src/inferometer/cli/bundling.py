@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from inferometer import units
-from inferometer.cli.common import notice
+from inferometer.cli.common import notice, with_options
 from inferometer.cli.options import keywords, option
 from inferometer.cli.paths import PATH
 from inferometer.models.contract import ModelRequest
@@ -19,19 +19,13 @@ _ASKED = ("frameworks", "precisions", *ModelOptions.__annotations__)
 assert set(_ASKED) - set(ModelOptions.__annotations__) <= set(MatrixOptions.__annotations__)
 
 
-def _run_options(command: Any) -> Any:
-    for name in reversed(_ASKED):
-        command = option(name)(command)
-    return command
-
-
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     return values.names(str(parameter.opts[0]), value) if value else ()
 
 
 @click.command("bundle")
 @click.argument("model", default=ModelRequest.model)
-@_run_options
+@with_options(*map(option, _ASKED))
 @click.option(
     "--accelerator",
     "accelerators",

@@ -19,6 +19,7 @@ from inferometer.fleet.fleet import Fleet, Job, begin, go_on
 from inferometer.fleet.nodes import by_kind
 from inferometer.fleet.plans import plan_kinds
 from inferometer.planning.request import RunRequest
+from inferometer.records import Skip
 from inferometer.results.opening import open_results
 
 
@@ -54,7 +55,8 @@ def print_cluster_plan(address: str, request: RunRequest) -> int:
     return 0 if any(plan.plan for plan in plans.values()) else 1
 
 
-def _skips(skips: Iterable) -> dict[str, dict[str, None]]:  # type: ignore[type-arg]
+def _skips(skips: Iterable[Skip]) -> dict[str, dict[str, None]]:
+    """Return the frameworks that are skipped for each reason."""
     found: dict[str, dict[str, None]] = {}
     for skip in skips:
         found.setdefault(skip.reason, {})[skip.cell.framework] = None

@@ -16,6 +16,7 @@ from inferometer.planning.values import parse_batch_sizes
 from inferometer.recommendation.objectives import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
+    from inferometer.recommendation.constraints import Constraints
     from inferometer.results.cells import Results
 
 
@@ -70,18 +71,8 @@ if TYPE_CHECKING:
 def recommend_command(
     *,
     runs: tuple[Path, ...],
-    max_latency_ms: float | None,
     max_request_latency_ms: float | None,
     rate: float | None,
-    max_power_w: float | None,
-    max_energy_mj: float | None,
-    max_memory_gb: float | None,
-    min_agreement: str | None,
-    max_accuracy_loss: str | None,
-    min_accuracy: str | None,
-    max_cost: float | None,
-    batch_sizes: str | None,
-    frameworks: str | None,
     objective: str,
     price_per_kwh: float,
     price_per_hour: float,
@@ -95,26 +86,12 @@ def recommend_command(
     A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has a choice that its data carry.
     """
     from inferometer.recommendation import render
-    from inferometer.recommendation.constraints import Constraints
     from inferometer.recommendation.objectives import Prices
     from inferometer.recommendation.price_list import read_prices
     from inferometer.recommendation.recommend import recommend
     from inferometer.results.completeness import unfinished
 
-    latency, power = _positive(max_latency_ms, "--max-latency-ms"), _positive(max_power_w, "--max-power-w")
-    energy, memory = _positive(max_energy_mj, "--max-energy-mj"), _positive(max_memory_gb, "--max-memory-gb")
-    constraints = Constraints(
-        max_latency_s=None if latency is None else latency / 1e3,
-        max_power_w=power,
-        max_energy_j=None if energy is None else energy / 1e3,
-        max_memory_bytes=None if memory is None else memory * 1e9,
-        min_agreement=_share(min_agreement, "--min-agreement"),
-        max_accuracy_loss=_share(max_accuracy_loss, "--max-accuracy-loss"),
-        min_accuracy=_share(min_accuracy, "--min-accuracy"),
-        max_cost=_positive(max_cost, "--max-cost"),
-        batch_sizes=_sizes(batch_sizes),
-        frameworks=tuple(name.strip() for name in (frameworks or "").split(",") if name.strip()),
-    )
+    constraints = _constraints(given)
     prices = Prices(price_per_kwh, price_per_hour, currency, factors(given))
     results = results_of(runs)
     request_latency = _positive(max_request_latency_ms, "--max-request-latency-ms")
@@ -136,6 +113,32 @@ def recommend_command(
     else:
         click.echo((render.to_markdown if format_ == "md" else render.to_json)(found), nl=False)
     return 0 if any(a.choice and a.grade != "none" for a in found) else 1
+
+
+def _constraints(given: dict[str, Any]) -> Constraints:
+    """Take the options on what a cell must keep out of those given, and return them; UsageError for one that cannot be."""
+    from inferometer.recommendation.constraints import Constraints
+
+    def limit(name: str, times: float = 1.0, per: float = 1.0) -> float | None:
+        value = _positive(given.pop(name), f"--{name.replace('_', '-')}")
+        return None if value is None else value * times / per
+
+    def share_of(name: str) -> float | None:
+        text = given.pop(name)
+        return None if text is None else share(text, f"--{name.replace('_', '-')}", whole=True)
+
+    return Constraints(
+        max_latency_s=limit("max_latency_ms", per=1e3),
+        max_power_w=limit("max_power_w"),
+        max_energy_j=limit("max_energy_mj", per=1e3),
+        max_memory_bytes=limit("max_memory_gb", times=1e9),
+        min_agreement=share_of("min_agreement"),
+        max_accuracy_loss=share_of("max_accuracy_loss"),
+        min_accuracy=share_of("min_accuracy"),
+        max_cost=limit("max_cost"),
+        batch_sizes=_sizes(given.pop("batch_sizes")),
+        frameworks=tuple(name.strip() for name in (given.pop("frameworks") or "").split(",") if name.strip()),
+    )
 
 
 def _under_load(results: Results, limit_s: float, rate: float | None, format_: str) -> int:
@@ -189,10 +192,6 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     if sizes and sizes[0] < 1:
         raise UsageError(f"--batch-sizes {text}: {sizes[0]} is too small: give at least 1")
     return sizes
-
-
-def _share(text: str | None, name: str) -> float | None:
-    return None if text is None else share(text, name, whole=True)
 
 
 def _positive(value: float | None, name: str) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import EnvironmentBuildError
+from inferometer.frameworks.installed import site_packages
 
 _TIMEOUT_S = 60.0
 _CODE = """
@@ -41,7 +42,8 @@ def borrow(python: Path, names: Iterable[str], environment: Path) -> dict[str, s
             f"--borrow {python} is Python {theirs}, the environments here are Python {here[0]}.{here[1]}; give one of that version"
         )
     found = {name: package for name, package in answer["found"].items() if package["files"]}
-    site = next(environment.glob("lib/python*/site-packages"))
+    site = site_packages(environment)
+    assert site, f"{environment} is no virtual environment"
     for package in found.values():
         _link(Path(package["root"]), package["files"], environment, site)
     return {name: package["version"] for name, package in found.items()}

@@ -226,6 +226,7 @@ _ALL = (
 )  # fmt: skip
 
 FRAMEWORKS: Mapping[str, Framework] = {framework.name: framework for framework in _ALL}
+ALL = tuple(name for name, framework in FRAMEWORKS.items() if not framework.named_only)  # what "all" means
 
 __all__ = [
     "FRAMEWORKS",

@@ -14,6 +14,11 @@ _LAST = "RECORD"  # what an installer writes last: without it a package is half 
 _PIN = re.compile(r"([\w.-]+)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;]+)|@)")
 
 
+def site_packages(environment: Path) -> Path | None:
+    """Return the folder of a virtual environment's packages; None where it has none."""
+    return next(iter(sorted(environment.glob("lib/python*/site-packages"))), None)
+
+
 def installed_in(environment: Path) -> dict[str, str]:
     """Return the version of every package in a virtual environment, by its normalised name; empty where there is none."""
     found = {}

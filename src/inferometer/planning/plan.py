@@ -11,7 +11,7 @@ from inferometer.device import Device
 from inferometer.errors import EnvironmentBuildError, InferometerError, UsageError
 from inferometer.frameworks import requirements
 from inferometer.frameworks.catalogue import (
-    FRAMEWORKS,
+    ALL,
     Framework,
     FrameworkChoice,
     parse_choice,
@@ -111,12 +111,9 @@ def without_other_batches(plan: Plan, fixed: int | None) -> Plan:
     return Plan(rows, tuple(cells), (*plan.skips, *skips), cells)
 
 
-_ALL = tuple(name for name, framework in FRAMEWORKS.items() if not framework.named_only)
-
-
 def _choices(request: RunRequest) -> list[FrameworkChoice]:
     names = list(
-        itertools.chain.from_iterable(_ALL if name == "all" else [name] for name in request.frameworks)
+        itertools.chain.from_iterable(ALL if name == "all" else [name] for name in request.frameworks)
     )
     choices = {(choice.label, choice.precision): choice for choice in map(parse_choice, names)}
     wanted = {

@@ -195,11 +195,8 @@ def to_markdown(found: Sequence[Decision]) -> str:
                 titles, *rows = ([markdown_text(text) for text in row] for row in front(decision))
                 table = markdown_table(titles, rows, "l" + "r" * (len(titles) - 1))
                 out += ["", *(f"  {line}" for line in table), ""]  # indented: it belongs to the item above
-    across = [f"**{markdown_text(sentence)}**" for sentence in across_machines(found)]
-    return (
-        "\n".join([*out, "", *(line for each in across for line in (each, "")), *cost_notes(found)]).strip()
-        + "\n"
-    )
+    across = (f"**{markdown_text(sentence)}**\n" for sentence in across_machines(found))
+    return "\n".join([*out, "", *across, *cost_notes(found)]).strip() + "\n"
 
 
 def to_json(found: Sequence[Decision]) -> str:

@@ -13,7 +13,14 @@ from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.recommendation.recommend import recommend
 from inferometer.records import LoadTest
 from inferometer.results.cells import Results
-from inferometer.results.under_load import NOT_MLPERF, LoadSummary, joules_a_request, summarise_load, watts
+from inferometer.results.under_load import (
+    NOT_MLPERF,
+    LoadSummary,
+    by_place,
+    joules_a_request,
+    summarise_load,
+    watts,
+)
 from inferometer.units import duration, listed, significant
 
 NO_QUEUE = "service time, no queue"
@@ -70,18 +77,19 @@ def recommend_under_load(
     results: Results, limit_s: float, rate: float | None = None
 ) -> tuple[LoadDecision, ...]:
     """Return the decision of each machine and model that was a server under load; ``rate``: requests/s that are wanted."""
-    places: dict[tuple[str, str], list[LoadSummary]] = {}
-    for summary in summarise_load(results):
-        if summary.scenario == "server":
-            places.setdefault((summary.machine, summary.model), []).append(summary)
+    places = by_place(_servers(results))
     return tuple(_decide(results, place, found, limit_s, rate) for place, found in places.items())
+
+
+def _servers(results: Results) -> list[LoadSummary]:
+    return [summary for summary in summarise_load(results) if summary.scenario == "server"]
 
 
 def recommend_without_load(
     results: Results, limit_s: float, prices: Prices = USUAL_PRICES
 ) -> tuple[Decision, ...]:
     """Return the decisions of machines and models with closed loops only, each with the doubt that nothing queued there."""
-    known = {(s.machine, s.model) for s in summarise_load(results) if s.scenario == "server"}
+    known = {(summary.machine, summary.model) for summary in _servers(results)}
     asked = f"--scenarios server --latency-bound {limit_s * 1e3:g}ms"
     doubt = (
         f"{NO_QUEUE}: what a batch takes with nobody waiting; requests that come at random wait besides, and their p99 is "

@@ -116,12 +116,8 @@ class TieTest:
 
     def judge_once(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Judgement]:
         """Return what `judge_all` does, and keep nothing: of so many pairs that they would fill the memory."""
-        first, spreads = self._rivals[best.key], self._alike(best, others)
-        return [
-            self.judge(best, other) if spread is None else self._said(first, self._rivals[other.key], spread)
-            for other in others
-            for spread in (spreads.get(other.key),)
-        ]
+        spreads = self._alike(best, others)
+        return [self._judged(best, other, spreads.get(other.key)) for other in others]
 
     def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
         """Return what the data say of two cells of a machine.
@@ -129,18 +125,20 @@ class TieTest:
         The p-value is multiplied by the number of pairs that compete: of the cells of a batch size, and then for the number of
         batch sizes; of the rows, for cells of two batch sizes.
         """
-        first, second = self._rivals[best.key], self._rivals[other.key]
-        if under_floor(_ratio(first, second), max(first.floor, second.floor)):
-            return _TIE
-        if self.metric.exact:
-            return Judgement("told", 0.0)
-        spread = self._spread(best, other)
-        return Judgement("not judged", 1.0) if spread is None else self._said(first, second, spread)
+        return self._judged(best, other, None)
 
-    def _said(self, first: _Rival, second: _Rival, spread: stats.Spread) -> Judgement:
+    def _judged(self, best: CellSummary, other: CellSummary, spread: stats.Spread | None) -> Judgement:
+        """Return `judge` of two cells, of which it may be known how far apart they are."""
+        first, second = self._rivals[best.key], self._rivals[other.key]
         ratio = _ratio(first, second)
         if under_floor(ratio, max(first.floor, second.floor)):
             return _TIE
+        if self.metric.exact:
+            return Judgement("told", 0.0)
+        if spread is None:
+            spread = self._spread(best, other)
+        if spread is None:
+            return Judgement("not judged", 1.0)
         one_size, alone = first.group is second.group or first.group == second.group, spread.p
         pairs = self._pairs[0 if one_size else 1][first.group]
         p = min(1.0, pairs * (self._chosen[first.group[:4]] if one_size else 1.0) * alone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from inferometer.records import Batching, Cell, Energy, LoadTest, ScenarioName, ScenarioResult
@@ -100,6 +100,14 @@ def summarise_load(results: Results) -> tuple[LoadSummary, ...]:
             )  # fmt: skip
             groups.setdefault(group, []).append(((number, result.round), result))
     return tuple(_summary(group, found) for group, found in groups.items())
+
+
+def by_place(summaries: Iterable[LoadSummary]) -> dict[tuple[str, str], list[LoadSummary]]:
+    """Return the summaries of each machine and model, in order of appearance."""
+    found: dict[tuple[str, str], list[LoadSummary]] = {}
+    for summary in summaries:
+        found.setdefault((summary.machine, summary.model), []).append(summary)
+    return found
 
 
 def _last_words(results: Sequence[ScenarioResult]) -> list[ScenarioResult]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,7 +32,7 @@ class LoadContext:
         """Return what is asked for."""
         return self.runner.request.load
 
-    @property
+    @functools.cached_property
     def distinct(self) -> int:
         """Return how many different inputs there are."""
         import numpy as np

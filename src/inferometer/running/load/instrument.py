@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks import environments, requirements
+from inferometer.frameworks.installed import site_packages
 from inferometer.planning.plan import Plan, PlanRow
 from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
@@ -63,9 +64,9 @@ class LoadgenFolders:
 
 
 def _packages(environment: Path) -> Path:
-    found = sorted((environment / "lib").glob("python*/site-packages"))
-    if not found:
+    found = site_packages(environment)
+    if found is None:
         raise EnvironmentBuildError(
             f"environment {environment.name} has no packages; run: inferometer env remove {environment.name}"
         )
-    return found[0]
+    return found

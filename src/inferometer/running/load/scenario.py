@@ -60,39 +60,39 @@ class ScenarioRun:
         ending = self._compared(self._tester.audit(self._task, "accuracy", rate))
         if ending or self._task.scenario == "server":  # whose rate is LoadGen's, cached or not
             return ending
-        test = self._tester.audit(self._task, "same")
+        return self._kept(self._tester.audit(self._task, "same"))
+
+    def _kept(self, test: LoadTest | Ending) -> Ending | None:
+        """Keep a test; return the ending where it came to none."""
         if isinstance(test, Ending):
             return test
         self._tests.append(test)
         return None
 
     def _compared(self, test: LoadTest | Ending) -> Ending | None:
-        if isinstance(test, Ending):
-            return test
-        self._tests.append(test)
-        if test.parity is None or test.parity.passed:
+        """Keep a test whose responses were compared; return the ending where they are not the reference's."""
+        if ending := self._kept(test):
+            return ending
+        last = self._tests[-1]
+        if last.parity is None or last.parity.passed:
             return None
-        return Ending("parity-failed", f"LoadGen's {test.purpose} run: {test.parity.cause}")
+        return Ending("parity-failed", f"LoadGen's {last.purpose} run: {last.parity.cause}")
 
     def _measure(self) -> Ending | None:
-        test = self._tester.test(self._task, "measure")
-        if isinstance(test, Ending):
-            return test
-        self._chosen = len(self._tests)
-        self._tests.append(test)
-        self._tell(test)
+        if ending := self._kept(self._tester.test(self._task, "measure")):
+            return ending
+        self._chosen = len(self._tests) - 1
+        self._tell(self._tests[-1])
         return None
 
     def _serve(self) -> Ending | None:
         search = self._search()
         while (rate := search.next_rate()) is not None:
-            test = self._tester.test(self._task, "search", rate)
-            if isinstance(test, Ending):
-                return test
-            self._tests.append(test)
-            search.add(rate, test.valid)
+            if ending := self._kept(self._tester.test(self._task, "search", rate)):
+                return ending
+            search.add(rate, self._tests[-1].valid)
             self._choose()
-            self._tell(test)
+            self._tell(self._tests[-1])
         if search.best is None:
             self._cause = f"no rate keeps the bound: {units.significant(min(r for r, _ in search.tried))} requests/s did not"
             return None
@@ -120,11 +120,9 @@ class ScenarioRun:
         if not first or not self._context.meters_tell(self._task.cell.device):
             return None
         for share in _SHARES:
-            test = self._tester.test(self._task, "load", share * rate, share)
-            if isinstance(test, Ending):
-                return test
-            self._tests.append(test)
-            self._tell(test)
+            if ending := self._kept(self._tester.test(self._task, "load", share * rate, share)):
+                return ending
+            self._tell(self._tests[-1])
         return None
 
     def _tell(self, test: LoadTest) -> None:

@@ -14,7 +14,7 @@ from inferometer.report.figures.load_plots import (
     latency_plot,
 )
 from inferometer.report.page.sections import Content
-from inferometer.results.under_load import LoadSummary, summarise_load
+from inferometer.results.under_load import LoadSummary, by_place, summarise_load
 from inferometer.tables.under_load import TITLE as TABLE_TITLE
 from inferometer.tables.under_load import load_notes, ordered, shown_columns
 
@@ -39,9 +39,7 @@ class LoadPart:
 
 def build(content: Content) -> tuple[LoadPart, ...] | None:
     """Return a part a machine and model; None where nothing was run under load."""
-    groups: dict[tuple[str, str], list[LoadSummary]] = {}
-    for summary in summarise_load(content.results):
-        groups.setdefault((summary.machine, summary.model), []).append(summary)
+    groups = by_place(summarise_load(content.results))
     return tuple(_part(place, found, len(groups) > 1, content) for place, found in groups.items()) or None
 
 
