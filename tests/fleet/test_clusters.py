@@ -129,6 +129,7 @@ def test_a_plan_shows_each_kind_with_its_own_skips(cluster, model):
         done.stdout,
     )
     assert "--num-cpus 0" in done.stderr  # of the head
+    assert (cluster.folder / "died").exists()  # the head's first process for a driver; the next was asked for
 
 
 def test_what_no_cluster_can_do_is_one_line(cluster, model, tmp_path):

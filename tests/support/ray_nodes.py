@@ -22,6 +22,7 @@ _VARIABLES = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_failure_threshold": "3",
+    "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "20",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
 }
@@ -37,8 +38,10 @@ class RayCluster:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start_head(self) -> None:
+        """Start the head; its process for the first driver that comes by Ray's client dies at once."""
+        died = {"PYTHONPATH": str(_PRETENDED), "PRETENDED_DEATH": str(self.folder / "died")}
         ports = [f"--port={self.port}", f"--ray-client-server-port={self.client_port}"]
-        self._start("head", ["--head", "--num-cpus=0", "--include-dashboard=false", *ports], {})
+        self._start("head", ["--head", "--num-cpus=0", "--include-dashboard=false", *ports], died)
 
     def start_node(self, name: str, version: str = "", **pretended: object) -> None:
         """Start a node of one CPU in Ray's eyes, which says that it is what ``pretended`` has, and wait until it is there.

@@ -23,6 +23,7 @@ from inferometer.records import Machine
 _CONNECT_S = 10.0
 _LOOK_S = 120.0  # a first worker on a node starts in seconds, on a network disk in a minute
 _NAMESPACE = "inferometer"
+_TRIES = 3  # the head starts a process for each driver, which can die on a busy machine
 
 
 class NodeLostError(InferometerError):
@@ -73,6 +74,9 @@ def _no_cluster(address: str, words: str) -> UsageError:
 
 
 def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
+    if address.startswith("ray://"):
+        _connect_by_client(ray, address, settings)
+        return
     if address != "local":
         ray.init(address=address, **settings)
         return
@@ -80,6 +84,17 @@ def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
         ray.init(address="auto", **settings)
     except ConnectionError:
         ray.init(address="local", include_dashboard=False, **settings)
+
+
+def _connect_by_client(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            ray.init(address=address, **settings)
+            return
+        except ConnectionError as error:
+            ray.shutdown()
+            if not (left and "Initialization failure from server" in str(error)):
+                raise
 
 
 def _ray() -> Any:

@@ -1,6 +1,7 @@
 """Lets a node of a test's cluster pretend to be other hardware: PRETENDED_MACHINE has the fields of `Machine` that differ.
 
 PRETENDED_VERSION: the version of inferometer that it says it has, where it is not "".
+PRETENDED_DEATH: a file that is not there yet; the process that makes it, the first that serves a driver, dies.
 Python imports this by its name, since the test puts the folder on the node's PYTHONPATH.
 """
 
@@ -45,3 +46,10 @@ class _Pretending(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 if "PRETENDED_MACHINE" in os.environ:
     sys.meta_path.insert(0, _Pretending())
+
+if "PRETENDED_DEATH" in os.environ and "--mode=specific-server" in sys.orig_argv:
+    import contextlib
+
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(os.environ["PRETENDED_DEATH"], os.O_CREAT | os.O_EXCL))
+        os._exit(1)
