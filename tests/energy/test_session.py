@@ -1,25 +1,15 @@
 """The runner's side: idle power, the device that worked, windows, reasons, what is known_traits."""
 
 import dataclasses
-import subprocess
-import sys
 
 import msgspec
 import pytest
 
-from inferometer.energy import open_session
-from inferometer.energy.integration.aliasing import partial_period_s
 from inferometer.energy.integration.joules import Joules, without_pauses
-from inferometer.energy.meters import known_traits
-from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.found import Absence
-from inferometer.energy.meters.selection import Selection
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
-from inferometer.energy.sampling.pacing import REGIONS, STEADY
-from inferometer.energy.sampling.sampler import Sampler
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.energy.session import Session
-from inferometer.errors import MeterError, UsageError
 from inferometer.flags import flag
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
 
@@ -238,88 +228,6 @@ def test_conditions_are_summarized_over_the_loops_and_throttling_is_flagged():
     assert 5 <= low <= 7 and 13 <= high <= 15
 
 
-def test_the_sampler_encloses_updates_at_two_reads_each():
-    clock = SimulatedClock()
-    meter = SimulatedMeter(
-        PowerCurve.steady(200, 70), clock, GPU_COUNTER, dataclasses.replace(GPU_FAULTS, jitter_s=0)
-    )
-    sampler = Sampler([meter], clock)
-    while sampler.next_ns < 60 * S:
-        clock.time_ns = max(clock.time_ns, sampler.next_ns)
-        sampler.step()
-    (channel,) = sampler.channels.values()
-    assert channel.tracker.locked
-    assert channel.tracker.period_ns == pytest.approx(1e8, rel=1e-3)
-    assert channel.edge_s < 0.02
-    assert channel.cost.reads < 2.4 * 600  # two reads an update, and few more
-
-
-def costly_session(curve, processors, pacing, faults=GPU_FAULTS):
-    """A GPU's counter whose reads are processor time throughout, 4 ms each, as NVML's are on some machines."""
-
-    class CostlyMeter(SimulatedMeter):
-        def read(self):
-            begin = self.clock.time_ns
-            value = super().read()
-            burnt[0] += self.clock.time_ns - begin
-            return value
-
-    burnt, clock = [0], SimulatedClock()
-    clock.cpu_ns = lambda: burnt[0]
-    meter = CostlyMeter(curve, clock, GPU_COUNTER, faults)
-    session = Session([meter], device="cuda:0", clock=clock, pacing=pacing)
-    session.sampler._processors = processors
-    return session
-
-
-@pytest.mark.parametrize(("processors", "most_reads_s"), [(2, 4), (16, 8), (64, 30)])
-@pytest.mark.parametrize("jitter_s", [0.0, 0.0005, 0.002])
-def test_costly_reads_slow_the_pace_but_energies_stay_within_1_percent(processors, most_reads_s, jitter_s):
-    curve = PowerCurve.cycles(600, 100, 0.023, 0.5, 130)
-    pacing = dataclasses.replace(STEADY, seldom_s=None)
-    session = costly_session(curve, processors, pacing, dataclasses.replace(GPU_FAULTS, jitter_s=jitter_s))
-    run(session, session.clock, 120)
-    (channel,) = session.sampler.channels.values()
-    assert channel.cost.reads / 120 < most_reads_s
-    for start in range(10, 110, 10):
-        device = session.energy(loops(start, 0.023, 300)).devices[0]
-        truth = curve.span_j(start, start + 300 * 0.023)
-        assert device.energy_j == pytest.approx(truth, rel=0.01)
-        assert device.low_j <= truth <= device.high_j
-
-
-@pytest.mark.parametrize(("processors", "most"), [(2, 0.065), (16, 0.03)])
-def test_regions_see_nearly_every_update_though_reads_are_costly(processors, most):
-    """On an H100 with 16 processors a region of 5 s was known to ±7 % only: reads were held back to a fifth of the updates."""
-    curve = PowerCurve.cycles(700, 100, 0.023, 0.5, 60)
-    session = costly_session(curve, processors, REGIONS)
-    run(session, session.clock, 55)
-    for start in range(10, 50, 5):
-        (joules,) = session.span(start * S, (start + 5) * S).values()
-        assert joules.half_width < most
-        assert joules.low_j <= curve.span_j(start, start + 5) <= joules.high_j
-
-
-def test_only_the_sampling_threads_own_time_slows_its_pace():
-    clock = SimulatedClock()
-    clock.cpu_ns = lambda: clock.time_ns // 2  # whoever reads without the thread is busy with other things
-    session = Session([SimulatedMeter(IDLE_THEN_WORK, clock, RAPL_COUNTER, RAPL_FAULTS)], clock=clock)
-    session.sampler._processors = 2
-    run(session, clock, 10)
-    (channel,) = session.sampler.channels.values()
-    assert channel.cost.reads == pytest.approx(100, rel=0.1)
-
-
-def test_memory_is_bounded_and_the_joules_stay_exact():
-    track = Track(RAPL_COUNTER, limit=1000)
-    for i in range(50_000):
-        track.append(Reading(i * 1000, i * 1000 + 10, i * 0.001))
-    assert len(track) <= 1000
-    window = track.window(0, 50_000_000)
-    assert window.energy_j[-1] == pytest.approx(49.999)
-    assert window.energy_j[0] == 0
-
-
 def test_pauses_are_left_out_between_idle_power_and_that_of_the_work():
     whole = Joules("counter", 1000.0, 990.0, 1010.0)  # 10 s
     work = without_pauses(whole, 10.0, 0.2, 20.0)
@@ -356,70 +264,3 @@ def test_meters_needs_are_told_for_each_device():
     gpu_needs, cpu_needs = session.needs("cuda:0"), session.needs("cpu")
     assert gpu_needs.updates_s == (0.1,) and gpu_needs.window_s > 3
     assert cpu_needs.updates_s == () and cpu_needs.window_s == 1.0
-
-
-@pytest.mark.parametrize(
-    ("traits", "period_s"),
-    [
-        (GPU_COUNTER, 0.0),
-        (dataclasses.replace(GPU_COUNTER, integrates=False), 0.1),
-        (Traits("power", 0.1), 0.1),
-        (Traits("power", 0.1, window_s=1.0), 0.0),  # averages over all of the time
-        (Traits("power"), 0.0),
-    ],
-)
-def test_which_meters_see_a_part_of_the_time(traits, period_s):
-    assert partial_period_s(traits) == period_s
-
-
-def test_a_plug_in_that_fails_is_an_absence(monkeypatch):
-    class Point:
-        name, value = "broken", "somebody.meters:find"
-
-        @staticmethod
-        def load():
-            raise ImportError("no such module")
-
-    monkeypatch.setattr("inferometer.energy.meters.plugins.entry_points", lambda group: [Point])
-    found = discover(Selection.parse(["broken"]), {})
-    assert found.meters == ()
-    assert found.absences[-1].line == "broken: failed with ImportError: no such module"
-
-
-def test_terms_that_mean_nothing():
-    for terms in (["colour=red"], ["!"], ["type="]):
-        with pytest.raises(UsageError):
-            open_session("cpu", terms)
-
-
-def test_characterizations_are_kept_and_quoted(tmp_path, monkeypatch):
-    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
-    facts = {"uid": "sim:0", "counter": {"period_s": 0.02, "integrates": True}, "measured_at": "2026"}
-    known_traits.save("sim:0", facts)
-    meter = SimulatedMeter(
-        IDLE_THEN_WORK, SimulatedClock(), dataclasses.replace(GPU_COUNTER, integrates=False)
-    )
-    assert known_traits.apply_stored([meter]) == {"sim:0": facts}
-    assert (meter.traits.period_s, meter.traits.integrates) == (0.02, True)
-    known_traits.path_of("sim:0").write_text("garbage")
-    assert known_traits.load("sim:0") is None
-    monkeypatch.setenv("INFEROMETER_METERS", "/proc/nowhere")
-    with pytest.raises(MeterError, match="INFEROMETER_METERS"):
-        known_traits.save("sim:0", facts)
-
-
-IMPORT = """
-import sys, time
-begin = time.process_time()
-import inferometer.energy, inferometer.ema
-spent = time.process_time() - begin
-heavy = {"torch", "tensorflow", "jax", "onnxruntime", "pandas", "scipy", "numpy", "paho", "pynvml", "plotly", "click", "rich"}
-print(spent, sorted(heavy & set(sys.modules)))
-"""
-
-
-def test_importing_the_energy_part_pulls_in_no_framework():
-    out = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout
-    spent, loaded = out.split(" ", 1)
-    assert loaded.strip() == "[]"
-    print(f"import: {float(spent) * 1e3:.0f} ms of processor time")

@@ -6,22 +6,18 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from fakes import BACKENDS, fake_framework, fake_request, fake_runner, flags_of, run_fakes
 from inferometer.errors import StoreError
 from inferometer.flags import Flag
 from inferometer.running.parallel import ParallelRunner
-from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.schedule import assign
 from inferometer.storage.run_directory import RunWriter, read_run
+from lane_parts import GPUS, FullDisk, InterruptAt, SignalAt, Told, Watch
 from processes import children_of, is_alive, wait_for
-
-GPUS = ("cuda:0", "cuda:1")
 
 
 @pytest.fixture(autouse=True)
@@ -109,15 +105,6 @@ def test_a_death_on_one_device_does_not_touch_the_other(tmp_path, behaviour):
     assert (beside.kind, beside.values["device"], beside.values["framework"]) == ("beside", "cuda:1", "sound")
 
 
-class InterruptAt(SilentObserver):
-    def __init__(self, phase, device="cuda:1"):
-        self.phase, self.device = phase, device
-
-    def cell_phase(self, cell, round_number, phase):
-        if (phase, cell.device, cell.batch_size) == (self.phase, self.device, 4):
-            raise KeyboardInterrupt
-
-
 def test_an_interrupt_in_one_lane_ends_both_and_the_rest_can_be_resumed(tmp_path):
     waiting, stopped = fake_framework("waiting", behaviour="hang", at=4), fake_framework("stopped")
     only = {"waiting": "cuda:0", "stopped": "cuda:1"}
@@ -132,19 +119,6 @@ def test_an_interrupt_in_one_lane_ends_both_and_the_rest_can_be_resumed(tmp_path
     told = Told()
     again = run_at_once(tmp_path, *sound, only=only, create=False, observer=told)
     assert again.missing == () and told.devices == GPUS
-
-
-class SignalAt(SilentObserver):
-    """Sends this process a signal once both devices hang."""
-
-    def __init__(self):
-        self.waiting = set()
-
-    def cell_phase(self, cell, round_number, phase):
-        if (phase, cell.batch_size) == ("prepare", 4):
-            self.waiting.add(cell.device)
-            if self.waiting == set(GPUS):
-                os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.mark.parametrize(
@@ -166,15 +140,6 @@ def test_a_programs_own_signal_handler_ends_the_lanes_before_it_is_heard(tmp_pat
     assert all(each.startswith(cause) for each in causes)
 
 
-class FullDisk(RunWriter):
-    """Has no room for what cuda:0 measures."""
-
-    def append(self, record):
-        if record.cell.device == "cuda:0":
-            raise StoreError("cannot write cells.jsonl: No space left on device; free space")
-        super().append(record)
-
-
 def test_a_disk_error_in_one_lane_ends_the_other_with_a_record(tmp_path):
     full, waiting = fake_framework("full"), fake_framework("waiting", behaviour="hang", at=2)
     only = {"full": "cuda:0", "waiting": "cuda:1"}
@@ -183,30 +148,6 @@ def test_a_disk_error_in_one_lane_ends_the_other_with_a_record(tmp_path):
     (record,) = read_run(tmp_path / "run").records
     assert (record.cell.device, record.status) == ("cuda:1", "interrupted")
     assert record.cause.startswith("stopped, since cuda:0 could not go on: cannot write")
-
-
-class Watch:
-    """Notes what it is told; one a device."""
-
-    def __init__(self, device, notes):
-        self.device, self.notes = device, notes
-
-    def begin_worker(self, cell):
-        pass
-
-    def begin_run(self):
-        self.notes.append((self.device, "begin_run"))
-
-    def begin(self, cell, pid):
-        assert cell.device == self.device
-        os.kill(pid, 0)
-
-    def end(self, record):
-        assert record.cell.device == self.device
-        return msgspec.structs.replace(record, flags=(*record.flags, Flag(f"seen by {self.device}")))
-
-    def end_run(self):
-        self.notes.append((self.device, "end_run"))
 
 
 def test_a_device_has_watches_of_its_own_between_those_of_the_run(tmp_path):
@@ -221,28 +162,6 @@ def test_a_device_has_watches_of_its_own_between_those_of_the_run(tmp_path):
     assert notes[0] == ("run", "begin_run") and notes[-1] == ("run", "end_run")
     assert sorted(notes[1:3]) == [(device, "begin_run") for device in GPUS]
     assert sorted(notes[3:5]) == [(device, "end_run") for device in GPUS]
-
-
-class Told(SilentObserver):
-    """Fails if two threads tell it something at the same time."""
-
-    def __init__(self):
-        self.devices, self.busy, self.ended = (), threading.Lock(), 0
-
-    def at_once(self, devices):
-        self.devices = devices
-
-    def cell_phase(self, cell, round_number, phase):
-        self._told()
-
-    def cell_ended(self, record):
-        self.ended += 1
-        self._told()
-
-    def _told(self):
-        assert self.busy.acquire(blocking=False)
-        time.sleep(0.001)
-        self.busy.release()
 
 
 def test_the_observer_is_told_one_thing_at_a_time(tmp_path):

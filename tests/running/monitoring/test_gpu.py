@@ -2,22 +2,32 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
-import types
 
 import pytest
 
 from inferometer.flags import flag
-from inferometer.host.gpu_snapshot import GpuSnapshot, NoAnswerError, NvmlReader
+from inferometer.host.gpu_snapshot import GpuSnapshot, NoAnswerError
 from inferometer.records import Actual, Cell, Gpu, Memory, Record
 from inferometer.running.monitoring.gpu import GpuMonitor, monitor_gpus
 
 MIB = 2**20
+
+
 WORKER = 4_000_001  # above every real process number, so that no session is looked up by accident
+
+
 GPU = Gpu(0, "GPU-abc", "NVIDIA H100")
+
+
 CELL = Cell("m", "torch", "fp32", 8, "cuda:0")
+
+
 SETTINGS = {"power limit": 350000, "ECC": 1}
+
+
 IDLE = GpuSnapshot(used_bytes=1 * MIB, settings=SETTINGS)
+
+
 LOADED = GpuSnapshot(used_bytes=601 * MIB, processes={WORKER: 600 * MIB}, settings=SETTINGS)
 
 
@@ -249,82 +259,3 @@ def test_cpu_cells_are_left_alone():
 
 def test_no_gpu_in_the_plan_needs_no_driver():
     assert monitor_gpus({"cpu"}, (GPU,)) == ()
-
-
-@pytest.fixture
-def nvml(monkeypatch):
-    """NVML of a card that answers memory and processes, and refuses the rest."""
-
-    class NVMLError(Exception):
-        pass
-
-    def refuse(*arguments):
-        raise NVMLError("Not Supported")
-
-    known = {
-        "NVMLError": NVMLError,
-        "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: None,
-        "nvmlDeviceGetHandleByUUID": lambda uuid: uuid,
-        "nvmlMemory_v2": 2,
-        "nvmlDeviceGetMemoryInfo": lambda handle, version=1: types.SimpleNamespace(
-            used=(7 if version == 2 else 600) * MIB, free=73 * MIB
-        ),
-        "nvmlDeviceGetComputeRunningProcesses": lambda handle: [
-            types.SimpleNamespace(pid=12, usedGpuMemory=None)
-        ],
-        "nvmlDeviceGetPowerManagementLimit": lambda handle: 350000,
-        "nvmlDeviceGetEccMode": lambda handle: [1, 0],
-        "NVML_CLOCK_SM": 1,
-        "NVML_CLOCK_MEM": 2,
-        "NVML_TEMPERATURE_GPU": 0,
-        "__getattr__": lambda name: refuse,
-    }
-    module = types.ModuleType("pynvml")
-    module.__dict__.update(known)
-    monkeypatch.setitem(sys.modules, "pynvml", module)
-    return module
-
-
-def test_reader_takes_what_the_card_tells(nvml):
-    found = NvmlReader().read("GPU-abc")
-    assert (found.used_bytes, found.free_bytes) == (7 * MIB, 73 * MIB)
-    assert found.processes == {12: None}
-    assert found.settings["power limit"] == 350000
-    assert found.settings["ECC"] == 1
-    assert found.settings["MIG"] is None
-    assert (found.utilisation, found.temperature_c, found.reasons, found.throttled_ns) == (None, None, (), {})
-
-
-def test_an_older_driver_counts_what_it_reserves_as_used(nvml):
-    second = nvml.nvmlDeviceGetMemoryInfo
-
-    def first_only(handle, version=1):
-        return nvml.nvmlDeviceGetFanSpeed() if version == 2 else second(handle)
-
-    nvml.nvmlDeviceGetMemoryInfo = first_only
-    assert NvmlReader().read("GPU-abc").used_bytes == 600 * MIB
-
-
-def test_reader_says_that_a_gpu_is_gone(nvml):
-    reader = NvmlReader()
-    nvml.nvmlDeviceGetMemoryInfo = (
-        nvml.nvmlDeviceGetFanSpeed
-    )  # refused, as every unknown call of this stand-in
-    with pytest.raises(NoAnswerError, match="Not Supported"):
-        reader.read("GPU-abc")
-
-
-def test_reader_names_reasons_counters_and_who_was_active(nvml):
-    nvml.nvmlDeviceGetCurrentClocksThrottleReasons = lambda handle: 0x01 | 0x04 | 0x40
-    nvml.nvmlDeviceGetViolationStatus = lambda handle, policy: types.SimpleNamespace(violationTime=policy + 5)
-    samples = [(2**60, 12, 80), (2**60 + 1, 13, 0)]
-    nvml.nvmlDeviceGetProcessUtilization = lambda handle, since: [
-        types.SimpleNamespace(timeStamp=at, pid=pid, smUtil=busy) for at, pid, busy in samples
-    ]
-    reader = NvmlReader()
-    found = reader.read("GPU-abc")
-    assert found.reasons == ("power cap", "thermal slowdown (hardware)")
-    assert found.throttled_ns["power cap"] == 5
-    assert found.active == {12}
-    assert reader.read("GPU-abc").active == frozenset()  # the same samples again say nothing new
