@@ -14,7 +14,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from interleaved import Arena, Contest, Result, report
+from contests import Contest, Result, report
+from interleaved import Arena
 
 from inferometer.errors import InferometerError
 from inferometer.records import Protocol
@@ -65,7 +66,7 @@ def main() -> None:
             for results[-1] in arena.turns(
                 CONTESTS[name], arguments.pairs, arguments.turns, arguments.seconds
             ):
-                print(report(results, arena, folder, "gpu-overhead"), flush=True)
+                print(report(results, arena.sizes, folder, "gpu-overhead"), flush=True)
         except KeyboardInterrupt:
             raise SystemExit(f"interrupted; what there was lies in {folder}") from None
     print(f"in {folder}")

@@ -13,7 +13,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from interleaved import Arena, Contest, compete
+from contests import Contest
+from interleaved import Arena, compete
 
 from inferometer.records import Protocol
 

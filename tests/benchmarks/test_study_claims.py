@@ -1,4 +1,5 @@
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def claims():
     spec = importlib.util.spec_from_file_location("study_claims", ROOT / "benchmarks/study_claims.py")
     module = importlib.util.module_from_spec(spec)
-    import sys
-
+    sys.path.insert(0, str(ROOT / "benchmarks"))
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
