@@ -23,6 +23,7 @@ from inferometer.results.completeness import gaps
 from inferometer.results.judging import Judge, processes
 from inferometer.results.metrics import LOSS
 from inferometer.results.stats import Floats
+from inferometer.results.tie_test import Standing
 
 OBJECTIVES: tuple[Objective, ...] = ("throughput", "energy")
 # Every pair of so many options is judged; of more, those alone whose first can be the best under limits on figures.
@@ -137,17 +138,25 @@ def _pairs(order: Sequence[int], options: Sequence[Option], leaders: set[int], j
     ".": told apart; "o": the data leave it open; "n" and "f": not judged, near and far.
     """
     ranked = [options[i].summary for i in order]
+    among = judge.among(ranked)
     return [
-        _codes(ranked[place], ranked[place + 1 :], judge) if i in leaders else ""
+        _codes(
+            ranked[place], ranked[place + 1 :], judge, among.standings(place, range(place + 1, len(ranked)))
+        )
+        if i in leaders
+        else ""
         for place, i in enumerate(order)
     ]
 
 
-def _codes(best: CellSummary, others: Sequence[CellSummary], judge: Judge) -> str:
-    standings = judge.standings(best, others)
+def _codes(
+    best: CellSummary, others: Sequence[CellSummary], judge: Judge, standings: Sequence[Standing]
+) -> str:
     return "".join(
-        _CODES.get(standing) or ("n" if judge.as_good(best, other) else "f")
-        for other, standing in zip(others, standings, strict=True)
+        [
+            _CODES.get(standing) or ("n" if judge.as_good(best, other) else "f")
+            for other, standing in zip(others, standings, strict=True)
+        ]
     )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from inferometer.recommendation.options import Option
-from inferometer.results.cells import CellSummary
 from inferometer.results.judging import Judge
 from inferometer.results.stats import Floats
 
@@ -36,9 +35,11 @@ class _Borne:
     """Among how many claims each pair that was asked for can be told apart, the better first."""
 
     def __init__(self, options: Sequence[Option], judge: Judge, *, near_counts: bool) -> None:
-        self._cells: list[CellSummary] = [option.summary for option in options]
-        self._judge, self._near_counts = judge, near_counts
-        self.values = {i: judge.value(cell) for i, cell in enumerate(self._cells) if judge.knows(cell)}
+        known = [(i, option.summary) for i, option in enumerate(options) if judge.knows(option.summary)]
+        self.values = {i: judge.value(cell) for i, cell in known}
+        self._places = {i: place for place, (i, _) in enumerate(known)}
+        self._among = judge.among([cell for _, cell in known])
+        self._near_counts = near_counts
         self._found: dict[tuple[int, int], int] = {}
 
     def ranked(self, tie: Sequence[int]) -> list[int]:
@@ -48,8 +49,8 @@ class _Borne:
     def ask(self, better: int, others: Sequence[int]) -> list[int]:
         """Return among how many claims one is told apart from each of others that are not better."""
         new = [other for other in others if (better, other) not in self._found]
-        rivals = [self._cells[other] for other in new]
-        found = self._judge.claims_borne(self._cells[better], rivals, near_counts=self._near_counts)
+        rivals = [self._places[other] for other in new]
+        found = self._among.claims_borne(self._places[better], rivals, near_counts=self._near_counts)
         self._found.update(((better, other), claims) for other, claims in zip(new, found, strict=True))
         return [self._found[better, other] for other in others]
 

@@ -70,7 +70,12 @@ class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False):
         0.0  # how many independent ones they tell as much as; 0: they were not timed one by one
     )
     longest_batch_s: float | None = None  # of the full ones
+    full_batches: int = 0  # timed one by one
+    batch_quantiles_s: tuple[
+        float, ...
+    ] = ()  # of the full ones at `samples.QUANTILES`; empty for fewer than two
     shortest_loop_s: float | None = None  # of the rounds that ended well
+    log: str = ""  # of the first of its records that has one
     records: Sequence[Record] = ()
     best: bool = False  # highest throughput of its machine, model, mode and batch size
     tie: bool = False  # of two or more that the data cannot tell from the best (the best included)

@@ -212,7 +212,7 @@ class Levels:
         """Return the spread of paired differences of two cells, two rounds at least; a difference has twice the variance."""
         return stats.paired(difference.units, self._of_differences[difference.runs > 1])
 
-    def paired_rows(self, rows: stats.Floats) -> list[stats.Spread]:
+    def paired_rows(self, rows: stats.Floats) -> stats.Spreads:
         """Return `paired` of each row of differences, one a round of one run."""
         return stats.paired_rows(rows, self._of_differences[False])
 

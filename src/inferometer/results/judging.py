@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from inferometer.results import stats, tie_test
 from inferometer.results.cells import CellSummary, Results
+from inferometer.results.many_pairs import NOT_JUDGED, STANDINGS, TOLD, UNCLEAR, ManyPairs
 from inferometer.results.metrics import Metric
 from inferometer.results.tie_test import Standing, TieTest
 
@@ -80,36 +83,14 @@ class Judge:
         found = self._rule_says(best, other)
         return Judgement(self.metric.name, best.key, other.key, self._standing(found, claims), found.p)
 
-    def standings(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Standing]:
-        """Return how one cell stands to each of many others, in the one sentence about the two."""
-        return [self._standing(found, 1) for found in self._rule.judge_once(best, others)]
+    def among(self, cells: Sequence[CellSummary]) -> Among:
+        """Return what may be said of any of some cells that have the metric and many others of them."""
+        return Among(self, self._rule, cells)
 
     def _standing(self, found: tie_test.Judgement, claims: int) -> Standing:
         if found.standing != "told" or self.metric.exact:
             return found.standing
         return "told" if found.p * claims * SUBJECTS <= stats.ALPHA else "unclear"
-
-    def claims_borne(
-        self, best: CellSummary, others: Sequence[CellSummary], *, near_counts: bool = False
-    ) -> list[int]:
-        """Return of each of others, of how many sentences one that tells the two apart may be picked and still hold; 0: of none, `MANY`: of any.
-
-        ``near_counts``: cells that nothing is known of to judge them by are told apart where they are not near each other.
-        """
-        return [
-            MANY
-            if near_counts and found.standing == "not judged" and not self._near(best, other)
-            else self._borne(found)
-            for other, found in zip(others, self._rule.judge_once(best, others), strict=True)
-        ]
-
-    def _borne(self, found: tie_test.Judgement) -> int:
-        if found.standing != "told":
-            return 0
-        if self.metric.exact or found.p * MANY * SUBJECTS <= stats.ALPHA:
-            return MANY
-        borne = int(stats.ALPHA / found.p / SUBJECTS)
-        return borne + 1 if found.p * (borne + 1) * SUBJECTS <= stats.ALPHA else borne
 
     def prepare(self, best: CellSummary, others: Sequence[CellSummary]) -> None:
         """Compute at once what will be asked of one cell and many others."""
@@ -128,10 +109,46 @@ class Judge:
     def as_good(self, best: CellSummary, other: CellSummary, claims: int = 1) -> bool:
         """Return whether a chooser may take ``other`` for ``best``: not told apart, and near it where that is all there is."""
         standing = self.judge(best, other, claims).standing
-        return self._near(best, other) if standing == "not judged" else standing != "told"
+        return self.near(best, other) if standing == "not judged" else standing != "told"
 
-    def _near(self, best: CellSummary, other: CellSummary) -> bool:
+    def near(self, best: CellSummary, other: CellSummary) -> bool:
+        """Return whether two cells are as good as each other where nothing is known to judge them by."""
         return _distance(self.value(best), self.value(other)) < math.log1p(NEARLY)
+
+
+class Among:
+    """What may be said of one of some cells and many others of them at once; each is known by its place."""
+
+    def __init__(self, judge: Judge, rule: TieTest, cells: Sequence[CellSummary]) -> None:
+        self._judge, self._cells = judge, cells
+        self._pairs = ManyPairs(rule, cells)
+
+    def standings(self, best: int, others: Sequence[int]) -> list[Standing]:
+        """Return how one cell stands to each of others, in the one sentence about the two."""
+        found, ps = self._pairs.judged(best, np.asarray(others, dtype=np.intp))
+        if not self._judge.metric.exact:
+            found[(found == TOLD) & (ps * SUBJECTS > stats.ALPHA)] = UNCLEAR
+        return [STANDINGS[place] for place in found.tolist()]
+
+    def claims_borne(self, best: int, others: Sequence[int], *, near_counts: bool = False) -> list[int]:
+        """Return of each of others, of how many sentences one that tells the two apart may be picked and still hold; 0: of none, `MANY`: of any.
+
+        ``near_counts``: cells that nothing is known of to judge them by are told apart where they are not near each other.
+        """
+        found, ps = self._pairs.judged(best, np.asarray(others, dtype=np.intp))
+        borne = np.where(found == TOLD, MANY if self._judge.metric.exact else _borne(ps), 0)
+        for at in np.flatnonzero(found == NOT_JUDGED).tolist() if near_counts else ():
+            borne[at] = 0 if self._judge.near(self._cells[best], self._cells[others[at]]) else MANY
+        counts: list[int] = borne.tolist()
+        return counts
+
+
+def _borne(ps: stats.Floats) -> NDArray[np.int64]:
+    """Return of how many claims each p-value may be picked and still hold, `MANY` at most."""
+    any_ = ps * MANY * SUBJECTS <= stats.ALPHA
+    borne = (stats.ALPHA / np.where(any_, 1.0, ps) / SUBJECTS).astype(np.int64)
+    borne += ps * (borne + 1) * SUBJECTS <= stats.ALPHA
+    return np.where(any_, MANY, borne)
 
 
 _JUDGES: WeakKeyDictionary[Results, dict[Metric, Judge]] = WeakKeyDictionary()

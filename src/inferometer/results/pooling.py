@@ -32,6 +32,7 @@ class Pool:
     hardware: Machine
     paths: tuple[Path, ...]
     records: Sequence[Record]
+    log: str
     good: tuple[tuple[Key, Record], ...]
     status: str
     cause: str
@@ -145,6 +146,7 @@ def _finish(raw: Collected, machine: str, model: str, row: str) -> Pool:
         hardware=raw.hardware,
         paths=tuple(raw.paths),
         records=kept,
+        log=next((record.log for record in records if record.log), ""),
         good=good,
         status=status,
         cause=cause,

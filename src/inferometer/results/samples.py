@@ -9,7 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from inferometer.quantiles import CONFIDENCE
+from inferometer.results import stats
 from inferometer.results.stats import Floats
+
+QUANTILES = (5, 25, 50, 75, 95, 99)  # percentiles by which a cell's latencies are drawn
 
 
 def effective_count(values: Sequence[float] | Floats) -> float:
@@ -27,8 +30,7 @@ def effective_counts(rows: Floats) -> list[float]:
         return [float(count)] * len(rows)
     centred = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
     sizes = np.add.reduce(np.abs(rows), axis=1) / count
-    squares = np.array([row @ row for row in centred])  # a row alone rounds as any number of them
-    lagged = np.array([row[1:] @ row[:-1] for row in centred])
+    squares, lagged = stats.dots(centred, centred), stats.dots(centred[:, 1:], centred[:, :-1])
     varies = squares > (1e-9 * sizes) ** 2 * count
     correlations = np.minimum(np.maximum(lagged / np.where(varies, squares, np.inf), 0.0), 0.99)
     worth: list[float] = np.maximum(1.0, count * (1 - correlations) / (1 + correlations)).tolist()

@@ -188,7 +188,22 @@ def paired(differences: Units, prior: Prior = NO_PRIOR) -> Spread:
     return Spread(differences.mean, math.sqrt(variance / differences.count), dof)
 
 
-def paired_rows(rows: Floats, prior: Prior = NO_PRIOR) -> list[Spread]:
+def dots(first: Floats, second: Floats) -> Floats:
+    """Return the product of each row with a row, or with that of the same number, as `@` gives it of the two alone, to the last bit."""
+    products: Floats = np.matmul(first[:, None, :], second[..., :, None])
+    return products[:, 0, 0]
+
+
+class Spreads(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Many spreads of as many degrees of freedom, as arrays."""
+
+    log_ratios: Any  # Floats
+    errors: Any
+    dof: float
+    ps: Any
+
+
+def paired_rows(rows: Floats, prior: Prior = NO_PRIOR) -> Spreads:
     """Return `paired` of each row of differences, one a round of one run; two at least."""
     count = rows.shape[1]
     weights, worth = _equal_weights(count)
@@ -196,13 +211,10 @@ def paired_rows(rows: Floats, prior: Prior = NO_PRIOR) -> list[Spread]:
     variances: Any = np.add.reduce(rest * rest, axis=1) / (count - 1)
     variance, dof = prior.moderate(variances, count - 1)
     errors = np.sqrt(np.broadcast_to(variance / worth, len(rows)))
-    means = np.array([float(row @ weights) for row in rows])
-    known = errors > 0  # else there is no such distance, and `Spread.p` says what that means
+    means = dots(rows, weights)
+    known = errors > 0
     tails = 2.0 * t_cdfs(-np.abs(means) / np.where(known, errors, np.inf), dof)
-    return [
-        Spread(mean, error, dof, tail if error > 0 else None)
-        for mean, error, tail in zip(means.tolist(), errors.tolist(), tails.tolist(), strict=True)
-    ]
+    return Spreads(means, errors, dof, np.where(known, tails, np.where(means == 0, 1.0, 0.0)))
 
 
 def false_discovery(ps: Sequence[float]) -> list[float]:

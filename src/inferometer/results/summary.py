@@ -86,6 +86,7 @@ def _summarise(entry: pooling.Pool) -> CellSummary:
         status=entry.status,
         cause=entry.cause,
         flags=(*entry.flags, *doubts.of(entry.good, values.get("series", {}).get("throughput"))),
+        log=entry.log,
         records=entry.records,
         **values,
     )

@@ -27,6 +27,7 @@ Standing = Literal[
 ]
 Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is not metered)
 Group = tuple[str, str, str, str, int]  # scope, batch size
+Block = tuple[dict[str, int], stats.Floats]  # where each cell's values are, by its key, and a row a cell
 
 
 def group_of(summary: CellSummary, metric: Metric) -> Group:
@@ -43,7 +44,7 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rival:
+class Rival:
     """What is asked of a cell again and again."""
 
     group: Group
@@ -51,7 +52,7 @@ class _Rival:
     floor: float  # the relative difference below which it equals another
 
 
-def _ratio(first: _Rival, second: _Rival) -> float:
+def _ratio(first: Rival, second: Rival) -> float:
     return second.value / first.value if first.value else float(second.value == 0)
 
 
@@ -65,17 +66,21 @@ class TieTest:
         self.metric = metric
         self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
         self._rows: dict[Scope, set[str]] = defaultdict(set)
-        self._rivals: dict[str, _Rival] = {}
+        self._rivals: dict[str, Rival] = {}
         for summary in summaries:
             estimate = metric.of(summary)
             if summary.measured and estimate is not None and math.isfinite(estimate.value):
                 group = group_of(summary, metric)
                 self.groups[group].append(summary)
-                self._rivals[summary.key] = _Rival(group, estimate.value, floor_of(metric, summary))
+                self._rivals[summary.key] = Rival(group, estimate.value, floor_of(metric, summary))
                 self._rows[group[:4]].add(summary.row)
         self._series = {s.key: metric.series(s) for members in self.groups.values() for s in members}
         self._noise = _noise(self.groups, self._series)
         self._spreads: dict[tuple[str, str], stats.Spread | None] = {}
+
+    def rival(self, summary: CellSummary) -> Rival:
+        """Return what is asked of a cell that has the metric."""
+        return self._rivals[summary.key]
 
     def value(self, summary: CellSummary) -> float:
         """Return the metric of a cell that has it."""
@@ -83,23 +88,34 @@ class TieTest:
 
     def prepare(self, best: CellSummary, others: Sequence[CellSummary]) -> None:
         """Compute at once, and keep, what `judge` will need of one cell and many others."""
+        block = self.block_of(best)
+        if block is None:
+            return
+        places, logs = block
         known = self._spreads
-        new = [other for other in others if (best.key, other.key) not in known]
-        known.update(((best.key, other), spread) for other, spread in self._alike(best, new).items())
+        alike = [o.key for o in others if o.key in places and (best.key, o.key) not in known]
+        if alike:
+            rows = logs[[places[key] for key in alike]] - logs[places[best.key]]
+            found = self.levels_of(best).paired_rows(rows)
+            for key, *one in zip(
+                alike, found.log_ratios.tolist(), found.errors.tolist(), found.ps.tolist(), strict=True
+            ):
+                known[best.key, key] = stats.Spread(one[0], one[1], found.dof, one[2])
 
-    def _alike(self, best: CellSummary, others: Sequence[CellSummary]) -> dict[str, stats.Spread]:
-        """Return how far apart one cell and others are, by the others' keys: of those that have the same rounds of one run."""
+    def block_of(self, best: CellSummary) -> Block | None:
+        """Return the rounds' values of all cells that have the same rounds of one run as one; None where it has no such rounds."""
         first = self._series[best.key]
         if first is None or len(first.keys) < 2 or first.runs > 1 or self.metric.exact:
-            return {}
-        places, logs = self._blocks[first.keys]
-        alike = [other.key for other in others if other.key in places]
-        rows = logs[[places[key] for key in alike]] - logs[places[best.key]]
-        return dict(zip(alike, self._noise[best.machine].paired_rows(rows), strict=True)) if alike else {}
+            return None
+        return self._blocks[first.keys]
+
+    def levels_of(self, summary: CellSummary) -> drift.Levels:
+        """Return the noise of the machine of a cell."""
+        return self._noise[summary.machine]
 
     @functools.cached_property
-    def _blocks(self) -> dict[tuple[Key, ...], tuple[dict[str, int], stats.Floats]]:
-        """Return the rounds' values of all cells that have the same rounds: where each cell's are, and a row a cell."""
+    def _blocks(self) -> dict[tuple[Key, ...], Block]:
+        """Return the rounds' values of all cells that have the same rounds."""
         alike: dict[tuple[Key, ...], dict[str, tuple[float, ...]]] = defaultdict(dict)
         for key, series in self._series.items():
             if series is not None:
@@ -114,38 +130,33 @@ class TieTest:
         self.prepare(best, others)
         return [self.judge(best, other) for other in others]
 
-    def judge_once(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Judgement]:
-        """Return what `judge_all` does, and keep nothing: of so many pairs that they would fill the memory."""
-        spreads = self._alike(best, others)
-        return [self._judged(best, other, spreads.get(other.key)) for other in others]
-
     def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
         """Return what the data say of two cells of a machine.
 
         The p-value is multiplied by the number of pairs that compete: of the cells of a batch size, and then for the number of
         batch sizes; of the rows, for cells of two batch sizes.
         """
-        return self._judged(best, other, None)
-
-    def _judged(self, best: CellSummary, other: CellSummary, spread: stats.Spread | None) -> Judgement:
-        """Return `judge` of two cells, of which it may be known how far apart they are."""
         first, second = self._rivals[best.key], self._rivals[other.key]
         ratio = _ratio(first, second)
         if under_floor(ratio, max(first.floor, second.floor)):
             return _TIE
         if self.metric.exact:
             return Judgement("told", 0.0)
-        if spread is None:
-            spread = self._spread(best, other)
+        spread = self._spread(best, other)
         if spread is None:
             return Judgement("not judged", 1.0)
         one_size, alone = first.group is second.group or first.group == second.group, spread.p
-        pairs = self._pairs[0 if one_size else 1][first.group]
-        p = min(1.0, pairs * (self._chosen[first.group[:4]] if one_size else 1.0) * alone)
+        p = min(1.0, self.comparisons_of(best)[0 if one_size else 1] * alone)
         if p > stats.ALPHA:
             return Judgement("tie" if alone > stats.ALPHA else "unclear", p)
         # the rounds that both have may say otherwise than all
         return Judgement("told", p) if spread.log_ratio * (ratio - 1) > 0 else Judgement("unclear", 1.0)
+
+    def comparisons_of(self, best: CellSummary) -> tuple[float, float]:
+        """Return by what the p-value of a cell and another is multiplied: of one batch size, and of two."""
+        group = self._rivals[best.key].group
+        of_cells, of_rows = self._pairs
+        return of_cells[group] * self._chosen.get(group[:4], 1.0), of_rows[group]
 
     @functools.cached_property
     def _pairs(self) -> tuple[dict[Group, int], dict[Group, int]]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from inferometer.report.figures.chart import BEST, Axis, Chart, FigureSpec, Fit, PlotSeries, Point
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.phase_specs import phases
@@ -18,7 +16,6 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS, POWER, Metric, Place, metrics_in
 from inferometer.results.stats import regress
 
-QUANTILES = (5, 25, 50, 75, 95, 99)
 LOG_RANGE = 20.0  # values spread wider than this start on a logarithmic axis
 MIN_FIT_POINTS = 3
 
@@ -165,10 +162,9 @@ def _boxes(cells: Sequence[CellSummary]) -> tuple[Point, ...]:
     points = []
     fastest = max(cells, key=_speed)
     for cell in cells:
-        samples = cell.batch_latencies_s()
-        if len(samples) < 2 or not np.all(np.isfinite(samples)):
+        if not cell.batch_quantiles_s:
             continue
-        quantiles = tuple((1e3 * np.percentile(samples, QUANTILES)).tolist())
+        quantiles = tuple(1e3 * found for found in cell.batch_quantiles_s)
         sizes = (BEST, cell.cell.batch_size) if fastest is cell else (cell.cell.batch_size,)
         points += [Point(size, quantiles[2], quantiles=quantiles) for size in sizes]
     return tuple(points)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 
 from inferometer.flags import group
 from inferometer.report.figures.colours import framework_label
-from inferometer.report.figures.figure_specs import QUANTILES
 from inferometer.report.figures.palette import Palette
 from inferometer.report.figures.rounding import numbers
 from inferometer.report.page.verdict import reading
@@ -56,7 +56,7 @@ def _cell(
     *,
     several: bool,
 ) -> Data:
-    label, samples = framework_label(summary), summary.batch_latencies_s()
+    label = framework_label(summary)
     data: Data = {
         "key": summary.key,
         "at": address(summary, several=several),
@@ -72,14 +72,14 @@ def _cell(
         ],
         "status": summary.status,
         "values": [_value(summary, metric) for metric in metrics],
-        "facts": list(_facts(summary, runs, len(samples))),
+        "facts": list(_facts(summary, runs)),
     }
     if summary.cause:
         data["cause"] = summary.cause
     if rates := _rates(summary):
         data["rates"] = rates
-    if len(samples) > 1 and np.all(np.isfinite(samples)):
-        data["latencies"] = numbers((1e3 * np.percentile(samples, QUANTILES)).tolist())
+    if summary.batch_quantiles_s:
+        data["latencies"] = numbers(1e3 * found for found in summary.batch_quantiles_s)
     return data
 
 
@@ -94,9 +94,10 @@ def _rates(summary: CellSummary) -> list[float | None]:
     return numbers(np.exp(series.logs).tolist()) if series else []
 
 
-def _facts(summary: CellSummary, runs: dict[Any, StoredRun], batches: int) -> Iterator[tuple[str, str]]:
+def _facts(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[str, str]]:
     """Yield what a reader may ask of a cell, as (name, text)."""
     if summary.rounds:
+        batches = summary.full_batches
         timed = f", {counted(batches, 'batch')} timed one by one" if batches else ""
         yield "Rounds", f"{_processes(summary.rounds)}; {counted(summary.loops, 'loop')}{timed}"
     if summary.throughput:
@@ -147,8 +148,8 @@ def _processes(rounds: int) -> str:
 def _origin(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[str, str]]:
     found = [runs[path] for path in summary.paths if path in runs]
     yield "From", ", ".join(run.path.name for run in found)
-    if log := next((record.log for record in summary.records if record.log), ""):
-        yield "Log", log
+    if summary.log:
+        yield "Log", summary.log
     command = next((run.info.command for run in found if run.info.command.startswith("inferometer run")), "")
     if command:
         cell = summary.cell
@@ -158,6 +159,7 @@ def _origin(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[
         yield "Measure it again", f"{_without_out(command)} {only} --device {cell.device} --modes {cell.mode}"
 
 
+@functools.lru_cache(maxsize=64)  # of the few runs of a page, asked by every cell
 def _without_out(command: str) -> str:
     """Return a command without the run directory that it wrote to."""
     words = shlex.split(command)

@@ -34,7 +34,7 @@ SCRIPTS = (
     "heatmap.js", "rove.js", "drawer.js", "cells.js", "saving.js", "report.js",
 )  # fmt: skip
 BEGIN = "inferometer.begin();"  # right behind the first screen, which is drawn before the rest is read
-_JSON_ESCAPES: dict[str, str | int | None] = {
+_JSON_ESCAPES = {
     "<": "\\u003c",
     ">": "\\u003e",
     "&": "\\u0026",
@@ -142,7 +142,9 @@ def _details(page: Page, charts: dict[str, Chart], palette: Palette) -> dict[str
 def as_data(data: Any) -> str:
     """Return data as JSON that is safe within a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.translate(str.maketrans(_JSON_ESCAPES))
+    for sign, escaped in _JSON_ESCAPES.items():  # five passes take a tenth of the time of one `translate`
+        text = text.replace(sign, escaped)
+    return text
 
 
 def policy_of(scripts: Sequence[str], *, live: bool = False) -> str:

@@ -93,26 +93,28 @@ def latency(good: Good, cell: Cell) -> dict[str, Any]:
     if not timed:
         return _latency_from_loops(good, cell)
     parts = [b for _, _, b in timed]
-    pooled = np.array(list(itertools.chain.from_iterable(parts)), dtype=np.float64)
+    pooled = np.sort(np.array(list(itertools.chain.from_iterable(parts)), dtype=np.float64))
+    fields: dict[str, Any] = {"full_batches": len(pooled)}
     if not np.isfinite(pooled).all():
-        return {}
+        return fields
+    if len(pooled) > 1:
+        found = samples.percentiles(pooled[None, :], samples.QUANTILES)
+        fields["batch_quantiles_s"] = tuple([float(level[0]) for level in found])
     keys, (measures, worths) = tuple([key for key, _, _ in timed]), _measures(parts)
     counts = [batches_of(record, cell) for _, record, _ in timed]
-    fields: dict[str, Any] = {
-        "_series": {},
-        "longest_batch_s": float(pooled.max()),
+    series = {name: series_of(keys, values) for name, values in zip(_NAMES, measures, strict=True)}
+    if not all(one.keys for one in series.values()):
+        return fields
+    fields |= {name: one.estimate("s", "rounds") for name, one in series.items()}
+    fields |= {
+        "_series": series,
+        "longest_batch_s": float(pooled[-1]),
         "batches_worth": sum(map(min, worths, counts)),
     }
-    for name, values in zip(_NAMES, measures, strict=True):
-        series = series_of(keys, values)
-        if not series.keys:
-            return {}
-        fields[name] = series.estimate("s", "rounds")
-        fields["_series"][name] = series
     worth = sum(worths)
     for level in _LEVELS[1:]:
         name = f"p{level}"
-        fields[name] = _bounded(fields[name], fields["_series"][name], pooled, worth, level)
+        fields[name] = _bounded(fields[name], series[name], pooled, worth, level)
     return fields
 
 
