@@ -1,5 +1,6 @@
 """What is kept beside a big run says what its records say, or nothing."""
 
+import gc
 import os
 import shutil
 
@@ -123,3 +124,11 @@ def test_it_is_queried_and_not_merged(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "copy")
     ((path, _, _),) = write(merge([read_run(copy)]), tmp_path / "merged")
     assert not kept(path).exists()
+
+
+def test_the_collector_rests_only_while_a_command_reads(run, monkeypatch):
+    during = []
+    monkeypatch.setattr(summary_cache, "load", lambda path: during.append(gc.isenabled()))
+    for words, resting in ((["show"], True), (["statement"], False)):
+        invoke([*words, str(run)])
+        assert (during.pop(), gc.isenabled()) == (not resting, True)

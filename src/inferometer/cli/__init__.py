@@ -10,6 +10,7 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -51,6 +52,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("importing", "Turn other people's CSV files into a run directory."),
     "serve": ("serving", "Serve the live report of a folder of runs."),
 }
+
+
+_READERS = ("show", "report", "table", "recommend", "compare")
 
 
 class _LazyGroup(click.Group):
@@ -121,10 +125,19 @@ def _call(arguments: list[str] | None) -> object:
         cli.main(prog_name=_PROGRAM)  # answers the shell and exits
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        with cli.make_context(_PROGRAM, given) as context:
+        with cli.make_context(_PROGRAM, given) as context, _collector(given):
             return cli.invoke(context)
     except click.exceptions.Exit as done:  # --help, --version
         return done.exit_code
+
+
+def _collector(given: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    """Let the garbage collector rest in commands that read runs, print and end: it would go through all cells again and again."""
+    if given and given[0] in _READERS:
+        from inferometer.storage.run_directory import no_collection
+
+        return no_collection()
+    return contextlib.nullcontext()
 
 
 def _message(error: OSError | MemoryError) -> str:

@@ -9,6 +9,7 @@ the variance of every comparison of them. See docs/statistics.md.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -95,16 +96,41 @@ def _centred(
     whole: Mapping[str, Series], blocks: Sequence[_Block], frameworks: Mapping[str, str]
 ) -> dict[str, dict[Key, float]]:
     """Return, by framework and round, how far its cells were from their own means, on average."""
-    rows: dict[str, list[float]] = {}
+    found: dict[str, dict[Key, float]] = {frameworks[cell]: {} for cell in whole}
+    blocks_of = Counter(name for block in blocks for name in {frameworks[cell] for cell in block.cells})
+    apart: dict[str, list[float]] = {}  # cells of frameworks whose cells do not all have the same rounds
     for block in blocks:
         rest = block.logs - np.add.reduce(block.logs, axis=1, keepdims=True) / len(block.keys)
-        rows |= zip(block.cells, rest.tolist(), strict=True)
+        members: dict[str, list[int]] = {}
+        for place, cell in enumerate(block.cells):
+            if blocks_of[frameworks[cell]] > 1:
+                apart[cell] = rest[place].tolist()
+            else:
+                members.setdefault(frameworks[cell], []).append(place)
+        found |= _means(block.keys, rest, members)
     sums: dict[str, dict[Key, list[float]]] = {}
-    for cell, found in whole.items():
+    for cell in (cell for cell in whole if cell in apart):
         rounds = sums.setdefault(frameworks[cell], {})
-        for key, distance in zip(found.keys, rows[cell], strict=True):
+        for key, distance in zip(whole[cell].keys, apart[cell], strict=True):
             rounds.setdefault(key, []).append(distance)
-    return {name: {key: _mean(v) for key, v in rounds.items()} for name, rounds in sums.items()}
+    return found | {name: {key: _mean(v) for key, v in rounds.items()} for name, rounds in sums.items()}
+
+
+def _means(
+    keys: Sequence[Key], rest: stats.Floats, members: Mapping[str, Sequence[int]]
+) -> dict[str, dict[Key, float]]:
+    """Return the mean of each framework's cells, round by round; those of as many cells at once."""
+    alike: dict[int, list[str]] = {}
+    for name, places in members.items():
+        alike.setdefault(len(places), []).append(name)
+    found: dict[str, dict[Key, float]] = {}
+    for count, names in alike.items():
+        values = rest[[members[name] for name in names]].transpose(0, 2, 1)  # framework, round, cell
+        means = np.add.reduce(np.ascontiguousarray(values), axis=2) / count
+        found |= {
+            name: dict(zip(keys, row, strict=True)) for name, row in zip(names, means.tolist(), strict=True)
+        }
+    return found
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from inferometer.results import stats
 from inferometer.results.cells import CellSummary
 from inferometer.results.floor import under_floor
 from inferometer.results.stats import Floats
-from inferometer.results.tie_test import Standing, TieTest
+from inferometer.results.tie_test import Group, Judgement, Standing, TieTest
 
 STANDINGS: tuple[Standing, ...] = ("told", "tie", "unclear", "not judged")
 TOLD, TIE, UNCLEAR, NOT_JUDGED = range(len(STANDINGS))
@@ -27,8 +27,9 @@ class ManyPairs:
         rivals = [rule.rival(cell) for cell in cells]
         self._values: Floats = np.array([rival.value for rival in rivals])
         self._floors: Floats = np.array([rival.floor for rival in rivals])
-        groups = {group: number for number, group in enumerate(rule.groups)}
-        self._groups: Places = np.array([groups[rival.group] for rival in rivals], dtype=np.intp)
+        groups: dict[Group, int] = {}
+        numbers = [groups.setdefault(rival.group, len(groups)) for rival in rivals]
+        self._groups: Places = np.array(numbers, dtype=np.intp)
         self._blocks: dict[int, tuple[Places, Floats]] = {}
 
     def judged(self, best: int, others: Places) -> tuple[NDArray[np.int8], Floats]:
@@ -46,6 +47,11 @@ class ManyPairs:
             one = self._rule.judge(self._cells[best], self._cells[others[at]])
             standings[at], ps[at] = STANDINGS.index(one.standing), one.p
         return standings, ps
+
+    def judgements(self, best: int, others: Sequence[int]) -> list[Judgement]:
+        """Return `TieTest.judge` of one and each of others."""
+        standings, ps = self.judged(best, np.asarray(others, dtype=np.intp))
+        return [Judgement(STANDINGS[at], p) for at, p in zip(standings.tolist(), ps.tolist(), strict=True)]
 
     def _ratios(self, best: int, others: Places) -> Floats:
         values, first = self._values[others], self._values[best]

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from inferometer.results.cells import CellSummary
+from inferometer.results.many_pairs import ManyPairs
 from inferometer.results.metrics import Metric
 from inferometer.results.tie_test import Judgement, Scope, Standing, TieTest
 
@@ -67,8 +68,8 @@ _TIES: tuple[Standing, ...] = ("tie", "unclear")
 
 
 def _place(members: list[CellSummary], test: TieTest, overall: float) -> dict[str, Rank]:
-    best, top = members[0], test.value(members[0])
-    found = test.judge_all(best, members[1:])
+    top = test.value(members[0])
+    found = ManyPairs(test, members).judgements(0, range(1, len(members)))
     others = {judgement.standing for judgement in found}
     of_best: Standing = next((s for s in _UNSURE if s in others), "told")
     judgements = [Judgement(of_best, 1.0), *found]

@@ -125,11 +125,6 @@ class TieTest:
             for keys, found in alike.items()
         }
 
-    def judge_all(self, best: CellSummary, others: Sequence[CellSummary]) -> list[Judgement]:
-        """Return `judge` of one cell and each of the others."""
-        self.prepare(best, others)
-        return [self.judge(best, other) for other in others]
-
     def judge(self, best: CellSummary, other: CellSummary) -> Judgement:
         """Return what the data say of two cells of a machine.
 
@@ -178,11 +173,24 @@ class TieTest:
         clearest: dict[Scope, list[float]] = defaultdict(list)
         for group, members in self.groups.items():
             best = (max if self.metric.higher_is_better else min)(members, key=self.value)
-            self.prepare(best, others := [other for other in members if other is not best])
-            spreads = [self._spread(best, other) for other in others]
-            if known := [spread.p for spread in spreads if spread]:
-                clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * min(known)))
+            others = [other for other in members if other is not best]
+            if (least := self._least_p(best, others)) is not None:
+                clearest[group[:4]].append(min(1.0, math.comb(len(members), 2) * least))
         return {scope: stats.families(ps) for scope, ps in clearest.items()}
+
+    def _least_p(self, best: CellSummary, others: Sequence[CellSummary]) -> float | None:
+        """Return the least p-value of one cell and others; None where nothing is known of the noise of any."""
+        found, block = [], self.block_of(best)
+        if block is not None:
+            places, logs = block
+            alike = [places[other.key] for other in others if other.key in places]
+            others = [other for other in others if other.key not in places]
+            if alike:
+                found = [
+                    float(self.levels_of(best).paired_rows(logs[alike] - logs[places[best.key]]).ps.min())
+                ]
+        spreads = [self._spread(best, other) for other in others]
+        return min([*found, *(spread.p for spread in spreads if spread)], default=None)
 
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""
