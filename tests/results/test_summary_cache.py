@@ -129,6 +129,6 @@ def test_it_is_queried_and_not_merged(run, tmp_path):
 def test_the_collector_rests_only_while_a_command_reads(run, monkeypatch):
     during = []
     monkeypatch.setattr(summary_cache, "load", lambda path: during.append(gc.isenabled()))
-    for words, resting in ((["show"], True), (["statement"], False)):
+    for words, resting in ((["show"], True), (["load"], False)):
         invoke([*words, str(run)])
         assert (during.pop(), gc.isenabled()) == (not resting, True)

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from inferometer.errors import unknown
 from inferometer.flags import ENERGY, flag
 from inferometer.results.cells import CellSummary, Results
@@ -18,8 +20,7 @@ from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
 
 
-@dataclass(frozen=True)
-class TableCell:
+class TableCell(msgspec.Struct, frozen=True, gc=False):
     """What stands in one place of a table, and how it is marked."""
 
     summary: CellSummary
@@ -50,8 +51,7 @@ class TableCell:
         return f"±{significant(half, 2 if half >= 0.1 else 1)} %" if half < 1000 else "±>1000 %"
 
 
-@dataclass(frozen=True)
-class TableRow:
+class TableRow(msgspec.Struct, frozen=True, gc=False):
     """One batch size and framework; a cell a machine, None where it was not asked for."""
 
     batch_size: int

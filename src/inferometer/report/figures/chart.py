@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import msgspec
+
 Kind = Literal["lines", "fit", "dots", "boxes", "phase_bars"]
 BY_ROWS = ("dots", "boxes", "phase_bars")  # kinds with a row a series, which show one batch size at a time
 BEST = 0  # the batch size that stands for "each framework at its best"
@@ -25,8 +27,7 @@ class Axis:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One cell in a figure, values in the unit of their axis; an interval end is None where none is known.
 
     ``lines``: `at` is the batch size, `value` the quantity. ``fit``: `at` the throughput, `value` the power.

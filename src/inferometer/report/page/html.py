@@ -23,6 +23,7 @@ from inferometer.report.figures.palette import DARK, LIGHT, Palette
 from inferometer.report.page.facts import heading
 from inferometer.report.page.figure_data import chart_data
 from inferometer.report.page.frontier import axes, symbols
+from inferometer.report.page.grid_rows import row_html
 from inferometer.report.page.page import Page, build
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
@@ -115,6 +116,7 @@ def _context(
         "details": own(as_data(_details(page, charts, palette))),
         "begin": own(BEGIN),
         "dash_array": dash_array,
+        "row_html": row_html,
         "colours": len(LIGHT),
     }
 

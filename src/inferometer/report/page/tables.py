@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from inferometer import tables
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
@@ -15,8 +17,7 @@ from inferometer.tables import Table, TableCell
 SHADES = 10
 
 
-@dataclass(frozen=True)
-class CellView:
+class CellView(msgspec.Struct, frozen=True, gc=False):
     """One place of a table: a number with its marks, or why there is none."""
 
     text: str
@@ -30,8 +31,7 @@ class CellView:
     key: str  # of the cell
 
 
-@dataclass(frozen=True)
-class RowView:
+class RowView(msgspec.Struct, frozen=True, gc=False):
     """One framework at one precision."""
 
     index: int
