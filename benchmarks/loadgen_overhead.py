@@ -149,6 +149,7 @@ class Ours:
             module("inferometer.worker.scenarios.loadgen"),
         )
         modes, samples = module("inferometer.worker.modes"), module("inferometer.worker.scenarios.samples")
+        self.row = module("inferometer.worker.scenarios.rehearsed_row").RehearsedRow
         session = onnxruntime.InferenceSession(facts["model"], providers=["CPUExecutionProvider"])
         name, shape = inputs_of(facts["model"])
         opening = module("inferometer.worker.backend").Opening(
@@ -181,7 +182,8 @@ class Ours:
                 settings=settings_of(kind, self.facts, self.facts["service_s"][size]),
             )  # fmt: skip
             mode, samples = (self.null, self.small) if kind == "null" else (self.mode, self.samples)
-            served = self.run.run_scenario(mode, samples, request, lambda *_: {})
+            row = self.row(mode, samples, self.sizes)
+            served = self.run.run_scenario([row.infer], row.samples, request, lambda _: {})
             return rate_in(Path(folder), served.rows, (served.end_ns - served.start_ns) / 1e9, kind)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from inferometer.errors import UsageError
-from inferometer.planning.load_request import SCENARIO_PRESETS, LoadRequest, sizes_of
+from inferometer.planning.load_request import SCENARIO_PRESETS, LoadRequest, check_instances, sizes_of
 from inferometer.planning.request import from_builtins, make_request, to_builtins
 from inferometer.records import Batching
 
@@ -15,6 +15,33 @@ def test_policies_are_every_batch_with_every_wait_and_streams_have_none():
     assert load.policies("single-stream") == (Batching(1),)
     assert LoadRequest(bounds_s=(0.01, 0.02)).promises("server") == (0.01, 0.02)
     assert LoadRequest(bounds_s=(0.01,)).promises("offline") == (None,)
+
+
+def test_instances_are_tried_like_batchings_but_for_a_single_stream():
+    load = LoadRequest(("server",), max_batch=(1, 8), instances=(1, 2))
+    several = Batching(8, instances=2)
+    assert load.policies("server") == (Batching(1), Batching(8), Batching(1, instances=2), several)
+    assert load.policies("single-stream") == (Batching(1),)
+    assert several.words == "up to 8, 2 instances" and Batching(1, instances=2).words == "single, 2 instances"
+
+
+@pytest.mark.parametrize(
+    ("instances", "threads", "devices", "said"),
+    [
+        ((4,), 2, {"cpu"}, "--instances 4 is more than the 2 CPU threads to share out: give 2 at most"),
+        ((1, 2), 8, {"cpu", "cuda:0"}, "leave it out for cuda:0, or give --device cpu"),
+        ((1, 2), 2, {"cpu"}, ""),
+        ((1,), 1, {"cuda:0"}, ""),
+    ],
+)
+def test_instances_are_refused_where_they_make_no_sense(instances, threads, devices, said):
+    load = LoadRequest(("offline",), instances=instances)
+    if not said:
+        check_instances(load, threads, devices)
+        return
+    with pytest.raises(UsageError, match=said) as error:
+        check_instances(load, threads, devices)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +71,10 @@ def test_a_lower_percentile_needs_fewer_queries():
         ({"latency_bound": "20ms"}, "--latency-bound is for --scenarios server"),
         ({"scenarios": "offline", "latency_bound": "20ms"}, "--latency-bound is for --scenarios server"),
         ({"audit": True}, "--audit is for --scenarios"),
+        ({"instances": 2}, "--instances is for the scenarios server"),
+        ({"scenarios": "single-stream", "instances": "1,2"}, "--instances is for the scenarios server"),
+        ({"scenarios": "offline", "instances": 0}, "--instances 0 is too small"),
+        ({"scenarios": "offline", "instances": "some"}, "instances 'some' is no whole number"),
         ({"scenarios": "servers"}, "unknown scenario 'servers'"),
         ({"scenarios": "server", "latency_bound": "soon"}, "'soon' is no time: write 20ms"),
         ({"scenarios": "server", "latency_bound": 0}, "--latency-bound 0 s is no time to keep"),

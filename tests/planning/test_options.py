@@ -72,7 +72,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         "--input x.npz --shape n=4 --shape m=5 --batch-axis s=1 --batch-axis r=none --input-range ids=0:9 --input-range r=16000 --tolerance 0.05 --trust-model --architecture timm:x --python torch=py --calibration c.npz "
         "--dataset d.csv --labels l.txt --preprocess size=8,mean=0.5 "
         "--scenarios server,offline --latency-bound 20ms,0.5s --percentile 95 --scenario-preset standard --max-batch 1,8 "
-        "--max-wait-ms 0,2.5 --padding none --audit "
+        "--max-wait-ms 0,2.5 --padding none --instances 1,2 --audit "
         "--accelerator cuda12 --meter nvml --meter !rapl --powercap p"
     )
     assert invoke([*words, "--dry-run"]) == 0
@@ -84,7 +84,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
         input_ranges={"ids": (0, 9), "r": 16000}, tolerance=0.05, trust_model=True, architecture="timm:x", python={"torch": "py"}, calibration="c.npz",
         accelerator="cuda12", meters=["nvml", "!rapl"], powercap="p", dataset="d.csv", labels="l.txt",
         preprocess={"size": 8, "mean": 0.5}, scenarios=["server", "offline"], latency_bound=[0.02, "500ms"], percentile=95,
-        scenario_preset="standard", max_batch=[1, 8], max_wait_ms=[0, 2.5], padding="none", audit=True,
+        scenario_preset="standard", max_batch=[1, 8], max_wait_ms=[0, 2.5], padding="none", instances=[1, 2], audit=True,
     )  # fmt: skip
     assert asked == [python]
     assert {word for word in words if word.startswith("--")} == {option.flag for option in OPTIONS.values()}

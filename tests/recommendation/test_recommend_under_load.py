@@ -7,8 +7,9 @@ import pytest
 from fakes import BACKENDS
 from inferometer.cli import invoke
 from inferometer.recommendation.under_load import recommend_under_load
+from inferometer.records import Batching
 from inferometer.results.summary import summarise
-from loaded_runs import loaded_run, one_test, server
+from loaded_runs import loaded_run, one_test, renamed, server
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +64,17 @@ def test_without_meters_the_highest_rate_is_the_cheapest(tmp_path):
     results = [server("a", [one_test(200, 0.01)]), server("b", [one_test(150, 0.01, watts=1)])]
     found = decided(tmp_path, results, 0.02)
     assert found.choice.rate == 200 and "not every row's energy is known" in found.by
+
+
+def test_instances_are_a_variant_of_their_own_and_named(tmp_path, capsys):
+    both = renamed(server("b", [one_test(500, 0.018, watts=90)]), batching=Batching(8, instances=2))
+    run = loaded_run(tmp_path, (*RESULTS, both))
+    assert invoke(["recommend", str(run.path), "--max-request-latency-ms", "20"]) == 0
+    said = capsys.readouterr().out
+    assert "take b, batches up to 8, 2 instances: 500 requests/s" in said
+    assert "also: b, batches up to 8: 300 requests/s" in said
+    assert invoke(["recommend", str(run.path), "--max-request-latency-ms", "20", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["choice"]["instances"] == 2
 
 
 def test_the_command_says_it_and_closed_loops_alone_have_a_doubt(tmp_path, capsys):

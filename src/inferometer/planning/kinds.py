@@ -140,14 +140,14 @@ def _check_known(noun: str, given: Iterable[str], known: Iterable[str]) -> None:
             raise UsageError(f"unknown {noun} '{name}' (known: {', '.join(known)})")
 
 
-def batch_sizes(most: int) -> Kind:
-    """Sizes: "8,16", "8..512", 8 or [8, 16]."""
+def batch_sizes(most: int, noun: str = "batch size") -> Kind:
+    """Sizes, or other counts: "8,16", "8..512", 8 or [8, 16]."""
 
     def check(option: str, sizes: Iterable[int]) -> None:
         for size in sizes:
             values.within(option, size, 1, most)
 
-    return Kind(read=values.batch_sizes, check=check)
+    return Kind(read=lambda option, value: values.batch_sizes(option, value, noun), check=check)
 
 
 def path() -> Kind:

@@ -10,7 +10,7 @@ from inferometer.planning.load_request import SCENARIO_PRESETS
 from inferometer.planning.option import Option
 from inferometer.records import PADDINGS, SCENARIOS
 
-MOST_BATCH = 65_536
+MOST_BATCH, MOST_INSTANCES = 65_536, 1024
 PERCENTILES = (50.0, 90.0, 95.0, 97.0, 99.0, 99.9)  # that LoadGen logs
 
 
@@ -65,6 +65,14 @@ class LoadOptions(TypedDict, total=False):
             "--padding", kinds.one_of("padding", PADDINGS),
             "Fill batches up to powers of two, of four (fours), to 1 or the largest (largest), to the largest always (one), or none (every size is prepared).", ("load.padding",),
             default="powers",
+        ),
+    ]  # fmt: skip
+    instances: Annotated[
+        str | int | Iterable[int] | None,
+        Option(
+            "--instances", kinds.batch_sizes(MOST_INSTANCES, "instances"),
+            "Processes that answer one queue on a CPU, each pinned to its share of the cores; several are tried: 1,2.  [default: 1]",
+            ("load.instances",),
         ),
     ]  # fmt: skip
     audit: Annotated[

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from inferometer.errors import UsageError
 from inferometer.records import Batching, Padding, ScenarioName
+from inferometer.units import counted, listed
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class LoadRequest(msgspec.Struct, frozen=True):
     max_batch: tuple[int, ...] = (8,)  # several are tried
     max_wait_s: tuple[float, ...] = (0.0,)  # likewise
     padding: Padding = "powers"
+    instances: tuple[int, ...] = (1,)  # likewise
     audit: bool = False
 
     def check(self) -> None:
@@ -74,6 +77,10 @@ class LoadRequest(msgspec.Struct, frozen=True):
             raise UsageError("--latency-bound is for --scenarios server; give it, or leave the bound out")
         if self.audit and not self.scenarios:
             raise UsageError("--audit is for --scenarios; give some, or leave it out")
+        if max(self.instances) > 1 and not {*self.scenarios} - {"single-stream"}:
+            raise UsageError(
+                "--instances is for the scenarios server, offline and multi-stream: a single stream waits for each answer"
+            )
 
     @property
     def length(self) -> ScenarioPreset:
@@ -84,24 +91,47 @@ class LoadRequest(msgspec.Struct, frozen=True):
         """Return what is asked for in one line."""
         bounds = ", ".join(f"{bound_s * 1e3:g} ms" for bound_s in self.bounds_s)
         promise = f", p{self.percentile:g} within {bounds}" if bounds else ""
-        return f"{', '.join(self.scenarios)}{promise}, {self.length.title}"
+        several = f", instances {listed([*map(str, self.instances)])}" if self.instances != (1,) else ""
+        return f"{', '.join(self.scenarios)}{promise}, {self.length.title}{several}"
 
     def promises(self, scenario: ScenarioName) -> tuple[float | None, ...]:
         """Return the bounds that a scenario is run with."""
         return self.bounds_s if scenario == "server" else (None,)
 
     def policies(self, scenario: ScenarioName) -> tuple[Batching, ...]:
-        """Return the batchings to try; only the server's requests come one by one and can be waited for."""
+        """Return the batchings to try; only the server's requests come one by one and can be waited for.
+
+        A single stream keeps one instance busy, however many there are.
+        """
         if scenario == "single-stream":
             return (Batching(1, 0.0, self.padding),)
         waits = self.max_wait_s if scenario == "server" else (0.0,)
         # nothing is waited for where a batch is one request
         found = {
-            Batching(size, wait if size > 1 else 0.0, self.padding): None
+            Batching(size, wait if size > 1 else 0.0, self.padding, count): None
+            for count in self.instances
             for size in self.max_batch
             for wait in waits
         }
         return tuple(found)
+
+
+def check_instances(load: LoadRequest, threads: int, devices: Iterable[str]) -> None:
+    """Raise UsageError for more instances than there are threads to share out, or for instances of a GPU."""
+    most = max(load.instances)
+    if most == 1:
+        return
+    others = [device for device in devices if device != "cpu"]
+    if others:
+        raise UsageError(
+            f"--instances {most} shares out the cores of a CPU: leave it out for {others[0]}, or give --device cpu"
+        )
+    if most > threads:
+        raise UsageError(
+            f"--instances {most} is more than the {counted(threads, 'CPU thread')} to share out: give {threads} at most"
+        )
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError(f"--instances {most} pins processes to cores, which this system cannot")
 
 
 def sizes_of(batching: Batching, fixed: int | None = None) -> tuple[int, ...]:

@@ -158,18 +158,20 @@ def word_ranges(option: str, words: Iterable[str]) -> dict[str, tuple[float, flo
     return found
 
 
-def batch_sizes(option: str, value: str | SupportsIndex | Iterable[SupportsIndex]) -> tuple[int, ...]:
+def batch_sizes(
+    option: str, value: str | SupportsIndex | Iterable[SupportsIndex], noun: str = "batch size"
+) -> tuple[int, ...]:
     """Return ascending sizes from text (`parse_batch_sizes`), one number or several; UsageError for anything else."""
     if isinstance(value, str):
-        return parse_batch_sizes(value)
+        return parse_batch_sizes(value, noun)
     try:
         several = list(cast("Iterable[SupportsIndex]", value))
     except TypeError:  # one number; numpy's arrays of no dimension cannot be iterated over either
         several = [cast("SupportsIndex", value)]
-    return tuple(sorted({whole("batch size", size) for size in several}))
+    return tuple(sorted({whole(noun, size) for size in several}))
 
 
-def parse_batch_sizes(text: str) -> tuple[int, ...]:
+def parse_batch_sizes(text: str, noun: str = "batch size") -> tuple[int, ...]:
     """Return ascending sizes from '8,16,64' or '8..512' (powers of two from the first to the last)."""
     found: set[int] = set()
     for part in (part.strip() for part in text.split(",")):
@@ -179,7 +181,7 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
         elif re.fullmatch(r"-?\d{1,30}", part):
             found.add(int(part))
         else:
-            raise UsageError(f"batch size '{part}' is no whole number and no span: write 8,16,32 or 8..512")
+            raise UsageError(f"{noun} '{part}' is no whole number and no span: write 8,16,32 or 8..512")
     return tuple(sorted(found))
 
 

@@ -218,6 +218,7 @@ def _option_data(option: LoadOption) -> dict[str, Any]:
         "device": cell.device,
         "max_batch": batching.max_batch,
         "max_wait_s": batching.max_wait_s,
+        "instances": batching.instances,
         "rate": option.rate,
         "latency_s": option.test.latency_s,
         "energy_request_j": option.joules,

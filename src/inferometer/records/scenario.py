@@ -28,12 +28,14 @@ class Batching(msgspec.Struct, frozen=True, order=True):
     max_batch: Size = 1
     max_wait_s: Seconds = 0.0  # for which the oldest request waits for others; 0: a batch is what is there
     padding: Padding = "powers"  # to which sizes batches are filled up; none: every size is prepared
+    instances: Size = 1  # processes that answer, each with its share of the cores
 
     @property
     def words(self) -> str:
         """Return the policy as a table has it."""
         wait = f", waits {self.max_wait_s * 1e3:g} ms" if self.max_wait_s else ""
-        return f"up to {self.max_batch}{wait}" if self.max_batch > 1 else "single"
+        batch = f"up to {self.max_batch}{wait}" if self.max_batch > 1 else "single"
+        return f"{batch}, {self.instances} instances" if self.instances > 1 else batch
 
 
 class LoadTest(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from inferometer.host.instructions import saturates
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
+from inferometer.planning.load_request import check_instances
 from inferometer.planning.plan import Plan, check_any, check_given_pythons, make_plan
 from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.planning.situation import Situation, look_up
@@ -85,6 +86,7 @@ def prepare_run(request: RunRequest) -> Preparation:
     threads = request.protocol.threads or max(usable_cores() // workers, 1)
     if threads > machine.logical_cores:
         raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
+    check_instances(request.load, threads, {cell.device for cell in plan.cells})
     protocol = msgspec.structs.replace(request.protocol, threads=threads)
     return Preparation(msgspec.structs.replace(request, protocol=protocol), situation, plan)
 

@@ -141,7 +141,7 @@ def load_rows(summaries: Sequence[LoadSummary]) -> list[dict[str, Any]]:
         {
             "machine": s.machine, "model": s.model, "framework": s.cell.framework, "precision": s.cell.precision,
             "device": s.cell.device, "scenario": s.scenario, "max_batch": s.batching.max_batch,
-            "max_wait_s": s.batching.max_wait_s, "padding": s.batching.padding, "percentile": s.percentile,
+            "max_wait_s": s.batching.max_wait_s, "padding": s.batching.padding, "instances": s.batching.instances, "percentile": s.percentile,
             "bound_s": s.bound_s, "preset": s.preset, "mlperf_length": s.is_mlperf_length, "round": result.round,
             "status": result.status, "purpose": test.purpose, "chosen": place == result.chosen, "valid": test.valid,
             "ended_early": test.ended_early, "target_rate": test.target_rate, "rate": test.rate,

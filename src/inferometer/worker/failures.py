@@ -24,6 +24,14 @@ class Misplaced(Exception):  # noqa: N818
     """The work ran, or would run, on another device than the one asked for."""
 
 
+class Relayed(Exception):  # noqa: N818
+    """What another worker, asked by this one, said of its failure."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.cause)
+        self.failed = failed
+
+
 def status_of(error: BaseException) -> str:
     """Return the record's status for an exception: by type first, then by the words frameworks use."""
     if isinstance(error, (Unsupported, NotImplementedError)):
@@ -48,6 +56,8 @@ def failure_text(error: BaseException, limit: int = 500) -> str:
 
 def failure(error: BaseException) -> Failed:
     """Return an exception as an answer; of memory that was not to be had with the bytes."""
+    if isinstance(error, Relayed):
+        return error.failed
     status, cause, kind = status_of(error), failure_text(error), type(error).__name__
     if status != "out-of-memory":
         return Failed(status, cause, kind)

@@ -7,6 +7,9 @@ A request is an object whose `op` names its type, an answer one whose `event` do
     Evaluate -> Evaluated, after a Measure of the same batch size
     Rehearse -> Rehearsed, after a Measure
     RunScenario -> Served, after a Rehearse of its sizes
+A worker of several instances (`Open.instances`) has workers of its own, of which it asks besides:
+    AnswerBatch -> Answered, after a Rehearse
+    CompareResponses -> Compared
 Any of them may be answered by Failed instead; the child lives on. The parent, which trusts no child, checks the types of
 what it is sent (`running/messages.py`).
 """
@@ -50,7 +53,7 @@ class Open:
     precision: str
     mode: str
     device: str  # "cpu" or "cuda"
-    threads: int
+    threads: int  # of all instances together
     inputs: str  # path of the rows to feed
     reference: str  # and of what the source made of them
     source_layout: str  # of both
@@ -61,6 +64,7 @@ class Open:
     )  # paths of what outputs are judged by besides; "stored": a precision
     tolerance: float | None = None  # relative error of outputs that is no fault, instead of all limits
     ragged: list[int] = field(default_factory=list)  # outputs whose size is each row's own (`worker.ragged`)
+    instances: int = 1  # processes that load it, each with its share of threads and cores
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,22 @@ class RunScenario:
     max_wait_s: float  # for which the oldest request waits for others
     keeps_responses: bool = False  # LoadGen logs them, and they are held against the reference
     samples: int = 0  # of which it asks; 0: all there are
+
+
+@dataclass(frozen=True)
+class AnswerBatch:
+    """Answer samples as one batch, filled up to ``size``."""
+
+    numbers: list[int]
+    size: int
+    keeps: bool  # the answer is wanted, not only that there is one
+
+
+@dataclass(frozen=True)
+class CompareResponses:
+    """Hold the responses that LoadGen logged in a folder against the reference."""
+
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -168,6 +188,7 @@ class Rehearsed:
     compile_s: float
     service_s: Facts
     switch_s: float
+    samples: int = 0  # that may be asked for
 
 
 @dataclass(frozen=True)
@@ -179,8 +200,22 @@ class Served:
     batches: Facts  # how many by size
     rows: int  # requests
     padded: int  # rows that were computed besides, to fill up batches
-    busy_s: float
+    busy_s: float  # summed over instances
     parity: Facts = field(default_factory=dict)  # of responses that were kept
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The bytes of each sample's answer in hexadecimal digits, where they are wanted."""
+
+    rows: list[str]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the comparison of responses found."""
+
+    parity: Facts
 
 
 @dataclass(frozen=True)
@@ -195,8 +230,12 @@ class Failed:
     of_the_host: bool = False
 
 
-Request = Union[Call, Open, Measure, Evaluate, Rehearse, RunScenario]  # noqa: UP007  (evaluated, also by Python 3.9)
-Answer = Union[Phase, Value, Opened, Measured, Evaluated, Rehearsed, Served, Failed]  # noqa: UP007
+Request = Union[  # noqa: UP007  (evaluated, also by Python 3.9)
+    Call, Open, Measure, Evaluate, Rehearse, RunScenario, AnswerBatch, CompareResponses
+]
+Answer = Union[  # noqa: UP007
+    Phase, Value, Opened, Measured, Evaluated, Rehearsed, Served, Answered, Compared, Failed
+]
 
 REQUESTS: dict[str, type[Request]] = {
     "call": Call,
@@ -205,6 +244,8 @@ REQUESTS: dict[str, type[Request]] = {
     "evaluate": Evaluate,
     "rehearse": Rehearse,
     "scenario": RunScenario,
+    "batch": AnswerBatch,
+    "compare": CompareResponses,
 }
 EVENTS: dict[type[Answer], str] = {
     Phase: "phase",
@@ -214,6 +255,8 @@ EVENTS: dict[type[Answer], str] = {
     Evaluated: "evaluated",
     Rehearsed: "rehearsed",
     Served: "served",
+    Answered: "answered",
+    Compared: "compared",
     Failed: "failed",
 }
 _OPERATIONS = {kind: name for name, kind in REQUESTS.items()}

@@ -10,10 +10,34 @@ from typing import TYPE_CHECKING
 
 from inferometer.worker import protocol
 from inferometer.worker.failures import failure
-from inferometer.worker.protocol import Call, Evaluate, Open, Phase, Rehearse, RunScenario, Value
+from inferometer.worker.protocol import (
+    AnswerBatch,
+    Call,
+    CompareResponses,
+    Evaluate,
+    Measure,
+    Open,
+    Phase,
+    Rehearse,
+    RunScenario,
+    Value,
+)
 
 if TYPE_CHECKING:
+    from inferometer.worker.scenarios.instances_session import InstancesSession
     from inferometer.worker.session import CellSession
+
+    Session = CellSession | InstancesSession
+
+_METHODS = {  # of the session
+    Open: "open",
+    Measure: "measure",
+    Evaluate: "evaluate",
+    Rehearse: "rehearse",
+    RunScenario: "run_scenario",
+    AnswerBatch: "answer_batch",
+    CompareResponses: "compare_responses",
+}
 
 
 class Pipe:
@@ -56,26 +80,31 @@ class _Worker:
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
-        self._session: CellSession | None = None
+        self._session: Session | None = None
 
     def answer(self, request: protocol.Request) -> None:
         if isinstance(request, Call):
             module = importlib.import_module(f"inferometer.{request.module}")
             self._pipe.send(Value(module.run(request.request)))
-        elif isinstance(request, Open):
-            self._pipe.send(self._measuring().open(request))
-        elif isinstance(request, Evaluate):
-            self._pipe.send(self._measuring().evaluate(request))
-        elif isinstance(request, Rehearse):
-            self._pipe.send(self._measuring().rehearse(request))
-        elif isinstance(request, RunScenario):
-            self._pipe.send(self._measuring().run_scenario(request))
-        else:
-            self._pipe.send(self._measuring().measure(request))
+            return
+        several = isinstance(request, Open) and request.instances > 1
+        session = self._measuring(several)
+        self._pipe.send(getattr(session, _METHODS[type(request)])(request))
 
-    def _measuring(self) -> CellSession:
+    def _measuring(self, several: bool) -> Session:
         if self._session is None:
-            from inferometer.worker.session import CellSession
-
-            self._session = CellSession(lambda name: self._pipe.send(Phase(name)))
+            self._session = self._several() if several else self._one()
         return self._session
+
+    def _one(self) -> CellSession:
+        from inferometer.worker.session import CellSession
+
+        return CellSession(self._report)
+
+    def _several(self) -> InstancesSession:
+        from inferometer.worker.scenarios.instances_session import InstancesSession
+
+        return InstancesSession(self._report)
+
+    def _report(self, phase: str) -> None:
+        self._pipe.send(Phase(phase))

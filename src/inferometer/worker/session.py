@@ -24,6 +24,10 @@ from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
 from inferometer.worker.placement import check_actual
 from inferometer.worker.protocol import (
+    AnswerBatch,
+    Answered,
+    Compared,
+    CompareResponses,
     Evaluate,
     Evaluated,
     Measure,
@@ -37,7 +41,7 @@ from inferometer.worker.protocol import (
 )
 from inferometer.worker.scenarios.loadgen import run_scenario
 from inferometer.worker.scenarios.rehearsal import rehearse
-from inferometer.worker.scenarios.responses import compare_responses
+from inferometer.worker.scenarios.rehearsed_row import RehearsedRow
 from inferometer.worker.scenarios.samples import Samples
 from inferometer.worker.stopping import StoppingRule
 from inferometer.worker.system import memory
@@ -58,7 +62,7 @@ class CellSession:
         self._request: Open | None = None
         self._judge: Judge | None = None
         self._left_out: list[Flag] = []
-        self._samples: Samples | None = None
+        self._row: RehearsedRow | None = None
 
     def open(self, request: Open) -> Opened:
         """Load framework, artifact and input data."""
@@ -128,19 +132,32 @@ class CellSession:
         backend, opening, stack, _ = self._opened()
         backend.release()
         self._report_phase("prepare")
-        self._samples = Samples(stack, opening.threads)
-        return rehearse(MODES[opening.mode](backend), self._samples, request)
+        mode, samples = MODES[opening.mode](backend), Samples(stack, opening.threads)
+        self._row = RehearsedRow(mode, samples, request.sizes)
+        return rehearse(mode, samples, request)
 
     def run_scenario(self, request: RunScenario) -> Served:
         """Let LoadGen run one test."""
-        backend, opening, stack, judge = self._opened()
-        if self._samples is None:
-            raise RuntimeError("scenario before rehearsal")
+        row = self._rehearsed()
         self._report_phase("scenario")
-        mode = MODES[opening.mode](backend)
-        return run_scenario(
-            mode, self._samples, request, lambda folder, like: compare_responses(folder, stack, judge, like)
-        )
+        return run_scenario([row.infer], row.samples, request, self._compare)
+
+    def answer_batch(self, request: AnswerBatch) -> Answered:
+        """Answer one batch of another worker's test."""
+        return self._rehearsed().answer(request)
+
+    def compare_responses(self, request: CompareResponses) -> Compared:
+        """Hold responses of another worker's test against the reference."""
+        return Compared(self._compare(Path(request.folder)))
+
+    def _rehearsed(self) -> RehearsedRow:
+        if self._row is None:
+            raise RuntimeError("scenario before rehearsal")
+        return self._row
+
+    def _compare(self, folder: Path) -> dict[str, Any]:
+        _, _, stack, judge = self._opened()
+        return self._rehearsed().compare(folder, stack, judge)
 
     def _check_after(
         self,

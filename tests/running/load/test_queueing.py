@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from inferometer.records import Batching
 from inferometer.running.load.queueing import capacity, expected_rate, replay
 
 
@@ -43,6 +44,14 @@ def test_a_request_waits_for_others_no_longer_than_said():
     assert replay([0, 7], lambda count: 1.0, max_batch=2, max_wait_s=5) == [6, 6]
 
 
+def test_the_server_that_is_free_first_takes_what_is_next():
+    service = lambda count: 1.0  # noqa: E731
+    assert replay([0, 0, 0, 5], service, servers=2) == [1, 1, 2, 1]
+    arrivals = poisson(1.5, 100_000)
+    assert np.mean(replay(arrivals, service, servers=2)) < 3
+    assert capacity({1: 0.1}, 2) == pytest.approx(2 * capacity({1: 0.1}))
+
+
 def test_batches_of_any_size_answer_faster_under_load():
     arrivals = poisson(1.5, 20_000)
     times = {1: 1.0, 2: 1.2, 4: 1.6, 8: 2.4}
@@ -53,12 +62,12 @@ def test_batches_of_any_size_answer_faster_under_load():
 
 def test_the_expected_rate_keeps_the_bound_and_little_more_does_not():
     times = {1: 0.01, 2: 0.012, 4: 0.016}
-    rate = expected_rate(times, 4, 0.0, 0.04, 99)
+    rate = expected_rate(times, Batching(4), 0.04, 99)
     assert 0 < rate < capacity(times) < 250
     service = lambda count: times[1 << (count - 1).bit_length()]  # noqa: E731
     p99 = [np.percentile(replay(poisson(r, 50_000, 5), service, 4), 99) for r in (0.9 * rate, 1.1 * rate)]
     assert p99[0] < 0.042 and p99[1] > 0.038 and p99[0] < p99[1]
-    assert expected_rate(times, 4, 0.0, 0.005, 99) == pytest.approx(0, abs=0.1), "one alone takes longer"
+    assert expected_rate(times, Batching(4), 0.005, 99) == pytest.approx(0, abs=0.1), "one alone takes longer"
 
 
 def test_every_request_is_answered_once():

@@ -43,6 +43,8 @@ class Runtime(Backend):
         self.at = opening.options.get("at", 0)  # batch size at which it misbehaves; 0: always
         if opening.options.get("litters"):
             self.litter(Path(opening.options["litters"]))
+        if opening.options.get("spreads"):
+            os.sched_setaffinity(0, range(os.cpu_count()))
         if opening.options.get("says") and first_time(opening.options.get("says_once")):
             print(opening.options["says"], file=sys.stderr, flush=True)
         if opening.options.get("open") and first_time(opening.options.get("open_once")):

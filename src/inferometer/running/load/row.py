@@ -35,6 +35,7 @@ class RowUnderLoad:
 
     def __init__(self, context: LoadContext, tasks: Sequence[Task]) -> None:
         self._context, self._runner, self._tasks = context, context.runner, list(tasks)
+        self._instances = tasks[0].batching.instances
         self._log = Path("logs") / f"load-{tasks[0].cell.framework.replace(':', '_')}-r{tasks[0].round}.log"
         self._facts: dict[str, Any] = {}
         self._begin()
@@ -105,7 +106,8 @@ class RowUnderLoad:
             model=self._runner.model,
             cache=self._runner.compile_folder(cell),
         )
-        message = replace(message, images=max(protocol.images, sizes[-1]))
+        images = max(protocol.images, sizes[-1])
+        message = replace(message, images=images, instances=self._instances)
         facts, ending = open_checked(client, largest, message, protocol.budget_s)
         self._facts |= facts
         return ending or self._rehearsed(client, largest, sizes)

@@ -49,11 +49,12 @@ class ScenarioRun:
 
     def _check(self) -> Ending | None:
         """Let LoadGen's accuracy mode ask for every input; what it is answered must be the reference's."""
-        measured_s = self._tester.measured_s(self._task)
-        test = self._tester.accuracy(
-            self._task, capacity(measured_s) / 2 if self._task.scenario == "server" else 0.0
-        )
+        server = self._task.scenario == "server"
+        test = self._tester.accuracy(self._task, self._capacity() / 2 if server else 0.0)
         return self._compared(test)
+
+    def _capacity(self) -> float:
+        return capacity(self._tester.measured_s(self._task), self._task.batching.instances)
 
     def _audit(self, rate: float) -> Ending | None:
         """Compare responses of a performance run too (MLPerf's TEST01), and run with one input only (TEST04)."""
@@ -103,12 +104,11 @@ class ScenarioRun:
         least = load.length.least_rate(load.percentile)
         if known := self._context.known_rate(self._task):
             return RateSearch(known, _NEXT_STEP, least)
-        batching = self._task.batching
-        measured_s = self._tester.measured_s(self._task)
+        task = self._task
         rate = expected_rate(
-            measured_s, batching.max_batch, batching.max_wait_s, self._task.bound_s or 0.0, load.percentile
+            self._tester.measured_s(task), task.batching, task.bound_s or 0.0, load.percentile
         )
-        return RateSearch(max(_CAUTION * rate, 0.02 * capacity(measured_s)), _FIRST_STEP, least)
+        return RateSearch(max(_CAUTION * rate, 0.02 * self._capacity()), _FIRST_STEP, least)
 
     def _choose(self) -> None:
         valid = [place for place, test in enumerate(self._tests) if test.valid and test.purpose == "search"]

@@ -54,7 +54,7 @@ def test_settings(
     if scenario == "server":
         return settings | _server(load, batching, rate, bound_s)
     if scenario == "offline":
-        return settings | {"offline_expected_qps": 1.1 * capacity(measured_s)}
+        return settings | {"offline_expected_qps": 1.1 * capacity(measured_s, batching.instances)}
     settings[_PERCENTILE_NAMES[scenario]] = _STREAM_PERCENTILES[scenario]
     if scenario == "single-stream":
         expected_s = service_of(measured_s)(1)
@@ -84,13 +84,15 @@ def as_audit(settings: dict[str, Any], audit: AuditName) -> dict[str, Any]:
 
 def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
     """Return the seconds that a query of a multi-stream is expected to take."""
-    service, most = service_of(measured_s), min(batching.max_batch, max(measured_s))
-    whole, rest = divmod(SAMPLES_A_QUERY, most)
+    service = service_of(measured_s)
+    share = math.ceil(SAMPLES_A_QUERY / batching.instances)  # of the instance that gets most
+    most = min(batching.max_batch, max(measured_s), share)
+    whole, rest = divmod(share, most)
     return whole * service(most) + (service(rest) if rest else 0.0)
 
 
 def _server(load: LoadRequest, batching: Batching, rate: float, bound_s: float) -> dict[str, Any]:
-    waiting = _HOPELESS * (rate * bound_s + batching.max_batch)
+    waiting = _HOPELESS * (rate * bound_s + batching.max_batch * batching.instances)
     return {
         "server_target_qps": rate,
         "server_target_latency_ns": round(bound_s * 1e9),

@@ -54,11 +54,12 @@ def _key(task: Task) -> tuple[object, ...]:
 
 
 def _by_worker(tasks: Iterable[Task], seed: int) -> list[list[Task]]:
-    """Return the tasks of each worker (a row in a round), rounds in order, rows in a random order within them."""
-    groups: dict[tuple[int, str, str, str], list[Task]] = {}
+    """Return the tasks of each worker (a row in a round, as one instance or several), rounds in order, rows in a random order within them."""
+    groups: dict[tuple[int, str, str, str, int], list[Task]] = {}
     for task in tasks:
         cell = task.cell
-        groups.setdefault((task.round, cell.framework, cell.precision, cell.device), []).append(task)
+        key = (task.round, cell.framework, cell.precision, cell.device, task.batching.instances)
+        groups.setdefault(key, []).append(task)
     order = random.Random(seed)
     places = {key: (key[0], order.random()) for key in groups}
     return [groups[key] for key in sorted(groups, key=places.__getitem__)]

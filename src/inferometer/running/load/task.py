@@ -33,6 +33,7 @@ class Task:
         """Return it as a folder's name, unique within a run."""
         cell, batching = self.cell, self.batching
         wait = f"-{batching.max_wait_s * 1e3:g}ms" if batching.max_wait_s else ""
+        several = f"-{batching.instances}x" if batching.instances > 1 else ""
         row = f"{cell.framework}-{cell.precision}-{cell.device}".replace(":", "_")
         bound = f"-within-{self.bound_s * 1e3:g}ms" if self.bound_s else ""
-        return f"{row}-{self.scenario}{bound}-{batching.max_batch}{wait}-r{self.round}"
+        return f"{row}-{self.scenario}{bound}-{batching.max_batch}{wait}{several}-r{self.round}"

@@ -9,24 +9,25 @@ import importlib
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from inferometer.worker.backend import Outputs
 from inferometer.worker.failures import Unsupported
-from inferometer.worker.modes import Mode
 from inferometer.worker.protocol import RunScenario, Served
-from inferometer.worker.scenarios.queue import BatchQueue, Request
+from inferometer.worker.scenarios.queue import BatchQueue, Request, SharedOut
 from inferometer.worker.scenarios.responses import bytes_of
-from inferometer.worker.scenarios.samples import Samples
-from inferometer.worker.scenarios.system import System
+from inferometer.worker.scenarios.system import Infer, Queue, System, account
 
 QUERIES_FILE = "queries.npz"  # of a server test: `arrived_ns`, and `batches` (begin, end, requests, size)
 _QUEUED = "Server"
-Check = Callable[[Path, Outputs], "dict[str, Any]"]
+Check = Callable[[Path], "dict[str, Any]"]
+Result = TypeVar("Result")
 _WARM_S = 0.3
 _SWITCH_S = (
     50e-6  # a framework that computes in Python would keep LoadGen from sending for 5 ms, for each request
@@ -45,52 +46,63 @@ def find(folder: str) -> Any:
         ) from error
 
 
-def run_scenario(mode: Mode, samples: Samples, request: RunScenario, check: Check) -> Served:
+def run_scenario(infers: Sequence[Infer], samples: int, request: RunScenario, check: Check) -> Served:
     """Run one test and return the system's account; LoadGen's own logs lie in the request's folder.
 
-    ``check`` is given that folder and outputs of the kind that were logged, where responses are kept.
+    Each of ``infers`` answers batches by itself, the first in the calling thread; ``samples`` may be asked for. ``check`` is given
+    the folder, where responses are kept.
     """
     loadgen = find(request.loadgen)
     respond = _Responses(loadgen, keeps=request.keeps_responses)
-    system = System(mode, samples, request.sizes, respond)
-    _warm(mode, samples, system)
-    queue = BatchQueue(min(request.max_batch, system.largest), request.max_wait_s)
+    systems = [System(infer, request.sizes, respond) for infer in infers]
+    until_s = time.monotonic() + _WARM_S
+    _at_once(systems, lambda system: system.warm(samples, until_s))
     queued = request.settings["scenario"] == _QUEUED
-    take = queue.put if queued else system.serve_all
+    queue = _queue(request, systems, queued)
     gc.collect()
-    count = min(request.samples or len(samples), len(samples))
-    test = _Test(loadgen, request, count, take)
+    direct = len(systems) == 1 and not queued  # answered within LoadGen's own call: no thread is woken
+    take = systems[0].serve_all if direct else queue.put
+    test = _Test(loadgen, request, min(request.samples or samples, samples), take)
     start_ns = time.monotonic_ns()
-    if queued:
-        with test.in_a_thread(queue.close):
-            log = system.serve_queue(queue)
+    logs: list[array[int]] = []
+    if direct:
+        test.run()
     else:
-        test.run()  # answered within LoadGen's own call: nothing is queued, no thread is woken
+        with test.in_a_thread(queue.close):
+            logs = _at_once(systems, lambda system: system.serve_queue(queue))
     end_ns = time.monotonic_ns()
-    if error := system.error or test.error:
-        raise error
-    if queued:
-        _keep(Path(request.folder), queue, log)
-    folder = Path(request.folder)
-    parity = (
-        check(folder, mode.outputs(samples.batch([0], system.largest))) if request.keeps_responses else {}
-    )
-    return Served(start_ns=start_ns, end_ns=end_ns, parity=parity, **system.facts())
+    for error in (*(system.error for system in systems), test.error):
+        if error:
+            raise error
+    if isinstance(queue, BatchQueue):
+        _keep(Path(request.folder), queue, logs)
+    parity = check(Path(request.folder)) if request.keeps_responses else {}
+    return Served(start_ns=start_ns, end_ns=end_ns, parity=parity, **account(systems))
 
 
-def _warm(mode: Mode, samples: Samples, system: System) -> None:
-    """Run batches of the largest size for a moment, so that clocks and caches are as under load."""
-    until = time.monotonic() + _WARM_S
-    numbers = [number % len(samples) for number in range(system.largest)]
-    while time.monotonic() < until:
-        mode.outputs(samples.batch(numbers, system.largest))
+def _queue(request: RunScenario, systems: Sequence[System], queued: bool) -> Queue:
+    most = min(request.max_batch, systems[0].largest)
+    return BatchQueue(most, request.max_wait_s) if queued else SharedOut(most, len(systems))
 
 
-def _keep(folder: Path, queue: BatchQueue, log: Sequence[int]) -> None:
+def _at_once(systems: Sequence[System], does: Callable[[System], Result]) -> list[Result]:
+    """Let each system do it in a thread, the first in this one: a framework's thread is the one that loaded it."""
+    with ThreadPoolExecutor(len(systems)) as pool:
+        others = [pool.submit(does, system) for system in systems[1:]]
+        return [does(systems[0]), *(other.result() for other in others)]
+
+
+def _keep(folder: Path, queue: BatchQueue, logs: Sequence[array[int]]) -> None:
+    """Keep arrivals and batches, in the order in which these began; of several instances also which took each."""
+    tables = [np.asarray(log, np.int64).reshape(-1, 4) for log in logs]
+    batches, instance = np.concatenate(tables), np.repeat(np.arange(len(tables)), [*map(len, tables)])
+    order = np.argsort(batches[:, 0], kind="stable")
+    several: dict[str, Any] = {"instance": instance[order]} if len(tables) > 1 else {}
     np.savez_compressed(
         folder / QUERIES_FILE,
         arrived_ns=np.asarray(queue.arrived_ns, np.int64),
-        batches=np.asarray(log, np.int64).reshape(-1, 4),
+        batches=batches[order],
+        **several,
     )
 
 

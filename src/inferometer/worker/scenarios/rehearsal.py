@@ -23,7 +23,10 @@ def rehearse(mode: Mode, samples: Samples, request: Rehearse) -> Rehearsed:
     service = {size: _median_s(mode, samples, size, share_s) for size in request.sizes}
     switch_s = _switch_s(mode, samples, service, request.budget_s)
     return Rehearsed(
-        compile_s=compile_s, service_s={str(k): v for k, v in service.items()}, switch_s=switch_s
+        compile_s=compile_s,
+        service_s={str(k): v for k, v in service.items()},
+        switch_s=switch_s,
+        samples=len(samples),
     )
 
 

@@ -1,4 +1,4 @@
-"""The system under test: a backend that answers batches, and an account of what it did."""
+"""The system under test: what answers batches, and an account of what it did."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 import traceback
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from inferometer.worker.backend import Outputs
-from inferometer.worker.modes import Mode
-from inferometer.worker.scenarios.queue import BatchQueue, Request
-from inferometer.worker.scenarios.samples import Samples
+from inferometer.worker.scenarios.queue import BatchQueue, Request, SharedOut
 
+Infer = Callable[[list[int], int], Outputs]  # numbers of samples, size that they are filled up to
+Queue = Union[BatchQueue, SharedOut]  # noqa: UP007  (evaluated, also by Python 3.9)
 Answer = Callable[[Sequence[Request], Optional[Outputs]], None]  # noqa: UP045  (evaluated, also by Python 3.9)
 _clock = time.monotonic_ns
 
@@ -20,8 +20,8 @@ _clock = time.monotonic_ns
 class System:
     """Answers requests in batches of the sizes that were prepared; after an error it only answers, so that the test can end."""
 
-    def __init__(self, mode: Mode, samples: Samples, sizes: Sequence[int], answer: Answer) -> None:
-        self._mode, self._samples, self._answer = mode, samples, answer
+    def __init__(self, infer: Infer, sizes: Sequence[int], answer: Answer) -> None:
+        self._infer, self._answer = infer, answer
         self._sizes = sorted(sizes)
         self.error: BaseException | None = None
         self.busy_ns = 0
@@ -48,7 +48,13 @@ class System:
         for start in range(0, len(requests), self.largest):
             self.serve(requests[start : start + self.largest])
 
-    def serve_queue(self, queue: BatchQueue) -> array[int]:
+    def warm(self, samples: int, until_s: float) -> None:
+        """Run batches of the largest size until then (s of the monotonic clock), so that clocks and caches are as under load."""
+        numbers = [number % samples for number in range(self.largest)]
+        while time.monotonic() < until_s:
+            self._infer(numbers, self.largest)
+
+    def serve_queue(self, queue: Queue) -> array[int]:
         """Answer batches until the queue is closed; return of each its begin and end (ns), its requests and its size."""
         log = array("q")
         while batch := queue.next_batch():
@@ -62,7 +68,7 @@ class System:
     def _outputs(self, requests: Sequence[Request]) -> Outputs | None:
         try:
             size = self.size_for(len(requests))
-            outputs = self._mode.outputs(self._samples.batch([sample for _, sample in requests], size))
+            outputs = self._infer([sample for _, sample in requests], size)
         except Exception as error:
             traceback.print_exc()
             self.error = error
@@ -72,11 +78,16 @@ class System:
         self.padded += size - len(requests)
         return outputs
 
-    def facts(self) -> dict[str, Any]:
-        """Return the account."""
-        return {
-            "batches": {str(size): count for size, count in sorted(self.batches.items())},
-            "rows": self.rows,
-            "padded": self.padded,
-            "busy_s": self.busy_ns / 1e9,
-        }
+
+def account(systems: Sequence[System]) -> dict[str, Any]:
+    """Return what systems did together, the time that they were busy summed up."""
+    batches: dict[int, int] = {}
+    for system in systems:
+        for size, count in system.batches.items():
+            batches[size] = batches.get(size, 0) + count
+    return {
+        "batches": {str(size): count for size, count in sorted(batches.items())},
+        "rows": sum(system.rows for system in systems),
+        "padded": sum(system.padded for system in systems),
+        "busy_s": sum(system.busy_ns for system in systems) / 1e9,
+    }
