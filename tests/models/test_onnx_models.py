@@ -35,7 +35,7 @@ def test_two_inputs_with_a_symbolic_dimension(made):
         assert 2 <= inputs["ids"].max() < 9  # the table's rows, read from the graph
     assert read_arrays(prepared.reference)[0].shape == (4, 4)
     assert set(prepared.missing) == {"keras"}
-    assert "no conversion leads from an ONNX file" in prepared.missing["keras"]
+    assert "no conversion leads there from an ONNX file" in prepared.missing["keras"]
     assert "without graph optimisations" in prepared.info.reference
 
 

@@ -55,7 +55,7 @@ def test_an_onnx_file_reaches_every_form_but_keras(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"x")
     reachable = forms_reachable(resolve(ModelRequest(str(tmp_path / "m.onnx"))))
     assert reachable["onnx"] == ["onnxrt"]
-    assert reachable["keras"] == "no conversion leads from an ONNX file to a Keras file"
+    assert reachable["keras"] == "needs a Keras file, and no conversion leads there from an ONNX file"
     assert reachable["savedmodel"] == ["onnxrt", "onnx2tf"]
     assert reachable["exported"] == ["onnxrt", "torch-models"]
     assert reachable["tflite"] == ["onnxrt", "onnx2tf", "tf", "litert"]
@@ -68,7 +68,10 @@ def test_a_pytorch_architecture_reaches_every_form_but_keras():
     reachable = forms_reachable(source)
     assert reachable["exported"] == ["torch-models"]
     assert reachable["onnx"] == ["torch-models", "torch", "onnxrt"]
-    assert reachable["keras"] == "no conversion leads from a torch exported program to a Keras file"
+    assert (
+        reachable["keras"]
+        == "needs a Keras file, and no conversion leads there from a torch exported program"
+    )
     assert reachable["tflite"] == ["torch-models", "litert-torch", "litert"]
     assert [edge.via for edge in routes(source.form, "tflite")[1]] == ["", "onnx2tf", ""]
     assert routes("keras", "tflite")[0][0].end == "savedmodel"  # where TensorFlow's own converter starts

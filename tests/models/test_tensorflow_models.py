@@ -116,7 +116,10 @@ def test_a_flatbuffer_is_litert_and_no_keras_file(reach, files, tmp_path):
     shutil.copy(reach(files / "saved", "tflite").artifacts["tflite"].path, tmp_path / "net.tflite")
     prepared = reach(tmp_path / "net.tflite", "tflite", "keras")
     assert set(prepared.artifacts) == {"tflite"}
-    assert prepared.missing["keras"] == "no conversion leads from a LiteRT flatbuffer to a Keras file"
+    assert (
+        prepared.missing["keras"]
+        == "needs a Keras file, and no conversion leads there from a LiteRT flatbuffer"
+    )
     assert prepared.artifacts["tflite"].inputs[0].shape == (None, 16, 16, 3)
 
 

@@ -37,7 +37,9 @@ def test_a_network_of_timm_reaches_every_form_but_keras(reach):
     prepared = reach("timm:test_resnet", *(form for form in FORMS if form not in TORCH_INT8))
     refused = prepared.missing.pop("tflite-int8")  # of a network that onnx2tf made, where XNNPACK fails
     assert "TensorFlow's quantiser wrote a file that LiteRT refuses: failed to create XNNPACK" in refused
-    assert prepared.missing == {"keras": "no conversion leads from a torch exported program to a Keras file"}
+    assert prepared.missing == {
+        "keras": "needs a Keras file, and no conversion leads there from a torch exported program"
+    }
     assert all(
         item.parity["passed"] and item.inputs[0].shape[0] is None for item in prepared.artifacts.values()
     )

@@ -18,9 +18,9 @@ from typing import Any
 
 from inferometer.errors import InferometerError, ModelError
 from inferometer.models.artifact_cache import hash_file
-from inferometer.models.contract import FILES, TITLES, Artifact, Form
+from inferometer.models.contract import FILES, Artifact, Form
 from inferometer.models.quantisation import loss_of
-from inferometer.models.routes import Edge, Route, routes, via
+from inferometer.models.routes import Edge, Route, no_way, routes, via
 from inferometer.models.step_cache import (
     CachedStep,
     StepCache,
@@ -57,7 +57,7 @@ class Conversions:
                 return artifact(form, found, via(route))
             causes[found] = None
         if not causes:
-            return f"no conversion leads from {TITLES[self.start]} to {TITLES[form]}"
+            return no_way(self.start, form)
         return "; ".join(causes)
 
     def facts(self) -> dict[str, Any]:

@@ -86,9 +86,14 @@ def forms_reachable(source: Source) -> dict[str, list[str] | str]:
 def _environments(source: Source, form: Form) -> list[str] | str:
     found = routes(source.form, form)
     if not found:
-        return f"no conversion leads from {TITLES[source.form]} to {TITLES[form]}"
+        return no_way(source.form, form)
     needed = (*source.environments, *(name for edge in found[0] for name in edge.environments))
     return list(dict.fromkeys(needed))
+
+
+def no_way(start: Form, form: Form) -> str:
+    """Return why a row that needs a form cannot have it of a model that came as ``start``."""
+    return f"needs {TITLES[form]}, and no conversion leads there from {TITLES[start]}"
 
 
 def conversion_environments() -> set[str]:

@@ -19,6 +19,7 @@ from inferometer.worker import ragged
 from inferometer.worker.parity.ambiguity import Ambiguity
 
 INPUTS = 64  # distinct rows in all: 64 of 64 is [94 %, 100 %] by Wilson's interval, 4 of 4 is [51 %, 100 %]
+UNSEEN = "unseen_inputs.npz"
 REPEATED = 16  # rows computed in other ways
 MOST_BYTES = 1 << 28  # of all rows and outputs that are added
 MOST_S = 60.0  # for the added rows, and again for each other way
@@ -60,7 +61,7 @@ class Reference:
         found = dict(zip(found, others, strict=True))
         tensors.write_npz(str(out / "reference.npz"), tensors.numbered(timed))
         if _count(unseen):
-            tensors.write_npz(str(out / "unseen_inputs.npz"), unseen)
+            tensors.write_npz(str(out / UNSEEN), unseen)
             tensors.write_npz(str(out / "unseen_reference.npz"), tensors.numbered(outputs))
         arrays = {f"reference/{index}": array for index, array in enumerate(wanted_outputs)}
         for kind, values in found.items():

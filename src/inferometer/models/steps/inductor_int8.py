@@ -31,14 +31,29 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_sources(torch: Any, graph: Any) -> None:
-    """Say of each convolution and product that it is torch's own function.
+    """Say of each operator that can be fused where it is from: of a call of its own, of torch's own function or module.
 
-    The quantiser looks operators up by the class that called them: it passes over those of a subclass of nn.Conv2d.
+    The quantiser looks operators up by the module that called them: it passes over those of a subclass of nn.Conv2d, and
+    refuses an activation that is one module called twice.
     """
-    functions = {
-        torch.ops.aten.conv2d.default: torch.nn.functional.conv2d,
-        torch.ops.aten.linear.default: torch.nn.functional.linear,
+    aten, nn = torch.ops.aten, torch.nn
+    sources = {
+        aten.conv2d.default: nn.functional.conv2d,
+        aten.linear.default: nn.functional.linear,
+        aten.relu.default: nn.ReLU,
+        aten.relu_.default: nn.ReLU,
+        aten.relu6.default: nn.ReLU6,
+        aten.hardtanh.default: nn.Hardtanh,
+        aten.hardtanh_.default: nn.Hardtanh,
+        aten.hardswish.default: nn.Hardswish,
+        aten.hardswish_.default: nn.Hardswish,
+        aten.silu.default: nn.SiLU,
+        aten.silu_.default: nn.SiLU,
+        aten.leaky_relu.default: nn.LeakyReLU,
+        aten.leaky_relu_.default: nn.LeakyReLU,
+        aten.tanh.default: nn.Tanh,
+        aten.gelu.default: nn.GELU,
     }
     for node in graph.nodes:
-        if node.target in functions:
-            node.meta["source_fn_stack"] = [(node.name, functions[node.target])]
+        if node.target in sources:
+            node.meta["source_fn_stack"] = [(node.name, sources[node.target])]
