@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Reading, Track
+from inferometer.energy.readings import Reading
 from inferometer.energy.sampling.pacing import REGIONS, STEADY
 from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.session import Session
+from inferometer.energy.track import Track
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run
 
 IDLE_THEN_WORK = PowerCurve((0, 4, 8, 20, 40), (60, 90, 300, 61))  # idle, model loaded, work, idle

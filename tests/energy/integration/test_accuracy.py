@@ -13,8 +13,9 @@ from inferometer.energy.meters.simulated import (
     SimulatedClock,
     SimulatedMeter,
 )
-from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Traits
 from inferometer.energy.session import Session
+from inferometer.energy.track import Track
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, RAPL_FAULTS, S, loops, run, simulate
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from inferometer.energy.integration.integrate import span_energy
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Reading, Track, Traits, Window
+from inferometer.energy.readings import Reading, Traits, Window
 from inferometer.energy.session import Session
+from inferometer.energy.track import Track
 from simulation import RAPL_COUNTER, S, run
 
 MILLISECOND = Traits("counter", 0.001, resolution=1e-4)
@@ -97,13 +98,21 @@ def test_a_burst_of_reads_learns_the_period(period_s):
     assert meter.traits.period_known and meter.traits.period_s == pytest.approx(period_s, rel=0.35)
 
 
+@pytest.mark.parametrize("period_s", [0.014, 0.03])
+def test_a_burst_that_saw_a_few_updates_goes_on_until_they_tell_the_period(period_s):
+    session, clock, _, _ = read_session(period_s, 1, learn=True)
+    (meter,) = session.meters
+    assert meter.traits.period_known and meter.traits.period_s == pytest.approx(period_s, rel=0.05)
+    assert 0.05 < clock.now_ns() / S < 0.151
+
+
 def test_a_counter_that_stands_still_has_no_known_period():
     clock = SimulatedClock()
     meter = SimulatedMeter(PowerCurve.steady(0, 3), clock, RAPL_COUNTER)
     meter.traits = dataclasses.replace(RAPL_COUNTER, period_known=False)
     session = Session([meter], clock=clock)
     session.sampler.learn_periods()
-    assert not meter.traits.period_known
+    assert not meter.traits.period_known and clock.now_ns() / S == pytest.approx(0.05, abs=0.001)
 
 
 RANGE_J = 262143.0

@@ -10,8 +10,9 @@ from inferometer.energy.meters.simulated import (
     PowerCurve,
     simulate_updates,
 )
-from inferometer.energy.readings import Reading, Track, Traits
+from inferometer.energy.readings import Reading, Traits
 from inferometer.energy.sampling.pacing import STEADY
+from inferometer.energy.track import Track
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, S, loops, simulate
 
 SEEDS = 1000

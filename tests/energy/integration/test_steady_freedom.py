@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from inferometer.energy.integration.integrate import span_energy, steady_energy
-from inferometer.energy.readings import Reading, Track, Traits
+from inferometer.energy.readings import Reading, Traits
+from inferometer.energy.track import Track
 
 S = 1_000_000_000
 PARTIAL = Traits("counter", 0.1, resolution=1e-3, integrates=False)

@@ -10,7 +10,8 @@ from inferometer.energy.integration.joules import Joules
 from inferometer.energy.integration.phases import in_step
 from inferometer.energy.integration.visits import Fit, VisitsEnergy, together, visits_energy
 from inferometer.energy.meters.simulated import PowerCurve
-from inferometer.energy.readings import Reading, Track, Traits
+from inferometer.energy.readings import Reading, Traits
+from inferometer.energy.track import Track
 from simulation import S
 
 COUNTER = Traits("counter", 0.1, resolution=1e-3)

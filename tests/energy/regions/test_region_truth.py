@@ -56,6 +56,7 @@ def test_who_asks_while_visits_settle_finds_each_of_them_once(machine, monkeypat
         with profile.region("many"):
             machine.pass_time(0.05)
         machine.pass_time(0.15)
+    profile.wait()
     assert len(profile.totals()[0].settled["cpu:0"]) >= 2 and len(seen) >= 2
     for low, busy_s, high in seen:
         assert low <= WATTS * busy_s <= high and busy_s > 1.5

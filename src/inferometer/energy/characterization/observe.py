@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 
 from inferometer.energy.integration.joules import Joules
-from inferometer.energy.readings import Meter
-from inferometer.energy.sampling.sampler import read_value
+from inferometer.energy.readings import Meter, read_value
 from inferometer.energy.session import Session
 
 IDLE_ITERATION_S = 0.001

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inferometer.energy.readings import Meter
+from inferometer.energy.readings import Meter, read_value
 from inferometer.energy.sampling.clock import Clock
-from inferometer.energy.sampling.sampler import read_value
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ os.register_at_fork(
 
 def default_profile() -> Profile:
     """Return this process's profile over every meter, opened on first use."""
+    profile = _default.get(os.getpid())
+    if profile is not None:
+        return profile
     with _default_lock:
         if os.getpid() not in _default:
             _default.clear()

@@ -25,6 +25,14 @@ from inferometer.records import DeviceEnergy
 _profiles: weakref.WeakSet[Profile] = weakref.WeakSet()
 
 
+class _OwnTotals(threading.local):
+    """The regions of the thread that asks. A thread is known by a number, since its ident is used again after its end."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.totals: dict[Any, Total] = {}
+
+
 class Profile:
     """Regions over one session; safe to use from several threads."""
 
@@ -32,10 +40,12 @@ class Profile:
         """Use ``session`` (started here if it is not), or open one for every meter of this machine."""
         self.session = session or open_session()
         self.session.start()
+        self._read_meters, self._now_ns = self.session.sampler.read_fast, self.session.sampler.clock.now_ns
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._totals: dict[tuple[int, Any], Total] = {}
-        self._thread = threading.local()
+        self._thread = _OwnTotals()
+        self._settling: list[threading.Thread] = []
         self._numbers = itertools.count()
         _profiles.add(self)
 
@@ -45,12 +55,13 @@ class Profile:
 
     def begin(self, name: str, key: Any = None) -> Visit:
         """Enter a region; ``key`` tells regions of one name apart."""
-        return self.enter(self.define(name, key))
+        total = self._thread.totals.get(name if key is None else key)
+        return self.enter(total or self.define(name, key))
 
     def enter(self, total: Total) -> Visit:
         """Enter a region that was defined, possibly by another thread."""
-        self.session.sampler.read_fast()
-        visit = Visit(total, self.session.sampler.clock.now_ns(), self)
+        self._read_meters()
+        visit = Visit(total, self._now_ns(), self)
         with self._lock:
             total.visits += 1
             total.open[id(visit)] = visit.start_ns
@@ -58,18 +69,22 @@ class Profile:
 
     def define(self, name: str, key: Any = None) -> Total:
         """Return this thread's total of a region, made on first use."""
-        with self._lock:
-            if not hasattr(self._thread, "number"):  # a thread's ident is used again after its end
-                self._thread.number = next(self._numbers)
-            thread = int(self._thread.number)
-            return self._totals.setdefault((thread, name if key is None else key), Total(name, thread))
+        own = self._thread
+        key = name if key is None else key
+        total = own.totals.get(key)
+        if total is None:
+            with self._lock:
+                if own.number is None:
+                    own.number = next(self._numbers)
+                total = own.totals[key] = self._totals[own.number, key] = Total(name, own.number)
+        return total
 
     def end(self, visit: Visit) -> None:
         """Leave a region; UsageError if that was done, or if ``visit`` is not what `begin` returned.
 
         A forked child that leaves a region of its parent's is warned: the visit is the parent's to end.
         """
-        end_ns = self.session.sampler.clock.now_ns()
+        end_ns = self._now_ns()
         if not isinstance(visit, Visit):
             raise UsageError(f"end takes what begin returned, not {visit!r}")
         if os.getpid() != self._process:
@@ -80,14 +95,18 @@ class Profile:
                 stacklevel=3,
             )
             return
-        self.session.sampler.read_fast()
+        self._read_meters()
         with self._lock:
             if visit.ended:
                 raise UsageError(f"this visit of region '{visit.total.name}' has ended already")
             visit.ended = True
             full = visit.total.add(visit, end_ns)
-        if full:
-            self._settle(visit.total)
+        if full:  # not by the program that is measured, which would wait for it
+            thread = threading.Thread(
+                target=self._settle, args=(visit.total,), name="inferometer-visits", daemon=True
+            )
+            self._settling = [other for other in self._settling if other.is_alive()] + [thread]
+            thread.start()
 
     def results(self) -> RegionResults:
         """Return the energy of every region so far, by thread and then by first use."""
@@ -102,7 +121,9 @@ class Profile:
             return sorted(self._totals.values(), key=lambda total: total.thread)
 
     def wait(self) -> None:
-        """Wait for the meters' updates that enclose the last visit; at most for one period or so."""
+        """Wait for the meters' updates that enclose the last visit, at most for one period or so, and for what is being summed up."""
+        for thread in tuple(self._settling):
+            thread.join()
         with self._lock:
             ends = [total.last_ns for total in self._totals.values() if total.last_ns]
         if ends and self.session.meters:
@@ -110,6 +131,8 @@ class Profile:
 
     def close(self) -> None:
         """Stop sampling and let go of the meters."""
+        for thread in tuple(self._settling):
+            thread.join()
         self.session.close()
 
     def note_fork(self) -> None:

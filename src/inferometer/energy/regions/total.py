@@ -34,12 +34,14 @@ class Total:
     settling: bool = False
 
     def add(self, visit: Visit, end_ns: int) -> bool:
-        """Take a visit that has ended; tell whether so many are kept that they should be summed up."""
+        """Take a visit that has ended; tell whether so many are kept that they should be summed up, once: `take_old` then."""
         self.open.pop(id(visit), None)
         self.time_ns += end_ns - visit.start_ns
         self.last_ns = max(self.last_ns, end_ns)
         self.pending.append((visit.start_ns, end_ns, end_ns - visit.start_ns))
-        return len(self.pending) >= self.limit and not self.settling
+        full = len(self.pending) >= self.limit and not self.settling
+        self.settling = self.settling or full
+        return full
 
     def take_old(self, enclosed_ns: int) -> list[Stretch]:
         """Join what is kept, and return the visits to be summed up: they stay until `settle`.
@@ -74,7 +76,7 @@ class Visited(Protocol):
         """Leave it."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Visit:
     """A region being visited: give it to `Profile.end`, once."""
 

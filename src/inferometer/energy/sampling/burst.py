@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from inferometer.energy.readings import Reading
 
 BURST_S = 0.05
+LONGEST_BURST_S = 0.15  # where some updates were seen, but too few to tell a period
 BURST_PAUSE_NS = 200_000  # between two looks at all meters
 _UPDATES = 4  # that must be seen to tell a period: three of them
 
@@ -43,6 +44,11 @@ class Burst:
         periods = [later - earlier for earlier, later in itertools.pairwise(middles)]
         quartile = statistics.quantiles(periods, n=4, method="inclusive")[2]
         return 2 * quartile if self.every_read_is_news else quartile
+
+    @property
+    def promising(self) -> bool:
+        """Tell whether updates were seen, but too few of them: a few more reads tell the period."""
+        return 0 < len(self._news) < _UPDATES
 
     @property
     def every_read_is_news(self) -> bool:

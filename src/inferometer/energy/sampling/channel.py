@@ -7,9 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inferometer.energy.readings import Meter, Reading, Track
+from inferometer.energy.readings import Meter, Reading
 from inferometer.energy.sampling.update_tracker import UpdateTracker
+from inferometer.energy.track import Track
 
+EDGE_READ_S = 2e-4  # a counter that takes longer to read is not read at the edges of regions
 TRACKED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates tracked
 
 
@@ -65,6 +67,11 @@ class Channel:
         """Tell whether it is a counter that is read whenever its value is wanted."""
         traits = self.meter.traits
         return traits.kind == "counter" and not traits.push and self.tracker is None
+
+    @property
+    def costly(self) -> bool:
+        """Tell whether a read takes too long for a program to wait for."""
+        return self.cost.wall_ns > EDGE_READ_S * 1e9 * self.cost.reads
 
     def take_period(self, period_s: float | None) -> None:
         """Take the update period that was seen; None leaves what is told of it."""

@@ -26,9 +26,7 @@ class Clock(Protocol):
 class SystemClock:
     """The host's own clock."""
 
-    def now_ns(self) -> int:
-        """Return CLOCK_MONOTONIC."""
-        return time.monotonic_ns()
+    now_ns = staticmethod(time.monotonic_ns)  # itself: the edges of regions ask it many times
 
     def cpu_ns(self) -> int:
         """Return the processor time of the calling thread."""

@@ -8,20 +8,19 @@ measured, and the pace is lowered where it would exceed a small share of the mac
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from inferometer.energy.readings import UNKNOWN_S, Meter, Reading
-from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, Burst
+from inferometer.energy.readings import UNKNOWN_S, Meter, Reading, read_value
+from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, LONGEST_BURST_S, Burst
 from inferometer.energy.sampling.channel import Channel
 from inferometer.energy.sampling.clock import Clock, SystemClock
 from inferometer.energy.sampling.pacing import REGIONS, Pacing
+from inferometer.energy.track import Noted
 from inferometer.errors import MeterError
-from inferometer.worker.failures import failure_text
 
 SLOWEST_PACE_S = 1.0
 RETRY_S = 2.0  # after a failed read
@@ -51,6 +50,7 @@ class Sampler:
         self._cpu_mark_ns = 0
         self._step_cpu_ns = 0.0
         self._fast = [c for c in self.channels.values() if c.fast]
+        self._edges = self._cheap_reads()
         for channel in self.channels.values():
             channel.asleep_ns = self.clock.asleep_ns()
             attach = getattr(channel.meter, "attach", None)
@@ -92,52 +92,54 @@ class Sampler:
         if mark_ns and threading.current_thread() is self._thread:
             # all that the thread used since the step before: waking, reading, planning
             self._step_cpu_ns += 0.1 * (self._cpu_mark_ns - mark_ns - self._step_cpu_ns)
+        for channel in self._fast:
+            channel.track.catch_up()
+        self._edges = self._cheap_reads()
         for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
             with channel.lock:
                 self._read(channel)
                 self._ride_along(channel)
 
-    def read_fast(self, limit_s: float = 2e-4) -> None:
-        """Read at once every meter that shows its present value at little cost (at the edges of regions)."""
-        limit_ns = limit_s * 1e9
+    def read_fast(self) -> None:
+        """Read at once every meter that shows its present value at little cost (at the edges of regions).
+
+        The program that is measured waits for this: the readings are noted alone, and worked up when the record is next used.
+        """
         now_ns = self.clock.now_ns
-        for channel in self._fast:
-            cost = channel.cost
-            if cost.reads and cost.wall_ns > limit_ns * cost.reads:
-                continue
-            with channel.lock:
-                if not cost.reads or channel.track.failed:
-                    self._read(channel)
-                    continue
+        for lock, read, note in self._edges:
+            with lock:
                 before_ns = now_ns()
-                try:  # as `_read`, but for what the edges of regions can do without: its cost, the plan of reading
-                    value = read_value(channel.meter)
-                except MeterError as error:
-                    channel.track.fail(before_ns, str(error))
-                    continue
-                channel.track.append(Reading(before_ns, now_ns(), value))
+                try:
+                    answer: object = read()
+                except Exception as error:  # others' code; told when it is worked up
+                    answer = error
+                note((before_ns, now_ns(), answer))
 
     def learn_periods(self, seconds: float = BURST_S) -> None:
         """Read the fast counters for a moment as often as they may be updated, and learn how often they are.
 
+        Those whose updates come so seldom, or are read so late, that the moment shows too few of them are read for longer.
         A counter of which too few updates are seen stays as it is: of one whose period is not known, intervals allow for any.
         """
         known = [c for c in self._fast if c.meter.traits.period_known and c.meter.traits.period_s]
         learning = {id(c): (c, Burst()) for c in self._fast if c not in known}
-        end_ns = self.clock.now_ns() + round(seconds * 1e9)
-        while learning and self.clock.now_ns() < end_ns:
-            for channel, burst in learning.values():
+        start_ns, reading = self.clock.now_ns(), list(learning.values())
+        while reading and self.clock.now_ns() - start_ns < LONGEST_BURST_S * 1e9:
+            for channel, burst in reading:
                 with channel.lock:
                     self._read(channel)
                 if channel.previous is not None and not channel.track.failed:
                     burst.add(channel.previous)
             self.clock.wait(self.clock.now_ns() + BURST_PAUSE_NS, threading.Event())
+            if self.clock.now_ns() - start_ns >= seconds * 1e9:
+                reading = [(channel, burst) for channel, burst in reading if burst.promising]
         for channel, burst in learning.values():
             traits = channel.meter.traits
             if not (
                 burst.every_read_is_news and traits.period_known
             ):  # else it is as it says: current at every read
                 channel.take_period(burst.period_s)
+        self._edges = self._cheap_reads()
 
     def wait_past(self, at_ns: int, limit_s: float = 1.0) -> None:
         """Wait until every working meter has been updated after ``at_ns``, at most ``limit_s``; reads go on meanwhile."""
@@ -151,6 +153,10 @@ class Sampler:
                 self.step()
             else:
                 return
+
+    def _cheap_reads(self) -> list[tuple[threading.Lock, Callable[[], float], Callable[[Noted], None]]]:
+        """Return lock, read and record of each meter that is read at the edges of regions: looked up here, not there."""
+        return [(c.lock, c.meter.read, c.track.note) for c in self._fast if not c.costly]
 
     def _may_join(self, channel: Channel) -> bool:
         return channel.tracker is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pacing.pace_s
@@ -216,19 +222,6 @@ class Sampler:
             facts = _read_conditions(channel.meter)
             if facts:
                 channel.conditions.append((now_ns, facts))
-
-
-def read_value(meter: Meter) -> float:
-    """Return a meter's value; MeterError whatever goes wrong, since others' code must not end the sampling."""
-    try:
-        value = float(meter.read())
-    except MeterError:
-        raise
-    except Exception as error:
-        raise MeterError(f"reading failed with {failure_text(error)}") from error
-    if not math.isfinite(value):
-        raise MeterError(f"it gave {value}")
-    return value
 
 
 def _read_conditions(meter: Meter) -> dict[str, Any]:

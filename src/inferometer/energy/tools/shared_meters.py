@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from inferometer.energy.meters.served_lines import FRESHEST_S
-from inferometer.energy.readings import Meter, Traits
+from inferometer.energy.readings import Meter, Traits, read_value
 from inferometer.energy.sampling.pacing import STEADY
-from inferometer.energy.sampling.sampler import read_value
 from inferometer.energy.session import Session
 
 

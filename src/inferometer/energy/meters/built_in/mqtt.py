@@ -16,7 +16,8 @@ from typing import Any
 from inferometer.energy.meters.broker import Address, Connection
 from inferometer.energy.meters.found import Absence, Found
 from inferometer.energy.meters.wire import Registered, decode_reading, decode_registration
-from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Traits
+from inferometer.energy.track import Track
 from inferometer.errors import InferometerError, MeterError
 
 REGISTRATION_S = 3.0

@@ -17,7 +17,8 @@ from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
 from inferometer.energy.meters.redfish_service import ROOT, Address, Service, link, members
-from inferometer.energy.readings import MeteredDevice, Reading, Track, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Traits
+from inferometer.energy.track import Track
 from inferometer.errors import InferometerError, MeterError
 
 PERIOD_S = 1.0  # between two looks, and of a sensor that does not tell its own
