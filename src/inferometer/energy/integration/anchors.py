@@ -55,9 +55,13 @@ class Anchors:
         good[1:] &= np.diff(times) > 0
         good &= times < times[-1]
         good[-1] = True
-        if np.count_nonzero(good) < 2:
-            return self
-        return Anchors(self.low_ns[good], self.high_ns[good], self.energy_j[good], self.since_ns[good])
+        return self if np.count_nonzero(good) < 2 else self.only(good)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Anchors:
+        """Return those that are chosen."""
+        return Anchors(
+            self.low_ns[chosen], self.high_ns[chosen], self.energy_j[chosen], self.since_ns[chosen]
+        )
 
 
 def find_anchors(window: Window, traits: Traits) -> Anchors:
@@ -114,6 +118,8 @@ class Bounds:
     """
 
     anchors: Anchors
+    scheduled: Anchors  # the same, dated by one another (`schedule.py`)
+    dated: Anchors  # those of them that an estimate rests on
     largest_w: float
     breaks: Sequence[Break] = ()
     quiet_until_ns: float = (
@@ -122,7 +128,6 @@ class Bounds:
     believed_ns: float = (
         0.0  # for so long after that update they are believed to have it from a meter that works
     )
-    dated: Anchors | None = None  # those that an estimate rests on; by default all
     mean_w: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,7 +162,7 @@ class Bounds:
 
     def likely(self, moments_ns: Stamps) -> Floats:
         """Return what had been consumed if power is even between updates, and beyond them as it was on average."""
-        anchors = self.dated or self.anchors
+        anchors = self.dated
         times, joules = anchors.time_ns, anchors.energy_j
         if len(self._ends):
             joules = joules + self._guessed[np.searchsorted(self._ends, anchors.high_ns, "right")]

@@ -30,6 +30,7 @@ from inferometer.energy.integration.anchors import (
 )
 from inferometer.energy.integration.joules import SWING, Joules
 from inferometer.energy.integration.sampled import sampled_energy
+from inferometer.energy.integration.schedule import on_schedule
 from inferometer.energy.readings import LATE, Break, Traits, Window
 from inferometer.quantiles import CONFIDENCE, t_quantile
 
@@ -66,9 +67,10 @@ def bounds_of(window: Window, traits: Traits, shortest_s: float) -> Bounds:
     quiet_ns = float(window.before_ns[-1]) - LATE * traits.period_s * 1e9 if traits.period_known else 0.0
     breaks = (*window.breaks, *stalls)
     anchors = find_anchors(window, traits)
+    scheduled = on_schedule(anchors, traits.period_s) if traits.period_known and not traits.push else anchors
     seldom = traits.period_s >= SELDOM_S and not traits.push
-    dated = anchors.well_dated() if seldom and len(anchors) >= MIN_UPDATES else None
-    return Bounds(anchors, largest_w, breaks, quiet_ns, _stall_limit_ns(traits), dated)
+    dated = scheduled.well_dated() if seldom and len(anchors) >= MIN_UPDATES else scheduled
+    return Bounds(anchors, scheduled, dated, largest_w, breaks, quiet_ns, _stall_limit_ns(traits))
 
 
 def span_bounds(
@@ -79,7 +81,7 @@ def span_bounds(
     high = bounds.most(ends_ns) - bounds.least(starts_ns) + traits.resolution
     high = high + bounds.untold_j(starts_ns, ends_ns)
     if not traits.integrates:  # what it counted bounds nothing: its updates deviate as they are seen to
-        half = _unseen_j(bounds.dated or bounds.anchors, starts_ns, ends_ns)
+        half = _unseen_j(bounds.dated, starts_ns, ends_ns)
         low, high = low - half, high + half
     low = np.maximum(low, 0.0)
     high = np.maximum(high, low)

@@ -110,7 +110,9 @@ def visits_energy(window: Window, traits: Traits, stretches: Sequence[Stretch]) 
         reason = reason or "the meter was updated once only"
         return VisitsEnergy(Joules("unresolved", None, low, high, reason))
     evenly = traits.period_known and not any(gap.touches(first, last) for gap in bounds.breaks)
-    fit = _fit(bounds.anchors, traits, (starts, ends, covered)) if evenly and not reason else None
+    fit = None
+    if evenly and not reason:
+        fit = _fit(bounds.scheduled, traits, (starts, ends, covered))
     return VisitsEnergy(Joules("counter", energy, low, high, reason), fit)
 
 
