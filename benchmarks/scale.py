@@ -4,7 +4,7 @@
 
 A run of side s has 10 s frameworks at s batch sizes in 5 precisions and 2 modes, each cell in 10 rounds of 2 loops of 5 batches: 100 s² cells, ten times the records
 and a hundred times the samples, so that side 10 has 10,000 cells, 100,000 records and 1,000,000 samples. They are simulated (tests/support/simulated_runs.py), and
-each command is a process of its own. Printed, and written to OUT as scale.csv and scale.png: wall time, processor time (what counts on a machine busy with
+each command is a process of its own, whose modules are compiled before, as those of an installed package are. Printed, and written to OUT as scale.csv and scale.png: wall time, processor time (what counts on a machine busy with
 other things) and peak resident memory, and how each grew where the cells grew fourfold.
 """
 
@@ -54,11 +54,14 @@ def arguments_of(command: str, first: Path, second: Path) -> list[str]:
     return [name, *more.get(name, [str(first)])]
 
 
-def measure(arguments: list[str]) -> dict[str, float]:
-    """Run inferometer once in a process of its own and return what it took."""
+def measure(arguments: list[str], bytecode: Path) -> dict[str, float]:
+    """Run inferometer once in a process of its own, whose compiled modules are kept in a folder, and return what it took."""
+    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(bytecode.resolve())}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, "-m", "inferometer", *arguments],
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -73,14 +76,17 @@ def measure(arguments: list[str]) -> dict[str, float]:
 def measured(folder: Path, sides: list[int], commands: list[str]) -> list[dict[str, float | str]]:
     """Measure every command at every size, and print each as it ends."""
     rows: list[dict[str, float | str]] = []
-    for side in sides:
+    bytecode = folder / "bytecode"
+    for number, side in enumerate([sides[0], *sides]):  # the first time for the modules alone
         first, second = folder / f"side-{side}-a", folder / f"side-{side}-b"
         write_run(first, side, 1)
         write_run(second, side, 2)
         for run in (first, second):
             (run / KEPT).unlink(missing_ok=True)
         for command in commands:
-            figures = measure(arguments_of(command, first, second))
+            figures = measure(arguments_of(command, first, second), bytecode)
+            if not number:
+                continue
             rows.append({"cells": 100 * side**2, "command": command, **figures})
             print(
                 f"{100 * side**2:>7,} cells  {command:<13} {figures['wall_s']:7.1f} s  {figures['cpu_s']:7.1f} s of processor  "

@@ -11,7 +11,7 @@ from inferometer.results import parts
 from inferometer.results.cells import CellSummary
 from inferometer.results.summary import summarise
 from inferometer.storage import stored_records
-from inferometer.storage.run_directory import CELLS_FILE, read_run
+from inferometer.storage.run_directory import CELLS_FILE, read_run, shown
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,19 @@ def test_what_a_child_does_not_hand_over_is_computed_here(run, two_parts, monkey
     assert_same(parts.read_and_summarise(run), summarise([read_run(run)]))
 
 
-def test_a_damaged_record_is_named_as_when_all_is_read(run, two_parts, tmp_path):
+@pytest.mark.parametrize("place", [2, 3, -2])
+@pytest.mark.parametrize(
+    "damage", [(b'"round":', b'"round":-1'), (b'"elapsed_s":', b'"elapsed_s":-1'), (b"}}", b"}")]
+)
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_damaged_record_is_named_as_when_all_is_read(run, two_parts, tmp_path, place, damage, repeated):
     copy = tmp_path / "damaged"
     copy.mkdir()
     (copy / "run.json").write_bytes((run / "run.json").read_bytes())
     lines = (run / CELLS_FILE).read_bytes().split(b"\n")
-    lines[2] = lines[2].replace(b'"round":', b'"round":-1')
+    if repeated:
+        lines.insert(-1, lines[place])
+    lines[place] = lines[place].replace(*damage, 1)
     (copy / CELLS_FILE).write_bytes(b"\n".join(lines))
     with pytest.raises(StoreError) as whole:
         read_run(copy)
@@ -66,13 +73,13 @@ def test_a_damaged_record_is_named_as_when_all_is_read(run, two_parts, tmp_path)
     assert str(apart.value) == str(whole.value)
 
 
-def test_a_record_is_decoded_once_to_find_it_and_once_to_estimate(run, monkeypatch):
+def test_a_record_is_decoded_once(run, monkeypatch):
     decoded = []
     real = stored_records.decode_record
     monkeypatch.setattr(stored_records, "decode_record", lambda line: decoded.append(line) or real(line))
     results = parts.read_and_summarise(run)
     assert results.runs[0].missing == read_run(run).missing
-    assert len(decoded) == 2 * len(results.runs[0].records)
+    assert len(decoded) == len(results.runs[0].records)
 
 
 def test_a_torn_last_line_is_left_out(run, tmp_path):
@@ -83,3 +90,32 @@ def test_a_torn_last_line_is_left_out(run, tmp_path):
     indexed, whole = stored_records.read_indexed(copy), read_run(copy)
     assert tuple(indexed.records) == whole.records
     assert indexed.missing == whole.missing != ()
+
+
+@pytest.mark.parametrize("text", ["mqtt://u:p@lab", "a\\u0007", "a\x7f", "\u202e", "h\u00f6he", "//", " //"])
+def test_what_is_taken_as_it_is_needs_nothing(text):
+    for data in (text.encode(), f"x{text}".encode(), f"{text}x".encode()):
+        assert not stored_records.needs_nothing_shown(data)
+    plain = b'{"log":"logs/worker.log","a":"/"}'
+    assert stored_records.needs_nothing_shown(plain) and shown(plain) == plain
+
+
+def test_passwords_of_a_big_run_are_not_read(run, tmp_path, two_parts):
+    copy = tmp_path / "secret"
+    copy.mkdir()
+    (copy / "run.json").write_bytes((run / "run.json").read_bytes())
+    lines = (
+        (run / CELLS_FILE).read_bytes().replace(b'"log":"logs/worker.log"', b'"log":"mqtt://u:pass@lab"', 1)
+    )
+    (copy / CELLS_FILE).write_bytes(lines)
+    assert parts.read_and_summarise(copy).summaries[0].log == "mqtt://***@lab"
+    assert_same(parts.read_and_summarise(copy), summarise([read_run(copy)]))
+
+
+def test_a_record_longer_than_what_is_read_at_once(run, tmp_path):
+    copy = tmp_path / "long"
+    copy.mkdir()
+    (copy / "run.json").write_bytes((run / "run.json").read_bytes())
+    lines = (run / CELLS_FILE).read_bytes().replace(b'"cause":""', b'"cause":"' + 40_000 * b"x" + b'"', 1)
+    (copy / CELLS_FILE).write_bytes(lines)
+    assert tuple(stored_records.read_indexed(copy).records) == read_run(copy).records

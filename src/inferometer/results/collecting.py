@@ -11,7 +11,7 @@ from inferometer.device import Device
 from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.results.estimates import Key
 from inferometer.storage.run_directory import StoredRun
-from inferometer.storage.stored_records import heads_of
+from inferometer.storage.stored_records import Head, heads_of
 
 Identity = tuple[str, str, str, int]  # machine's fingerprint, device, GPU or CPU name, usable cores
 
@@ -67,7 +67,7 @@ def _holds(known: Sequence[tuple[StoredRun, int]], run: StoredRun, at: int) -> b
     return bool(known) and run.records[at] in [other.records[place] for other, place in known]
 
 
-def _origin(run: StoredRun, record: Record) -> str:
+def _origin(run: StoredRun, record: Head | Record) -> str:
     """Return which of the runs that were merged into one a record is from: "" for a run of its own.
 
     Merged before they said where each begins, runs are told by the folders of their logs.
@@ -77,7 +77,7 @@ def _origin(run: StoredRun, record: Record) -> str:
     return str(Path(record.log).parent) if run.info.merged and record.log else ""
 
 
-def _last_word(heads: Sequence[Record]) -> dict[tuple[Cell, int], int]:
+def _last_word(heads: Sequence[Head | Record]) -> dict[tuple[Cell, int], int]:
     """Return where the one record of a cell and round is: the last, except that an interruption never replaces a result."""
     found: dict[tuple[Cell, int], int] = {}
     for place, head in enumerate(heads):

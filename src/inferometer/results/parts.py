@@ -20,8 +20,8 @@ from inferometer.errors import StoreError
 from inferometer.host.machine import usable_cores
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.packed import pack, unpack
-from inferometer.results.summary import ranked, summaries_of
-from inferometer.storage.run_directory import CELLS_FILE, no_collection
+from inferometer.results.summary import ranked, summaries_of, summarise
+from inferometer.storage.run_directory import CELLS_FILE, DAMAGE, no_collection, read_run
 from inferometer.storage.stored_records import read_indexed
 
 MOST_PARTS = 4  # each reads the whole run, so that more gain little
@@ -32,6 +32,13 @@ _Child = subprocess.Popen[bytes]
 
 def read_and_summarise(run: Path) -> Results:
     """Return the results of one run without a data set; StoreError as `read_run`."""
+    try:
+        return _in_parts(run)
+    except DAMAGE:  # which `read_run` names
+        return summarise([read_run(run)])
+
+
+def _in_parts(run: Path) -> Results:
     parts = min(usable_cores(), MOST_PARTS) if (run / CELLS_FILE).stat().st_size >= WORTH_BYTES else 1
     with _children(run, parts) as children, no_collection():
         stored = read_indexed(run)
@@ -85,7 +92,7 @@ def answer(run: Path, part: int, parts: int, out: IO[bytes]) -> None:
 
 
 def _main(words: Sequence[str]) -> int:
-    with contextlib.suppress(StoreError, OSError):  # the parent meets it too, and says it
+    with contextlib.suppress(StoreError, OSError, *DAMAGE):  # the parent meets it too, and says it
         answer(Path(words[0]), int(words[1]), int(words[2]), sys.stdout.buffer)
         return 0
     return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,12 +46,18 @@ def noise_between_rounds(results: Results) -> Scatter:
 
 
 def _noise(summaries: Sequence[CellSummary]) -> Scatter:
-    from scipy.special import chdtri
-
     names = {s.key: f"{s.machine}/{s.cell.framework}/{s.cell.precision}" for s in summaries}
     found = drift.estimate(_throughputs(summaries), names)
-    variances = [variance * dof / float(chdtri(dof, 0.5)) for variance, dof in found.variances.values()]
+    variances = [variance * dof / _median(dof) for variance, dof in found.variances.values()]
     return Scatter(np.sqrt(np.asarray(variances, dtype=np.float64)), found.independent_dof)
+
+
+@functools.lru_cache(maxsize=1024)
+def _median(dof: float) -> float:
+    """Return the median of the chi-squared distribution."""
+    from scipy.special import chdtri
+
+    return float(chdtri(dof, 0.5))
 
 
 def _throughputs(summaries: Sequence[CellSummary]) -> dict[str, Series]:

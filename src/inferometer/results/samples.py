@@ -40,16 +40,21 @@ def effective_counts(rows: Floats) -> list[float]:
 def percentiles(rows: Floats, levels: Sequence[float]) -> list[Floats]:
     """Return each level's percentile of every row as `np.percentile` does, without what takes most of its time."""
     ordered = np.sort(rows, axis=1)
-    last = rows.shape[1] - 1
-    found = []
-    for level in levels:
-        at = level / 100 * last
-        below = math.floor(at)
-        share, low = at - below, ordered[:, below]
-        high = ordered[:, min(below + 1, last)]
-        step = high - low
-        found.append(high - step * (1 - share) if share >= 0.5 else low + step * share)
-    return found
+    below, above, shares = _between(tuple(levels), rows.shape[1])
+    low, high = ordered[:, below], ordered[:, above]
+    step = high - low
+    found = np.where(shares >= 0.5, high - step * (1 - shares), low + step * shares)
+    return list(found.T)
+
+
+@functools.lru_cache(maxsize=1024)
+def _between(levels: tuple[float, ...], count: int) -> tuple[list[int], list[int], Floats]:
+    """Return between which two of ``count`` values in order each level's percentile lies, and how far from the first to the second."""
+    places = [level / 100 * (count - 1) for level in levels]
+    below = [math.floor(at) for at in places]
+    shares = np.array([at - first for at, first in zip(places, below, strict=True)])
+    shares.flags.writeable = False  # shared by all that have as many
+    return below, [min(first + 1, count - 1) for first in below], shares
 
 
 def enough_for(quantile: float) -> int:
@@ -70,12 +75,15 @@ def quantile_upper_bound(
     `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
     """
     worth = effective_count(samples) if effective is None else effective
-    count = int(min(worth, len(samples)))
+    place = place_of_bound(len(samples), quantile, worth, confidence)
+    return None if place is None else float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
+
+
+def place_of_bound(number: int, quantile: float, worth: float, confidence: float = CONFIDENCE) -> int | None:
+    """Return at which place of so many samples in order `quantile_upper_bound` lies; None for too few."""
+    count = int(min(worth, number))
     allowed = _allowed_beyond(count, quantile, confidence)
-    if allowed is None:
-        return None
-    place = len(samples) - 1 - math.floor(allowed * len(samples) / max(count, 1))
-    return float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
+    return None if allowed is None else number - 1 - math.floor(allowed * number / max(count, 1))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -48,6 +48,7 @@ _CODE = (
     "redaction.py",
 )
 _KEY = "inferometer_content"
+_NO_ENDS = (None, None, None)
 
 
 class _WholeRun(StoredRun):
@@ -144,13 +145,12 @@ def _columns(results: Results) -> dict[str, Any]:
         name: np.array([getattr(summary, name) for summary in results.summaries])
         for name in ("machine", "status", "cause", "rounds", "best", "tie")
     }
+    measured = [summary if summary.measured else None for summary in results.summaries]
     for name, metric in METRICS.items():
-        found = [metric.of(summary) if summary.measured else None for summary in results.summaries]
+        found = [metric.of(summary) if summary else None for summary in measured]
         if any(found):
-            for end, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-                columns[name + suffix] = np.array(
-                    [getattr(e, end) if e else None for e in found], dtype=np.float64
-                )
+            ends = np.array([(e.value, e.low, e.high) if e else _NO_ENDS for e in found], dtype=np.float64)
+            columns |= {name: ends[:, 0], f"{name}_low": ends[:, 1], f"{name}_high": ends[:, 2]}
     packed = [pack(summary) for summary in results.summaries]
     return columns | {"inferometer": np.array([*packed, None], dtype=object)[:-1]}
 

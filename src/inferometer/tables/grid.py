@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -15,17 +15,21 @@ from rich.text import Text
 _NOT_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+_Shown = tuple[str, str | Style]  # a cell's text and its style
+
+
 class Grid(Table):
     """Rich's table, which wraps cells, and takes a millisecond a row for it; one that need not wrap is put together a line at a time.
 
     Both come out the same, but for colours: a line that is of one style is so as a whole.
     """
 
+    _read: tuple[tuple[int, int], list[list[_Shown]] | None] | None = None
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table: quickly if every cell is text of one line and there is room for all of them, else as rich does."""
-        columns = [_texts([column.header, *column.cells]) for column in self.columns]
-        texts = [column for column in columns if column is not None]
-        if not texts or len(texts) < len(columns):
+        texts = self._texts()
+        if not texts:
             return super().__rich_console__(console, options)
         widths = self._widths(texts)
         if self._total(widths) > options.max_width:
@@ -34,14 +38,22 @@ class Grid(Table):
 
     def natural_width(self) -> int | None:
         """Return the characters that it takes to show every cell in one line; None where a cell has several lines."""
-        columns = [_texts([column.header, *column.cells]) for column in self.columns]
-        texts = [column for column in columns if column is not None]
-        return self._total(self._widths(texts)) if len(texts) == len(columns) else None
+        texts = self._texts()
+        return None if texts is None else self._total(self._widths(texts))
 
-    def _widths(self, columns: Sequence[Sequence[Text]]) -> list[int]:
+    def _texts(self) -> list[list[_Shown]] | None:
+        """Return each column's texts, its header's first; None where one has several lines. Read once of a table that does not grow."""
+        size = (len(self.columns), len(self.rows))
+        if self._read is None or self._read[0] != size:
+            columns = [_texts([column.header, *column.cells]) for column in self.columns]
+            texts = [column for column in columns if column is not None]
+            self._read = size, texts if len(texts) == len(columns) else None
+        return self._read[1]
+
+    def _widths(self, columns: Sequence[Sequence[_Shown]]) -> list[int]:
         """Return each column's characters without its padding."""
         return [
-            max(column.min_width or 0, *map(_length, texts))
+            max(column.min_width or 0, *[_length(text) for text, _ in texts])
             for column, texts in zip(self.columns, columns, strict=True)
         ]
 
@@ -62,7 +74,7 @@ class Grid(Table):
         self,
         console: Console,
         options: ConsoleOptions,
-        columns: Sequence[Sequence[Text]],
+        columns: Sequence[Sequence[_Shown]],
         widths: Sequence[int],
     ) -> Iterator[Segment]:
         assert self.box is not None
@@ -82,8 +94,8 @@ class Grid(Table):
                 marks = (box.foot_left, box.foot_vertical, box.foot_right)
             style = (console.get_style(row.style) if row.style else None) if row else head
             pieces = [
-                (" " * before + _justified(cell, width, column.justify) + " " * after, cell.style)
-                for cell, width, column, (before, after) in zip(
+                (" " * before + _justified(text, width, column.justify) + " " * after, own)
+                for (text, own), width, column, (before, after) in zip(
                     cells, widths, self.columns, paddings, strict=True
                 )
             ]
@@ -115,26 +127,28 @@ def _line(
     yield Segment(right)
 
 
-def _texts(cells: Sequence[RenderableType]) -> list[Text] | None:
+def _texts(cells: Iterable[RenderableType]) -> list[_Shown] | None:
     """Return cells as texts; None where one is something else, has several lines or spans of another style."""
-    found = []
+    found: list[_Shown] = []
     for cell in cells:
         text = cell if isinstance(cell, Text) else Text(cell) if isinstance(cell, str) else None
-        if text is None or text.spans or _NOT_ONE_LINE.search(text.plain):
+        if text is None or text.spans:
             return None
-        if text is not cell and ("[" in text.plain or ":" in text.plain):  # which rich reads as markup
+        plain = text.plain
+        if _NOT_ONE_LINE.search(plain):
             return None
-        found.append(text)
+        if text is not cell and ("[" in plain or ":" in plain):  # which rich reads as markup
+            return None
+        found.append((plain, text.style))
     return found
 
 
-def _length(text: Text) -> int:
-    plain = text.plain
-    return len(plain) if plain.isascii() else cell_len(plain)
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
 
 
-def _justified(text: Text, width: int, justify: str) -> str:
+def _justified(text: str, width: int, justify: str) -> str:
     if justify != "right":
-        return text.plain + " " * (width - _length(text))
-    plain = text.plain.rstrip()  # as rich does, no-break spaces included
-    return " " * (width - (len(plain) if plain.isascii() else cell_len(plain))) + plain
+        return text + " " * (width - _length(text))
+    text = text.rstrip()  # as rich does, no-break spaces included
+    return " " * (width - _length(text)) + text

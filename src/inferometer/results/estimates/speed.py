@@ -141,17 +141,17 @@ def _measures(parts: Sequence[Sequence[float]]) -> tuple[list[list[float]], list
     return found, worths
 
 
-def _bounded(estimate: Estimate, series: Series, pooled: Floats, worth: float, level: int) -> Estimate:
+def _bounded(estimate: Estimate, series: Series, ordered: Floats, worth: float, level: int) -> Estimate:
     """Return a percentile with what it does not exceed at 95 % confidence, and with a remark if it rests on too few batches.
 
     The larger of two bounds: by the order of all batches, ``worth`` so many independent ones, and by how the rounds' percentiles
     scatter. Infinity where the batches are too few for any.
     """
-    bound = samples.quantile_upper_bound(pooled, level / 100, effective=worth)
+    place = samples.place_of_bound(len(ordered), level / 100, worth)
     reach = stats.reach_of_mean(series.units, _SURE_TO_ONE_SIDE)
     between = estimate.value * math.exp(min(reach or 0.0, 700.0))
-    upper = math.inf if bound is None else max(bound, between)
-    return replace(estimate, upper=upper, remark=_too_few(len(pooled), worth, level))
+    upper = math.inf if place is None else max(float(ordered[place]), between)
+    return replace(estimate, upper=upper, remark=_too_few(len(ordered), worth, level))
 
 
 def _too_few(count: int, worth: float, level: int) -> Flag | None:
