@@ -28,7 +28,7 @@ PROTOCOL = (
     "--device",
     "cpu",
     "--precisions",
-    "fp32,bf16,fp16,int8",
+    "fp32,bf16,fp16,int8,int8-weights",
     "--batch-sizes",
     "8",
     "--rounds",

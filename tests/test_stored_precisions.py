@@ -42,6 +42,9 @@ def test_a_file_is_called_by_what_most_of_its_operators_hold(coarsest, holds, la
 def test_it_answers_fp32_and_int8_and_its_own():
     quantised, half = stored_as("int8", {"int8": 1}), stored_as("fp16", {"fp16": 1})
     assert [p for p in ("fp32", "tf32", "fp16", "bf16", "int8") if quantised.answers(p)] == ["fp32", "int8"]
+    assert stored_as("int8", {"int8-weights": 1}).answers("int8-weights") and not quantised.answers(
+        "int8-weights"
+    )
     assert [p for p in ("fp32", "fp16", "bf16") if half.answers(p)] == ["fp32", "fp16"]
     assert "stored-int8" in quantised.refusal("bf16") and "for bf16 give" in quantised.refusal("bf16")
 
@@ -51,6 +54,7 @@ def test_it_answers_fp32_and_int8_and_its_own():
     [
         ("onnxrt", "cpu", "stored-int8", "fp32"),
         ("onnxrt", "cpu", "int8", "int8"),
+        ("onnxrt", "cpu", "int8-weights", "int8-weights"),
         ("tensorrt", "cuda", "stored-int8", "int8"),
         ("tensorrt", "cuda", "stored-mixed", "int8"),
         ("tensorrt", "cuda", "stored-fp16", "fp32"),

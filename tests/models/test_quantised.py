@@ -76,6 +76,16 @@ def test_openvino_has_its_own(reach, onnx):
     assert "quantised already" in reach(onnx / "quantised.onnx", "openvino-int8").missing["openvino-int8"]
 
 
+@pytest.mark.parametrize("form", ["onnx-int8-weights", "openvino-int8-weights"])
+def test_int8_weights_are_refused_where_few_layers_are_linear(reach, onnx, form):
+    """And in one line: what a quantiser refuses is not asked again by way of foreign converters."""
+    cause = reach(onnx / "image.onnx", form).missing[form]
+    assert cause.endswith(
+        "keeps int8 weights of linear layers alone, and they are 0 of this model's 1 operators with weights: most would run as in fp32"
+    )
+    assert "quantised already" in reach(onnx / "quantised.onnx", form).missing[form]
+
+
 def test_litert_has_its_own(reach, tiny):
     own = reach(tiny("cnn"), "tflite-int8").artifacts["tflite-int8"].own
     assert 0.001 < own.loss["error"] < 0.5

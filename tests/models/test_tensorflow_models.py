@@ -103,7 +103,7 @@ def files(tmp_path_factory):
 
 
 def test_a_saved_model_reaches_every_form_but_keras(reach, files):
-    prepared = reach(files / "saved", *FORMS)
+    prepared = reach(files / "saved", *(form for form in FORMS if not form.endswith("-weights")))
     assert {"savedmodel", "tflite", "onnx", "exported", "jaxexport"} <= set(prepared.artifacts)
     quantised = {form: cause for form, cause in prepared.missing.items() if form.endswith("-int8")}
     assert set(prepared.missing) - set(quantised) == {"keras"}

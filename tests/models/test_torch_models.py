@@ -30,11 +30,12 @@ def files(tmp_path_factory):
     return folder
 
 
-TORCH_INT8 = ("inductor-int8", "xnnpack-int8")  # test_quantised.py has them
+_WEIGHTS = tuple(form for form in FORMS if form.endswith("-weights"))
+ELSEWHERE = ("inductor-int8", "xnnpack-int8", *_WEIGHTS)  # the tests of exports have them
 
 
 def test_a_network_of_timm_reaches_every_form_but_keras(reach):
-    prepared = reach("timm:test_resnet", *(form for form in FORMS if form not in TORCH_INT8))
+    prepared = reach("timm:test_resnet", *(form for form in FORMS if form not in ELSEWHERE))
     refused = prepared.missing.pop("tflite-int8")  # of a network that onnx2tf made, where XNNPACK fails
     assert "TensorFlow's quantiser wrote a file that LiteRT refuses: failed to create XNNPACK" in refused
     assert prepared.missing == {
@@ -205,7 +206,7 @@ def test_weights_of_a_hub_that_cannot_be_reached(reach, monkeypatch):
 
 
 def test_an_onnx_network_reaches_torch_tensorflow_litert_and_jax(reach, files):
-    prepared = reach(files / "detector.onnx", *FORMS)
+    prepared = reach(files / "detector.onnx", *(form for form in FORMS if form not in _WEIGHTS))
     ways = {form: item.via for form, item in prepared.artifacts.items()}
     assert ways["exported"] == "onnx2torch" and ways["jaxexport"] == "onnx2torch, torchax"
 

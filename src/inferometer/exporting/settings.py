@@ -15,7 +15,7 @@ from inferometer.records import Cell
 
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}  # of torch's values
 _UNTESTED = ("tensorrt", "torch_tensorrt", "tftrt")
-_OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+_OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32", "int8-weights": "f32"}
 
 
 @dataclass(frozen=True)

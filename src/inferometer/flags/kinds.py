@@ -62,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
         "the model's file holds {held}: it is measured as it is, whatever precision is asked"
     ),
     "partly-float": _kind("{left} of {total} operators that multiply matrices run in float"),
+    "float-weights": _kind("{left} of {total} operators that multiply matrices have no int8 weights"),
     "tolerance": _kind("outputs were allowed to differ by {limit:g} from the reference (--tolerance)"),
     "not-checked-after": _kind("outputs were not checked after the loops: {error}"),
     "malformed-loops": _kind("{count:of malformed loop} left out"),

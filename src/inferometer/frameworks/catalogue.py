@@ -156,7 +156,8 @@ _ALL = (
     ),
     Framework(
         "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
-        precisions={"cpu": ("fp32", "int8"), "cuda": ("fp32", "tf32", "fp16")}, forms={"int8": "onnx-int8"},
+        precisions={"cpu": ("fp32", "int8", "int8-weights"), "cuda": ("fp32", "tf32", "fp16")},
+        forms={"int8": "onnx-int8", "int8-weights": "onnx-int8-weights"},
         variants={
             "io-binding": Variant(
                 "inputs and outputs bound to buffers of their own; on a GPU this is the default", {"binding": True}
@@ -176,7 +177,8 @@ _ALL = (
     ),
     Framework(
         "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino", other_forms=("savedmodel", "tflite"),
-        devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16", "int8")}, forms={"int8": "openvino-int8"},
+        devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16", "int8", "int8-weights")},
+        forms={"int8": "openvino-int8", "int8-weights": "openvino-int8-weights"},
         nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),
     Framework(
@@ -186,7 +188,8 @@ _ALL = (
     ),
     Framework(
         "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",
-        devices=("cpu",), precisions={"cpu": ("fp32", "int8")}, forms={"int8": "tflite-int8"}, nominal_images_per_s=580, nominal_prepare_s=0.3,
+        devices=("cpu",), precisions={"cpu": ("fp32", "int8", "int8-weights")},
+        forms={"int8": "tflite-int8", "int8-weights": "tflite-int8-weights"}, nominal_images_per_s=580, nominal_prepare_s=0.3,
     ),
     Framework(
         "opencv", "OpenCV DNN", "opencv", "opencv", "onnx", "opencv-python-headless", "cv2",

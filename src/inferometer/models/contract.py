@@ -7,7 +7,7 @@ Forms: the shapes in which a framework takes a model.
     onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, opencv, tensorrt)
     tflite      LiteRT flatbuffer                           (litert)
     jaxexport   folder: a function exported by JAX, and weights  (jax, where the source is no Keras file)
-    onnx-int8, ...  the same quantised after training, for cells at int8
+    onnx-int8, ...  the same quantised after training, for cells at int8 and int8-weights
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ Form = Literal[
     "tflite",
     "jaxexport",
     "onnx-int8",
+    "onnx-int8-weights",
     "openvino-int8",
+    "openvino-int8-weights",
     "tflite-int8",
+    "tflite-int8-weights",
     "inductor-int8",
     "xnnpack-int8",
 ]
@@ -42,8 +45,11 @@ FILES: Mapping[Form, str] = {  # what a step leaves in its folder
     "tflite": "model.tflite",
     "jaxexport": "jaxexport",
     "onnx-int8": "model.onnx",
+    "onnx-int8-weights": "model.onnx",
     "openvino-int8": "model.xml",
+    "openvino-int8-weights": "model.xml",
     "tflite-int8": "model.tflite",
+    "tflite-int8-weights": "model.tflite",
     "inductor-int8": "model.pt2",
     "xnnpack-int8": "model.pt2",
 }
@@ -55,8 +61,11 @@ TITLES: Mapping[Form, str] = {
     "tflite": "a LiteRT flatbuffer",
     "jaxexport": "a function exported by JAX",
     "onnx-int8": "a quantised ONNX file",
+    "onnx-int8-weights": "an ONNX file with quantised weights",
     "openvino-int8": "an OpenVINO model quantised by NNCF",
+    "openvino-int8-weights": "an OpenVINO model with weights quantised by NNCF",
     "tflite-int8": "a quantised LiteRT flatbuffer",
+    "tflite-int8-weights": "a LiteRT flatbuffer with quantised weights",
     "inductor-int8": "a torch exported program quantised for Inductor",
     "xnnpack-int8": "a torch exported program quantised for XNNPACK",
 }

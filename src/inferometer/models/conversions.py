@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import InferometerError, ModelError
+from inferometer.errors import InferometerError, InputError, ModelError
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import FILES, Artifact, Form
 from inferometer.models.quantisation import loss_of
@@ -45,6 +45,7 @@ class Conversions:
     _tried: dict[Route, CachedStep | str] = field(
         default_factory=dict
     )  # what a route led to, or why to nothing
+    _refused: set[Route] = field(default_factory=set)  # those whose last step would not quantise the model
     _taken: dict[Form, Route] = field(default_factory=dict)
 
     def reach(self, form: Form) -> Artifact | str:
@@ -56,6 +57,8 @@ class Conversions:
                 self._taken[form] = route
                 return artifact(form, found, via(route))
             causes[found] = None
+            if route in self._refused:
+                break  # another way leads to the same model, after minutes of foreign converters
         if not causes:
             return no_way(self.start, form)
         return "; ".join(causes)
@@ -89,6 +92,8 @@ class Conversions:
         try:
             return self._made(edge, start)
         except InferometerError as error:
+            if edge.quantises and isinstance(error, InputError):
+                self._refused.add(route)
             return f"step {edge.title} failed: {error}"
 
     def _made(self, edge: Edge, start: CachedStep) -> CachedStep:

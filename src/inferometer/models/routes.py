@@ -57,6 +57,9 @@ EDGES = (
     Edge("onnx", "onnx-int8", "onnx_int8", "onnxrt", quantises=True),
     Edge("onnx", "openvino-int8", "openvino_int8", "nncf", quantises=True),
     Edge("savedmodel", "tflite-int8", "litert_int8", "tf", quantises=True),
+    Edge("onnx", "onnx-int8-weights", "onnx_int8_weights", "onnxrt", quantises=True),
+    Edge("onnx", "openvino-int8-weights", "openvino_int8_weights", "nncf", quantises=True),
+    Edge("savedmodel", "tflite-int8-weights", "litert_int8_weights", "tf", quantises=True),
     Edge("exported", "inductor-int8", "inductor_int8", "torch", quantises=True),
     Edge("exported", "xnnpack-int8", "xnnpack_int8", "executorch", quantises=True),
 )

@@ -19,7 +19,7 @@ from inferometer.planning.option import Option
 from inferometer.planning.presets import PRESETS
 
 ACCELERATORS = ("cpu", "cuda12", "cuda13")
-PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8", "int8-weights")
 MODES = ("host", "device", "host-pipelined")
 # far above what anyone measures, and low enough to fail at once instead of filling the memory first
 MOST_IMAGES, MOST_LOOPS, MOST_WARMUP, MOST_ROUNDS, MOST_THREADS = 1_000_000, 100_000, 1_000_000, 10_000, 4096
@@ -51,7 +51,7 @@ class MatrixOptions(TypedDict, total=False):
         str | Iterable[str],
         Option(
             "--precisions", kinds.names_of("precision", PRECISIONS),
-            "fp32,tf32,fp16,bf16,int8 (quantised after training).", ("precisions",), default="fp32",
+            "fp32,tf32,fp16,bf16,int8,int8-weights (quantised after training).", ("precisions",), default="fp32",
         ),
     ]  # fmt: skip
     modes: Annotated[

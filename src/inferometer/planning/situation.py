@@ -39,7 +39,9 @@ class Situation:
         A framework's own file may be quantised already, which is known once it is opened: nothing need lead to int8 then.
         """
         found = self.reachable[self.form_for(framework, precision)]
-        if not isinstance(found, str) or (precision == "int8" and framework.form == self.source.form):
+        if not isinstance(found, str) or (
+            precision in ("int8", "int8-weights") and framework.form == self.source.form
+        ):
             return ""
         return found
 

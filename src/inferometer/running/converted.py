@@ -58,7 +58,7 @@ def convert(
     source, cache = resolve(request.model), _cache(interpreters)
     ready = ReadyEnvironments(request, Plan({}, (), ()), cache_folder("logs", "converted"), progress)
     forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
-    for bits in _WEIGHT_BITS if any(form.endswith("int8") for form in wanted) else _WEIGHT_BITS[:1]:
+    for bits in _WEIGHT_BITS if any("int8" in form for form in wanted) else _WEIGHT_BITS[:1]:
         made = prepare(
             request.model, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits
         )

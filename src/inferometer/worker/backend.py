@@ -29,7 +29,7 @@ class Opening:
     layout: str  # of 4-D inputs: NHWC, NCHW or ""
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
-    precision: str  # fp32, tf32, fp16, bf16, int8
+    precision: str  # fp32, tf32, fp16, bf16, int8, int8-weights
     device: str  # "cpu" or "cuda": other GPUs are hidden from this process, so there is no index
     threads: int
     options: dict[str, Any] = field(default_factory=dict)  # the framework's and the variant's settings
@@ -39,8 +39,8 @@ class Opening:
 
     @property
     def quantised(self) -> bool:
-        """Return whether operators may run in integers: int8 was asked for, or is what the artifact holds."""
-        return "int8" in (self.precision, self.stored)
+        """Return whether operators may run in integers, or weights be kept in them: asked for, or what the artifact holds."""
+        return self.stored == "int8" or self.precision in ("int8", "int8-weights")
 
 
 class Pipeline(abc.ABC):

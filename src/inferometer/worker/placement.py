@@ -13,7 +13,8 @@ def check_actual(actual: dict[str, Any], opening: Opening) -> tuple[str, str]:
     if device != opening.device:
         return "wrong-device", f"asked for {opening.device}, ran on {device or 'an unknown device'}"
     precision = actual.get("precision")
-    as_stored = opening.quantised and precision == "int8"  # what is in floats beside it was asked for
+    asked_of_floats = opening.quantised and not opening.precision.startswith("int8")  # of a file as it is
+    as_stored = asked_of_floats and precision in ("int8", "int8-weights")
     if precision != opening.precision and not as_stored:
         return (
             "wrong-precision",

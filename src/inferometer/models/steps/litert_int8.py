@@ -1,6 +1,6 @@
 """Environment `tf`: a SavedModel quantised for LiteRT by TensorFlow's converter: static ranges, weights per channel, floats in and out.
 
-Request as in `models.conversions`, of a step that quantises. What the file answers plainly is LiteRT's reference kernels.
+Without ranges, weights alone (`litert_int8_weights`): the kernels round values batch by batch. Request as in `models.conversions`, of a step that quantises. What the file answers plainly is LiteRT's reference kernels.
 LiteRT's int8 kernels add in 32 bits, so that weights have 8 bits everywhere.
 """
 
@@ -15,29 +15,36 @@ from inferometer.models.steps import calibration, checks, tensors, tf_saving
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return checks and versions; the quantised model lies in ``out``/model.tflite."""
+    return quantise(request, ranges=True)
+
+
+def quantise(request: dict[str, Any], *, ranges: bool) -> dict[str, Any]:
+    """Return what `run` does; ``ranges``: of the values, learnt from rows."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     import tensorflow as tf
 
     out, specs = Path(request["out"]), request["specs"]
-    content = _quantised(tf, request)
+    content = _quantised(tf, request, ranges=ranges)
     _check_runs(tf, content)
     (out / "model.tflite").write_bytes(content)
     batch = tensors.batch_of(specs)
     compute = _computing(tf, content, request, batch)
+    told = f"ranges of {calibration.count(request)} rows" if ranges else "values rounded batch by batch"
     return {
         "checks": calibration.reference(request, compute, batch, out),
         "stored": "int8",
-        "notes": [f"weights in 8 bits, ranges of {calibration.count(request)} rows"],
+        "notes": [f"weights in 8 bits, {told}"],
         "versions": {"tensorflow": tf.__version__},
     }
 
 
-def _quantised(tf: Any, request: dict[str, Any]) -> bytes:
+def _quantised(tf: Any, request: dict[str, Any], *, ranges: bool) -> bytes:
     loaded = tf.saved_model.load(request["model"])
     signature = loaded.signatures[tf_saving.SIGNATURE]
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature], loaded)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: iter(calibration.batches(request))
+    if ranges:
+        converter.representative_dataset = lambda: iter(calibration.batches(request))
     try:
         content: bytes = converter.convert()
     except Exception as error:

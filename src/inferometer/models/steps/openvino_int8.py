@@ -28,7 +28,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     if not any(node.get_type_name() == "FakeQuantize" for node in quantised.get_ops()):
         raise ValueError("NNCF left the model as it was: none of its operators has an int8 form")
     batch = tensors.batch_of(specs)
-    compute = _computing(openvino, out / "model.xml", batch)
+    compute = computing(openvino, out / "model.xml", batch, _PLAIN)
     return {
         "checks": calibration.reference(request, compute, batch, out),
         "stored": "int8",
@@ -62,8 +62,9 @@ def _quantised(nncf: Any, model: Any, request: dict[str, Any]) -> tuple[Any, str
             raise ValueError(f"NNCF fails: {type(error).__name__}: {text[:200]}") from error
 
 
-def _computing(openvino: Any, path: Path, batch: int | None) -> checks.Compute:
-    compiled = openvino.Core().compile_model(path, "CPU", _PLAIN)
+def computing(openvino: Any, path: Path, batch: int | None, settings: dict[str, Any]) -> checks.Compute:
+    """Return how a file computes rows on the CPU with some settings, for `checks`."""
+    compiled = openvino.Core().compile_model(path, "CPU", settings)
 
     def compute(rows: checks.Rows, chunk: int | None) -> list[Any]:
         return tensors.run_in_chunks(

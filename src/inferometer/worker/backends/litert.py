@@ -21,7 +21,7 @@ class Runtime(Backend):
 
         if opening.device != "cpu":
             raise Unsupported("LiteRT is driven on the CPU here")
-        if opening.precision not in ("fp32", "int8"):
+        if opening.precision not in ("fp32", "int8", "int8-weights"):
             raise Unsupported(f"LiteRT runs the types that are in the flatbuffer, not {opening.precision}")
         self._version = ai_edge_litert.__version__
         self._interpreter = Interpreter
@@ -65,8 +65,8 @@ class Runtime(Backend):
         }
 
     def _precision(self, kinds: set[Any]) -> str:
-        if self._opening.quantised and self._integers.prevail:
-            return "int8"
+        if self._opening.quantised and self._integers.precision:
+            return self._integers.precision
         return "fp32" if np.dtype(np.float16) not in kinds else "fp16"
 
     def flags(self) -> list[Flag]:

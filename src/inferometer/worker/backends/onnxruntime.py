@@ -21,7 +21,7 @@ _PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 _PRECISIONS = {
-    "cpu": ("fp32", "int8"),
+    "cpu": ("fp32", "int8", "int8-weights"),
     "cuda": ("fp32", "tf32", "fp16"),
     "tensorrt": ("fp32", "tf32", "fp16"),
 }
@@ -235,7 +235,7 @@ class Runtime(Backend):
         if self._opening.precision == "fp16" and onnx_half.is_half(self._session):
             return "fp16"
         if self._operators:
-            return "int8" if self._operators.integers.prevail else "fp32"
+            return self._operators.integers.precision or "fp32"
         return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
 
     def release(self) -> None:

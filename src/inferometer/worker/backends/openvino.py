@@ -13,7 +13,13 @@ from inferometer.worker.backends.parts import openvino_integers
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag
 
-_HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}  # int8: of what is not quantised
+_HINTS = {
+    "fp32": "f32",
+    "bf16": "bf16",
+    "fp16": "f16",
+    "int8": "f32",
+    "int8-weights": "f32",
+}  # of what is not quantised
 _UNKNOWN = re.compile(r"No conversion rule found for operations: ([^\n]+)")
 _UNREAD = re.compile(r"Conversion is failed for: ([^\n]+)")
 
@@ -89,13 +95,13 @@ class Runtime(Backend):
     def actual(self) -> dict[str, Any]:
         """Read back device, precision and threads from the compiled model."""
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        names = {ours for ours, theirs in _HINTS.items() if theirs == hint and ours != "int8"}
+        names = {ours for ours, theirs in _HINTS.items() if theirs == hint and not ours.startswith("int8")}
         version, found = self._openvino.__version__, openvino_integers.look(self._compiled)
-        quantised = self._opening.quantised and found.prevail
+        in_integers = found.precision if self._opening.quantised else ""
         precision = names.pop() if names else hint
         return {
             "device": ",".join(self._compiled.get_property("EXECUTION_DEVICES")).lower(),
-            "precision": "int8" if quantised else precision,
+            "precision": in_integers or precision,
             "threads": int(self._compiled.get_property("INFERENCE_NUM_THREADS")),
             "version": version,
             "versions": {"openvino": version, "numpy": np.__version__},

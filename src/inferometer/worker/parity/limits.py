@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-ORDER = ("fp32", "tf32", "fp16", "bf16", "int8")  # from the finest to the coarsest
+ORDER = ("fp32", "tf32", "fp16", "bf16", "int8-weights", "int8")  # from the finest to the coarsest
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,14 @@ class Limit:
     unit: float  # largest relative error of storing a value
 
 
+_INT8 = Limit(1e-1, 0.99, 0.9, 1.5e-1, 2.5e-2, 2.0**-11)  # 255 steps, the same in the reference
 LIMITS: dict[str, Limit] = {
     "fp32": Limit(1e-4, 0.99999, 1.0, 3e-4, 3e-4, 2.0**-24),
     "tf32": Limit(4e-2, 0.999, 0.99, 2e-2, 1e-2, 2.0**-11),  # 11-bit significand of the factors, fp32 sums
     "fp16": Limit(4e-2, 0.999, 0.99, 2e-2, 1e-2, 2.0**-11),  # of the factors and the activations
     "bf16": Limit(2.5e-1, 0.975, 0.95, 8e-2, 2e-2, 2.0**-8),  # 8-bit significand
-    "int8": Limit(1e-1, 0.99, 0.9, 1.5e-1, 2.5e-2, 2.0**-11),  # 255 steps, the same in the reference
+    "int8-weights": _INT8,  # the values may be rounded as they come
+    "int8": _INT8,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from inferometer.worker.backends.parts.integers import Integers
+from inferometer.worker.backends.parts.integers import WEIGHTS, Integers
 
 _HEAVY = ("BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
@@ -22,7 +22,7 @@ def look(interpreter: Any) -> Integers:
 
 
 def _coarsest(kinds: list[str]) -> str:
-    """Return the type of the values that an operator takes: of its data, not of its biases or shapes; "hybrid" of floats with integer weights."""
+    """Return the type of the values that an operator takes: of its data, not of its biases or shapes; floats with integer weights are quantised batch by batch."""
     if "float32" in kinds and {"int8", "uint8"} & set(kinds):
-        return "hybrid"
+        return WEIGHTS
     return next((kind for kind in ("float32", "float16", "int16", "int8", "uint8") if kind in kinds), "other")

@@ -1,4 +1,4 @@
-"""What of a quantised ONNX file runs in 8-bit integers: the operators left after ONNX Runtime's optimisation."""
+"""What of a quantised ONNX file runs in 8-bit integers, or with weights in them: the operators left after ONNX Runtime's optimisation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.worker.backends.parts.integers import Integers
+from inferometer.worker.backends.parts.integers import WEIGHTS, Integers
 
 _HEAVY = (
     "Conv",
     "ConvTranspose",
     "Gemm",
     "MatMul",
+    "Einsum",
     "FusedConv",
     "FusedGemm",
     "FusedMatMul",
@@ -32,19 +33,22 @@ _BLOCKS = "MatMulNBits"
 
 @dataclass(frozen=True)
 class Operators:
-    """The operators that multiply matrices, by name: those in integers, and those left in floats."""
+    """The operators that multiply matrices, by name: those in integers, in floats with weights in integers, and in floats."""
 
     integer: Counter[str]
+    weights: Counter[str]
     float: Counter[str]
 
     @property
     def integers(self) -> Integers:
         """Return them by type."""
-        return Integers(Counter(int8=self.integer.total(), float32=self.float.total()))
+        counts = {"int8": self.integer.total(), WEIGHTS: self.weights.total(), "float32": self.float.total()}
+        return Integers(Counter(counts))
 
     def facts(self) -> dict[str, Any]:
-        """Return both by operator."""
-        return {"integer": dict(self.integer), "float": dict(self.float)}
+        """Return them by operator."""
+        weights = {WEIGHTS: dict(self.weights)} if self.weights else {}
+        return {"integer": dict(self.integer), **weights, "float": dict(self.float)}
 
 
 def place(cache: Path) -> Path:
@@ -64,13 +68,19 @@ def look(path: Path) -> Operators:
 
 def counted(nodes: Iterable[Any]) -> Operators:
     """Return the operators among the nodes that multiply matrices."""
-    integer, floats = Counter[str](), Counter[str]()
+    integer, weights, floats = Counter[str](), Counter[str](), Counter[str]()
     for node in nodes:
         if node.op_type in _INTEGER or (node.op_type == _BLOCKS and _rounds_values(node)):
             integer[node.op_type] += 1
+        elif node.op_type == _BLOCKS and _bits(node) == 8:
+            weights[node.op_type] += 1
         elif node.op_type in (*_HEAVY, _BLOCKS):
             floats[node.op_type] += 1
-    return Operators(integer, floats)
+    return Operators(integer, weights, floats)
+
+
+def _bits(node: Any) -> int:
+    return next((int(each.i) for each in node.attribute if each.name == "bits"), 4)
 
 
 def _rounds_values(node: Any) -> bool:
