@@ -92,9 +92,9 @@ def test_litert_has_its_own(reach, tiny):
 
 
 INTEGERS = {
-    "onnxrt": ("integers", {"integer": {"QLinearConv": 1}, "float": {}}),
-    "openvino": ("operators", {"u8": 1}),
-    "litert": ("operators", {"int8": 1}),
+    "onnxrt": ("integers", [{"integer": {"QLinearConv": 1}, "float": {}}]),
+    "openvino": ("operators", [{"u8": 1}, {"i8": 1}]),  # by the processor
+    "litert": ("operators", [{"int8": 1}]),
 }
 
 
@@ -108,7 +108,7 @@ def test_rows_at_int8_run_in_integers_and_say_what_it_costs(onnx, tmp_path, fram
     assert (quantised.status, quantised.cause) == ("ok", "")
     assert quantised.actual.precision == "int8"
     where, found = INTEGERS[framework]
-    assert quantised.actual.details[where] == found
+    assert quantised.actual.details[where] in found
     told = next(flag.values for flag in quantised.flags if flag.kind == "quantised")
     assert told["error"] > 0
     assert told["unit"] == result.run.info.machine.int8 != ""

@@ -63,6 +63,10 @@ def test_int8_is_for_the_builders_that_take_quantised_files():
     plan = make_plan(request(*names, devices=("cuda:0",), precisions=("int8",), python=given), WITH_GPUS)
     assert {c.framework for c in plan.cells} == set(given)
     assert all(s.reason.endswith("not int8") for s in plan.skips)
+    weights = make_plan(
+        request(*names, devices=("cuda:0",), precisions=("int8-weights",), python=given), WITH_GPUS
+    )
+    assert not weights.cells and {s.cell.framework for s in weights.skips} == set(names)
 
 
 def test_tensorrt_inside_onnxrt_takes_an_interpreter_of_its_own_name_only():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from inferometer.worker import phases
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs, Pipeline
 from inferometer.worker.backends.parts import jax_models, keras_precision
+from inferometer.worker.backends.parts.integers import Integers
 from inferometer.worker.backends.parts.jax_pipeline import PiecewisePipeline
 from inferometer.worker.backends.parts.jax_transfer import Pieces, Piecewise, Whole
 from inferometer.worker.backends.parts.pipeline_depth import pipeline_depth
@@ -153,13 +155,15 @@ class Runtime(Backend):
         return counts
 
     def flags(self) -> list[Flag]:
-        """Say which weights lie elsewhere than on the device."""
+        """Say which weights lie elsewhere than on the device, and how much of a quantised model runs in float."""
         away = [
             flag("weights-elsewhere", count=count, device=name)
             for name, count in self._weights_on().items()
             if name != str(self._device)
         ]
-        return away
+        if self._opening.form != "jaxexport":
+            return away
+        return [*away, *Integers(Counter(self._model.computed_in())).flags(self._opening.quantised)]
 
     def release(self) -> None:
         """Drop the last outputs and the executables of other shapes."""

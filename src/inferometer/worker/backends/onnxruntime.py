@@ -70,9 +70,8 @@ class Runtime(Backend):
         self._last: Binding | None = None
 
     def _tells_integers(self) -> bool:
-        """Return whether the optimised model is to be written and read; one with another provider's compiled nodes cannot be."""
-        own = self._kind == "cpu" and self._plugin is None
-        return self._opening.precision == "int8" or (own and self._opening.quantised)
+        """Return whether the optimised model is to be written and read; one with a provider's compiled nodes cannot be."""
+        return self._kind in ("cpu", "cuda") and self._plugin is None and self._opening.quantised
 
     def _page_locked(self) -> PinnedBuffers | None:
         if self._opening.device != "cuda" or self._opening.mode != "host":
@@ -234,8 +233,8 @@ class Runtime(Backend):
             return "fp16" if half else ("fp32" if _tf32_is_off() else "tf32")
         if self._opening.precision == "fp16" and onnx_half.is_half(self._session):
             return "fp16"
-        if self._operators:
-            return self._operators.integers.precision or "fp32"
+        if self._operators and self._operators.integers.precision:
+            return self._operators.integers.precision
         return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
 
     def release(self) -> None:

@@ -223,9 +223,9 @@ class Runtime(Backend):
             if away
             else []
         )
-        if self._told_integers:
-            return [*told, *Integers(Counter(self._products)).flags(quantised=True)]
-        return [*told, *torch_precision.flags(self._products or {})]
+        found = self._products or {}
+        told += Integers(Counter(found)).flags(self._opening.quantised)  # on a GPU all of them run in float
+        return told if self._told_integers else [*told, *torch_precision.flags(found)]
 
     def device_peak_bytes(self) -> int | None:
         """Return the caching allocator's peak."""

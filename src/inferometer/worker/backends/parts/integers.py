@@ -33,8 +33,11 @@ class Integers:
     def flags(self, quantised: bool) -> list[Flag]:
         """Say how many operators of a ``quantised`` model run in floats, or have no weights in integers."""
         left, total = self.types.total() - self._count(_KEPT), self.types.total()
-        kind = "float-weights" if self.precision == WEIGHTS else "partly-float"
-        return [flag(kind, left=left, total=total)] if quantised and left else []
+        if not quantised or not left:
+            return []
+        if self.precision == WEIGHTS:
+            return [flag("float-weights", left=left, total=total)]
+        return [flag("partly-float", left=left, total=total)]
 
     def _most(self, names: frozenset[str]) -> bool:
         return 2 * self._count(names) > self.types.total()
