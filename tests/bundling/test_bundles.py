@@ -151,13 +151,58 @@ def test_a_bundle_that_leaves_packages_out_asks_for_an_interpreter(bundle, tmp_p
         (["--accelerator", "cuda14"], "unknown accelerator 'cuda14'"),
         (["--frameworks", "openvino", "--accelerator", "cuda13"], "has nothing of openvino"),
         (["--frameworks", "nothing"], "unknown framework 'nothing'"),
+        (["--frameworks", ""], "--frameworks is empty"),
+        (["--accelerator", ""], "--accelerator is empty"),
+        (["--without", "nothing"], "unknown framework 'nothing'"),
+        (["--part-bytes", "10"], "--part-bytes 10 is too few"),
+        (["--python", "3"], "--python 3: give the version"),
+        (["--convert-with", "nothing=python"], "unknown environment 'nothing'"),
+        (["--convert-with", "torch=/nowhere"], "--convert-with torch=/nowhere: /nowhere cannot be started"),
     ],
 )
 def test_what_cannot_be_packed_is_one_line(arguments, cause, tmp_path, capsys):
-    assert invoke(["bundle", "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert invoke(["bundle", "--frameworks", "onnxrt", "--out", str(tmp_path / "out"), *arguments]) == 2
     told = capsys.readouterr().err
     assert cause in told and told.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_place_for_a_bundle(tmp_path, capsys):
+    (tmp_path / "out").touch()
+    assert invoke(["bundle", "--frameworks", "onnxrt", "--out", str(tmp_path / "out")]) == 2
+    assert "out is a file; give a folder" in capsys.readouterr().err
+
+
+def test_where_packing_fails_the_same_command_may_be_given_again(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    for _ in range(2):
+        assert invoke(["bundle", str(model), "--frameworks", "onnxrt", "--out", str(tmp_path / "out")]) == 1
+        assert "is not empty" not in capsys.readouterr().err
+    assert not any((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    "program, remedy", [("unbundle.py", "give another --to"), ("inferometer", "set INFEROMETER_CACHE")]
+)
+def test_a_disk_that_takes_no_more_is_one_line(bundle, tmp_path, program, remedy):
+    """A limit on the size of files stands in for a full disk: neither lets them grow."""
+    commands = {
+        "unbundle.py": [sys.executable, bundle / "unbundle.py", "--to", tmp_path / "core"],
+        "inferometer": [sys.executable, "-m", "inferometer", "unbundle", bundle],
+    }
+    limit = ["prlimit", "--fsize=100", "--"]
+    variables = {**os.environ, **OFFLINE, "INFEROMETER_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [*limit, *commands[program]], env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "File too large; free space, or " + remedy in done.stderr
+
+
+def test_a_program_to_borrow_from_that_is_none_is_said(bundle, capsys):
+    assert invoke(["unbundle", str(bundle), "--borrow", "/nowhere"]) == 2
+    assert "--borrow /nowhere is no program" in capsys.readouterr().err
 
 
 def test_our_own_wheel_is_the_same_each_time_and_whole(tmp_path):

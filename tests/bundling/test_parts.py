@@ -1,6 +1,7 @@
 """Parts: their size, what is missing or damaged among them, and the wheels that go in."""
 
 import json
+import sys
 
 import pytest
 
@@ -87,6 +88,10 @@ def test_a_bundle_for_another_machine_is_refused(packed):
     bundle = Bundle(folder)
     bundle.manifest |= {"python": "3.99", "platform": "linux-x86_64"}
     with pytest.raises(BundleError, match=r"for Python 3\.99"):
+        bundle.check_machine()
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    bundle.manifest |= {"python": here, "platform": "linux-riscv64"}
+    with pytest.raises(BundleError, match="for riscv64, this machine is"):
         bundle.check_machine()
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import resource
 
 import pytest
 
@@ -66,13 +67,36 @@ def test_an_entry_of_the_model_cache_becomes_one(tmp_path):
     assert (tmp_path / "cache" / "models" / "0123abcd" / "entry.json").read_text() == "{}"
 
 
-def test_what_arrives_damaged_is_refused(model):
+def test_what_arrives_damaged_is_refused(model, tmp_path):
     good = goods.given_good(model)
     incoming = goods.Incoming(good.place, good.key, "saved")
     incoming.add(b"something else")
     with pytest.raises(StoreError, match="saved arrived damaged"):
         incoming.finish("0" * 64)
     assert not goods.is_here(good.place, good.key)
+    assert not any((tmp_path / "cache" / "fleet-incoming").iterdir())
+
+
+def test_a_file_that_changes_while_it_is_sent_does_not_become_the_one_that_was_asked(model):
+    good = goods.given_good(model)
+    (model / "saved_model.pb").write_bytes(b"other")
+    with pytest.raises(StoreError, match="saved was changed after the run began"):
+        sent(good)
+    assert not goods.is_here(good.place, good.key)
+
+
+def test_what_had_come_of_a_file_that_a_disk_does_not_take_is_removed(model, tmp_path):
+    good = goods.given_good(model)
+    incoming, chunks = goods.Incoming(good.place, good.key, "saved"), good.chunks()
+    incoming.add(next(chunks))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            [incoming.add(chunk) for chunk in chunks]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not any((tmp_path / "cache" / "fleet-incoming").iterdir())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -35,9 +36,9 @@ LONG = [
     "--loops",
     "100000",
     "--budget",
-    "4",
+    "3",
     "--energy-window",
-    "4",
+    "3",
 ]
 
 
@@ -61,6 +62,24 @@ def cluster(model):
     finally:
         started.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_cluster_of_its_own_is_there_for_as_long_as_the_run(model, tmp_path):
+    """The first test: where another Ray runs on this machine, that is the local one."""
+    from ray._private.services import find_gcs_addresses
+
+    if find_gcs_addresses():
+        pytest.skip("another Ray runs on this machine")
+    out, chosen = tmp_path / "fleet", ["--frameworks", "onnxrt", *short_run("1")]
+    cache = environments.environments_folder().parent
+    done = subprocess.run(
+        command("--cluster", "local", model, *chosen, "--out", out), capture_output=True, text=True, check=False,
+        env={**os.environ, "HOME": str(tmp_path), "INFEROMETER_CACHE": str(cache)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / ".ray").exists()  # a token there would be asked for by every cluster to come
+    assert [*measured(out).values()] == [[("onnxrt", 1)]]
+    wait(lambda: not find_gcs_addresses())
 
 
 def command(*arguments):
@@ -95,9 +114,11 @@ def records_in(out):
 
 def test_one_node_of_each_kind_measures_and_the_merged_view_has_both(cluster, model, tmp_path):
     out = tmp_path / "fleet"
+    named = {**os.environ, "RAY_ADDRESS": f"127.0.0.1:{cluster.port}"}  # others may run here
     done = run(
-        cluster, model, "--frameworks", "onnxrt,openvino,tensorrt-rtx", *SHORT, "--out", out, "--report"
-    )
+        cluster, model, "--frameworks", "onnxrt,openvino,tensorrt-rtx", *SHORT, "--out", out, "--report",
+        address="local", env=named,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     cells = [(name, size) for name in ("onnxrt", "openvino") for size in (1, 2)]
     assert measured(out) == {"first": cells, "second": cells}
@@ -130,6 +151,28 @@ def test_a_plan_shows_each_kind_with_its_own_skips(cluster, model):
     )
     assert "--num-cpus 0" in done.stderr  # of the head
     assert (cluster.folder / "died").exists()  # the head's first process for a driver; the next was asked for
+
+
+def test_ctrl_c_ends_the_nodes_and_the_run_goes_on(cluster, model, tmp_path):
+    out, errors = tmp_path / "fleet", tmp_path / "errors"
+    with errors.open("wb") as log:
+        driver = subprocess.Popen(
+            command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *LONG, "--batch-sizes", "1,2", "--out", out),
+            stderr=log, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    wait(lambda: records_in(out) >= 1)
+    kept = (out / "nodes" / "first" / "cells.jsonl").read_bytes()
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(timeout=60) == 130
+    told = errors.read_text()
+    assert ": interrupted; what it had measured is kept" in told and "Traceback" not in told
+    wait(lambda: not cluster.measuring())
+    again = shlex.split(told.splitlines()[-1].partition("go on with: inferometer run ")[2])
+    done = subprocess.run(command(*again), capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    cells = [("onnxrt", size) for size in (1, 2)]
+    assert measured(out) == {"first": cells, "second": cells}
+    assert (out / "nodes" / "first" / "cells.jsonl").read_bytes().startswith(kept)
 
 
 def test_what_no_cluster_can_do_is_one_line(cluster, model, tmp_path):

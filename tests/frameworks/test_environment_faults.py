@@ -144,3 +144,19 @@ def test_a_killed_installer_is_named(package, tmp_path, monkeypatch):
     monkeypatch.setattr(environments.installer, "uv_path", lambda: str(tool))
     with pytest.raises(EnvironmentBuildError, match=r"uv died of SIGKILL; last words: downloading tiny"):
         environments.ensure(package, tmp_path / "log", lambda text: None)
+
+
+def test_of_a_long_error_the_cause_at_its_end_is_told(package, tmp_path, monkeypatch):
+    tool = tmp_path / "uv"
+    said = [
+        "Resolved 1 package",
+        "warning: no hard links",
+        "error: Failed to install: tiny",
+        "  Caused by: " + "x" * 500,
+        "  Caused by: disk full",
+    ]
+    tool.write_text("#!/bin/sh\n" + "".join(f"echo '{line}' >&2\n" for line in said) + "exit 2\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(environments.installer, "uv_path", lambda: str(tool))
+    with pytest.raises(EnvironmentBuildError, match=r"'tiny': error: Failed .* \.\.\. .*disk full \(log"):
+        environments.ensure(package, tmp_path / "log", lambda text: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,14 +16,17 @@ import psutil
 
 # given ports: without them a node waits 15 s for its helpers to find some, which is short on a busy machine
 _AGENTS = ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent")
+_WORKER = "worker/__main__.py"
 _TRIES = 4  # Ray gives its own processes 30 s, which is short on a busy machine
 _PRETENDED = Path(__file__).with_name("pretended")
+_PYTHONPATH = os.pathsep.join([str(_PRETENDED), *filter(None, [os.environ.get("PYTHONPATH")])])
 # a killed node is found dead in seconds; nothing is sent to anyone
 _VARIABLES = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "500",
     "RAY_health_check_failure_threshold": "3",
     "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "20",
+    "RAY_AUTH_MODE": "disabled",  # whatever token lies in the home
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
 }
@@ -39,7 +43,7 @@ class RayCluster:
 
     def start_head(self) -> None:
         """Start the head; its process for the first driver that comes by Ray's client dies at once."""
-        died = {"PYTHONPATH": str(_PRETENDED), "PRETENDED_DEATH": str(self.folder / "died")}
+        died = {"PYTHONPATH": _PYTHONPATH, "PRETENDED_DEATH": str(self.folder / "died")}
         ports = [f"--port={self.port}", f"--ray-client-server-port={self.client_port}"]
         self._start("head", ["--head", "--num-cpus=0", "--include-dashboard=false", *ports], died)
 
@@ -54,11 +58,16 @@ class RayCluster:
         machine = json.dumps({"hostname": name, **pretended})
         variables = {
             "PRETENDED_MACHINE": machine,
-            "PYTHONPATH": str(_PRETENDED),
+            "PYTHONPATH": _PYTHONPATH,
             "INFEROMETER_CACHE": str(cache),
             "PRETENDED_VERSION": version,
         }
         self._start(name, [f"--address=127.0.0.1:{self.port}", "--num-cpus=1"], variables)
+
+    def measuring(self) -> list[int]:
+        """Return the processes that measure on nodes, and their workers."""
+        found = [each for process in self._processes.values() for each in _session(process.pid)]
+        return [each.pid for each in found if _words(each) & {"inferometer.fleet.child", _WORKER}]
 
     def kill(self, name: str) -> None:
         """End a node as a power cut would."""
@@ -87,7 +96,8 @@ class RayCluster:
         for _ in range(_TRIES):
             with (self.folder / f"{name}.log").open("wb") as log:
                 process = self._processes[name] = subprocess.Popen(
-                    command, stdout=log, stderr=log, env={**os.environ, **_VARIABLES, **variables}, start_new_session=True
+                    command, stdout=log, stderr=log, env={**os.environ, **_VARIABLES, **variables}, start_new_session=True,
+                    preexec_fn=_ignore_ctrl_c,
                 )  # fmt: skip
             while process.poll() is None:
                 if b"runtime started" in (self.folder / f"{name}.log").read_bytes():
@@ -95,6 +105,11 @@ class RayCluster:
                 time.sleep(0.1)
             self.kill(name)  # what it left behind
         raise TimeoutError(f"Ray did not start {name}: {(self.folder / f'{name}.log').read_text()[-500:]}")
+
+
+def _ignore_ctrl_c() -> None:
+    """As in a script's background, where Slurm's way has Ray."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _session(leader: int) -> list[psutil.Process]:
@@ -105,6 +120,15 @@ def _session(leader: int) -> list[psutil.Process]:
             if os.getsid(process.pid) == leader or leader in [each.pid for each in process.parents()]:
                 found.append(process)
     return found
+
+
+def _words(process: psutil.Process) -> set[str]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return {
+            word.rpartition("inferometer/")[2] if word.endswith(_WORKER) else word
+            for word in process.cmdline()
+        }
+    return set()
 
 
 def _kill(process: psutil.Process) -> None:

@@ -46,7 +46,7 @@ class Bundle:
             self.entries: dict[str, dict[str, Any]] = {
                 entry["name"]: entry for entry in self.manifest["entries"]
             }
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise BundleError(
                 f"{folder} is no bundle: it has no {MANIFEST}; give the folder that `inferometer bundle` wrote"
             ) from None
@@ -86,10 +86,12 @@ class Bundle:
 
     def _is_whole(self, name: str, size: int, digest: str) -> bool:
         path = self.folder / name
-        if path.stat().st_size != size:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+        try:
+            with path.open("rb") as file:
+                whole = path.stat().st_size == size
+                return whole and hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read ({error.strerror}); bring it again") from None
 
     def extract(self, name: str, target: Path) -> Path:
         """Write an entry as the file ``target``; BundleError if it is not what was packed."""
@@ -162,8 +164,9 @@ def _call(command: list[str], temporary: Path) -> None:
     cache = {} if "UV_CACHE_DIR" in kept else {"UV_CACHE_DIR": str(temporary / "uv-cache")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**kept, **cache})
     if done.returncode:
+        words = " ".join(done.stderr.split())
         raise BundleError(
-            f"inferometer cannot be installed from the bundle: {' '.join(done.stderr.split())[:400]}"
+            f"inferometer cannot be installed from the bundle: {words[max(words.rfind('error:'), 0) :][:400]}"
         )
 
 
@@ -180,8 +183,14 @@ def main() -> int:
         target = arguments.to.absolute()
         target.parent.mkdir(parents=True, exist_ok=True)
         program = make_core(bundle, target)
-    except (BundleError, OSError) as error:
+    except BundleError as error:
         sys.stderr.write(f"unbundle: {error}\n")
+        return 1
+    except OSError as error:
+        where = error.filename or arguments.to.absolute().parent
+        sys.stderr.write(
+            f"unbundle: cannot write {where}: {error.strerror}; free space, or give another --to\n"
+        )
         return 1
     sys.stdout.write(f"inferometer: {program}\n")
     sys.stdout.flush()

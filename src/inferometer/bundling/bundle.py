@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inferometer.bundling import bootstrap, own_wheel
-from inferometer.bundling.parts import PartWriter
+from inferometer.bundling.parts import PartWriter, check_part_bytes
 from inferometer.bundling.target import Target
 from inferometer.bundling.wheels import Package, download, packages_of, parted
 from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, unknown
 from inferometer.frameworks import installer, requirements
 from inferometer.frameworks.catalogue import ALL, FRAMEWORKS, FrameworkChoice, parse_choice
+from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.frameworks.requirements import LOADGEN, Requirements
+from inferometer.models.routes import environment_names
 from inferometer.planning.given_files import given_files
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import requirements_for
@@ -62,31 +64,18 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
     UsageError for what cannot be asked, EnvironmentBuildError where wheels cannot be had, ModelError where no form can.
     """
     choices = _choices(asked)
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty; give another --out")
+    wanted = [*_wanted(asked, choices)]
+    _check(asked, out)
     forms = forms_for(asked.run, [choice for choice, _ in choices])
     converted = convert(asked.run, forms, asked.convert_with, progress)
     downloads = out / ".downloads"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with PartWriter(out, asked.part_bytes) as writer:
-            packer = _Packer(asked, writer, downloads, progress)
-            manifest: dict[str, Any] = {
-                "format": bootstrap.FORMAT,
-                "inferometer": __version__,
-                "python": asked.target.python,
-                "platform": asked.target.platform,
-                "model": asked.run.model.model,
-                "core": packer.core(),
-                "models": packer.models(converted),
-                "given": packer.given(),
-                "environments": [
-                    *(packer.environment(label, wanted) for label, wanted in _wanted(asked, choices)),
-                    packer.loadgen(),
-                ],
-            }
-        manifest |= {"parts": writer.parts, "entries": [*writer.entries.values()]}
-        _write_last(out, manifest, asked.part_bytes)
+        with _removed_if_failed(out):
+            with PartWriter(out, asked.part_bytes) as writer:
+                manifest = _pack(_Packer(asked, writer, downloads, progress), wanted, converted)
+            manifest |= {"parts": writer.parts, "entries": [*writer.entries.values()]}
+            _write_last(out, manifest, asked.part_bytes)
     except OSError as error:
         raise cannot_write(out, error) from error
     finally:
@@ -94,6 +83,58 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
     size = sum(part["bytes"] for part in writer.parts)
     names = tuple(f"{each['name']} {each['accelerator']}" for each in manifest["environments"])
     return Bundled(out, len(writer.parts), size, names, converted.forms)
+
+
+def _pack(
+    packer: _Packer, wanted: Iterable[tuple[str, Requirements]], converted: Converted
+) -> dict[str, Any]:
+    """Pack everything, and return what the manifest says of it."""
+    asked = packer.asked
+    return {
+        "format": bootstrap.FORMAT,
+        "inferometer": __version__,
+        "python": asked.target.python,
+        "platform": asked.target.platform,
+        "model": asked.run.model.model,
+        "core": packer.core(),
+        "models": packer.models(converted),
+        "given": packer.given(),
+        "environments": [
+            *(packer.environment(label, each) for label, each in wanted),
+            packer.loadgen(),
+        ],
+    }
+
+
+def _check(asked: BundleRequest, out: Path) -> None:
+    """Raise UsageError, before anything is converted or downloaded, for what would be found later."""
+    check_part_bytes(asked.part_bytes)
+    for name, path in asked.convert_with.items():
+        if name not in environment_names():
+            raise UsageError(
+                f"--convert-with {name}={path}: {unknown('environment', name, environment_names())}"
+            )
+    check_interpreters(asked.convert_with, "--convert-with")
+    _check_out(out)
+
+
+def _check_out(out: Path) -> None:
+    try:
+        if out.exists() and any(out.iterdir()):
+            raise UsageError(f"{out} is not empty; give another --out")
+    except NotADirectoryError:
+        raise UsageError(f"--out {out} is a file; give a folder") from None
+
+
+@contextlib.contextmanager
+def _removed_if_failed(out: Path) -> Iterator[None]:
+    """Leave an empty folder where packing fails or is interrupted, so that the same command may be given again."""
+    try:
+        yield
+    except BaseException:
+        for path in [*out.glob("part-*"), out / "unbundle.py", out / bootstrap.MANIFEST]:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _write_last(out: Path, manifest: dict[str, Any], part_bytes: int) -> None:
@@ -109,6 +150,9 @@ def _write_last(out: Path, manifest: dict[str, Any], part_bytes: int) -> None:
 
 def _choices(asked: BundleRequest) -> list[tuple[FrameworkChoice, str]]:
     """Return each framework with each accelerator that it runs on; UsageError where there is nothing."""
+    for option, given in (("--accelerator", asked.accelerators), ("--frameworks", asked.run.frameworks)):
+        if not given:
+            raise UsageError(f"{option} is empty; give one name at least")
     for name in asked.accelerators:
         if name not in ACCELERATORS:
             raise unknown("accelerator", name, ACCELERATORS)

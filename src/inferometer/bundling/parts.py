@@ -13,12 +13,17 @@ _BLOCK_BYTES = 1 << 20
 LEAST_PART_BYTES = 1_000_000
 
 
+def check_part_bytes(part_bytes: int) -> None:
+    """Raise UsageError where parts of so many bytes would be too many."""
+    if part_bytes < LEAST_PART_BYTES:
+        raise UsageError(f"--part-bytes {part_bytes} is too few: give {LEAST_PART_BYTES} at least")
+
+
 class PartWriter:
     """Writes part-000, part-001, ... of a folder; what it holds in memory is one block."""
 
     def __init__(self, folder: Path, part_bytes: int) -> None:
-        if part_bytes < LEAST_PART_BYTES:
-            raise UsageError(f"--part-bytes {part_bytes} is too few: give {LEAST_PART_BYTES} at least")
+        check_part_bytes(part_bytes)
         self._folder, self._part_bytes = folder, part_bytes
         self._file: BinaryIO | None = None
         self._digest = hashlib.sha256()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,6 @@ from inferometer.planning.plan import requirements_for
 from inferometer.storage.archives import unpack, unpack_content
 from inferometer.storage.build import build_once
 from inferometer.storage.cache import cache_folder
-from inferometer.storage.lines import cannot_write
 from inferometer.version import __version__
 
 Progress = Callable[[str], None]
@@ -45,6 +45,8 @@ def unbundle(folder: Path, *, borrowed_from: Path | None, progress: Progress) ->
     UsageError where it is for another machine or version, StoreError where parts are missing or damaged. On disk besides
     lie one environment's wheels at a time.
     """
+    if borrowed_from and not (borrowed_from.is_file() and os.access(borrowed_from, os.X_OK)):
+        raise UsageError(f"--borrow {borrowed_from} is no program; give the path of a Python interpreter")
     with _told():
         bundle = Bundle(folder)
         _check(bundle)
@@ -77,6 +79,11 @@ def _told() -> Iterator[None]:
         yield
     except BundleError as error:
         raise StoreError(str(error)) from error
+    except OSError as error:
+        raise StoreError(
+            f"cannot unpack into {error.filename or cache_folder()}: {error.strerror or error}; free space, or set INFEROMETER_CACHE "
+            "to another folder"
+        ) from error
 
 
 def _check(bundle: Bundle) -> None:
@@ -114,10 +121,7 @@ def _model(bundle: Bundle, name: str) -> None:
         if flaw := artifact_cache.verify(partial):
             raise StoreError(f"model {key} of the bundle is damaged: {flaw}; make the bundle again")
 
-    try:
-        build_once(target, fill, lambda: target.is_dir() and not artifact_cache.verify(target), mode=0o700)
-    except OSError as error:
-        raise cannot_write(target, error) from error
+    build_once(target, fill, lambda: target.is_dir() and not artifact_cache.verify(target), mode=0o700)
 
 
 @contextlib.contextmanager

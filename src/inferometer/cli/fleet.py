@@ -14,27 +14,37 @@ from rich.table import Table
 
 from inferometer.cli.common import console, notice
 from inferometer.escapes import shown
+from inferometer.fleet.address import meant
 from inferometer.fleet.cluster import Cluster, connected
 from inferometer.fleet.fleet import Fleet, Job, begin, go_on
-from inferometer.fleet.nodes import by_kind
-from inferometer.fleet.plans import plan_kinds
+from inferometer.fleet.folder import FleetFolder
+from inferometer.fleet.nodes import Selection, by_kind, wanted
+from inferometer.fleet.plans import KindPlan, check, plan_kinds
 from inferometer.planning.request import RunRequest
 from inferometer.records import Skip
 from inferometer.results.opening import open_results
+from inferometer.storage.run_directory import check_free
+from inferometer.units import counted
 
 
 def run_on_cluster(address: str, request: RunRequest, nodes: str | None, out: Path, report: bool) -> int:
     """Measure on a cluster's nodes and print what came back."""
+    _check(address, request, nodes)
+    check_free(out)
     return _run(address, report, lambda cluster, watcher: begin(cluster, request, nodes, out, watcher))
 
 
 def resume_on_cluster(address: str, resumed: Path, report: bool) -> int:
     """Go on with a run over a cluster."""
+    meant(address)
+    if resumed.exists():
+        FleetFolder(resumed).read()
     return _run(address, report, lambda cluster, watcher: go_on(cluster, resumed, watcher))
 
 
-def print_cluster_plan(address: str, request: RunRequest) -> int:
-    """Print the nodes by kind, and what would be measured on each kind."""
+def print_cluster_plan(address: str, request: RunRequest, asked: str | None) -> int:
+    """Print the nodes by kind, which of them would measure, and what."""
+    selection = _check(address, request, asked)
     with connected(address) as cluster:
         nodes = cluster.ask(cluster.seen(), notice)
     for node in nodes:
@@ -42,17 +52,35 @@ def print_cluster_plan(address: str, request: RunRequest) -> int:
             notice(f"node {node.name} is left out: {node.refusal}")
     sound = [node for node in nodes if not node.refusal]
     plans = plan_kinds(request, sound)
+    chosen = {node.id for node in wanted(sound, selection, {})}
     for kind, members in by_kind(sound).items():
-        click.echo(f"{kind.title}: {', '.join(node.name for node in members)}")
-        plan = plans[kind].plan
-        if plan is None:
-            click.echo(f"  {plans[kind].refusal}")
-            continue
-        rows = dict.fromkeys(f"{cell.framework} on {cell.device}" for cell in plan.cells)
-        click.echo(f"  {len(plan.cells)} cells: {', '.join(rows)}")
-        for text, names in _skips(plan.skips).items():
-            click.echo(f"  skip {', '.join(names)}: {text}")
-    return 0 if any(plan.plan for plan in plans.values()) else 1
+        names = [node.name for node in members if node.id in chosen]
+        left = [node.name for node in members if node.id not in chosen]
+        said = [", ".join(names)] * bool(names) + [f"not asked for: {', '.join(left)}"] * bool(left)
+        click.echo(f"{kind.title}: {'; '.join(said)}")
+        if names:
+            _print_kind(plans[kind])
+    return 0 if any(plans[node.kind].plan for node in sound if node.id in chosen) else 1
+
+
+def _check(address: str, request: RunRequest, nodes: str | None) -> Selection:
+    """Raise UsageError, before anybody is connected to, for what no cluster could be asked; return what `--nodes` asks."""
+    meant(address)
+    selection = Selection.parse(nodes)
+    check(request)
+    return selection
+
+
+def _print_kind(planned: KindPlan) -> None:
+    """Print what would be measured on one kind of node, and what would not."""
+    plan = planned.plan
+    if plan is None:
+        click.echo(f"  {planned.refusal}")
+        return
+    rows = dict.fromkeys(f"{cell.framework} on {cell.device}" for cell in plan.cells)
+    click.echo(f"  {counted(len(plan.cells), 'cell')}: {', '.join(rows)}")
+    for text, names in _skips(plan.skips).items():
+        click.echo(f"  skip {', '.join(names)}: {text}")
 
 
 def _skips(skips: Iterable[Skip]) -> dict[str, dict[str, None]]:
@@ -71,8 +99,9 @@ def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) 
             fleet.run()
         except KeyboardInterrupt:
             code = 130
-            if fleet is None:
-                raise
+            if fleet is None or not fleet.folder.begun:
+                screen.say("interrupted before anything was measured")
+                return code
             again = f"inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
             screen.say(f"interrupted; go on with: {again}")
     status = _finish(fleet, report)

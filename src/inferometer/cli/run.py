@@ -26,7 +26,7 @@ from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.terminal import shown_progress
 from inferometer.running.run import Preparation, execute_prepared, prepare_run, resume
 from inferometer.storage.destinations import default_out
-from inferometer.storage.find import find_runs
+from inferometer.storage.find import FLEET_FILE, find_runs
 from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, read_run
 
 
@@ -56,9 +56,9 @@ def run_command(
     **options: Any,
 ) -> int:  # fmt: skip
     """Measure MODEL (a name, a file or a folder: docs/models.md) on every framework this machine can run."""
-    if nodes and not cluster:
+    if nodes is not None and cluster is None:
         raise UsageError(f"--nodes {nodes} is for --cluster; give its address, or leave it out")
-    if cluster:
+    if cluster is not None:
         from inferometer.cli import fleet
 
         if resumed:
@@ -66,10 +66,12 @@ def run_command(
             return fleet.resume_on_cluster(cluster, resumed, report)
         request = make_request(model, **keywords(options))
         if dry_run:
-            return fleet.print_cluster_plan(cluster, request)
+            return fleet.print_cluster_plan(cluster, request, nodes)
         return fleet.run_on_cluster(cluster, request, nodes, out or default_out(request.model.model), report)
     if resumed:
         _refuse_other_options()
+        if (resumed / FLEET_FILE).exists():
+            raise UsageError(f"{resumed} is a run over a cluster: add --cluster ADDRESS")
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
     request = make_request(model, **keywords(options))
     if out:

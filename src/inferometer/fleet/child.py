@@ -18,6 +18,7 @@ import filelock
 from inferometer.errors import InferometerError
 from inferometer.fleet.agent import EVENTS, REQUEST
 from inferometer.host.processes import children_heard
+from inferometer.interruption import STOP_SIGNALS
 from inferometer.planning.request import from_builtins
 from inferometer.records import Cell, Record
 from inferometer.running.progress.countdown import Countdown, cell_and_round
@@ -92,6 +93,12 @@ def _await_predecessor(out: Path) -> None:
         pass
 
 
+def _hear_interruptions() -> None:
+    """Hear SIGINT, which Ray blocks where it runs an actor, and which the background of a script ignores; both are inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *STOP_SIGNALS})
+
+
 def _end_with_parent() -> None:
     """Interrupt the run once whoever started it is gone: its node was given back, or its driver has died."""
     os.read(0, 1)  # nothing is ever sent
@@ -101,4 +108,5 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    _hear_interruptions()
     sys.exit(main(Path(sys.argv[1])))

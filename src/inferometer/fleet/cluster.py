@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import socket
+import os
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ import msgspec
 
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.fleet import agent, probe
+from inferometer.fleet.address import LOCAL, check_answers, meant, no_cluster
 from inferometer.fleet.goods import GIVEN, Good, Incoming, placed_at
 from inferometer.fleet.nodes import Node
 from inferometer.records import Machine
 
-_CONNECT_S = 10.0
 _LOOK_S = 120.0  # a first worker on a node starts in seconds, on a network disk in a minute
 _NAMESPACE = "inferometer"
 _TRIES = 3  # the head starts a process for each driver, which can die on a busy machine
@@ -36,8 +37,9 @@ def connected(address: str) -> Iterator[Cluster]:
 
     "local": the one on this machine, which is started for as long as this lasts where none runs.
     """
+    address = meant(address)
     ray = _ray()
-    _check_answers(address)
+    check_answers(address)
     settings = {
         "namespace": _NAMESPACE,
         "log_to_driver": False,
@@ -47,42 +49,25 @@ def connected(address: str) -> Iterator[Cluster]:
     try:
         _connect(ray, address, settings)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise _no_cluster(address, " ".join(str(error).split())[:300]) from error
+        raise no_cluster(address, _line(error, 300)) from error
     try:
         yield Cluster(ray)
     finally:
         ray.shutdown()
 
 
-def _check_answers(address: str) -> None:
-    """Raise UsageError where nothing listens at an address: Ray itself would try for minutes."""
-    if address == "local":
-        return
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and colon and port.isdigit()):
-        raise UsageError(f"--cluster {address}: give ray://HOST:PORT (10001 usually), HOST:PORT, or local")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise _no_cluster(address, getattr(error, "strerror", None) or str(error)) from error
-
-
-def _no_cluster(address: str, words: str) -> UsageError:
-    return UsageError(
-        f"--cluster {address}: no Ray cluster answers ({words}); start one (docs/fleet.md), or give its ray://HOST:10001"
-    )
-
-
 def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
     if address.startswith("ray://"):
         _connect_by_client(ray, address, settings)
         return
-    if address != "local":
+    if address != LOCAL:
         ray.init(address=address, **settings)
         return
     try:
         ray.init(address="auto", **settings)
     except ConnectionError:
+        # else Ray leaves a token in the home, which every cluster that is started there later asks for
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         ray.init(address="local", include_dashboard=False, **settings)
 
 
@@ -98,12 +83,14 @@ def _connect_by_client(ray: Any, address: str, settings: Mapping[str, Any]) -> N
 
 
 def _ray() -> Any:
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a thread that asks too late starts no cluster of its own
     try:
         import ray
     except ImportError as error:
         raise UsageError(
             "--cluster needs Ray: pip install 'inferometer[cluster]', here and on every node"
         ) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
     ray.cloudpickle.register_pickle_by_value(probe)
     return ray
 
@@ -191,7 +178,7 @@ class Cluster:
             try:
                 answers[one.id] = self._ray.get(reference, timeout=0.1)
             except self._ray.exceptions.RayError as error:
-                say(f"node {one.name} does not answer and is left out: {' '.join(str(error).split())[:200]}")
+                say(f"node {one.name} does not answer and is left out: {_line(error, 200)}")
         return answers
 
     def hold(self, node: Node, name: str, slug: str) -> RemoteAgent:
@@ -206,12 +193,31 @@ class Cluster:
                 digest, references = hashlib.sha256(), []
                 for chunk in good.chunks():
                     digest.update(chunk)
-                    references.append(self._ray.put(chunk))
+                    references.append(self._put(chunk, good.path.name))
                 self._sent[good.key] = references, digest.hexdigest()
         references, whole = self._sent[good.key]
         for number, reference in enumerate(references):
             holder.call("receive", good.place, good.key, good.path.name, number, reference)
         holder.call("finish", good.key, whole)
+
+    def _put(self, chunk: bytes, name: str) -> Any:
+        try:
+            return self._ray.put(chunk)
+        except self._ray.exceptions.RayError as error:  # its memory and disk are full
+            raise StoreError(
+                f"the cluster's object store does not take {name}: {_line(error, 200)}"
+            ) from error
+
+
+def _line(error: BaseException, most: int) -> str:
+    return " ".join(str(error).split())[:most]
+
+
+def _cause(error: BaseException) -> str:
+    """Return what went wrong on a node: of the system's errors the file and the words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return _line(error, 400)
 
 
 class RemoteAgent:
@@ -226,9 +232,9 @@ class RemoteAgent:
         try:
             return self._ray.get(getattr(self._actor, method).remote(*arguments))
         except exceptions.RayTaskError as error:
-            raise StoreError(" ".join(str(error.cause or error).split())[:400]) from error
+            raise StoreError(_cause(error.cause or error)) from error
         except exceptions.RayError as error:
-            raise NodeLostError(" ".join(str(error).split())[:200]) from error
+            raise NodeLostError(_line(error, 200)) from error
 
     def release(self) -> None:
         """Give the node back."""

@@ -22,7 +22,7 @@ from inferometer.fleet.plans import KindPlan, plan_kinds
 from inferometer.planning.given_files import given_files, placed
 from inferometer.planning.request import RunRequest, from_builtins, to_builtins
 from inferometer.running.converted import convert
-from inferometer.storage.run_directory import StoredRun, check_free
+from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted
 from inferometer.version import __version__
 
@@ -96,6 +96,9 @@ class Fleet:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             try:
                 self._supervise(threads)
+            except KeyboardInterrupt:
+                self.watcher.say("interrupted: waiting for the nodes to end what they are at")
+                raise
             finally:
                 self._stopping.set()
         return self.folder.runs()
@@ -164,8 +167,8 @@ class Fleet:
         return self.jobs[-1]
 
     def _reasons(self) -> str:
-        told = [f"{kind.title}: {plan.refusal}" for kind, plan in self.plans.items() if plan.refusal]
-        return "; ".join(told) or (
+        told = [plan.refusal for plan in self.plans.values() if plan.refusal]
+        return "; ".join(dict.fromkeys(told)) or (
             "none is of a kind that --nodes asks for" if self._nodes else "no node answers that may"
         )
 
@@ -196,7 +199,7 @@ class Fleet:
             except NodeLostError as error:
                 job.state, job.at = "lost", "the node is gone; what it had measured is kept"
                 self.watcher.say(f"node {job.node.name} is lost: {error}")
-            except InferometerError as error:
+            except (InferometerError, OSError) as error:  # a file here that is gone ends no other node's run
                 job.state, job.at = "failed", str(error)
                 self.watcher.say(f"node {job.node.name}: {error}")
             finally:
@@ -256,7 +259,6 @@ def _end(job: Job, event: Mapping[str, Any], status: int) -> None:
 def begin(cluster: Cluster, request: RunRequest, nodes: str | None, out: Path, watcher: Watcher) -> Fleet:
     """Return a new fleet that will write into ``out``."""
     selection = Selection.parse(nodes)
-    check_free(out)
     facts = {
         "name": f"{out.resolve().name}-{secrets.token_hex(4)}",
         "tool": __version__,
@@ -282,7 +284,7 @@ def go_on(cluster: Cluster, resumed: Path, watcher: Watcher) -> Fleet:
     places = {path: cluster.bring_back(key, name, watcher.say) for path, (key, name) in gone.items()}
     request = placed(from_builtins(kept["request"]), places)
     facts = {**kept, "request": to_builtins(request)}
-    return Fleet(cluster, request, Selection.parse(kept["selection"]), folder, facts, watcher)
+    return Fleet(cluster, request, Selection.parse(kept["selection"] or None), folder, facts, watcher)
 
 
 def _asked_for(cluster: Cluster, name: Path, watcher: Watcher) -> dict[str, Any]:

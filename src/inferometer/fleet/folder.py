@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import StoreError
+import msgspec
+
+from inferometer.errors import StoreError, UsageError
+from inferometer.planning.request import from_builtins
 from inferometer.storage import merge
 from inferometer.storage.durable import written
 from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER
@@ -17,11 +20,27 @@ from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
 
 
+class _Facts(msgspec.Struct):
+    """What fleet.json must have."""
+
+    name: str
+    tool: str
+    selection: str  # as `--nodes` had it
+    request: dict[str, Any]
+    nodes: dict[str, dict[str, Any]]
+    files: dict[str, tuple[str, str]]  # the user's, as named then: their keys and names on nodes
+
+
 @dataclass(frozen=True)
 class FleetFolder:
     """Where the driver keeps what comes back."""
 
     path: Path
+
+    @property
+    def begun(self) -> bool:
+        """Return whether there is something to go on with."""
+        return (self.path / FLEET_FILE).exists()
 
     def write(self, facts: Mapping[str, Any]) -> None:
         """Write fleet.json, into a new folder or anew; StoreError if it cannot be written."""
@@ -33,10 +52,18 @@ class FleetFolder:
 
     def read(self) -> dict[str, Any]:
         """Return what fleet.json says; StoreError if it cannot be read."""
+        path = self.path / FLEET_FILE
         try:
-            facts: dict[str, Any] = json.loads((self.path / FLEET_FILE).read_text())
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{self.path / FLEET_FILE} cannot be read: {error}") from error
+            content = path.read_bytes()
+            from_builtins(msgspec.json.decode(content, type=_Facts).request)
+            facts: dict[str, Any] = json.loads(content)
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self.path} is no fleet's folder: it has no {FLEET_FILE}; give the folder, or the name, of a run with --cluster"
+            ) from None
+        except (OSError, msgspec.MsgspecError, UsageError) as error:
+            words = getattr(error, "strerror", "") or error
+            raise StoreError(f"{path} cannot be read ({words}); start a new run") from error
         return facts
 
     def mirror(self, slug: str) -> Mirror:

@@ -58,24 +58,31 @@ class Incoming:
     """An archive that arrives in pieces, then becomes a folder of the cache."""
 
     def __init__(self, place: str, key: str, name: str) -> None:
-        self._target, self._place, self._name = cache_folder(place) / key, place, name
+        self._target, self._place, self._key, self._name = cache_folder(place) / key, place, key, name
         self._file = cache_folder("fleet-incoming") / f"{place}-{key}"
         self._digest = hashlib.sha256()
         self._file.unlink(missing_ok=True)
 
     def add(self, chunk: bytes) -> None:
-        """Append a piece."""
+        """Append a piece; what had come is removed where it cannot be written."""
         self._digest.update(chunk)
-        with self._file.open("ab") as file:
-            file.write(chunk)
+        try:
+            with self._file.open("ab") as file:
+                file.write(chunk)
+        except OSError:
+            self._file.unlink(missing_ok=True)
+            raise
 
     def finish(self, digest: str) -> None:
-        """Unpack it; StoreError where it is not what was sent."""
-        if self._digest.hexdigest() != digest:
+        """Unpack it; StoreError where it is not what was sent, or not what its key says."""
+        try:
+            if self._digest.hexdigest() != digest:
+                raise StoreError(f"{self._name} arrived damaged; go on with --resume")
+            if self._place == GIVEN and not digest.startswith(self._key):
+                raise StoreError(f"{self._name} was changed after the run began; start a new one")
+            build_once(self._target, self._unpack, self._target.is_dir, mode=0o700)
+        finally:
             self._file.unlink(missing_ok=True)
-            raise StoreError(f"{self._name} arrived damaged; run again")
-        build_once(self._target, self._unpack, self._target.is_dir, mode=0o700)
-        self._file.unlink(missing_ok=True)
 
     def _unpack(self, folder: Path) -> None:
         if self._place == MODELS:  # an entry is its folder's content

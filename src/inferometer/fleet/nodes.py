@@ -77,7 +77,7 @@ class Selection:
     @classmethod
     def parse(cls, text: str | None) -> Selection:
         """Return what a text asks: "all", "2", "gpu=H100,A2"; UsageError for any other."""
-        if not text:
+        if text is None:
             return cls()
         if text == "all":
             return cls(None)
@@ -86,7 +86,7 @@ class Selection:
         names = tuple(name.strip() for name in text.removeprefix("gpu=").split(",") if name.strip())
         if text.startswith("gpu=") and names:
             return cls(1, names)
-        raise UsageError(f"--nodes {text}: give all, how many of each kind, or gpu=NAME,NAME")
+        raise UsageError(f"--nodes '{text}': give all, how many of each kind, or gpu=NAME,NAME")
 
     def takes(self, kind: Kind) -> bool:
         """Return whether nodes of a kind are asked for."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from inferometer.errors import UsageError
 from inferometer.fleet.nodes import Kind, Node
-from inferometer.planning.plan import Plan, make_plan
+from inferometer.models.sources import resolve
+from inferometer.planning.plan import Plan, choices_of, make_plan
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import look_up
 
@@ -24,6 +25,15 @@ class KindPlan:
     def forms(self) -> set[str]:
         """Return the forms of the model that its cells take."""
         return set(self.plan.forms.values()) if self.plan else set()
+
+
+def check(request: RunRequest) -> None:
+    """Raise UsageError for what no node can be asked: an unknown framework, a file that is not there."""
+    request.check()
+    choices_of(request)
+    resolve(request.model)
+    if request.data:
+        request.data.words()
 
 
 def plan_kinds(request: RunRequest, nodes: Iterable[Node]) -> dict[Kind, KindPlan]:

@@ -142,14 +142,26 @@ def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: st
         )
 
 
+def _error_of(text: str) -> list[str]:
+    """Return the lines of uv's error, without the progress and the warnings before it."""
+    lines = text.splitlines()
+    begun = [number for number, line in enumerate(lines) if line.lstrip().startswith(("error:", "×"))]
+    return lines[begun[-1] :] if begun else lines
+
+
+def _shortened(words: str) -> str:
+    """Return an error whose end, where uv names the cause, is kept."""
+    return words if len(words) <= 400 else f"{words[:240]} ... {words[-160:]}"
+
+
 def _cause(wanted: Requirements, text: str, log: Path, status: int) -> str:
     if _NO_NETWORK.search(text):
         return (
             f"cannot build environment '{wanted.name}': the package registry cannot be reached; connect to the network, "
             f"or use an interpreter that has the framework: --python {wanted.name}=PATH"
         )
-    lines = [line.strip(" ×╰─▶│") for line in text.splitlines() if line.strip()]
+    lines = [line.strip(" ×╰─▶│") for line in _error_of(text) if line.strip()]
     told = [f"uv {end_in_words(status)}"] if status < 0 or not lines else []
-    words = "; last words: ".join([*told, *filter(None, [" ".join(lines)[:400]])])
+    words = "; last words: ".join([*told, *filter(None, [_shortened(" ".join(lines))])])
     where = f" (log: {log})" if lines else ""
     return f"cannot build environment '{wanted.name}': {words}{where}"

@@ -13,12 +13,12 @@ _CODE = "print('-'.join(('inferometer', 'python')))"  # joined, since `echo` wou
 _ANSWER = b"inferometer-python"
 
 
-def check_interpreters(given: Mapping[str, Path]) -> None:
-    """Raise UsageError for a program given by --python that is no Python; each is started once."""
+def check_interpreters(given: Mapping[str, Path], option: str = "--python") -> None:
+    """Raise UsageError for a program given by an option that is no Python; each is started once."""
     for path, name in {path: name for name, path in given.items()}.items():
         if reason := _reason(path):
             raise UsageError(
-                f"--python {name}={path}: {path} {reason}; give the python of an environment that has the framework, "
+                f"{option} {name}={path}: {path} {reason}; give the python of an environment that has the framework, "
                 "or leave the option out"
             )
 

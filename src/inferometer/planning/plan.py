@@ -63,7 +63,7 @@ def make_plan(request: RunRequest, situation: Situation, stored: Stored | None =
 
     ``stored``: what the model's file was found to be measured as, whatever precision is asked.
     """
-    choices = _choices(request)
+    choices = choices_of(request)
     rows: dict[tuple[str, str], PlanRow] = {}
     cells: dict[Cell, str] = {}
     skips: dict[Cell, Skip] = {}  # a cell may be named twice: `tftrt` at fp16 and `tftrtfp16`
@@ -111,7 +111,8 @@ def without_other_batches(plan: Plan, fixed: int | None) -> Plan:
     return Plan(rows, tuple(cells), (*plan.skips, *skips), cells)
 
 
-def _choices(request: RunRequest) -> list[FrameworkChoice]:
+def choices_of(request: RunRequest) -> list[FrameworkChoice]:
+    """Return the frameworks asked for, each once; UsageError for one that is not known, or where something is lacking."""
     names = list(
         itertools.chain.from_iterable(ALL if name == "all" else [name] for name in request.frameworks)
     )
