@@ -16,10 +16,11 @@ Steps, in their usual order (several may be named; `--list` prints them with the
     faults           out of memory, a killed worker, a neighbour, a silent fallback, a refused GPU
     overhead         gpu_overhead.py: inferometer's loop against hand-written ones
     energy           h100_energy.py: the meters, and what metering costs
+    repeatability    repeatability.py: joules an image of one steady loop, ten times (exit 1: they differ by more than 1 %)
     collect          pack what there is into OUT (done after every step too)
 
 A step that reaches `--limit` seconds is interrupted, keeps what it has, and goes on when it is called again;
-tensorrt-memory, faults, overhead and energy then begin anew. A step that failed is tried again, one that ended well is
+tensorrt-memory, faults, overhead, energy and repeatability then begin anew. A step that failed is tried again, one that ended well is
 not (`--again`). `--background` returns at once and works on in a session of its own (parts of a bundle can be received
 meanwhile, see device/README.md); a later call waits for it, since two measurements at once would disturb each other. `--tiny` runs
 every step on the CPU, briefly.
@@ -168,6 +169,13 @@ def energy(machine: Machine, deadline: Deadline) -> bool:
     return script(machine, "energy", command, deadline)
 
 
+def repeatability(machine: Machine, deadline: Deadline) -> bool:
+    command = [str(machine.root / "bin" / "core"), str(HERE / "repeatability.py")]
+    command += [str(machine.work / "results" / "repeatability"), "--device", machine.device]
+    command += ["--seconds", "0.5", "--repeats", "2"] if machine.tiny else []
+    return script(machine, "repeatability", command, deadline)
+
+
 def script(machine: Machine, name: str, command: list[str], deadline: Deadline) -> bool:
     """Run one of the other benchmarks, from the start each time it is called; True if it ended well."""
     program = Path(next(word for word in command if word.endswith(".py")))
@@ -196,7 +204,8 @@ STEPS = {
     "copies": (copies, 200),
     "faults": (faults, 150),
     "overhead": (overhead, 180),
-    "energy": (energy, 260),
+    "energy": (energy, 400),
+    "repeatability": (repeatability, 100),
 }
 
 

@@ -1,11 +1,11 @@
-"""Measures what an H100's meters tell and what reading them costs, for docs/results/h100.md's claims on energy; about four minutes.
+"""Measures what an H100's meters tell and what reading them costs, for docs/results/h100.md's claims on energy; about six minutes.
 
     PYTHONPATH=src python3 benchmarks/h100_energy.py OUT_FOLDER [--device cuda:0] [--quick]
 
 1. `meters characterize`: update period, cost of a read, averaging windows, idle power and drift, half-time loads.
 2. One steady loop (MobileNetV3-Large, torch) five times: joules an image, their spread; the counter against the
    integrated instant power.
-3. Metered against unmetered throughput, interleaved (`metering.py`).
+3. Metered against unmetered throughput, in blocks of a second (`metering.py`), for three minutes.
 Writes energy.json and energy.md into the folder and prints the latter. Needs torch, torchvision, numpy, nvidia-ml-py
 (pynvml) and msgspec in the interpreter; nothing of inferometer's other dependencies.
 """
@@ -142,7 +142,7 @@ def report(facts: dict) -> str:
         rows.append((f"steady cell by {short.get(source, source)}", text))
     rows.append(("its throughput and power", cell_text(cell["repeats"], uid)))
     for cost in facts["metering"]:
-        loss = f"{cost['loss']:.3%} [{cost['loss_low']:.3%}, {cost['loss_high']:.3%}], {cost['pairs']} pairs"
+        loss = f"{metering.told(cost, 'loss')}, {cost['blocks']} blocks"
         rows.append((f"metering's loss of throughput, at the pace of {cost['work']}", loss))
         rows.append(("the sampler's processor time", f"{cost['parent_cpu_share_of_a_core']:.3%} of a core"))
     return "\n".join(["| what | measured |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]) + "\n"
@@ -217,8 +217,10 @@ def main() -> None:
     facts["cell"] = repeat_cell(meter, arguments.device, 1.0 if arguments.quick else 5.0, arguments.python)
     note("steady cell: " + json.dumps(facts["cell"]["spread"]))
     save()
-    pairs, seconds = (3, 1.0) if arguments.quick else (12, 2.0)
-    facts["metering"] = [metering.run(arguments.device, pairs, seconds, work) for work in ("runs", "regions")]
+    minutes = 0.2 if arguments.quick else 1.5
+    facts["metering"] = [
+        metering.run(arguments.device, minutes, work, arguments.python) for work in ("runs", "regions")
+    ]
     facts["seconds"] = time.monotonic() - begin
     save()
     text = report(facts)

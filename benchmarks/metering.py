@@ -1,11 +1,15 @@
-"""Measures what metering takes from the throughput it meters, for docs/method.md's claim of -0.08 % on an H100.
+"""Measures what metering takes from the throughput that it meters, for docs/energy.md, docs/method.md and docs/results/h100.md.
 
-    python benchmarks/metering.py [--device cuda:0|cpu] [--pairs 12] [--seconds 2] [--work runs|regions] [--out FILE.json]
+    python benchmarks/metering.py [--device cuda:0|cpu] [--minutes 2] [--work runs|regions] [--out FILE.json]
 
-One steady load, metered and not, in the order A B B A, as many pairs as asked. The load runs in a child process (MobileNetV3-Large by torch on a GPU, matrix products by numpy on a CPU) while this
-process waits on a pipe, as the runner does; metered means that the session's sampler thread runs here. Prints the loss
-of throughput with its 95 % interval and the sampler's own processor time. With no meter on this machine (a virtual
-machine, say) a powercap tree of real files in a temporary folder is read instead, and the result says so.
+A load runs without a pause in child processes (MobileNetV3-Large by torch on a GPU; on a CPU matrix products by numpy, a process of one thread
+a core), while this process switches the sampler's thread on (A) and off (B), in blocks of A B B A or B A A B, drawn at random: what
+drifts evenly within a block of a second cancels in it, and other programs' work falls on either alike. A block's loss is one less
+the ratio of its throughputs, each over a quarter of a second that begins 20 ms after the switch. The middle of the
+blocks is told by Hodges and Lehmann's estimate with the interval of Wilcoxon's signed ranks, which blocks in which another program ran do not
+move far; the mean with Student's interval is told beside it. On a CPU the same is told by processor time, which other programs
+disturb less: what the load needs more of it an image (caches), and what the sampler uses itself. With no meter on this machine (a virtual
+machine, say) a powercap tree of real files that another process moves is read instead, and the result says so.
 """
 
 from __future__ import annotations
@@ -13,17 +17,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
+import os
+import random
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from block_losses import Block, Rates, Span, by_mean, by_signed_ranks, losses
+
+STRETCH_S = 0.25
+SETTLED_S = 0.02  # after a switch
+LEAST_BLOCKS = 8
+
 
 BATCH = 256
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
 def gpu_batch() -> tuple[Callable[[], None], int]:
@@ -64,14 +75,14 @@ def child(device: str) -> None:
     for line in sys.stdin:
         seconds, batches = line.split()
         spans = []
-        start = time.monotonic_ns()
+        start, used = time.monotonic_ns(), time.process_time_ns()
         until = start + round(float(seconds) * 1e9)
         while start < until:
             for _ in range(int(batches)):
                 batch()
-            end = time.monotonic_ns()
-            spans.append((start, end, images * int(batches)))
-            start = end
+            end, so_far = time.monotonic_ns(), time.process_time_ns()
+            spans.append((start, end, images * int(batches), so_far - used))
+            start, used = end, so_far
         print(json.dumps(spans), flush=True)
 
 
@@ -80,7 +91,11 @@ class Worker:
 
     def __init__(self, device: str, python: str = sys.executable) -> None:
         self.process = subprocess.Popen(
-            [python, __file__, "--child", device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [python, __file__, "--child", device],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
         )
         answer = self.process.stdout.readline().strip()
         if answer != "ready":
@@ -95,94 +110,131 @@ class Worker:
         self.process.wait()
 
     def loops(self, seconds: float, batches: int) -> list[tuple[int, int, int]]:
-        """Run loops for so long; this process blocks meanwhile."""
+        """Run loops for so long, and return start, end (ns) and images of each; this process blocks meanwhile."""
+        self.begin(seconds, batches)
+        return [span[:3] for span in self.end()]
+
+    def begin(self, seconds: float, batches: int) -> None:
+        """Let loops run for so long from now on."""
         self.process.stdin.write(f"{seconds} {batches}\n")
         self.process.stdin.flush()
+
+    def end(self) -> list[Span]:
+        """Wait for the loops that were begun, and return them."""
         return [tuple(span) for span in json.loads(self.process.stdout.readline())]
 
 
-def throughput(spans: list[tuple[int, int, int]]) -> float:
-    """Return images a second over all loops."""
-    return sum(s[2] for s in spans) / ((spans[-1][1] - spans[0][0]) / 1e9)
+@contextlib.contextmanager
+def sampling(session: object) -> Iterator[None]:
+    """Let the session's thread read its meters meanwhile."""
+    session.start()
+    try:
+        yield
+    finally:
+        session.stop()
 
 
-def compare(
-    worker: Worker, open_metered: Callable[[], object], pairs: int, seconds: float
-) -> dict[str, object]:
-    """Measure pairs in the order metered, not, not, metered, ...; return throughputs, loss and its interval."""
-    metered, plain, cpu_shares = [], [], []
-    for number in range(pairs):
-        for with_meters in (True, False) if number % 2 == 0 else (False, True):
-            if not with_meters:
-                plain.append(throughput(worker.loops(seconds, 4)))
-                continue
-            with open_metered():
-                time.sleep(0.05)
-                before, begin = time.process_time(), time.monotonic()
-                metered.append(throughput(worker.loops(seconds, 4)))
-                cpu_shares.append((time.process_time() - before) / (time.monotonic() - begin))
-    ratios = [1 - a / b for a, b in zip(metered, plain, strict=True)]
-    mean, error = statistics.fmean(ratios), statistics.stdev(ratios) / len(ratios) ** 0.5
-    from inferometer.quantiles import CONFIDENCE, t_quantile
-
-    half = t_quantile(CONFIDENCE, len(ratios) - 1) * error
-    return {
-        "pairs": pairs,
-        "seconds_each": seconds,
-        "metered_images_per_s": metered,
-        "unmetered_images_per_s": plain,
-        "loss": mean,
-        "loss_low": mean - half,
-        "loss_high": mean + half,
-        "parent_cpu_share_of_a_core": statistics.fmean(cpu_shares),
-    }
+def switch(session: object, blocks: int, stretch_s: float) -> tuple[list[Block], float]:
+    """Switch the sampler on and off; return the blocks, and how much of a core it used while on."""
+    done, used_s, on_s = [], 0.0, 0.0
+    for _ in range(blocks):
+        block = []
+        first = random.random() < 0.5
+        for on in (first, not first, not first, first):
+            with sampling(session) if on else contextlib.nullcontext():
+                time.sleep(SETTLED_S)
+                start_ns, processor = time.monotonic_ns(), time.process_time()
+                time.sleep(stretch_s)
+                end_ns = time.monotonic_ns()
+                if on:
+                    used_s += time.process_time() - processor
+                    on_s += (end_ns - start_ns) / 1e9
+            block.append((on, start_ns, end_ns))
+        done.append(block)
+    return done, used_s / on_s
 
 
 @contextlib.contextmanager
-def stand_in_tree():
-    """Yield a folder with two powercap zones of real files whose counters stand still."""
-    with tempfile.TemporaryDirectory() as folder:
-        for path, name in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "dram")):
-            zone = Path(folder) / path
-            zone.mkdir()
-            for file, text in (
-                ("name", name),
-                ("max_energy_range_uj", "262143328850"),
-                ("energy_uj", "1000000"),
-            ):
-                (zone / file).write_text(f"{text}\n")
-        yield folder
+def stand_in_tree() -> Iterator[str]:
+    """Yield a folder with powercap zones of real files, which another process moves every 10 ms."""
+    from region_cost import counting
+
+    with counting() as folder:
+        yield str(folder)
 
 
-def run(device: str, pairs: int, seconds: float, work: str = "runs") -> dict[str, object]:
+def run(
+    device: str,
+    minutes: float,
+    work: str = "runs",
+    python: str = sys.executable,
+    stretch_s: float = STRETCH_S,
+) -> dict[str, object]:
     """Return the comparison on a device, with the meters that were read at the pace of ``work`` ("runs", "regions")."""
     from inferometer.energy import open_session
     from inferometer.energy.sampling.pacing import REGIONS, STEADY
 
     pacing = STEADY if work == "runs" else REGIONS
-
+    blocks = max(round(minutes * 60 / (4 * (stretch_s + SETTLED_S))), LEAST_BLOCKS)
     with contextlib.ExitStack() as stack:
-        session = open_session(device)
-        powercap, stand_in = None, not session.meters
+        session = open_session(device, pacing=pacing)
+        stand_in = not session.meters
         if stand_in:
             powercap = stack.enter_context(stand_in_tree())
-            session = open_session(device, ["rapl"], powercap=powercap)
+            session = open_session(device, ["rapl"], powercap=powercap, pacing=pacing)
+        stack.callback(session.close)
+        with sampling(session):  # learns how often the meters are updated
+            time.sleep(0.2)
+        on_gpu = device.startswith("cuda")
+        workers = [
+            stack.enter_context(Worker(device, python)) for _ in range(1 if on_gpu else os.cpu_count() or 1)
+        ]
+        for seconds in (2.0, blocks * 4 * (stretch_s + SETTLED_S) * 1.05 + 1.0):  # the first to warm up
+            for worker in workers:
+                worker.begin(seconds, 1)
+            if seconds == 2.0:
+                for worker in workers:
+                    worker.end()
+        done, share = switch(session, blocks, stretch_s)
+        by_clock, by_processor = losses([Rates(worker.end()) for worker in workers], done)
         uids = [meter.device.uid for meter in session.meters]
-        session.close()
-        terms = [f"uid={uid}" for uid in uids]
-        worker = stack.enter_context(Worker(device))
-        worker.loops(2 * seconds, 4)
-        result = compare(
-            worker, lambda: open_session(device, terms, powercap=powercap, pacing=pacing), pairs, seconds
-        )
-    return {"device": device, "work": work, "meters": uids, "stand_in_files": stand_in, **result}
+    result = {
+        "device": device,
+        "work": work,
+        "meters": uids,
+        "stand_in_files": stand_in,
+        "blocks": len(by_clock),
+        "stretch_s": stretch_s,
+        "losses": by_clock,
+        "parent_cpu_share_of_a_core": share,
+        **named("loss", by_signed_ranks(by_clock)),
+        **named("mean_loss", by_mean(by_clock)),
+    }
+    if not on_gpu:
+        own = share / len(workers)
+        result |= {
+            "losses_by_processor": by_processor,
+            **named("processor_loss", tuple(value + own for value in by_signed_ranks(by_processor))),
+        }
+    return result
+
+
+def named(name: str, values: tuple[float, float, float]) -> dict[str, float]:
+    """Return an estimate and the ends of its interval by their names."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
+def told(result: dict[str, object], name: str) -> str:
+    """Return an estimate with its interval as text."""
+    return f"{result[name]:.2%} [{result[f'{name}_low']:.2%}, {result[f'{name}_high']:.2%}]"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--pairs", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--work", choices=("runs", "regions"), default="runs", help="whose pace of reading")
     parser.add_argument("--out")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -190,13 +242,14 @@ def main() -> None:
     if arguments.child:
         child(arguments.child)
         return
-    result = run(arguments.device, arguments.pairs, arguments.seconds, arguments.work)
+    result = run(arguments.device, arguments.minutes, arguments.work)
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(result, indent=1) + "\n")
     note = " (stand-in files)" if result["stand_in_files"] else ""
+    processor = f"; by processor time {told(result, 'processor_loss')}" if "processor_loss" in result else ""
     print(
-        f"{result['device']}, {', '.join(result['meters'])}{note}: metering for {result['work']} loses {result['loss']:.2%} "
-        f"[{result['loss_low']:.2%}, {result['loss_high']:.2%}] of throughput ({result['pairs']} pairs); "
+        f"{result['device']}, {', '.join(result['meters'])}{note}: metering for {result['work']} loses {told(result, 'loss')} "
+        f"of throughput ({result['blocks']} blocks; mean {told(result, 'mean_loss')}){processor}; "
         f"this process uses {result['parent_cpu_share_of_a_core']:.2%} of a core"
     )
 

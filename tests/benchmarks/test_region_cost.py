@@ -1,0 +1,28 @@
+"""What a begin and an end take, measured briefly: the script starts, and its table says what was subtracted."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def region_cost(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    import region_cost
+
+    return region_cost
+
+
+def test_an_empty_function_is_subtracted_for_each_sleep(region_cost):
+    values = {"nothing": [4.0] * 10, "pair": [60.0] * 10, "apart": [90.0] * 10}
+    facts = {"hot": values, "cold": values, "settle": {"wall_s": 0.5, "cpu_s": 0.4}, "visits": 10, "zones": 4}
+    told = region_cost.report(facts)
+    assert "| after 10 ms of sleep: begin and end | 60.0 | 60.0 | 56.0 and 56.0 |" in told
+    assert "| 90.0 | 90.0 | 82.0 and 82.0 |" in told
+
+
+def test_it_measures(region_cost, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["region_cost.py", "--pairs", "5", "--visits", "50"])
+    region_cost.main()
+    assert "4 zones" in capsys.readouterr().out
