@@ -39,7 +39,7 @@ def _terms(found: Statement) -> Iterator[str]:
     yield ""
     yield f"- R: {counted(terms.unit, 'inference')};"
     yield f"- E: {_E[terms.boundary]}, times the PUE {factors.pue.value:g} ({_from(factors.pue)});"
-    yield f"- I: {factors.intensity.value:g} g CO2e/kWh ({_from(factors.intensity)});"
+    yield f"- I: {factors.intensity.value:g} g CO2e/kWh ({_from(factors.intensity)}); a kWh has 3,600,000 J;"
     yield f"- M: {_embodied(factors)}."
     if terms.least_s:
         named = " (MLPerf Power's least)" if terms.least_s == MLPERF_LEAST_S else ""
@@ -87,7 +87,7 @@ def _scope(scope: Scoped, found: Statement) -> Iterator[str]:
 def _table(scope: Scoped, found: Statement) -> list[str]:
     per = counted(found.terms.unit, "inference")
     whole = found.terms.factors.embodied is not None
-    titles = ["cell", "metered a round", "rounds", f"J per {per}", f"g CO2e per {per}"]
+    titles = ["cell", "metered a round", "rounds", f"J per {per}, before PUE", f"g CO2e per {per}"]
     titles += ["of it E x I", "of it M"] if whole else []
     rows = []
     for line in scope.lines:
