@@ -3,12 +3,16 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from parts import missing
 
 __all__ = ["missing"]
 
 pytest_plugins = ["report_fixtures", "tiny_model"]
+# a busy machine is slow, not wrong
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_configure() -> None:

@@ -172,7 +172,11 @@ def test_threads_at_the_same_time(machine):
 @example("two\nlines")
 @example("carriage\rreturn")
 @example("\ud800 lone surrogate")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_name_survives(machine, name):
     run_regions(name, "sentinel")
     table = pandas.read_csv(
