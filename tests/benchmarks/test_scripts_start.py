@@ -12,11 +12,13 @@ SCRIPTS = sorted(path for path in BENCHMARKS.rglob("*.py") if "\ndef main(" in p
 
 @pytest.fixture(autouse=True)
 def _modules_as_before():
-    """Undo what scripts that stand in for a package leave behind."""
+    """Undo what scripts that stand in for a package leave behind; what else was imported (numpy) may not be twice."""
     before = dict(sys.modules)
     yield
     for name in set(sys.modules) - set(before):
-        del sys.modules[name]
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is None or Path(file).is_relative_to(BENCHMARKS):
+            del sys.modules[name]
     sys.modules.update(before)
 
 

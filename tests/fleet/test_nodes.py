@@ -55,7 +55,7 @@ def test_what_means_no_nodes_is_refused(text):
     "more, cause",
     [
         ({"version": "0.0.9"}, r"it has inferometer 0\.0\.9, here is .*: install the same there"),
-        ({"version": ""}, "it has inferometer not at all"),
+        ({"version": ""}, "it has no inferometer, here is"),
         ({"free_bytes": 2**20}, r"0\.0 GiB are free for its cache, 2 are needed"),
     ],
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -95,9 +97,13 @@ class Agent:
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env=_variables(),
             )  # fmt: skip
 
-    def poll(self, info_at: int, offset: int) -> dict[str, Any]:
-        """Return what is new: run.json if it was written since ``info_at`` (ns), records from a byte on, what goes on, the end."""
+    def poll(self, info_at: int, offset: int, within_s: float) -> dict[str, Any]:
+        """Return what is new: run.json if it was written since ``info_at`` (ns), records from a byte on, what goes on, the end.
+
+        It takes so many seconds, less where the run ends meanwhile.
+        """
         assert self._child is not None
+        self._await_end(within_s)
         status = self._child.poll()  # first: what is read below is then all there is
         answer: dict[str, Any] = {
             "status": status,
@@ -133,6 +139,22 @@ class Agent:
         """Interrupt the run; what has been measured is kept."""
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(signal.SIGINT)
+
+    def _await_end(self, within_s: float) -> None:
+        """Sleep until the run ends, or so long; nothing wakes a node that measures."""
+        assert self._child is not None
+        if self._child.poll() is not None or not within_s:
+            return
+        if not hasattr(os, "pidfd_open"):
+            time.sleep(within_s)
+            return
+        ending = os.pidfd_open(self._child.pid)
+        try:
+            poller = select.poll()
+            poller.register(ending)
+            poller.poll(1000 * within_s)
+        finally:
+            os.close(ending)
 
     def _event(self) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError, IndexError), (self._folder / EVENTS).open("rb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -215,6 +216,8 @@ def _line(error: BaseException, most: int) -> str:
 
 def _cause(error: BaseException) -> str:
     """Return what went wrong on a node: of the system's errors the file and the words."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk of its cache is full; free some, then go on with --resume"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return _line(error, 400)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -113,7 +113,11 @@ class Fleet:
             self.watcher.update(self.jobs)
             if ended and not begun:
                 break
-            time.sleep(_POLL_S)
+            wait(
+                [future for future in futures if not future.done()],
+                timeout=_POLL_S,
+                return_when=FIRST_COMPLETED,
+            )
             if time.monotonic() - looked > _LOOK_EVERY_S:
                 self._meet()
                 looked = time.monotonic()
@@ -220,14 +224,15 @@ class Fleet:
 
     def _follow(self, job: Job, agent: RemoteAgent, mirror: Mirror) -> None:
         """Take over what the node measures until it ends."""
-        stop_by = 0.0
+        stop_by = within_s = 0.0
         while True:
-            answer = agent.call("poll", *mirror.position)
+            answer = agent.call("poll", *mirror.position, within_s)
             mirror.take(answer)
             event = answer["event"]
             job.state, job.at = "measuring", event.get("at", job.at)
             job.done, job.total = event.get("done", job.done), event.get("total", job.total)
             job.left = event.get("left", job.left)
+            within_s = 0.0 if answer["more"] else _POLL_S
             if answer["more"]:
                 continue
             if answer["status"] is not None:
@@ -238,22 +243,16 @@ class Fleet:
                     stop_by = time.monotonic() + _STOP_S
                 elif time.monotonic() > stop_by:
                     raise StoreError(f"its run did not end within {_STOP_S:g} s of being interrupted")
-            self._stopping.wait(_POLL_S) if not stop_by else time.sleep(_POLL_S)
         mirror.add(agent.call("files"))
         _end(job, event, answer["status"])
 
 
 def _end(job: Job, event: Mapping[str, Any], status: int) -> None:
-    if status == 0:
-        job.state, job.at, job.left = "done", "", ""
-    elif "error" in event:
-        raise StoreError(str(event["error"]))
-    else:
-        raise StoreError(
-            "interrupted; what it had measured is kept"
-            if status == 130
-            else f"its run left with status {status}"
-        )
+    if status:
+        interrupted = "interrupted; what it had measured is kept"
+        words = interrupted if status == 130 else f"its run left with status {status}"
+        raise StoreError(str(event.get("error", words)))
+    job.state, job.at, job.left = "done", "", ""
 
 
 def begin(cluster: Cluster, request: RunRequest, nodes: str | None, out: Path, watcher: Watcher) -> Fleet:

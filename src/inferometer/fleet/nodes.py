@@ -43,7 +43,8 @@ class Node:
     def refusal(self) -> str:
         """Return why it cannot measure, "" if it can."""
         if self.version != __version__:
-            return f"it has inferometer {self.version or 'not at all'}, here is {__version__}: install the same there (pip install 'inferometer[cluster]=={__version__}')"
+            has = f"inferometer {self.version}" if self.version else "no inferometer"
+            return f"it has {has}, here is {__version__}: install the same there (pip install 'inferometer[cluster]=={__version__}')"
         if not self.cpus:
             return "Ray may give no CPU of it (--num-cpus 0)"
         if self.free_bytes < LEAST_FREE_BYTES:
