@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -93,6 +94,7 @@ def latency_to_limit(summary: CellSummary, *, p99_known: bool) -> tuple[float | 
     return None, "p99"
 
 
+@functools.lru_cache(maxsize=64)  # asked of every cell; and one metric is judged once
 def metric_of(objective: Objective, prices: Prices) -> Metric:
     """Return what an objective compares cells by, with the rounds' own values behind it."""
     if objective == "latency":
