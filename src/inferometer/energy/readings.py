@@ -117,21 +117,28 @@ def read_value(meter: Meter) -> float:
     """Return a meter's value; MeterError whatever goes wrong, since others' code must not end the sampling."""
     try:
         answer: object = meter.read()
+    except MeterError:
+        raise
     except Exception as error:
-        answer = error
+        raise failed_read(error) from error
     return value_of(answer)
 
 
+def failed_read(error: Exception) -> MeterError:
+    """Return what a read that raised comes to, without the traceback: kept, it would keep all that its callers hold."""
+    if isinstance(error, MeterError):
+        return MeterError(str(error))
+    return MeterError(f"reading failed with {failure_text(error)}")
+
+
 def value_of(answer: object) -> float:
-    """Return the value in what a meter returned or raised; MeterError whatever went wrong."""
+    """Return the value that a meter returned; MeterError for what is none, and for what `failed_read` made of an error."""
     if isinstance(answer, MeterError):
         raise answer
     try:
-        if isinstance(answer, Exception):
-            raise answer
         value = float(answer)  # type: ignore[arg-type]  # others' code may answer anything
     except Exception as error:
-        raise MeterError(f"reading failed with {failure_text(error)}") from error
+        raise failed_read(error) from error
     if not math.isfinite(value):
         raise MeterError(f"it gave {value}")
     return value

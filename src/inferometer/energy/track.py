@@ -26,7 +26,7 @@ ROUNDING = 1e-9  # of the value: a step back by so little is arithmetic, no rese
 SOON_NS = 1_000_000_000  # no counter wraps within so short a time
 LEAST_PEAK_S = 0.002  # between two readings that tell the largest power
 
-Noted = tuple[int, int, object]  # before and after (ns), and what the meter returned or raised
+Noted = tuple[int, int, object]  # before and after (ns), and what the meter returned, or `failed_read`
 
 
 @dataclass
@@ -100,9 +100,9 @@ class Track:
 
     @contextlib.contextmanager
     def _caught_up(self) -> Iterator[None]:
-        """Hold the lock, with every reading that was noted in its place."""
+        """Hold the lock, with every reading that had been noted in its place."""
         with self._lock:
-            while self._noted:
+            for _ in range(len(self._noted)):  # not those that come meanwhile, faster than they are worked up
                 before_ns, after_ns, answer = self._noted.popleft()
                 try:
                     self._append(Reading(before_ns, after_ns, value_of(answer)))

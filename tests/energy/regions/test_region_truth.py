@@ -37,6 +37,21 @@ def machine():
     return Machine()
 
 
+def summed_up():
+    """Wait for the threads that sum up visits, whatever else this machine does."""
+    for thread in threading.enumerate():
+        if thread.name == "inferometer-visits":
+            thread.join()
+
+
+def visit_often(machine, count=150):
+    for _ in range(count):
+        with machine.profile.region("many"):
+            machine.pass_time(0.05)
+        machine.pass_time(0.15)
+        summed_up()
+
+
 def test_who_asks_while_visits_settle_finds_each_of_them_once(machine, monkeypatch):
     """Visits were in neither list while they were summed up: upper bounds fell below the truth."""
     monkeypatch.setattr(totals, "SETTLE_AT", 40)
@@ -52,17 +67,45 @@ def test_who_asks_while_visits_settle_finds_each_of_them_once(machine, monkeypat
         return reckon(uid, stretches)
 
     monkeypatch.setattr(machine.session, "visits", visits)
-    for _ in range(300):
-        with profile.region("many"):
-            machine.pass_time(0.05)
-        machine.pass_time(0.15)
-    profile.wait()
+    visit_often(machine, 300)
     assert len(profile.totals()[0].settled["cpu:0"]) >= 2 and len(seen) >= 2
     for low, busy_s, high in seen:
         assert low <= WATTS * busy_s <= high and busy_s > 1.5
     (many,) = profile.results()
     assert many.busy_s == pytest.approx(15, abs=0.1) == many.seconds
     assert many.devices[0].low_j <= WATTS * many.busy_s <= many.devices[0].high_j
+
+
+def test_visits_are_summed_up_where_no_thread_can_be_begun(machine, monkeypatch):
+    """As while the interpreter ends: the program met the error, and asking for results another one."""
+    monkeypatch.setattr(totals, "SETTLE_AT", 40)
+    machine.profile.define("many").limit = 40
+
+    def refused(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    visit_often(machine)
+    assert machine.profile.totals()[0].settled["cpu:0"]
+    assert machine.profile.results()["many"].visits == 150
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_visits_that_could_not_be_summed_up_are_kept_and_tried_again(machine, monkeypatch):
+    monkeypatch.setattr(totals, "SETTLE_AT", 40)
+    machine.profile.define("many").limit = 40
+    reckon, failures = machine.session.visits, [MemoryError("not now")]
+
+    def visits(uid, stretches):
+        if failures:
+            raise failures.pop()
+        return reckon(uid, stretches)
+
+    monkeypatch.setattr(machine.session, "visits", visits)
+    visit_often(machine, 300)
+    assert not failures and machine.profile.totals()[0].settled["cpu:0"]
+    many = machine.profile.results()["many"]
+    assert many.busy_s == pytest.approx(15, abs=0.1)
 
 
 def test_several_threads_asking_while_visits_end_see_no_bound_below_the_truth(machine, monkeypatch):

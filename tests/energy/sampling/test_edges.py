@@ -1,11 +1,13 @@
 """What is read at the edges of regions: noted there, worked up later, with the same result."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Reading, Traits
+from inferometer.energy.readings import Reading, Traits, failed_read
 from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.track import MAX_READINGS, Track
 from inferometer.errors import MeterError
@@ -33,7 +35,7 @@ def test_what_was_noted_comes_before_what_is_appended_after_it():
     ("answer", "reason"),
     [
         (MeterError("it has gone"), "it has gone"),
-        (ValueError("no number"), "reading failed with ValueError: no number"),
+        (failed_read(ValueError("no number")), "reading failed with ValueError: no number"),
         (None, "reading failed with TypeError"),
         (float("nan"), "it gave nan"),
     ],
@@ -47,6 +49,50 @@ def test_a_read_that_failed_is_a_break_until_the_next_one(answer, reason):
     assert track.failed == ""
     (gap,) = track.window(0, 4 * S).breaks
     assert (gap.start_ns, gap.end_ns) == (1 * S, 3 * S) and reason in gap.reason
+
+
+def test_a_meter_that_fails_at_the_edges_keeps_nothing_of_the_program_alive(monkeypatch):
+    clock = SimulatedClock()
+    meter = SimulatedMeter(PowerCurve.steady(80, 100), clock, RAPL_COUNTER)
+
+    def lost():
+        try:
+            raise OSError("the device is lost")
+        except OSError as error:
+            raise MeterError("it is lost") from error
+
+    monkeypatch.setattr(meter, "read", lost)
+    sampler = Sampler([meter], clock)
+
+    class Large:
+        pass
+
+    def program():
+        held = Large()
+        sampler.read_fast()
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert program()() is None
+    finally:
+        gc.enable()
+    (channel,) = sampler.channels.values()
+    assert channel.track.failed == "it is lost"
+
+
+def test_working_up_ends_though_more_is_noted_meanwhile(monkeypatch):
+    track, later = Track(COUNTER), iter(range(2, 100))
+    append = track._append
+
+    def busy(reading):
+        append(reading)
+        track.note((next(later) * S, 0, 0.0))
+
+    monkeypatch.setattr(track, "_append", busy)
+    track.note((S, S, 0.0))
+    track.catch_up()
+    assert next(later) == 3
 
 
 def test_nobody_who_asks_keeps_no_more_than_fits():

@@ -101,12 +101,8 @@ class Profile:
                 raise UsageError(f"this visit of region '{visit.total.name}' has ended already")
             visit.ended = True
             full = visit.total.add(visit, end_ns)
-        if full:  # not by the program that is measured, which would wait for it
-            thread = threading.Thread(
-                target=self._settle, args=(visit.total,), name="inferometer-visits", daemon=True
-            )
-            self._settling = [other for other in self._settling if other.is_alive()] + [thread]
-            thread.start()
+        if full:
+            self._settle_beside(visit.total)
 
     def results(self) -> RegionResults:
         """Return the energy of every region so far, by thread and then by first use."""
@@ -122,8 +118,7 @@ class Profile:
 
     def wait(self) -> None:
         """Wait for the meters' updates that enclose the last visit, at most for one period or so, and for what is being summed up."""
-        for thread in tuple(self._settling):
-            thread.join()
+        self._join_settling()
         with self._lock:
             ends = [total.last_ns for total in self._totals.values() if total.last_ns]
         if ends and self.session.meters:
@@ -131,8 +126,7 @@ class Profile:
 
     def close(self) -> None:
         """Stop sampling and let go of the meters."""
-        for thread in tuple(self._settling):
-            thread.join()
+        self._join_settling()
         self.session.close()
 
     def note_fork(self) -> None:
@@ -140,6 +134,21 @@ class Profile:
         if os.getpid() == self._process:
             for total in tuple(self._totals.values()):
                 total.forks += bool(total.open)
+
+    def _settle_beside(self, total: Total) -> None:
+        """Settle in a thread: the program that is measured would wait for it. Here where no thread can be begun any more."""
+        thread = threading.Thread(target=self._settle, args=(total,), name="inferometer-visits", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter ends, or there are as many as may be
+            self._settle(total)
+            return
+        with self._lock:
+            self._settling = [other for other in self._settling if other.is_alive()] + [thread]
+
+    def _join_settling(self) -> None:
+        for thread in self._settling:  # without the lock, which a forked child may find taken
+            thread.join()
 
     def _settle(self, total: Total) -> None:
         """Join visits that follow one another, and sum up those that the meters have gone past.
@@ -151,7 +160,11 @@ class Profile:
             old = total.take_old(enclosed_ns)
         if not old:
             return
-        found = self._energies(old)
+        try:
+            found = self._energies(old)
+        except BaseException:
+            total.settling = False  # they are kept, and tried again when there are twice as many
+            raise
         with self._lock:
             total.settle(old, found)
 

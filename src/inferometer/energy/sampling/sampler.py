@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inferometer.energy.readings import UNKNOWN_S, Meter, Reading, read_value
+from inferometer.energy.readings import UNKNOWN_S, Meter, Reading, failed_read, read_value
 from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, LONGEST_BURST_S, Burst
 from inferometer.energy.sampling.channel import Channel
 from inferometer.energy.sampling.clock import Clock, SystemClock
@@ -112,7 +112,7 @@ class Sampler:
                 try:
                     answer: object = read()
                 except Exception as error:  # others' code; told when it is worked up
-                    answer = error
+                    answer = failed_read(error)
                 note((before_ns, now_ns(), answer))
 
     def learn_periods(self, seconds: float = BURST_S) -> None:
