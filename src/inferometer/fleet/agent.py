@@ -145,10 +145,11 @@ class Agent:
         assert self._child is not None
         if self._child.poll() is not None or not within_s:
             return
-        if not hasattr(os, "pidfd_open"):
+        try:
+            ending = os.pidfd_open(self._child.pid)
+        except (AttributeError, OSError):  # kernels before 5.3, and sandboxes, have no such call
             time.sleep(within_s)
             return
-        ending = os.pidfd_open(self._child.pid)
         try:
             poller = select.poll()
             poller.register(ending)
