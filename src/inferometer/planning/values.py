@@ -168,6 +168,8 @@ def batch_sizes(
         several = list(cast("Iterable[SupportsIndex]", value))
     except TypeError:  # one number; numpy's arrays of no dimension cannot be iterated over either
         several = [cast("SupportsIndex", value)]
+    if not several:
+        raise UsageError(f"{option} is empty; give a number, or leave it out")
     return tuple(sorted({whole(noun, size) for size in several}))
 
 
