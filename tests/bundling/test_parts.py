@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from inferometer.bundling.bootstrap import FORMAT, Bundle, BundleError
+from inferometer.bundling.bootstrap import FORMAT, Bundle, BundleError, check_target
 from inferometer.bundling.parts import LEAST_PART_BYTES, PartWriter
 from inferometer.bundling.target import Target
 from inferometer.bundling.wheels import packages_of, parted
@@ -93,6 +93,16 @@ def test_a_bundle_for_another_machine_is_refused(packed):
     bundle.manifest |= {"python": here, "platform": "linux-riscv64"}
     with pytest.raises(BundleError, match="for riscv64, this machine is"):
         bundle.check_machine()
+
+
+def test_a_folder_of_the_user_s_is_not_replaced(tmp_path):
+    check_target(tmp_path / "new")
+    check_target(tmp_path)
+    (tmp_path / "notes").touch()
+    with pytest.raises(BundleError, match="is not empty, and no environment; give a new folder"):
+        check_target(tmp_path)
+    (tmp_path / "pyvenv.cfg").touch()  # of an earlier time, whole or not
+    check_target(tmp_path)
 
 
 def test_too_small_parts_and_unknown_targets_are_refused(tmp_path):

@@ -128,6 +128,14 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def check_target(target: Path) -> None:
+    """Raise BundleError for a folder that holds something else than an environment: it would be replaced."""
+    of_uv = ("CACHEDIR.TAG", "pyvenv.cfg")  # which it writes first, and last
+    begun = any((target / name).exists() for name in of_uv)
+    if target.is_dir() and any(target.iterdir()) and not begun:
+        raise BundleError(f"--to {target} is not empty, and no environment; give a new folder")
+
+
 def make_core(bundle: Bundle, target: Path) -> Path:
     """Make the environment of inferometer itself from a bundle and return its program; BundleError with uv's last words."""
     core = bundle.manifest["core"]
@@ -181,6 +189,7 @@ def main() -> int:
         bundle.check_machine()
         bundle.check_parts()
         target = arguments.to.absolute()
+        check_target(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         program = make_core(bundle, target)
     except BundleError as error:
