@@ -111,7 +111,11 @@ def run(name: str, out: Path, given: argparse.Namespace, until_s: float) -> int:
         return process.wait(max(until_s - time.monotonic(), 1.0))
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
+    try:
         return process.wait(LEAVES_S)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its workers go with it
+        return process.wait()
 
 
 def section(name: str, results: Results, code: int) -> str:
