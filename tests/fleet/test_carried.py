@@ -3,6 +3,7 @@
 import hashlib
 import random
 import resource
+import socket
 
 import pytest
 
@@ -75,6 +76,22 @@ def test_what_arrives_damaged_is_refused(model, tmp_path):
         incoming.finish("0" * 64)
     assert not goods.is_here(good.place, good.key)
     assert not any((tmp_path / "cache" / "fleet-incoming").iterdir())
+
+
+def test_two_nodes_of_one_cache_take_a_file_at_the_same_time(model, monkeypatch):
+    good, digest, incoming = goods.given_good(model), hashlib.sha256(), []
+    for name in ("first", "second"):
+        monkeypatch.setattr(socket, "gethostname", lambda name=name: name)
+        incoming.append(goods.Incoming(good.place, good.key, "saved"))
+    for chunk in good.chunks():
+        digest.update(chunk)
+        for each in incoming:
+            each.add(chunk)
+    for each in incoming:
+        each.finish(digest.hexdigest())
+    assert (goods.placed_at(good.key, "saved") / "variables" / "data").read_bytes() == (
+        model / "variables" / "data"
+    ).read_bytes()
 
 
 def test_a_file_that_changes_while_it_is_sent_does_not_become_the_one_that_was_asked(model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socket
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Incoming:
 
     def __init__(self, place: str, key: str, name: str) -> None:
         self._target, self._place, self._key, self._name = cache_folder(place) / key, place, key, name
-        self._file = cache_folder("fleet-incoming") / f"{place}-{key}"
+        # several nodes may have one cache, in a home on the network: each has a file of its own
+        self._file = cache_folder("fleet-incoming") / f"{place}-{key}-{socket.gethostname()}"
         self._digest = hashlib.sha256()
         self._file.unlink(missing_ok=True)
 
