@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from inferometer.errors import UsageError
-from inferometer.fleet.nodes import Node, Selection, by_kind, slugs, wanted
+from inferometer.fleet.nodes import Node, Selection, by_kind, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import plan_kinds
 from inferometer.planning.request import make_request
 from inferometer.records import Gpu, Machine
@@ -89,3 +89,26 @@ def test_each_kind_has_skips_of_its_own():
 
 def test_folders_have_names_of_their_own():
     assert slugs(["node 1", "Node-1", "..."], taken=["node-1"]) == ["node-1-2", "node-1-3", "node"]
+
+
+def parts(*nodes):
+    """Return what a disk holds on which nodes measured, each its part by its name."""
+    told = {"nodes": {each.name: {"hostname": each.name, "kind": each.kind.title} for each in nodes}}
+    return {each.name: told for each in nodes}
+
+
+def test_nodes_of_one_disk_go_on_each_with_its_own_part():
+    twin = node("3", msgspec.structs.replace(CPU, hostname="twin"))
+    nodes = [node("2", GPU), twin, node("1")]
+    disk = parts(node("1"), node("2", GPU))
+    held = {each.id: disk for each in nodes}
+    assert gone_on_with(nodes, held, []) == {"1": "plain", "2": "card"}, "none is left for the twin"
+    assert gone_on_with(nodes, held, ["plain"]) == {"2": "card"}
+    other = node("4", msgspec.structs.replace(CPU, hostname="late", cpu="CPU B"))
+    assert gone_on_with([other], {"4": disk}, []) == {}, "nobody goes on with another kind's"
+
+
+def test_a_disk_that_is_another_node_s_later_is_gone_on_with():
+    later = node("5", msgspec.structs.replace(CPU, hostname="pod-2"))
+    assert gone_on_with([later], {"5": parts(node("1"))}, []) == {"5": "plain"}
+    assert gone_on_with([later], {"5": {"plain": {"nodes": {}}}}, []) == {}

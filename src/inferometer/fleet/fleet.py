@@ -17,7 +17,7 @@ from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.fleet.cluster import Cluster, NodeLostError, RemoteAgent
 from inferometer.fleet.folder import FleetFolder, Mirror
 from inferometer.fleet.goods import Good, given_good, model_good
-from inferometer.fleet.nodes import Kind, Node, Selection, slugs, wanted
+from inferometer.fleet.nodes import Kind, Node, Selection, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import KindPlan, plan_kinds
 from inferometer.planning.given_files import given_files, placed
 from inferometer.planning.request import RunRequest, from_builtins, to_builtins
@@ -43,11 +43,6 @@ class Job:
     done: int = 0
     total: int = 0
     left: str = ""
-
-    @property
-    def ended(self) -> bool:
-        """Return whether nothing more will come of it."""
-        return self.state in ("done", "failed", "lost")
 
 
 class Watcher(Protocol):
@@ -135,21 +130,16 @@ class Fleet:
         sound = [node for node in nodes if not node.refusal]
         if self._nodes and sound:
             self.watcher.say(f"came late: {', '.join(node.name for node in sound)}")
-        for id, parts in self.cluster.held(self.facts["name"], sound, self.watcher.say).items():
-            self._hold_again(id, parts)
+        held = self.cluster.held(self.facts["name"], sound, self.watcher.say)
+        over = ("failed", "lost")  # others may go on with what these left
+        going = {*self._held.values(), *(job.slug for job in self.jobs if job.state not in over)}
+        self._held |= gone_on_with(sound, held, going)
         self._nodes += sound
         fresh = {node.kind: node for node in sound if node.kind not in self.plans}
         self.plans |= plan_kinds(self.request, fresh.values())
         for kind in fresh:
             if refusal := self.plans[kind].refusal:
                 self.watcher.say(f"{kind.title}: {refusal}")
-
-    def _hold_again(self, node: str, parts: Iterable[str]) -> None:
-        """Let a node go on with what its machine holds, unless another node of the same machine does."""
-        going = {*self._held.values(), *(job.slug for job in self.jobs if not job.ended)}
-        slug = next((part for part in parts if part not in going), "")
-        if slug:
-            self._held[node] = slug
 
     def _next(self) -> list[Node]:
         """Return the nodes to begin on: those that hold a part of this run, and others of kinds that have too few."""

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.records import Machine
@@ -112,6 +113,27 @@ def wanted(
         free = [node for node in members if node.id not in gone and not node.refusal]
         left = None if selection.each is None else max(selection.each - taken.get(kind, 0), 0)
         found += free[:left] if selection.takes(kind) else []
+    return found
+
+
+def gone_on_with(
+    nodes: Sequence[Node], held: Mapping[str, Mapping[str, Mapping[str, Any]]], going: Iterable[str]
+) -> dict[str, str]:
+    """Return the part of a run that each node is to go on with, by Ray's ids: one that it began, else one of its kind.
+
+    ``held``: by Ray's ids the parts that lie on a node, each with what fleet.json said; ``going``: those that are somebody's.
+    Nodes may share a disk (a home on the network), and a disk may be another node's later (a pod's volume).
+    """
+    found: dict[str, str] = {}
+    taken = set(going)
+    for facts in (("hostname", "kind"), ("kind",)):
+        for node in nodes:
+            own = {"hostname": node.name, "kind": node.kind.title}
+            for part, told in held.get(node.id, {}).items():
+                then = told.get("nodes", {}).get(part, {})
+                if node.id not in found and part not in taken and all(then.get(f) == own[f] for f in facts):
+                    found[node.id] = part
+                    taken.add(part)
     return found
 
 
