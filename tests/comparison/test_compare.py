@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from compared import QUIET, matrix, results, verdicts
+from compared import QUIET, matrix, results, stored, verdicts
 from inferometer.cli.compare import compare_command
 from inferometer.comparison.compare import compare
 from inferometer.errors import UsageError
 from inferometer.records import Actual, Gpu, Loop, Machine, Record
 from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
-from inferometer.storage.run_directory import RunWriter
 from simulated_runs import cell, record, rounds_of, run
 
 
@@ -236,11 +235,3 @@ def test_a_cell_held_twice_is_refused():
 def test_an_unknown_framework_is_refused():
     with pytest.raises(UsageError, match="unknown framework in B 'torsh'; did you mean 'torch'"):
         compare(matrix(), matrix(), frameworks=("tf", "torsh"))
-
-
-def stored(tmp_path, found):
-    for stored_run in found.runs:
-        writer = RunWriter.create(tmp_path / str(stored_run.path), stored_run.info)
-        for item in stored_run.records:
-            writer.append(item)
-        return str(tmp_path / str(stored_run.path))

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from compared import matrix
+from compared import matrix, stored
 from inferometer.cli.common import share
 from inferometer.cli.compare import compare_command
 from inferometer.comparison.compare import compare
 from inferometer.errors import UsageError
 from inferometer.records import Loop, Record
 from inferometer.results.summary import summarise
-from inferometer.storage.run_directory import RunWriter
 from simulated_runs import cell, rounds_of, run
 
 
@@ -25,14 +24,6 @@ def test_shares_are_read_and_refused():
         with pytest.raises(UsageError, match=r"--x .* is no share"):
             share(text, "--x")
     assert share("100%", "--x", whole=True) == 1.0
-
-
-def stored(tmp_path, found):
-    for stored_run in found.runs:
-        writer = RunWriter.create(tmp_path / str(stored_run.path), stored_run.info)
-        for item in stored_run.records:
-            writer.append(item)
-        return str(tmp_path / str(stored_run.path))
 
 
 def test_command_exits_with_3_when_slower_and_1_when_nothing_compares(tmp_path):
