@@ -108,3 +108,20 @@ def test_visits_that_draw_much_are_told_from_what_is_around_them():
         assert joules.source == "estimated" and joules.low_j <= truth <= joules.high_j
         found.append(joules.energy_j / truth - 1)
     assert abs(np.mean(found)) < 0.01 and np.max(np.abs(found)) < 0.03
+
+
+@pytest.mark.parametrize(("pause_s", "learnt_s"), [(0.0053, 0.0108), (0.00525, 0.0101), (0.00475, 0.0094)])
+@pytest.mark.parametrize("seed", range(3))
+def test_reads_as_regular_as_the_updates_do_not_make_a_second_period(pause_s, learnt_s, seed):
+    """Reads every 5.3 ms show updates every 10 ms in step with 11.3 ms too, were two of them at one moment now and then."""
+    came = updates("regular", 6, np.random.default_rng(seed))
+    traits = Traits("counter", learnt_s, resolution=1e-4, max_power_w=2000.0)
+    track = Track(traits)
+    for at_s in np.arange(0.05, 5, pause_s):
+        shown = np.searchsorted(came, at_s, "right") - 1
+        track.append(Reading(round(at_s * S), round((at_s + 1e-5) * S), float(shown)))
+    read = find_anchors(track.window(S, track.last_ns), traits)
+    scheduled = on_schedule(read, learnt_s)
+    true = came[read.energy_j.astype(int) + np.searchsorted(came, 0.05, "right") - 1]
+    assert len(scheduled) == len(read) and np.std(read.time_ns / S - true) > 0.001
+    assert np.std(scheduled.time_ns / S - true) < 0.0003

@@ -4,7 +4,8 @@ Reads tell of an update only that it came between two of them. To take each for 
 stretches of 6 to 14 ms of what all lasted 10 ms, and a regression on such lengths is biased towards too little power (errors in
 variables). Where updates keep to a period, what the reads say of many in a row must fit together: that dates each of them to a
 fraction of the time between two reads. Blocks of updates in which it does not fit are tried in parts (one of them came late,
-and those after it keep to the new time), and stay as they are where nothing fits. Bounds of joules do not rest on this.
+and those after it keep to the new time), and stay as they are where nothing fits. The bounds of a counter that integrates do not
+rest on this.
 """
 
 from __future__ import annotations
@@ -62,8 +63,7 @@ def _period(low: Floats, high: Floats, about: float) -> float:
     part, shape = slice(0, min(len(low), LOOKED_AT) // size * size), (-1, size)
     low, high = low[part].reshape(shape), high[part].reshape(shape)
     periods = about * np.linspace(1 - DOUBT, 1 + DOUBT, CANDIDATES)
-    in_step = [float((abs(_direction((low + high) / 2 / period)) ** 2).sum()) for period in periods]
-    about = float(periods[int(np.argmax(in_step))])
+    about = float(max(periods, key=lambda period: _in_step(low, high, period)))
     lows, highs, fits = _dated(low, high, about)
     if not fits.any():
         return about
@@ -71,6 +71,33 @@ def _period(low: Floats, high: Floats, about: float) -> float:
     number = np.rint((times - times[:, :1]) / about)
     number -= number.mean(axis=1, keepdims=True)
     return float(np.median((number * times).sum(axis=1) / (number**2).sum(axis=1)))
+
+
+def _in_step(low: Floats, high: Floats, period: float) -> float:
+    """Return how well the updates of blocks keep step with a period, where reads allow it, by the share of updates that were seen.
+
+    Reads as regular as the updates show them in step with a second period just as well, with some that nobody saw or none to see.
+    """
+    number, in_step = _numbered(low, high, period)
+    due = np.maximum(number[:, -1] - number[:, 0] + 1, low.shape[1])
+    return float((in_step**2 / due)[_possible(low, high, number, period)].sum())
+
+
+def _numbered(low: Floats, high: Floats, period: float) -> tuple[Floats, Floats]:
+    """Return which update of a regular schedule each is, of each block, and how well the block keeps step (0 to 1)."""
+    turns = (low + high) / 2 / period
+    direction = _direction(turns)
+    return np.rint(turns - np.angle(direction)[:, None] / (2 * np.pi)), np.abs(direction)
+
+
+def _possible(low: Floats, high: Floats, number: Floats, period: float) -> Flags:
+    """Return in which blocks each is an update of its own, and reads would not have shown one that is missing between two."""
+    vague = high - low > VAGUE * period
+    latest = np.maximum.accumulate(np.where(vague, -np.inf, number), axis=1)[:, :-1]
+    hidden = number[:, 1:] - latest - 1
+    read_ns = np.diff(low)  # before the later one was read: what came until then added nothing
+    fits = vague[:, 1:] | (hidden >= 0) & (vague[:, :-1] | (hidden * period * (1 - JITTERS[-1]) <= read_ns))
+    return np.asarray(fits.all(axis=1))
 
 
 def _direction(turns: Floats) -> NDArray[np.complex128]:
@@ -81,14 +108,14 @@ def _direction(turns: Floats) -> NDArray[np.complex128]:
 
 def _dated(low: Floats, high: Floats, period: float) -> tuple[Floats, Floats, Flags]:
     """Return the narrowed times of each block's updates (arrays [blocks, updates]), and which blocks fit a schedule."""
-    turns = (low + high) / 2 / period
-    number = np.rint(turns - np.angle(_direction(turns))[:, None] / (2 * np.pi))
+    number, _ = _numbered(low, high, period)
+    possible = _possible(low, high, number, period)
     passed = (number - number[:, :1]) * period
     widths = (high - low) / period
     narrow_low, narrow_high, done = low.copy(), high.copy(), np.zeros(len(low), bool)
     for jitter in JITTERS:
         doubt = low.shape[1] * np.prod(np.minimum(widths + 2 * jitter, 1.0), axis=1)
-        fits = ~done & (doubt < CHANCE)
+        fits = possible & ~done & (doubt < CHANCE)
         lows, highs, found = _fitted(low[fits], high[fits], passed[fits], period, jitter)
         fits[fits] = found
         narrow_low[fits], narrow_high[fits] = lows[found], highs[found]
