@@ -18,6 +18,7 @@ from trial import Trial
 from world import World
 
 import processes
+from inferometer.storage.find import find_runs
 
 MOST_S = 5.0  # until a page comes, whatever others do
 
@@ -150,6 +151,7 @@ def csv_files(trial: Trial, world: World, chance: random.Random) -> None:
         trial.one_line(done)
         trial.became = "refused"
         return
-    trial.ended(processes.command("show", folder / "run"), statuses=(0,))
-    trial.kept((), folder / "run")
+    for run in find_runs(folder / "run"):  # a damaged name makes two models of one
+        trial.ended(processes.command("show", run), statuses=(0,))
+        trial.kept((), run)
     trial.became = "read"
