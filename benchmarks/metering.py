@@ -24,12 +24,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from block_losses import Block, Rates, Span, by_mean, by_signed_ranks, losses
 
+if TYPE_CHECKING:  # the load's interpreter may not have it
+    from inferometer.energy import Session
+
 STRETCH_S = 0.25
 SETTLED_S = 0.02  # after a switch
+WARM_UP_S = 2.0
 LEAST_BLOCKS = 8
 
 
@@ -125,7 +130,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def sampling(session: object) -> Iterator[None]:
+def sampling(session: Session) -> Iterator[None]:
     """Let the session's thread read its meters meanwhile."""
     session.start()
     try:
@@ -134,7 +139,7 @@ def sampling(session: object) -> Iterator[None]:
         session.stop()
 
 
-def switch(session: object, blocks: int, stretch_s: float) -> tuple[list[Block], float]:
+def switch(session: Session, blocks: int, stretch_s: float) -> tuple[list[Block], float]:
     """Switch the sampler on and off; return the blocks, and how much of a core it used while on."""
     done, used_s, on_s = [], 0.0, 0.0
     for _ in range(blocks):
@@ -163,6 +168,37 @@ def stand_in_tree() -> Iterator[str]:
         yield str(folder)
 
 
+def open_meters(stack: contextlib.ExitStack, device: str, work: str = "regions") -> tuple[Session, bool]:
+    """Return the meters for ``work`` ("runs", "regions") on a device, until the stack ends, and whether they are a stand-in's."""
+    from inferometer.energy import open_session
+    from inferometer.energy.sampling.pacing import REGIONS, STEADY
+
+    pacing = STEADY if work == "runs" else REGIONS
+    session = open_session(device, pacing=pacing)
+    stand_in = not session.meters
+    if stand_in:
+        powercap = stack.enter_context(stand_in_tree())
+        session = open_session(device, ["rapl"], powercap=powercap, pacing=pacing)
+    stack.callback(session.close)
+    return session, stand_in
+
+
+def measured(
+    session: Session, workers: list[Worker], blocks: int, stretch_s: float
+) -> tuple[list[float], list[float], float]:
+    """Return each block's loss by the clock and by processor time, and how much of a core the sampler used."""
+    with sampling(session):  # learns how often the meters are updated
+        time.sleep(0.2)
+    for worker in workers:
+        worker.begin(WARM_UP_S, 1)
+    for worker in workers:
+        worker.end()
+    for worker in workers:
+        worker.begin(blocks * 4 * (stretch_s + SETTLED_S) * 1.05 + 1.0, 1)
+    done, share = switch(session, blocks, stretch_s)
+    return *losses([Rates(worker.end()) for worker in workers], done), share
+
+
 def run(
     device: str,
     minutes: float,
@@ -171,37 +207,17 @@ def run(
     stretch_s: float = STRETCH_S,
 ) -> dict[str, object]:
     """Return the comparison on a device, with the meters that were read at the pace of ``work`` ("runs", "regions")."""
-    from inferometer.energy import open_session
-    from inferometer.energy.sampling.pacing import REGIONS, STEADY
-
-    pacing = STEADY if work == "runs" else REGIONS
     blocks = max(round(minutes * 60 / (4 * (stretch_s + SETTLED_S))), LEAST_BLOCKS)
+    on_gpu = device.startswith("cuda")
+    count = 1 if on_gpu else os.cpu_count() or 1
     with contextlib.ExitStack() as stack:
-        session = open_session(device, pacing=pacing)
-        stand_in = not session.meters
-        if stand_in:
-            powercap = stack.enter_context(stand_in_tree())
-            session = open_session(device, ["rapl"], powercap=powercap, pacing=pacing)
-        stack.callback(session.close)
-        with sampling(session):  # learns how often the meters are updated
-            time.sleep(0.2)
-        on_gpu = device.startswith("cuda")
-        workers = [
-            stack.enter_context(Worker(device, python)) for _ in range(1 if on_gpu else os.cpu_count() or 1)
-        ]
-        for seconds in (2.0, blocks * 4 * (stretch_s + SETTLED_S) * 1.05 + 1.0):  # the first to warm up
-            for worker in workers:
-                worker.begin(seconds, 1)
-            if seconds == 2.0:
-                for worker in workers:
-                    worker.end()
-        done, share = switch(session, blocks, stretch_s)
-        by_clock, by_processor = losses([Rates(worker.end()) for worker in workers], done)
-        uids = [meter.device.uid for meter in session.meters]
+        session, stand_in = open_meters(stack, device, work)
+        workers = [stack.enter_context(Worker(device, python)) for _ in range(count)]
+        by_clock, by_processor, share = measured(session, workers, blocks, stretch_s)
     result = {
         "device": device,
         "work": work,
-        "meters": uids,
+        "meters": [meter.device.uid for meter in session.meters],
         "stand_in_files": stand_in,
         "blocks": len(by_clock),
         "stretch_s": stretch_s,
@@ -211,7 +227,7 @@ def run(
         **named("mean_loss", by_mean(by_clock)),
     }
     if not on_gpu:
-        own = share / len(workers)
+        own = share / count
         result |= {
             "losses_by_processor": by_processor,
             **named("processor_loss", tuple(value + own for value in by_signed_ranks(by_processor))),

@@ -177,8 +177,9 @@ def main() -> None:
     if arguments.count:
         count(arguments.count)
         return
-    with counting() as folder:
+    with counting() as folder, contextlib.ExitStack() as stack:
         energy.configure(["rapl"], powercap=str(folder))
+        stack.callback(energy.reset)
         pair()
         facts = {
             "zones": len(energy.regions.process_profile.default_profile().session.meters),
@@ -187,7 +188,6 @@ def main() -> None:
             "cold": cold(arguments.pairs),
             "settle": settle(arguments.visits),
         }
-        energy.reset()
     if arguments.out:
         arguments.out.write_text(json.dumps(facts, indent=1) + "\n")
     print(report(facts))

@@ -22,7 +22,7 @@ from typing import Any
 
 import metering
 
-from inferometer.energy import Session, open_session
+from inferometer.energy import Session
 from inferometer.flags import words
 from inferometer.records import DeviceEnergy
 
@@ -104,12 +104,10 @@ def verdict(result: dict[str, Any]) -> str:
 def run(device: str, warm_up: int, repeats: int, seconds: float, python: str) -> dict[str, Any]:
     """Return every repetition and the spread of those that count."""
     with contextlib.ExitStack() as stack:
-        session = open_session(device)
-        stand_in = not session.meters
+        session, stand_in = metering.open_meters(stack, device)
         if stand_in:
-            print(f"{session.reason}: a stand-in is read", file=sys.stderr)
-            session = open_session(device, ["rapl"], powercap=stack.enter_context(metering.stand_in_tree()))
-        stack.enter_context(session)
+            print("no meter here: a stand-in is read (inferometer meters says why)", file=sys.stderr)
+        session.start()
         worker = stack.enter_context(metering.Worker(device, python))
         seconds = max(seconds, session.window_s())
         print("| repetition | mJ an image | images/s | °C | flags |\n|---|--:|--:|--:|---|")
