@@ -157,11 +157,15 @@ def schedule(seed: int, rate: float, count: int) -> Any:
 
 def services(arrived_ns: Any, batches: Any) -> dict[int, float]:
     """Return the mean seconds for which a batch of each number of requests kept the server."""
-    begins, ends, counts = batches[:, 0], batches[:, 1], batches[:, 2]
-    lasts = np.minimum(np.cumsum(counts), len(arrived_ns) - 1)
-    next_waited = arrived_ns[lasts] < ends  # so that the next batch began as soon as it could
-    took_s = np.where(next_waited, np.append(begins[1:], ends[-1]), ends) - begins
-    return {int(count): float(took_s[counts == count].mean()) / 1e9 for count in np.unique(counts)}
+    counts, took_s = batches[:, 2], busy_s(arrived_ns, batches)
+    return {int(count): float(took_s[counts == count].mean()) for count in np.unique(counts)}
+
+
+def busy_s(arrived_ns: Any, batches: Any) -> Any:
+    """Return for how long each batch kept the server, with what it takes to begin the next where that waited already."""
+    begins, ends, lasts = batches[:, 0], batches[:, 1], np.cumsum(batches[:, 2])
+    next_waited = arrived_ns[np.minimum(lasts, len(arrived_ns) - 1)] < ends
+    return np.where(next_waited, np.append(begins[1:], ends[-1]) - begins, ends - begins) / 1e9
 
 
 def same_arrivals(test: Test, max_batch: int) -> dict[str, float]:
