@@ -1,5 +1,7 @@
 """Scenarios as they are asked for: bounds, policies, sizes, and how many queries a verdict needs."""
 
+import os
+
 import pytest
 
 from inferometer.errors import UsageError
@@ -32,9 +34,12 @@ def test_instances_are_tried_like_batchings_but_for_a_single_stream():
         ((1, 2), 8, {"cpu", "cuda:0"}, "leave it out for cuda:0, or give --device cpu"),
         ((1, 2), 2, {"cpu"}, ""),
         ((1,), 1, {"cuda:0"}, ""),
+        ((1, 2), 5, {"cpu"}, ""),  # two each
+        ((2, 3), 6, {"cpu"}, "gives each thread a CPU, and 4 CPUs may be used here: give --threads 4"),
     ],
 )
-def test_instances_are_refused_where_they_make_no_sense(instances, threads, devices, said):
+def test_instances_are_refused_where_they_make_no_sense(instances, threads, devices, said, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
     load = LoadRequest(("offline",), instances=instances)
     if not said:
         check_instances(load, threads, devices)

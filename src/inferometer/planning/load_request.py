@@ -117,7 +117,7 @@ class LoadRequest(msgspec.Struct, frozen=True):
 
 
 def check_instances(load: LoadRequest, threads: int, devices: Iterable[str]) -> None:
-    """Raise UsageError for more instances than there are threads to share out, or for instances of a GPU."""
+    """Raise UsageError for more instances than threads to share out, more threads than CPUs, or instances of a GPU."""
     most = max(load.instances)
     if most == 1:
         return
@@ -132,6 +132,11 @@ def check_instances(load: LoadRequest, threads: int, devices: Iterable[str]) -> 
         )
     if not hasattr(os, "sched_setaffinity"):
         raise UsageError(f"--instances {most} pins processes to cores, which this system cannot")
+    cpus = len(os.sched_getaffinity(0))
+    if max(threads // count * count for count in load.instances if count > 1) > cpus:
+        raise UsageError(
+            f"--instances {most} gives each thread a CPU, and {counted(cpus, 'CPU')} may be used here: give --threads {cpus}"
+        )
 
 
 def sizes_of(batching: Batching, fixed: int | None = None) -> tuple[int, ...]:
