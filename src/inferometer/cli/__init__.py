@@ -134,7 +134,7 @@ def _call(arguments: list[str] | None) -> object:
 def _collector(given: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     """Let the garbage collector rest in commands that read runs, print and end: it would go through all cells again and again."""
     if given and given[0] in _READERS:
-        from inferometer.storage.run_directory import no_collection
+        from inferometer.storage.collector import no_collection
 
         return no_collection()
     return contextlib.nullcontext()

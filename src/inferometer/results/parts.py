@@ -21,7 +21,8 @@ from inferometer.host.machine import usable_cores
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.packed import pack, unpack
 from inferometer.results.summary import ranked, summaries_of, summarise
-from inferometer.storage.run_directory import CELLS_FILE, DAMAGE, no_collection, read_run
+from inferometer.storage.collector import no_collection
+from inferometer.storage.run_directory import CELLS_FILE, DAMAGE, read_run
 from inferometer.storage.stored_records import read_indexed
 
 MOST_PARTS = 4  # each reads the whole run, so that more gain little

@@ -20,7 +20,8 @@ from inferometer.results.accuracy import Accuracy
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
 from inferometer.results.ranking import rank_cells
-from inferometer.storage.run_directory import StoredRun, no_collection
+from inferometer.storage.collector import no_collection
+from inferometer.storage.run_directory import StoredRun
 
 
 def summarise(runs: Sequence[StoredRun]) -> Results:

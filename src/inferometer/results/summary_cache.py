@@ -22,12 +22,12 @@ from inferometer.records import Machine
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import METRICS
 from inferometer.results.packed import pack, unpack
+from inferometer.storage.collector import no_collection
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.run_directory import (
     CELLS_FILE,
     RUN_FILE,
     StoredRun,
-    no_collection,
     read_info,
 )
 from inferometer.storage.scenarios import read_scenarios

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import shlex
 import shutil
 import threading
@@ -30,6 +29,7 @@ from inferometer.escapes import shown_json
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo, ScenarioResult
 from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
+from inferometer.storage.collector import no_collection
 from inferometer.storage.durable import sync_folder, written
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
@@ -204,18 +204,6 @@ def read_run(path: Path | str) -> StoredRun:
     with no_collection():
         records = tuple(_read_records(cells, lines))
     return StoredRun(path, info, records, read_evaluations(path), read_scenarios(path))
-
-
-@contextlib.contextmanager
-def no_collection() -> Iterator[None]:
-    """Let the collector rest while many objects without circles are made: it would go through all of them again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def read_info(run: Path) -> RunInfo:

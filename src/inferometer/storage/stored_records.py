@@ -14,13 +14,13 @@ import numpy as np
 from inferometer.errors import StoreError
 from inferometer.records import Cell, Record, Status
 from inferometer.records.limits import Round
+from inferometer.storage.collector import no_collection
 from inferometer.storage.run_directory import (
     CELLS_FILE,
     DAMAGE,
     StoredRun,
     damaged_record,
     decode_record,
-    no_collection,
     read_info,
     shown,
 )
