@@ -62,25 +62,13 @@ def enough_for(quantile: float) -> int:
     return math.ceil(round(10 / (1 - quantile), 6))
 
 
-def quantile_upper_bound(
-    samples: Sequence[float] | Floats,
-    quantile: float,
-    confidence: float = CONFIDENCE,
-    effective: float | None = None,
-) -> float | None:
-    """Return what a quantile does not exceed, with one-sided ``confidence``; None for too few samples.
-
-    By order statistics (Hahn and Meeker, Statistical Intervals, 1991, section 5.2), as MLPerf Inference stops early: a p99
-    takes 299 samples at 95 %, and 459 at 99 %. ``effective``: how many independent samples they are worth (default:
-    `effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
-    """
-    worth = effective_count(samples) if effective is None else effective
-    place = place_of_bound(len(samples), quantile, worth, confidence)
-    return None if place is None else float(np.partition(np.asarray(samples, dtype=np.float64), place)[place])
-
-
 def place_of_bound(number: int, quantile: float, worth: float, confidence: float = CONFIDENCE) -> int | None:
-    """Return at which place of so many samples in order `quantile_upper_bound` lies; None for too few."""
+    """Return at which place of so many samples in order the value is that a quantile does not exceed; None for too few.
+
+    With one-sided ``confidence``, by order statistics (Hahn and Meeker, Statistical Intervals, 1991, section 5.2), as MLPerf Inference
+    stops early: a p99 takes 299 samples at 95 %, and 459 at 99 %. ``worth``: how many independent samples they tell as much as
+    (`effective_count`); the samples beyond the bound are taken to come in bunches accordingly.
+    """
     count = int(min(worth, number))
     allowed = _allowed_beyond(count, quantile, confidence)
     return None if allowed is None else number - 1 - math.floor(allowed * number / max(count, 1))
