@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
+@functools.lru_cache(maxsize=1 << 16)  # tables, figures and evidence show the same values
 def significant(value: float, digits: int = 3) -> str:
     """Return ``value`` with ``digits`` significant digits, thousands separated, never in exponent form."""
     if not math.isfinite(value):

@@ -111,12 +111,12 @@ class Results:
     runs: tuple[StoredRun, ...]
     machines: dict[str, Machine]
 
-    @property
+    @functools.cached_property
     def batch_sizes(self) -> tuple[int, ...]:
         """Return every batch size, ascending."""
         return tuple(sorted({s.cell.batch_size for s in self.summaries}))
 
-    @property
+    @functools.cached_property
     def rows(self) -> tuple[str, ...]:
         """Return every row label (framework, with precision or version where needed), in order of appearance."""
         return tuple(dict.fromkeys(s.row for s in self.summaries))
@@ -137,7 +137,7 @@ class Results:
             found[summary.machine, summary.model, summary.cell.mode].append(summary)
         return dict(found)
 
-    @property
+    @functools.cached_property
     def sections(self) -> tuple[tuple[str, str], ...]:
         """Return the (model, mode) pairs present: figures of two of them are never ranked against each other."""
         return tuple(dict.fromkeys((s.model, s.cell.mode) for s in self.summaries))

@@ -49,8 +49,8 @@ def _planned(results: Results) -> int:
     known = len(results.summaries)
     waiting = 0
     for run in results.runs:
-        ended = {record.cell for record in run.records}
-        if run.info.source != "imported":
+        if run.info.source != "imported" and run.missing:
+            ended = {record.cell for record in run.records}
             waiting += len({cell for cell, _ in run.missing} - ended)
     return known + waiting
 
