@@ -7,7 +7,7 @@
    integrated instant power.
 3. Metered against unmetered throughput, in blocks of a second (`metering.py`), for three minutes.
 Writes energy.json and energy.md into the folder and prints the latter. Needs torch, torchvision, numpy, nvidia-ml-py
-(pynvml) and msgspec in the interpreter; nothing of inferometer's other dependencies.
+(pynvml), scipy and msgspec in the interpreter; nothing of inferometer's other dependencies.
 """
 
 from __future__ import annotations

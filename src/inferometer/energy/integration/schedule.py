@@ -25,6 +25,7 @@ CHANCE = 1e-3  # with which updates that keep to no period may pass for such tha
 VAGUE = 0.7  # of the period: an update that is dated no better may be this one or the next
 DOUBT = 0.1  # of the period as it was learnt: a busy machine makes it look longer
 CANDIDATES = 401
+LIKELY = 0.9  # of how well the best candidate keeps step
 LOOKED_AT = 1024  # updates
 
 Flags = NDArray[np.bool_]
@@ -63,7 +64,9 @@ def _period(low: Floats, high: Floats, about: float) -> float:
     part, shape = slice(0, min(len(low), LOOKED_AT) // size * size), (-1, size)
     low, high = low[part].reshape(shape), high[part].reshape(shape)
     periods = about * np.linspace(1 - DOUBT, 1 + DOUBT, CANDIDATES)
-    about = float(max(periods, key=lambda period: _in_step(low, high, period)))
+    in_step = np.array([(abs(_direction((low + high) / 2 / period)) ** 2).sum() for period in periods])
+    likely = periods[in_step >= LIKELY * in_step.max()]
+    about = float(max(likely, key=lambda period: _in_step(low, high, period)))
     lows, highs, fits = _dated(low, high, about)
     if not fits.any():
         return about
