@@ -64,7 +64,7 @@ def _period(low: Floats, high: Floats, about: float) -> float:
     part, shape = slice(0, min(len(low), LOOKED_AT) // size * size), (-1, size)
     low, high = low[part].reshape(shape), high[part].reshape(shape)
     periods = about * np.linspace(1 - DOUBT, 1 + DOUBT, CANDIDATES)
-    in_step = np.array([(abs(_direction((low + high) / 2 / period)) ** 2).sum() for period in periods])
+    in_step = (np.abs(_direction((low + high) / 2 / periods[:, None, None])) ** 2).sum(axis=1)
     likely = periods[in_step >= LIKELY * in_step.max()]
     about = float(max(likely, key=lambda period: _in_step(low, high, period)))
     lows, highs, fits = _dated(low, high, about)
