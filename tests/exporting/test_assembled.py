@@ -72,3 +72,11 @@ def test_every_framework_has_a_template_or_a_reason(name):
 def test_other_modes_and_devices_are_refused_with_their_reason(device, mode, told):
     with pytest.raises(UsageError, match=told):
         settings.refuse(Cell("m", "torch", "fp32", 1, device, mode), parse_choice("torch"))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_constant_that_is_used_is_there(name):
+    """A constant that is computed would be left out: only literals are carried over."""
+    names = [node for node in ast.walk(ast.parse(assemble(name, {}))) if isinstance(node, ast.Name)]
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load) and node.id.isupper()}
+    assert used <= {node.id for node in names if isinstance(node.ctx, ast.Store)}

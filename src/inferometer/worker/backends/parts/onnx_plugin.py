@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,13 @@ def register(runtime: Any, opening: Opening) -> Plugin:
     return Plugin(provider, version, devices[:1], _SETTINGS.get(name, lambda _: {})(opening))
 
 
-# how a provider is told the number of threads and to compute in float32, since each has names of its own
-_SETTINGS = {
-    "openvino": lambda opening: {"num_of_threads": str(opening.threads), "precision": "FP32"},
-}
+def _openvino(opening: Opening) -> dict[str, str]:
+    """Return the settings as OpenVINO itself has them: of the provider's own names some are ignored, and a CPU with AMX computes in bf16."""
+    kind = "GPU" if opening.device == "cuda" else "CPU"
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    if kind == "CPU":
+        settings["INFERENCE_NUM_THREADS"] = str(opening.threads)
+    return {"load_config": json.dumps({kind: settings})}
+
+
+_SETTINGS = {"openvino": _openvino}  # of providers that must be told threads and precision
