@@ -10,7 +10,7 @@ from inferometer.records import Loop, Memory, Parity, Prepare, Record
 from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
 from simulated_runs import cell, record, rounds_of, run
-from summaries_of import only
+from summaries_of import batch_latencies_s, only
 
 
 def test_throughput_is_images_over_time_and_the_study_took_the_mean_of_its_loops():
@@ -96,7 +96,7 @@ def test_percentiles_leave_the_partial_batch_out():
     summary = only([Record(cell(batch_size=8), 0, "ok", images=20, loops=(loop,))])
     assert summary.p50.value == pytest.approx(0.020)
     assert summary.latency_batch.value == pytest.approx(0.020)
-    assert summary.batch_latencies_s().tolist() == [0.010, 0.030]
+    assert batch_latencies_s(summary).tolist() == [0.010, 0.030]
 
 
 def at_rest(energy, idle_w):

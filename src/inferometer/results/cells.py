@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from inferometer.flags import Flag
 from inferometer.records import Actual, Cell, Machine, Parity, Record
-from inferometer.results import estimates
 from inferometer.results.accuracy import Accuracy
 from inferometer.results.estimates import Estimate, PrepareEstimate, Series
-from inferometer.results.stats import Floats
 from inferometer.storage.run_directory import StoredRun
 
 Scope = tuple[str, str, str]  # machine, model, mode
@@ -96,11 +93,6 @@ class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False):
     def ranked(self) -> bool:
         """Return whether the cell may be chosen: it ended well and has a throughput, which imported figures may lack."""
         return self.measured and self.throughput is not None
-
-    def batch_latencies_s(self) -> Floats:
-        """Return every full batch's latency in seconds, all rounds, in order; empty where only loops are known."""
-        parts = [estimates.full_batches(record) for record in self.records if record.status == "ok"]
-        return np.concatenate(parts) if parts else np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,19 +88,23 @@ class TieTest:
 
     def prepare(self, best: CellSummary, others: Sequence[CellSummary]) -> None:
         """Compute at once, and keep, what `judge` will need of one cell and many others."""
-        block = self.block_of(best)
-        if block is None:
-            return
-        places, logs = block
         known = self._spreads
-        alike = [o.key for o in others if o.key in places and (best.key, o.key) not in known]
-        if alike:
-            rows = logs[[places[key] for key in alike]] - logs[places[best.key]]
-            found = self.levels_of(best).paired_rows(rows)
-            for key, *one in zip(
-                alike, found.log_ratios.tolist(), found.errors.tolist(), found.ps.tolist(), strict=True
-            ):
-                known[best.key, key] = stats.Spread(one[0], one[1], found.dof, one[2])
+        alike, found = self._alike(best, [other for other in others if (best.key, other.key) not in known])
+        if found is not None:
+            columns = (found.log_ratios.tolist(), found.errors.tolist(), found.ps.tolist())
+            for other, distance, error, p in zip(alike, *columns, strict=True):
+                known[best.key, other.key] = stats.Spread(distance, error, found.dof, p)
+
+    def _alike(
+        self, best: CellSummary, others: Sequence[CellSummary]
+    ) -> tuple[list[CellSummary], stats.Spreads | None]:
+        """Return those of others that have the same rounds of one run as one cell, and how far each is from it; None where none has."""
+        places, logs = self.block_of(best) or ({}, None)
+        alike = [other for other in others if other.key in places]
+        if logs is None or not alike:
+            return [], None
+        rows = logs[[places[other.key] for other in alike]] - logs[places[best.key]]
+        return alike, self.levels_of(best).paired_rows(rows)
 
     def block_of(self, best: CellSummary) -> Block | None:
         """Return the rounds' values of all cells that have the same rounds of one run as one; None where it has no such rounds."""
@@ -180,17 +184,11 @@ class TieTest:
 
     def _least_p(self, best: CellSummary, others: Sequence[CellSummary]) -> float | None:
         """Return the least p-value of one cell and others; None where nothing is known of the noise of any."""
-        found, block = [], self.block_of(best)
-        if block is not None:
-            places, logs = block
-            alike = [places[other.key] for other in others if other.key in places]
-            others = [other for other in others if other.key not in places]
-            if alike:
-                found = [
-                    float(self.levels_of(best).paired_rows(logs[alike] - logs[places[best.key]]).ps.min())
-                ]
-        spreads = [self._spread(best, other) for other in others]
-        return min([*found, *(spread.p for spread in spreads if spread)], default=None)
+        alike, found = self._alike(best, others)
+        at_once = {other.key for other in alike}
+        spreads = [self._spread(best, other) for other in others if other.key not in at_once]
+        ps = [spread.p for spread in spreads if spread]
+        return min(ps if found is None else [float(found.ps.min()), *ps], default=None)
 
     def _spread(self, best: CellSummary, other: CellSummary) -> stats.Spread | None:
         """Return how far apart two cells are by their rounds; None where nothing is known of the noise of either."""

@@ -7,6 +7,7 @@ from inferometer.report.page.verdict import verdicts
 from inferometer.results.judging import Judge
 from inferometer.results.metrics import THROUGHPUT
 from inferometer.results.stats import regress
+from summaries_of import batch_latencies_s
 
 
 def spec(results, key):
@@ -73,7 +74,7 @@ def test_latency_quantiles_come_from_the_raw_batches(results):
     chart = spec(results, "latency-distribution").charts[0]
     series = next(s for s in chart.series if s.framework == "tf")
     point = next(p for p in series.points if p.batch_size == 16)
-    samples = cell(results, chart.title, "tf", 16).batch_latencies_s()
+    samples = batch_latencies_s(cell(results, chart.title, "tf", 16))
     assert len(samples) == 3 * 4 * 32
     assert point.quantiles == tuple((1e3 * np.percentile(samples, (5, 25, 50, 75, 95, 99))).tolist())
 
