@@ -60,20 +60,25 @@ def reference(
     given = timed(request)
     tensors.write_check(out, compute(given, None))
     made = checks.Reference(
-        given, compute(given, None), compute, batch, more_of(request), checks.moved_ways(compute)
+        given,
+        compute(given, None),
+        compute,
+        batch,
+        more_of(request),
+        checks.moved_ways(compute),
+        _given(request),
     )
-    found = made.write(out)
-    _keep_as_given(request, out / checks.UNSEEN)
-    return found
+    return made.write(out)
 
 
-def _keep_as_given(request: Mapping[str, Any], path: Path) -> None:
-    """Write the rows for checks only as the source has them: a worker turns them to its model's layout itself."""
-    if path.exists():
-        with np.load(path) as turned:
-            kept = len(turned[turned.files[0]])
-        with np.load(request["more"]) as given:
-            tensors.write_npz(str(path), {name: given[name][:kept] for name in given.files})
+def _given(request: Mapping[str, Any]) -> Callable[[int], checks.Rows]:
+    """Return what gives so many rows for checks only as the source has them: a worker turns them to its model's layout itself."""
+
+    def given(count: int) -> checks.Rows:
+        with np.load(request["more"]) as file:
+            return {name: file[name][:count] for name in file.files}
+
+    return given
 
 
 def _none(rows: checks.Rows) -> checks.Rows:

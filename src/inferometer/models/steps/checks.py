@@ -19,7 +19,6 @@ from inferometer.worker import ragged
 from inferometer.worker.parity.ambiguity import Ambiguity
 
 INPUTS = 64  # distinct rows in all: 64 of 64 is [94 %, 100 %] by Wilson's interval, 4 of 4 is [51 %, 100 %]
-UNSEEN = "unseen_inputs.npz"
 REPEATED = 16  # rows computed in other ways
 MOST_BYTES = 1 << 28  # of all rows and outputs that are added
 MOST_S = 60.0  # for the added rows, and again for each other way
@@ -41,6 +40,9 @@ class Reference:
     batch: int | None  # where the model fixes it
     more: Callable[[int], Rows]  # at most so many other rows
     ways: Mapping[str, Compute]  # other ways to the same outputs: "optimised", and those of `BITS`
+    given: Callable[[int], Rows] | None = (
+        None  # so many of the other rows as the source has them, if it has another layout
+    )
 
     def write(self, out: Path) -> dict[str, Any]:
         """Write reference.npz, unseen_inputs.npz, unseen_reference.npz and ambiguity.npz; return what they hold, in numbers."""
@@ -61,7 +63,8 @@ class Reference:
         found = dict(zip(found, others, strict=True))
         tensors.write_npz(str(out / "reference.npz"), tensors.numbered(timed))
         if _count(unseen):
-            tensors.write_npz(str(out / UNSEEN), unseen)
+            kept = self.given(_count(unseen)) if self.given else unseen
+            tensors.write_npz(str(out / "unseen_inputs.npz"), kept)
             tensors.write_npz(str(out / "unseen_reference.npz"), tensors.numbered(outputs))
         arrays = {f"reference/{index}": array for index, array in enumerate(wanted_outputs)}
         for kind, values in found.items():
