@@ -12,10 +12,10 @@ from inferometer.frameworks.catalogue import FrameworkChoice, parse_choice
 from inferometer.models.contract import Artifact
 from inferometer.precisions import holds_integers
 from inferometer.records import Cell
+from inferometer.worker.backends.openvino import HINTS
 
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}  # of torch's values
 _UNTESTED = ("tensorrt", "torch_tensorrt", "tftrt")
-_OPENVINO = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32", "int8-weights": "f32"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _onnxruntime(row: Row) -> Settings:
 
 def _openvino(row: Row) -> Settings:
     execution = "ACCURACY" if row.precision == "fp32" else "PERFORMANCE"
-    constants = {"PRECISION": _OPENVINO[row.precision], "EXECUTION": execution}
+    constants = {"PRECISION": HINTS[row.precision], "EXECUTION": execution}
     return Settings("openvino", {**constants, **_names(row)})
 
 

@@ -54,9 +54,8 @@ class FleetFolder:
         """Return what fleet.json says; StoreError if it cannot be read."""
         path = self.path / FLEET_FILE
         try:
-            content = path.read_bytes()
-            from_builtins(msgspec.json.decode(content, type=_Facts).request)
-            facts: dict[str, Any] = json.loads(content)
+            facts: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+            from_builtins(msgspec.convert(facts, _Facts).request)
         except FileNotFoundError:
             raise StoreError(
                 f"{self.path} is no fleet's folder: it has no {FLEET_FILE}; give the folder, or the name, of a run with --cluster"

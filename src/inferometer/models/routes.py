@@ -94,6 +94,11 @@ def _environments(source: Source, form: Form) -> list[str] | str:
     return list(dict.fromkeys(needed))
 
 
+def is_quantised(form: str) -> bool:
+    """Return whether a step quantises the model to make a form."""
+    return any(edge.end == form and edge.quantises for edge in EDGES)
+
+
 def no_way(start: Form, form: Form) -> str:
     """Return why a row that needs a form cannot have it of a model that came as ``start``."""
     return f"needs {TITLES[form]}, and no conversion leads there from {TITLES[start]}"

@@ -12,6 +12,7 @@ from inferometer.models.sources import Source, resolve
 from inferometer.planning.devices import check_accelerator, resolve_devices
 from inferometer.planning.request import RunRequest
 from inferometer.records import Machine
+from inferometer.worker.precisions import QUANTISED
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ class Situation:
         A framework's own file may be quantised already, which is known once it is opened: nothing need lead to int8 then.
         """
         found = self.reachable[self.form_for(framework, precision)]
-        if not isinstance(found, str) or (
-            precision in ("int8", "int8-weights") and framework.form == self.source.form
-        ):
+        if not isinstance(found, str) or (precision in QUANTISED and framework.form == self.source.form):
             return ""
         return found
 

@@ -13,6 +13,7 @@ from inferometer.errors import ModelError
 from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.prepare import prepare
+from inferometer.models.routes import is_quantised
 from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
@@ -58,7 +59,7 @@ def convert(
     source, cache = resolve(request.model), _cache(interpreters)
     ready = ReadyEnvironments(request, Plan({}, (), ()), cache_folder("logs", "converted"), progress)
     forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
-    for bits in _WEIGHT_BITS if any("int8" in form for form in wanted) else _WEIGHT_BITS[:1]:
+    for bits in _WEIGHT_BITS if any(map(is_quantised, wanted)) else _WEIGHT_BITS[:1]:
         made = prepare(
             request.model, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits
         )

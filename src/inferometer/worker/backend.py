@@ -15,6 +15,7 @@ import numpy as np
 
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag
+from inferometer.worker.precisions import QUANTISED
 
 Batch = tuple["np.ndarray[Any, Any]", ...]  # one array a model input, all of one batch size
 Outputs = list["np.ndarray[Any, Any]"]  # one array a model output, in the artifact's order
@@ -40,7 +41,7 @@ class Opening:
     @property
     def quantised(self) -> bool:
         """Return whether operators may run in integers, or weights be kept in them: asked for, or what the artifact holds."""
-        return self.stored == "int8" or self.precision in ("int8", "int8-weights")
+        return self.stored == "int8" or self.precision in QUANTISED
 
 
 class Pipeline(abc.ABC):

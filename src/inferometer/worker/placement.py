@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inferometer.worker.backend import Opening
+from inferometer.worker.precisions import QUANTISED
 
 
 def check_actual(actual: dict[str, Any], opening: Opening) -> tuple[str, str]:
@@ -13,8 +14,8 @@ def check_actual(actual: dict[str, Any], opening: Opening) -> tuple[str, str]:
     if device != opening.device:
         return "wrong-device", f"asked for {opening.device}, ran on {device or 'an unknown device'}"
     precision = actual.get("precision")
-    asked_of_floats = opening.quantised and not opening.precision.startswith("int8")  # of a file as it is
-    as_stored = asked_of_floats and precision in ("int8", "int8-weights")
+    asked_of_floats = opening.quantised and opening.precision not in QUANTISED  # of a file as it is
+    as_stored = asked_of_floats and precision in QUANTISED
     if precision != opening.precision and not as_stored:
         return (
             "wrong-precision",

@@ -1,7 +1,7 @@
 """Environment `tf`: a SavedModel quantised for LiteRT by TensorFlow's converter: static ranges, weights per channel, floats in and out.
 
-Without ranges, weights alone (`litert_int8_weights`): the kernels round values batch by batch. Request as in `models.conversions`, of a step that quantises. What the file answers plainly is LiteRT's reference kernels.
-LiteRT's int8 kernels add in 32 bits, so that weights have 8 bits everywhere.
+Without ranges, weights alone (`litert_int8_weights`): the kernels round values batch by batch. Request as in
+`models.conversions`, of a step that quantises. What the file answers plainly is LiteRT's reference kernels. LiteRT's int8 kernels add in 32 bits, so that weights have 8 bits everywhere.
 """
 
 from __future__ import annotations

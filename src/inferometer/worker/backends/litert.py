@@ -10,6 +10,7 @@ from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import litert_integers
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag
+from inferometer.worker.precisions import QUANTISED
 
 
 class Runtime(Backend):
@@ -21,7 +22,7 @@ class Runtime(Backend):
 
         if opening.device != "cpu":
             raise Unsupported("LiteRT is driven on the CPU here")
-        if opening.precision not in ("fp32", "int8", "int8-weights"):
+        if opening.precision not in ("fp32", *QUANTISED):
             raise Unsupported(f"LiteRT runs the types that are in the flatbuffer, not {opening.precision}")
         self._version = ai_edge_litert.__version__
         self._interpreter = Interpreter

@@ -12,14 +12,14 @@ from inferometer.worker.backend import Backend, Batch, Opening, Outputs
 from inferometer.worker.backends.parts import openvino_integers
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.flags import Flag
+from inferometer.worker.precisions import QUANTISED
 
-_HINTS = {
+HINTS = {
     "fp32": "f32",
     "bf16": "bf16",
     "fp16": "f16",
-    "int8": "f32",
-    "int8-weights": "f32",
-}  # of what is not quantised
+    **dict.fromkeys(QUANTISED, "f32"),
+}  # of what is in floats
 _UNKNOWN = re.compile(r"No conversion rule found for operations: ([^\n]+)")
 _UNREAD = re.compile(r"Conversion is failed for: ([^\n]+)")
 
@@ -30,8 +30,8 @@ class Runtime(Backend):
     def __init__(self, opening: Opening) -> None:
         import openvino
 
-        if opening.precision not in _HINTS:
-            raise Unsupported(f"openvino computes in {', '.join(_HINTS)}, not {opening.precision}")
+        if opening.precision not in HINTS:
+            raise Unsupported(f"openvino computes in {', '.join(HINTS)}, not {opening.precision}")
         if opening.device != "cpu":
             raise Unsupported("openvino is driven on the CPU here; its GPU plugin is for Intel GPUs")
         self._openvino = openvino
@@ -58,7 +58,7 @@ class Runtime(Backend):
             {
                 "PERFORMANCE_HINT": "LATENCY",
                 "EXECUTION_MODE_HINT": "ACCURACY" if self._opening.precision == "fp32" else "PERFORMANCE",
-                "INFERENCE_PRECISION_HINT": _HINTS[self._opening.precision],
+                "INFERENCE_PRECISION_HINT": HINTS[self._opening.precision],
                 "INFERENCE_NUM_THREADS": self._opening.threads,
                 "NUM_STREAMS": 1,
             },
@@ -95,7 +95,7 @@ class Runtime(Backend):
     def actual(self) -> dict[str, Any]:
         """Read back device, precision and threads from the compiled model."""
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        names = {ours for ours, theirs in _HINTS.items() if theirs == hint and not ours.startswith("int8")}
+        names = {ours for ours, theirs in HINTS.items() if theirs == hint and ours not in QUANTISED}
         version, found = self._openvino.__version__, openvino_integers.look(self._compiled)
         in_integers = found.precision if self._opening.quantised else ""
         precision = names.pop() if names else hint

@@ -5,6 +5,7 @@ They are processes, since the number of threads of torch, TensorFlow, XLA and ot
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -55,11 +56,9 @@ class Instance:
     def send(self, request: Request) -> None:
         """Write a request; that it has gone is found when its answer is read."""
         view = memoryview(encode_request(request))
-        try:
+        with contextlib.suppress(BrokenPipeError):
             while view:
                 view = view[os.write(self._requests, view) :]
-        except BrokenPipeError:
-            pass
 
     def receive(self, report: Callable[[str], None] = lambda phase: None) -> dict[str, Any]:
         """Return its answer as fields; Relayed where it failed."""

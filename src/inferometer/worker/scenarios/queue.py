@@ -15,7 +15,8 @@ Request = tuple[int, int]  # LoadGen's number of the response, number of the sam
 class BatchQueue:
     """Forms batches in order of arrival: up to ``max_batch``, waiting ``max_wait_s`` at most since the oldest came.
 
-    Several servers may take from it, one forms its batch at a time. A request that waited while the last batch was computed has waited: with ``max_wait_s`` 0 a batch is what is there.
+    Several servers may take from it, one forms its batch at a time. A request that waited while the last batch was computed has
+    waited: with ``max_wait_s`` 0 a batch is what is there.
     """
 
     def __init__(self, max_batch: int, max_wait_s: float) -> None:

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from inferometer.worker.flags import Flag, flag
+from inferometer.worker.precisions import WEIGHTS
 
-WEIGHTS = "int8-weights"  # the values are floats, or are rounded to integers as they come
 _INTEGERS = frozenset(["int8", "uint8", "i8", "u8", "i4", "u4"])  # numpy's names and OpenVINO's
 _KEPT = _INTEGERS | {WEIGHTS}
 

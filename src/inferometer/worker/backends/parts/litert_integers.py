@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from inferometer.worker.backends.parts.integers import WEIGHTS, Integers
+from inferometer.worker.backends.parts.integers import Integers
+from inferometer.worker.precisions import WEIGHTS
 
 _HEAVY = ("BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.worker.backends.parts.integers import WEIGHTS, Integers
+from inferometer.worker.backends.parts.integers import Integers
+from inferometer.worker.precisions import WEIGHTS
 
 _HEAVY = (
     "Conv",

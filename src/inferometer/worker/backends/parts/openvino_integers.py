@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from inferometer.worker.backends.parts.integers import WEIGHTS, Integers
+from inferometer.worker.backends.parts.integers import Integers
+from inferometer.worker.precisions import WEIGHTS
 
 _HEAVY = ("Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul")
 _COMPRESSED, _FLOATS = ("i8", "u8"), ("f32", "bf16", "f16")
