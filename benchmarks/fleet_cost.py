@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import math
 import shlex
-import shutil
 import statistics
 import subprocess
 import sys
@@ -39,17 +38,10 @@ def cluster() -> Iterator[str]:
     """Yield the address of a cluster that was started on this machine for so long."""
     sys.path.insert(0, str(ROOT / "tests/support"))
     from inferometer.frameworks.environments import environments_folder
-    from ray_nodes import RayCluster
+    from ray_nodes import ray_cluster
 
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))
-    started = RayCluster(folder, environments_folder())
-    try:
-        started.start_head()
-        started.start_node("node")
+    with ray_cluster(environments_folder(), {"node": {}}) as started:
         yield f"127.0.0.1:{started.port}"
-    finally:
-        started.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measured(out: Path, words: list[str]) -> tuple[float, Rates]:

@@ -11,11 +11,9 @@ ever come is still there.
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -123,20 +121,13 @@ def main() -> int:
     parser.add_argument("model", help="an ONNX file, as `inferometer run` takes it")
     given = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests/support"))
-    from ray_nodes import RayCluster
+    from ray_nodes import ray_cluster
 
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a short path: Ray puts sockets below it
-    cluster = RayCluster(folder, environments_folder())
-    try:
-        cluster.start_head()
-        for name, cpu in (("first", "CPU A"), ("second", "CPU B"), ("third", "CPU C")):
-            cluster.start_node(name, cpu=cpu)
-        out = folder / "fleet"
+    kinds = {"first": {"cpu": "CPU A"}, "second": {"cpu": "CPU B"}, "third": {"cpu": "CPU C"}}
+    with ray_cluster(environments_folder(), kinds) as cluster:
+        out = cluster.folder / "fleet"
         show = Show(out, f"127.0.0.1:{cluster.port}")
         return verdict(show, out, happen(cluster, show, given.model, out))
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -36,10 +36,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
-from h100_machine import Deadline, Machine, call, run, show
+from h100_machine import Deadline, Machine, logged, run
 
 HERE = Path(__file__).resolve().parent
 
@@ -183,13 +182,7 @@ def script(machine: Machine, name: str, command: list[str], deadline: Deadline) 
     if not program.exists():
         print(f"{name}: {program} does not exist")
         return True
-    begin = time.monotonic()
-    code = call(machine, command, deadline, log)
-    print(
-        f"{name}: {'interrupted' if code is None else f'exit {code}'} after {time.monotonic() - begin:.0f} s"
-    )
-    show(log)
-    return code == 0
+    return logged(machine, name, command, deadline, log)
 
 
 STEPS = {

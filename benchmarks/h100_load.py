@@ -22,9 +22,8 @@ import time
 import zipfile
 from pathlib import Path
 
-from h100 import Deadline, Machine, call, show
+from h100_machine import MODEL, Deadline, Machine, call, show
 
-MODEL = "mobilenet_v3_large"
 # (framework, its precision, --max-batch): the server's batches are up to so many, powers of two are prepared
 ROWS = (("torch-compile", "fp16", 64), ("jax", "fp16", 64), ("onnxrt", "fp32", 64))
 ENVIRONMENTS = {"torch-compile": "torch", "jax": "jax", "onnxrt": "onnxrt"}

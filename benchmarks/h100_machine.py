@@ -87,6 +87,11 @@ def run(machine: Machine, name: str, deadline: Deadline, *options: str) -> bool:
     else:
         device = () if "--device" in options else ("--device", machine.device)
         command = machine.inferometer("run", MODEL, *machine.pythons(), *device, "--out", str(out), *options)
+    return logged(machine, name, command, deadline, log)
+
+
+def logged(machine: Machine, name: str, command: list[str], deadline: Deadline, log: Path) -> bool:
+    """Run a command, print how it ended and the end of its log; True if it ended well."""
     begin = time.monotonic()
     code = call(machine, command, deadline, log)
     print(

@@ -5,9 +5,8 @@ import subprocess
 import pytest
 
 import inferometer
-from inferometer.cli import invoke
 from steprunner import interpreter
-from taken_home import infer
+from taken_home import assert_answers_as_it_did
 
 pytestmark = pytest.mark.environment
 
@@ -51,7 +50,4 @@ def test_three_layers_are_seen_to_have_int8_weights(result):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_is_taken_home_answers_as_the_row_did(result, framework, tmp_path):
-    folder = tmp_path / "deploy"
-    assert invoke(["export", str(result.run.path), f"{framework}/int8-weights/2", "--out", str(folder)]) == 0
-    done = infer(folder, framework, "--check")
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert_answers_as_it_did(result.run.path, f"{framework}/int8-weights/2", tmp_path / "deploy")

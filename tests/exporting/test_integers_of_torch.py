@@ -3,8 +3,7 @@
 import pytest
 
 import inferometer
-from inferometer.cli import invoke
-from taken_home import infer
+from taken_home import assert_answers_as_it_did
 
 pytestmark = pytest.mark.environment
 
@@ -61,7 +60,4 @@ def test_programs_of_torch_run_in_integers(result):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_is_taken_home_answers_as_the_row_did(result, framework, tmp_path):
-    folder = tmp_path / "deploy"
-    assert invoke(["export", str(result.run.path), f"{framework}/int8/2", "--out", str(folder)]) == 0
-    done = infer(folder, framework, "--check")
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert_answers_as_it_did(result.run.path, f"{framework}/int8/2", tmp_path / "deploy")

@@ -4,13 +4,10 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +15,7 @@ from inferometer.frameworks import environments, requirements
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
 from parts import needed
-from ray_nodes import RayCluster
+from ray_nodes import ray_cluster
 from short_run import short_run
 from steprunner import write_onnx
 
@@ -48,20 +45,14 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster(model):
+def cluster(model, tmp_path_factory):
     """A head without a CPU and two nodes of two kinds."""
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a short path: Ray puts sockets below it
+    log = tmp_path_factory.mktemp("environments") / "log"
     for name in ("onnxrt", "openvino"):
-        environments.ensure(requirements.read(name, "cpu"), folder / "log", lambda text: None)
-    started = RayCluster(folder, environments.environments_folder())
-    try:
-        started.start_head()
-        started.start_node("first", cpu="CPU A")
-        started.start_node("second", cpu="CPU B")
+        environments.ensure(requirements.read(name, "cpu"), log, lambda text: None)
+    kinds = {"first": {"cpu": "CPU A"}, "second": {"cpu": "CPU B"}}
+    with ray_cluster(environments.environments_folder(), kinds) as started:
         yield started
-    finally:
-        started.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_cluster_of_its_own_is_there_for_as_long_as_the_run(model, tmp_path):

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 import inferometer
-from inferometer.cli import invoke
 from inferometer.errors import ModelError, UsageError
 from inferometer.models.contract import FORMS, ModelRequest
 from inferometer.models.sources import resolve
 from parts import missing
 from steprunner import interpreter
-from taken_home import infer
+from taken_home import assert_answers_as_it_did
 
 pytestmark = pytest.mark.environment
 
@@ -155,12 +154,7 @@ def test_a_program_that_torchao_quantised_is_measured_as_it_is(files, tmp_path):
     assert (record.cell.precision, record.status, record.cause) == ("stored-mixed", "ok", "")
     assert [f.values for f in record.flags if f.kind == "partly-float"] == [{"left": 2, "total": 2}]
     assert result.run.info.model.conversions["exported"]["holds"] == {"int8": 1, "fp32": 1}
-    assert (
-        invoke(["export", str(result.run.path), "torch/stored-mixed/2", "--out", str(tmp_path / "deploy")])
-        == 0
-    )
-    done = infer(tmp_path / "deploy", "torch", "--check")
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert_answers_as_it_did(result.run.path, "torch/stored-mixed/2", tmp_path / "deploy")
 
 
 def test_texts_are_as_long_as_a_configuration_has_places(reach, files):

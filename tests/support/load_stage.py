@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from fakes import fake_request, fake_runner
-from inferometer.planning.load_request import LoadRequest
+from fakes import BACKENDS, fake_request, fake_runner
+from inferometer.planning import load_request
+from inferometer.planning.load_request import LoadRequest, ScenarioPreset
 from inferometer.running.load import row
 from inferometer.running.load.context import LoadContext
 from inferometer.running.load.scenario import ScenarioRun
@@ -23,6 +24,14 @@ def loadgen_folder() -> Path:
     """Return where LoadGen's module lies; the calling test is skipped (fails in CI) where it cannot be had."""
     python = interpreter("loadgen", Path(tempfile.mkdtemp()) / "environment.log")
     return next((python.parent.parent / "lib").glob("python*/site-packages"))
+
+
+def shortened(monkeypatch, min_s, enough_queries):
+    """Let fakes be found, and LoadGen's tests be short."""
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+    presets = {"quick": ScenarioPreset("a moment", min_s, 4.0, 64, enough_queries, 100)}
+    monkeypatch.setattr(load_request, "SCENARIO_PRESETS", presets)
+    loadgen_folder()
 
 
 def load_context(folder, frameworks, load, *, measure=True, meters_tell=None, **kwargs):

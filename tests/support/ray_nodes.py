@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -110,6 +113,21 @@ class RayCluster:
 def _ignore_ctrl_c() -> None:
     """As in a script's background, where Slurm's way has Ray."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def ray_cluster(environments: Path, nodes: Mapping[str, Mapping[str, object]]) -> Iterator[RayCluster]:
+    """Yield a cluster of a head and nodes, by name what each pretends to be; it is gone afterwards, with its folder."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))  # a short path: Ray puts sockets below it
+    cluster = RayCluster(folder, environments)
+    try:
+        cluster.start_head()
+        for name, pretended in nodes.items():
+            cluster.start_node(name, **pretended)
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _session(leader: int) -> list[psutil.Process]:

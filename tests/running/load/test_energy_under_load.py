@@ -5,32 +5,28 @@ from dataclasses import replace
 
 import pytest
 
-from fakes import BACKENDS, fake_framework
+from fakes import fake_framework
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedMeter
 from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.energy.sampling.clock import SystemClock
 from inferometer.energy.sampling.pacing import REGIONS
 from inferometer.energy.session import Session
-from inferometer.planning import load_request
-from inferometer.planning.load_request import LoadRequest, ScenarioPreset
+from inferometer.planning.load_request import LoadRequest
 from inferometer.results.summary import summarise
 from inferometer.results.under_load import joules_a_request, summarise_load, watts
 from inferometer.running.load.stage import run_stage
 from inferometer.running.monitoring import energy
 from inferometer.storage.run_directory import read_run
-from load_stage import load_context, loadgen_folder
+from load_stage import load_context, shortened
 
 WATTS = 40.0
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
-    presets = {"quick": ScenarioPreset("a moment", 0.5, 4.0, 64, 50, 100)}
-    monkeypatch.setattr(load_request, "SCENARIO_PRESETS", presets)
+    shortened(monkeypatch, 0.5, 50)
     monkeypatch.setattr(energy, "_IDLE_S", 0.3)
     monkeypatch.setattr(energy, "_LOADED_S", 0.3)
-    loadgen_folder()
 
 
 class RealTime(SystemClock):

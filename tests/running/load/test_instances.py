@@ -7,16 +7,15 @@ import numpy as np
 import psutil
 import pytest
 
-from fakes import BACKENDS, fake_framework, fake_request
-from inferometer.planning import load_request
-from inferometer.planning.load_request import LoadRequest, ScenarioPreset
+from fakes import fake_framework, fake_request
+from inferometer.planning.load_request import LoadRequest
 from inferometer.results.summary import summarise
 from inferometer.results.under_load import summarise_load
 from inferometer.running.load.stage import missing_tasks, run_stage
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.storage.run_directory import read_run
 from inferometer.tables.under_load import load_markdown, load_rows
-from load_stage import at_one_rate, load_context, loadgen_folder, under_load
+from load_stage import at_one_rate, load_context, shortened, under_load
 
 SERVICE_S = (0.003, 0.001)  # a batch, and each of its rows
 MOST = 4 / 0.007  # rows/s that one instance can answer in batches of 4, since no sleep is too short
@@ -24,10 +23,7 @@ MOST = 4 / 0.007  # rows/s that one instance can answer in batches of 4, since n
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
-    presets = {"quick": ScenarioPreset("a moment", 0.5, 4.0, 64, 50, 100)}
-    monkeypatch.setattr(load_request, "SCENARIO_PRESETS", presets)
-    loadgen_folder()
+    shortened(monkeypatch, 0.5, 50)
 
 
 def timed(**options):

@@ -2,23 +2,19 @@
 
 import pytest
 
-from fakes import BACKENDS, fake_framework, fake_runner
-from inferometer.planning import load_request
-from inferometer.planning.load_request import LoadRequest, ScenarioPreset
+from fakes import fake_framework, fake_runner
+from inferometer.planning.load_request import LoadRequest
 from inferometer.running.load.stage import missing_tasks, run_stage
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.storage.run_directory import read_run
-from load_stage import at_one_rate, load_context, loadgen_folder, under_load
+from load_stage import at_one_rate, load_context, shortened, under_load
 
 STREAMS = LoadRequest(("single-stream", "offline"), max_batch=(4,))
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
-    presets = {"quick": ScenarioPreset("a moment", 0.4, 4.0, 64, 100, 100)}
-    monkeypatch.setattr(load_request, "SCENARIO_PRESETS", presets)
-    loadgen_folder()
+    shortened(monkeypatch, 0.4, 100)
 
 
 def timed(**options):

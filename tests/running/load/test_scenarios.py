@@ -7,23 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes import BACKENDS, fake_framework
-from inferometer.planning import load_request
-from inferometer.planning.load_request import LoadRequest, ScenarioPreset
+from fakes import fake_framework
+from inferometer.planning.load_request import LoadRequest
 from inferometer.results.under_load import AUDIT_PASSED, audit_words
 from inferometer.running.load.queueing import replay
 from inferometer.running.load.stage import missing_tasks
 from inferometer.storage.run_directory import read_run
-from load_stage import at_one_rate, load_context, loadgen_folder, under_load
+from load_stage import at_one_rate, load_context, loadgen_folder, shortened, under_load
 
 SERVICE_S = (0.003, 0.001)  # a batch, and each of its rows
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
-    presets = {"quick": ScenarioPreset("a moment", 0.5, 4.0, 64, 100, 100)}
-    monkeypatch.setattr(load_request, "SCENARIO_PRESETS", presets)
+    shortened(monkeypatch, 0.5, 100)
 
 
 def timed(name="fake", **options):
