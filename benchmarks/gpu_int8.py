@@ -76,7 +76,7 @@ def rows(arguments: argparse.Namespace, extra: list[str]) -> None:
             actual.precision if actual else "",
             json.dumps(details),
         )
-        print("   ", "; ".join(words(record.flags)))
+        print("   ", "; ".join(words(flag) for flag in record.flags))
 
 
 _TELLING = ("operators", "products_give", "integers", "computes_in", "nodes", "nodes_elsewhere")

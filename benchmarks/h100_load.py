@@ -5,11 +5,12 @@
 
 The machine is prepared as for h100.py (device/README.md): interpreters ROOT/bin/core, torch, jax, onnxrt, no network. LoadGen
 travels as a wheel or an unpacked folder; --loadgen names it (default: ROOT/loadgen, then .whl in the checkout), and every
-interpreter gets it by PYTHONPATH. With --program, a bundle (docs/bundles.md) brought everything. On a machine that has only Python
-with torch and JAX, --plain measures those two with that Python and the packages on PYTHONPATH.
+interpreter gets it by PYTHONPATH. With --program, a bundle (docs/bundles.md) brought everything but torch, which the Python that runs
+this has. On a machine that has only Python with torch and JAX, --plain measures those two with that Python and the packages on PYTHONPATH.
 
 One run a row: server with each bound (energy at 100, 75, 50 and 25 % of the rate for the tightest), then offline and single-stream; one
-round, quick preset, batches filled up to powers of four, since every size is compiled. A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
+round, quick preset. Rows that compile for a size have batches filled up to powers of four; ONNX Runtime, which plans anew at every change
+of size, has one size (--padding replaces either). A run that reaches the limit is interrupted, keeps what it has, and goes on when this is called again.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ from pathlib import Path
 
 from h100_machine import MODEL, Deadline, Machine, call, show
 
-# (framework, its precision, --max-batch): the server's batches are up to so many, powers of two are prepared
-ROWS = (("torch-compile", "fp16", 64), ("jax", "fp16", 64), ("onnxrt", "fp32", 64))
+# (framework, its precision, --max-batch, --padding)
+ROWS = (
+    ("torch-compile", "fp16", "64", "fours"),
+    ("jax", "fp16", "64", "fours"),
+    ("onnxrt", "fp32", "16", "one"),
+)
 ENVIRONMENTS = {"torch-compile": "torch", "jax": "jax", "onnxrt": "onnxrt"}
 CLOSED = [
     "--batch-sizes",
@@ -55,7 +60,9 @@ def main() -> None:
     )
     parser.add_argument("--limit", type=float, default=470.0, help="seconds of this call")
     parser.add_argument("--bounds", default="10ms,50ms")
-    parser.add_argument("--frameworks", default=",".join(name for name, _, _ in ROWS))
+    parser.add_argument("--frameworks", default=",".join(name for name, *_ in ROWS))
+    parser.add_argument("--padding", help="of every row")
+    parser.add_argument("--max-batch", help="of every row; 1,16 tries both")
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument(
@@ -77,7 +84,7 @@ def main() -> None:
         raise SystemExit(
             f"no interpreter of {given.frameworks} in {given.root / 'bin'}; see device/README.md, or --plain"
         )
-    site = None if given.program else loadgen_site(given)
+    site = bundled_loadgen(given) if given.program else loadgen_site(given)
     deadline = Deadline(given.limit)
     for name in names:
         if deadline.left_s() < 40:
@@ -87,7 +94,9 @@ def main() -> None:
         pack(given)
 
 
-def measure(machine: Machine, given: argparse.Namespace, name: str, deadline: Deadline, site: Path) -> None:
+def measure(
+    machine: Machine, given: argparse.Namespace, name: str, deadline: Deadline, site: Path | None
+) -> None:
     label = f"load-{name}"
     out, log = given.work / "results" / label, given.work / "logs" / f"{label}.log"
     if (out / "run.json").exists():
@@ -114,22 +123,18 @@ def measure(machine: Machine, given: argparse.Namespace, name: str, deadline: De
 def command_of(machine: Machine, given: argparse.Namespace, words: list[str], site: Path | None) -> list[str]:
     if given.program:
         cache = os.environ.get("INFEROMETER_CACHE")
-        return [
-            "env",
-            *([f"INFEROMETER_CACHE={cache}"] if cache else ["-u", "INFEROMETER_CACHE"]),
-            given.program,
-            *words,
-        ]
+        kept = [f"INFEROMETER_CACHE={cache}"] if cache else ["-u", "INFEROMETER_CACHE"]
+        return ["env", *kept, *([f"PYTHONPATH={site}"] if site else []), given.program, *words]
     command = [sys.executable, "-m", "inferometer", *words] if given.plain else machine.inferometer(*words)
     path = [str(site), *([os.environ["PYTHONPATH"]] if given.plain and "PYTHONPATH" in os.environ else [])]
     return ["env", f"PYTHONPATH={os.pathsep.join(path)}", *command]  # interpreters of --python inherit it
 
 
 def options(given: argparse.Namespace, name: str) -> list[str]:
-    precision, batch = next((p, b) for row, p, b in ROWS if row == name)
+    precision, batch, padding = next(rest for row, *rest in ROWS if row == name)
     closed = CLOSED
     if given.tiny:
-        precision, batch = "fp32", 4
+        precision, batch = "fp32", "4"
         closed = [
             "--batch-sizes",
             "4",
@@ -145,17 +150,24 @@ def options(given: argparse.Namespace, name: str) -> list[str]:
             "1",
         ]
     scenarios = ["--scenarios", "server,offline,single-stream", "--latency-bound", given.bounds]
-    batches = ["--max-batch", str(batch), "--padding", "fours"]
+    batches = ["--max-batch", given.max_batch or batch, "--padding", given.padding or padding]
     return ["--frameworks", name, "--precisions", precision, *closed, *scenarios, *batches]
 
 
 def pythons(machine: Machine, given: argparse.Namespace, name: str) -> list[str]:
-    """Return the interpreters: the row's own, and those that prepare the model; a bundle has made environments."""
+    """Return the interpreters: the row's own, and those that prepare the model; a bundle has made environments but torch's."""
     if given.program:
-        return []
+        own = ("torch", "torch-models") if ENVIRONMENTS[name] == "torch" else ()
+        return [word for each in own for word in ("--python", f"{each}={sys.executable}")]
     if given.plain:
         return [word for each in ("torch", "jax") for word in ("--python", f"{each}={sys.executable}")]
     return machine.pythons()
+
+
+def bundled_loadgen(given: argparse.Namespace) -> Path | None:
+    """Return LoadGen's folder among a bundle's environments, for the Python that has torch."""
+    cache = Path(os.environ.get("INFEROMETER_CACHE", given.root / "cache"))
+    return next(cache.glob("environments/loadgen-*/lib/python*/site-packages"), None)
 
 
 def loadgen_site(given: argparse.Namespace) -> Path:

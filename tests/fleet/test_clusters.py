@@ -166,6 +166,32 @@ def test_ctrl_c_ends_the_nodes_and_the_run_goes_on(cluster, model, tmp_path):
     assert (out / "nodes" / "first" / "cells.jsonl").read_bytes().startswith(kept)
 
 
+def test_a_second_ctrl_c_does_not_wait_for_nodes_that_hang(cluster, model, tmp_path):
+    out, errors = tmp_path / "fleet", tmp_path / "errors"
+    with errors.open("wb") as log:
+        driver = subprocess.Popen(
+            command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *LONG, "--out", out),
+            stderr=log, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    wait(lambda: records_in(out) >= 1)
+    kept = records_in(out)
+    hanging = cluster.measuring()
+    try:
+        for process in hanging:
+            os.kill(process, signal.SIGSTOP)
+        driver.send_signal(signal.SIGINT)
+        wait(lambda: "waiting for the nodes to end" in errors.read_text())
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(timeout=30) == 130  # a hanging node is given 60 s after the first
+    finally:
+        for process in hanging:
+            os.kill(process, signal.SIGCONT)
+    told = errors.read_text()
+    assert "go on with: inferometer run" in told and "Traceback" not in told and "Exception ignored" not in told
+    assert records_in(out) >= kept
+    wait(lambda: not cluster.measuring())
+
+
 def test_what_no_cluster_can_do_is_one_line(cluster, model, tmp_path):
     done = run(
         cluster, model, "--frameworks", "onnxrt", *SHORT, "--nodes", "gpu=H100", "--out", tmp_path / "none"
