@@ -187,7 +187,9 @@ def test_a_second_ctrl_c_does_not_wait_for_nodes_that_hang(cluster, model, tmp_p
         for process in hanging:
             os.kill(process, signal.SIGCONT)
     told = errors.read_text()
-    assert "go on with: inferometer run" in told and "Traceback" not in told and "Exception ignored" not in told
+    assert (
+        "go on with: inferometer run" in told and "Traceback" not in told and "Exception ignored" not in told
+    )
     assert records_in(out) >= kept
     wait(lambda: not cluster.measuring())
 

@@ -1,6 +1,8 @@
 """What to deploy under a promise to requests that queue."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +29,8 @@ RESULTS = (
 
 
 def decided(tmp_path, results, *arguments):
-    (found,) = recommend_under_load(summarise([loaded_run(tmp_path, results)]), *arguments)
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    (found,) = recommend_under_load(summarise([loaded_run(folder, results)]), *arguments)
     return found
 
 
@@ -42,8 +45,7 @@ def test_the_cheapest_that_keeps_the_promise_is_taken(tmp_path):
 
 def test_a_rate_leaves_out_what_cannot_answer_it(tmp_path):
     assert decided(tmp_path, RESULTS, 0.02, 250).choice.rate == 300
-    (tmp_path / "x").mkdir()
-    none = decided(tmp_path / "x", RESULTS, 0.02, 350)
+    none = decided(tmp_path, RESULTS, 0.02, 350)
     assert none.choice is None and "up to 200 requests/s only" in none.refused[0]
 
 
@@ -64,6 +66,32 @@ def test_without_meters_the_highest_rate_is_the_cheapest(tmp_path):
     results = [server("a", [one_test(200, 0.01)]), server("b", [one_test(150, 0.01, watts=1)])]
     found = decided(tmp_path, results, 0.02)
     assert found.choice.rate == 200 and "not every row's energy is known" in found.by
+
+
+def test_without_meters_the_highest_rate_counts_not_the_one_that_was_tried_next_to_what_is_wanted(
+    tmp_path,
+):
+    tried = [one_test(1000, 0.01), one_test(1500, 0.01), one_test(2000, 0.1, valid=False)]
+    results = [server("a", tried), server("b", [one_test(1100, 0.01), one_test(1150, 0.015)])]
+    found = decided(tmp_path, results, 0.02, 300)
+    assert found.choice.summary.cell.framework == "a"
+    assert (found.choice.rate, found.choice.highest_rate) == (1000, 1500)
+    assert "up to 1,500 requests/s; at 1,000 requests/s: p99 10.0 ms" in found.choice.words
+    wanted = decided(tmp_path, results, 0.02, 1050)
+    assert (wanted.choice.summary.cell.framework, wanted.choice.rate) == ("a", 1500)
+
+
+@pytest.mark.parametrize("status", ["parity-failed", "crashed", "timed-out", "out-of-memory"])
+def test_a_row_that_fails_in_a_round_is_not_recommended(tmp_path, status):
+    failed = server("b", [], number=1, status=status, cause="row 3 is wrong")
+    found = decided(tmp_path, (*RESULTS, failed), 0.02)
+    assert found.choice.summary.cell.framework == "a" and not found.others
+    assert f"b, batches up to 8: {status}: row 3 is wrong" in found.refused
+
+
+def test_a_row_that_was_stopped_from_outside_in_a_round_is(tmp_path):
+    stopped = server("b", [], number=1, status="interrupted", cause="stopped by the user")
+    assert decided(tmp_path, (*RESULTS, stopped), 0.02).choice.summary.cell.framework == "b"
 
 
 def test_instances_are_a_variant_of_their_own_and_named(tmp_path, capsys):

@@ -11,7 +11,7 @@ from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.recommendation.recommend import recommend
-from inferometer.records import LoadTest
+from inferometer.records import STILL_MISSING, LoadTest
 from inferometer.results.cells import Results
 from inferometer.results.under_load import (
     NOT_MLPERF,
@@ -28,14 +28,15 @@ NO_QUEUE = "service time, no queue"
 
 @dataclass(frozen=True)
 class LoadOption:
-    """A row that keeps the promise, and the test that shows it: of each round's highest rate the lowest."""
+    """A row that keeps the promise, and the test whose figures are shown: at its highest rate, or next above the wanted one."""
 
     summary: LoadSummary
     test: LoadTest
+    highest_rate: float  # requests/s at which it kept the promise in every round
 
     @property
     def rate(self) -> float:
-        """Return the requests/s at which it kept the promise in every round."""
+        """Return the requests/s of the test whose figures are shown."""
         return self.test.target_rate or 0.0
 
     @property
@@ -47,10 +48,10 @@ class LoadOption:
     def words(self) -> str:
         """Return it in one line."""
         name = f"{self.summary.percentile:g}"
-        parts = [
-            f"{self.summary.row}, batches {self.summary.batching.words}: {significant(self.rate)} requests/s",
-            f"p{name} {duration(self.test.latency_s[name])}",
-        ]
+        most, rate = (f"{significant(found)} requests/s" for found in (self.highest_rate, self.rate))
+        latency = f"p{name} {duration(self.test.latency_s[name])}"
+        said = f"{most}, {latency}" if most == rate else f"up to {most}; at {rate}: {latency}"
+        parts = [f"{self.summary.row}, batches {self.summary.batching.words}: {said}"]
         if self.joules is not None:
             parts.append(f"{significant(1e3 * self.joules)} mJ a request")
         if (power := watts(self.test)) is not None:
@@ -107,12 +108,14 @@ def _decide(
         option = _option(summary, limit_s)
         if option is None:
             refused.append(f"{_name(summary)}: {_why_none(summary, limit_s)}")
-        elif rate is not None and option.rate < rate:
-            refused.append(f"{_name(summary)}: keeps it up to {significant(option.rate)} requests/s only")
+        elif rate is not None and option.highest_rate < rate:
+            refused.append(
+                f"{_name(summary)}: keeps it up to {significant(option.highest_rate)} requests/s only"
+            )
         else:
             options.append(option if rate is None else _at(option, limit_s, rate))
     metered = bool(options) and all(option.joules is not None for option in options)
-    options.sort(key=lambda o: (o.joules or 0.0) if metered else -o.rate)
+    options.sort(key=lambda o: (o.joules or 0.0) if metered else -o.highest_rate)
     by = "energy a request" if metered else "requests/s of the machine, since not every row's energy is known"
     choice = options[0] if options else None
     return LoadDecision(
@@ -121,18 +124,23 @@ def _decide(
 
 
 def _option(summary: LoadSummary, limit_s: float) -> LoadOption | None:
-    """Return what a row can promise: of every round's highest rate within the limit the lowest; None where a round has none."""
+    """Return what a row can promise: of every round's highest rate within the limit the lowest; None where a round has none, or failed."""
     bests = []
     for result in summary.results:
-        if result.status != "ok":
+        if result.status in STILL_MISSING:
             continue
         held = [test for test in result.tests if _keeps(test, summary, limit_s)]
-        if not held:
+        if result.status != "ok" or not held:
             return None
-        bests.append(max(held, key=lambda test: test.target_rate or 0.0))
+        bests.append(max(held, key=_rate_of))
     if not bests:
         return None
-    return LoadOption(summary, min(bests, key=lambda test: test.target_rate or 0.0))
+    lowest = min(bests, key=_rate_of)
+    return LoadOption(summary, lowest, _rate_of(lowest))
+
+
+def _rate_of(test: LoadTest) -> float:
+    return test.target_rate or 0.0
 
 
 def _keeps(test: LoadTest, summary: LoadSummary, limit_s: float) -> bool:
@@ -146,10 +154,10 @@ def _at(option: LoadOption, limit_s: float, rate: float) -> LoadOption:
         test
         for result in option.summary.results
         for test in result.tests
-        if _keeps(test, option.summary, limit_s) and (test.target_rate or 0.0) >= rate
+        if _keeps(test, option.summary, limit_s) and _rate_of(test) >= rate
     ]
     metered = [test for test in tests if joules_a_request(test) is not None] or tests
-    return replace(option, test=min(metered, key=lambda test: test.target_rate or 0.0))
+    return replace(option, test=min(metered, key=_rate_of))
 
 
 def _name(summary: LoadSummary) -> str:
@@ -220,6 +228,7 @@ def _option_data(option: LoadOption) -> dict[str, Any]:
         "max_wait_s": batching.max_wait_s,
         "instances": batching.instances,
         "rate": option.rate,
+        "highest_rate": option.highest_rate,
         "latency_s": option.test.latency_s,
         "energy_request_j": option.joules,
         "power_w": watts(option.test),
