@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,10 +17,11 @@ from inferometer.results.cells import Results
 from inferometer.results.under_load import LoadSummary, summarise_load
 from inferometer.tables.grid import Grid
 from inferometer.tables.under_load import (
-    TITLE,
+    headed,
     load_csv,
     load_markdown,
     load_notes,
+    load_parts,
     load_rows,
     ordered,
     shown_columns,
@@ -48,12 +50,13 @@ def load_command(runs: tuple[Path, ...], form: str) -> None:
 
 
 def print_load(results: Results, screen: Console | None = None) -> None:
-    """Print the table of what was run under load, with its notes; nothing where there is none."""
-    found = summarise_load(results)
-    if not found:
-        return
-    screen = screen or console()
-    _line(screen, TITLE)
+    """Print a table a machine and model of what was run under load, with its notes; nothing where there is none."""
+    for title, found in load_parts(summarise_load(results)):
+        _print(screen or console(), title, found)
+
+
+def _print(screen: Console, title: str, found: Sequence[LoadSummary]) -> None:
+    _line(screen, headed(title))
     table = _table(found)
     needed = table.natural_width()
     if needed is not None and needed > screen.width:
@@ -67,7 +70,7 @@ def _line(screen: Console, text: str) -> None:
     screen.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(found: tuple[LoadSummary, ...]) -> Grid:
+def _table(found: Sequence[LoadSummary]) -> Grid:
     columns, rows = shown_columns(found), ordered(found)
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title, side, _ in columns:

@@ -16,6 +16,7 @@ ScenarioName = Literal["single-stream", "multi-stream", "server", "offline"]
 SCENARIOS: tuple[ScenarioName, ...] = ScenarioName.__args__  # type: ignore[attr-defined]
 Padding = Literal["powers", "fours", "largest", "one", "none"]
 PADDINGS: tuple[Padding, ...] = Padding.__args__  # type: ignore[attr-defined]
+_USUAL_PADDING: Padding = "powers"
 Purpose = Literal["measure", "search", "load", "accuracy", "audit"]
 AuditName = Literal[
     "", "accuracy", "same"
@@ -27,14 +28,15 @@ class Batching(msgspec.Struct, frozen=True, order=True):
 
     max_batch: Size = 1
     max_wait_s: Seconds = 0.0  # for which the oldest request waits for others; 0: a batch is what is there
-    padding: Padding = "powers"  # to which sizes batches are filled up; none: every size is prepared
+    padding: Padding = _USUAL_PADDING  # to which sizes batches are filled up; none: every size is prepared
     instances: Size = 1  # processes that answer, each with its share of the cores
 
     @property
     def words(self) -> str:
         """Return the policy as a table has it."""
         wait = f", waits {self.max_wait_s * 1e3:g} ms" if self.max_wait_s else ""
-        batch = f"up to {self.max_batch}{wait}" if self.max_batch > 1 else "single"
+        padding = f", padding {self.padding}" if self.padding != _USUAL_PADDING else ""
+        batch = f"up to {self.max_batch}{wait}{padding}" if self.max_batch > 1 else "single"
         return f"{batch}, {self.instances} instances" if self.instances > 1 else batch
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from inferometer.records import Batching, Cell, Energy, LoadTest, ScenarioName, ScenarioResult
 from inferometer.records.scenario import why_invalid
@@ -32,6 +33,8 @@ class LoadSummary:
     results: tuple[ScenarioResult, ...]
     rate: Estimate | None = None  # requests/s of a server (the highest valid), samples/s answered otherwise
     latency: Estimate | None = None  # s, of the percentile; None for offline
+    p90: Estimate | None = None  # s; None for offline
+    p99: Estimate | None = None
     energy_request: Estimate | None = None  # J, at that rate
     power: Estimate | None = None  # W, of the device that did the work
     idle_power: float | None = None  # W, with the model in memory
@@ -74,7 +77,11 @@ def audit_words(result: ScenarioResult) -> str:
     if not audits or result.result is None:
         return ""
     same, usual = audits.get("same"), result.result
-    if same and same.rate and usual.rate and same.rate > _CACHED * usual.rate:
+    if same is None:
+        return AUDIT_PASSED
+    if not same.rate or not usual.rate:
+        return "audit not judged: a rate is not known"
+    if same.rate > _CACHED * usual.rate:
         return f"audit: {same.rate / usual.rate:.2g} times as fast with one input only: answers may be cached"
     return AUDIT_PASSED
 
@@ -85,21 +92,30 @@ _Group = tuple[str, str, str, Cell, ScenarioName, Batching, float, float | None,
 def summarise_load(results: Results) -> tuple[LoadSummary, ...]:
     """Return a summary of everything that the runs did under load, in order of appearance."""
     groups: dict[_Group, list[tuple[Key, ScenarioResult]]] = {}
+    rows = _rows(results)
     for number, run in enumerate(results.runs):
-        rows = {
-            (s.cell.framework, s.cell.precision, s.cell.device): s
-            for s in results.summaries
-            if run.path in s.paths
-        }
         for result in _last_words(run.scenarios):
             cell = result.cell
-            summary = rows.get((cell.framework, cell.precision, cell.device))
+            summary = rows.get((run.path, cell.framework, cell.precision, cell.device))
             place = _place(summary, cell)
             group = (
                 *place, cell, result.scenario, result.batching, result.percentile, result.bound_s, result.preset
             )  # fmt: skip
             groups.setdefault(group, []).append(((number, result.round), result))
     return tuple(_summary(group, found) for group, found in groups.items())
+
+
+def _rows(results: Results) -> dict[tuple[Path, str, str, str], CellSummary]:
+    """Return the cells in closed loops that name what a run put under load, those of mode host before others."""
+    loaded = {run.path for run in results.runs if run.scenarios}
+    found: dict[tuple[Path, str, str, str], CellSummary] = {}
+    for summary in results.summaries if loaded else ():
+        cell = summary.cell
+        for path in summary.paths:
+            key = path, cell.framework, cell.precision, cell.device
+            if path in loaded and (cell.mode == "host" or key not in found):
+                found[key] = summary
+    return found
 
 
 def by_place(summaries: Iterable[LoadSummary]) -> dict[tuple[str, str], list[LoadSummary]]:
@@ -132,7 +148,9 @@ def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSumm
         series = round_series(values)
         return series.estimate(unit, "rounds") if series.keys else None
 
-    name = f"{percentile:g}"
+    def latency(name: str) -> Estimate | None:
+        return None if scenario == "offline" else over_rounds(lambda test: test.latency_s.get(name), "s")
+
     rest = [energy.idle_w for _, test in tests if (energy := test.energy) and energy.idle_w]
     return LoadSummary(
         cell, row, machine, model, scenario, batching, percentile, bound_s, preset,
@@ -141,7 +159,9 @@ def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSumm
         valid=sum(test.valid for _, test in tests),
         results=tuple(result for _, result in found),
         rate=over_rounds(lambda test: test.target_rate if scenario == "server" else test.rate, "1/s"),
-        latency=None if scenario == "offline" else over_rounds(lambda test: test.latency_s.get(name), "s"),
+        latency=latency(f"{percentile:g}"),
+        p90=latency("90"),
+        p99=latency("99"),
         energy_request=over_rounds(joules_a_request, "J"),
         power=over_rounds(watts, "W"),
         idle_power=next((w.get("loaded", w.get("before")) for w in rest), None),

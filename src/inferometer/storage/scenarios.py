@@ -47,12 +47,15 @@ class _Loaded(Protocol):
 def copy_scenarios(runs: Sequence[_Loaded], out: Path, firsts: Sequence[int]) -> None:
     """Copy the results under load of several runs into one, with LoadGen's logs.
 
-    ``firsts``: the round that each run begins with in the new one. A run that was given twice counts once.
+    ``firsts``: the round that each run begins with in the new one. What was given twice (a run, or whole and merged) counts once.
     """
     known: set[tuple[object, ...]] = set()
     for number, (run, first) in enumerate(zip(runs, firsts, strict=True)):
         for found in run.scenarios:
-            mark = found.cell, found.scenario, found.batching, found.bound_s, found.round, found.started_at
+            mark = (
+                found.cell, found.scenario, found.batching, found.percentile, found.bound_s, found.preset,
+                found.started_at, found.elapsed_s,
+            )  # fmt: skip  # no round: a run that was merged has others
             if mark in known:
                 continue
             known.add(mark)

@@ -9,8 +9,9 @@ from typing import Any
 
 from inferometer import units
 from inferometer.flags import Flag, group
+from inferometer.records import STILL_MISSING
 from inferometer.results.estimates import Estimate
-from inferometer.results.under_load import NOT_MLPERF, LoadSummary, joules_a_request, watts
+from inferometer.results.under_load import NOT_MLPERF, LoadSummary, by_place, joules_a_request, watts
 from inferometer.tables.data import text_cells
 from inferometer.tables.markup import markdown_table, markdown_text
 
@@ -24,13 +25,20 @@ def _spread(estimate: Estimate | None) -> str:
 
 
 def _rate(summary: LoadSummary) -> str:
+    if not summary.rounds:
+        return summary.results[-1].status
     if summary.rate is None:
-        return "none" if summary.rounds else summary.results[-1].status
+        return "none" if summary.scenario == "server" else ""
     return f"{units.significant(summary.rate.value)}{_spread(summary.rate)}"
 
 
+def _duration(estimate: Estimate | None) -> str:
+    return units.duration(estimate.value) if estimate else ""
+
+
 def _latency(summary: LoadSummary) -> str:
-    return units.duration(summary.latency.value) if summary.latency else ""
+    """Return the promised percentile where it has no column of its own."""
+    return "" if summary.percentile in (90.0, 99.0) else _duration(summary.latency)
 
 
 def _promise(summary: LoadSummary) -> str:
@@ -59,17 +67,26 @@ COLUMNS: tuple[tuple[str, str, Text], ...] = (  # title, side, text
     ("promise", "l", _promise),
     ("rate /s", "r", _rate),
     ("latency", "r", _latency),
+    ("p90", "r", lambda s: _duration(s.p90)),
+    ("p99", "r", lambda s: _duration(s.p99)),
     ("LoadGen", "l", _verdict),
     ("mJ/request", "r", lambda s: _quantity(s.energy_request, 1e-3, "")),
     ("W", "r", lambda s: _quantity(s.power, 1.0, "")),
     ("rounds", "r", lambda s: str(s.rounds)),
 )
 TITLE = "Under load (MLPerf's LoadGen)"
+
+
+def headed(title: str) -> str:
+    """Return the heading of a table of `load_parts`."""
+    return f"{TITLE}: {title}" if title else TITLE
+
+
 _ALWAYS = ("scenario", "framework", "rate /s", "LoadGen")
 
 
 def ordered(summaries: Sequence[LoadSummary]) -> list[LoadSummary]:
-    """Return the rows: scenario by scenario, the highest rate first."""
+    """Return the rows: scenario by scenario, the highest rate first, or the shortest latency where there is none."""
     scenarios = list(dict.fromkeys(s.scenario for s in summaries))
 
     def place(summary: LoadSummary) -> tuple[Any, ...]:
@@ -80,6 +97,7 @@ def ordered(summaries: Sequence[LoadSummary]) -> list[LoadSummary]:
             scenarios.index(summary.scenario),
             summary.bound_s or 0.0,
             -rate,
+            summary.latency.value if summary.latency else 0.0,
         )
 
     return sorted(summaries, key=place)
@@ -102,10 +120,15 @@ def load_notes(summaries: Sequence[LoadSummary]) -> list[str]:
         lines.append(
             "the server's rate is the highest of Poisson arrivals that LoadGen called VALID in each round"
         )
+    if any(s.scenario != "server" and s.valid < s.rounds for s in summaries):
+        lines.append("figures of streams and offline are of INVALID tests too")
     for summary in ordered(summaries):
-        told = "; ".join(filter(None, (*summary.problems, summary.audit, _switching(summary))))
+        told = "; ".join(
+            filter(None, (*summary.problems, _partly(summary), summary.audit, _switching(summary)))
+        )
         if told:
-            lines.append(f"{summary.row}, {summary.scenario}, {summary.batching.words}: {told}")
+            promise = f" {_promise(summary)}" if summary.bound_s else ""
+            lines.append(f"{summary.row}, {summary.scenario}{promise}, {summary.batching.words}: {told}")
     found = ((flag, summary.row) for summary in summaries for flag in flags_of(summary))
     return [*lines, *(f"{one.words}: {units.listed(one.whom)}" for one in group(found))]
 
@@ -115,24 +138,41 @@ def flags_of(summary: LoadSummary) -> list[Flag]:
     return [flag for result in summary.results if result.result for flag in result.result.flags]
 
 
+def _partly(summary: LoadSummary) -> str:
+    """Return of how many rounds a row's figures are, where others ended without any."""
+    ended = [result for result in summary.results if result.status not in STILL_MISSING]
+    counted = sum(result.status == "ok" and result.result is not None for result in ended)
+    return f"its figures are of {counted} of {len(ended)} rounds" if 0 < counted < len(ended) else ""
+
+
 def _switching(summary: LoadSummary) -> str:
     """Return that a row's batches should have one size, where a change of it costs more than the longest batch."""
     dear = [result.switch_s for result in summary.results if result.switches_dearly]
-    if summary.scenario != "server" or not dear:
+    if summary.scenario != "server" or summary.batching.padding == "one" or not dear:
         return ""
     return f"a batch of another size than the one before takes {units.duration(max(dear))} longer: try --padding one"
 
 
+def load_parts(summaries: Sequence[LoadSummary]) -> list[tuple[str, list[LoadSummary]]]:
+    """Return the rows of each machine and model, which share a table, with its title: "" where there is one only."""
+    places = by_place(summaries)
+    return [
+        (": ".join(filter(None, place)) if len(places) > 1 else "", found) for place, found in places.items()
+    ]
+
+
 def load_markdown(summaries: Sequence[LoadSummary]) -> str:
-    """Return the table as Markdown, with its notes; "" where nothing was run under load."""
-    if not summaries:
-        return ""
+    """Return a table a machine and model as Markdown, with its notes; "" where nothing was run under load."""
+    return "\n".join(_markdown(title, found) for title, found in load_parts(summaries))
+
+
+def _markdown(title: str, summaries: Sequence[LoadSummary]) -> str:
     columns = shown_columns(summaries)
     rows = [[markdown_text(text(s).strip()) for _, _, text in columns] for s in ordered(summaries)]
     sides = "".join(side for _, side, _ in columns)
     table = markdown_table([title for title, _, _ in columns], rows, sides)
     notes = [f"{markdown_text(line)}  " for line in load_notes(summaries)]
-    return "\n".join([f"**{TITLE}**", "", *table, "", *notes]).rstrip() + "\n"
+    return "\n".join([f"**{markdown_text(headed(title))}**", "", *table, "", *notes]).rstrip() + "\n"
 
 
 def load_rows(summaries: Sequence[LoadSummary]) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ from inferometer.report.figures.load_plots import (
     latency_plot,
 )
 from inferometer.report.page.sections import Content
-from inferometer.results.under_load import LoadSummary, by_place, summarise_load
+from inferometer.results.under_load import LoadSummary, summarise_load
 from inferometer.tables.under_load import TITLE as TABLE_TITLE
-from inferometer.tables.under_load import load_notes, ordered, shown_columns
+from inferometer.tables.under_load import load_notes, load_parts, ordered, shown_columns
 
 ORDER, TITLE = 13, "Under load"
 
@@ -39,16 +39,16 @@ class LoadPart:
 
 def build(content: Content) -> tuple[LoadPart, ...] | None:
     """Return a part a machine and model; None where nothing was run under load."""
-    groups = by_place(summarise_load(content.results))
-    return tuple(_part(place, found, len(groups) > 1, content) for place, found in groups.items()) or None
+    parts = load_parts(summarise_load(content.results))
+    return tuple(_part(title, found, content) for title, found in parts) or None
 
 
-def _part(place: tuple[str, str], found: list[LoadSummary], several: bool, content: Content) -> LoadPart:
+def _part(title: str, found: list[LoadSummary], content: Content) -> LoadPart:
     rows, columns = ordered(found), shown_columns(found)
     servers = [summary for summary in rows if summary.scenario == "server"]
     plots = (latency_plot(servers, content.palette), energy_plot(servers, content.palette))
     return LoadPart(
-        title=": ".join(filter(None, place)) if several else "",
+        title=title,
         caption=TABLE_TITLE,
         columns=tuple((title, side) for title, side, _ in columns),
         rows=tuple(tuple(text(summary).strip() for _, _, text in columns) for summary in rows),
