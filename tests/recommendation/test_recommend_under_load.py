@@ -8,7 +8,7 @@ import pytest
 
 from fakes import BACKENDS
 from inferometer.cli import invoke
-from inferometer.recommendation.under_load import recommend_under_load
+from inferometer.recommendation.under_load import Wanted, recommend_under_load
 from inferometer.records import Batching
 from inferometer.results.summary import summarise
 from loaded_runs import loaded_run, one_test, renamed, server
@@ -30,7 +30,7 @@ RESULTS = (
 
 def decided(tmp_path, results, *arguments):
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
-    (found,) = recommend_under_load(summarise([loaded_run(folder, results)]), *arguments)
+    (found,) = recommend_under_load(summarise([loaded_run(folder, results)]), Wanted(*arguments))
     return found
 
 
@@ -102,7 +102,7 @@ def test_instances_are_a_variant_of_their_own_and_named(tmp_path, capsys):
     assert "take b, batches up to 8, 2 instances: 500 requests/s" in said
     assert "also: b, batches up to 8: 300 requests/s" in said
     assert invoke(["recommend", str(run.path), "--max-request-latency-ms", "20", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["choice"]["instances"] == 2
+    assert json.loads(capsys.readouterr().out)["under_load"][0]["choice"]["instances"] == 2
 
 
 def test_the_command_says_it_and_closed_loops_alone_have_a_doubt(tmp_path, capsys):
@@ -111,7 +111,9 @@ def test_the_command_says_it_and_closed_loops_alone_have_a_doubt(tmp_path, capsy
     said = capsys.readouterr().out
     assert "take b, batches up to 8: 300 requests/s, p99 18.0 ms, 300 mJ a request" in said
     assert invoke(["recommend", str(run.path), "--max-request-latency-ms", "20", "--format", "json"]) == 0
-    (data,) = json.loads(capsys.readouterr().out)
+    said = json.loads(capsys.readouterr().out)
+    (data,) = said["under_load"]
+    assert said["closed_loops"] == []
     assert data["choice"]["framework"] == "b" and data["choice"]["energy_request_j"] == pytest.approx(0.3)
     (tmp_path / "closed").mkdir()
     closed = loaded_run(tmp_path / "closed", ())

@@ -17,6 +17,7 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
     from inferometer.recommendation.constraints import Constraints
+    from inferometer.recommendation.under_load import Wanted
     from inferometer.results.cells import Results
 
 
@@ -87,8 +88,9 @@ def recommend_command(
     """
     from inferometer.recommendation import render
     from inferometer.recommendation.objectives import Prices
-    from inferometer.recommendation.price_list import read_prices
+    from inferometer.recommendation.price_list import PriceList, read_prices
     from inferometer.recommendation.recommend import recommend
+    from inferometer.recommendation.under_load import Wanted
     from inferometer.results.completeness import unfinished
 
     constraints = _constraints(given)
@@ -96,8 +98,10 @@ def recommend_command(
     results = results_of(runs)
     request_latency = _positive(max_request_latency_ms, "--max-request-latency-ms")
     if request_latency is not None:
-        _refuse_others()
-        return _under_load(results, request_latency / 1e3, _positive(rate, "--rate"), format_)
+        priced = _refuse_others()
+        price_list = read_prices(price_file, prices) if price_file else PriceList(prices)
+        promise = Wanted(request_latency / 1e3, _positive(rate, "--rate"), price_list if priced else None)
+        return _under_load(results, promise, format_)
     if rate is not None:
         raise UsageError("--rate is for --max-request-latency-ms; give it, or leave the rate out")
     known = {s.cell.framework for s in results.summaries}
@@ -141,19 +145,15 @@ def _constraints(given: dict[str, Any]) -> Constraints:
     )
 
 
-def _under_load(results: Results, limit_s: float, rate: float | None, format_: str) -> int:
+def _under_load(results: Results, wanted: Wanted, format_: str) -> int:
     """Print what keeps a promise to requests that queue; of what was measured in closed loops only, with that doubt."""
     from inferometer.recommendation import render
-    from inferometer.recommendation.under_load import (
-        lines,
-        recommend_under_load,
-        recommend_without_load,
-        to_json,
-    )
+    from inferometer.recommendation.load_words import across_machines, lines, to_json
+    from inferometer.recommendation.under_load import recommend_under_load, recommend_without_load
 
-    found, closed = recommend_under_load(results, limit_s, rate), recommend_without_load(results, limit_s)
+    closed, found = recommend_without_load(results, wanted), recommend_under_load(results, wanted)
     if format_ == "json":
-        click.echo(to_json(found) if found else render.to_json(closed), nl=False)
+        click.echo(to_json(found, closed), nl=False)
     else:
         for decision in found:
             first, *rest = lines(decision)
@@ -164,6 +164,8 @@ def _under_load(results: Results, limit_s: float, rate: float | None, format_: s
                     else [f"- {first}", *(f"  -{line[1:]}" for line in rest)]
                 )
             )
+        for sentence in across_machines(found):
+            click.echo(f"{'- ' if format_ == 'md' else ''}{sentence}")
         if closed:
             print_parts(render.to_text(closed)) if format_ == "text" else click.echo(
                 render.to_markdown(closed), nl=False
@@ -171,19 +173,25 @@ def _under_load(results: Results, limit_s: float, rate: float | None, format_: s
     return 0 if any(d.choice for d in found) or any(d.choice for d in closed) else 1
 
 
-def _refuse_others() -> None:
-    """Raise UsageError for constraints that results under load are not held against."""
+_PRICES = ("price_per_kwh", "price_per_hour", "currency", "price_file")
+
+
+def _refuse_others() -> bool:
+    """Return whether prices were given; UsageError for constraints that results under load are not held against."""
     context = click.get_current_context()
-    given = [
-        parameter.opts[0]
+    names = {
+        parameter.name: parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in ("runs", "max_request_latency_ms", "rate", "format_")
-        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
-    ]
+        if context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    }
+    priced = any(name in names for name in _PRICES)
+    allowed = ("runs", "max_request_latency_ms", "rate", "format_", *_PRICES)
+    given = [option for name, option in names.items() if name not in allowed]
     if given:
         raise UsageError(
-            f"--max-request-latency-ms goes with --rate and --format only: leave out {', '.join(given)}"
+            f"--max-request-latency-ms goes with --rate, prices and --format only: leave out {', '.join(given)}"
         )
+    return priced
 
 
 def _sizes(text: str | None) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ class Constraints:
     min_accuracy: float | None = None  # top-1 on the user's own data, by Wilson's lower bound
     max_cost: float | None = None  # of a million images
     frameworks: tuple[str, ...] = ()  # of those alone
+    min_throughput: float | None = None  # images/s
 
 
 ANYTHING = Constraints()
@@ -64,6 +65,8 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
     upper("memory", peak_bytes(summary), constraints.max_memory_bytes, 1e9, "GB")
     upper("cost of a million images", found.cost, constraints.max_cost, 1.0, found.currency)
+    if constraints.min_throughput is not None:
+        limits.append(_throughput_limit(found, constraints.min_throughput))
     if constraints.min_agreement is not None:
         limits.append(_agreement_limit(summary, constraints.min_agreement))
     if constraints.max_accuracy_loss is not None:
@@ -81,6 +84,11 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     if objective == "cost" and found.cost is None:
         limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
     return limits
+
+
+def _throughput_limit(found: Option, least: float) -> _Limit:
+    exactly = f"throughput {found.throughput:.4g} images/s, limit {least:.4g} images/s"
+    return _Limit(f"throughput below {least:.4g} images/s", exactly, found.throughput < least)
 
 
 def peak_bytes(summary: CellSummary) -> float | None:
@@ -151,6 +159,7 @@ def excess(found: Option, constraints: Constraints, objective: Objective) -> tup
         (found.energy_j, constraints.max_energy_j),
         (peak_bytes(found.summary), constraints.max_memory_bytes),
         (found.cost, constraints.max_cost),
+        (constraints.min_throughput, found.throughput),
     )
     over = sum(max(0.0, math.log(value / limit)) for value, limit in pairs if value and limit)
     size = found.summary.cell.batch_size

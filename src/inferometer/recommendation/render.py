@@ -201,7 +201,12 @@ def to_markdown(found: Sequence[Decision]) -> str:
 
 def to_json(found: Sequence[Decision]) -> str:
     """Return the decision as JSON: a list of objects, one a machine, model and mode."""
-    rows = [
+    return json.dumps(data(found), indent=1, ensure_ascii=False) + "\n"
+
+
+def data(found: Sequence[Decision]) -> list[dict[str, Any]]:
+    """Return the decisions as what JSON has."""
+    return [
         {
             "machine": a.machine,
             "model": a.model,
@@ -225,7 +230,6 @@ def to_json(found: Sequence[Decision]) -> str:
         }
         for a in found
     ]
-    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
 
 
 def _object(found: Option) -> dict[str, Any]:

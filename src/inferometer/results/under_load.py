@@ -10,6 +10,7 @@ from inferometer.records import Batching, Cell, Energy, LoadTest, ScenarioName, 
 from inferometer.records.scenario import why_invalid
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate, Key, round_series
+from inferometer.results.estimates.energy import meter_name
 
 NOT_MLPERF = "not a valid MLPerf length"
 
@@ -176,6 +177,13 @@ def primary(energy: Energy | None) -> tuple[float, float] | None:
         if device.device_uid == energy.primary and device.energy_j is not None and device.seconds:
             return device.energy_j, device.seconds
     return None
+
+
+def meter_of(test: LoadTest) -> str:
+    """Return the meter of the device that did the work, as closed loops name it; "" where its energy is not known."""
+    devices = test.energy.devices if test.energy and primary(test.energy) else ()
+    found = (d for d in devices if test.energy and d.device_uid == test.energy.primary)
+    return next((meter_name(d.device_uid, d.device_type, d.meter) for d in found), "")
 
 
 def joules_a_request(test: LoadTest) -> float | None:

@@ -126,7 +126,7 @@ def _of_one_meter(
     """
     rounds: dict[str, list[tuple[Key, DeviceEnergy]]] = {}
     for key, device in resolved:
-        name = _meter_name(device.device_uid, device.device_type, device.meter)
+        name = meter_name(device.device_uid, device.device_type, device.meter)
         rounds.setdefault(name, []).append((key, device))
     meter = max(rounds, key=lambda name: len(rounds[name]), default="")
     others = [f"{counted(len(found), 'round')} by {name}" for name, found in rounds.items() if name != meter]
@@ -135,7 +135,7 @@ def _of_one_meter(
 
 
 @functools.lru_cache(maxsize=256)
-def _meter_name(uid: str, device_type: str, meter: str) -> str:
+def meter_name(uid: str, device_type: str, meter: str) -> str:
     """Return what a device's joules are those of; one socket is not the whole of two."""
     parts = uid.count("+") + 1
     packages = f", {parts} packages" if parts > 1 and meter in ("rapl", "perf") else ""

@@ -1,0 +1,121 @@
+"""What is not ranked together under a promise to requests: percentiles, meters, machines; and what they cost."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from fakes import BACKENDS
+from inferometer.cli import invoke
+from inferometer.recommendation.load_words import across_machines
+from inferometer.recommendation.objectives import Prices
+from inferometer.recommendation.price_list import PriceList
+from inferometer.recommendation.under_load import Wanted, recommend_under_load
+from inferometer.results.summary import summarise
+from loaded_runs import loaded_run, one_test, renamed, server
+
+PROMISE = ["--max-request-latency-ms", "20"]
+
+
+@pytest.fixture(autouse=True)
+def _backends(monkeypatch):
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(BACKENDS))
+
+
+def run_of(tmp_path, model, *results):
+    """Return a stored run whose model has another name."""
+    (tmp_path / model).mkdir()
+    run = loaded_run(tmp_path / model, results)
+    for name in ("run.json", "cells.jsonl", *(["scenarios.jsonl"] if results else [])):
+        text = (run.path / name).read_text()
+        (run.path / name).write_text(text.replace('"model":"fake"', f'"model":"{model}"'))
+    return str(run.path)
+
+
+def decided(tmp_path, *results, **wanted):
+    return recommend_under_load(summarise([loaded_run(tmp_path, results)]), Wanted(0.02, **wanted))
+
+
+def metered(framework, rate, watts, meter="rapl", p99_s=0.01, **fields):
+    test = one_test(rate, p99_s, watts=watts)
+    (device,) = test.energy.devices
+    energy = renamed(test.energy, devices=(renamed(device, meter=meter),))
+    return server(framework, [renamed(test, energy=energy)], **fields)
+
+
+def test_percentiles_are_not_ranked_together(tmp_path):
+    easy = server("a", [one_test(900, 0.01)], percentile=90.0)
+    found = decided(tmp_path, easy, server("b", [one_test(100, 0.01)]))
+    assert [(d.percentile, d.choice.summary.row) for d in found] == [(90.0, "a"), (99.0, "b")]
+    assert not any(d.others for d in found)
+
+
+def test_energies_of_several_meters_decide_nothing(tmp_path):
+    (found,) = decided(tmp_path, metered("a", 100, 10), metered("b", 300, 90, meter="mqtt"))
+    assert found.choice.summary.row == "b" and "of different meters" in found.by
+
+
+def test_a_tighter_limit_than_the_searched_one_has_a_doubt(tmp_path):
+    run = loaded_run(tmp_path, [server("a", [one_test(100, 0.01)], bound_s=0.05)])
+    (tight,) = recommend_under_load(summarise([run]), Wanted(0.02))
+    assert any("p99 within 50.0 ms" in doubt and "500 requests" in doubt for doubt in tight.doubts)
+    (searched,) = recommend_under_load(summarise([run]), Wanted(0.05))
+    assert not any("99 % confidence" in doubt for doubt in searched.doubts)
+
+
+def test_a_rate_holds_for_closed_loops_too_and_json_has_both(tmp_path, capsys):
+    runs = [run_of(tmp_path, "queued", server("a", [one_test(100, 0.01)])), run_of(tmp_path, "alone")]
+    limit = ["--max-request-latency-ms", "60000", "--format", "json"]
+    assert invoke(["recommend", *runs, *limit]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [d["model"] for d in said["under_load"]] == ["queued"]
+    assert [d["model"] for d in said["closed_loops"]] == ["alone"] and said["closed_loops"][0]["choice"]
+    assert invoke(["recommend", runs[1], *limit, "--rate", "1e9"]) == 1
+    (alone,) = json.loads(capsys.readouterr().out)["closed_loops"]
+    assert alone["choice"] is None and "throughput below 1e+09 images/s" in str(alone["left_out"])
+    assert "throughput" in alone["nearest"]
+
+
+def test_prices_decide_where_they_are_given(tmp_path, capsys):
+    run = run_of(tmp_path, "m", metered("a", 100, 10), metered("b", 400, 80))
+    assert invoke(["recommend", run, *PROMISE]) == 0
+    assert "take a" in capsys.readouterr().out
+    assert invoke(["recommend", run, *PROMISE, "--price-per-hour", "3.6", "--price-per-kwh", "0.36"]) == 0
+    said = capsys.readouterr().out
+    cost = 1e6 * (0.2 / 3.6e6 * 0.36 + 3.6 / 3600 / 400)
+    assert "take b" in said and f"{cost:.3g} EUR a million requests" in said
+    file = tmp_path / "prices.toml"
+    file.write_text('per_hour = 3.6\nper_kwh = 0\ncurrency = "USD"\n')
+    assert invoke(["recommend", run, *PROMISE, "--prices", str(file), "--rate", "50"]) == 0
+    said = capsys.readouterr().out
+    assert "take b" in said and "20.0 USD a million requests" in said
+    assert invoke(["recommend", run, *PROMISE, "--prices", str(tmp_path / "none")]) == 2
+
+
+def test_electricity_that_is_not_known_of_all_is_in_no_cost(tmp_path):
+    prices = PriceList(Prices(0.3, 1.0))
+    (found,) = decided(tmp_path, metered("a", 100, 10), server("b", [one_test(50, 0.01)]), prices=prices)
+    assert found.by.endswith("without electricity") and found.choice.summary.row == "a"
+    assert any("electricity is not in the cost" in doubt for doubt in found.doubts)
+
+
+def test_machines_are_put_in_order(tmp_path):
+    (here,) = decided(tmp_path, metered("a", 100, 10))
+    there = replace(here, machine="big", choice=replace(here.choice, highest_rate=900.0))
+    assert across_machines([here]) == []
+    (said,) = across_machines([here, there])
+    assert said.startswith(
+        f"of these machines least energy a request: {here.machine} (a, 100 mJ a request); then big"
+    )
+    bare = [renamed_test(d) for d in (here, there)]
+    (said,) = across_machines(bare)
+    assert said.startswith("of these machines most requests/s: big (a, 900 requests/s); then")
+    paid = [replace(d, choice=d.choice.priced(Prices(0, p), None)) for d, p in ((here, 1.0), (there, 36.0))]
+    (said,) = across_machines(paid)
+    assert said.startswith(
+        f"of these machines cheapest: {here.machine} (a, 2.78 EUR a million requests); then"
+    )
+
+
+def renamed_test(decision):
+    return replace(decision, choice=replace(decision.choice, test=renamed(decision.choice.test, energy=None)))
