@@ -23,6 +23,7 @@ from pathlib import Path
 
 from inferometer import units
 from inferometer.results.cells import Results
+from inferometer.results.completeness import unfinished
 from inferometer.results.opening import open_results
 from inferometer.results.under_load import LoadSummary, summarise_load
 from inferometer.tables.under_load import load_markdown
@@ -78,19 +79,28 @@ def main() -> int:
     parts = [__doc__.partition("\n\n")[0].replace(
         "Measures docs/results/two-cores-load.md: ", "# Under load on two CPU cores\n\nMeasured: "
     )]  # fmt: skip
+    failed = 0
     for name in given.models.split(","):
-        out = given.folder / name
-        begun = time.monotonic()
-        code = run(name, out, given, until_s)
-        if not (out / "run.json").exists():
-            return code or 1
-        print(f"{name}: exit status {code} after {(time.monotonic() - begun) / 60:.1f} min", flush=True)
-        parts.append(section(name, open_results([out]), code))
+        part, code = measured(name, given, until_s)
+        parts.append(part)
+        failed = failed or code
     text = "\n\n".join(part.strip() for part in parts) + "\n"
     if given.write:
         given.write.write_text(text, encoding="utf-8")
     print(text)
-    return 0
+    return failed
+
+
+def measured(name: str, given: argparse.Namespace, until_s: float) -> tuple[str, int]:
+    """Measure a model as far as there is time; return its section, and an exit status that is not 0 where it could not begin."""
+    out, begun = given.folder / name, time.monotonic()
+    code = run(name, out, given, until_s) if begun < until_s else 0
+    print(f"{name}: exit status {code} after {(time.monotonic() - begun) / 60:.1f} min", flush=True)
+    if (out / "run.json").exists():
+        return section(name, open_results([out]), code), 0
+    if time.monotonic() < until_s:
+        return f"## {name}\n\nNot measured: the run could not begin (exit status {code}).", code or 1
+    return f"## {name}\n\nNot measured: no time was left.", 0
 
 
 def prepare(name: str, given: argparse.Namespace) -> int:
@@ -122,7 +132,7 @@ def section(name: str, results: Results, code: int) -> str:
     found = summarise_load(results)
     left = (
         ""
-        if code == 0
+        if code == 0 and not unfinished(results)
         else "Not finished: the time was over, or a run failed; what is missing is not in the table."
     )
     return "\n\n".join(filter(None, (f"## {name}", left, load_markdown(found), changes(found, results))))
@@ -135,7 +145,7 @@ def changes(found: Sequence[LoadSummary], results: Results) -> str:
         f"By closed loops at batch size {size}: {' > '.join(ordered(rows))}." for size, rows in closed.items()
     ]
     lines.append(
-        "Under load (the server by its highest VALID rate, offline by its rate, streams by their latency whatever LoadGen's verdict):\n"
+        "Under load (the server by its highest VALID rate, offline by its rate where that is VALID, streams by their latency whatever LoadGen's verdict):\n"
     )
     for place in dict.fromkeys((s.scenario, s.bound_s, s.batching.instances) for s in found):
         usual = closed.get(1 if place[0] == "single-stream" else 8, {})
@@ -145,7 +155,7 @@ def changes(found: Sequence[LoadSummary], results: Results) -> str:
         several = f", {place[2]} instances" if place[2] > 1 else ""
         without = [s.row for s in rows if s.row not in merits]
         told = [f"{' > '.join(ordered(merits))}; {swaps(usual, merits)}"] if len(merits) > 1 else [*merits]
-        told += [f"no result: {', '.join(without)}"] if without else []
+        told += [f"no VALID result: {', '.join(without)}"] if without else []
         lines.append(f"- {place[0]}{bound}{several}: {'; '.join(told)}.")
     return "\n".join(lines)
 
@@ -163,9 +173,9 @@ def ordered(merits: Mapping[str, float]) -> list[str]:
 
 
 def merit_of(summary: LoadSummary) -> float | None:
-    """Return the rate of a server (the highest VALID) or of offline, and of streams, whose latency is the result, its inverse."""
+    """Return the VALID rate of a server (the highest) or of offline, and of streams, whose latency is the result, its inverse."""
     if summary.scenario in ("server", "offline"):
-        return summary.rate.value if summary.rate else None
+        return summary.rate.value if summary.rate and summary.valid == summary.rounds else None
     return 1 / summary.latency.value if summary.latency else None
 
 
