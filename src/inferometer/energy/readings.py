@@ -22,6 +22,9 @@ Kind = Literal["counter", "power"]
 UNKNOWN_S = 0.1  # for so long a value may have been shown where the update period is not known
 LATE = 1.25  # an update may come this many periods after the one before it
 MAX_POWER_W = 5000.0  # above this a jump of a counter is no consumption of one device
+MAX_WHOLE_W = 100e3  # likewise of what may be a whole server or a rack
+
+WHOLE_TYPES = ("external", "psys")  # of devices that others are, or may be, a part of
 
 
 @dataclass(frozen=True)

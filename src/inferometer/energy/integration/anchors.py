@@ -121,7 +121,7 @@ class Bounds:
     scheduled: Anchors  # the same, dated by one another (`schedule.py`)
     dated: Anchors  # those of them that an estimate rests on
     largest_w: float
-    breaks: Sequence[Break] = ()
+    breaks: Sequence[Break] = ()  # by their end
     quiet_until_ns: float = (
         0.0  # readings say until then that nothing more was consumed than the last update showed
     )

@@ -62,15 +62,29 @@ def span_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -> J
 
 def bounds_of(window: Window, traits: Traits, shortest_s: float) -> Bounds:
     """Return what a counter's readings tell of any moments, for spans of at least ``shortest_s``; one reading at least."""
-    stalls = find_stalls(window, traits)
     largest_w = largest_power_w(window, traits, shortest_s)
     quiet_ns = float(window.before_ns[-1]) - LATE * traits.period_s * 1e9 if traits.period_known else 0.0
-    breaks = (*window.breaks, *stalls)
+    breaks = _all_breaks(window, traits)
     anchors = find_anchors(window, traits)
     scheduled = on_schedule(anchors, traits.period_s) if traits.period_known and not traits.push else anchors
     seldom = traits.period_s >= SELDOM_S and not traits.push
     dated = scheduled.well_dated() if seldom and len(anchors) >= MIN_UPDATES else scheduled
     return Bounds(anchors, scheduled, dated, largest_w, breaks, quiet_ns, _stall_limit_ns(traits))
+
+
+def _all_breaks(window: Window, traits: Traits) -> list[Break]:
+    """Return the breaks by their end, and standstills, but for those within a break that tells the same joules already."""
+    told = [gap for gap in window.breaks if gap.untold_j]
+    stalls = [s for s in find_stalls(window, traits) if not any(_within(s, gap) for gap in told)]
+    return sorted((*window.breaks, *stalls), key=_end_ns)
+
+
+def _within(stall: Break, gap: Break) -> bool:
+    return gap.start_ns <= stall.start_ns and _end_ns(stall) <= _end_ns(gap)
+
+
+def _end_ns(gap: Break) -> float:
+    return math.inf if gap.end_ns is None else gap.end_ns
 
 
 def span_bounds(
@@ -121,10 +135,8 @@ def steady_energy(
     low, high = energy - half, energy + half
     if traits.integrates:  # else what it counted bounds nothing
         whole = span_energy(window, traits, start_ns, end_ns)
-        low, high = (
-            max(low, whole.low_j or 0.0),
-            min(high, math.inf if whole.high_j is None else whole.high_j),
-        )
+        least, most = whole.low_j or 0.0, math.inf if whole.high_j is None else whole.high_j
+        energy, low, high = min(max(energy, least), most), max(low, least), min(high, most)
     return Joules("counter", energy, max(min(low, energy), 0.0), max(high, energy))
 
 

@@ -7,7 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inferometer.energy.readings import Meter, Reading
+from inferometer.energy.readings import MAX_POWER_W, MAX_WHOLE_W, WHOLE_TYPES, Meter, Reading
+from inferometer.energy.sampling.burst import Burst
 from inferometer.energy.sampling.update_tracker import UpdateTracker
 from inferometer.energy.track import Track
 
@@ -59,6 +60,10 @@ class Channel:
     def of(cls, meter: Meter) -> Channel:
         """Return the channel that suits the meter."""
         traits = meter.traits
+        if (
+            meter.device.type in WHOLE_TYPES and traits.max_power_w == MAX_POWER_W
+        ):  # it tells no limit of its own
+            traits = meter.traits = replace(traits, max_power_w=MAX_WHOLE_W)
         tracked = traits.kind == "counter" and traits.period_s >= TRACKED_PERIOD_S and not traits.push
         return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)
 
@@ -73,12 +78,21 @@ class Channel:
         """Tell whether a read takes too long for a program to wait for."""
         return self.cost.wall_ns > EDGE_READ_S * 1e9 * self.cost.reads
 
-    def take_period(self, period_s: float | None) -> None:
-        """Take the update period that was seen; None leaves what is told of it."""
-        if period_s is None:
+    def take_burst(self, burst: Burst) -> None:
+        """Take the update period that a burst of reads saw; of one that saw none what is told stands, if it may be true.
+
+        A period that is known already gives way to a longer one alone.
+        """
+        told = self.meter.traits
+        if told.period_known and burst.every_read_is_news:  # as often as it was read, at least
             return
-        traits = replace(self.meter.traits, period_s=period_s, period_known=True)
-        self.meter.traits = self.track.traits = traits
+        if told.period_known and told.period_s:
+            period_s, known = max(told.period_s, burst.period_s or 0.0), True
+        elif burst.period_s is not None:
+            period_s, known = burst.period_s, True
+        else:  # a value that was shown twice is not current at every read
+            period_s, known = told.period_s, told.period_known and burst.reads < 2
+        self.meter.traits = self.track.traits = replace(told, period_s=period_s, period_known=known)
 
     @property
     def period_s(self) -> float:

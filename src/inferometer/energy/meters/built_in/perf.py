@@ -24,7 +24,9 @@ from inferometer.errors import MeterError
 
 ROOT = "/sys/bus/event_source/devices/power"
 PROCESSORS = Path("/sys/devices/system/cpu")
-PERIOD_S = 0.001  # as of the counters behind it: Intel SDM volume 3, 15.10
+PERIOD_S = (
+    0.001  # said of the counters behind it (Intel SDM volume 3, 15.10); others are updated every 8 or 10 ms
+)
 _SYSCALLS = {"x86_64": 298, "aarch64": 241}  # perf_event_open
 _CLOSE_ON_EXEC = 8  # PERF_FLAG_FD_CLOEXEC
 _ATTR = struct.Struct("=IIQQQQQIIQ")  # PERF_ATTR_SIZE_VER0
@@ -49,7 +51,7 @@ class PerfMeter:
     def __init__(self, event: Event) -> None:
         """Open it; OSError if that is not permitted or not supported."""
         self.device = event.device
-        self.traits = Traits("counter", PERIOD_S, resolution=max(event.scale_j, 1e-4))
+        self.traits = Traits("counter", PERIOD_S, resolution=max(event.scale_j, 1e-4), period_known=False)
         self._scale_j = event.scale_j
         self._file: int | None = _open(event)
         self.read()
