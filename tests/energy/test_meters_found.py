@@ -9,10 +9,12 @@ import pytest
 from inferometer.energy import open_session
 from inferometer.energy.integration.aliasing import partial_period_s
 from inferometer.energy.meters import known_traits
+from inferometer.energy.meters.built_in.served import ServedMeter
 from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.selection import Selection
+from inferometer.energy.meters.served_lines import Offered
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import Traits
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.errors import MeterError, UsageError
 from simulation import GPU_COUNTER
 
@@ -65,6 +67,45 @@ def test_characterizations_are_kept_and_quoted(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_METERS", "/proc/nowhere")
     with pytest.raises(MeterError, match="INFEROMETER_METERS"):
         known_traits.save("sim:0", facts)
+
+
+def stored(facts, traits, uid="rapl:package-0"):
+    """Return the traits of a meter after a run that finds these facts of it."""
+    known_traits.save(uid, {"uid": uid, **facts})
+    device = MeteredDevice(uid, "", "cpu", "rapl")
+    meter = SimulatedMeter(PowerCurve.steady(60, 1), SimulatedClock(), traits, device=device)
+    known_traits.apply_stored([meter])
+    return meter.traits
+
+
+@pytest.mark.parametrize(
+    "counter", [7, None, [], "fast", {"period_s": "x"}, {"period_s": -1}, {"integrates": "no"}]
+)
+def test_a_damaged_characterization_changes_nothing(tmp_path, monkeypatch, counter):
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
+    assert stored({"counter": counter}, GPU_COUNTER) == GPU_COUNTER
+
+
+def test_what_was_measured_directly_does_not_make_a_served_value_younger(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
+    client = ServedMeter(Offered(None, Traits("counter", 0.001, period_known=False)), tmp_path).traits
+    found = stored({"counter": {"period_s": 0.001}}, client)
+    assert (found.period_s, found.late_s) == (client.period_s, client.late_s)
+    assert stored({"counter": {"period_s": 0.03}}, client).period_s == 0.03
+
+
+@pytest.mark.parametrize(("uid", "applies"), [("rapl:package-0", False), ("GPU-12ab", True)])
+def test_what_was_measured_on_another_machine_is_for_devices_with_a_name_of_their_own(
+    tmp_path, monkeypatch, uid, applies
+):
+    """A home on the network: a counter that moves every 8 ms was believed to move every millisecond, as another node's."""
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
+    facts = {"uid": uid, "counter": {"period_s": 0.001}}
+    monkeypatch.setattr(known_traits, "machine", lambda: "node-a")
+    known_traits.save(uid, facts)
+    assert known_traits.load(uid) == facts
+    monkeypatch.setattr(known_traits, "machine", lambda: "node-b")
+    assert known_traits.load(uid) == (facts if applies else None)
 
 
 IMPORT = """

@@ -52,7 +52,13 @@ class Traits:
     period_known: bool = (
         True  # False: the period is a typical one, until a burst of reads or `characterize` has seen it
     )
+    held_s: float = 0.0  # for so long a value may be kept, besides, before it is handed out
     limit_known: bool = False  # the largest power is this device's own limit, not one that fits any device
+
+    @property
+    def late_s(self) -> float:
+        """Return how long ago what is shown may have been updated, if the period is as told."""
+        return LATE * self.period_s + self.held_s
 
 
 class Meter(Protocol):

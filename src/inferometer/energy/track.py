@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from inferometer.energy.readings import LATE, UNKNOWN_S, Break, Meter, Reading, Traits, Window, value_of
+from inferometer.energy.readings import UNKNOWN_S, Break, Meter, Reading, Traits, Window, value_of
 from inferometer.errors import MeterError
 
 MAX_READINGS = 1 << 16
@@ -120,8 +120,11 @@ class Track:
         self._end_failure(reading.t_before_ns)
         shown_ns = self._shown_ns if reading.value == self._raw else reading.t_before_ns
         if self._raw is not None and reading.value != self._raw:
-            late_ns = round(LATE * self.traits.period_s * 1e9)
-            since = reading.t_before_ns - late_ns if self.traits.period_known else self._before[-1]
+            since = (
+                reading.t_before_ns - round(self.traits.late_s * 1e9)
+                if self.traits.period_known
+                else self._before[-1]
+            )
             self._updated_ns = max(since, self._before[-1])
         joules = self._count(reading) if self.traits.kind == "counter" else self._accumulate(reading)
         if self.traits.kind == "counter" and len(self._joules) > 1:
@@ -194,7 +197,7 @@ class Track:
     @property
     def _late_s(self) -> float:
         """Return how old the value that a reading shows may be."""
-        late_s = LATE * self.traits.period_s
+        late_s = self.traits.late_s
         return late_s if self.traits.period_known else max(late_s, UNKNOWN_S)
 
     def _note_wraps(self, reading: Reading, step: float, most_j: float, slept: str) -> None:
@@ -210,7 +213,7 @@ class Track:
 
     def _learn_peak(self, reading: Reading, step: float) -> None:
         """Learn the largest power from two readings so far apart that updates between them cannot be mistaken for power."""
-        period_s = self.traits.period_s if self.traits.period_known else 0.0
+        period_s = self.traits.period_s + self.traits.held_s if self.traits.period_known else 0.0
         between_s = (reading.t_before_ns - self._after[-1]) / 1e9
         if between_s > max(2 * period_s, LEAST_PEAK_S):
             self._peak_w = max(self._peak_w, step / (between_s - period_s))

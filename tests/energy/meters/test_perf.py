@@ -78,6 +78,25 @@ def test_packages_and_memory_but_no_parts_of_a_package(tmp_path):
         meter.close()
 
 
+def test_an_event_that_opens_and_tells_nothing_leaves_the_others_and_no_file(tmp_path, monkeypatch):
+    root = pmu(tmp_path / "power", "energy-pkg", "energy-ram")
+    for meter in opened(root):
+        meter.close()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    (dead, other), really = os.pipe(), perf._open
+
+    def open_one(event):
+        return dead if event.device.type == "cpu" else really(event)
+
+    os.close(other)  # at its end: a read returns nothing
+    monkeypatch.setattr(perf, "_open", open_one)
+    found = perf.find({"INFEROMETER_PERF": str(root)})
+    assert [meter.device.type for meter in found.meters] == ["dram"]
+    assert "cannot read the perf event of package-0" in found.absences[0].line
+    found.meters[0].close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_rapl_comes_first_where_it_can_be_read(tmp_path):
     for meter in opened(pmu(tmp_path / "power")):
         meter.close()

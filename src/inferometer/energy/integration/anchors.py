@@ -74,7 +74,7 @@ def find_anchors(window: Window, traits: Traits) -> Anchors:
         return Anchors(before, after, joules, before)
     changed = np.append(True, joules[1:] != joules[:-1])
     late = _latest_update_ns(window, traits, changed)
-    if (traits.period_s == 0 and traits.period_known) or traits.push:
+    if (traits.late_s == 0 and traits.period_known) or traits.push:
         changed[:] = True  # current at every read: an equal value is news as well
     spread_ns = late / LATE if traits.period_known else traits.period_s * 1e9
     low, since = before - late, before - round(spread_ns)
@@ -90,7 +90,7 @@ def _latest_update_ns(window: Window, traits: Traits, changed: NDArray[np.bool_]
         return 0
     if not traits.period_known:
         return _LONG_AGO_NS
-    late = round(traits.period_s * LATE * 1e9)
+    late = round(traits.late_s * 1e9)
     if late and not changed.all():
         first = np.flatnonzero(changed)
         last = np.append(first[1:], len(changed)) - 1

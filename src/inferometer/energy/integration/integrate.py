@@ -31,7 +31,7 @@ from inferometer.energy.integration.anchors import (
 from inferometer.energy.integration.joules import SWING, Joules
 from inferometer.energy.integration.sampled import sampled_energy
 from inferometer.energy.integration.schedule import on_schedule
-from inferometer.energy.readings import LATE, Break, Traits, Window
+from inferometer.energy.readings import Break, Traits, Window
 from inferometer.quantiles import CONFIDENCE, t_quantile
 
 MIN_INTERVALS = 4  # of a counter, for a slope
@@ -63,7 +63,7 @@ def span_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -> J
 def bounds_of(window: Window, traits: Traits, shortest_s: float) -> Bounds:
     """Return what a counter's readings tell of any moments, for spans of at least ``shortest_s``; one reading at least."""
     largest_w = largest_power_w(window, traits, shortest_s)
-    quiet_ns = float(window.before_ns[-1]) - LATE * traits.period_s * 1e9 if traits.period_known else 0.0
+    quiet_ns = float(window.before_ns[-1]) - traits.late_s * 1e9 if traits.period_known else 0.0
     breaks = _all_breaks(window, traits)
     anchors = find_anchors(window, traits)
     scheduled = on_schedule(anchors, traits.period_s) if traits.period_known and not traits.push else anchors

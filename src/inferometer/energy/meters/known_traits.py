@@ -1,9 +1,15 @@
-"""What `inferometer meters characterize` found, kept between runs: a JSON file a device in the user's data folder."""
+"""What `inferometer meters characterize` found, kept between runs: a JSON file a device in the user's data folder.
+
+The folder may be shared by many machines (a home on the network), each of which has a `rapl:package-0`: a file is of a device of
+one machine, unless its uid is the only one of its kind in the world.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
+import platform
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +17,11 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.readings import Meter
+from inferometer.energy.readings import Meter, Traits
 from inferometer.errors import MeterError
+
+LONGEST_S = 3600.0  # a longer update period is no measurement
+UNIQUE = ("GPU-", "redfish")  # a card's UUID, and the address of a BMC
 
 
 def folder() -> Path:
@@ -29,9 +38,20 @@ def folder() -> Path:
 
 
 def path_of(uid: str) -> Path:
-    """Return the file of one device."""
+    """Return the file of one device, as met on this machine."""
     plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in uid)[:60]
-    return folder() / f"{plain}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}.json"
+    whose = uid if uid.startswith(UNIQUE) else f"{machine()} {uid}"
+    return folder() / f"{plain}-{hashlib.sha256(whose.encode()).hexdigest()[:8]}.json"
+
+
+@functools.cache
+def machine() -> str:
+    """Return what tells this machine from others; those of one image have one machine-id, so it is not that alone."""
+    try:
+        number = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        number = ""
+    return f"{number} {platform.node()}"
 
 
 def save(uid: str, facts: dict[str, Any]) -> Path:
@@ -66,16 +86,18 @@ def apply_stored(meters: Iterable[Meter]) -> dict[str, dict[str, Any]]:
         if facts is None:
             continue
         known[meter.device.uid] = facts
-        counter = facts.get("counter", {})
         if meter.traits.kind == "counter":
-            period = counter.get("period_s")
-            known_period = bool(period) or meter.traits.period_known
-            verdict = counter.get("integrates")
-            integrates = meter.traits.integrates if verdict is None else bool(verdict)
-            meter.traits = replace(
-                meter.traits,
-                period_s=float(period or meter.traits.period_s),
-                period_known=known_period,
-                integrates=integrates,
-            )
+            meter.traits = _as_measured(meter.traits, facts.get("counter"))
     return known
+
+
+def _as_measured(traits: Traits, counter: object) -> Traits:
+    """Return traits with what was measured of the counter; what is damaged of it is left out."""
+    facts = counter if isinstance(counter, dict) else {}
+    period, verdict = facts.get("period_s"), facts.get("integrates")
+    if isinstance(period, (int, float)) and 0 < period < LONGEST_S:
+        least_s = (
+            traits.period_s if traits.held_s else 0.0
+        )  # no value is handed out more often, whatever was measured
+        traits = replace(traits, period_s=max(float(period), least_s), period_known=True)
+    return replace(traits, integrates=verdict) if isinstance(verdict, bool) else traits

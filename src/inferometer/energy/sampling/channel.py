@@ -78,6 +78,12 @@ class Channel:
         """Tell whether a read takes too long for a program to wait for."""
         return self.cost.wall_ns > EDGE_READ_S * 1e9 * self.cost.reads
 
+    @property
+    def served_as_known(self) -> bool:
+        """Tell whether who serves the meter has seen its period; what is read here shows how often it is served, too."""
+        traits = self.meter.traits
+        return bool(traits.held_s and traits.period_known and traits.period_s)
+
     def take_burst(self, burst: Burst) -> None:
         """Take the update period that a burst of reads saw; of one that saw none what is told stands, if it may be true.
 
@@ -106,4 +112,4 @@ class Channel:
         """Return how well the time of an update is known."""
         if self.tracker is not None:
             return min(self.tracker.width_ns / 1e9, self.meter.traits.period_s)
-        return self.meter.traits.period_s + self.cost.wall_s
+        return self.meter.traits.period_s + self.meter.traits.held_s + self.cost.wall_s

@@ -118,11 +118,12 @@ class Sampler:
     def learn_periods(self, seconds: float = BURST_S) -> None:
         """Read the fast counters for a moment as often as they may be updated, and learn how often they are.
 
+        What was stored of them is looked at as well, since it may be of another machine or kernel.
+
         Those whose updates come so seldom, or are read so late, that the moment shows too few of them are read for longer.
         A counter of which too few updates are seen stays as it is: of one whose period is not known, intervals allow for any.
         """
-        known = [c for c in self._fast if c.meter.traits.period_known and c.meter.traits.period_s]
-        learning = {id(c): (c, Burst()) for c in self._fast if c not in known}
+        learning = {id(c): (c, Burst()) for c in self._fast if not c.served_as_known}
         start_ns, reading = self.clock.now_ns(), list(learning.values())
         while reading and self.clock.now_ns() - start_ns < LONGEST_BURST_S * 1e9:
             for channel, burst in reading:
@@ -134,11 +135,7 @@ class Sampler:
             if self.clock.now_ns() - start_ns >= seconds * 1e9:
                 reading = [(channel, burst) for channel, burst in reading if burst.promising]
         for channel, burst in learning.values():
-            traits = channel.meter.traits
-            if not (
-                burst.every_read_is_news and traits.period_known
-            ):  # else it is as it says: current at every read
-                channel.take_period(burst.period_s)
+            channel.take_burst(burst)
         self._edges = self._cheap_reads()
 
     def wait_past(self, at_ns: int, limit_s: float = 1.0) -> None:
@@ -167,10 +164,9 @@ class Sampler:
         traits = channel.meter.traits
         if traits.kind == "counter" and channel.track.updated_ns >= at_ns:
             return False
-        wait_ns = (
-            2.4e9 * traits.period_s if traits.period_known else max(UNKNOWN_S * 1e9, 2.4e9 * traits.period_s)
-        )
-        return channel.track.last_ns < at_ns + wait_ns + 1_000_000
+        wait_s = 2.4 * traits.period_s + traits.held_s
+        wait_s = wait_s if traits.period_known else max(UNKNOWN_S, wait_s)
+        return channel.track.last_ns < at_ns + wait_s * 1e9 + 1_000_000
 
     def _run(self) -> None:
         self._cpu_mark_ns = 0

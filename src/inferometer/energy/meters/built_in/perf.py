@@ -49,12 +49,16 @@ class PerfMeter:
     """The counter of one event."""
 
     def __init__(self, event: Event) -> None:
-        """Open it; OSError if that is not permitted or not supported."""
+        """Open it; OSError if that is not permitted or not supported, MeterError if it opens and tells nothing."""
         self.device = event.device
         self.traits = Traits("counter", PERIOD_S, resolution=max(event.scale_j, 1e-4), period_known=False)
         self._scale_j = event.scale_j
         self._file: int | None = _open(event)
-        self.read()
+        try:
+            self.read()
+        except MeterError:
+            self.close()
+            raise
 
     def read(self) -> float:
         """Return joules since it was opened; MeterError if it cannot be read."""
@@ -93,6 +97,8 @@ def find(environ: Mapping[str, str]) -> Found:
             found += Found((PerfMeter(event),))
         except OSError as error:
             found += Found(quiet=(_refused(event, error),))
+        except MeterError as error:
+            found += Found(absences=(Absence("perf", event.device.type, str(error), "", event.device.uid),))
     return found
 
 

@@ -27,6 +27,7 @@ from inferometer.energy.meters.served_lines import (
     decode_answer,
     encode,
 )
+from inferometer.energy.readings import Traits
 from inferometer.errors import MeterError
 
 ANSWER_S = 2.0  # within which the server must answer
@@ -77,7 +78,7 @@ class ServedMeter:
 
     def __init__(self, offered: Offered, path: Path) -> None:
         self.device = offered.device
-        self.traits = replace(offered.traits, period_s=max(offered.traits.period_s, FRESHEST_S))
+        self.traits = _through_the_socket(offered.traits)
         self._line = Line(path)
         self._closed = False
 
@@ -125,6 +126,12 @@ def find(environ: Mapping[str, str]) -> Found:
         reason = f"{path} speaks version {answer.version}, not {VERSION}"
         return Found(absences=(Absence("served", "", reason, "start it anew with this inferometer"),))
     return Found(tuple(ServedMeter(offered, path) for offered in answer.meters))
+
+
+def _through_the_socket(traits: Traits) -> Traits:
+    """Return how a meter behaves here: a value that was read up to `FRESHEST_S` ago was a period old then, at most."""
+    held_s = min(traits.period_s or FRESHEST_S, FRESHEST_S) if traits.period_known else FRESHEST_S
+    return replace(traits, period_s=max(traits.period_s, FRESHEST_S), held_s=traits.held_s + held_s)
 
 
 def _why(error: Exception) -> str:
