@@ -29,8 +29,12 @@ class ScenarioPreset:
     is_mlperf_length: bool = False
 
     def least_rate(self, percentile: float) -> float:
-        """Return the requests/s below which a server test ends before it has the queries that a verdict needs."""
-        return self.queries_of("server", percentile) / self.max_s if self.max_s else 0.0
+        """Return the requests/s below which a server test may end before it has the queries that a verdict needs.
+
+        Arrivals are Poisson's: so many are expected that fewer than needed come in one test of 700.
+        """
+        needed = self.queries_of("server", percentile)
+        return (needed + 3 * math.sqrt(needed)) / self.max_s if self.max_s else 0.0
 
     def queries_of(self, scenario: ScenarioName, percentile: float = 99.0) -> int:
         """Return how many queries a test has at least; ``percentile``: that a server is judged by.

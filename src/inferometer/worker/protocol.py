@@ -202,6 +202,7 @@ class Served:
     padded: int  # rows that were computed besides, to fill up batches
     busy_s: float  # summed over instances
     parity: Facts = field(default_factory=dict)  # of responses that were kept
+    flags: list[Facts] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

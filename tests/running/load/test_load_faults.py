@@ -56,6 +56,19 @@ def test_a_worker_that_dies_in_a_scenario_costs_that_scenario(tmp_path, dies, st
     assert len(missing) == (1 if status == "killed" else 0), "killed from outside says nothing of the row"
 
 
+def test_where_memory_is_short_smaller_batches_are_tried_all_the_same(tmp_path):
+    load = LoadRequest(("single-stream", "offline"), max_batch=(2, 8))
+    found = under_load(tmp_path, timed(open="", behaviour="memory", at=8), load=load).scenarios
+    told = {(r.scenario, r.batching.max_batch): r.status for r in found}
+    assert told == {("single-stream", 1): "ok", ("offline", 2): "ok", ("offline", 8): "out-of-memory"}
+
+
+def test_outputs_without_rows_end_the_test_instead_of_hanging(tmp_path):
+    load = LoadRequest(("single-stream",))
+    (found,) = under_load(tmp_path, timed(behaviour="no rows under load"), load=load).scenarios
+    assert found.status == "failed" and "IndexError" in found.cause
+
+
 class InterruptsAt(SilentObserver):
     """Presses Ctrl-C once so many tests have ended."""
 

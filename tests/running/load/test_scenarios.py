@@ -40,6 +40,7 @@ def test_streams_and_offline_have_loadgens_verdict_and_logs(tmp_path):
     assert test.batches == {"1": test.queries} and test.padded == 0
     assert multi.result.latency_s["99"] >= 2 * 0.007, "eight samples are two batches of four"
     assert set(multi.result.batches) == {"4"} and multi.result.rows == 8 * multi.result.queries
+    assert multi.result.rate == pytest.approx(8 / multi.result.latency_s["mean"])  # LoadGen logs none
     assert offline.result.rate < 4 / 0.007 and offline.result.rows >= 100
     log = run.path / test.folder / "mlperf_log_detail.txt"
     assert "result_validity" in log.read_text()

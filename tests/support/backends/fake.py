@@ -122,6 +122,8 @@ class Runtime(Backend):
             self.serve(batch)
         if self.behaviour == "wrong under load" and "mlperf_loadgen" in sys.modules:
             outputs[0] = outputs[0] + 1
+        if self.behaviour == "no rows under load" and "mlperf_loadgen" in sys.modules:
+            outputs = [np.float32(1).reshape(())]
         return outputs
 
     def serve(self, batch):

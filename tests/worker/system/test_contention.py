@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from inferometer.worker.flags import flag
@@ -17,6 +19,30 @@ cpu1 100 0 50 850 0 0 0 0 0 0
 cpu7 900 0 0 0 0 0 0 0 0 0
 intr 1 2 3
 """
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_child_that_answers_is_no_neighbour(counted):
+    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        accounts = CpuAccounting(children=[spinning.pid] if counted else [])
+        time.sleep(0.2)  # Python has begun
+        before = accounts.now()
+        if before is None:
+            missing("/proc/stat of Linux")
+        used_s = cpu_s(spinning.pid)
+        time.sleep(1)
+        found, used_s = accounts.since(before), cpu_s(spinning.pid) - used_s
+    finally:
+        spinning.kill()
+        spinning.wait()
+    assert used_s > 0.1
+    assert (found.own_s > 0.8 * used_s) == counted
+
+
+def cpu_s(process):
+    times = psutil.Process(process).cpu_times()
+    return times.user + times.system
 
 
 class Held:

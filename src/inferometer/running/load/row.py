@@ -54,7 +54,7 @@ class RowUnderLoad:
                 launch.python, launch.environment, path / self._log, self._runner.interruption, path / TEMPORARY_FOLDER
             )  # fmt: skip
         except OSError as error:
-            return self._end_all(Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
+            return self._end(Ending("failed", f"cannot start {launch.python}: {error.strerror}"))
         scenario: ScenarioRun | None = None
         with child:
             client = WorkerClient(
@@ -68,7 +68,7 @@ class RowUnderLoad:
                     ):  # from outside: a new worker may load what this one was to run
                         self._store(first, refused, {})
                         return self._tasks[1:]
-                    return self._end_all(refused)
+                    return self._end(refused)
                 tester = Tester(
                     self._context, client, self._facts["service_s"], self._facts["switch_s"], self._sizes
                 )
@@ -129,10 +129,15 @@ class RowUnderLoad:
     def _tell(self, text: str) -> None:
         self._runner.observer.preparing(f"under load, {text}")
 
-    def _end_all(self, ending: Ending) -> list[Task]:
+    def _end(self, ending: Ending) -> list[Task]:
+        """Store the ending of all tasks, of those with the largest batches where memory was short; return the others."""
+        largest = max(max(self._sizes(task)) for task in self._tasks)
+        fitting = [task for task in self._tasks if max(self._sizes(task)) < largest]
+        left = fitting if ending.status == "out-of-memory" else []
         for task in self._tasks:
-            self._store(task, ending, {})
-        return []
+            if task not in left:
+                self._store(task, ending, {})
+        return left
 
     def _store(self, task: Task, ending: Ending, facts: dict[str, Any]) -> None:
         load = self._context.load

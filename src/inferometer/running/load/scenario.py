@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from inferometer import units
 from inferometer.records import LoadTest
@@ -95,20 +98,33 @@ class ScenarioRun:
             self._choose()
             self._tell(self._tests[-1])
         if search.best is None:
-            self._cause = f"no rate keeps the bound: {units.significant(min(r for r, _ in search.tried))} requests/s did not"
+            self._cause = self._none_kept(min(rate for rate, _ in search.tried))
             return None
         return self._lower_loads(search.best)
+
+    def _none_kept(self, lowest: float) -> str:
+        """Return that no rate was VALID, in words; lower ones than a test can judge are not known."""
+        load = self._context.load
+        said = f"no rate keeps the bound: {units.significant(lowest)} requests/s did not"
+        if lowest > 1.01 * load.length.least_rate(load.percentile):
+            return said
+        return f"{said}; to judge lower ones tests must be longer: give another --scenario-preset"
 
     def _search(self) -> RateSearch:
         load = self._context.load
         least = load.length.least_rate(load.percentile)
         if known := self._context.known_rate(self._task):
-            return RateSearch(known, _NEXT_STEP, least)
+            return RateSearch(known * self._elsewhere(), _NEXT_STEP, least)
         task = self._task
         rate = expected_rate(
             self._tester.measured_s(task), task.batching, task.bound_s or 0.0, load.percentile
         )
         return RateSearch(max(_CAUTION * rate, 0.02 * self._capacity()), _FIRST_STEP, least)
+
+    def _elsewhere(self) -> float:
+        """Return a factor near 1, another each round: rounds that began at one rate would find that very rate again."""
+        place = (self._context.runner.request.protocol.seed, self._task.round)
+        return math.exp(np.random.default_rng(place).uniform(-1, 1) * math.log(_NEXT_STEP) / 2)
 
     def _choose(self) -> None:
         valid = [place for place, test in enumerate(self._tests) if test.valid and test.purpose == "search"]

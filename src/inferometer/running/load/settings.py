@@ -26,6 +26,8 @@ _PERCENTILE_NAMES = {
 }
 _STREAM_PERCENTILES = {"single-stream": 0.9, "multi-stream": 0.99}  # MLPerf's
 _HOPELESS = 4  # times as many requests as may wait at the bound: the queue grows without end
+_FORGIVEN = 2  # times as many late ones as the percentile allows, which one stall may make wait at once
+_MORE = 1.1  # of an offline test than is expected
 _AHEAD = 2.0  # LoadGen draws its queries beforehand: of streams twice as many as are expected
 
 
@@ -54,7 +56,7 @@ def test_settings(
     if scenario == "server":
         return settings | _server(load, batching, rate, bound_s)
     if scenario == "offline":
-        return settings | {"offline_expected_qps": 1.1 * capacity(measured_s, batching.instances)}
+        return settings | {"offline_expected_qps": _MORE * capacity(measured_s, batching.instances)}
     settings[_PERCENTILE_NAMES[scenario]] = _STREAM_PERCENTILES[scenario]
     if scenario == "single-stream":
         expected_s = service_of(measured_s)(1)
@@ -64,6 +66,17 @@ def test_settings(
         "multi_stream_samples_per_query": SAMPLES_A_QUERY,
         "multi_stream_expected_latency_ns": round(expected_s / _AHEAD * 1e9),
     }
+
+
+def least_s(settings: Mapping[str, Any]) -> float:
+    """Return the seconds that a test takes at least until it has the queries that it must have."""
+    count, kind = settings["min_query_count"], settings["scenario"]
+    if kind == "Server":
+        return float(count / settings["server_target_qps"])
+    if kind == "Offline":
+        return float(_MORE * count / settings["offline_expected_qps"])
+    name = "single_stream" if kind == "SingleStream" else "multi_stream"
+    return float(count * settings[f"{name}_expected_latency_ns"] * _AHEAD / 1e9)
 
 
 SAMPLED = 512  # responses of a performance run that are logged for the audit
@@ -93,6 +106,8 @@ def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
 
 def _server(load: LoadRequest, batching: Batching, rate: float, bound_s: float) -> dict[str, Any]:
     waiting = _HOPELESS * (rate * bound_s + batching.max_batch * batching.instances)
+    queries = max(rate * load.length.min_s, load.length.queries_of("server", load.percentile))
+    waiting += _FORGIVEN * (1 - load.percentile / 100) * queries
     return {
         "server_target_qps": rate,
         "server_target_latency_ns": round(bound_s * 1e9),

@@ -12,12 +12,14 @@ from inferometer.records import Cell, LoadTest, Loop, Parity, Record
 from inferometer.records.scenario import AuditName, Purpose
 from inferometer.running.load.context import LoadContext
 from inferometer.running.load.logs import read_accuracy_log, read_log
-from inferometer.running.load.settings import as_accuracy, as_audit, test_settings
+from inferometer.running.load.settings import as_accuracy, as_audit, least_s, test_settings
 from inferometer.running.load.task import Task
 from inferometer.running.processes.endings import Ending
 from inferometer.running.processes.worker_client import WorkerClient
 from inferometer.storage.scenarios import FOLDER
 from inferometer.worker.protocol import RunScenario, Served
+
+_SLOWER = 2  # than expected, before a test counts as hung
 
 
 class Tester:
@@ -86,7 +88,8 @@ class Tester:
         length = context.load.length
         for monitor in context.runner.monitors:
             monitor.begin(task.cell, self._client.pid)
-        served = self._client.run_scenario(task.cell, request, max(length.max_s, 3 * length.min_s))
+        lasts_s = max(length.max_s, 3 * length.min_s, _SLOWER * least_s(settings))
+        served = self._client.run_scenario(task.cell, request, lasts_s)
         if isinstance(served, Ending):
             return served
         try:
@@ -101,7 +104,9 @@ class Tester:
     def _metered(self, cell: Cell, number: int, test: LoadTest) -> LoadTest | Ending:
         """Return the test with what the monitors saw of it, as of a cell with one loop; another ending if it ran elsewhere."""
         loop = Loop(test.elapsed_s, start_ns=test.start_ns, images=test.rows)
-        record = Record(cell=cell, round=number, status="ok", images=test.rows, loops=(loop,))
+        record = Record(
+            cell=cell, round=number, status="ok", images=test.rows, loops=(loop,), flags=test.flags
+        )
         for monitor in self._context.runner.monitors:
             record = monitor.end(record)
         if record.status != "ok":
@@ -111,7 +116,8 @@ class Tester:
 
 def _account(served: Served) -> dict[str, Any]:
     elapsed_s = (served.end_ns - served.start_ns) / 1e9
-    told = {name: getattr(served, name) for name in ("start_ns", "batches", "rows", "padded", "busy_s")}
+    names = ("start_ns", "batches", "rows", "padded", "busy_s", "flags")
+    told = {name: getattr(served, name) for name in names}
     return {**told, "elapsed_s": elapsed_s}
 
 

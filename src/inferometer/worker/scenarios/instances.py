@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.worker.backend import Outputs
 from inferometer.worker.failures import Misplaced, Relayed
 from inferometer.worker.protocol import (
     EVENTS,
@@ -27,6 +26,7 @@ from inferometer.worker.protocol import (
     Request,
     encode_request,
 )
+from inferometer.worker.scenarios.responses import EncodedRows
 from inferometer.worker.system.cores import disjoint_cores, strays
 
 _ENTRY = Path(__file__).parents[1] / "__main__.py"
@@ -53,6 +53,11 @@ class Instance:
         os.close(to_answer)
         self._answers = os.fdopen(answers, "rb")
 
+    @property
+    def pid(self) -> int:
+        """Return its process."""
+        return self._process.pid
+
     def send(self, request: Request) -> None:
         """Write a request; that it has gone is found when its answer is read."""
         view = memoryview(encode_request(request))
@@ -75,11 +80,11 @@ class Instance:
                 return answer
             report(answer["phase"])
 
-    def infer(self, numbers: list[int], size: int, keeps: bool) -> Outputs:
-        """Let it answer a batch; return the answers' bytes as one array, [] where they are not wanted."""
+    def infer(self, numbers: list[int], size: int, keeps: bool) -> EncodedRows:
+        """Let it answer a batch; return the answers' bytes, none where they are not wanted."""
         self.send(AnswerBatch(numbers, size, keeps))
         rows = self.receive()["rows"]
-        return [np.stack([np.frombuffer(bytes.fromhex(row), np.uint8) for row in rows])] if keeps else []
+        return EncodedRows(np.frombuffer(bytes.fromhex(row), np.uint8) for row in rows if keeps)
 
     def check_place(self) -> None:
         """Raise Misplaced if a thread of it may run elsewhere than on its cores."""

@@ -70,8 +70,9 @@ class InstancesSession:
     def run_scenario(self, request: RunScenario) -> Served:
         """Let LoadGen run one test, whose queue the instances answer."""
         self._report_phase("scenario")
-        infers = [partial(i.infer, keeps=request.keeps_responses) for i in self._opened().all]
-        return run_scenario(infers, self._samples, request, self._compare)
+        instances = self._opened().all
+        infers = [partial(i.infer, keeps=request.keeps_responses) for i in instances]
+        return run_scenario(infers, self._samples, request, self._compare, [i.pid for i in instances])
 
     def _compare(self, folder: Path) -> dict[str, Any]:
         first = self._opened().all[0]

@@ -21,8 +21,9 @@ from inferometer.worker.backend import Outputs
 from inferometer.worker.failures import Unsupported
 from inferometer.worker.protocol import RunScenario, Served
 from inferometer.worker.scenarios.queue import BatchQueue, Request, SharedOut
-from inferometer.worker.scenarios.responses import bytes_of
+from inferometer.worker.scenarios.responses import rows_of
 from inferometer.worker.scenarios.system import Infer, Queue, System, account
+from inferometer.worker.system.contention import CpuAccounting
 
 QUERIES_FILE = "queries.npz"  # of a server test: `arrived_ns`, and `batches` (begin, end, requests, size)
 _QUEUED = "Server"
@@ -46,11 +47,13 @@ def find(folder: str) -> Any:
         ) from error
 
 
-def run_scenario(infers: Sequence[Infer], samples: int, request: RunScenario, check: Check) -> Served:
+def run_scenario(
+    infers: Sequence[Infer], samples: int, request: RunScenario, check: Check, children: Sequence[int] = ()
+) -> Served:
     """Run one test and return the system's account; LoadGen's own logs lie in the request's folder.
 
     Each of ``infers`` answers batches by itself, the first in the calling thread; ``samples`` may be asked for. ``check`` is given
-    the folder, where responses are kept.
+    the folder, where responses are kept. ``children``: processes that answer.
     """
     loadgen = find(request.loadgen)
     respond = _Responses(loadgen, keeps=request.keeps_responses)
@@ -63,21 +66,23 @@ def run_scenario(infers: Sequence[Infer], samples: int, request: RunScenario, ch
     direct = len(systems) == 1 and not queued  # answered within LoadGen's own call: no thread is woken
     take = systems[0].serve_all if direct else queue.put
     test = _Test(loadgen, request, min(request.samples or samples, samples), take)
-    start_ns = time.monotonic_ns()
+    accounts = CpuAccounting(children=children)
+    before, start_ns = accounts.now(), time.monotonic_ns()
     logs: list[array[int]] = []
     if direct:
         test.run()
     else:
         with test.in_a_thread(queue.close):
             logs = _at_once(systems, lambda system: system.serve_queue(queue))
-    end_ns = time.monotonic_ns()
+    end_ns, contention = time.monotonic_ns(), accounts.since(before)
     for error in (*(system.error for system in systems), test.error):
         if error:
             raise error
     if isinstance(queue, BatchQueue):
         _keep(Path(request.folder), queue, logs)
     parity = check(Path(request.folder)) if request.keeps_responses else {}
-    return Served(start_ns=start_ns, end_ns=end_ns, parity=parity, **account(systems))
+    flags = contention.flags() if contention else []
+    return Served(start_ns=start_ns, end_ns=end_ns, parity=parity, flags=flags, **account(systems))
 
 
 def _queue(request: RunScenario, systems: Sequence[System], queued: bool) -> Queue:
@@ -118,7 +123,7 @@ class _Responses:
             response = self._response
             self._complete([response(number, 0, 0) for number, _ in requests])
             return
-        rows = [bytes_of(outputs, place) for place in range(len(requests))]
+        rows = rows_of(outputs, len(requests))
         self._complete(
             [self._response(number, row.ctypes.data, row.nbytes) for (number, _), row in zip(requests, rows)]
         )

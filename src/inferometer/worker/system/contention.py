@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,8 +101,11 @@ class Contention:
 class CpuAccounting:
     """Where moments are read, of the processors that any thread of this process may use."""
 
-    def __init__(self, proc: Path = Path("/proc"), quota: Quota | None = None) -> None:
-        self._proc = proc
+    def __init__(
+        self, proc: Path = Path("/proc"), quota: Quota | None = None, children: Sequence[int] = ()
+    ) -> None:
+        """``children``: processes whose time counts as this one's own."""
+        self._proc, self._children = proc, children
         self._quota = quota or Quota()
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
         self.processors = _processors()
@@ -122,10 +126,18 @@ class CpuAccounting:
             capacity_s=self._tick_s * sum(sum(fields[:8]) for fields in counts),
             busy_s=self._tick_s * sum(fields[at] for fields in counts for at in _BUSY),
             stolen_s=self._tick_s * sum(fields[_STOLEN] for fields in counts),
-            own_s=usage.ru_utime + usage.ru_stime,
+            own_s=usage.ru_utime + usage.ru_stime + sum(map(self._used_s, self._children)),
             throttled_s=self._quota.throttled_s(),
             host_busy_s=self._tick_s * sum(whole[at] for at in _BUSY) if len(whole) > _STOLEN else 0.0,
         )
+
+    def _used_s(self, process: int) -> float:
+        """Return a process's processor time so far; 0 once it is gone."""
+        try:
+            fields = (self._proc / str(process) / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return self._tick_s * (int(fields[11]) + int(fields[12]))
 
     def since(self, before: CpuSnapshot | None) -> Contention | None:
         """Return what came about since ``before``; None if that is not known, or too short a time to tell."""
