@@ -48,12 +48,20 @@ class Traits:
     range_j: float | None = None  # the counter starts again from 0 here
     integrates: bool = True  # False: the counter may extrapolate from a part of the time
     push: bool = False  # readings come by themselves; there is nothing to poll
+    asked: bool = (
+        False  # they come by a thread that asks for them: what it is told may be a period old, as if polled
+    )
     max_power_w: float = MAX_POWER_W
     period_known: bool = (
         True  # False: the period is a typical one, until a burst of reads or `characterize` has seen it
     )
     held_s: float = 0.0  # for so long a value may be kept, besides, before it is handed out
     limit_known: bool = False  # the largest power is this device's own limit, not one that fits any device
+
+    @property
+    def each_is_news(self) -> bool:
+        """Tell whether every reading is an update of its own, one with an equal value included."""
+        return self.push and not self.asked
 
     @property
     def late_s(self) -> float:

@@ -8,10 +8,15 @@ import pytest
 from bmc import CHASSIS, SENSOR, mockup, serving_bmc
 from broker import free_port
 from inferometer.energy import open_session
+from inferometer.energy.integration.integrate import span_energy
 from inferometer.energy.meters.built_in import redfish
 from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.selection import Selection
+from inferometer.energy.readings import Reading
+from inferometer.energy.sampling.channel import Channel
+from inferometer.energy.tools.shared_meters import shared_session
 from inferometer.errors import UsageError
+from simulation import S
 
 METRICS = f"{CHASSIS}/1/EnvironmentMetrics"
 WATTS = ("PowerWatts", {"Reading": 374.5, "DataSourceUri": SENSOR})
@@ -97,6 +102,54 @@ def test_a_counters_joules(monkeypatch):
             done.set()
             thread.join()
     assert joules.low_j <= 400 <= joules.high_j
+
+
+def counter_of(told):
+    """Return a BMC's counter of joules whose sensor tells this interval; None: it tells none."""
+    resources = mockup(("EnergyJoules", {"Reading": 1000, "DataSourceUri": SENSOR}))
+    resources[SENSOR]["SensingInterval"] = told
+    with serving_bmc(resources) as bmc:
+        (meter,) = found(bmc).meters
+        meter.close()
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("told", "period_s"),
+    [("PT5S", 5.0), ("PT0.2S", 0.2), ("PT1M", 60.0), (None, None), ("PT0S", None), ("7", None)],
+)
+def test_how_often_a_counter_is_renewed_is_what_its_sensor_tells(told, period_s):
+    meter = counter_of(told)
+    assert meter.traits.period_known == (period_s is not None)
+    assert meter.traits.period_s == (period_s or redfish.PERIOD_S)
+    assert meter.source.look_s == 1.0  # whatever it is: a look dates an update to a second
+
+
+@pytest.mark.parametrize("told", [None, "PT5S", "PT1S"])  # untold, right, and wrong
+@pytest.mark.parametrize("watts", [3_000.0, 9_000.0])
+def test_a_counter_that_is_renewed_every_5_s_is_not_current_at_every_look(told, watts):
+    """0 to 1 J was said of 3 s at 3 kW."""
+    meter = counter_of(told)
+    track, traits = Channel.of(meter).track, meter.traits
+    for at_s in range(40):
+        shown = watts * 5 * ((at_s + 2) // 5)
+        track.append(Reading(at_s * S, at_s * S + 20_000_000, shown))
+    for start_s, end_s in ((5, 7), (6, 9), (10.5, 11.5), (8.9, 20.1), (4, 33)):
+        start, end = round(start_s * S), round(end_s * S)
+        joules = span_energy(track.window(start, end), traits, start, end)
+        assert joules.low_j <= watts * (end_s - start_s) <= joules.high_j, (start_s, end_s, joules)
+
+
+def test_a_bmc_that_is_served_to_others_is_asked_by_one_thread():
+    """Two threads asked over one connection: the meter went up and down."""
+    with serving_bmc(mockup(WATTS)) as bmc, open_session("cpu", ["redfish", bmc.url]) as session:
+        again, shared = shared_session(session, 1.0)
+        assert not shared and [t.name for t in threading.enumerate()].count("inferometer-redfish") == 1
+        (channel,) = again.channels.values()
+        end = time.monotonic() + 10
+        while len(channel.track) < 4 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert len(channel.track) >= 4 and not channel.track.breaks
 
 
 def test_a_bmc_that_fails_in_between_is_told_and_comes_back():

@@ -12,10 +12,11 @@ from inferometer.energy.meters.found import Absence
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.regions.profile import Profile
-from inferometer.energy.regions.results import COLUMNS
+from inferometer.energy.regions.results import COLUMNS, RegionEnergy
 from inferometer.energy.regions.total import SETTLE_AT
 from inferometer.energy.session import Session
 from inferometer.errors import UsageError
+from inferometer.records import DeviceEnergy
 from simulation import GPU_COUNTER, GPU_FAULTS, RAPL_COUNTER, S, run
 
 
@@ -249,3 +250,24 @@ def test_a_generator_cannot_be_decorated(bench):
     for function in (rows, later):
         with pytest.raises(UsageError, match=r"cannot decorate the generator .*with region"):
             region(function)
+
+
+@pytest.mark.parametrize(
+    ("devices", "joules"),
+    [
+        ([("gpu", 300), ("cpu", 60), ("dram", 5)], 365),
+        ([("gpu", 300), ("cpu", 60), ("external", 500)], 360),  # the wall plug sees both of them
+        ([("cpu", 60), ("psys", 90)], 60),
+        ([("external", 500)], 500),
+        ([("external", 500), ("external", 480)], None),  # a wall plug and a BMC, or two halves of a server
+        ([("external", 20), ("external", 12), ("other", 3)], None),  # a Jetson's whole and its largest rail
+        ([("gpu", None), ("cpu", 60)], None),
+        ([("gpu", 300), ("external", None)], 300),
+        ([], None),
+    ],
+)
+def test_what_a_region_took_counts_no_joule_twice(devices, joules):
+    found = [
+        DeviceEnergy(f"{i}", "", kind, "sim", "counter", energy_j=j) for i, (kind, j) in enumerate(devices)
+    ]
+    assert RegionEnergy("r", 0, 1, 1.0, 1.0, tuple(found)).energy_j == joules

@@ -74,7 +74,7 @@ def find_anchors(window: Window, traits: Traits) -> Anchors:
         return Anchors(before, after, joules, before)
     changed = np.append(True, joules[1:] != joules[:-1])
     late = _latest_update_ns(window, traits, changed)
-    if (traits.late_s == 0 and traits.period_known) or traits.push:
+    if (traits.late_s == 0 and traits.period_known) or traits.each_is_news:
         changed[:] = True  # current at every read: an equal value is news as well
     spread_ns = late / LATE if traits.period_known else traits.period_s * 1e9
     low, since = before - late, before - round(spread_ns)
@@ -86,7 +86,7 @@ def find_anchors(window: Window, traits: Traits) -> Anchors:
 
 def _latest_update_ns(window: Window, traits: Traits, changed: NDArray[np.bool_]) -> int:
     """Return how long before a read its update may lie: equal readings prove a longer period than the one stated."""
-    if traits.push:
+    if traits.each_is_news:
         return 0
     if not traits.period_known:
         return _LONG_AGO_NS

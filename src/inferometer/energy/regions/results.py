@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inferometer.energy.readings import WHOLE_TYPES
 from inferometer.errors import UsageError
 from inferometer.records import DeviceEnergy
 from inferometer.units import duration, significant
@@ -35,11 +36,17 @@ class RegionEnergy:
 
     @property
     def energy_j(self) -> float | None:
-        """Return the joules of the one metered device, or of all together; None if any is unknown or none is metered."""
-        known = [d.energy_j for d in self.devices]
-        if not known or any(v is None for v in known):
+        """Return the joules of the one metered device, or of all together; None if any is unknown or none is metered.
+
+        A meter of the whole system (external, psys) sees what the others see and is not added to them. None too where
+        several such meters are all there is, or are metered beside others: nothing tells which of them see one another.
+        """
+        wholes = [d for d in self.devices if d.device_type in WHOLE_TYPES]
+        counted = [d for d in self.devices if d not in wholes] or wholes
+        known = [d.energy_j for d in counted if d.energy_j is not None]
+        if not known or len(known) < len(counted) or len(wholes) > 1:
             return None
-        return sum(v for v in known if v is not None)
+        return sum(known)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from inferometer.energy.track import Track
 from inferometer.errors import InferometerError, MeterError
 
 PERIOD_S = 1.0  # between two looks, and of a sensor that does not tell its own
-JOULES_A_KWH = 3.6e6
+SHORTEST_S = 0.1  # between two looks
+_SCALES = {"EnergyJoules": 1.0, "EnergykWh": 3.6e6}  # joules
 MOST_CHASSIS = 64
 _INTERVAL = re.compile(r"PT(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 
@@ -36,6 +37,7 @@ class Source:
     scale: float
     traits: Traits
     reading: str = "Reading"
+    look_s: float = PERIOD_S  # between two of them
 
     def read(self, service: Service) -> float:
         """Return joules or watts; MeterError if a resource does not tell them."""
@@ -54,17 +56,18 @@ class RedfishMeter:
     now_ns: Callable[[], int] = time.monotonic_ns
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _track: Track | None = None
     _latest: float | None = None
 
     def __post_init__(self) -> None:
         self.traits = self.source.traits
 
     def attach(self, track: Track) -> None:
-        """Append a reading to ``track`` every update period from now on."""
-        self._thread = threading.Thread(
-            target=self._watch, args=(track,), name="inferometer-redfish", daemon=True
-        )
-        self._thread.start()
+        """Append a reading to ``track`` at every look from now on, and to no other that was attached before."""
+        self._track = track
+        if self._thread is None:  # one asks, over one connection
+            self._thread = threading.Thread(target=self._watch, name="inferometer-redfish", daemon=True)
+            self._thread.start()
 
     def read(self) -> float:
         """Return what was told last; MeterError before that."""
@@ -83,18 +86,23 @@ class RedfishMeter:
             self._thread.join()
         self.service.close()
 
-    def _watch(self, track: Track) -> None:
+    def _watch(self) -> None:
         while True:
             before_ns = self.now_ns()
-            try:
-                self._latest = self.source.read(self.service)
-            except MeterError as error:
-                track.fail(before_ns, str(error))
-            else:
-                track.append(Reading(before_ns, self.now_ns(), self._latest))
-            left_s = self.traits.period_s - (self.now_ns() - before_ns) / 1e9
+            self._look(before_ns)
+            left_s = self.source.look_s - (self.now_ns() - before_ns) / 1e9
             if self._stop.wait(max(left_s, 0.05)):
                 return
+
+    def _look(self, before_ns: int) -> None:
+        try:
+            self._latest = self.source.read(self.service)
+        except MeterError as error:
+            if self._track is not None:
+                self._track.fail(before_ns, str(error))
+        else:
+            if self._track is not None:
+                self._track.append(Reading(before_ns, self.now_ns(), self._latest))
 
 
 def find(environ: Mapping[str, str]) -> Found:
@@ -134,7 +142,7 @@ def _source(service: Service, chassis: Mapping[str, Any]) -> Source | None:
     """Return the best of what a chassis tells."""
     path = link(chassis, "EnvironmentMetrics")
     metrics = service.get(path) if path else {}
-    if counter := _counter(metrics, path, "EnergyJoules", 1.0):
+    if counter := _counter(service, metrics, path, "EnergyJoules"):
         return counter
     if _known(metrics, "PowerWatts"):
         return _power(service, "PowerWatts", (path,), metrics["PowerWatts"])
@@ -142,35 +150,39 @@ def _source(service: Service, chassis: Mapping[str, Any]) -> Source | None:
     if supplies:
         first = service.get(supplies[0])["InputPowerWatts"]
         return _power(service, "InputPowerWatts", supplies, first)
-    return _counter(metrics, path, "EnergykWh", JOULES_A_KWH)
+    return _counter(service, metrics, path, "EnergykWh")
 
 
-def _counter(metrics: Mapping[str, Any], path: str, key: str, scale: float) -> Source | None:
+def _counter(service: Service, metrics: Mapping[str, Any], path: str, key: str) -> Source | None:
+    scale = _SCALES[key]
     for reading in ("LifetimeReading", "Reading"):  # the former is not set back by a user
         if _known(metrics, key, reading):
             step = scale * _step(metrics[key][reading])
-            traits = Traits("counter", PERIOD_S, resolution=step, push=True)
+            told_s = _sensing_s(service, metrics[key])
+            traits = Traits(
+                "counter", told_s or PERIOD_S, resolution=step, push=True, asked=True, period_known=told_s > 0
+            )
             return Source(key, (path,), scale, traits, reading)
     return None
 
 
 def _power(service: Service, key: str, paths: tuple[str, ...], excerpt: Mapping[str, Any]) -> Source:
-    period_s = max(_sensing_s(service, excerpt), 0.1)
+    period_s = max(_sensing_s(service, excerpt) or PERIOD_S, SHORTEST_S)
     traits = Traits("power", period_s, period_s, _step(excerpt["Reading"]), integrates=False, push=True)
-    return Source(key, paths, 1.0, traits)
+    return Source(key, paths, 1.0, traits, look_s=period_s)
 
 
 def _sensing_s(service: Service, excerpt: Mapping[str, Any]) -> float:
-    """Return how often the sensor behind an excerpt measures, where it tells (Sensor's SensingInterval, "PT1S")."""
+    """Return how often the sensor behind an excerpt measures, by Sensor's SensingInterval ("PT1S"); 0 where it does not tell."""
     uri = excerpt.get("DataSourceUri")
     if not isinstance(uri, str) or not uri.startswith("/"):
-        return PERIOD_S
+        return 0.0
     try:
         told = str(service.get(uri).get("SensingInterval") or "")
     except MeterError:
-        return PERIOD_S
+        return 0.0
     match = _INTERVAL.fullmatch(told)
-    return 60 * float(match[1] or 0) + float(match[2] or 0) if match and any(match.groups()) else PERIOD_S
+    return 60 * float(match[1] or 0) + float(match[2] or 0) if match else 0.0
 
 
 def _supplies(service: Service, chassis: Mapping[str, Any]) -> tuple[str, ...]:
