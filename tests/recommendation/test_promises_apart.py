@@ -12,6 +12,8 @@ from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.price_list import PriceList
 from inferometer.recommendation.under_load import Wanted, recommend_under_load
 from inferometer.results.summary import summarise
+from inferometer.results.under_load import summarise_load
+from inferometer.tables.under_load import load_notes
 from loaded_runs import loaded_run, one_test, renamed, server
 
 PROMISE = ["--max-request-latency-ms", "20"]
@@ -53,6 +55,36 @@ def test_percentiles_are_not_ranked_together(tmp_path):
 def test_energies_of_several_meters_decide_nothing(tmp_path):
     (found,) = decided(tmp_path, metered("a", 100, 10), metered("b", 300, 90, meter="mqtt"))
     assert found.choice.summary.row == "b" and "of different meters" in found.by
+
+
+def test_a_row_that_was_searched_for_several_bounds_is_one_option(tmp_path):
+    tight = server("a", [one_test(200, 0.009), one_test(300, 0.03, valid=False)], bound_s=0.01)
+    loose = server("a", [one_test(280, 0.018), one_test(400, 0.045)], bound_s=0.05)
+    (found,) = decided(tmp_path, tight, loose)
+    assert (found.choice.highest_rate, found.others, found.refused) == (280, (), ())
+
+
+def test_the_refusal_names_the_bound_that_was_searched_for(tmp_path):
+    none = server("a", [one_test(11, 0.05, valid=False)], bound_s=0.01, cause="no rate keeps the bound")
+    (found,) = decided(tmp_path, none)
+    assert found.refused == ("a, batches up to 8: no rate keeps the bound (p99 within 10.0 ms)",)
+
+
+def test_a_row_that_fails_at_another_bound_is_left_out(tmp_path):
+    failed = server("a", [], bound_s=0.01, status="parity-failed", cause="row 3 is wrong")
+    (found,) = decided(tmp_path, server("a", [one_test(200, 0.01)]), failed)
+    assert found.choice is None and "parity-failed: row 3 is wrong" in found.refused[0]
+
+
+def test_energies_of_rounds_are_averaged_within_one_meter(tmp_path):
+    rounds = [
+        metered("a", 100, watts, meter, number=number)
+        for number, (watts, meter) in enumerate([(10, "rapl"), (12, "rapl"), (90, "mqtt")])
+    ]
+    (summary,) = summarise_load(summarise([loaded_run(tmp_path, rounds)]))
+    assert summary.energy_request.value == pytest.approx((0.1 * 0.12) ** 0.5)
+    assert summary.power.value == pytest.approx(120**0.5)
+    assert any("1 of 3 rounds by another meter" in note for note in load_notes([summary]))
 
 
 def test_a_tighter_limit_than_the_searched_one_has_a_doubt(tmp_path):

@@ -59,12 +59,14 @@ class LoadOption:
 
 def option_under_load(summary: LoadSummary, limit_s: float) -> LoadOption | None:
     """Return what a row can promise: of every round's highest rate within the limit the lowest; None where a round has none, or failed."""
+    if summary.failed:
+        return None
     bests = []
     for result in summary.results:
         if result.status in STILL_MISSING:
             continue
         held = [test for test in result.tests if _keeps(test, summary, limit_s)]
-        if result.status != "ok" or not held:
+        if not held:
             return None
         bests.append(max(held, key=_rate_of))
     if not bests:

@@ -125,6 +125,7 @@ def _option_data(option: LoadOption) -> dict[str, Any]:
         "highest_rate": option.highest_rate,
         "latency_s": option.test.latency_s,
         "energy_request_j": option.joules,
+        "meter": option.meter,
         "power_w": watts(option.test),
         "cost_per_million_requests": option.cost,
         "currency": option.currency,

@@ -74,10 +74,11 @@ def recommend_without_load(results: Results, wanted: Wanted) -> tuple[Decision, 
 
 def _decide(results: Results, place: _Place, found: Sequence[LoadSummary], wanted: Wanted) -> LoadDecision:
     options, refused = [], []
-    for summary in found:
-        option = option_under_load(summary, wanted.limit_s)
+    for alike in _by_policy(found):
+        summary, option = alike[0], _best_of(alike, wanted.limit_s)
         if option is None:
-            refused.append(f"{_name(summary)}: {_why_none(summary, wanted.limit_s)}")
+            why = dict.fromkeys(_why_none(one, wanted.limit_s) for one in alike)
+            refused.append(f"{_name(summary)}: {'; '.join(why)}")
         elif wanted.rate is not None and option.highest_rate < wanted.rate:
             refused.append(
                 f"{_name(summary)}: keeps it up to {significant(option.highest_rate)} requests/s only"
@@ -88,6 +89,22 @@ def _decide(results: Results, place: _Place, found: Sequence[LoadSummary], wante
     choice = ordered[0] if ordered else None
     doubts = (*_doubts_of(choice, wanted.limit_s), *unsure, *_not_considered(results, place, found))
     return LoadDecision(*place, wanted, choice, tuple(ordered[1:]), by, tuple(refused), doubts)
+
+
+def _by_policy(found: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
+    """Return the summaries of each row and policy, whose rate was searched for one bound or several."""
+    groups: dict[tuple[object, ...], list[LoadSummary]] = {}
+    for summary in found:
+        groups.setdefault((summary.cell, summary.row, summary.batching, summary.preset), []).append(summary)
+    return [*groups.values()]
+
+
+def _best_of(alike: Sequence[LoadSummary], limit_s: float) -> LoadOption | None:
+    """Return the highest rate that a row's searches found; None where there is none, or the row failed in one of them."""
+    options = [option for summary in alike if (option := option_under_load(summary, limit_s))]
+    if any(summary.failed for summary in alike):
+        return None
+    return max(options, key=lambda option: option.highest_rate, default=None)
 
 
 def _cheapest_first(
@@ -121,8 +138,12 @@ def _name(summary: LoadSummary) -> str:
 
 
 def _why_none(summary: LoadSummary, limit_s: float) -> str:
-    problems = "; ".join(summary.problems)
-    return problems or f"no test kept p{summary.percentile:g} within {duration(limit_s)}"
+    problems, promise = "; ".join(summary.problems), f"p{summary.percentile:g} within"
+    if not problems:
+        return f"no test kept {promise} {duration(limit_s)}"
+    if summary.failed or not summary.rounds or not summary.bound_s:
+        return problems
+    return f"{problems} ({promise} {duration(summary.bound_s)})"
 
 
 def _doubts_of(choice: LoadOption | None, limit_s: float) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inferometer.records import Batching, Cell, Energy, LoadTest, ScenarioName, ScenarioResult
+from inferometer.records import STILL_MISSING, Batching, Cell, Energy, LoadTest, ScenarioName, ScenarioResult
 from inferometer.records.scenario import why_invalid
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate, Key, round_series
@@ -39,6 +40,13 @@ class LoadSummary:
     energy_request: Estimate | None = None  # J, at that rate
     power: Estimate | None = None  # W, of the device that did the work
     idle_power: float | None = None  # W, with the model in memory
+    meter: str = ""  # whose energy and power that is; joules of two meters have no mean
+    other_meters: int = 0  # rounds by another one, which are not in them
+
+    @property
+    def failed(self) -> bool:
+        """Return whether a round failed by itself: wrong answers, a crash, no memory."""
+        return any(result.status not in ("ok", *STILL_MISSING) for result in self.results)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -152,6 +160,12 @@ def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSumm
     def latency(name: str) -> Estimate | None:
         return None if scenario == "offline" else over_rounds(lambda test: test.latency_s.get(name), "s")
 
+    meters = Counter(meter for _, test in tests if (meter := meter_of(test)))
+    most = next(iter(meters.most_common(1)), ("", 0))[0]
+
+    def metered(value: Callable[[LoadTest], float | None], unit: str) -> Estimate | None:
+        return over_rounds(lambda test: value(test) if meter_of(test) == most else None, unit)
+
     rest = [energy.idle_w for _, test in tests if (energy := test.energy) and energy.idle_w]
     return LoadSummary(
         cell, row, machine, model, scenario, batching, percentile, bound_s, preset,
@@ -163,8 +177,10 @@ def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSumm
         latency=latency(f"{percentile:g}"),
         p90=latency("90"),
         p99=latency("99"),
-        energy_request=over_rounds(joules_a_request, "J"),
-        power=over_rounds(watts, "W"),
+        energy_request=metered(joules_a_request, "J"),
+        power=metered(watts, "W"),
+        meter=most,
+        other_meters=sum(meters.values()) - meters[most],
         idle_power=next((w.get("loaded", w.get("before")) for w in rest), None),
     )  # fmt: skip
 

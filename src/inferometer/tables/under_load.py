@@ -11,7 +11,14 @@ from inferometer import units
 from inferometer.flags import Flag, group
 from inferometer.records import STILL_MISSING
 from inferometer.results.estimates import Estimate
-from inferometer.results.under_load import NOT_MLPERF, LoadSummary, by_place, joules_a_request, watts
+from inferometer.results.under_load import (
+    NOT_MLPERF,
+    LoadSummary,
+    by_place,
+    joules_a_request,
+    meter_of,
+    watts,
+)
 from inferometer.tables.data import text_cells
 from inferometer.tables.markup import markdown_table, markdown_text
 
@@ -124,7 +131,10 @@ def load_notes(summaries: Sequence[LoadSummary]) -> list[str]:
         lines.append("figures of streams and offline are of INVALID tests too")
     for summary in ordered(summaries):
         told = "; ".join(
-            filter(None, (*summary.problems, _partly(summary), summary.audit, _switching(summary)))
+            filter(
+                None,
+                (*summary.problems, _partly(summary), _metered(summary), summary.audit, _switching(summary)),
+            )
         )
         if told:
             promise = f" {_promise(summary)}" if summary.bound_s else ""
@@ -143,6 +153,13 @@ def _partly(summary: LoadSummary) -> str:
     ended = [result for result in summary.results if result.status not in STILL_MISSING]
     counted = sum(result.status == "ok" and result.result is not None for result in ended)
     return f"its figures are of {counted} of {len(ended)} rounds" if 0 < counted < len(ended) else ""
+
+
+def _metered(summary: LoadSummary) -> str:
+    """Return how many rounds another meter than most has the energy of, which are left out of the mean."""
+    if not summary.other_meters:
+        return ""
+    return f"energy by {summary.meter}, without {summary.other_meters} of {summary.rounds} rounds by another meter"
 
 
 def _switching(summary: LoadSummary) -> str:
@@ -188,7 +205,7 @@ def load_rows(summaries: Sequence[LoadSummary]) -> list[dict[str, Any]]:
             "queries": test.queries, "overlatency": test.overlatency,
             **{f"latency_p{name}_s" if name != "mean" else "latency_mean_s": test.latency_s.get(name) for name in _LATENCIES},
             "padded": test.padded, "busy_s": test.busy_s, "elapsed_s": test.elapsed_s,
-            "energy_request_j": joules_a_request(test), "power_w": watts(test), "folder": test.folder,
+            "energy_request_j": joules_a_request(test), "power_w": watts(test), "meter": meter_of(test), "folder": test.folder,
         }
         for s in ordered(summaries)
         for result in s.results
