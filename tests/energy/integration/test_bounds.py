@@ -160,6 +160,30 @@ def test_a_machine_that_slept_is_told_and_its_counter_believed_in_nothing(reset)
     assert later.reason == "" and later.energy_j == pytest.approx(600, rel=0.01)
 
 
+@pytest.mark.parametrize("edges", [1, 3])
+def test_sleep_is_told_where_a_region_begins_before_the_meters_are_read_again(edges):
+    """12 kJ that a laptop drew in 6,000 s asleep were a jump within 0.1 s of its counter, and counted as nothing."""
+    clock = SimulatedClock()
+    meter = SimulatedMeter(PowerCurve.steady(100, 60), clock, PACKAGE)
+    meter.shown = meter.shown + np.where(meter.updates_s >= 10, 12_000.0, 0.0)
+    session = Session([meter], clock=clock)
+    run(session, clock, 10)
+    clock.slept_ns = 6000 * S
+    for _ in range(edges):
+        clock.time_ns += 5_000_000
+        session.sampler.read_fast()
+    woke = clock.now_ns()
+    run(session, clock, 20)
+    (uid,) = session.channels
+    (found,) = session.parts(uid, [(5 * S, 15 * S)])
+    assert "the machine slept for 6e+03 s" in found.reason and "jumped" not in found.reason
+    assert found.low_j <= 13_000 <= found.high_j and found.energy_j == pytest.approx(13_000, rel=0.01)
+    (until,) = session.parts(uid, [(5 * S, woke - 1_000_000)])
+    assert until.high_j >= 12_500
+    (later,) = session.parts(uid, [(12 * S, 18 * S)])
+    assert later.reason == "" and later.energy_j == pytest.approx(600, rel=0.01)
+
+
 @pytest.mark.parametrize(("limit_known", "widest", "narrowest"), [(False, 0.05, 0.0), (True, 9.0, 0.18)])
 def test_the_largest_power_is_learnt_where_no_limit_is_told(limit_known, widest, narrowest):
     """Memory of 5 W without a file of limits: 2,000 W for the millisecond at each edge said nothing of 0.3 s."""

@@ -13,6 +13,7 @@ from inferometer.energy.sampling.update_tracker import UpdateTracker
 from inferometer.energy.track import Track
 
 EDGE_READ_S = 2e-4  # a counter that takes longer to read is not read at the edges of regions
+SLEPT_NS = 1_000_000_000  # a shorter sleep is taken for work
 TRACKED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates tracked
 
 
@@ -77,6 +78,12 @@ class Channel:
     def costly(self) -> bool:
         """Tell whether a read takes too long for a program to wait for."""
         return self.cost.wall_ns > EDGE_READ_S * 1e9 * self.cost.reads
+
+    def note_sleep(self, asleep_ns: int) -> None:
+        """Note what the machine has slept since the latest reading, if it has, before the next."""
+        slept_ns, self.asleep_ns = asleep_ns - self.asleep_ns, asleep_ns
+        if slept_ns > SLEPT_NS:
+            self.track.note_sleep(slept_ns / 1e9)
 
     @property
     def served_as_known(self) -> bool:

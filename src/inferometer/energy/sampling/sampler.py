@@ -16,7 +16,7 @@ from typing import Any
 
 from inferometer.energy.readings import UNKNOWN_S, Meter, Reading, failed_read, read_value
 from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, LONGEST_BURST_S, Burst
-from inferometer.energy.sampling.channel import Channel
+from inferometer.energy.sampling.channel import SLEPT_NS, Channel
 from inferometer.energy.sampling.clock import Clock, SystemClock
 from inferometer.energy.sampling.pacing import REGIONS, Pacing
 from inferometer.energy.track import Noted
@@ -26,7 +26,6 @@ SLOWEST_PACE_S = 1.0
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
 NEVER_NS = 1 << 62
-SLEPT_NS = 1_000_000_000
 
 
 class Sampler:
@@ -51,8 +50,9 @@ class Sampler:
         self._step_cpu_ns = 0.0
         self._fast = [c for c in self.channels.values() if c.fast]
         self._edges = self._cheap_reads()
+        self._asleep_ns = self.clock.asleep_ns()
         for channel in self.channels.values():
-            channel.asleep_ns = self.clock.asleep_ns()
+            channel.asleep_ns = self._asleep_ns
             attach = getattr(channel.meter, "attach", None)
             if attach is not None:
                 attach(channel.track)
@@ -105,7 +105,14 @@ class Sampler:
 
         The program that is measured waits for this: the readings are noted alone, and worked up when the record is next used.
         """
-        now_ns = self.clock.now_ns
+        now_ns, asleep_ns = self.clock.now_ns, self.clock.asleep_ns()
+        if (
+            asleep_ns - self._asleep_ns > SLEPT_NS
+        ):  # before what is read now is taken for the work of a moment
+            self._asleep_ns = asleep_ns
+            for channel in self._fast:
+                with channel.lock:
+                    channel.note_sleep(asleep_ns)
         for lock, read, note in self._edges:
             with lock:
                 before_ns = now_ns()
@@ -183,10 +190,7 @@ class Sampler:
             channel.previous = None
             return
         reading = Reading(before_ns, self.clock.now_ns(), value)
-        asleep_ns = self.clock.asleep_ns()
-        if asleep_ns - channel.asleep_ns > SLEPT_NS:
-            channel.track.note_sleep((asleep_ns - channel.asleep_ns) / 1e9)
-        channel.asleep_ns = asleep_ns
+        channel.note_sleep(self.clock.asleep_ns())
         channel.cost.add(reading.t_after_ns - before_ns, self.clock.cpu_ns() - cpu_ns)
         channel.track.append(reading)
         channel.next_ns = round(self._plan(channel, reading))
