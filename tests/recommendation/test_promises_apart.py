@@ -116,6 +116,7 @@ def test_prices_decide_where_they_are_given(tmp_path, capsys):
     said = capsys.readouterr().out
     cost = 1e6 * (0.2 / 3.6e6 * 0.36 + 3.6 / 3600 / 400)
     assert "take b" in said and f"{cost:.3g} EUR a million requests" in said
+    assert "cheapest by cost of a million requests (3.6 EUR an hour and 0.36 EUR a kWh)" in said
     file = tmp_path / "prices.toml"
     file.write_text('per_hour = 3.6\nper_kwh = 0\ncurrency = "USD"\n')
     assert invoke(["recommend", run, *PROMISE, "--prices", str(file), "--rate", "50"]) == 0
@@ -127,8 +128,24 @@ def test_prices_decide_where_they_are_given(tmp_path, capsys):
 def test_electricity_that_is_not_known_of_all_is_in_no_cost(tmp_path):
     prices = PriceList(Prices(0.3, 1.0))
     (found,) = decided(tmp_path, metered("a", 100, 10), server("b", [one_test(50, 0.01)]), prices=prices)
-    assert found.by.endswith("without electricity") and found.choice.summary.row == "a"
+    assert found.without_electricity and found.choice.summary.row == "a"
     assert any("electricity is not in the cost" in doubt for doubt in found.doubts)
+
+
+def test_without_any_price_that_counts_the_rate_decides(tmp_path):
+    rows = [server("a", [one_test(100, 0.01)]), server("b", [one_test(300, 0.01)])]
+    (found,) = decided(tmp_path, *rows, prices=PriceList(Prices(0.3, 0.0)))
+    assert (found.choice.summary.row, found.choice.cost) == ("b", None)
+    assert found.by.startswith("requests/s of the machine")
+    assert any("electricity is not in the cost" in doubt for doubt in found.doubts)
+
+
+def test_markdown_shows_names_as_they_are(tmp_path, capsys):
+    run = run_of(tmp_path, "mobilenet_v3_large", server("a", [one_test(100, 0.01)]))
+    assert invoke(["recommend", run, *PROMISE, "--format", "md"]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("- cpu: mobilenet\\_v3\\_large, p99 of requests within 20.0 ms")
+    assert second.startswith("  - take a, batches up to 8: 100 requests/s")
 
 
 def test_machines_are_put_in_order(tmp_path):

@@ -147,25 +147,15 @@ def _constraints(given: dict[str, Any]) -> Constraints:
 
 def _under_load(results: Results, wanted: Wanted, format_: str) -> int:
     """Print what keeps a promise to requests that queue; of what was measured in closed loops only, with that doubt."""
-    from inferometer.recommendation import render
-    from inferometer.recommendation.load_words import across_machines, lines, to_json
+    from inferometer.recommendation import load_words, render
     from inferometer.recommendation.under_load import recommend_under_load, recommend_without_load
 
     closed, found = recommend_without_load(results, wanted), recommend_under_load(results, wanted)
     if format_ == "json":
-        click.echo(to_json(found, closed), nl=False)
+        click.echo(load_words.to_json(found, closed), nl=False)
     else:
-        for decision in found:
-            first, *rest = lines(decision)
-            click.echo(
-                "\n".join(
-                    [first, *rest]
-                    if format_ == "text"
-                    else [f"- {first}", *(f"  -{line[1:]}" for line in rest)]
-                )
-            )
-        for sentence in across_machines(found):
-            click.echo(f"{'- ' if format_ == 'md' else ''}{sentence}")
+        for line in (load_words.to_text if format_ == "text" else load_words.to_markdown)(found):
+            click.echo(line)
         if closed:
             print_parts(render.to_text(closed)) if format_ == "text" else click.echo(
                 render.to_markdown(closed), nl=False

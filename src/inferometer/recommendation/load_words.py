@@ -12,6 +12,7 @@ from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.load_option import LoadOption
 from inferometer.recommendation.under_load import LoadDecision
 from inferometer.results.under_load import watts
+from inferometer.tables.markup import markdown_text
 from inferometer.units import duration, significant
 
 
@@ -28,6 +29,19 @@ def lines(decision: LoadDecision) -> list[str]:
         said += [f"also: {other.words}" for other in decision.others[:3]]
         said += [f"left out: {reason}" for reason in decision.refused]
     return [head, *(f"  {line}" for line in said), *(f"  doubt: {doubt}" for doubt in decision.doubts)]
+
+
+def to_text(found: Sequence[LoadDecision]) -> list[str]:
+    """Return the lines for a terminal, with the order of several machines."""
+    return [*(line for decision in found for line in lines(decision)), *across_machines(found)]
+
+
+def to_markdown(found: Sequence[LoadDecision]) -> list[str]:
+    """Return the same as lines of Markdown."""
+    told = [line for decision in found for line in lines(decision)]
+    items = [(line.strip(), "  - " if line.startswith(" ") else "- ") for line in told]
+    items += [(sentence, "- ") for sentence in across_machines(found)]
+    return [f"{sign}{markdown_text(text)}" for text, sign in items]
 
 
 def to_json(found: Sequence[LoadDecision], closed: Sequence[Decision]) -> str:
@@ -99,7 +113,7 @@ def _sentence(group: Sequence[LoadDecision]) -> str:
         for machine, option in sorted(pairs, key=lambda pair: merit.value(pair[1]))
     ]
     said = f"of these machines {merit.word}: {first}; then {', '.join(others)}; how sure the order is, is not judged"
-    if merit is _COST and len({decision.by for decision in group}) > 1:
+    if merit is _COST and len({decision.without_electricity for decision in group}) > 1:
         said += "; electricity is in some of the costs only"
     return said
 

@@ -41,6 +41,11 @@ class LoadDecision:
     refused: tuple[str, ...]  # a line a row that does not
     doubts: tuple[str, ...]
 
+    @property
+    def without_electricity(self) -> bool:
+        """Return whether costs lack electricity that has a price."""
+        return _NO_ELECTRICITY in self.doubts
+
 
 _Place = tuple[str, str, float]  # machine, model, percentile: rows of two of them are not compared
 
@@ -112,25 +117,27 @@ def _cheapest_first(
 ) -> tuple[list[LoadOption], str, list[str]]:
     """Return the options in order, what they are ordered by, and doubts of it; joules count where one meter has them all."""
     meters = {option.meter for option in options}
-    metered = len(meters) == 1 and "" not in meters
+    metered, doubts = len(meters) == 1 and "" not in meters, []
     if wanted.prices:
-        return _by_cost(options, wanted.prices.of(machine), wanted.rate, metered=metered)
+        prices = wanted.prices.of(machine)
+        own = prices if metered else replace(prices, per_kwh=0.0)
+        if options and own.per_kwh != prices.per_kwh:
+            doubts.append(_NO_ELECTRICITY)
+        if own.per_hour or own.per_kwh:
+            priced = [option.priced(own, wanted.rate) for option in options]
+            return sorted(priced, key=lambda o: (o.cost or 0.0, -o.highest_rate)), _cost_words(own), doubts
     if metered:
-        return sorted(options, key=lambda o: o.joules or 0.0), "energy a request", []
+        return sorted(options, key=lambda o: o.joules or 0.0), "energy a request", doubts
     why = "not every row's energy is known" if "" in meters else "their energies are of different meters"
-    return sorted(options, key=lambda o: -o.highest_rate), f"requests/s of the machine, since {why}", []
+    return sorted(options, key=lambda o: -o.highest_rate), f"requests/s of the machine, since {why}", doubts
 
 
-def _by_cost(
-    options: Sequence[LoadOption], prices: Prices, rate: float | None, *, metered: bool
-) -> tuple[list[LoadOption], str, list[str]]:
-    own = prices if metered else replace(prices, per_kwh=0.0)
-    priced = [option.priced(own, rate) for option in options]
-    by, doubts = "cost of a million requests", []
-    if own.per_kwh != prices.per_kwh:
-        by += " without electricity"
-        doubts.append("the energy of every row by one meter is not known: electricity is not in the cost")
-    return sorted(priced, key=lambda o: (o.cost or 0.0, -o.highest_rate)), by, doubts
+_NO_ELECTRICITY = "the energy of every row by one meter is not known: electricity is not in the cost"
+
+
+def _cost_words(prices: Prices) -> str:
+    parts = ((prices.per_hour, "an hour"), (prices.per_kwh, "a kWh"))
+    return f"cost of a million requests ({listed([f'{p:g} {prices.currency} {of}' for p, of in parts if p])})"
 
 
 def _name(summary: LoadSummary) -> str:
