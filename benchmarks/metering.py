@@ -1,6 +1,6 @@
 """Measures what metering takes from the throughput that it meters, for docs/energy.md, docs/method.md and docs/results/h100.md.
 
-    python benchmarks/metering.py [--device cuda:0|cpu] [--minutes 2] [--work runs|regions] [--out FILE.json]
+    python benchmarks/metering.py [--device cuda:0|cpu] [--minutes 2] [--work runs|regions] [--python PYTHON] [--out FILE.json]
 
 A load runs without a pause in child processes (MobileNetV3-Large by torch on a GPU; on a CPU matrix products by numpy, a process of one thread
 a core), while this process switches the sampler's thread on (A) and off (B), in blocks of A B B A or B A A B, drawn at random: what
@@ -253,12 +253,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--work", choices=("runs", "regions"), default="runs", help="whose pace of reading")
     parser.add_argument("--out")
+    parser.add_argument(
+        "--python", default=sys.executable, help="an interpreter with torch and torchvision, for a GPU's load"
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         child(arguments.child)
         return
-    result = run(arguments.device, arguments.minutes, arguments.work)
+    result = run(arguments.device, arguments.minutes, arguments.work, arguments.python)
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(result, indent=1) + "\n")
     note = " (stand-in files)" if result["stand_in_files"] else ""

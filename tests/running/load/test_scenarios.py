@@ -24,7 +24,7 @@ def _short(monkeypatch):
 
 
 def timed(name="fake", **options):
-    return fake_framework(name, service_s=SERVICE_S, **options)
+    return fake_framework(name, **{"service_s": SERVICE_S, **options})
 
 
 def test_streams_and_offline_have_loadgens_verdict_and_logs(tmp_path):
@@ -45,6 +45,15 @@ def test_streams_and_offline_have_loadgens_verdict_and_logs(tmp_path):
     log = run.path / test.folder / "mlperf_log_detail.txt"
     assert "result_validity" in log.read_text()
     assert read_run(run.path).scenarios == run.scenarios
+
+
+def test_offline_is_asked_for_more_where_it_ends_too_soon_for_a_verdict(tmp_path):
+    """As a GPU does that clocks up: LoadGen draws its samples by what was measured before."""
+    load = LoadRequest(("offline",), max_batch=(4,))
+    (found,) = under_load(tmp_path, timed(service_s=(0.012, 0.004), speeds_up=4), load=load).scenarios
+    first, second = [test for test in found.tests if test.purpose == "measure"]
+    assert not first.valid and second.valid and found.result == second
+    assert first.target_rate is None and second.rows > 2 * first.rows
 
 
 def test_a_server_finds_the_highest_valid_rate_and_keeps_what_it_tried(tmp_path):

@@ -41,7 +41,10 @@ def test_settings(
     rate: float = 0.0,
     bound_s: float = 0.0,
 ) -> dict[str, Any]:
-    """Return the fields to set; ``rate`` (requests/s) and ``bound_s``: of a server test; ``seed``: what makes this test's arrivals its own."""
+    """Return the fields to set; ``rate`` (requests/s) and ``bound_s``: of a server test; ``seed``: what makes this test's arrivals its own.
+
+    ``rate``: of offline the samples/s that are known of a test before, if any.
+    """
     length = load.length
     draws = np.random.SeedSequence(seed).generate_state(3, np.uint64) >> np.uint64(1)
     names = ("qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed")
@@ -56,7 +59,8 @@ def test_settings(
     if scenario == "server":
         return settings | _server(load, batching, rate, bound_s)
     if scenario == "offline":
-        return settings | {"offline_expected_qps": _MORE * capacity(measured_s, batching.instances)}
+        expected = max(capacity(measured_s, batching.instances), rate)
+        return settings | {"offline_expected_qps": _MORE * expected}
     settings[_PERCENTILE_NAMES[scenario]] = _STREAM_PERCENTILES[scenario]
     if scenario == "single-stream":
         expected_s = service_of(measured_s)(1)

@@ -47,9 +47,11 @@ class Tester:
     def test(
         self, task: Task, purpose: Purpose, rate: float = 0.0, share: float | None = None
     ) -> LoadTest | Ending:
-        """Run one test of performance; ``rate``: requests/s, of a server."""
-        facts = {"purpose": purpose, "share": share, "target_rate": rate or None}
-        return self._run(task, self._settings(task, rate), facts)
+        """Run one test of performance; ``rate``: requests/s of a server, or samples/s that are expected of offline."""
+        asked = rate if task.scenario == "server" else None
+        return self._run(
+            task, self._settings(task, rate), {"purpose": purpose, "share": share, "target_rate": asked}
+        )
 
     def accuracy(self, task: Task, rate: float = 0.0) -> LoadTest | Ending:
         """Run LoadGen's accuracy mode over the distinct inputs; every response is held against the reference."""
