@@ -7,6 +7,7 @@ import pytest
 
 from fakes import BACKENDS
 from inferometer.cli import invoke
+from inferometer.flags import flag
 from inferometer.recommendation.load_words import across_machines
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.price_list import PriceList
@@ -74,6 +75,16 @@ def test_a_row_that_fails_at_another_bound_is_left_out(tmp_path):
     failed = server("a", [], bound_s=0.01, status="parity-failed", cause="row 3 is wrong")
     (found,) = decided(tmp_path, server("a", [one_test(200, 0.01)]), failed)
     assert found.choice is None and "parity-failed: row 3 is wrong" in found.refused[0]
+
+
+def test_what_is_told_of_the_choice_under_load_is_a_doubt(tmp_path):
+    disturbed = one_test(100, 0.01, flags=(flag("gpu-neighbour", pid="7"),))
+    usual = one_test(100, 0.1, target_rate=None, purpose="measure")
+    faster = renamed(usual, purpose="audit", audit="same", rate=500.0)
+    offline = renamed(server("a", [], bound_s=None), scenario="offline", tests=(usual, faster), chosen=0)
+    (found,) = decided(tmp_path, server("a", [disturbed]), offline)
+    assert "another program was on this GPU and may have slowed it" in found.doubts
+    assert any(doubt.startswith("offline: audit: 5 times as fast") for doubt in found.doubts)
 
 
 def test_energies_of_rounds_are_averaged_within_one_meter(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from inferometer.flags import words
 from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.load_option import LoadOption, at_rate, option_under_load
@@ -12,7 +13,7 @@ from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.recommendation.price_list import PriceList
 from inferometer.recommendation.recommend import recommend
 from inferometer.results.cells import Results
-from inferometer.results.under_load import NOT_MLPERF, LoadSummary, summarise_load
+from inferometer.results.under_load import AUDIT_PASSED, NOT_MLPERF, LoadSummary, summarise_load
 from inferometer.units import duration, listed, significant
 
 NO_QUEUE = "service time, no queue"
@@ -53,18 +54,27 @@ _Place = tuple[str, str, float]  # machine, model, percentile: rows of two of th
 def recommend_under_load(results: Results, wanted: Wanted) -> tuple[LoadDecision, ...]:
     """Return the decision of each machine, model and percentile that was a server under load."""
     places: dict[_Place, list[LoadSummary]] = {}
-    for summary in _servers(results):
+    loaded = summarise_load(results)
+    for summary in _servers(loaded):
         places.setdefault((summary.machine, summary.model, summary.percentile), []).append(summary)
-    return tuple(_decide(results, place, found, wanted) for place, found in places.items())
+    decisions = (_decide(results, place, found, wanted) for place, found in places.items())
+    return tuple(replace(d, doubts=(*d.doubts, *_audits(d, loaded))) for d in decisions)
 
 
-def _servers(results: Results) -> list[LoadSummary]:
-    return [summary for summary in summarise_load(results) if summary.scenario == "server"]
+def _servers(loaded: Sequence[LoadSummary]) -> list[LoadSummary]:
+    return [summary for summary in loaded if summary.scenario == "server"]
+
+
+def _audits(decision: LoadDecision, loaded: Sequence[LoadSummary]) -> list[str]:
+    """Return what audits of the chosen row found, in any scenario: a server has none for cached answers."""
+    place = (decision.machine, decision.model, decision.choice.summary.row if decision.choice else "")
+    rows = (s for s in loaded if (s.machine, s.model, s.row) == place)
+    return [f"{s.scenario}: {s.audit}" for s in rows if s.audit not in ("", AUDIT_PASSED)]
 
 
 def recommend_without_load(results: Results, wanted: Wanted) -> tuple[Decision, ...]:
     """Return the decisions of machines and models with closed loops only, each with the doubt that nothing queued there."""
-    known = {(summary.machine, summary.model) for summary in _servers(results)}
+    known = {(summary.machine, summary.model) for summary in _servers(summarise_load(results))}
     asked = f"--scenarios server --latency-bound {wanted.limit_s * 1e3:g}ms"
     doubt = (
         f"{NO_QUEUE}: what a batch takes with nobody waiting; requests that come at random wait besides, and their p99 is "
@@ -166,7 +176,7 @@ def _doubts_of(choice: LoadOption | None, limit_s: float) -> list[str]:
             f"LoadGen judged p{summary.percentile:g} within {duration(summary.bound_s)}; that it is within {duration(limit_s)} "
             f"too is the figure of {choice.test.queries} requests, without LoadGen's 99 % confidence"
         )
-    return doubts
+    return [*doubts, *dict.fromkeys(words(flag) for flag in choice.test.flags)]
 
 
 def _not_considered(results: Results, place: _Place, found: Sequence[LoadSummary]) -> list[str]:
