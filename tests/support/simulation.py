@@ -3,9 +3,10 @@
 import itertools
 
 from inferometer.energy.meters.simulated import Faults, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import MeteredDevice, Traits
+from inferometer.energy.readings import MeteredDevice, Reading, Traits
 from inferometer.energy.sampling.pacing import REGIONS
 from inferometer.energy.session import Session
+from inferometer.energy.track import Track
 
 S = 1_000_000_000
 
@@ -60,3 +61,11 @@ class LivingClock(SimulatedClock):
         return super().wait(until_ns, wake)
 
     stepping = False
+
+
+def record(traits, times_s, joules):
+    """Return the record of a counter that showed these joules at these times."""
+    track = Track(traits)
+    for at_s, value in zip(times_s, joules, strict=True):
+        track.append(Reading(round(at_s * S), round(at_s * S) + 1000, value))
+    return track

@@ -46,6 +46,7 @@ class Traits:
     window_s: float = 0.0  # a power reading is the mean over this long before it was updated
     resolution: float = 0.0  # smallest step, J or W
     range_j: float | None = None  # the counter starts again from 0 here
+    rests: bool = False  # a part of a device: a counter that stands still says that it drew nothing
     integrates: bool = True  # False: the counter may extrapolate from a part of the time
     push: bool = False  # readings come by themselves; there is nothing to poll
     asked: bool = (

@@ -5,21 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from inferometer.energy.integration.integrate import span_energy, steady_energy
+from inferometer.energy.integration.integrate import span_energy
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import MeteredDevice, Reading, Traits, Window
+from inferometer.energy.readings import Traits, Window
 from inferometer.energy.session import Session
 from inferometer.energy.track import Track
-from simulation import RAPL_COUNTER, S, run
+from simulation import RAPL_COUNTER, S, record, run
 
 MILLISECOND = Traits("counter", 0.001, resolution=1e-4)
-
-
-def record(traits, times_s, joules):
-    track = Track(traits)
-    for at_s, value in zip(times_s, joules, strict=True):
-        track.append(Reading(round(at_s * S), round(at_s * S) + 1000, value))
-    return track
 
 
 def energy(track, start_s, end_s):
@@ -221,58 +214,3 @@ def test_a_badly_dated_last_update_is_no_standstill(margin_s):
     found = span_energy(window, Traits("counter", 0.1), round(0.58 * S), round(0.68 * S))
     assert found.energy_j == pytest.approx(70, rel=0.35)
     assert found.low_j <= 70 <= found.high_j
-
-
-@pytest.mark.parametrize("unread_s", [0.9, 5.0])
-def test_what_a_reset_hides_is_told_once_beside_a_standstill_that_came_before_it(unread_s):
-    """Breaks were searched by their end, but were in no order: what a reset had lost was in no bound."""
-    times = np.concatenate((np.arange(0, 57, 0.1), np.arange(57 + unread_s, 100, 0.1)))
-    counted = np.where(times < 20, times, np.where(times < 40, 20.0, times - 20)) * 100
-    shown = np.where(times < 57, counted, (times - 56.9 - unread_s) * 100)
-    track = record(MILLISECOND, times, shown)
-    for start_s, end_s in ((50, 70), (30, 70), (10, 70), (55, 65)):
-        found = span_energy(track.window(0, 100 * S), track.traits, start_s * S, end_s * S)
-        truth_j = 100 * (end_s - start_s)
-        assert found.low_j <= truth_j <= found.high_j, (start_s, end_s, found)
-        assert start_s < 40 or found.energy_j == pytest.approx(truth_j, rel=0.06)
-    beside = span_energy(track.window(0, 100 * S), track.traits, 43 * S, 53 * S)
-    assert beside.high_j == pytest.approx(1000, rel=0.05)
-
-
-@pytest.mark.parametrize("kind", ["external", "psys"])
-@pytest.mark.parametrize("watts", [300.0, 9_700.0])
-def test_a_whole_server_may_draw_ten_kilowatts(kind, watts):
-    """Every step was a jump of the counter, which is worth nothing: 5 kW was the most for anything."""
-    clock = SimulatedClock()
-    device = MeteredDevice("sim:0", "server", kind, "sim")
-    meter = SimulatedMeter(
-        PowerCurve.steady(watts, 60), clock, Traits("counter", 2.0, 0.0, 1.0), device=device
-    )
-    session = Session([meter], clock=clock)
-    run(session, clock, 50)
-    (found,) = session.parts("sim:0", [(20 * S, 33 * S)])
-    assert found.reason == "" and found.energy_j == pytest.approx(13 * watts, rel=0.1)
-    assert found.low_j <= 13 * watts <= found.high_j
-    assert meter.traits.max_power_w >= 20_000
-
-
-def test_a_device_keeps_the_largest_power_that_its_meter_tells():
-    for kind, told_w in (("gpu", 5_000.0), ("external", 700.0)):
-        meter = SimulatedMeter(
-            PowerCurve.steady(1, 1), SimulatedClock(), device=MeteredDevice("sim:0", "", kind, "sim"),
-            traits=Traits("counter", 0.1, max_power_w=told_w),
-        )  # fmt: skip
-        Session([meter], clock=meter.clock)
-        assert meter.traits.max_power_w == told_w
-
-
-def test_the_estimate_of_loops_lies_within_what_the_counter_allows():
-    """Power that fails at both ends: the slope said 110 J, of which the counter had shown 100."""
-    times = np.arange(0, 3, 0.1) + 0.05
-    joules = np.interp(times, [0, 1, 2, 3], [0, 0.1, 100.1, 100.2])
-    track = record(Traits("counter", 0.1, resolution=1e-3), times, joules)
-    start, end = round(0.96 * S), round(2.04 * S)
-    window = track.window(start, end)
-    whole = span_energy(window, track.traits, start, end)
-    found = steady_energy(window, track.traits, start, end)
-    assert whole.low_j <= found.low_j <= found.energy_j <= found.high_j <= whole.high_j

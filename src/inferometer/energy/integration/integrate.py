@@ -31,7 +31,7 @@ from inferometer.energy.integration.anchors import (
 from inferometer.energy.integration.joules import SWING, Joules
 from inferometer.energy.integration.sampled import sampled_energy
 from inferometer.energy.integration.schedule import on_schedule
-from inferometer.energy.readings import Break, Traits, Window
+from inferometer.energy.readings import UNKNOWN_S, Break, Traits, Window
 from inferometer.quantiles import CONFIDENCE, t_quantile
 
 MIN_INTERVALS = 4  # of a counter, for a slope
@@ -69,7 +69,8 @@ def bounds_of(window: Window, traits: Traits, shortest_s: float) -> Bounds:
     scheduled = on_schedule(anchors, traits.period_s) if traits.period_known and not traits.push else anchors
     seldom = traits.period_s >= SELDOM_S and not traits.push
     dated = scheduled.well_dated() if seldom and len(anchors) >= MIN_UPDATES else scheduled
-    return Bounds(anchors, scheduled, dated, largest_w, breaks, quiet_ns, _stall_limit_ns(traits))
+    believed_ns = math.inf if traits.rests else _stall_limit_ns(traits)
+    return Bounds(anchors, scheduled, dated, largest_w, breaks, quiet_ns, believed_ns)
 
 
 def _all_breaks(window: Window, traits: Traits) -> list[Break]:
@@ -95,7 +96,7 @@ def span_bounds(
     high = bounds.most(ends_ns) - bounds.least(starts_ns) + traits.resolution
     high = high + bounds.untold_j(starts_ns, ends_ns)
     if not traits.integrates:  # what it counted bounds nothing: its updates deviate as they are seen to
-        half = _unseen_j(bounds.dated, starts_ns, ends_ns)
+        half = _unseen_j(bounds, traits, starts_ns, ends_ns)
         low, high = low - half, high + half
     low = np.maximum(low, 0.0)
     high = np.maximum(high, low)
@@ -103,16 +104,22 @@ def span_bounds(
     return low, likely, high
 
 
-def _unseen_j(anchors: Anchors, starts_ns: Stamps, ends_ns: Stamps) -> Floats:
-    """Return by how much a span's joules may be off for what a counter does not look at, by the scatter between updates."""
+def _unseen_j(bounds: Bounds, traits: Traits, starts_ns: Stamps, ends_ns: Stamps) -> Floats:
+    """Return by how much a span's joules may be off for what a counter does not look at, by the scatter between updates.
+
+    Too few updates show no scatter; the largest power stands for it.
+    """
+    anchors = bounds.dated
     steps_s = np.diff(anchors.time_ns) / 1e9
     good = steps_s > 0
     if np.count_nonzero(good) < MIN_UPDATES:
-        return np.zeros(len(starts_ns))
-    watts = np.diff(anchors.energy_j)[good] / steps_s[good]
-    period_s = float(np.median(steps_s[good]))
+        period_s, off_w = traits.period_s or UNKNOWN_S, bounds.largest_w
+    else:
+        watts = np.diff(anchors.energy_j)[good] / steps_s[good]
+        period_s = float(np.median(steps_s[good]))
+        off_w = t_quantile(CONFIDENCE, len(watts) - 1) * float(watts.std(ddof=1))
     updates = (ends_ns - starts_ns) / 1e9 / period_s + 1
-    half: Floats = t_quantile(CONFIDENCE, len(watts) - 1) * watts.std(ddof=1) * period_s * np.sqrt(updates)
+    half: Floats = off_w * period_s * np.sqrt(updates)
     return half
 
 
@@ -207,7 +214,9 @@ def find_stalls(window: Window, traits: Traits, until_ns: int | None = None) -> 
 
     ``until_ns``: the end of what is of interest, by default that of the readings.
     """
-    if traits.kind != "counter" or not traits.period_s or traits.push or not len(window.energy_j):
+    if traits.kind != "counter" or not traits.period_s or traits.push or traits.rests:
+        return ()
+    if not len(window.energy_j):
         return ()
     before, after = window.before_ns, window.after_ns
     until = int(before[-1]) if until_ns is None else until_ns

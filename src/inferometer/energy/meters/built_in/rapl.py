@@ -60,7 +60,7 @@ class RaplMeter:
         limit_w = _largest_power_w(zone.path)
         self.traits = Traits(
             "counter", PERIOD_S, 0.0, 1e-4, largest_j, max_power_w=limit_w or MAX_POWER_W,
-            period_known=False, limit_known=limit_w > 0,
+            period_known=False, limit_known=limit_w > 0, rests=zone.type not in ("cpu", "dram", "psys"),
         )  # fmt: skip
         self._path = zone.path / "energy_uj"
         self._file: int | None = os.open(self._path, os.O_RDONLY)
