@@ -14,8 +14,11 @@ from inferometer.energy import open_session
 from inferometer.energy.meters.built_in import perf
 from inferometer.energy.meters.discover import discover
 from inferometer.energy.meters.selection import Selection
+from inferometer.energy.tools.serve import Access, serving
+from inferometer.energy.tools.shared_meters import SharedMeter
 from inferometer.errors import MeterError
 from powercap import make_zone
+from ramps import Ramp
 
 SOFTWARE, CPU_CLOCK = 1, 0  # PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK: nanoseconds of a processor
 
@@ -114,6 +117,19 @@ def test_rapl_comes_first_where_it_can_be_read(tmp_path):
     environ["INFEROMETER_POWERCAP"] = str(tmp_path / "tree")
     assert kinds() == kinds("perf", "rapl") == ["RaplMeter"]
     assert kinds("perf") == ["PerfMeter"]
+
+
+def test_perf_is_read_directly_where_the_same_counter_is_served_too(tmp_path):
+    """Through the socket values are up to 10 ms old."""
+    for meter in opened(pmu(tmp_path / "power")):
+        meter.close()
+    environ = {"INFEROMETER_PERF": str(tmp_path / "power"), "INFEROMETER_POWERCAP": str(tmp_path / "none")}
+    environ["INFEROMETER_METERS_SOCKET"] = str(tmp_path / "s")
+    with serving({"rapl:package-0": SharedMeter(Ramp())}, tmp_path / "s", Access()):
+        for terms, kind in ((["!nvml", "!hwmon"], "PerfMeter"), (["served"], "ServedMeter")):
+            (meter,) = discover(Selection.parse(terms), environ).meters
+            meter.close()
+            assert type(meter).__name__ == kind
 
 
 @pytest.mark.parametrize(("mask", "cpus"), [("0", [0]), ("0,18\n", [0, 18]), ("0-2", [0, 1, 2])])

@@ -67,7 +67,7 @@ def _wanted(found: Mapping[str, Found], selection: Selection) -> Found:
     meters: dict[str, Meter] = {}
     pairs = [(name, meter) for name, one in found.items() for meter in one.meters]
     processors = any(meter.device.type == "cpu" for _, meter in pairs)
-    for name, meter in sorted(pairs, key=lambda pair: _detour(pair[1])):
+    for name, meter in sorted(pairs, key=lambda pair: (pair[0] in built_in.FIND_OTHERS, _detour(pair[1]))):
         whole = meter.device.type == "psys" and processors and not selection.include
         if selection.accepts(meter.device, name) and meter.device.uid not in meters and not whole:
             meters[meter.device.uid] = meter
