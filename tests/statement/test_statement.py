@@ -135,6 +135,14 @@ def test_what_was_metered_too_shortly_is_not_stated(tmp_path, capsys):
     assert invoke(["statement", path, *GRID, *SITE, "--min-seconds", "60"]) == 1
 
 
+def test_a_round_that_was_not_metered_is_none_that_was_metered_for_long():
+    whole = rounds_of(cell("long"), [1.0, 1.0, 1.0], power_w=100.0)
+    records = [*whole[:-1], msgspec.structs.replace(whole[-1], energy=None)]
+    (scope,) = state(summarise([run(records)]), Terms(FACTORS, least_s=60.0)).scopes
+    assert not scope.lines and "metered in 2 of 3 rounds" in scope.unstated[0].reason
+    assert line_of(records).rounds == 2  # where no least is asked for
+
+
 def test_markdown_states_formula_factors_and_boundary(tmp_path, capsys):
     path = stored(tmp_path / "run", rounds_of(cell(), QUIET, power_w=100.0))
     made = ["--embodied-kg", "150", "--embodied-source", "the maker", "--embodied-date", "2025-03"]

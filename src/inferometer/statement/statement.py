@@ -112,7 +112,10 @@ def _line(cell: CellSummary, terms: Terms) -> Line | Unstated:
             else cell.energy_reason
         )
         return Unstated(cell, why or "its energy is not known")
-    windows = _windows_s(cell)
+    windows, rounds = _windows_s(cell), sum(r.status == "ok" for r in cell.records)
+    if terms.least_s and 0 < len(windows) < rounds:
+        asked = f"at least {terms.least_s:g} s are asked for in every round"
+        return Unstated(cell, f"metered in {len(windows)} of {rounds} rounds; {asked}")
     shortest = min(windows, default=0.0)
     if shortest < terms.least_s:
         told = f"metered for {duration(shortest)}" if windows else "for how long it was metered is not known"
