@@ -184,7 +184,7 @@ def _table(state: _State, legacy: bool) -> str:
 def _rows(state: _State, region: EMA_Region) -> list[tuple[object, ...]]:
     energy = state.profile.energy_of(region.total)
     place = (region.file, region.line, region.function)
-    head = (energy.thread, energy.name, *place, energy.visits)
+    head = (energy.thread, energy.name, *place, energy.visits + energy.unended)
     time_us = round(energy.busy_s * 1e6)
     devices: list[tuple[MeteredDevice, int | str]] = [
         (MeteredDevice(d.device_uid, d.device_name, d.device_type, d.meter), _microjoules(d))

@@ -145,6 +145,22 @@ def test_visits_beyond_the_limit_are_summed_up_without_loss(bench, pause_s):
         assert gpu.low_j <= sum(truth(at, at + 0.002) for at in began) <= gpu.high_j
 
 
+def test_a_visit_that_has_not_ended_is_in_no_figure(bench):
+    """Joules a visit were those of one visit less than were counted."""
+    for _ in range(2):
+        with bench.profile.region("step"):
+            bench.pass_time(1)
+        bench.pass_time(1)
+    visit = bench.profile.begin("step")
+    bench.pass_time(1)
+    found = bench.profile.results()["step"]
+    assert (found.visits, found.unended) == (2, 1) and found.seconds == pytest.approx(2, abs=0.1)
+    assert found.note == "1 more visit not ended yet: in no figure"
+    bench.profile.end(visit)
+    found = bench.profile.results()["step"]
+    assert (found.visits, found.unended, found.note) == (3, 0, "")
+
+
 def test_decorator_keeps_name_arguments_and_result_and_ends_on_errors(bench):
     @bench.profile.region("f")
     def divide(a, b=1):

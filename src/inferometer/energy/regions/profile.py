@@ -63,7 +63,6 @@ class Profile:
         self._read_meters()
         visit = Visit(total, self._now_ns(), self)
         with self._lock:
-            total.visits += 1
             total.open[id(visit)] = visit.start_ns
         return visit
 
@@ -180,7 +179,8 @@ class Profile:
         from inferometer.energy.integration.visits import together
 
         with self._lock:
-            pending, visits, time_ns, forks = list(total.pending), total.visits, total.time_ns, total.forks
+            pending, visits, time_ns = list(total.pending), total.visits, total.time_ns
+            forks, unended = total.forks, len(total.open)
             settled = {uid: list(parts) for uid, parts in total.settled.items()}
             busy_ns = total.settled_ns
         joined = join_visits(pending)
@@ -198,11 +198,21 @@ class Profile:
                     joules.energy_j, joules.low_j, joules.high_j, reason=joules.reason,
                 )
             )  # fmt: skip
-        note = (
-            f"forked {forks} times within: the children's energy is in it, their time is not" if forks else ""
+        notes = [f"forked {forks} times within: the children's energy is in it, their time is not"] * bool(
+            forks
         )
+        if unended:
+            notes.append(f"{unended} more visit{'s' * (unended > 1)} not ended yet: in no figure")
         return RegionEnergy(
-            total.name, total.thread, visits, time_ns / 1e9, busy_s, tuple(devices), self.session.reason, note
+            total.name,
+            total.thread,
+            visits,
+            time_ns / 1e9,
+            busy_s,
+            tuple(devices),
+            self.session.reason,
+            "; ".join(notes),
+            unended,
         )
 
 

@@ -27,12 +27,13 @@ class RegionEnergy:
 
     name: str
     thread: int  # 0, 1, ... by first appearance
-    visits: int
+    visits: int  # that have ended
     seconds: float  # of all visits; those that overlap count each
     busy_s: float  # in which there was at least one visit: what the joules are of
     devices: tuple[DeviceEnergy, ...]
     reason: str = ""  # "no meter: ..." where no device is metered
     note: str = ""  # what else a reader must know
+    unended: int = 0  # visits under way
 
     @property
     def energy_j(self) -> float | None:

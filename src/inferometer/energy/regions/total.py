@@ -22,7 +22,7 @@ class Total:
 
     name: str
     thread: int
-    visits: int = 0
+    visits: int = 0  # that have ended
     time_ns: int = 0  # of all visits, those that overlap counted each
     last_ns: int = 0  # the latest end of a visit
     forks: int = 0  # of this process, during visits
@@ -36,6 +36,7 @@ class Total:
     def add(self, visit: Visit, end_ns: int) -> bool:
         """Take a visit that has ended; tell whether so many are kept that they should be summed up, once: `take_old` then."""
         self.open.pop(id(visit), None)
+        self.visits += 1
         self.time_ns += end_ns - visit.start_ns
         self.last_ns = max(self.last_ns, end_ns)
         self.pending.append((visit.start_ns, end_ns, end_ns - visit.start_ns))
