@@ -35,6 +35,16 @@ def test_cores_are_used_before_their_second_threads(two_packages):
     assert disjoint_cores(2, 1, two_packages) == [[0], [1]]
 
 
+def test_no_two_instances_share_a_core_where_whole_cores_suffice(two_packages):
+    assert disjoint_cores(2, 3, two_packages) == [[0, 4, 1], [2, 6, 3]]
+    assert disjoint_cores(3, 2, two_packages) == [[0, 4], [1, 5], [2, 6]]
+
+
+def test_a_core_is_shared_only_where_it_must_be(two_packages):
+    found = disjoint_cores(5, 1, two_packages)
+    assert sorted(cpu for share in found for cpu in share) == [0, 1, 2, 3, 4]
+
+
 def test_where_nothing_is_told_each_cpu_is_a_core(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 7})
     assert disjoint_cores(3, 1, tmp_path) == [[3], [5], [7]]
