@@ -47,7 +47,7 @@ def test_rates_have_intervals_over_rounds_and_failures_their_cause(tmp_path):
     assert "not a valid MLPerf length" in notes and "killed: from outside" in notes
     assert "no rate keeps the bound" in notes
     markdown = load_markdown(summaries)
-    assert "| server | a | up to 8 | p99 ≤ 20.0 ms | 101" in markdown and "VALID" in markdown
+    assert "| server p99 ≤ 20.0 ms | a | up to 8 | 101" in markdown and "VALID" in markdown
 
 
 def test_every_test_is_a_row_of_the_data(tmp_path):

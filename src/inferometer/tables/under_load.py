@@ -48,11 +48,11 @@ def _latency(summary: LoadSummary) -> str:
     return "" if summary.percentile in (90.0, 99.0) else _duration(summary.latency)
 
 
-def _promise(summary: LoadSummary) -> str:
-    if summary.scenario == "offline":
-        return ""
-    bound = f" ≤ {units.duration(summary.bound_s)}" if summary.bound_s else ""
-    return f"p{summary.percentile:g}{bound}"
+def _scenario(summary: LoadSummary) -> str:
+    """Return the scenario, of a server with its promise."""
+    if summary.bound_s is None:
+        return summary.scenario
+    return f"{summary.scenario} p{summary.percentile:g} ≤ {units.duration(summary.bound_s)}"
 
 
 def _verdict(summary: LoadSummary) -> str:
@@ -68,10 +68,9 @@ def _quantity(estimate: Estimate | None, scale: float, unit: str) -> str:
 
 
 COLUMNS: tuple[tuple[str, str, Text], ...] = (  # title, side, text
-    ("scenario", "l", lambda s: s.scenario),
+    ("scenario", "l", _scenario),
     ("framework", "l", lambda s: s.row),
     ("batching", "l", lambda s: s.batching.words),
-    ("promise", "l", _promise),
     ("rate /s", "r", _rate),
     ("latency", "r", _latency),
     ("p90", "r", lambda s: _duration(s.p90)),
@@ -137,8 +136,7 @@ def load_notes(summaries: Sequence[LoadSummary]) -> list[str]:
             )
         )
         if told:
-            promise = f" {_promise(summary)}" if summary.bound_s else ""
-            lines.append(f"{summary.row}, {summary.scenario}{promise}, {summary.batching.words}: {told}")
+            lines.append(f"{summary.row}, {_scenario(summary)}, {summary.batching.words}: {told}")
     found = ((flag, summary.row) for summary in summaries for flag in flags_of(summary))
     return [*lines, *(f"{one.words}: {units.listed(one.whom)}" for one in group(found))]
 
