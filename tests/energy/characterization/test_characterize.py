@@ -9,7 +9,7 @@ import pytest
 
 from broker import wait_until
 from inferometer.energy.characterization.characterize import LoadTimes, characterize, idle_of
-from inferometer.energy.characterization.duty_cycle import spread_of, verdict
+from inferometer.energy.characterization.duty_cycle import integrates, spread_of, verdict
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.characterization.polls import poll, updates_of, window_of
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
@@ -139,6 +139,24 @@ def test_spread_needs_every_phase():
     rows = [{"period_s": 0.1, "phase": p, "counter_w": w} for p, w in ((0, 100.0), (0.5, 110.0))]
     assert spread_of(rows, "counter_w") == pytest.approx(10 / 105)
     assert spread_of([*rows, {"period_s": 0.1, "phase": 1, "counter_w": None}], "counter_w") is None
+
+
+@pytest.mark.parametrize(
+    ("spread", "sees", "told"),
+    [
+        (0.005, True, "misses no part of"),
+        (
+            0.08,
+            None,
+            "is not shown: its phase changes the result by up to 8.0%",
+        ),  # of 8 % it was said that none is missed
+        (0.3, False, "misses a part of"),
+        (None, None, "unresolved"),
+    ],
+)
+def test_a_counter_is_said_to_miss_nothing_only_where_it_is_seen_to(spread, sees, told):
+    assert integrates(spread) is sees
+    assert told in verdict({"phase_spread": {"meter": spread, "polled": None}})
 
 
 def test_the_switch_follows_the_clock():

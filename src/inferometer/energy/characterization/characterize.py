@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from inferometer.energy.characterization.duty_cycle import (
-    SPREAD_LIMIT,
     Say,
     duty_of,
+    integrates,
     spread_of,
     verdict,
     watts_text,
@@ -121,7 +121,7 @@ def characterize(
         facts["duty"] = duty_of(session, polled, load, say, settle_s=plan.settle_s, seconds=plan.duty_s)
     spread = spread_of(facts["duty"], "counter_w")
     facts["phase_spread"] = {"meter": spread, "polled": spread_of(facts["duty"], "polled_w")}
-    facts[kind]["integrates"] = None if spread is None else spread <= SPREAD_LIMIT
+    facts[kind]["integrates"] = integrates(spread)
     say(verdict(facts))
     return facts
 

@@ -13,7 +13,10 @@ from inferometer.energy.session import Session
 
 PERIODS_S = (0.090, 0.100, 0.110)
 PHASES = (0.0, 0.25, 0.5, 0.75)
-SPREAD_LIMIT = 0.10  # largest part by which the counter's mean power may depend on the load's phase
+NO_SPREAD = (
+    0.02  # by so much of itself a mean power depends on the load's phase though the counter sees all: chance
+)
+SPREAD_LIMIT = 0.10  # by more it does only where the counter misses a part
 
 Say = Callable[[str], None]
 
@@ -55,16 +58,24 @@ def spread_of(rows: Sequence[dict[str, float | None]], key: str) -> float | None
     return max(spreads, default=None)
 
 
+def integrates(spread: float | None) -> bool | None:
+    """Tell by that spread whether the counter sees all of the time; None where it shows neither."""
+    if spread is None or NO_SPREAD < spread <= SPREAD_LIMIT:
+        return None
+    return spread <= NO_SPREAD
+
+
 def verdict(facts: dict[str, Any]) -> str:
     """Return what the half-time load showed, as one line."""
     spread, polled = facts["phase_spread"]["meter"], facts["phase_spread"]["polled"]
     aside = "" if polled is None else f" (polled power: {polled:.0%})"
     if spread is None:
         return "whether the meter misses part of a half-time load: unresolved"
-    answer = "misses no part" if spread <= SPREAD_LIMIT else "misses a part"
-    return (
-        f"the meter {answer} of a half-time load: its phase changes the result by up to {spread:.1%}{aside}"
-    )
+    changes = f"its phase changes the result by up to {spread:.1%}{aside}"
+    sees = integrates(spread)
+    if sees is None:
+        return f"whether the meter misses part of a half-time load is not shown: {changes}"
+    return f"the meter {'misses no part' if sees else 'misses a part'} of a half-time load: {changes}"
 
 
 def _row_text(row: dict[str, float | None]) -> str:

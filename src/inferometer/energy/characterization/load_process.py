@@ -14,6 +14,7 @@ from inferometer.errors import MeterError
 from inferometer.storage.temporary import TemporaryFolder
 
 START_S = 120.0  # importing torch on a cold disk
+LAST_WORDS_S = 2.0  # for what a dead child wrote; a process of its own may hold the pipe open
 ANSWER_S = 30.0
 
 
@@ -123,4 +124,6 @@ class LoadProcess:
                 self._errors = [*self._errors[-20:], line.strip()]
 
     def _last_error(self) -> str:
+        if self._child.poll() is not None:
+            self._threads[1].join(LAST_WORDS_S)  # what it wrote may not have been read whole yet
         return next((line for line in reversed(self._errors) if line), "it ended without a word")
