@@ -6,10 +6,11 @@ publisher's are used for the time between its readings, and the earliest arrival
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -124,8 +125,7 @@ def find(environ: Mapping[str, str], *, now_ns: Callable[[], int] = time.monoton
         try:
             address = Address.parse(url)
             devices = read_registration(address, environ)
-            meters = tuple(_open(device, address, environ, now_ns) for device in devices)
-            found += Found(meters)
+            found += Found(_open(devices, address, environ, now_ns))
             if not devices:
                 found += _absent("the registration names no device", url)
         except InferometerError as error:
@@ -161,11 +161,18 @@ def read_registration(address: Address, environ: Mapping[str, str]) -> tuple[Reg
 
 
 def _open(
-    device: Registered, address: Address, environ: Mapping[str, str], now_ns: Callable[[], int]
-) -> MqttMeter:
-    connection = Connection(address, environ)
-    connection.open()
-    return MqttMeter(device, connection, now_ns)
+    devices: Iterable[Registered], address: Address, environ: Mapping[str, str], now_ns: Callable[[], int]
+) -> tuple[MqttMeter, ...]:
+    """Return the meters, each with a connection of its own; none is left open where one cannot be made."""
+    with contextlib.ExitStack() as opened:
+        meters = []
+        for device in devices:
+            connection = Connection(address, environ)
+            connection.open()
+            opened.callback(connection.close)
+            meters.append(MqttMeter(device, connection, now_ns))
+        opened.pop_all()
+    return tuple(meters)
 
 
 def _absent(reason: str, url: str) -> Found:
