@@ -24,7 +24,8 @@ JITTERS = (
 CHANCE = 1e-3  # with which updates that keep to no period may pass for such that do
 VAGUE = 0.7  # of the period: an update that is dated no better may be this one or the next
 DOUBT = 0.1  # of the period as it was learnt: a busy machine makes it look longer
-CANDIDATES = 401
+CANDIDATES = 101
+FINER = 4  # times as many about the likely ones
 LIKELY = 0.9  # of how well the best candidate keeps step
 LOOKED_AT = 1024  # updates
 
@@ -63,10 +64,12 @@ def _period(low: Floats, high: Floats, about: float) -> float:
     size = min(BLOCKS[0], len(low))
     part, shape = slice(0, min(len(low), LOOKED_AT) // size * size), (-1, size)
     low, high = low[part].reshape(shape), high[part].reshape(shape)
+    middle = (low + high) / 2
     periods = about * np.linspace(1 - DOUBT, 1 + DOUBT, CANDIDATES)
-    in_step = (np.abs(_direction((low + high) / 2 / periods[:, None, None])) ** 2).sum(axis=1)
-    likely = periods[in_step >= LIKELY * in_step.max()]
-    about = float(max(likely, key=lambda period: _in_step(low, high, period)))
+    between = (periods[1] - periods[0]) * np.arange(FINER) / FINER
+    fine = (_likely(middle, periods)[:, None] + between).ravel()
+    likely = _likely(middle, fine)
+    about = float(likely[_in_step(low, high, likely[:, None, None]).argmax()])
     lows, highs, fits = _dated(low, high, about)
     if not fits.any():
         return about
@@ -76,31 +79,40 @@ def _period(low: Floats, high: Floats, about: float) -> float:
     return float(np.median((number * times).sum(axis=1) / (number**2).sum(axis=1)))
 
 
-def _in_step(low: Floats, high: Floats, period: float) -> float:
-    """Return how well the updates of blocks keep step with a period, where reads allow it, by the share of updates that were seen.
+def _likely(middle: Floats, periods: Floats) -> Floats:
+    """Return the periods with which the updates of blocks keep step about as well as with the best."""
+    in_step = (np.abs(_direction(middle / periods[:, None, None])) ** 2).sum(axis=1)
+    return np.asarray(periods[in_step >= LIKELY * in_step.max()])
+
+
+def _in_step(low: Floats, high: Floats, periods: Floats) -> Floats:
+    """Return how well the updates of blocks keep step with each period, where reads allow it, by the share of updates that were seen.
 
     Reads as regular as the updates show them in step with a second period just as well, with some that nobody saw or none to see.
     """
-    number, in_step = _numbered(low, high, period)
-    due = np.maximum(number[:, -1] - number[:, 0] + 1, low.shape[1])
-    return float((in_step**2 / due)[_possible(low, high, number, period)].sum())
+    number, in_step = _numbered(low, high, periods)
+    due = np.maximum(number[..., -1] - number[..., 0] + 1, low.shape[1])
+    kept: Floats = np.where(_possible(low, high, number, periods), in_step**2 / due, 0.0).sum(axis=-1)
+    return kept
 
 
-def _numbered(low: Floats, high: Floats, period: float) -> tuple[Floats, Floats]:
+def _numbered(low: Floats, high: Floats, period: float | Floats) -> tuple[Floats, Floats]:
     """Return which update of a regular schedule each is, of each block, and how well the block keeps step (0 to 1)."""
     turns = (low + high) / 2 / period
     direction = _direction(turns)
-    return np.rint(turns - np.angle(direction)[:, None] / (2 * np.pi)), np.abs(direction)
+    return np.rint(turns - np.angle(direction)[..., None] / (2 * np.pi)), np.abs(direction)
 
 
-def _possible(low: Floats, high: Floats, number: Floats, period: float) -> Flags:
+def _possible(low: Floats, high: Floats, number: Floats, period: float | Floats) -> Flags:
     """Return in which blocks each is an update of its own, and reads would not have shown one that is missing between two."""
     vague = high - low > VAGUE * period
-    latest = np.maximum.accumulate(np.where(vague, -np.inf, number), axis=1)[:, :-1]
-    hidden = number[:, 1:] - latest - 1
+    latest = np.maximum.accumulate(np.where(vague, -np.inf, number), axis=-1)[..., :-1]
+    hidden = number[..., 1:] - latest - 1
     read_ns = np.diff(low)  # before the later one was read: what came until then added nothing
-    fits = vague[:, 1:] | (hidden >= 0) & (vague[:, :-1] | (hidden * period * (1 - JITTERS[-1]) <= read_ns))
-    return np.asarray(fits.all(axis=1))
+    fits = vague[..., 1:] | (hidden >= 0) & (
+        vague[..., :-1] | (hidden * period * (1 - JITTERS[-1]) <= read_ns)
+    )
+    return np.asarray(fits.all(axis=-1))
 
 
 def _direction(turns: Floats) -> NDArray[np.complex128]:
