@@ -46,13 +46,13 @@ def cluster() -> Iterator[str]:
 
 def measured(out: Path, words: list[str]) -> tuple[float, Rates]:
     """Run a command and return the seconds that it took, and each cell's images/s."""
+    command = [sys.executable, "-m", "inferometer", "run", *words, "--out", str(out)]
     began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "inferometer", "run", *words, "--out", str(out)],
-        check=True,
-        capture_output=True,
-    )
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     took_s = time.perf_counter() - began
+    if done.returncode:
+        said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise SystemExit(f"`inferometer run {shlex.join(words)}` left with status {done.returncode}: {said}")
     cells = open_results([out / "nodes" if (out / "nodes").exists() else out]).summaries
     rates: dict[tuple[str, ...], list[float]] = {}
     for each in cells:
@@ -63,6 +63,16 @@ def measured(out: Path, words: list[str]) -> tuple[float, Rates]:
     return took_s, {key: statistics.fmean(found) for key, found in rates.items()}
 
 
+def gained(plain: Rates, fleet: Rates) -> float:
+    """Return the mean logarithm of how the fleet's throughput differs; it ends where a cell of either is not in the other."""
+    if alone := sorted(plain.keys() ^ fleet.keys()):
+        told = ", ".join(f"{' '.join(key)} ({'plain' if key in plain else 'fleet'} only)" for key in alone)
+        raise SystemExit(f"not both measured: {told}")
+    if not plain:
+        raise SystemExit("neither run measured anything")
+    return statistics.fmean(math.log(fleet[key] / rate) for key, rate in plain.items())
+
+
 def compared(folder: Path, pairs: int, plain: list[str], fleet: list[str]) -> list[tuple[float, float]]:
     """Return each pair's further seconds, and the mean logarithm of how its throughput differs."""
     found = []
@@ -71,7 +81,7 @@ def compared(folder: Path, pairs: int, plain: list[str], fleet: list[str]) -> li
         for name in ("plain", "fleet")[:: 1 if number % 2 else -1]:
             both[name] = measured(folder / f"{name}-{number}", plain if name == "plain" else fleet)
         (plain_s, plain_rates), (fleet_s, fleet_rates) = both["plain"], both["fleet"]
-        ratio = statistics.fmean(math.log(fleet_rates[key] / rate) for key, rate in plain_rates.items())
+        ratio = gained(plain_rates, fleet_rates)
         print(
             f"{'not counted' if not number else f'pair {number}'}: plain {plain_s:.2f} s, fleet {fleet_s:.2f} s, "
             f"throughput {100 * math.expm1(ratio):+.2f} %",
