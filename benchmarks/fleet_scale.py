@@ -79,7 +79,8 @@ def measure(folder: Path, nodes: list[Node], kinds: int) -> tuple[float, float, 
     chosen = wanted(nodes, Selection.parse("all"), {})
     plans = plan_kinds(request, nodes)
     planned = time.perf_counter()
-    merged = FleetFolder(folder / "fleet").merge()
+    fleet = FleetFolder(folder / "fleet")
+    merged = fleet.merge(fleet.runs())
     ended = time.perf_counter()
     assert len(chosen) == len(nodes) and len(by_kind(nodes)) == len(plans) == kinds == len(merged)
     return planned - began, ended - planned, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

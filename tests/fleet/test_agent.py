@@ -2,13 +2,18 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
 
 import pytest
 
+from evaluated_runs import evaluated_run
+from inferometer.fleet import agent as agents
 from inferometer.fleet.agent import Agent
+from inferometer.fleet.folder import Mirror
+from inferometer.storage.evaluations import answers_file, read_arrays, read_evaluations
 
 ENDS = [sys.executable, "-c", "input()"]  # once its input is closed
 
@@ -24,10 +29,10 @@ def agent(tmp_path, monkeypatch):
 
 
 def test_a_poll_ends_as_soon_as_the_run_does(agent):
-    assert agent.poll(0, 0, 0.01)["status"] is None
+    assert agent.poll(0, {}, 0.01)["status"] is None
     agent._child.stdin.close()
     began = time.monotonic()
-    assert agent.poll(0, 0, 300)["status"] == 1
+    assert agent.poll(0, {}, 300)["status"] == 1
     assert time.monotonic() - began < 200
 
 
@@ -37,7 +42,63 @@ def test_where_the_kernel_tells_no_end_a_poll_takes_its_time(agent, monkeypatch,
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "pidfd_open", refused, raising=False)
-    assert agent.poll(0, 0, 0.01)["status"] is None
+    assert agent.poll(0, {}, 0.01)["status"] is None
     agent._child.kill()
     agent._child.wait()
-    assert agent.poll(0, 0, 0.01)["status"] == -9
+    assert agent.poll(0, {}, 0.01)["status"] == -9
+
+
+def test_whatever_ends_comes_with_the_next_poll_and_what_an_evaluation_names_with_it(agent, tmp_path):
+    source = tmp_path / "source"
+    evaluated_run(source, [1], {("onnxrt", "fp32"): [1], ("openvino", "fp32"): [2]})
+    first, second = (source / "accuracy.jsonl").read_bytes().splitlines(keepends=True)
+    run = tmp_path / "fleet" / "fleet" / "node" / "run"
+    (run / "accuracy").mkdir(parents=True)
+    shutil.copytree(source / "accuracy", run / "accuracy", dirs_exist_ok=True)
+    shutil.copy(source / "run.json", run)
+    (run / "accuracy.jsonl").write_bytes(first + second[:10])  # the writer is at it
+    (run / "scenarios.jsonl").write_bytes(b"one\n")
+    mirror = Mirror(tmp_path / "here")
+    mirror.take(agent.poll(*mirror.position, 0))
+    assert (mirror.path / "accuracy.jsonl").read_bytes() == first
+    (found,) = read_evaluations(mirror.path)
+    assert len(read_arrays(mirror.path, found.file, found.rows)) == 1, "its file came before the run ended"
+    assert read_arrays(mirror.path, answers_file(found.dataset), found.rows)
+    (run / "accuracy.jsonl").write_bytes(first + second)
+    with (run / "scenarios.jsonl").open("ab") as file:
+        file.write(b"two\n")
+    mirror.take(agent.poll(*mirror.position, 0))
+    assert (mirror.path / "accuracy.jsonl").read_bytes() == first + second
+    assert (mirror.path / "scenarios.jsonl").read_bytes() == b"one\ntwo\n"
+    assert not agent.poll(*mirror.position, 0)["more"]
+
+
+def test_other_files_come_a_few_at_a_time_and_one_that_is_too_large_is_told(agent, tmp_path, monkeypatch):
+    monkeypatch.setattr(agents, "_MOST_BYTES", 100)
+    monkeypatch.setattr(agents, "_MOST_FILE_BYTES", 2**20)
+    run = tmp_path / "fleet" / "fleet" / "node" / "run"
+    (run / "logs").mkdir(parents=True)
+    for name, size in (("a", 60), ("b", 30), ("c", 90), ("d", 2**20), ("e", 2**20 - 1), ("f", 1)):
+        (run / "logs" / name).write_bytes(bytes(size))
+    for name in ("run.json", "cells.jsonl", "scenarios.jsonl", "accuracy.jsonl", ".lock"):
+        (run / name).touch()
+    answers, number = [], 0
+    while number is not None:
+        answers.append(agent.files(number))
+        number = answers[-1]["next"]
+    assert [[name for name, _ in answer["files"]] for answer in answers] == [
+        ["logs/a", "logs/b"],
+        ["logs/c"],
+        ["logs/e"],
+        ["logs/f"],
+    ]
+    assert [name for answer in answers for name in answer["left_out"]] == ["logs/d (1 MiB)"]
+
+
+def test_a_name_means_itself_also_with_characters_of_patterns(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path))
+    for name in ("run[1]", "run1"):
+        folder = tmp_path / "fleet" / name / "node"
+        folder.mkdir(parents=True)
+        (folder / "fleet.json").write_text(f'{{"name": "{name}"}}')
+    assert agents.held("run[1]") == {"node": {"name": "run[1]"}}

@@ -1,6 +1,7 @@
 """What travels to nodes, and what comes back."""
 
 import hashlib
+import os
 import random
 import resource
 import socket
@@ -58,6 +59,24 @@ def test_the_key_is_of_the_content_only(model, tmp_path):
     assert goods.given_good(model).key == first
     (model / "saved_model.pb").write_bytes(b"other")
     assert goods.given_good(model).key != first
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+def test_what_a_node_received_has_the_key_that_it_was_sent_under(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        folder = tmp_path / "saved"
+        (folder / "variables").mkdir(parents=True)
+        (folder / "variables" / "data").write_bytes(b"weights")
+        (folder / "tool").write_bytes(b"#!/bin/sh\n")
+        (folder / "tool").chmod(0o777 & ~umask)
+        good = goods.given_good(folder)
+        sent(good)
+        there = goods.placed_at(good.key, "saved")
+        assert goods.given_good(there).key == good.key
+        assert os.access(there / "tool", os.X_OK)
+    finally:
+        os.umask(before)
 
 
 def test_an_entry_of_the_model_cache_becomes_one(tmp_path):
@@ -135,20 +154,29 @@ def fleet(tmp_path):
         mirror = folder.mirror(slug)
         cells = (there / "cells.jsonl").read_bytes()
         cut = cells.index(b"\n") + 1
-        mirror.take({"info": (there / "run.json").read_bytes(), "info_at": 1, "lines": cells[:cut]})
-        mirror.take({"info": None, "info_at": 1, "lines": cells[cut:]})
-        assert mirror.position == (1, len(cells))
+        come = {"info_at": 1, "files": []}
+        mirror.take(come | {"info": (there / "run.json").read_bytes(), "lines": {"cells.jsonl": cells[:cut]}})
+        mirror.take(come | {"info": None, "lines": {"cells.jsonl": cells[cut:]}})
+        assert mirror.position == (1, {"cells.jsonl": len(cells)})
         assert read_run(mirror.path).records == read_run(there).records
     return folder
 
 
 def test_the_merged_view_pools_equal_machines_and_is_what_readers_find(fleet):
     assert len(find_runs(fleet.path)) == 3  # the nodes' runs, until there is a merged view
-    paths = fleet.merge()
+    paths = fleet.merge(fleet.runs())
     assert len(paths) == 2 and find_runs(fleet.path) == tuple(sorted(paths))
     counts = sorted(len(read_run(path).records) for path in paths)
     assert counts == [3, 6]
-    assert fleet.merge() == paths  # anew, after more has come
+    assert fleet.merge(fleet.runs()) == paths  # anew, after more has come
+
+
+def test_a_copy_that_cannot_be_read_is_told_and_the_others_are_merged(fleet):
+    (fleet.path / "nodes" / "two" / "run.json").write_text("{")
+    told = []
+    runs = fleet.runs(told.append)
+    assert [run.path.name for run in runs] == ["one", "three"] and len(fleet.merge(runs)) == 2
+    assert len(told) == 1 and told[0].startswith("two is left out: ") and "run.json" in told[0]
 
 
 def test_no_file_is_written_outside_of_a_run(fleet):

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from inferometer.errors import UsageError
+from inferometer.fleet.measurement import Job, note
 from inferometer.fleet.nodes import Node, Selection, by_kind, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import plan_kinds
 from inferometer.planning.request import make_request
@@ -112,3 +113,11 @@ def test_a_disk_that_is_another_node_s_later_is_gone_on_with():
     later = node("5", msgspec.structs.replace(CPU, hostname="pod-2"))
     assert gone_on_with([later], {"5": parts(node("1"))}, []) == {"5": "plain"}
     assert gone_on_with([later], {"5": {"plain": {"nodes": {}}}}, []) == {}
+
+
+def test_time_left_is_shown_for_as_long_as_it_is_known():
+    job = Job(node("1"), "one")
+    note(job, {"at": "round 1, onnxrt", "done": 1, "total": 4, "left": "about 3 min left"})
+    assert (job.done, job.total, job.left) == (1, 4, "about 3 min left")
+    note(job, {"at": "under load, onnxrt, server"})
+    assert (job.at, job.done, job.total, job.left) == ("under load, onnxrt, server", 1, 4, "")

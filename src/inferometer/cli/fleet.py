@@ -16,8 +16,9 @@ from inferometer.cli.common import console, notice
 from inferometer.escapes import shown
 from inferometer.fleet.address import meant
 from inferometer.fleet.cluster import Cluster, connected
-from inferometer.fleet.fleet import Fleet, Job, begin, go_on
+from inferometer.fleet.fleet import Fleet, begin, go_on
 from inferometer.fleet.folder import FleetFolder
+from inferometer.fleet.measurement import Job
 from inferometer.fleet.nodes import Selection, by_kind, wanted
 from inferometer.fleet.plans import KindPlan, check, plan_kinds
 from inferometer.planning.request import RunRequest
@@ -110,8 +111,9 @@ def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) 
 
 def _finish(fleet: Fleet, report: bool) -> int:
     """Print the merged view and where everything lies; return 1 where nothing was measured."""
-    merged = fleet.folder.merge()
-    measured = any(record.status == "ok" for run in fleet.folder.runs() for record in run.records)
+    runs = fleet.folder.runs(notice)
+    merged = fleet.folder.merge(runs)
+    measured = any(record.status == "ok" for run in runs for record in run.records)
     if merged:
         from inferometer.cli.overview_table import print_overview
 

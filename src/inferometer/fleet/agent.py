@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,12 +23,15 @@ from inferometer.host.machine import describe_machine
 from inferometer.planning.given_files import placed
 from inferometer.planning.request import from_builtins, to_builtins
 from inferometer.storage.cache import cache_folder, open_log
+from inferometer.storage.evaluations import EVALUATIONS_FILE, files_named
 from inferometer.storage.run_directory import CELLS_FILE, LOCK_FILE, RUN_FILE
+from inferometer.storage.scenarios import SCENARIOS_FILE
 
 EVENTS, REQUEST, FLEET = "events.jsonl", "request.json", "fleet.json"
+RECORDS = (CELLS_FILE, EVALUATIONS_FILE, SCENARIOS_FILE)  # which grow by a line as each ends
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_MOST_BYTES = 8 * 2**20  # of records in one answer
-_MOST_FILE_BYTES = 256 * 2**20
+_MOST_BYTES = 8 * 2**20  # of records, or of small files, in one answer
+_MOST_FILE_BYTES = 256 * 2**20  # a larger file stays on its node
 _EVENT_BYTES = 16_384  # more than a line of what goes on has
 
 
@@ -47,7 +51,7 @@ def describe() -> dict[str, Any]:
 def held(name: str) -> dict[str, dict[str, Any]]:
     """Return what this machine keeps of a fleet's run: by the name of each node's part what fleet.json said."""
     found = {}
-    for path in sorted(cache_folder("fleet").glob(f"{name}/*/{FLEET}")):
+    for path in sorted((cache_folder("fleet") / name).glob(f"*/{FLEET}")):
         with contextlib.suppress(OSError, ValueError):
             found[path.parent.name] = dict(json.loads(path.read_text()))
     return found
@@ -97,42 +101,63 @@ class Agent:
                 stdin=subprocess.PIPE, stdout=log, stderr=log, env=_variables(),
             )  # fmt: skip
 
-    def poll(self, info_at: int, offset: int, within_s: float) -> dict[str, Any]:
-        """Return what is new: run.json if it was written since ``info_at`` (ns), records from a byte on, what goes on, the end.
+    def poll(self, info_at: int, offsets: Mapping[str, int], within_s: float) -> dict[str, Any]:
+        """Return what is new: run.json if it was written since ``info_at`` (ns), records from a byte of each file on, what goes on.
 
-        It takes so many seconds, less where the run ends meanwhile.
+        Evaluations bring the files that they name. It takes so many seconds, less where the run ends meanwhile.
         """
         assert self._child is not None
         self._await_end(within_s)
         status = self._child.poll()  # first: what is read below is then all there is
+        lines = {name: self._lines(name, offsets.get(name, 0)) for name in RECORDS}
         answer: dict[str, Any] = {
             "status": status,
             "info": None,
             "info_at": info_at,
-            "lines": b"",
+            "lines": lines,
+            "files": self._small(files_named(lines[EVALUATIONS_FILE])),
             "event": self._event(),
+            "more": any(lines.values()),
         }
         with contextlib.suppress(OSError):
             changed = (self._run / RUN_FILE).stat().st_mtime_ns
             if changed != info_at:
                 answer |= {"info": (self._run / RUN_FILE).read_bytes(), "info_at": changed}
-            with (self._run / CELLS_FILE).open("rb") as file:
-                file.seek(offset)
-                answer["lines"] = _whole_lines(file)
-        answer["more"] = len(answer["lines"]) > 0
         return answer
 
-    def files(self) -> list[tuple[str, bytes]]:
-        """Return what a finished run holds besides its records: logs, answers on the user's data."""
+    def files(self, first: int) -> dict[str, Any]:
+        """Return some of what a finished run holds besides its records, beginning with number ``first``: logs, answers on the user's data.
+
+        "next" is the number to go on with, None at the end; "left_out" names those that are too large to travel.
+        """
+        paths = [path for path in sorted(self._run.rglob("*")) if path.is_file() and self._is_other(path)]
+        found: list[tuple[str, bytes]] = []
+        left_out, taken = [], 0
+        for number, path in enumerate(paths[first:], first):
+            name, size = path.relative_to(self._run).as_posix(), path.stat().st_size
+            if size >= _MOST_FILE_BYTES:
+                left_out.append(f"{name} ({size / 2**20:.0f} MiB)")
+                continue
+            taken += size
+            if found and taken > _MOST_BYTES:
+                return {"files": found, "left_out": left_out, "next": number}
+            found.append((name, path.read_bytes()))
+        return {"files": found, "left_out": left_out, "next": None}
+
+    def _is_other(self, path: Path) -> bool:
+        return path.relative_to(self._run).as_posix() not in (RUN_FILE, LOCK_FILE, *RECORDS)
+
+    def _lines(self, name: str, offset: int) -> bytes:
+        with contextlib.suppress(OSError), (self._run / name).open("rb") as file:
+            file.seek(offset)
+            return _whole_lines(file)
+        return b""
+
+    def _small(self, names: Iterable[str]) -> list[tuple[str, bytes]]:
         found = []
-        for path in sorted(self._run.rglob("*")):
-            name = path.relative_to(self._run).as_posix()
-            if (
-                path.is_file()
-                and name not in (RUN_FILE, CELLS_FILE, LOCK_FILE)
-                and path.stat().st_size < _MOST_FILE_BYTES
-            ):
-                found.append((name, path.read_bytes()))
+        for name in names:
+            with contextlib.suppress(OSError):
+                found.append((name, (self._run / name).read_bytes()))
         return found
 
     def stop(self) -> None:

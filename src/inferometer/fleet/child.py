@@ -69,6 +69,7 @@ def main(folder: Path) -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     observer, out = EventWriter(folder / EVENTS), folder / "run"
     try:
+        _hear_interruptions()  # in here: one may be waiting
         with children_heard():
             if (out / RUN_FILE).exists():
                 _await_predecessor(out)
@@ -108,5 +109,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    _hear_interruptions()
     sys.exit(main(Path(sys.argv[1])))

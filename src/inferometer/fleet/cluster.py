@@ -187,17 +187,22 @@ class Cluster:
         made = self._ray.remote(num_cpus=node.cpus, num_gpus=node.gpus, max_restarts=0)(agent.Agent)
         return RemoteAgent(self._ray, made.options(scheduling_strategy=_on(node.id)).remote(name, slug))
 
-    def send(self, good: Good, holder: RemoteAgent) -> None:
-        """Bring a file to a node; its bytes go into the object store once, whichever nodes ask for it."""
+    def send(self, good: Good, holder: RemoteAgent, go_on: Callable[[], None]) -> None:
+        """Bring a file to a node; its bytes go into the object store once, whichever nodes ask for it.
+
+        ``go_on`` is called before each piece; what it raises ends this.
+        """
         with self._sending:
             if good.key not in self._sent:
                 digest, references = hashlib.sha256(), []
                 for chunk in good.chunks():
+                    go_on()
                     digest.update(chunk)
                     references.append(self._put(chunk, good.path.name))
                 self._sent[good.key] = references, digest.hexdigest()
         references, whole = self._sent[good.key]
         for number, reference in enumerate(references):
+            go_on()
             holder.call("receive", good.place, good.key, good.path.name, number, reference)
         holder.call("finish", good.key, whole)
 
@@ -228,6 +233,13 @@ class RemoteAgent:
 
     def __init__(self, ray: Any, actor: Any) -> None:
         self._ray, self._actor = ray, actor
+        self._first: Any = None  # a reference to the answer of the first question
+
+    def is_there(self, within_s: float) -> bool:
+        """Wait for the node so long, and return whether it was given, or was found to be gone."""
+        self._first = self._first or self._actor.lacking.remote([])
+        ended, _ = self._ray.wait([self._first], timeout=within_s)
+        return bool(ended)
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Return a method's answer; StoreError with what it raised."""

@@ -2,57 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from inferometer.errors import InferometerError, StoreError, UsageError
-from inferometer.fleet.cluster import Cluster, NodeLostError, RemoteAgent
-from inferometer.fleet.folder import FleetFolder, Mirror
+from inferometer.fleet.cluster import Cluster
+from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.goods import Good, given_good, model_good
+from inferometer.fleet.measurement import Job, Measurement, Watcher
 from inferometer.fleet.nodes import Kind, Node, Selection, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import KindPlan, plan_kinds
 from inferometer.planning.given_files import given_files, placed
 from inferometer.planning.request import RunRequest, from_builtins, to_builtins
 from inferometer.running.converted import convert
-from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted
 from inferometer.version import __version__
 
-_POLL_S = 1.0
+_SHOW_S = 1.0
 _LOOK_EVERY_S = 5.0  # for nodes that come late
-_STOP_S = 60.0  # for a run to end once it is interrupted
+_OVER = ("failed", "lost")
+_REPLACED = 2  # nodes of a kind that fail, for which others measure
 _AT_ONCE = 256  # nodes that measure at the same time
-
-
-@dataclass
-class Job:
-    """A node that measures, or has."""
-
-    node: Node
-    slug: str
-    state: str = "waiting"  # waiting, sending, measuring, done, failed, lost
-    at: str = ""  # what it is doing, or why it ended
-    done: int = 0
-    total: int = 0
-    left: str = ""
-
-
-class Watcher(Protocol):
-    """Who is told how the fleet gets on."""
-
-    def say(self, text: str) -> None:
-        """Say a line that stays."""
-
-    def update(self, jobs: Iterable[Job]) -> None:
-        """Show what each node is at; called about once a second."""
 
 
 @dataclass
@@ -67,6 +43,7 @@ class Fleet:
     watcher: Watcher
     plans: dict[Kind, KindPlan] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    _finished: dict[str, str] = field(default_factory=dict)  # part of an earlier session -> its kind's title
     _goods: dict[Path | str, Good] = field(default_factory=dict)
     _machines: dict[str, threading.Lock] = field(
         default_factory=dict
@@ -78,25 +55,45 @@ class Fleet:
     _nodes: list[Node] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
-    def run(self) -> list[StoredRun]:
-        """Measure on every node that is wanted, late ones included, and return what came back; also what a Ctrl-C leaves."""
+    def run(self) -> None:
+        """Measure on every node that is wanted, late ones included; the folder has what comes back, also what a Ctrl-C leaves."""
         self._meet()
         if not self._next():
+            if self._finished:
+                self.watcher.say("nothing is missing: what was asked of each kind has been measured")
+                return
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
         self._pack()
         self.folder.write(self.facts)
         self.watcher.say(
             f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self.plans), 'kind')}"
         )
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            try:
-                self._supervise(threads)
-            except KeyboardInterrupt:
-                self.watcher.say("interrupted: waiting for the nodes to end what they are at")
-                raise
-            finally:
-                self._stopping.set()
-        return self.folder.runs()
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as threads:
+                try:
+                    self._supervise(threads)
+                except KeyboardInterrupt:
+                    self.watcher.say(
+                        f"interrupted: waiting for the nodes to end what they are at{self._busy()}"
+                    )
+                    raise
+                finally:
+                    self._stopping.set()
+        finally:
+            self._keep_ends()
+
+    def _busy(self) -> str:
+        names = [job.slug for job in self.jobs if job.state in ("sending", "measuring")]
+        return f": {', '.join(names)}" if names else ""
+
+    def _keep_ends(self) -> None:
+        """Write which nodes are done into fleet.json, where it does not say so."""
+        parts = self.facts["nodes"]
+        new = [job for job in self.jobs if job.state == "done" and parts[job.slug].get("state") != "done"]
+        for job in new:
+            parts[job.slug]["state"] = "done"
+        if new:
+            self.folder.write(self.facts)
 
     def _supervise(self, threads: ThreadPoolExecutor) -> None:
         futures: list[Future[None]] = []
@@ -106,11 +103,12 @@ class Fleet:
             begun = [threads.submit(self._measure, self._add(node)) for node in self._next()]
             futures += begun
             self.watcher.update(self.jobs)
+            self._keep_ends()
             if ended and not begun:
                 break
             wait(
                 [future for future in futures if not future.done()],
-                timeout=_POLL_S,
+                timeout=_SHOW_S,
                 return_when=FIRST_COMPLETED,
             )
             if time.monotonic() - looked > _LOOK_EVERY_S:
@@ -131,8 +129,10 @@ class Fleet:
         if self._nodes and sound:
             self.watcher.say(f"came late: {', '.join(node.name for node in sound)}")
         held = self.cluster.held(self.facts["name"], sound, self.watcher.say)
-        over = ("failed", "lost")  # others may go on with what these left
-        going = {*self._held.values(), *(job.slug for job in self.jobs if job.state not in over)}
+        going = {
+            *self._held.values(),
+            *(job.slug for job in self.jobs if job.state not in _OVER),
+        }  # those left theirs
         self._held |= gone_on_with(sound, held, going)
         self._nodes += sound
         fresh = {node.kind: node for node in sound if node.kind not in self.plans}
@@ -144,12 +144,26 @@ class Fleet:
     def _next(self) -> list[Node]:
         """Return the nodes to begin on: those that hold a part of this run, and others of kinds that have too few."""
         able = [node for node in self._nodes if self.plans[node.kind].plan]
-        taken = Counter(job.node.kind for job in self.jobs if job.state != "lost")
+        taken = self._taken()
         used = [job.node.id for job in self.jobs]
         holding = [node for node in able if node.id in self._held and node.id not in used]
         taken.update(node.kind for node in holding)
         others = wanted(able, self.selection, taken, [*used, *(node.id for node in holding)])
         return [*holding, *others] if not self._stopping.is_set() else []
+
+    def _taken(self) -> Counter[Kind]:
+        """Return how many nodes of each kind have measured or are at it, also those that finished earlier and are gone.
+
+        A node that is lost counts for nothing, and so do the first that fail: what fails on three of a kind fails on all.
+        """
+        taken = Counter(job.node.kind for job in self.jobs if job.state not in _OVER)
+        failed = Counter(job.node.kind for job in self.jobs if job.state == "failed")
+        taken.update({kind: max(count - _REPLACED, 0) for kind, count in failed.items()})
+        here = {*self._held.values(), *(job.slug for job in self.jobs)}
+        kinds = {kind.title: kind for kind in self.plans}
+        gone = [title for slug, title in self._finished.items() if slug not in here]
+        taken.update(kinds[title] for title in gone if title in kinds)
+        return taken
 
     def _add(self, node: Node) -> Job:
         """Return a new job, whose folder is the node's of an earlier part where it had one."""
@@ -170,7 +184,11 @@ class Fleet:
         """Convert the model here, for every kind's forms at once, and know what is to travel."""
         for path in given_files(self.request):
             self._goods[path] = given_good(path)
-        self.facts["files"] = {str(path): [good.key, good.path.name] for path, good in self._goods.items()}
+        files = {str(path): [good.key, good.path.name] for path, good in self._goods.items()}
+        for path, told in self.facts.get("files", files).items():
+            if path in files and files[path][0] != told[0]:
+                raise StoreError(f"{path} was changed after the run began; put it back, or start a new run")
+        self.facts["files"] = files
         forms = set().union(*(plan.forms for plan in self.plans.values()))
         try:
             entries = convert(self.request, forms, {}, self.watcher.say).entries
@@ -181,68 +199,11 @@ class Fleet:
             self._goods[entry.name] = model_good(entry)
 
     def _measure(self, job: Job) -> None:
-        """Measure on one node, from waiting for it to its last record."""
-        with self._machine(job.node):
-            if self._stopping.is_set():
-                job.state, job.at = "failed", "interrupted before it began"
-                return
-            agent = self.cluster.hold(job.node, self.facts["name"], job.slug)
-            try:
-                self._send(job, agent)
-                self._follow(job, agent, self.folder.mirror(job.slug))
-            except NodeLostError as error:
-                job.state, job.at = "lost", "the node is gone; what it had measured is kept"
-                self.watcher.say(f"node {job.node.name} is lost: {error}")
-            except (InferometerError, OSError) as error:  # a file here that is gone ends no other node's run
-                job.state, job.at = "failed", str(error)
-                self.watcher.say(f"node {job.node.name}: {error}")
-            finally:
-                agent.release()
-
-    @contextlib.contextmanager
-    def _machine(self, node: Node) -> Iterator[None]:
-        """Hold a machine that may be several nodes: two measurements on one would disturb each other."""
-        with self._machines.setdefault(node.boot or node.id, threading.Lock()):
-            yield
-
-    def _send(self, job: Job, agent: RemoteAgent) -> None:
-        every = {(good.place, good.key): good for good in self._goods.values()}
-        for place, key in agent.call("lacking", [*every]):
-            job.state, job.at = "sending", every[place, key].path.name
-            self.cluster.send(every[place, key], agent)
-        agent.call("start", to_builtins(self.request), self.facts["files"], self.facts)
-
-    def _follow(self, job: Job, agent: RemoteAgent, mirror: Mirror) -> None:
-        """Take over what the node measures until it ends."""
-        stop_by = within_s = 0.0
-        while True:
-            answer = agent.call("poll", *mirror.position, within_s)
-            mirror.take(answer)
-            event = answer["event"]
-            job.state, job.at = "measuring", event.get("at", job.at)
-            job.done, job.total = event.get("done", job.done), event.get("total", job.total)
-            job.left = event.get("left", job.left)
-            within_s = 0.0 if answer["more"] else _POLL_S
-            if answer["more"]:
-                continue
-            if answer["status"] is not None:
-                break
-            if self._stopping.is_set():
-                if not stop_by:
-                    agent.call("stop")
-                    stop_by = time.monotonic() + _STOP_S
-                elif time.monotonic() > stop_by:
-                    raise StoreError(f"its run did not end within {_STOP_S:g} s of being interrupted")
-        mirror.add(agent.call("files"))
-        _end(job, event, answer["status"])
-
-
-def _end(job: Job, event: Mapping[str, Any], status: int) -> None:
-    if status:
-        interrupted = "interrupted; what it had measured is kept"
-        words = interrupted if status == 130 else f"its run left with status {status}"
-        raise StoreError(str(event.get("error", words)))
-    job.state, job.at, job.left = "done", "", ""
+        """Measure on one node; two of one machine take turns, since they would disturb each other."""
+        machine = self._machines.setdefault(job.node.boot or job.node.id, threading.Lock())
+        Measurement(self.cluster, job, self.watcher, self._stopping, machine).run(
+            self.facts, self.request, self._goods.values(), self.folder.mirror(job.slug)
+        )
 
 
 def begin(cluster: Cluster, request: RunRequest, nodes: str | None, out: Path, watcher: Watcher) -> Fleet:
@@ -272,8 +233,15 @@ def go_on(cluster: Cluster, resumed: Path, watcher: Watcher) -> Fleet:
     gone = {Path(path): told for path, told in kept["files"].items() if not Path(path).exists()}
     places = {path: cluster.bring_back(key, name, watcher.say) for path, (key, name) in gone.items()}
     request = placed(from_builtins(kept["request"]), places)
-    facts = {**kept, "request": to_builtins(request)}
-    return Fleet(cluster, request, Selection.parse(kept["selection"] or None), folder, facts, watcher)
+    files = {str(places.get(Path(path), path)): told for path, told in kept["files"].items()}
+    facts = {**kept, "request": to_builtins(request), "files": files}
+    finished = {slug: kept["nodes"][slug]["kind"] for slug in folder.slugs() if _is_done(kept, slug)}
+    selection = Selection.parse(kept["selection"] or None)
+    return Fleet(cluster, request, selection, folder, facts, watcher, _finished=finished)
+
+
+def _is_done(facts: dict[str, Any], slug: str) -> bool:
+    return bool(facts["nodes"].get(slug, {}).get("state") == "done")
 
 
 def _asked_for(cluster: Cluster, name: Path, watcher: Watcher) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from inferometer.errors import StoreError, UsageError
 from inferometer.planning.request import from_builtins
 from inferometer.storage import merge
 from inferometer.storage.durable import written
-from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER
+from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER, Notice
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
 
@@ -73,15 +73,21 @@ class FleetFolder:
         """Return the nodes that something came from."""
         return sorted(path.parent.name for path in self.path.glob(f"{NODES_FOLDER}/*/{RUN_FILE}"))
 
-    def runs(self) -> list[StoredRun]:
-        """Return the copies that can be read."""
-        return [read_run(self.path / NODES_FOLDER / slug) for slug in self.slugs()]
+    def runs(self, notice: Notice = lambda text: None) -> list[StoredRun]:
+        """Return the copies that can be read; ``notice`` is told of those that cannot, which stay as they are."""
+        found = []
+        for slug in self.slugs():
+            try:
+                found.append(read_run(self.path / NODES_FOLDER / slug))
+            except StoreError as error:
+                notice(f"{slug} is left out: {error}")
+        return found
 
-    def merge(self) -> list[Path]:
-        """Write the merged view anew and return its run directories, one a machine of its kind."""
+    def merge(self, runs: Iterable[StoredRun]) -> list[Path]:
+        """Write the merged view of the copies anew and return its run directories, one a machine of its kind."""
         out = self.path / MERGED_FOLDER
         shutil.rmtree(out, ignore_errors=True)
-        return write_merged(self.runs(), out)
+        return write_merged(runs, out)
 
 
 def write_merged(runs: Iterable[StoredRun], out: Path) -> list[Path]:
@@ -95,37 +101,47 @@ class Mirror:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._offset = self._info_at = 0
+        self._info_at = 0
+        self._offsets: dict[str, int] = {}
 
     @property
-    def position(self) -> tuple[int, int]:
-        """Return what to poll by: when run.json was written (ns on the node), and how many bytes of records are here."""
-        return self._info_at, self._offset
+    def position(self) -> tuple[int, dict[str, int]]:
+        """Return what to poll by: when run.json was written (ns on the node), and how many bytes of each file of records are here."""
+        return self._info_at, dict(self._offsets)
 
     def take(self, answer: Mapping[str, Any]) -> None:
         """Write what a poll brought; StoreError if it cannot be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            cells = self.path / CELLS_FILE
-            if self._offset == 0:
-                cells.write_bytes(b"")
             if answer["info"]:
                 _replace(self.path / RUN_FILE, answer["info"])
-            with cells.open("ab") as file:
-                file.write(answer["lines"])
+            self.add(answer["files"])  # before the lines that name them
+            for name, lines in answer["lines"].items():
+                if lines or name == CELLS_FILE:
+                    self._append(name, lines)
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        self._offset += len(answer["lines"])
         self._info_at = answer["info_at"]
 
+    def _append(self, name: str, lines: bytes) -> None:
+        """Add to a file of records; its first lines begin it anew, since a copy of an earlier driver's may be there."""
+        before = self._offsets.get(name, 0)
+        with self._inside(name).open("ab" if before else "wb") as file:
+            file.write(lines)
+        self._offsets[name] = before + len(lines)
+
     def add(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write a finished run's other files."""
+        """Write a run's other files."""
         for name, content in files:
-            target = (self.path / name).resolve()
-            if not target.is_relative_to(self.path.resolve()):
-                raise StoreError(f"a node sent a file outside of its run: {name}")
+            target = self._inside(name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+
+    def _inside(self, name: str) -> Path:
+        target = (self.path / name).resolve()
+        if not target.is_relative_to(self.path.resolve()):
+            raise StoreError(f"a node sent a file outside of its run: {name}")
+        return target
 
 
 def _replace(target: Path, content: bytes) -> None:

@@ -28,7 +28,7 @@ class Good:
     key: str
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield it as an archive, piece by piece; equal content gives equal bytes."""
+        """Yield it as an archive, piece by piece; equal content gives equal bytes, whatever the umask here."""
         yield from _chunks(self.path)
 
 
@@ -101,6 +101,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
             info = archive.gettarinfo(member, arcname=str(Path(path.name) / member.relative_to(path)))
             info.uid = info.gid = 0
             info.uname = info.gname = ""
+            info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644  # as any umask leaves it
             info.mtime = 0
             archive.addfile(info)
             if info.isreg():

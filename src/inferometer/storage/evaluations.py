@@ -9,6 +9,7 @@ Layout, in the run directory
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,16 @@ def decode_sound(run: Path, line: bytes) -> Evaluation:
             raise StoreError(f"{found.file} is damaged")
         read_arrays(run, found.file, found.rows)  # which raises where the line says another number of rows
     return found
+
+
+def files_named(lines: bytes) -> list[str]:
+    """Return the files that lines of evaluations name, relative to the run directory, each once; damaged lines name none."""
+    found: dict[str, None] = {}
+    for line in lines.splitlines():
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            told = _decode.decode(line)
+            found |= dict.fromkeys([told.file, answers_file(told.dataset)] if told.file else [])
+    return list(found)
 
 
 def answers_file(dataset: DatasetInfo) -> str:

@@ -1,0 +1,53 @@
+"""`inferometer run --cluster` as a process, and what it leaves."""
+
+import subprocess
+import sys
+import time
+
+from inferometer.storage.run_directory import read_run
+
+# cells that last, so that something can happen to the node meanwhile
+LONG = [
+    "--batch-sizes",
+    "1,2,4",
+    "--images",
+    "4",
+    "--rounds",
+    "1",
+    "--loops",
+    "100000",
+    "--budget",
+    "3",
+    "--energy-window",
+    "3",
+]
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "inferometer", "run", *map(str, arguments)]
+
+
+def run(cluster, *arguments, address="", **settings):
+    address = address or f"127.0.0.1:{cluster.port}"
+    return subprocess.run(
+        command("--cluster", address, *arguments), capture_output=True, text=True, check=False, timeout=240, **settings
+    )  # fmt: skip
+
+
+def wait(holds, within_s=180):
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.2)
+
+
+def measured(out):
+    """Return the batch sizes that each node measured, by framework."""
+    return {
+        path.name: sorted((record.cell.framework, record.cell.batch_size) for record in read_run(path).records if record.status == "ok")
+        for path in (out / "nodes").iterdir()
+    }  # fmt: skip
+
+
+def records_in(out):
+    return sum(path.read_bytes().count(b"\n") for path in out.glob("nodes/*/cells.jsonl"))
