@@ -98,6 +98,22 @@ def test_unbundling_again_leaves_what_is_whole_alone(far, bundle):
     assert done.returncode == 0 and "building" not in done.stderr
 
 
+def test_unbundling_into_its_own_folder_replaces_it_and_leaves_others_alone(far, bundle, tmp_path):
+    home, variables, _ = far
+    (home / "core" / "left-over").touch()
+
+    def again(target):
+        words = [sys.executable, bundle / "unbundle.py", "--to", target]
+        return subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+
+    done = again(home / "core")
+    assert done.returncode == 0, done.stderr
+    assert not (home / "core" / "left-over").exists()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "own"], check=True)
+    assert "not made by unbundle.py" in again(tmp_path / "own").stderr
+    assert (tmp_path / "own" / "pyvenv.cfg").exists()
+
+
 def test_a_bundle_that_lacks_a_part_changes_nothing(bundle, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "bundle"

@@ -99,9 +99,13 @@ def test_a_folder_of_the_user_s_is_not_replaced(tmp_path):
     check_target(tmp_path / "new")
     check_target(tmp_path)
     (tmp_path / "notes").touch()
-    with pytest.raises(BundleError, match="is not empty, and no environment; give a new folder"):
-        check_target(tmp_path)
-    (tmp_path / "pyvenv.cfg").touch()  # of an earlier time, whole or not
+    for other in ("pyvenv.cfg", "CACHEDIR.TAG"):  # an environment of the user's, a cache
+        (tmp_path / other).touch()
+        with pytest.raises(
+            BundleError, match=r"is not empty, and not made by unbundle\.py; give a new folder"
+        ):
+            check_target(tmp_path)
+    (tmp_path / ".made-by-unbundle").touch()  # of an earlier time, whole or not
     check_target(tmp_path)
 
 

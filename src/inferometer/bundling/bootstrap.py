@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 MANIFEST = "bundle.json"
 FORMAT = 1
+_MADE_HERE = ".made-by-unbundle"  # in an environment that this file made
 _BLOCK_BYTES = 1 << 20
 _NAMED = 8  # parts that an error lists
 
@@ -129,11 +130,9 @@ def _listed(names: list[str]) -> str:
 
 
 def check_target(target: Path) -> None:
-    """Raise BundleError for a folder that holds something else than an environment: it would be replaced."""
-    of_uv = ("CACHEDIR.TAG", "pyvenv.cfg")  # which it writes first, and last
-    begun = any((target / name).exists() for name in of_uv)
-    if target.is_dir() and any(target.iterdir()) and not begun:
-        raise BundleError(f"--to {target} is not empty, and no environment; give a new folder")
+    """Raise BundleError for a folder that holds something and was not made here: it would be replaced."""
+    if target.is_dir() and any(target.iterdir()) and not (target / _MADE_HERE).is_file():
+        raise BundleError(f"--to {target} is not empty, and not made by unbundle.py; give a new folder")
 
 
 def make_core(bundle: Bundle, target: Path) -> Path:
@@ -147,8 +146,13 @@ def make_core(bundle: Bundle, target: Path) -> Path:
         listed.write_text("\n".join(core["requirements"]) + "\n")
         uv = str(_uv_of(wheels))
         shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        (target / _MADE_HERE).touch()  # first, so that one left unfinished may be replaced
         alone = ["--no-config", "--no-python-downloads", "--offline", "--quiet"]
-        _call([uv, *alone, "venv", "--no-project", "--python", sys.executable, str(target)], wheels)
+        _call(
+            [uv, *alone, "venv", "--no-project", "--allow-existing", "--python", sys.executable, str(target)],
+            wheels,
+        )
         python = str(target / "bin" / "python")
         _call(
             [uv, *alone, "pip", "install", "--python", python, "--no-index", "--find-links", str(wheels), "--no-deps", "--require-hashes",
