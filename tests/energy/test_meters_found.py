@@ -78,6 +78,16 @@ def stored(facts, traits, uid="rapl:package-0"):
     return meter.traits
 
 
+@pytest.mark.parametrize(("spread", "integrates"), [(0.01, True), (0.096, False), (0.3, False)])
+def test_an_earlier_versions_verdict_is_made_anew_from_the_spread_it_found(
+    tmp_path, monkeypatch, spread, integrates
+):
+    monkeypatch.setenv("INFEROMETER_METERS", str(tmp_path))
+    unknown = dataclasses.replace(GPU_COUNTER, integrates=False)
+    facts = {"counter": {"integrates": True}, "phase_spread": {"meter": spread, "polled": None}}
+    assert stored(facts, unknown).integrates == integrates
+
+
 @pytest.mark.parametrize(
     "counter", [7, None, [], "fast", {"period_s": "x"}, {"period_s": -1}, {"integrates": "no"}]
 )

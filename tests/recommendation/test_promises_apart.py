@@ -77,6 +77,13 @@ def test_a_row_that_fails_at_another_bound_is_left_out(tmp_path):
     assert found.choice is None and "parity-failed: row 3 is wrong" in found.refused[0]
 
 
+def test_a_failure_at_another_bound_is_all_that_is_said_of_it(tmp_path):
+    kept = server("a", [one_test(100, 0.01)], bound_s=0.01)
+    failed = server("a", [], bound_s=0.05, status="crashed", cause="it died", chosen=None)
+    (found,) = decided(tmp_path, kept, failed)
+    assert "it died" in found.refused[0] and "no test kept" not in found.refused[0]
+
+
 def test_what_is_told_of_the_choice_under_load_is_a_doubt(tmp_path):
     disturbed = one_test(100, 0.01, flags=(flag("gpu-neighbour", pid="7"),))
     usual = one_test(100, 0.1, target_rate=None, purpose="measure")
@@ -148,7 +155,15 @@ def test_without_any_price_that_counts_the_rate_decides(tmp_path):
     (found,) = decided(tmp_path, *rows, prices=PriceList(Prices(0.3, 0.0)))
     assert (found.choice.summary.row, found.choice.cost) == ("b", None)
     assert found.by.startswith("requests/s of the machine")
-    assert any("electricity is not in the cost" in doubt for doubt in found.doubts)
+    assert not any("electricity" in doubt for doubt in found.doubts)  # no cost is shown
+
+
+def test_prices_that_nothing_has_leave_the_usual_choice(tmp_path, capsys):
+    runs = [run_of(tmp_path, "queued", server("a", [one_test(100, 0.01)])), run_of(tmp_path, "alone")]
+    for price in (["--price-per-kwh", "0.3"], ["--currency", "USD"]):  # neither has a meter
+        assert invoke(["recommend", *runs, "--max-request-latency-ms", "60000", *price]) == 0
+        said = capsys.readouterr().out
+        assert "take a" in said and "highest throughput" in said and "no choice" not in said
 
 
 def test_markdown_shows_names_as_they_are(tmp_path, capsys):

@@ -145,7 +145,8 @@ def make_core(bundle: Bundle, target: Path) -> Path:
         listed = wheels / "requirements.txt"
         listed.write_text("\n".join(core["requirements"]) + "\n")
         uv = str(_uv_of(wheels))
-        shutil.rmtree(target, ignore_errors=True)
+        if target.exists():  # aside first: one that is half removed would be taken for somebody's own
+            target.rename(wheels / "replaced")
         target.mkdir(parents=True)
         (target / _MADE_HERE).touch()  # first, so that one left unfinished may be replaced
         alone = ["--no-config", "--no-python-downloads", "--offline", "--quiet"]

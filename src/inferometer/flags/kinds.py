@@ -77,17 +77,17 @@ KINDS: Mapping[str, Kind] = {
             "--at-once measures devices together; without it they take turns",
         ),
     ),
-    "others-computed": _kind(f"other programs took {_OF_PROCESSORS} during the loops", details=(_ACCOUNTS,)),
+    "others-computed": _kind(f"other programs took {_OF_PROCESSORS} meanwhile", details=(_ACCOUNTS,)),
     "crowded": _kind(
-        f"disturbed: other programs took {_OF_PROCESSORS} during the loops; measure again on a quiet machine",
+        f"disturbed: other programs took {_OF_PROCESSORS} meanwhile; measure again on a quiet machine",
         details=(_ACCOUNTS,),
     ),
     "hypervisor": _kind(
-        f"the machine's host gave {_OF_PROCESSORS} to other virtual machines during the loops",
+        f"the machine's host gave {_OF_PROCESSORS} to other virtual machines meanwhile",
         details=(_ACCOUNTS,),
     ),
     "quota": _kind(
-        f"a CPU limit (of the container or service) held the loops back for {_OF_PROCESSORS}",
+        f"a CPU limit (of the container or service) held this back for {_OF_PROCESSORS}",
         details=("by the cgroup's own count of throttled time",),
     ),
     "gpu-neighbour": _kind(
@@ -124,10 +124,10 @@ KINDS: Mapping[str, Kind] = {
     "throttled": _kind(
         "throttled: the device held its clocks down ({reason})",
         " for {seconds:.2g} s",
-        details=("told by {device} during the loops",),
+        details=("told by {device} meanwhile",),
     ),
-    "clock-unsteady": _kind("{clock} clock between {low_hz:mhz} and {high_hz:mhz} MHz during the loops"),
-    "warmed": _kind("the device was between {low_c:.0f} and {high_c:.0f} °C during the loops"),
+    "clock-unsteady": _kind("{clock} clock between {low_hz:mhz} and {high_hz:mhz} MHz meanwhile"),
+    "warmed": _kind("the device was between {low_c:.0f} and {high_c:.0f} °C meanwhile"),
     # what the framework did
     "nodes-elsewhere": _kind(
         "{strays} of {total} operations ran on the CPU instead",

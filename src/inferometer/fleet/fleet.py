@@ -59,7 +59,7 @@ class Fleet:
         """Measure on every node that is wanted, late ones included; the folder has what comes back, also what a Ctrl-C leaves."""
         self._meet()
         if not self._next():
-            if self._finished:
+            if self._is_whole():
                 self.watcher.say("nothing is missing: what was asked of each kind has been measured")
                 return
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
@@ -81,6 +81,14 @@ class Fleet:
                     self._stopping.set()
         finally:
             self._keep_ends()
+
+    def _is_whole(self) -> bool:
+        """Return whether all that was begun earlier is done, or as much as was asked of its kind."""
+        parts = self.facts["nodes"]
+        enough = set() if self.selection.each != 1 else {*self._finished.values()}
+        return bool(self._finished) and all(
+            slug in self._finished or told["kind"] in enough for slug, told in parts.items()
+        )
 
     def _busy(self) -> str:
         names = [job.slug for job in self.jobs if job.state in ("sending", "measuring")]
@@ -146,20 +154,28 @@ class Fleet:
         able = [node for node in self._nodes if self.plans[node.kind].plan]
         taken = self._taken()
         used = [job.node.id for job in self.jobs]
-        holding = [node for node in able if node.id in self._held and node.id not in used]
+        holding = [node for node in able if node.id not in used and self._goes_on(node)]
         taken.update(node.kind for node in holding)
         others = wanted(able, self.selection, taken, [*used, *(node.id for node in holding)])
         return [*holding, *others] if not self._stopping.is_set() else []
 
+    def _goes_on(self, node: Node) -> bool:
+        """Return whether a node holds a part that is wanted: not one left unfinished where another of its kind has finished."""
+        part = self._held.get(node.id)
+        enough = self.selection.each == 1 and node.kind.title in self._finished.values()
+        return part is not None and (part in self._finished or not enough)
+
     def _taken(self) -> Counter[Kind]:
         """Return how many nodes of each kind have measured or are at it, also those that finished earlier and are gone.
 
-        A node that is lost counts for nothing, and so do the first that fail: what fails on three of a kind fails on all.
+        A node that is lost counts for nothing, and so do the first that fail: what fails on three of a kind fails on all, and
+        what cannot be written here is no better from another node.
         """
-        taken = Counter(job.node.kind for job in self.jobs if job.state not in _OVER)
-        failed = Counter(job.node.kind for job in self.jobs if job.state == "failed")
+        taken = Counter(job.node.kind for job in self.jobs if job.state not in _OVER or job.unkept)
+        failed = Counter(job.node.kind for job in self.jobs if job.state == "failed" and not job.unkept)
         taken.update({kind: max(count - _REPLACED, 0) for kind, count in failed.items()})
-        here = {*self._held.values(), *(job.slug for job in self.jobs)}
+        over = {job.slug for job in self.jobs if job.state in _OVER}
+        here = {*self._held.values(), *(job.slug for job in self.jobs)} - over
         kinds = {kind.title: kind for kind in self.plans}
         gone = [title for slug, title in self._finished.items() if slug not in here]
         taken.update(kinds[title] for title in gone if title in kinds)
@@ -170,7 +186,8 @@ class Fleet:
         known = self._held.get(node.id)
         slug = known or slugs([node.name], [job.slug for job in self.jobs] + self.folder.slugs())[0]
         self.jobs.append(Job(node, slug))
-        self.facts["nodes"][slug] = {"hostname": node.name, "kind": node.kind.title}
+        known_facts = self.facts["nodes"].get(slug, {})
+        self.facts["nodes"][slug] = {**known_facts, "hostname": node.name, "kind": node.kind.title}
         self.folder.write(self.facts)
         return self.jobs[-1]
 

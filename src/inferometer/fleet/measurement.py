@@ -16,6 +16,11 @@ from inferometer.fleet.goods import Good
 from inferometer.fleet.nodes import Node
 from inferometer.planning.request import RunRequest, to_builtins
 
+
+class _NotKeptError(InferometerError):
+    """What a node sent could not be written here."""
+
+
 NOT_BEGUN = "interrupted before it began"
 _POLL_S = 1.0
 _PATIENCE_S = 10.0  # before it is told that a node is waited for
@@ -33,6 +38,7 @@ class Job:
     done: int = 0
     total: int = 0
     left: str = ""
+    unkept: bool = False  # what came back could not be written here
 
 
 class Watcher(Protocol):
@@ -70,6 +76,9 @@ class Measurement:
         except NodeLostError as error:
             job.state, job.at = "lost", "the node is gone; what it had measured is kept"
             self.watcher.say(f"node {job.node.name} is lost: {error}")
+        except _NotKeptError as error:
+            job.state, job.at, job.unkept = "failed", str(error), True
+            self.watcher.say(f"node {job.node.name}: {error}")
         except (InferometerError, OSError) as error:  # a file here that is gone ends no other node's run
             job.state, job.at = "failed", str(error)
             self.watcher.say(f"node {job.node.name}: {error}")
@@ -86,7 +95,7 @@ class Measurement:
             if not told and time.monotonic() - began > _PATIENCE_S:
                 told = True
                 self.watcher.say(
-                    f"node {self.job.node.name}: {self.job.at}; something else of the cluster has its CPUs or GPUs"
+                    f"node {self.job.node.name}: {self.job.at}; another job may have its CPUs or GPUs"
                 )
 
     @contextlib.contextmanager
@@ -118,7 +127,7 @@ class Measurement:
         stop_by = within_s = 0.0
         while True:
             answer = agent.call("poll", *mirror.position, within_s)
-            mirror.take(answer)
+            _keep(mirror, answer)
             event = answer["event"]
             note(job, event)
             within_s = 0.0 if answer["more"] else _POLL_S
@@ -132,7 +141,10 @@ class Measurement:
                     stop_by = time.monotonic() + _STOP_S
                 elif time.monotonic() > stop_by:
                     raise StoreError(f"its run did not end within {_STOP_S:g} s of being interrupted")
-        self._fetch(agent, mirror)
+        try:
+            self._fetch(agent, mirror)
+        except (InferometerError, OSError) as error:  # all of its records are here
+            self.watcher.say(f"node {job.node.name}: some of its logs did not come: {error}")
         _end(job, event, answer["status"])
 
     def _fetch(self, agent: RemoteAgent, mirror: Mirror) -> None:
@@ -148,6 +160,13 @@ class Measurement:
             self.watcher.say(
                 f"node {self.job.node.name}: too large to travel, left in its cache: {', '.join(left_out)}"
             )
+
+
+def _keep(mirror: Mirror, answer: Mapping[str, Any]) -> None:
+    try:
+        mirror.take(answer)
+    except StoreError as error:
+        raise _NotKeptError(str(error)) from error
 
 
 def note(job: Job, event: Mapping[str, Any]) -> None:

@@ -90,7 +90,7 @@ def at_rate(option: LoadOption, limit_s: float, rate: float) -> LoadOption:
         test
         for result in option.summary.results
         for test in result.tests
-        if _keeps(test, option.summary, limit_s) and _rate_of(test) >= rate
+        if _keeps(test, option.summary, limit_s) and rate <= _rate_of(test) <= option.highest_rate
     ]
     metered = [test for test in tests if joules_a_request(test) is not None] or tests
     return replace(option, test=min(metered, key=_rate_of))

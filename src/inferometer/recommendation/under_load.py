@@ -81,10 +81,21 @@ def recommend_without_load(results: Results, wanted: Wanted) -> tuple[Decision, 
         f"often 2 to 6 times as long; measure it: inferometer run MODEL {asked}"
     )
     limits = Constraints(max_latency_s=wanted.limit_s, min_throughput=wanted.rate)
-    found = recommend(
-        results, limits, "cost" if wanted.prices else "throughput", wanted.prices or USUAL_PRICES
-    )
-    return tuple(replace(d, doubts=(*d.doubts, doubt)) for d in found if (d.machine, d.model) not in known)
+    closed = [s for s in results.summaries if (s.machine, s.model) not in known]
+    found: list[Decision] = []
+    for machine in dict.fromkeys(s.machine for s in closed):
+        own = replace(results, summaries=tuple(s for s in closed if s.machine == machine))
+        if wanted.prices and _can_be_priced(own, wanted.prices.of(machine)):
+            found += recommend(own, limits, "cost", wanted.prices)
+        else:
+            found += recommend(own, limits, "throughput", USUAL_PRICES)
+    return tuple(replace(d, doubts=(*d.doubts, doubt)) for d in found)
+
+
+def _can_be_priced(results: Results, prices: Prices) -> bool:
+    """Return whether some cell of a machine has a cost: by the hour, or by energy that is known."""
+    metered = any(s.measured and s.energy_image for s in results.summaries)
+    return bool(prices.per_hour or (prices.per_kwh and metered))
 
 
 def _decide(results: Results, place: _Place, found: Sequence[LoadSummary], wanted: Wanted) -> LoadDecision:
@@ -92,7 +103,8 @@ def _decide(results: Results, place: _Place, found: Sequence[LoadSummary], wante
     for alike in _by_policy(found):
         summary, option = alike[0], _best_of(alike, wanted.limit_s)
         if option is None:
-            why = dict.fromkeys(_why_none(one, wanted.limit_s) for one in alike)
+            telling = [one for one in alike if one.failed] or alike
+            why = dict.fromkeys(_why_none(one, wanted.limit_s) for one in telling)
             refused.append(f"{_name(summary)}: {'; '.join(why)}")
         elif wanted.rate is not None and option.highest_rate < wanted.rate:
             refused.append(
@@ -131,9 +143,9 @@ def _cheapest_first(
     if wanted.prices:
         prices = wanted.prices.of(machine)
         own = prices if metered else replace(prices, per_kwh=0.0)
-        if options and own.per_kwh != prices.per_kwh:
-            doubts.append(_NO_ELECTRICITY)
         if own.per_hour or own.per_kwh:
+            if options and own.per_kwh != prices.per_kwh:
+                doubts.append(_NO_ELECTRICITY)
             priced = [option.priced(own, wanted.rate) for option in options]
             return sorted(priced, key=lambda o: (o.cost or 0.0, -o.highest_rate)), _cost_words(own), doubts
     if metered:

@@ -35,5 +35,15 @@ def test_a_test_of_a_slow_row_may_last_until_it_has_its_queries(scenario, expect
     assert least_s(settings(scenario)) == pytest.approx(expected_s, rel=1e-3)
 
 
+@pytest.mark.parametrize(("bound_s", "lasts_s"), [(0.05, 5), (1.0, 20), (30.0, 600)])
+def test_a_server_test_is_long_beside_its_bound(bound_s, lasts_s):
+    """At 1.2 times its capacity a server that is judged after 5 s keeps 90 % of requests within 1 s."""
+    load = LoadRequest(("server",), bounds_s=(bound_s,))
+    told = load_settings.test_settings(
+        "server", load, BATCHING, MEASURED_S, seed=(0,), rate=20.0, bound_s=bound_s
+    )
+    assert told["min_duration_ms"] == lasts_s * 1e3 <= told["max_duration_ms"]
+
+
 def test_a_server_lasts_until_its_queries_have_come():
     assert least_s(settings("server", rate=0.2, bound_s=10.0)) == pytest.approx(662 / 0.2)

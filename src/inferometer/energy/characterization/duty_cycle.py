@@ -8,15 +8,12 @@ from typing import Any
 
 from inferometer.energy.characterization.load_process import Load
 from inferometer.energy.characterization.observe import mean_power, watch
+from inferometer.energy.characterization.phase_spread import integrates
 from inferometer.energy.readings import Meter
 from inferometer.energy.session import Session
 
 PERIODS_S = (0.090, 0.100, 0.110)
 PHASES = (0.0, 0.25, 0.5, 0.75)
-NO_SPREAD = (
-    0.02  # by so much of itself a mean power depends on the load's phase though the counter sees all: chance
-)
-SPREAD_LIMIT = 0.10  # by more it does only where the counter misses a part
 
 Say = Callable[[str], None]
 
@@ -56,13 +53,6 @@ def spread_of(rows: Sequence[dict[str, float | None]], key: str) -> float | None
             return None
         spreads.append((max(known) - min(known)) / statistics.fmean(known))
     return max(spreads, default=None)
-
-
-def integrates(spread: float | None) -> bool | None:
-    """Tell by that spread whether the counter sees all of the time; None where it shows neither."""
-    if spread is None or NO_SPREAD < spread <= SPREAD_LIMIT:
-        return None
-    return spread <= NO_SPREAD
 
 
 def verdict(facts: dict[str, Any]) -> str:

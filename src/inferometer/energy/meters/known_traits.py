@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from inferometer.energy.characterization.phase_spread import integrates
 from inferometer.energy.readings import Meter, Traits
 from inferometer.errors import MeterError
 
@@ -78,6 +79,10 @@ def load(uid: str) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) and facts.get("uid") == uid else None
 
 
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def apply_stored(meters: Iterable[Meter]) -> dict[str, dict[str, Any]]:
     """Set each meter's period and integration to what was measured; return the characterizations by uid."""
     known = {}
@@ -87,14 +92,16 @@ def apply_stored(meters: Iterable[Meter]) -> dict[str, dict[str, Any]]:
             continue
         known[meter.device.uid] = facts
         if meter.traits.kind == "counter":
-            meter.traits = _as_measured(meter.traits, facts.get("counter"))
+            meter.traits = _as_measured(meter.traits, facts)
     return known
 
 
-def _as_measured(traits: Traits, counter: object) -> Traits:
+def _as_measured(traits: Traits, facts: dict[str, Any]) -> Traits:
     """Return traits with what was measured of the counter; what is damaged of it is left out."""
-    facts = counter if isinstance(counter, dict) else {}
-    period, verdict = facts.get("period_s"), facts.get("integrates")
+    counter, spread = (_table(facts.get(name)) for name in ("counter", "phase_spread"))
+    period, verdict = counter.get("period_s"), counter.get("integrates")
+    if isinstance(share := spread.get("meter"), (int, float)):
+        verdict = integrates(share)  # earlier versions took up to 10 % for seeing all
     if isinstance(period, (int, float)) and 0 < period < LONGEST_S:
         least_s = (
             traits.period_s if traits.held_s else 0.0

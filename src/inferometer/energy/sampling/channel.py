@@ -61,9 +61,7 @@ class Channel:
     def of(cls, meter: Meter) -> Channel:
         """Return the channel that suits the meter."""
         traits = meter.traits
-        if (
-            meter.device.type in WHOLE_TYPES and traits.max_power_w == MAX_POWER_W
-        ):  # it tells no limit of its own
+        if meter.device.type in WHOLE_TYPES and traits.max_power_w == MAX_POWER_W and not traits.limit_known:
             traits = meter.traits = replace(traits, max_power_w=MAX_WHOLE_W)
         tracked = traits.kind == "counter" and traits.period_s >= TRACKED_PERIOD_S and not traits.push
         return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)

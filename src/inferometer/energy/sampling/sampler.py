@@ -109,10 +109,10 @@ class Sampler:
         if (
             asleep_ns - self._asleep_ns > SLEPT_NS
         ):  # before what is read now is taken for the work of a moment
-            self._asleep_ns = asleep_ns
             for channel in self._fast:
                 with channel.lock:
                     channel.note_sleep(asleep_ns)
+            self._asleep_ns = asleep_ns  # last: another thread reads no counter before its sleep is noted
         for lock, read, note in self._edges:
             with lock:
                 before_ns = now_ns()

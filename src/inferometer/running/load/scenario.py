@@ -36,7 +36,9 @@ class ScenarioRun:
         server = self._task.scenario == "server"
         ending = self._check() or (self._serve() if server else self._measure())
         if ending is None and self._context.load.audit and self._chosen is not None:
-            ending = self._audit(self._tests[self._chosen].target_rate or 0.0)
+            chosen = self._tests[self._chosen]
+            known = chosen.rate if self._task.scenario == "offline" else chosen.target_rate
+            ending = self._audit(known or 0.0)
         return ending or Ending("ok", self._cause)
 
     def facts(self) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class ScenarioRun:
         ending = self._compared(self._tester.audit(self._task, "accuracy", rate))
         if ending or self._task.scenario == "server":  # whose rate is LoadGen's, cached or not
             return ending
-        return self._kept(self._tester.audit(self._task, "same"))
+        return self._kept(self._tester.audit(self._task, "same", rate))
 
     def _kept(self, test: LoadTest | Ending) -> Ending | None:
         """Keep a test; return the ending where it came to none."""

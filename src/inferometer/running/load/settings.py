@@ -26,6 +26,9 @@ _PERCENTILE_NAMES = {
 }
 _STREAM_PERCENTILES = {"single-stream": 0.9, "multi-stream": 0.99}  # MLPerf's
 _HOPELESS = 4  # times as many requests as may wait at the bound: the queue grows without end
+_BOUNDS = (
+    20  # a server test lasts so many times the bound: in a shorter one a queue that grows may end within it
+)
 _FORGIVEN = 2  # times as many late ones as the percentile allows, which one stall may make wait at once
 _MORE = 1.1  # of an offline test than is expected
 _AHEAD = 2.0  # LoadGen draws its queries beforehand: of streams twice as many as are expected
@@ -110,9 +113,13 @@ def query_s(batching: Batching, measured_s: Mapping[int, float]) -> float:
 
 def _server(load: LoadRequest, batching: Batching, rate: float, bound_s: float) -> dict[str, Any]:
     waiting = _HOPELESS * (rate * bound_s + batching.max_batch * batching.instances)
-    queries = max(rate * load.length.min_s, load.length.queries_of("server", load.percentile))
+    min_s = max(load.length.min_s, _BOUNDS * bound_s)
+    queries = max(rate * min_s, load.length.queries_of("server", load.percentile))
     waiting += _FORGIVEN * (1 - load.percentile / 100) * queries
+    longest_s = max(load.length.max_s, 3 * min_s) if load.length.max_s else 0.0
     return {
+        "min_duration_ms": round(min_s * 1e3),
+        "max_duration_ms": round(longest_s * 1e3),
         "server_target_qps": rate,
         "server_target_latency_ns": round(bound_s * 1e9),
         "server_target_latency_percentile": load.percentile / 100,

@@ -60,7 +60,8 @@ class Tester:
 
     def audit(self, task: Task, audit: AuditName, rate: float = 0.0) -> LoadTest | Ending:
         """Run a test of performance as an audit."""
-        facts = {"purpose": "audit", "audit": audit, "target_rate": rate or None}
+        asked = rate if task.scenario == "server" else None
+        facts = {"purpose": "audit", "audit": audit, "target_rate": asked}
         return self._run(task, as_audit(self._settings(task, rate), audit), facts)
 
     def _settings(self, task: Task, rate: float) -> dict[str, Any]:
@@ -90,7 +91,8 @@ class Tester:
         length = context.load.length
         for monitor in context.runner.monitors:
             monitor.begin(task.cell, self._client.pid)
-        lasts_s = max(length.max_s, 3 * length.min_s, _SLOWER * least_s(settings))
+        planned_s = max(settings["max_duration_ms"], 3 * settings["min_duration_ms"]) / 1e3
+        lasts_s = max(planned_s, length.max_s, _SLOWER * least_s(settings))
         served = self._client.run_scenario(task.cell, request, lasts_s)
         if isinstance(served, Ending):
             return served

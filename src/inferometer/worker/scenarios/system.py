@@ -69,7 +69,7 @@ class System:
         """Tell LoadGen, which would wait for an answer for ever; without outputs where they have no rows."""
         try:
             self._answer(requests, outputs)
-        except (IndexError, ValueError) as error:
+        except Exception as error:
             traceback.print_exc()
             self.error = error
             self._answer(requests, None)

@@ -1,0 +1,135 @@
+"""Which nodes begin, of those that are there, with what earlier sessions and other nodes have left."""
+
+import threading
+
+import pytest
+
+from inferometer.errors import StoreError
+from inferometer.fleet.fleet import Fleet
+from inferometer.fleet.folder import FleetFolder
+from inferometer.fleet.measurement import Job, Measurement
+from inferometer.fleet.nodes import Node, Selection
+from inferometer.fleet.plans import KindPlan
+from inferometer.planning.request import make_request
+from inferometer.records import Machine
+
+
+def node(id, cpu="CPU A"):
+    machine = Machine(hostname=id, cpu=cpu, logical_cores=8, usable_cores=8)
+    return Node(id, 8, 0, machine)
+
+
+class Watcher:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def say(self, text):
+        self.told.append(text)
+
+
+def fleet(folder, nodes, parts=(), held=(), asked=None):
+    """Return a fleet of which these nodes answer; ``parts``: slug -> (node, whether it is done); ``held``: id -> slug."""
+    facts = {
+        "nodes": {
+            slug: {"hostname": of.name, "kind": of.kind.title} | ({"state": "done"} if done else {})
+            for slug, (of, done) in dict(parts).items()
+        }
+    }
+    finished = {slug: of.kind.title for slug, (of, done) in dict(parts).items() if done}
+    found = Fleet(
+        None, make_request("model.onnx"), Selection.parse(asked), FleetFolder(folder), facts, Watcher(),
+        plans={each.kind: KindPlan(each.kind, object()) for each in nodes}, _finished=finished,
+        _held=dict(held),
+    )  # fmt: skip
+    found._nodes = list(nodes)
+    return found
+
+
+def begun(fleet):
+    return [each.id for each in fleet._next()]
+
+
+def ended(fleet, one, state, **more):
+    job = fleet._add(one)
+    job.state = state
+    for name, value in more.items():
+        setattr(job, name, value)
+    return job
+
+
+def test_a_part_left_unfinished_is_not_gone_on_with_where_an_equal_node_has_finished(tmp_path):
+    parts = {"a": (node("a"), False), "b": (node("b"), True)}
+    resumed = fleet(tmp_path, [node("a")], parts, held={"a": "a"})
+    assert begun(resumed) == [] and resumed._is_whole()
+    everywhere = fleet(tmp_path, [node("a")], parts, held={"a": "a"}, asked="all")
+    assert begun(everywhere) == ["a"] and not everywhere._is_whole()
+
+
+def test_a_kind_that_is_not_done_is_missing_though_another_is(tmp_path):
+    parts = {"a": (node("a"), True), "b": (node("b", "CPU B"), False)}
+    resumed = fleet(tmp_path, [node("a")], parts)
+    assert begun(resumed) == [] and not resumed._is_whole()
+
+
+def test_a_finished_node_that_is_looked_at_again_stays_finished(tmp_path):
+    resumed = fleet(tmp_path, [node("a"), node("b")], {"a": (node("a"), True)}, held={"a": "a"})
+    assert begun(resumed) == ["a"]
+    ended(resumed, node("a"), "lost")
+    assert resumed.facts["nodes"]["a"]["state"] == "done"
+    assert begun(resumed) == []  # its copy is here, so that b measures nothing
+
+
+@pytest.mark.parametrize(("unkept", "next_one"), [(False, ["b"]), (True, [])])
+def test_what_cannot_be_written_here_is_not_measured_by_another_node(tmp_path, unkept, next_one):
+    running = fleet(tmp_path, [node("a"), node("b")])
+    ended(running, node("a"), "failed", unkept=unkept)
+    assert begun(running) == next_one
+
+
+class Agent:
+    """A node whose run has ended well, and whose logs cannot be had."""
+
+    def __init__(self):
+        self.released = False
+
+    def is_there(self, within_s):
+        return True
+
+    def call(self, method, *arguments):
+        if method == "lacking":
+            return []
+        if method == "files":
+            raise StoreError("the log is gone")
+        return {"event": {"done": 2, "total": 2}, "status": 0, "more": False}
+
+    def release(self):
+        self.released = True
+
+
+class Mirror:
+    """A copy, on a disk that may be full."""
+
+    position = (0, {})
+
+    def __init__(self, full):
+        self.full = full
+
+    def take(self, answer):
+        if self.full:
+            raise StoreError("cannot write here")
+
+
+@pytest.mark.parametrize(("full", "state"), [(False, "done"), (True, "failed")])
+def test_a_run_whose_records_are_all_here_is_done_whatever_comes_of_its_logs(full, state):
+    agent, watcher, job = Agent(), Watcher(), Job(node("a"), "a")
+
+    class Cluster:
+        def hold(self, *arguments):
+            return agent
+
+    measurement = Measurement(Cluster(), job, watcher, threading.Event(), threading.Lock())
+    measurement.run({"name": "f", "files": {}}, make_request("model.onnx"), (), Mirror(full))
+    assert (job.state, job.unkept, agent.released) == (state, full, True)
+    assert any("some of its logs did not come" in text for text in watcher.told) == (not full)
