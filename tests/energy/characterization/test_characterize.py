@@ -9,9 +9,10 @@ import pytest
 
 from broker import wait_until
 from inferometer.energy.characterization.characterize import LoadTimes, characterize, idle_of
-from inferometer.energy.characterization.duty_cycle import integrates, spread_of, verdict
+from inferometer.energy.characterization.duty_cycle import spread_of, verdict
 from inferometer.energy.characterization.load_process import LoadProcess
 from inferometer.energy.characterization.polls import poll, updates_of, window_of
+from inferometer.energy.meters.phase_spread import integrates
 from inferometer.energy.meters.simulated import Faults, PowerCurve, SimulatedClock, SimulatedMeter
 from inferometer.energy.readings import Traits
 from inferometer.energy.session import Session

@@ -20,7 +20,6 @@ import numpy as np
 from inferometer.energy.characterization.duty_cycle import (
     Say,
     duty_of,
-    integrates,
     spread_of,
     verdict,
     watts_text,
@@ -28,6 +27,7 @@ from inferometer.energy.characterization.duty_cycle import (
 from inferometer.energy.characterization.load_process import Load
 from inferometer.energy.characterization.observe import energy_between, mean_power, watch
 from inferometer.energy.characterization.polls import Trace, mean_between_updates, poll, updates_of, window_of
+from inferometer.energy.meters.phase_spread import integrates
 from inferometer.energy.readings import Meter
 from inferometer.energy.sampling.clock import Clock, SystemClock
 from inferometer.energy.session import Session

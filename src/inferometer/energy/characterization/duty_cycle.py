@@ -8,7 +8,7 @@ from typing import Any
 
 from inferometer.energy.characterization.load_process import Load
 from inferometer.energy.characterization.observe import mean_power, watch
-from inferometer.energy.characterization.phase_spread import integrates
+from inferometer.energy.meters.phase_spread import integrates
 from inferometer.energy.readings import Meter
 from inferometer.energy.session import Session
 

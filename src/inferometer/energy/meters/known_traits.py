@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from inferometer.energy.characterization.phase_spread import integrates
+from inferometer.energy.meters.phase_spread import integrates
 from inferometer.energy.readings import Meter, Traits
 from inferometer.errors import MeterError
 
