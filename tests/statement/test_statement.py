@@ -54,6 +54,28 @@ def test_the_meters_interval_is_carried_through():
         assert estimate.high == pytest.approx(1.01 * estimate.value, rel=1e-3)
 
 
+def test_an_interval_too_wide_to_be_compared_is_said(tmp_path, capsys):
+    wide = [
+        msgspec.structs.replace(
+            one,
+            energy=msgspec.structs.replace(
+                one.energy,
+                devices=tuple(
+                    msgspec.structs.replace(d, low_j=0.2 * d.energy_j, high_j=3 * d.energy_j)
+                    for d in one.energy.devices
+                ),
+            ),
+        )
+        for one in rounds_of(cell(), QUIET, power_w=100.0)
+    ]
+    path = stored(tmp_path / "run", wide)
+    assert invoke(["statement", path, *GRID, *SITE]) == 0
+    assert "- energy is known to ±200 % only, so it is compared with nothing" in capsys.readouterr().out
+    assert invoke(["statement", path, *GRID, *SITE, "--format", "json"]) == 0
+    (scope,) = json.loads(capsys.readouterr().out)["scopes"]
+    assert "±200 %" in scope["cells"][0]["remark"]
+
+
 def test_embodied_emissions_go_by_the_time_that_the_work_takes():
     factors = CarbonFactors(FACTORS.intensity, FACTORS.pue, MADE)
     line = line_of(rounds_of(cell(), QUIET, power_w=100.0), factors=factors, unit=10_000)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from inferometer.flags import group, words
 from inferometer.results.carbon import FORMULA, CarbonFactors, Factor
 from inferometer.results.estimates import Estimate
 from inferometer.statement.boundary import Part
@@ -73,6 +74,8 @@ def _scope(scope: Scoped, found: Statement) -> Iterator[str]:
     if scope.lines:
         yield from _table(scope, found)
         yield ""
+        if remarks := _remarks(scope):
+            yield from (*remarks, "")
     yield from _boundary(scope)
     if scope.unstated:
         yield ""
@@ -98,6 +101,12 @@ def _table(scope: Scoped, found: Statement) -> list[str]:
     return markdown_table(titles, rows, "l" + "r" * (len(titles) - 1))
 
 
+def _remarks(scope: Scoped) -> list[str]:
+    """Return what a reader must know of stated figures, such as an interval too wide to be compared."""
+    found = group((line.energy.remark, line.cell.name) for line in scope.lines if line.energy.remark)
+    return [f"- {markdown_text(f'{one.words}: {listed(one.whom)}')}" for one in found]
+
+
 def _figure(estimate: Estimate) -> str:
     text = significant(estimate.value, 4)
     if estimate.low is None or estimate.high is None:
@@ -110,9 +119,10 @@ def _boundary(scope: Scoped) -> Iterator[str]:
     parts = [part for line in scope.lines for part in line.parts]
     yield "Boundary:"
     yield ""
-    for words, source, included in dict.fromkeys((p.words, p.source, p.included) for p in parts):
-        word = "included" if included else "metered, but not included"
-        yield f"- {word}: {markdown_text(words)}, {source}"
+    for device, source, included in dict.fromkeys((p.words, p.source, p.included) for p in parts):
+        how = "estimated" if source == "estimated" else "metered"
+        word = "included" if included else f"{how}, but not included"
+        yield f"- {word}: {markdown_text(device)}, {source}"
     if not parts:
         yield "- no device was metered"
     yield from (f"- no meter: {markdown_text(line)}" for line in scope.absences)
@@ -168,6 +178,7 @@ def _line(line: Line) -> dict[str, Any]:
         "rounds": line.rounds,
         "single_process": line.energy.within_one_process,
         "energy_j": _ends(line.energy),
+        "remark": words(line.energy.remark) if line.energy.remark else "",
         "operational_g": _ends(line.operational),
         "embodied_g": line.embodied and _ends(line.embodied),
         "carbon_g": _ends(line.carbon),
