@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from fleet_commands import LONG, command, measured, records_in, run, wait
+from fleet_commands import LONG, command, measured, records_in, run, started, wait
 from inferometer.frameworks import environments
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
@@ -95,10 +95,7 @@ def test_what_no_cluster_can_do_is_one_line(cluster, model, tmp_path):
 def test_a_driver_that_is_gone_is_resumed_from_elsewhere(cluster, model, tmp_path):
     out, copy = tmp_path / "fleet", tmp_path / "model.onnx"
     copy.write_bytes(model.read_bytes())
-    driver = subprocess.Popen(
-        command("--cluster", f"127.0.0.1:{cluster.port}", copy, "--frameworks", "onnxrt", *LONG, "--out", out),
-        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    driver = started(cluster, out, copy, *LONG)
     wait(lambda: records_in(out) >= 1)
     driver.send_signal(signal.SIGKILL)
     driver.wait()

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from fleet_commands import LONG, command, measured, records_in, run, wait
+from fleet_commands import LONG, command, measured, records_in, run, started, wait
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
 from parts import needed
@@ -32,11 +32,7 @@ time.sleep(600)
 
 def test_ctrl_c_ends_the_nodes_and_the_run_goes_on(cluster, model, tmp_path):
     out, errors = tmp_path / "fleet", tmp_path / "errors"
-    with errors.open("wb") as log:
-        driver = subprocess.Popen(
-            command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *LONG, "--batch-sizes", "1,2", "--out", out),
-            stderr=log, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+    driver = started(cluster, out, model, *LONG, "--batch-sizes", "1,2", errors=errors)
     wait(lambda: records_in(out) >= 1)
     kept = {path: path.read_bytes() for path in out.glob("nodes/*/cells.jsonl")}
     driver.send_signal(signal.SIGINT)
@@ -54,11 +50,7 @@ def test_ctrl_c_ends_the_nodes_and_the_run_goes_on(cluster, model, tmp_path):
 
 def test_a_second_ctrl_c_does_not_wait_for_nodes_that_hang(cluster, model, tmp_path):
     out, errors = tmp_path / "fleet", tmp_path / "errors"
-    with errors.open("wb") as log:
-        driver = subprocess.Popen(
-            command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *LONG, "--out", out),
-            stderr=log, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+    driver = started(cluster, out, model, *LONG, errors=errors)
     wait(lambda: records_in(out) >= 1)
     kept = records_in(out)
     hanging = cluster.measuring()
@@ -95,11 +87,7 @@ def another_job(cluster):
 def test_ctrl_c_does_not_wait_for_a_node_that_another_job_holds(cluster, model, tmp_path):
     out, errors = tmp_path / "fleet", tmp_path / "errors"
     with another_job(cluster):
-        with errors.open("wb") as log:
-            driver = subprocess.Popen(
-                command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *LONG, "--rounds", "3", "--out", out),
-                stderr=log, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+        driver = started(cluster, out, model, *LONG, "--rounds", "3", errors=errors)
         try:
             wait(
                 lambda: (
@@ -146,11 +134,7 @@ def test_what_a_node_did_under_load_is_kept_when_it_dies(cluster, model, tmp_pat
     out, errors = tmp_path / "fleet", tmp_path / "errors"
     loaded = [*short_run("1"), "--scenarios", "single-stream,offline", "--max-batch", "2"]
     cluster.start_node("loaded", cpu="CPU L")
-    with errors.open("wb") as log:
-        driver = subprocess.Popen(
-            command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *loaded, "--out", out),
-            stderr=log, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+    driver = started(cluster, out, model, *loaded, errors=errors)
     came = out / "nodes" / "loaded" / "scenarios.jsonl"
     wait(lambda: came.exists() and came.read_bytes().endswith(b"\n"))
     cluster.kill("loaded")
@@ -165,11 +149,7 @@ def test_what_a_node_did_under_load_is_kept_when_it_dies(cluster, model, tmp_pat
 
 def test_a_node_that_dies_is_replaced_by_one_that_comes_late(cluster, model, tmp_path):
     out, errors = tmp_path / "fleet", tmp_path / "errors"
-    with errors.open("wb") as log:
-        driver = subprocess.Popen(
-            command("--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *LONG, "--out", out),
-            stderr=log, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+    driver = started(cluster, out, model, *LONG, errors=errors)
     wait(lambda: records_in(out) >= 1)
     gone = next(out.glob("nodes/*/cells.jsonl")).parent.name  # the other waits for the machine
     other, cpu = {"first": ("second", "CPU A"), "second": ("first", "CPU B")}[gone]

@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-import time
 
 from inferometer.storage.run_directory import read_run
+from processes import wait_for
 
 # cells that last, so that something can happen to the node meanwhile
 LONG = [
@@ -34,11 +34,19 @@ def run(cluster, *arguments, address="", **settings):
     )  # fmt: skip
 
 
+def started(cluster, out, model, *options, errors=subprocess.DEVNULL):
+    """Start a run of onnxrt over a cluster and return its process; ``errors``: a file for what it says."""
+    words = command(
+        "--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *options, "--out", out
+    )
+    if errors is subprocess.DEVNULL:
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=errors)
+    with errors.open("wb") as log:
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=log)
+
+
 def wait(holds, within_s=180):
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.2)
+    wait_for(holds, within_s)
 
 
 def measured(out):
