@@ -1,5 +1,9 @@
 """A real Ray cluster on this machine: a head, and nodes that pretend to be other hardware."""
 
+import tempfile
+from pathlib import Path
+
+import filelock
 import pytest
 
 from inferometer.frameworks import environments, requirements
@@ -13,7 +17,14 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster(model, tmp_path_factory):
+def no_other_ray():
+    """Wait until no other process of these tests has a Ray on this machine."""
+    with filelock.FileLock(Path(tempfile.gettempdir()) / "inferometer-tests-ray.lock"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(no_other_ray, model, tmp_path_factory):
     """A head without a CPU and two nodes of two kinds."""
     log = tmp_path_factory.mktemp("environments") / "log"
     for name in ("onnxrt", "openvino", "loadgen"):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.environment
 SHORT = short_run("1,2")
 
 
-def test_a_cluster_of_its_own_is_there_for_as_long_as_the_run(model, tmp_path):
+def test_a_cluster_of_its_own_is_there_for_as_long_as_the_run(no_other_ray, model, tmp_path):
     """The first test: where another Ray runs on this machine, that is the local one."""
     from ray._private.services import find_gcs_addresses
 
