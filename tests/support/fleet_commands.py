@@ -1,7 +1,9 @@
 """`inferometer run --cluster` as a process, and what it leaves."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from inferometer.storage.run_directory import read_run
 from processes import wait_for
@@ -34,14 +36,12 @@ def run(cluster, *arguments, address="", **settings):
     )  # fmt: skip
 
 
-def started(cluster, out, model, *options, errors=subprocess.DEVNULL):
+def started(cluster, out, model, *options, errors=os.devnull):
     """Start a run of onnxrt over a cluster and return its process; ``errors``: a file for what it says."""
     words = command(
         "--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *options, "--out", out
     )
-    if errors is subprocess.DEVNULL:
-        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=errors)
-    with errors.open("wb") as log:
+    with Path(errors).open("wb") as log:
         return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=log)
 
 

@@ -49,9 +49,8 @@ class Traits:
     rests: bool = False  # a part of a device: a counter that stands still says that it drew nothing
     integrates: bool = True  # False: the counter may extrapolate from a part of the time
     push: bool = False  # readings come by themselves; there is nothing to poll
-    asked: bool = (
-        False  # they come by a thread that asks for them: what it is told may be a period old, as if polled
-    )
+    # they come by a thread that asks for them: what it is told may be a period old, as if polled
+    asked: bool = False
     max_power_w: float = MAX_POWER_W
     period_known: bool = (
         True  # False: the period is a typical one, until a burst of reads or `characterize` has seen it
@@ -109,9 +108,14 @@ class Break:
         """Return how much more than was counted can have been taken within."""
         return max(self.most_j - self.counted_j, 0.0)
 
+    @property
+    def until_ns(self) -> float:
+        """Return its end, infinity while there is none."""
+        return math.inf if self.end_ns is None else self.end_ns
+
     def touches(self, start_ns: int, end_ns: int) -> bool:
         """Tell whether it overlaps a stretch of time."""
-        return self.start_ns < end_ns and (self.end_ns is None or self.end_ns > start_ns)
+        return self.start_ns < end_ns and self.until_ns > start_ns
 
 
 @dataclass(frozen=True)

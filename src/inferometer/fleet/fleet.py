@@ -84,11 +84,14 @@ class Fleet:
 
     def _is_whole(self) -> bool:
         """Return whether all that was begun earlier is done, or as much as was asked of its kind."""
-        parts = self.facts["nodes"]
-        enough = set() if self.selection.each != 1 else {*self._finished.values()}
         return bool(self._finished) and all(
-            slug in self._finished or told["kind"] in enough for slug, told in parts.items()
+            slug in self._finished or self._has_enough(told["kind"])
+            for slug, told in self.facts["nodes"].items()
         )
+
+    def _has_enough(self, kind: str) -> bool:
+        """Return whether a kind, by its title, was finished earlier by as many nodes as are asked for: one."""
+        return self.selection.each == 1 and kind in self._finished.values()
 
     def _busy(self) -> str:
         names = [job.slug for job in self.jobs if job.state in ("sending", "measuring")]
@@ -137,10 +140,8 @@ class Fleet:
         if self._nodes and sound:
             self.watcher.say(f"came late: {', '.join(node.name for node in sound)}")
         held = self.cluster.held(self.facts["name"], sound, self.watcher.say)
-        going = {
-            *self._held.values(),
-            *(job.slug for job in self.jobs if job.state not in _OVER),
-        }  # those left theirs
+        # what those left that are over, others may go on with
+        going = {*self._held.values(), *(job.slug for job in self.jobs if job.state not in _OVER)}
         self._held |= gone_on_with(sound, held, going)
         self._nodes += sound
         fresh = {node.kind: node for node in sound if node.kind not in self.plans}
@@ -162,8 +163,7 @@ class Fleet:
     def _goes_on(self, node: Node) -> bool:
         """Return whether a node holds a part that is wanted: not one left unfinished where another of its kind has finished."""
         part = self._held.get(node.id)
-        enough = self.selection.each == 1 and node.kind.title in self._finished.values()
-        return part is not None and (part in self._finished or not enough)
+        return part is not None and (part in self._finished or not self._has_enough(node.kind.title))
 
     def _taken(self) -> Counter[Kind]:
         """Return how many nodes of each kind have measured or are at it, also those that finished earlier and are gone.
@@ -186,8 +186,7 @@ class Fleet:
         known = self._held.get(node.id)
         slug = known or slugs([node.name], [job.slug for job in self.jobs] + self.folder.slugs())[0]
         self.jobs.append(Job(node, slug))
-        known_facts = self.facts["nodes"].get(slug, {})
-        self.facts["nodes"][slug] = {**known_facts, "hostname": node.name, "kind": node.kind.title}
+        self.facts["nodes"].setdefault(slug, {}).update(hostname=node.name, kind=node.kind.title)
         self.folder.write(self.facts)
         return self.jobs[-1]
 

@@ -16,15 +16,14 @@ from inferometer.fleet.goods import Good
 from inferometer.fleet.nodes import Node
 from inferometer.planning.request import RunRequest, to_builtins
 
-
-class _NotKeptError(InferometerError):
-    """What a node sent could not be written here."""
-
-
 NOT_BEGUN = "interrupted before it began"
 _POLL_S = 1.0
 _PATIENCE_S = 10.0  # before it is told that a node is waited for
 _STOP_S = 60.0  # for a run to end once it is interrupted
+
+
+class _NotKeptError(InferometerError):
+    """What a node sent could not be written here."""
 
 
 @dataclass
@@ -76,11 +75,8 @@ class Measurement:
         except NodeLostError as error:
             job.state, job.at = "lost", "the node is gone; what it had measured is kept"
             self.watcher.say(f"node {job.node.name} is lost: {error}")
-        except _NotKeptError as error:
-            job.state, job.at, job.unkept = "failed", str(error), True
-            self.watcher.say(f"node {job.node.name}: {error}")
         except (InferometerError, OSError) as error:  # a file here that is gone ends no other node's run
-            job.state, job.at = "failed", str(error)
+            job.state, job.at, job.unkept = "failed", str(error), isinstance(error, _NotKeptError)
             self.watcher.say(f"node {job.node.name}: {error}")
         finally:
             agent.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from inferometer.recommendation.objectives import Prices, cost_per_million
@@ -23,7 +24,7 @@ class LoadOption:
     @property
     def rate(self) -> float:
         """Return the requests/s of the test whose figures are shown."""
-        return self.test.target_rate or 0.0
+        return _rate_of(self.test)
 
     @property
     def joules(self) -> float | None:
@@ -55,6 +56,12 @@ class LoadOption:
         if self.cost is not None:
             parts.append(f"{significant(self.cost)} {self.currency} a million requests")
         return ", ".join(parts)
+
+
+def metered_alike(options: Iterable[LoadOption]) -> bool:
+    """Return whether one meter has the energy of all, so that their joules may be compared; there is one at least."""
+    meters = {option.meter for option in options}
+    return len(meters) == 1 and "" not in meters
 
 
 def option_under_load(summary: LoadSummary, limit_s: float) -> LoadOption | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from inferometer.recommendation import render
 from inferometer.recommendation.decision import Decision
-from inferometer.recommendation.load_option import LoadOption
+from inferometer.recommendation.load_option import LoadOption, metered_alike
 from inferometer.recommendation.under_load import LoadDecision
 from inferometer.results.under_load import watts
 from inferometer.tables.markup import markdown_text
@@ -119,10 +119,9 @@ def _sentence(group: Sequence[LoadDecision]) -> str:
 
 
 def _merit(options: Sequence[LoadOption]) -> _Merit:
-    meters = {option.meter for option in options}
     if all(option.cost is not None for option in options):
         return _COST
-    return _ENERGY if len(meters) == 1 and "" not in meters else _RATE
+    return _ENERGY if metered_alike(options) else _RATE
 
 
 def _option_data(option: LoadOption) -> dict[str, Any]:

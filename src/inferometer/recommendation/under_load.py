@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from inferometer.flags import words
 from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.decision import Decision
-from inferometer.recommendation.load_option import LoadOption, at_rate, option_under_load
+from inferometer.recommendation.load_option import LoadOption, at_rate, metered_alike, option_under_load
 from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.recommendation.price_list import PriceList
 from inferometer.recommendation.recommend import recommend
@@ -41,11 +41,7 @@ class LoadDecision:
     by: str  # what is cheapest by
     refused: tuple[str, ...]  # a line a row that does not
     doubts: tuple[str, ...]
-
-    @property
-    def without_electricity(self) -> bool:
-        """Return whether costs lack electricity that has a price."""
-        return _NO_ELECTRICITY in self.doubts
+    without_electricity: bool  # costs lack it, though it has a price
 
 
 _Place = tuple[str, str, float]  # machine, model, percentile: rows of two of them are not compared
@@ -112,10 +108,11 @@ def _decide(results: Results, place: _Place, found: Sequence[LoadSummary], wante
             )
         else:
             options.append(option if wanted.rate is None else at_rate(option, wanted.limit_s, wanted.rate))
-    ordered, by, unsure = _cheapest_first(options, wanted, place[0])
+    ordered, by, without = _cheapest_first(options, wanted, place[0])
     choice = ordered[0] if ordered else None
+    unsure = [_NO_ELECTRICITY] if without else []
     doubts = (*_doubts_of(choice, wanted.limit_s), *unsure, *_not_considered(results, place, found))
-    return LoadDecision(*place, wanted, choice, tuple(ordered[1:]), by, tuple(refused), doubts)
+    return LoadDecision(*place, wanted, choice, tuple(ordered[1:]), by, tuple(refused), doubts, without)
 
 
 def _by_policy(found: Sequence[LoadSummary]) -> list[list[LoadSummary]]:
@@ -136,22 +133,24 @@ def _best_of(alike: Sequence[LoadSummary], limit_s: float) -> LoadOption | None:
 
 def _cheapest_first(
     options: Sequence[LoadOption], wanted: Wanted, machine: str
-) -> tuple[list[LoadOption], str, list[str]]:
-    """Return the options in order, what they are ordered by, and doubts of it; joules count where one meter has them all."""
-    meters = {option.meter for option in options}
-    metered, doubts = len(meters) == 1 and "" not in meters, []
+) -> tuple[list[LoadOption], str, bool]:
+    """Return the options in order, what they are ordered by, and whether their costs lack electricity that has a price.
+
+    Joules count where one meter has them all.
+    """
+    metered = metered_alike(options)
     if wanted.prices:
         prices = wanted.prices.of(machine)
         own = prices if metered else replace(prices, per_kwh=0.0)
         if own.per_hour or own.per_kwh:
-            if options and own.per_kwh != prices.per_kwh:
-                doubts.append(_NO_ELECTRICITY)
+            without = bool(options) and own.per_kwh != prices.per_kwh
             priced = [option.priced(own, wanted.rate) for option in options]
-            return sorted(priced, key=lambda o: (o.cost or 0.0, -o.highest_rate)), _cost_words(own), doubts
+            return sorted(priced, key=lambda o: (o.cost or 0.0, -o.highest_rate)), _cost_words(own), without
     if metered:
-        return sorted(options, key=lambda o: o.joules or 0.0), "energy a request", doubts
-    why = "not every row's energy is known" if "" in meters else "their energies are of different meters"
-    return sorted(options, key=lambda o: -o.highest_rate), f"requests/s of the machine, since {why}", doubts
+        return sorted(options, key=lambda o: o.joules or 0.0), "energy a request", False
+    unknown = any(not option.meter for option in options)
+    why = "not every row's energy is known" if unknown else "their energies are of different meters"
+    return sorted(options, key=lambda o: -o.highest_rate), f"requests/s of the machine, since {why}", False
 
 
 _NO_ELECTRICITY = "the energy of every row by one meter is not known: electricity is not in the cost"

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inferometer.records import STILL_MISSING, Batching, Cell, Energy, LoadTest, ScenarioName, ScenarioResult
+from inferometer.records import (
+    STILL_MISSING,
+    Batching,
+    Cell,
+    DeviceEnergy,
+    Energy,
+    LoadTest,
+    ScenarioName,
+    ScenarioResult,
+)
 from inferometer.records.scenario import why_invalid
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate, Key, round_series
@@ -185,30 +194,27 @@ def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSumm
     )  # fmt: skip
 
 
-def primary(energy: Energy | None) -> tuple[float, float] | None:
-    """Return joules and seconds of the device that did the work, None where they are not known."""
+def _primary(energy: Energy | None) -> DeviceEnergy | None:
+    """Return the device that did the work, None where its joules are not known."""
     if energy is None:
         return None
-    for device in energy.devices:
-        if device.device_uid == energy.primary and device.energy_j is not None and device.seconds:
-            return device.energy_j, device.seconds
-    return None
+    own = (device for device in energy.devices if device.device_uid == energy.primary)
+    return next((device for device in own if device.energy_j is not None and device.seconds), None)
 
 
 def meter_of(test: LoadTest) -> str:
     """Return the meter of the device that did the work, as closed loops name it; "" where its energy is not known."""
-    devices = test.energy.devices if test.energy and primary(test.energy) else ()
-    found = (d for d in devices if test.energy and d.device_uid == test.energy.primary)
-    return next((meter_name(d.device_uid, d.device_type, d.meter) for d in found), "")
+    found = _primary(test.energy)
+    return meter_name(found.device_uid, found.device_type, found.meter) if found else ""
 
 
 def joules_a_request(test: LoadTest) -> float | None:
     """Return the energy of the device that did the work, idle in it, for each request that was answered."""
-    found = primary(test.energy)
-    return found[0] / test.rows if found and test.rows else None
+    found = _primary(test.energy)
+    return (found.energy_j or 0.0) / test.rows if found and test.rows else None
 
 
 def watts(test: LoadTest) -> float | None:
     """Return the mean power of the device that did the work over a test, idle in it."""
-    found = primary(test.energy)
-    return found[0] / found[1] if found else None
+    found = _primary(test.energy)
+    return (found.energy_j or 0.0) / found.seconds if found else None

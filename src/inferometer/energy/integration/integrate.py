@@ -77,15 +77,11 @@ def _all_breaks(window: Window, traits: Traits) -> list[Break]:
     """Return the breaks by their end, and standstills, but for those within a break that tells the same joules already."""
     told = [gap for gap in window.breaks if gap.untold_j]
     stalls = [s for s in find_stalls(window, traits) if not any(_within(s, gap) for gap in told)]
-    return sorted((*window.breaks, *stalls), key=_end_ns)
+    return sorted((*window.breaks, *stalls), key=lambda gap: gap.until_ns)
 
 
 def _within(stall: Break, gap: Break) -> bool:
-    return gap.start_ns <= stall.start_ns and _end_ns(stall) <= _end_ns(gap)
-
-
-def _end_ns(gap: Break) -> float:
-    return math.inf if gap.end_ns is None else gap.end_ns
+    return gap.start_ns <= stall.start_ns and stall.until_ns <= gap.until_ns
 
 
 def span_bounds(

@@ -119,8 +119,7 @@ def visits_energy(window: Window, traits: Traits, stretches: Sequence[Stretch]) 
 def _trouble(bounds: Bounds, starts: Stamps, ends: Stamps) -> str:
     """Return what went wrong during any visit, or an empty text."""
     for gap in bounds.breaks:
-        end_ns = np.iinfo(np.int64).max if gap.end_ns is None else gap.end_ns
-        if ((starts < end_ns) & (ends > gap.start_ns)).any():
+        if ((starts < gap.until_ns) & (ends > gap.start_ns)).any():
             return gap.reason
     return ""
 

@@ -103,8 +103,7 @@ def _as_measured(traits: Traits, facts: dict[str, Any]) -> Traits:
     if isinstance(share := spread.get("meter"), (int, float)):
         verdict = integrates(share)  # earlier versions took up to 10 % for seeing all
     if isinstance(period, (int, float)) and 0 < period < LONGEST_S:
-        least_s = (
-            traits.period_s if traits.held_s else 0.0
-        )  # no value is handed out more often, whatever was measured
+        # no value is handed out more often by who holds it, whatever was measured
+        least_s = traits.period_s if traits.held_s else 0.0
         traits = replace(traits, period_s=max(float(period), least_s), period_known=True)
     return replace(traits, integrates=verdict) if isinstance(verdict, bool) else traits

@@ -21,6 +21,7 @@ from inferometer.energy.regions.total import SETTLED_AFTER_NS, Stretch, Total, V
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
 from inferometer.records import DeviceEnergy
+from inferometer.units import counted
 
 _profiles: weakref.WeakSet[Profile] = weakref.WeakSet()
 
@@ -198,11 +199,11 @@ class Profile:
                     joules.energy_j, joules.low_j, joules.high_j, reason=joules.reason,
                 )
             )  # fmt: skip
-        notes = [f"forked {forks} times within: the children's energy is in it, their time is not"] * bool(
-            forks
-        )
+        notes = []
+        if forks:
+            notes.append(f"forked {forks} times within: the children's energy is in it, their time is not")
         if unended:
-            notes.append(f"{unended} more visit{'s' * (unended > 1)} not ended yet: in no figure")
+            notes.append(f"{counted(unended, 'more visit')} not ended yet: in no figure")
         return RegionEnergy(
             total.name,
             total.thread,

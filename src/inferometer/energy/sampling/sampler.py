@@ -106,9 +106,8 @@ class Sampler:
         The program that is measured waits for this: the readings are noted alone, and worked up when the record is next used.
         """
         now_ns, asleep_ns = self.clock.now_ns, self.clock.asleep_ns()
-        if (
-            asleep_ns - self._asleep_ns > SLEPT_NS
-        ):  # before what is read now is taken for the work of a moment
+        # before what is read now is taken for the work of a moment
+        if asleep_ns - self._asleep_ns > SLEPT_NS:
             for channel in self._fast:
                 with channel.lock:
                     channel.note_sleep(asleep_ns)

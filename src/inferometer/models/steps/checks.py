@@ -40,9 +40,8 @@ class Reference:
     batch: int | None  # where the model fixes it
     more: Callable[[int], Rows]  # at most so many other rows
     ways: Mapping[str, Compute]  # other ways to the same outputs: "optimised", and those of `BITS`
-    given: Callable[[int], Rows] | None = (
-        None  # so many of the other rows as the source has them, if it has another layout
-    )
+    # so many of the other rows as the source has them, if it has another layout
+    given: Callable[[int], Rows] | None = None
 
     def write(self, out: Path) -> dict[str, Any]:
         """Write reference.npz, unseen_inputs.npz, unseen_reference.npz and ambiguity.npz; return what they hold, in numbers."""

@@ -26,9 +26,8 @@ _PERCENTILE_NAMES = {
 }
 _STREAM_PERCENTILES = {"single-stream": 0.9, "multi-stream": 0.99}  # MLPerf's
 _HOPELESS = 4  # times as many requests as may wait at the bound: the queue grows without end
-_BOUNDS = (
-    20  # a server test lasts so many times the bound: in a shorter one a queue that grows may end within it
-)
+# a server test lasts so many times the bound: in a shorter one a queue that grows may end within it
+_BOUNDS = 20
 _FORGIVEN = 2  # times as many late ones as the percentile allows, which one stall may make wait at once
 _MORE = 1.1  # of an offline test than is expected
 _AHEAD = 2.0  # LoadGen draws its queries beforehand: of streams twice as many as are expected

@@ -48,21 +48,17 @@ class Tester:
         self, task: Task, purpose: Purpose, rate: float = 0.0, share: float | None = None
     ) -> LoadTest | Ending:
         """Run one test of performance; ``rate``: requests/s of a server, or samples/s that are expected of offline."""
-        asked = rate if task.scenario == "server" else None
-        return self._run(
-            task, self._settings(task, rate), {"purpose": purpose, "share": share, "target_rate": asked}
-        )
+        return self._run(task, self._settings(task, rate), {"purpose": purpose, "share": share})
 
     def accuracy(self, task: Task, rate: float = 0.0) -> LoadTest | Ending:
         """Run LoadGen's accuracy mode over the distinct inputs; every response is held against the reference."""
-        facts = {"purpose": "accuracy", "target_rate": rate or None}
-        return self._run(task, as_accuracy(self._settings(task, rate)), facts, samples=self._context.distinct)
+        settings = as_accuracy(self._settings(task, rate))
+        return self._run(task, settings, {"purpose": "accuracy"}, samples=self._context.distinct)
 
     def audit(self, task: Task, audit: AuditName, rate: float = 0.0) -> LoadTest | Ending:
         """Run a test of performance as an audit."""
-        asked = rate if task.scenario == "server" else None
-        facts = {"purpose": "audit", "audit": audit, "target_rate": asked}
-        return self._run(task, as_audit(self._settings(task, rate), audit), facts)
+        settings = as_audit(self._settings(task, rate), audit)
+        return self._run(task, settings, {"purpose": "audit", "audit": audit})
 
     def _settings(self, task: Task, rate: float) -> dict[str, Any]:
         self._count += 1
@@ -88,18 +84,18 @@ class Tester:
             keeps_responses=is_accuracy or facts.get("audit") == "accuracy",
             samples=samples,
         )
-        length = context.load.length
         for monitor in context.runner.monitors:
             monitor.begin(task.cell, self._client.pid)
         planned_s = max(settings["max_duration_ms"], 3 * settings["min_duration_ms"]) / 1e3
-        lasts_s = max(planned_s, length.max_s, _SLOWER * least_s(settings))
+        lasts_s = max(planned_s, context.load.length.max_s, _SLOWER * least_s(settings))
         served = self._client.run_scenario(task.cell, request, lasts_s)
         if isinstance(served, Ending):
             return served
         try:
             log = read_accuracy_log(path / folder) if is_accuracy else read_log(path / folder)
             parity = msgspec.convert(served.parity, Parity) if served.parity else None
-            told = {**log, **facts, "folder": folder, "parity": parity, **_account(served)}
+            asked = {**facts, "target_rate": settings.get("server_target_qps"), "folder": folder}
+            told = {**log, **asked, "parity": parity, **_account(served)}
             test = msgspec.convert(told, LoadTest)
         except (ProtocolError, msgspec.ValidationError) as error:
             return Ending("failed", str(error))

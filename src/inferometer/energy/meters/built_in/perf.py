@@ -24,9 +24,8 @@ from inferometer.errors import MeterError
 
 ROOT = "/sys/bus/event_source/devices/power"
 PROCESSORS = Path("/sys/devices/system/cpu")
-PERIOD_S = (
-    0.001  # said of the counters behind it (Intel SDM volume 3, 15.10); others are updated every 8 or 10 ms
-)
+# said of the counters behind it (Intel SDM volume 3, 15.10); others are updated every 8 or 10 ms
+PERIOD_S = 0.001
 _SYSCALLS = {"x86_64": 298, "aarch64": 241}  # perf_event_open
 _CLOSE_ON_EXEC = 8  # PERF_FLAG_FD_CLOEXEC
 _ATTR = struct.Struct("=IIQQQQQIIQ")  # PERF_ATTR_SIZE_VER0

@@ -56,7 +56,7 @@ class RedfishMeter:
     now_ns: Callable[[], int] = time.monotonic_ns
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
-    _track: Track | None = None
+    _track: Track = field(init=False, repr=False, compare=False)
     _latest: float | None = None
 
     def __post_init__(self) -> None:
@@ -98,11 +98,9 @@ class RedfishMeter:
         try:
             self._latest = self.source.read(self.service)
         except MeterError as error:
-            if self._track is not None:
-                self._track.fail(before_ns, str(error))
+            self._track.fail(before_ns, str(error))
         else:
-            if self._track is not None:
-                self._track.append(Reading(before_ns, self.now_ns(), self._latest))
+            self._track.append(Reading(before_ns, self.now_ns(), self._latest))
 
 
 def find(environ: Mapping[str, str]) -> Found:
