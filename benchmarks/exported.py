@@ -1,12 +1,14 @@
 """Measures an exported infer.py against the cell that it came from, for docs/results/exported.md's ratios.
 
-    python benchmarks/exported.py [--frameworks onnxrt,openvino,...] [--model NAME] [--batch-size 8] [--pairs 4]
-                                  [--turns 6] [--seconds 1.5] [--out DIR]
+    python benchmarks/exported.py [--frameworks onnxrt,openvino,...] [--precisions fp32] [--model NAME] [--batch-size 8]
+                                  [--device cpu] [--python NAME=PATH ...] [--pairs 4] [--turns 6] [--seconds 1.5]
+                                  [--limit SECONDS] [--out DIR]
 
 A run measures each framework once, `inferometer export` writes its folder, and `infer.py --check` must pass. Then inferometer's
 worker, asked as a run asks it, and infer.py's own `bench` live in two fresh processes of the same environment, one asleep while
 the other loops, a turn of so many seconds each, in the order A B B A; then in two fresh processes again. Run it on a quiet
 machine. Writes exported.md and exported.json into DIR after each pair; with a DIR that has them it goes on, with the frameworks named.
+A row that cannot be exported or whose check fails is told and left out. No pair begins after the limit.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Any
 from inferometer.cli import invoke
 from inferometer.energy.view import MeterNeeds
 from inferometer.models.prepare import prepare
+from inferometer.planning.devices import gpu_of
 from inferometer.planning.request import from_builtins
 from inferometer.records import Cell
 from inferometer.running.messages import measure_message, open_message
@@ -73,7 +76,8 @@ class Arena:
     def launch(self, cell: Cell) -> Launch:
         """Return how both sides are started: interpreter and variables of a run's worker."""
         environment = self._ready.rows[cell.framework, cell.device]
-        return launch_worker(environment, None, self._preparation.request.protocol.threads)
+        gpu = gpu_of(cell.device, self._preparation.machine)
+        return launch_worker(environment, gpu, self._preparation.request.protocol.threads)
 
     @contextlib.contextmanager
     def measured(self, cell: Cell, shared: Path) -> Iterator[Any]:
@@ -135,6 +139,11 @@ def _facts(cell: Cell, answer: Any) -> dict[str, Any]:
     return facts
 
 
+def _name(cell: Cell) -> str:
+    """Return what a row is called in names of files and in the table."""
+    return f"{cell.framework.replace(':', '_')}-{cell.precision}"
+
+
 def _compiled_in(shared: Path) -> dict[str, str]:
     """Return what lets the two of a pair run the same compiled code, kept of one pair only."""
     return {"TORCHINDUCTOR_CACHE_DIR": str(shared / "inductor")}
@@ -156,17 +165,18 @@ def table(found: dict[str, list[list[tuple[float, float]]]], run: StoredRun) -> 
     """Return the result as Markdown."""
     machine = run.info.machine
     lines = [
-        f"{machine.cpu} ({machine.cpu_revision}), {run.info.protocol.threads} threads, {time.strftime('%Y-%m-%d')}; "
+        f"{', '.join([*(gpu.name for gpu in machine.gpus), machine.cpu])} ({machine.cpu_revision}), "
+        f"{run.info.protocol.threads} threads, {time.strftime('%Y-%m-%d')}; "
         f"{run.info.model.name}, batch size {run.info.cells[0].batch_size}",
         "",
-        "| framework | measured cell, images/s | infer.py, images/s | ratio | 95 % interval | pairs of processes |",
+        "| row | measured cell, images/s | infer.py, images/s | ratio | 95 % interval | pairs of processes |",
         "|---|--:|--:|--:|---|--:|",
     ]
-    for framework, pairs in found.items():
+    for row, pairs in found.items():
         middle, low, high = ratio(pairs)
         cell, own = (statistics.median(turn[side] for pair in pairs for turn in pair) for side in (0, 1))
         interval = f"{low:.3f} to {high:.3f}" if math.isfinite(low) else "one pair"
-        lines.append(f"| {framework} | {cell:,.0f} | {own:,.0f} | {middle:.3f} | {interval} | {len(pairs)} |")
+        lines.append(f"| {row} | {cell:,.0f} | {own:,.0f} | {middle:.3f} | {interval} | {len(pairs)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -174,9 +184,9 @@ def contest(
     arena: Arena, cell: Cell, pair: int, folder: Path, turns: int, seconds: float
 ) -> list[tuple[float, float]]:
     """Return (measured, exported) of each turn of a pair of fresh processes."""
-    shared = folder / "compiled" / f"{cell.framework.replace(':', '_')}-{pair}"
+    shared = folder / "compiled" / f"{_name(cell)}-{pair}"
     shared.mkdir(parents=True, exist_ok=True)
-    deploy = folder / f"deploy-{cell.framework.replace(':', '_')}"
+    deploy = folder / f"deploy-{_name(cell)}"
     rates = []
     with arena.measured(cell, shared) as ours, arena.exported(cell, shared, deploy) as theirs:
         for turn in range(turns):
@@ -197,47 +207,65 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--turns", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precisions", default="fp32")
+    parser.add_argument(
+        "--python", action="append", default=[], help="NAME=PATH, an interpreter of an environment, as of run"
+    )
+    parser.add_argument("--limit", type=float, default=math.inf, help="seconds of this call")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     folder = given.out or Path(tempfile.mkdtemp(prefix="exported-"))
-    run = measure_and_export(given, folder)
+    until = time.monotonic() + given.limit
+    run = measured(given, folder)
     kept = folder / "exported.json"
     arena, found = Arena(run, folder), json.loads(kept.read_text()) if kept.exists() else {}
     cells = [cell for cell in run.info.cells if cell.framework in given.frameworks.split(",")]
+    cells = [cell for cell in cells if export(arena, run, cell, folder)]
     for pair in range(given.pairs):
         for cell in cells:
+            if time.monotonic() > until:
+                break
             rates = contest(arena, cell, pair, folder, given.turns, given.seconds)
-            found.setdefault(cell.framework, []).append(rates)
+            found.setdefault(_name(cell), []).append(rates)
             kept.write_text(json.dumps(found, indent=1))
             (folder / "exported.md").write_text(table(found, run))
     print(table(found, run))
 
 
-def measure_and_export(given: argparse.Namespace, folder: Path) -> StoredRun:
-    """Measure the cells once, export each and check it in the environment that measured it."""
-    numbers = {
+def measured(given: argparse.Namespace, folder: Path) -> StoredRun:
+    """Measure the cells once."""
+    options = {
+        "--frameworks": given.frameworks,
+        "--precisions": given.precisions,
+        "--device": given.device,
         "--batch-sizes": given.batch_size,
         "--images": given.images,
         "--loops": 3,
         "--warmup": 2,
         "--rounds": 1,
+        "--out": folder / "run",
     }
-    options = [text for name, value in numbers.items() for text in (name, str(value))]
-    arguments = ["run", given.model, "--frameworks", given.frameworks, "--device", "cpu", *options]
-    if not (folder / "run").exists() and invoke([*arguments, "--out", str(folder / "run")]):
+    words = [str(word) for pair in options.items() for word in pair]
+    pythons = [word for each in given.python for word in ("--python", each)]
+    if not (folder / "run").exists() and invoke(["run", given.model, *words, *pythons]) not in (0, 3):
         raise SystemExit("the run failed")
-    run = read_run(folder / "run")
-    arena = Arena(run, folder)
-    for cell in run.info.cells:
-        if cell.framework not in given.frameworks.split(","):
-            continue
-        deploy = folder / f"deploy-{cell.framework.replace(':', '_')}"
-        if not deploy.exists() and invoke(["export", str(run.path), cell.key, "--out", str(deploy)]):
-            raise SystemExit(f"{cell.key} could not be exported")
-        launch = arena.launch(cell)
-        command = [str(launch.python), str(deploy / "infer.py"), "--check"]
-        subprocess.run(command, env=dict(launch.environment), check=True)
-    return run
+    return read_run(folder / "run")
+
+
+def export(arena: Arena, run: StoredRun, cell: Cell, folder: Path) -> bool:
+    """Export a cell and check it in the environment that measured it; whether both went well."""
+    deploy = folder / f"deploy-{_name(cell)}"
+    if not deploy.exists() and invoke(["export", str(run.path), cell.key, "--out", str(deploy)]):
+        return False
+    launch = arena.launch(cell)
+    command = [str(launch.python), str(deploy / "infer.py"), "--check"]
+    done = subprocess.run(command, env=dict(launch.environment), check=False)
+    print(
+        f"{cell.key}: --check {'passed' if done.returncode == 0 else f'ended with {done.returncode}'}",
+        flush=True,
+    )
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

@@ -38,9 +38,7 @@ def assemble(name: str, constants: Mapping[str, Any], instead: Mapping[str, str]
     ``instead``: which of its parts another one takes the place of.
     """
     own = _read(name)
-    parts = [
-        each for part in own.parts if part != _SHARED for each in _with_parts((instead or {}).get(part, part))
-    ]
+    parts = [each for part in own.parts for each in _with_parts((instead or {}).get(part, part))]
     shared = _read(_SHARED)
     everything = [own, shared, *parts]
     imports = sorted({line for source in everything for line in source.imports} - {"import numpy as np"})
@@ -63,7 +61,9 @@ def assemble(name: str, constants: Mapping[str, Any], instead: Mapping[str, str]
 
 
 def _with_parts(name: str) -> list[_Source]:
-    """Return a part, those that it imports before it."""
+    """Return a part, those that it imports before it; `shared` comes by itself."""
+    if name == _SHARED:
+        return []
     found = _read(name)
     return [*(each for part in found.parts for each in _with_parts(part)), found]
 

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
 from inferometer.errors import EnvironmentBuildError
 from inferometer.exporting.settings import Row
 from inferometer.frameworks import requirements
+from inferometer.frameworks.installed import pinned
 from inferometer.units import counted
+
+_EXTRAS = re.compile(r"\[[^\]]*\]")
 
 
 def requirement_lines(row: Row, proof: dict[str, Any]) -> list[str]:
-    """Return requirements.txt: the pins of the row's environment, or what is known of a user's own interpreter."""
-    pins = list(proof["environment"]["pins"])
-    if pins:
-        return pins
-    known = {
-        row.choice.framework.distribution: row.choice.framework.module,
-        "numpy": "numpy",
-    }
+    """Return requirements.txt: every package of the row's environment, or what is known of a user's own interpreter."""
+    facts = proof["environment"]
+    pins = list(facts["pins"])
+    if pins and facts.get("installed"):
+        lines = [_EXTRAS.sub("", line) for line in pins]
+        brought = sorted(set(facts["installed"]) - set(pinned(pins)))
+        return [*lines, *(f"{name}=={_released(facts['installed'][name])}" for name in brought)]
+    return pins or _known_of(row, proof)
+
+
+def _known_of(row: Row, proof: dict[str, Any]) -> list[str]:
+    framework = row.choice.framework
+    known = {_distribution(row): framework.module, "numpy": "numpy"}
+    if proof["versions"].get("keras"):
+        known["keras"] = "keras"
     versions = {name.lower().replace("_", "-"): version for name, version in proof["versions"].items()}
     lines = ["# measured in an interpreter of the user's own, of which this is known"]
     for distribution, module in known.items():
-        version = versions.get(distribution.lower()) or versions.get(module.replace("_", "-"))
-        lines.append(f"{distribution}=={version.partition('+')[0]}" if version else distribution)
+        names = (_EXTRAS.sub("", distribution).lower(), module.replace("_", "-"), framework.name)
+        version = next((versions[name] for name in names if name in versions), "")
+        lines.append(f"{distribution}=={_released(version)}" if version else distribution)
     return lines
+
+
+def _distribution(row: Row) -> str:
+    """Return the package that holds a framework, which on a GPU may be another, or need its extras."""
+    framework = row.choice.framework
+    for accelerator in ("cuda13", "cuda12") if row.on_gpu else ():
+        with contextlib.suppress(EnvironmentBuildError):  # no such set
+            known = requirements.read(framework.environment, accelerator)
+            name = known.versioned or framework.distribution
+            return next((line.partition("==")[0] for line in known.lines if name in pinned([line])), name)
+    return framework.distribution
+
+
+def _released(version: str) -> str:
+    """Return a version without the name of a build, which only that build's own index knows."""
+    return version.partition("+")[0]
 
 
 def readme(row: Row, proof: dict[str, Any], rows: int) -> str:
@@ -54,11 +82,17 @@ outputs = model.run(batch)  # a tuple with an array a model input; returns a lis
 
 Inputs, rows first: {_specs(cell["inputs"])}{f"; images are {cell['layout']}" if cell["layout"] else ""}. They are what was fed to the
 model when it was measured, so whatever comes before it in your program is not in here{_preprocessing(proof)}. Outputs: {_specs(cell["outputs"])}. A batch of
-another size than {cell["batch_size"]} works where the model takes it; its first call prepares it.
+another size than {cell["batch_size"]} works where the model takes it; its first call prepares it.{_device(row)}
 
 `--check` holds the largest error of an output over its largest value, and the smallest cosine of a row, against the limits of
 {check["precision"]}: {limits}. inferometer's own check looks at slices, too, and at batches in other orders.
 """
+
+
+def _device(row: Row) -> str:
+    """Return which GPU is used, of a row of one."""
+    chosen = "the first GPU that `CUDA_VISIBLE_DEVICES` leaves is used"
+    return f" It was measured on {row.cell.device}; {chosen}." if row.on_gpu else ""
 
 
 def _preprocessing(proof: dict[str, Any]) -> str:
@@ -73,19 +107,14 @@ def _preprocessing(proof: dict[str, Any]) -> str:
 def _install(row: Row, proof: dict[str, Any]) -> str:
     """Return the command that makes the environment, as it was made to measure."""
     facts = proof["environment"]
-    alone: tuple[str, ...] = ()
     python = ".".join(facts["python"].split(".")[:2])
-    try:
-        known = requirements.read(str(facts.get("environment", "")), "cpu")
-        alone, python = known.without_dependencies(), known.python or python
-    except EnvironmentBuildError:  # of the user's own, or of another version's
-        pass
+    with contextlib.suppress(EnvironmentBuildError):  # of the user's own, or of another version's
+        python = requirements.read(str(facts.get("environment", "")), "cpu").python or python
     pip = ".venv/bin/python -m pip install"
     if "index" in str(facts.get("torch_source", "")):  # which builds torch without CUDA
         pip = "uv pip install --python .venv/bin/python --torch-backend cpu"
-    parts = [f"python{_plain(python)} -m venv .venv"]
-    parts += [f"{pip} --no-deps {' '.join(alone)}"] if alone else []
-    return " && ".join([*parts, f"{pip} -r requirements.txt"])
+    whole = " --no-deps" if facts.get("pins") and facts.get("installed") else ""
+    return f"python{_plain(python)} -m venv .venv && {pip}{whole} -r requirements.txt"
 
 
 def _plain(python: str) -> str:

@@ -12,9 +12,11 @@ from inferometer.frameworks.catalogue import FrameworkChoice, parse_choice
 from inferometer.models.contract import Artifact
 from inferometer.precisions import holds_integers
 from inferometer.records import Cell
+from inferometer.worker.backends.jax import MATMUL
 from inferometer.worker.backends.openvino import HINTS
+from inferometer.worker.backends.parts.copier import copying_threads
+from inferometer.worker.backends.torch import TYPES, inductor_mode
 
-_TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}  # of torch's values
 _UNTESTED = ("tensorrt", "torch_tensorrt", "tftrt")
 
 
@@ -39,9 +41,9 @@ class Row:
         return self.choice.options
 
     @property
-    def backend(self) -> str:
-        """Return the module that drove it."""
-        return self.choice.framework.backend
+    def on_gpu(self) -> bool:
+        """Return whether it was measured on a GPU."""
+        return Device.parse(self.cell.device).kind == "cuda"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Settings:
 def settings_of(row: Row) -> Settings:
     """Return what infer.py of a row is made of; UsageError for one that cannot be exported."""
     refuse(row.cell, row.choice)
-    found = _BACKENDS[row.backend](row)
+    found = _BACKENDS[row.choice.framework.backend](row)
     common = {
         "ARTIFACT": row.artifact.path.name,
         "BATCH": row.cell.batch_size,
@@ -83,10 +85,6 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
         raise UsageError(
             f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
         )
-    if Device.parse(cell.device).kind != "cpu":
-        raise UsageError(
-            f"{cell.key} was measured on {cell.device}, and export writes rows of the CPU so far; name a cell of the CPU"
-        )
 
 
 def precision_of(cell: Cell, choice: FrameworkChoice) -> str:
@@ -108,6 +106,10 @@ def _outputs(row: Row) -> dict[str, Any]:
 
 
 def _onnxruntime(row: Row) -> Settings:
+    if row.on_gpu:
+        kinds = {"HALF": row.precision == "fp16", "TF32": row.precision == "tf32"}
+        ways = {"GRAPH": bool(row.options.get("cudagraph")), "COPIED": bool(row.options.get("naive"))}
+        return Settings("onnxruntime_cuda", {**kinds, **ways})
     if plugin := row.options.get("plugin"):
         return Settings("onnxruntime_plugin", {"PLUGIN": plugin})
     return Settings("onnxruntime_bound" if row.options.get("binding") else "onnxruntime", {})
@@ -122,26 +124,32 @@ def _openvino(row: Row) -> Settings:
 def _tensorflow(row: Row) -> Settings:
     options = row.options
     shared = {"XLA": bool(options.get("xla")), "SHARED": not options.get("naive")}
+    shared |= {"TF32": row.precision == "tf32"} if row.on_gpu else {}
+    parts = {"tensorflow_host": "tensorflow_cuda"} if row.on_gpu else {}
     if row.artifact.form != "keras":
-        return Settings("tensorflow_saved", {**shared, **_names(row)})
+        return Settings("tensorflow_saved", {**shared, **_names(row)}, parts)
     kinds = {"FUNCTION": bool(options.get("function")), "PREDICT": bool(options.get("predict"))}
-    return Settings("tensorflow_keras", {**shared, **kinds, "TRUST": row.trust})
+    return Settings("tensorflow_keras", {**shared, **kinds, "TRUST": row.trust}, parts)
 
 
 def _torch(row: Row) -> Settings:
     options = row.options
+    compiled = bool(options.get("compile"))
     constants = {
-        "PRECISION": _TYPES[row.precision],
-        "COMPILE": bool(options.get("compile")),
-        "TUNED": bool(options.get("max_autotune")),
+        "PRECISION": TYPES[row.precision],
+        "COMPILE": compiled,
+        "MODE": inductor_mode(options) or "",
         "AUTOCAST": bool(options.get("autocast")),
         "COPIED": bool(options.get("naive")),
     }
-    return _of_program("torch", row, constants, by_inductor=bool(options.get("compile")))
+    if not row.on_gpu:
+        return _of_program("torch", row, constants, by_inductor=compiled)
+    ways = {"TF32": row.precision == "tf32", "GRAPH": bool(options.get("cudagraph"))}
+    return _of_program("torch_cuda", row, {**constants, **ways}, by_inductor=False)
 
 
 def _torch_aot(row: Row) -> Settings:
-    return _of_program("torch_aot", row, {"PRECISION": _TYPES[row.precision]}, by_inductor=True)
+    return _of_program("torch_aot", row, {"PRECISION": TYPES[row.precision]}, by_inductor=True)
 
 
 def _of_program(template: str, row: Row, constants: dict[str, Any], *, by_inductor: bool) -> Settings:
@@ -159,15 +167,15 @@ def _program(row: Row, *, by_inductor: bool) -> tuple[dict[str, str], dict[str, 
     """Return the part that loads the program, where it is not the plain one, and its constants."""
     if row.precision == "int8" or holds_integers(row.cell.precision):
         return {"program": "program_quantised"}, {"INDUCTOR": by_inductor}
-    lowered = row.precision != "fp32" and not row.options.get("autocast")
-    return {"program": "program_lowered"} if lowered else {}, {}
+    changed = row.on_gpu or (row.precision != "fp32" and not row.options.get("autocast"))
+    return {"program": "program_lowered"} if changed else {}, {}
 
 
 def _jax(row: Row) -> Settings:
+    pieces = copying_threads(row.threads) if row.on_gpu and not row.options.get("naive") else 1
     if row.artifact.form == "jaxexport":
-        return Settings("jax", {})
-    products = "highest" if row.precision == "fp32" else "default"
-    return Settings("jax_keras", {"PRODUCTS": products, "TRUST": row.trust})
+        return Settings("jax", {"PIECES": pieces})
+    return Settings("jax_keras", {"PIECES": pieces, "PRODUCTS": MATMUL[row.precision], "TRUST": row.trust})
 
 
 _BACKENDS: Mapping[str, Callable[[Row], Settings]] = {

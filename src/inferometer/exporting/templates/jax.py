@@ -1,4 +1,4 @@
-"""JAX on the CPU: a function that JAX exported."""
+"""A function that JAX exported, on JAX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.exporting.templates.jax_sent import sent
+from inferometer.exporting.templates.shared import DEVICE, HERE, THREADS, main
 
 ARTIFACT = "jaxexport"
 
@@ -16,8 +17,10 @@ class Model:
     """The function, compiled for each batch size."""
 
     def __init__(self) -> None:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])  # XLA sizes its pool by it
-        os.environ["JAX_PLATFORMS"] = "cpu"
+        if DEVICE == "cpu":  # XLA sizes its pool by it
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        os.environ["JAX_PLATFORMS"] = DEVICE
         import jax
         import jax.export
 
@@ -28,13 +31,14 @@ class Model:
             self._weights = jax.device_put([file[name] for name in sorted(file.files)])
         self._infer = jax.jit(function.call)
         self._device, self._compiled = jax.devices()[0], dict[int, Any]()
+        self._join = jax.jit(jax.numpy.concatenate)
 
     def run(self, batch: tuple[Any, ...]) -> list[Any]:
         """Return an array a model output; ``batch``: one a model input."""
         jax, size = self._jax, len(batch[0])
         if size not in self._compiled:
             self._compiled[size] = self._infer.lower(self._weights, *batch).compile()
-        given = jax.device_put(batch, self._device)
+        given = sent(jax, batch, self._device, self._join)
         outputs = jax.tree_util.tree_leaves(self._compiled[size](self._weights, *given))
         halves = [value.dtype.name in ("float16", "bfloat16") for value in outputs]
         return [np.asarray(o.astype("float32") if half else o) for o, half in zip(outputs, halves)]

@@ -1,4 +1,4 @@
-"""A Keras model on JAX, on the CPU."""
+"""A Keras model on JAX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.exporting.templates.jax_sent import sent
+from inferometer.exporting.templates.shared import DEVICE, HERE, THREADS, main
 
 ARTIFACT = "model.keras"
 PRODUCTS = "highest"  # precision of matrix products
@@ -18,8 +19,10 @@ class Model:
     """The model's stateless call, compiled for each batch size; weights are arguments, so that none is folded."""
 
     def __init__(self) -> None:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])  # XLA sizes its pool by it
-        os.environ.update(KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+        if DEVICE == "cpu":  # XLA sizes its pool by it
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        os.environ.update(KERAS_BACKEND="jax", JAX_PLATFORMS=DEVICE)
         import jax
 
         jax.config.update("jax_default_matmul_precision", PRODUCTS)
@@ -37,13 +40,14 @@ class Model:
         self._weights = [[variable.value for variable in each] for each in variables]
         self._jax, self._infer = jax, jax.jit(infer)
         self._device, self._compiled = jax.devices()[0], dict[int, Any]()
+        self._join = jax.jit(jax.numpy.concatenate)
 
     def run(self, batch: tuple[Any, ...]) -> list[Any]:
         """Return an array a model output; ``batch``: one a model input."""
         jax, size = self._jax, len(batch[0])
         if size not in self._compiled:
             self._compiled[size] = self._infer.lower(*self._weights, *batch).compile()
-        given = jax.device_put(batch, self._device)
+        given = sent(jax, batch, self._device, self._join)
         outputs = jax.tree_util.tree_leaves(self._compiled[size](*self._weights, *given))
         halves = [value.dtype.name in ("float16", "bfloat16") for value in outputs]
         return [np.asarray(o.astype("float32") if half else o) for o, half in zip(outputs, halves)]

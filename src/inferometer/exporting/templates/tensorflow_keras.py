@@ -1,4 +1,4 @@
-"""A Keras model on TensorFlow, on the CPU."""
+"""A Keras model on TensorFlow."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.exporting.templates.shared import HERE, main
+from inferometer.exporting.templates.tensorflow_host import Host
 
 ARTIFACT = "model.keras"
 XLA = False
 FUNCTION = False  # under tf.function, else called eagerly
 PREDICT = False  # by model.predict_on_batch
-SHARED = False  # tensors over numpy's own memory, by DLPack
 TRUST = False  # code in the file may run
 
 
@@ -26,10 +26,8 @@ class Model:
         import keras
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        self._tf = tf
-        with tf.device("/CPU:0"):
+        self._tf, self._host = tf, Host(tf)
+        with tf.device(Host.PLACE):
             model = keras.models.load_model(HERE / ARTIFACT, compile=False, safe_mode=not TRUST)
         structure = getattr(model, "_inputs_struct", None)  # a Sequential model has none
 
@@ -46,16 +44,10 @@ class Model:
         else:
             self._infer = (lambda *tensors: model.predict_on_batch(packed(tensors))) if PREDICT else infer
 
-    def _tensor(self, array: Any) -> Any:
-        aligned = array.ctypes.data % 64 == 0 and array.flags.c_contiguous and array.flags.writeable
-        if SHARED and aligned and array.dtype.kind in "fiu":
-            return self._tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-        return self._tf.convert_to_tensor(array)
-
     def run(self, batch: tuple[Any, ...]) -> list[Any]:
         """Return an array a model output; ``batch``: one a model input."""
-        with self._tf.device("/CPU:0"):
-            outputs = flat(self._infer(*map(self._tensor, batch)))
+        with self._tf.device(Host.PLACE):
+            outputs = flat(self._infer(*self._host.send(batch)))
             halves = [value.dtype in ("float16", "bfloat16") for value in outputs]
             wide = [
                 self._tf.cast(value, "float32") if half else value for value, half in zip(outputs, halves)

@@ -1,4 +1,4 @@
-"""A SavedModel under tf.function on the CPU."""
+"""A SavedModel under tf.function."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.exporting.templates.shared import HERE, main
+from inferometer.exporting.templates.tensorflow_host import Host
 
 ARTIFACT = "saved"
 INPUTS: list[str] = []
 OUTPUTS: list[str] = []
 XLA = False
-SHARED = True  # tensors over numpy's own memory, by DLPack
 
 
 class Model:
@@ -23,10 +23,8 @@ class Model:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        self._tf = tf
-        with tf.device("/CPU:0"):
+        self._tf, self._host = tf, Host(tf)
+        with tf.device(Host.PLACE):
             self._loaded = tf.saved_model.load(str(HERE / ARTIFACT))
         signature = self._loaded.signatures["serving_default"]
 
@@ -36,16 +34,10 @@ class Model:
 
         self._infer = tf.function(infer, jit_compile=XLA or None, autograph=False)
 
-    def _tensor(self, array: Any) -> Any:
-        aligned = array.ctypes.data % 64 == 0 and array.flags.c_contiguous and array.flags.writeable
-        if SHARED and aligned and array.dtype.kind in "fiu":
-            return self._tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-        return self._tf.convert_to_tensor(array)
-
     def run(self, batch: tuple[Any, ...]) -> list[Any]:
         """Return an array a model output; ``batch``: one a model input."""
-        with self._tf.device("/CPU:0"):
-            return [np.asarray(value) for value in self._infer(*map(self._tensor, batch))]
+        with self._tf.device(Host.PLACE):
+            return [np.asarray(value) for value in self._infer(*self._host.send(batch))]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from inferometer.exporting.templates.shared import HERE, THREADS, main
 ARTIFACT = "model.pt2"
 PRECISION = "float32"
 COMPILE = False
-TUNED = False  # Inductor tries every kernel
+MODE = ""  # of torch.compile
 CHANNELS_LAST = False  # kernels lie NHWC in memory; give images that do, too
 AUTOCAST = False  # weights stay float32, operations are in PRECISION where torch says
 COPIED = False  # a new tensor of every batch
@@ -29,8 +29,7 @@ class Model:
         if CHANNELS_LAST:
             self._module.to(memory_format=torch.channels_last)
         torch._dynamo.config.recompile_limit = 64
-        mode = "max-autotune-no-cudagraphs" if TUNED else None
-        call = torch.compile(self._module, dynamic=False, mode=mode) if COMPILE else self._module
+        call = torch.compile(self._module, dynamic=False, mode=MODE or None) if COMPILE else self._module
         self._call = torch.autocast("cpu", self._dtype)(call) if AUTOCAST else call
 
     def run(self, batch: tuple[Any, ...]) -> list[Any]:

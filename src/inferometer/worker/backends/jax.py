@@ -45,7 +45,7 @@ class Runtime(Backend):
         self._jax = jax
         self._opening = opening
         # the default precision of dot products and of convolutions alike
-        jax.config.update("jax_default_matmul_precision", _MATMUL[opening.precision])
+        jax.config.update("jax_default_matmul_precision", MATMUL[opening.precision])
         self._device = _device_of(jax, opening)
         self._host = self._host_path()
         self._model = jax_models.load(jax, opening)
@@ -181,7 +181,7 @@ class Runtime(Backend):
         return int(peak) if peak is not None else None
 
 
-_MATMUL = {"fp32": "highest", "tf32": "tensorfloat32", "fp16": "default", "bf16": "default"}
+MATMUL = {"fp32": "highest", "tf32": "tensorfloat32", "fp16": "default", "bf16": "default"}
 
 
 def _widened(value: Any) -> Any:

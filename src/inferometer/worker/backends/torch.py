@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Runtime(Backend):
         self._opening = opening
         self._options = opening.options
         _refuse(torch, opening)
-        self._dtype = getattr(torch, _TYPES[opening.precision])
+        self._dtype = getattr(torch, TYPES[opening.precision])
         self._device = torch.device("cuda", 0) if opening.device == "cuda" else torch.device("cpu")
         torch.set_num_threads(opening.threads)
         _set_precision(torch, opening)
@@ -69,13 +69,7 @@ class Runtime(Backend):
         torch = self._torch
         # one graph a batch size: a dynamic batch costs Inductor speed, and every size is prepared beforehand
         torch._dynamo.config.recompile_limit = 64
-        tuned, graphs = self._options.get("max_autotune"), self._options.get("cudagraphs")
-        mode = {
-            (True, True): "max-autotune",
-            (True, False): "max-autotune-no-cudagraphs",
-            (False, True): "reduce-overhead",
-        }.get((bool(tuned), bool(graphs)))
-        return torch.compile(function, dynamic=False, mode=mode)
+        return torch.compile(function, dynamic=False, mode=inductor_mode(self._options))
 
     def _host_path(self) -> torch_transfer.HostPath:
         if self._device.type == "cpu" and not self._options.get("naive"):
@@ -245,13 +239,21 @@ class Runtime(Backend):
             self._torch.cuda.empty_cache()
 
 
-_TYPES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}
+TYPES = {"fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "float32"}
+
+
+def inductor_mode(options: Mapping[str, Any]) -> str | None:
+    """Return the mode of `torch.compile` that a row's options ask for; None for its default."""
+    tuned, graphs = bool(options.get("max_autotune")), bool(options.get("cudagraphs"))
+    if tuned:
+        return "max-autotune" if graphs else "max-autotune-no-cudagraphs"
+    return "reduce-overhead" if graphs else None
 
 
 def _refuse(torch: Any, opening: Opening) -> None:
     """Raise Unsupported for what this build, device or precision cannot do."""
-    if opening.precision not in _TYPES:
-        raise Unsupported(f"torch runs the exported program in {', '.join(_TYPES)}, not {opening.precision}")
+    if opening.precision not in TYPES:
+        raise Unsupported(f"torch runs the exported program in {', '.join(TYPES)}, not {opening.precision}")
     if opening.precision == "int8" and opening.device != "cpu":
         raise Unsupported("Inductor's kernels for int8 are for x86 processors")
     if opening.precision == "tf32" and opening.device == "cpu":
