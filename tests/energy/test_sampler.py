@@ -80,11 +80,34 @@ def test_regions_see_nearly_every_update_though_reads_are_costly(processors, mos
 def test_only_the_sampling_threads_own_time_slows_its_pace():
     clock = SimulatedClock()
     clock.cpu_ns = lambda: clock.time_ns // 2  # whoever reads without the thread is busy with other things
-    session = Session([SimulatedMeter(IDLE_THEN_WORK, clock, RAPL_COUNTER, RAPL_FAULTS)], clock=clock)
+    traits = dataclasses.replace(RAPL_COUNTER, limit_known=True)
+    session = Session([SimulatedMeter(IDLE_THEN_WORK, clock, traits, RAPL_FAULTS)], clock=clock)
     session.sampler._processors = 2
     run(session, clock, 10)
     (channel,) = session.sampler.channels.values()
     assert channel.cost.reads == pytest.approx(100, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("period_s", "limit_known", "pacing", "reads_s"),
+    [
+        (0.001, True, REGIONS, 10),  # what its limit allows in a millisecond is little
+        (0.001, False, REGIONS, 50),
+        (0.01, True, REGIONS, 40),
+        (0.01, False, STEADY, 10),  # loops of seconds
+    ],
+)
+def test_counters_whose_bounds_rest_on_the_next_read_are_read_again_soon(
+    period_s, limit_known, pacing, reads_s
+):
+    clock = SimulatedClock()
+    traits = dataclasses.replace(RAPL_COUNTER, period_s=period_s, limit_known=limit_known)
+    session = Session(
+        [SimulatedMeter(IDLE_THEN_WORK, clock, traits, RAPL_FAULTS)], clock=clock, pacing=pacing
+    )
+    run(session, clock, 10)
+    (channel,) = session.sampler.channels.values()
+    assert channel.cost.reads / 10 == pytest.approx(reads_s, rel=0.1)
 
 
 def test_memory_is_bounded_and_the_joules_stay_exact():

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["counter", "power"]
 
+SELDOM_S = 0.02  # a counter whose updates come no more often than this is a slow one
 UNKNOWN_S = 0.1  # for so long a value may have been shown where the update period is not known
 LATE = 1.25  # an update may come this many periods after the one before it
 MAX_POWER_W = 5000.0  # above this a jump of a counter is no consumption of one device
 MAX_WHOLE_W = 100e3  # likewise of what may be a whole server or a rack
+PEAK = 3.0  # times its power limit a device may draw for moments
 
 WHOLE_TYPES = ("external", "psys")  # of devices that others are, or may be, a part of
 
@@ -123,8 +125,7 @@ class Window:
     """Readings of a stretch of time, as arrays of one length, in order, with the breaks that touch it.
 
     ``before_ns``, ``after_ns``: int64 [n]; ``energy_j``: float64 [n], joules since the track began; ``power_w``:
-    float64 [n], only for power meters (empty otherwise). ``peak_w``: the largest mean power between two updates that the
-    meter has shown so far, whenever that was; 0 where none is known.
+    float64 [n], only for power meters (empty otherwise).
     """
 
     before_ns: NDArray[np.int64]
@@ -132,7 +133,6 @@ class Window:
     energy_j: NDArray[np.float64]
     power_w: NDArray[np.float64]
     breaks: tuple[Break, ...] = ()
-    peak_w: float = 0.0
 
 
 def read_value(meter: Meter) -> float:

@@ -24,7 +24,6 @@ MAX_READINGS = 1 << 16
 MARGIN = 16  # readings on either side of a stretch, by which the power around it is known
 ROUNDING = 1e-9  # of the value: a step back by so little is arithmetic, no reset
 SOON_NS = 1_000_000_000  # no counter wraps within so short a time
-LEAST_PEAK_S = 0.002  # between two readings that tell the largest power
 
 Noted = tuple[int, int, object]  # before and after (ns), and what the meter returned, or `failed_read`
 
@@ -44,7 +43,6 @@ class Track:
     _updated_ns: int = 0
     _raw: float | None = None
     _shown_ns: int = 0  # when the value of the latest reading was first read
-    _peak_w: float = 0.0
     _asleep_s: float = 0.0  # how long the machine slept since the latest reading
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -158,7 +156,6 @@ class Track:
                 np.array(self._joules[low:high], np.float64),
                 np.array(self._watts[low:high], np.float64),
                 breaks,
-                self._peak_w,
             )
 
     def _count(self, reading: Reading) -> float:
@@ -190,8 +187,6 @@ class Track:
             )
         if slept or (range_j and step + range_j <= self.traits.max_power_w * gap_s):
             self._note_wraps(reading, step, most_j, slept)
-        else:
-            self._learn_peak(reading, step)
         return self._joules[-1] + step
 
     @property
@@ -210,13 +205,6 @@ class Track:
         )
         most = step + math.floor((most_j - step) / range_j) * range_j if range_j else step
         self.breaks.append(Break(self._before[-1], reading.t_after_ns, reason, step, most))
-
-    def _learn_peak(self, reading: Reading, step: float) -> None:
-        """Learn the largest power from two readings so far apart that updates between them cannot be mistaken for power."""
-        period_s = self.traits.period_s + self.traits.held_s if self.traits.period_known else 0.0
-        between_s = (reading.t_before_ns - self._after[-1]) / 1e9
-        if between_s > max(2 * period_s, LEAST_PEAK_S):
-            self._peak_w = max(self._peak_w, step / (between_s - period_s))
 
     def _interrupt(self, reading: Reading, reason: str, most_j: float) -> float:
         self.breaks.append(Break(self._before[-1], reading.t_after_ns, reason, 0.0, most_j))

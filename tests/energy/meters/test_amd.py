@@ -51,3 +51,17 @@ def test_no_accumulator_and_errors_are_absences(monkeypatch):
 def test_not_installed_says_so():
     (absence,) = amd.find({}).absences
     assert "not installed" in absence.line
+
+
+@pytest.mark.parametrize(
+    ("told", "most_w"),
+    [
+        ({"power_cap": 500_000_000, "max_power_cap": 750_000_000}, 2250),
+        ({"power_cap": 750, "max_power_cap": "N/A"}, None),
+        ({"power_cap": 560, "max_power_cap": 750}, 2250),
+        ({"power_cap": 0}, None),
+    ],
+)
+def test_the_largest_power_is_by_the_cap_in_either_unit(monkeypatch, told, most_w):
+    (meter,) = find(monkeypatch, library(amdsmi_get_power_cap_info=lambda h: told)).meters
+    assert (meter.traits.max_power_w, meter.traits.limit_known) == (most_w or 5000, most_w is not None)

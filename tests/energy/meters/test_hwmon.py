@@ -79,6 +79,14 @@ def test_an_intel_gpu_counts_joules_of_the_card_once(tmp_path):
     sensor(tmp_path, 4, "i915")  # an integrated one without a counter
     (card,) = hwmon.find({"INFEROMETER_HWMON": str(tmp_path)}).meters
     assert (card.device.type, card.traits.kind, card.read()) == ("gpu", "counter", 7.25)
+    assert not card.traits.limit_known
+
+
+@pytest.mark.parametrize(("limit_uw", "most_w"), [(190_000_000, 675), (0, 675), (300_000_000, 900)])
+def test_an_intel_gpus_largest_power_is_by_its_limit(tmp_path, limit_uw, most_w):
+    sensor(tmp_path, 0, "i915", energy1_input=1_000_000, power1_max=limit_uw, power1_rated_max=225_000_000)
+    (card,) = hwmon.find({"INFEROMETER_HWMON": str(tmp_path)}).meters
+    assert (card.traits.max_power_w, card.traits.limit_known) == (most_w, True)
 
 
 @pytest.mark.parametrize("content", ["", "no number"])

@@ -50,7 +50,8 @@ class StandIn:
             "nvmlDeviceGetUtilizationRates": lambda: SimpleNamespace(gpu=90),
             "nvmlDeviceGetCurrentClocksThrottleReasons": lambda: 0x44,
             "nvmlSystemGetDriverVersion": lambda: b"580.1",
-            "nvmlDeviceGetEnforcedPowerLimit": lambda: 700_000,
+            "nvmlDeviceGetEnforcedPowerLimit": lambda: 500_000,
+            "nvmlDeviceGetPowerManagementLimitConstraints": lambda: [100_000, 700_000],
         }
         return answers.get(name, lambda: None)()
 
@@ -81,7 +82,7 @@ def test_the_counter_where_there_is_one(monkeypatch):
     assert not first.traits.integrates  # until it is characterized
     assert {k: m.read() for k, m in first.powers().items()} == {"instant": 71.0, "average": 70.0}
     assert first.powers()["average"].traits.window_s == 1.0
-    assert first.facts() == {"driver": "580.1", "power_limit_w": 700.0}
+    assert first.facts() == {"driver": "580.1", "power_limit_w": 500.0}
 
 
 def test_pascal_is_sampled(monkeypatch):
@@ -146,3 +147,15 @@ def test_why_nvml_cannot_start(monkeypatch, code, said):
     library.nvmlInit = lambda: (_ for _ in ()).throw(pynvml.NVMLError(code))
     (absence,) = find(monkeypatch, library).absences
     assert said in absence.line
+
+
+CONSTRAINTS, ENFORCED = "nvmlDeviceGetPowerManagementLimitConstraints", "nvmlDeviceGetEnforcedPowerLimit"
+
+
+@pytest.mark.parametrize(
+    ("refused", "most_w"), [((), 2100), ((CONSTRAINTS,), 1500), ((CONSTRAINTS, ENFORCED), None)]
+)
+def test_the_largest_power_is_by_the_limit_that_the_card_can_be_given(monkeypatch, refused, most_w):
+    """A card exceeds its limit for moments: three times that is what PCI Express allows one."""
+    traits = find(monkeypatch, StandIn(refused=refused)).meters[0].traits
+    assert (traits.max_power_w, traits.limit_known) == (most_w or 5000, most_w is not None)

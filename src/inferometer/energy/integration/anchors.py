@@ -15,11 +15,6 @@ from numpy.typing import NDArray
 
 from inferometer.energy.readings import LATE, Break, Traits, Window
 
-LEARNT = (
-    4.0  # the largest power is taken as so many times the largest mean power seen, where no limit is known
-)
-LEARNT_FROM = 4.0  # for spans of so many update periods at least: their own power was seen then
-
 Floats = NDArray[np.float64]
 Stamps = NDArray[np.int64]
 _LONG_AGO_NS = 1 << 61
@@ -96,18 +91,6 @@ def _latest_update_ns(window: Window, traits: Traits, changed: NDArray[np.bool_]
         last = np.append(first[1:], len(changed)) - 1
         late = max(late, int((window.before_ns[last] - window.after_ns[first]).max()))
     return late
-
-
-def largest_power_w(window: Window, traits: Traits, shortest_s: float) -> float:
-    """Return what the device draws at most: its own limit, or else what was learnt from all readings so far.
-
-    What was learnt is used for spans so long (``shortest_s``) that their own power is among what was seen.
-    """
-    learnt = LEARNT * window.peak_w
-    seen = shortest_s >= LEARNT_FROM * traits.period_s and traits.period_known
-    return (
-        min(learnt, traits.max_power_w) if learnt and seen and not traits.limit_known else traits.max_power_w
-    )
 
 
 @dataclass

@@ -26,17 +26,15 @@ from inferometer.energy.integration.anchors import (
     Floats,
     Stamps,
     find_anchors,
-    largest_power_w,
 )
 from inferometer.energy.integration.joules import SWING, Joules
 from inferometer.energy.integration.sampled import sampled_energy
 from inferometer.energy.integration.schedule import on_schedule
-from inferometer.energy.readings import UNKNOWN_S, Break, Traits, Window
+from inferometer.energy.readings import SELDOM_S, UNKNOWN_S, Break, Traits, Window
 from inferometer.quantiles import CONFIDENCE, t_quantile
 
 MIN_INTERVALS = 4  # of a counter, for a slope
 MIN_UPDATES = 3  # that are well dated: two intervals, so that their scatter has a degree of freedom
-SELDOM_S = 0.02  # the updates of counters that come so seldom are dated by reads around them, some better than others
 STALL_PERIODS = 10
 STALL_S = 1.0
 
@@ -51,7 +49,7 @@ def span_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -> J
     if not len(window.energy_j):
         return Joules("unresolved", None, 0.0, None, interruption(window, traits, start_ns, end_ns))
     starts, ends = np.array([start_ns], np.int64), np.array([end_ns], np.int64)
-    bounds = bounds_of(window, traits, (end_ns - start_ns) / 1e9)
+    bounds = bounds_of(window, traits)
     (low,), (energy,), (high,) = span_bounds(bounds, traits, starts, ends)
     reason = interruption(window, traits, start_ns, end_ns)
     if len(bounds.anchors) < 2:
@@ -60,17 +58,17 @@ def span_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -> J
     return Joules("counter", float(energy), float(low), float(high), reason)
 
 
-def bounds_of(window: Window, traits: Traits, shortest_s: float) -> Bounds:
-    """Return what a counter's readings tell of any moments, for spans of at least ``shortest_s``; one reading at least."""
-    largest_w = largest_power_w(window, traits, shortest_s)
+def bounds_of(window: Window, traits: Traits) -> Bounds:
+    """Return what a counter's readings tell of any moments; one reading at least."""
     quiet_ns = float(window.before_ns[-1]) - traits.late_s * 1e9 if traits.period_known else 0.0
     breaks = _all_breaks(window, traits)
     anchors = find_anchors(window, traits)
     scheduled = on_schedule(anchors, traits.period_s) if traits.period_known and not traits.push else anchors
+    # updates that come seldom are dated by reads around them, some better than others
     seldom = traits.period_s >= SELDOM_S and not traits.push
     dated = scheduled.well_dated() if seldom and len(anchors) >= MIN_UPDATES else scheduled
     believed_ns = math.inf if traits.rests else _stall_limit_ns(traits)
-    return Bounds(anchors, scheduled, dated, largest_w, breaks, quiet_ns, believed_ns)
+    return Bounds(anchors, scheduled, dated, traits.max_power_w, breaks, quiet_ns, believed_ns)
 
 
 def _all_breaks(window: Window, traits: Traits) -> list[Break]:

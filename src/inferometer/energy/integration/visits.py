@@ -103,7 +103,7 @@ def visits_energy(window: Window, traits: Traits, stretches: Sequence[Stretch]) 
         return VisitsEnergy(sampled_visits(window, traits, starts, ends, covered))
     if not len(window.energy_j):
         return VisitsEnergy(Joules("unresolved", None, 0.0, None, interruption(window, traits, first, last)))
-    bounds = bounds_of(window, traits, float(np.min(ends - starts)) / 1e9)
+    bounds = bounds_of(window, traits)
     reason = _trouble(bounds, starts, ends) or silence(window, traits, first, last)
     low, energy, high = _bounded(bounds, traits, (starts, ends, covered))
     if len(bounds.anchors) < 2:

@@ -7,14 +7,14 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inferometer.energy.readings import MAX_POWER_W, MAX_WHOLE_W, WHOLE_TYPES, Meter, Reading
+from inferometer.energy.readings import MAX_POWER_W, MAX_WHOLE_W, SELDOM_S, WHOLE_TYPES, Meter, Reading
 from inferometer.energy.sampling.burst import Burst
 from inferometer.energy.sampling.update_tracker import UpdateTracker
 from inferometer.energy.track import Track
 
 EDGE_READ_S = 2e-4  # a counter that takes longer to read is not read at the edges of regions
+WATCHED_FROM_S = 0.005
 SLEPT_NS = 1_000_000_000  # a shorter sleep is taken for work
-TRACKED_PERIOD_S = 0.02  # counters updated more seldom than this have their updates tracked
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Channel:
         traits = meter.traits
         if meter.device.type in WHOLE_TYPES and traits.max_power_w == MAX_POWER_W and not traits.limit_known:
             traits = meter.traits = replace(traits, max_power_w=MAX_WHOLE_W)
-        tracked = traits.kind == "counter" and traits.period_s >= TRACKED_PERIOD_S and not traits.push
+        tracked = traits.kind == "counter" and traits.period_s >= SELDOM_S and not traits.push
         return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)
 
     @property
@@ -71,6 +71,14 @@ class Channel:
         """Tell whether it is a counter that is read whenever its value is wanted."""
         traits = self.meter.traits
         return traits.kind == "counter" and not traits.push and self.tracker is None
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether a read soon after any moment is what bounds the joules by then.
+
+        The device tells no largest power, or it may draw much until the next update.
+        """
+        return self.fast and not (self.meter.traits.limit_known and self.period_s < WATCHED_FROM_S)
 
     @property
     def costly(self) -> bool:

@@ -25,6 +25,7 @@ from inferometer.errors import MeterError
 SLOWEST_PACE_S = 1.0
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
+WATCHED_PERIODS = 2.5  # of a counter's updates, in which its mean power can be told
 NEVER_NS = 1 << 62
 
 
@@ -210,6 +211,8 @@ class Sampler:
         pace_s = self.pacing.pace_s
         if whole and self.pacing.seldom_s is not None:  # what sees a part must be seen often
             pace_s = self.pacing.seldom_s
+        if channel.watched and self.pacing.watched_s is not None:
+            pace_s = max(self.pacing.watched_s, WATCHED_PERIODS * channel.period_s)
         share = self.pacing.cpus(self._processors) / max(len(self.channels), 1)
         cost_s = max(channel.cost.cpu_s, self._step_cpu_ns / 1e9)
         return min(max(pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, pace_s))

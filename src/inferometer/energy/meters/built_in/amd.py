@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Meter, MeteredDevice, Traits
+from inferometer.energy.readings import MAX_POWER_W, PEAK, Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 PERIOD_S = 0.001
+LARGEST_CAP_W = 1e5  # what is more is in microwatts, as on bare metal; hosts of virtual machines tell watts
 REMEDY = "install ROCm's amdsmi package into this environment"
 
 
@@ -29,9 +30,11 @@ class AmdMeter:
         self.device = MeteredDevice(uid, name, "gpu", "amd")
         self._step_j = 0.0
         self.read()
+        limit_w = self._power_limit_w()
         self.traits = Traits(
-            "counter", PERIOD_S, resolution=self._step_j, integrates=False, period_known=False
-        )
+            "counter", PERIOD_S, resolution=self._step_j, integrates=False, period_known=False,
+            max_power_w=PEAK * limit_w or MAX_POWER_W, limit_known=limit_w > 0,
+        )  # fmt: skip
 
     def read(self) -> float:
         """Return joules; MeterError if the library cannot tell."""
@@ -41,6 +44,15 @@ class AmdMeter:
             raise MeterError("this GPU has no energy accumulator")
         self._step_j = float(facts["counter_resolution"]) / 1e6
         return float(count) * self._step_j
+
+    def _power_limit_w(self) -> float:
+        """Return the largest power cap that this GPU can be given; 0 where it tells none."""
+        try:
+            facts = _ask(self._library, self._library.amdsmi_get_power_cap_info, self._handle)
+            cap = max(float(facts.get(name) or 0) for name in ("power_cap", "max_power_cap"))
+        except (MeterError, AttributeError, TypeError, ValueError):
+            return 0.0
+        return cap / 1e6 if cap > LARGEST_CAP_W else cap
 
     def conditions(self) -> dict[str, Any]:
         """Return nothing yet."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Meter, MeteredDevice, Traits
+from inferometer.energy.readings import PEAK, Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 from inferometer.host.gpu_snapshot import slowdowns
 from inferometer.host.gpus import visible
@@ -44,7 +45,10 @@ class NvmlMeter:
         self.kind = next((way for way in ((kind,) if kind else ways) if self._answers(ways[way][0])), "")
         if not self.kind:
             raise MeterError(f"{self.device.name} reports neither energy nor power")
-        self.read, self.traits = ways[self.kind]
+        self.read, traits = ways[self.kind]
+        limit_w = self._power_limit_w()
+        # by more than its limit a card exceeds it for less than a millisecond: see `PEAK` in docs/energy.md
+        self.traits = replace(traits, max_power_w=PEAK * limit_w, limit_known=True) if limit_w else traits
 
     def powers(self) -> dict[str, Meter]:
         """Return this GPU's power readings by name, as far as it has them, for comparison with its counter."""
@@ -97,6 +101,17 @@ class NvmlMeter:
         if value.nvmlReturn != lib.NVML_SUCCESS:
             raise MeterError(f"instant power: NVML error {value.nvmlReturn}")
         return float(value.value.uiVal) / 1e3
+
+    def _power_limit_w(self) -> float:
+        """Return the largest power limit that this card can be given; 0 where it tells none."""
+        lib = self._library
+        limits_mw = [0.0]
+        with contextlib.suppress(lib.NVMLError):
+            limits_mw.append(lib.nvmlDeviceGetEnforcedPowerLimit(self._handle))
+        with contextlib.suppress(lib.NVMLError):
+            _, most_mw = lib.nvmlDeviceGetPowerManagementLimitConstraints(self._handle)
+            limits_mw.append(most_mw)
+        return max(limits_mw) / 1e3
 
     def _before_ampere(self) -> bool:
         try:

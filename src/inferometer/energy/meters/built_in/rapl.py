@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import Meter, MeteredDevice, Traits
+from inferometer.energy.readings import PEAK, Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 PARTS = "INFEROMETER_RAPL_PARTS"
@@ -101,12 +101,12 @@ def _range_j(path: Path) -> float:
 
 
 def _largest_power_w(folder: Path) -> float:
-    """Return more than the zone can draw: three times its largest power limit; 0 where it tells none."""
+    """Return more than the zone can draw, by its largest power limit; 0 where it tells none."""
     limits = []
     for path in folder.glob("constraint_*_power_limit_uw"):
         with contextlib.suppress(OSError, ValueError):
             limits.append(int(path.read_text()) / 1e6)
-    return min(3 * max(limits, default=0.0), MAX_POWER_W)
+    return min(PEAK * max(limits, default=0.0), MAX_POWER_W)
 
 
 def find(environ: Mapping[str, str]) -> Found:
