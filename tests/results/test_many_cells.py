@@ -4,8 +4,7 @@ import numpy as np
 
 import simulated_runs as simulated
 from inferometer.results import drift, stats
-from inferometer.results.estimates import Series, estimate
-from inferometer.results.estimates.speed import full_batches
+from inferometer.results.estimates import Repeated, Series, estimate, estimate_all, full_batches
 
 
 def test_mean_and_variance_are_numpys():
@@ -14,6 +13,31 @@ def test_mean_and_variance_are_numpys():
         values = rng.lognormal(0, 3, count)
         assert stats.mean_of(values) == np.mean(values)
         assert stats.variance_of(values) == np.var(values, ddof=1)
+
+
+def test_moments_of_many_series_are_those_of_each():
+    rng = np.random.default_rng(5)
+    for count in (1, 2, 7, 10, 40):
+        keys = tuple((0, number) for number in range(count))
+        several = [Series(keys, tuple(rng.normal(3, 0.01, count))) for _ in range(33)]
+        pooled = Series(tuple((number % 2, number) for number in range(count)), several[0].logs)
+        repeated = [Repeated(series) for series in (*several, pooled)]
+        Repeated.compute(repeated)
+        for one in repeated:
+            assert one.estimate("s", "rounds") == one.series.estimate("s", "rounds")
+            assert one.mean == one.series.units.mean
+
+
+def test_cells_estimated_together_are_those_estimated_alone():
+    goods = []
+    for number in range(9):
+        cell = simulated.cell(f"framework-{number}", batch_size=8 * (1 + number % 3))
+        rounds = range(0 if number == 8 else 2 + number % 4)
+        records = [
+            simulated.record(cell, at, 900.0 + at, loops=2 + at % 2, noise=0.05, seed=at) for at in rounds
+        ]
+        goods.append(([((0, record.round), record) for record in records], cell))
+    assert estimate_all(goods) == [estimate(*one) for one in goods]
 
 
 def test_percentiles_of_rounds_with_other_numbers_of_batches():

@@ -17,8 +17,8 @@ def test_t_interval_by_hand():
     assert t_quantile(0.95, 1) == pytest.approx(12.706, abs=1e-3)
     with pytest.raises(ValueError, match="0 degrees of freedom"):
         t_quantile(0.95, 0)
-    assert stats.reach_of_mean(rounds([1.0, 2.0, 3.0])) == pytest.approx(4.302653 / math.sqrt(3))
-    assert stats.reach_of_mean(rounds([1.0])) is None
+    assert stats.reach_of_mean(rounds([1.0, 2.0, 3.0]).moments) == pytest.approx(4.302653 / math.sqrt(3))
+    assert stats.reach_of_mean(rounds([1.0]).moments) is None
     assert stats.around(10.0, None) == (None, None)
 
 
@@ -89,7 +89,7 @@ def test_what_repeats_where_runs_were_pooled_are_the_runs():
     found = stats.units([1.0, 2.0, 3.0, 6.0], [0, 0, 0, 1])
     assert found.values.tolist() == [2.0, 6.0] and found.mean == pytest.approx(3.0)
     assert found.variance == pytest.approx(8.0) and found.count == pytest.approx(1.6)
-    assert stats.reach_of_mean(found) == pytest.approx(12.7062 * math.sqrt(5.0), rel=1e-4)
+    assert stats.reach_of_mean(found.moments) == pytest.approx(12.7062 * math.sqrt(5.0), rel=1e-4)
 
 
 def bound_of_p99(samples):

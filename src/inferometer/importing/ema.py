@@ -153,7 +153,7 @@ def energies(readings: Readings, key: Key, images: int) -> tuple[DeviceEnergy, .
 
 def _total(device: Device, found: list[tuple[float, float]], images: int) -> DeviceEnergy:
     energy, time = sum(e for e, _ in found), sum(t for _, t in found)
-    low, high = stats.around(energy, stats.reach_of_mean(_relative(found)))
+    low, high = stats.around(energy, stats.reach_of_mean(_relative(found).moments))
     return DeviceEnergy(
         device_uid=device.uid,
         device_name=device.name,

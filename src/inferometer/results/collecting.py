@@ -49,15 +49,18 @@ def collect(runs: Sequence[StoredRun]) -> list[Collected]:
     numbers: dict[tuple[int, str], int] = {}
     for place, run in enumerate(runs):
         entries, heads = _Entries(raw, run), heads_of(run.records)
-        for (cell, round_), at in _last_word(heads).items():
-            number = numbers.setdefault((place, _origin(run, heads[at])), len(numbers))
+        origins = [_origin(run, head) for head in heads] if run.info.merged or run.info.merged_at else [""] * len(heads)
+        for origin in dict.fromkeys(origins):
+            numbers[place, origin] = len(numbers)
+        for cell, rounds in _last_word(heads).items():
             entry = entries.of(cell)
-            if len(runs) > 1:
-                known = entry.by_round.setdefault(round_, [])
-                if _holds(known, run, at):  # the same run given twice, or merged and whole
-                    continue
-                known.append((run, at))
-            entry.places.append(((number, round_), run, at))
+            for round_, at in rounds.items():
+                if len(runs) > 1:
+                    known = entry.by_round.setdefault(round_, [])
+                    if _holds(known, run, at):  # the same run given twice, or merged and whole
+                        continue
+                    known.append((run, at))
+                entry.places.append(((numbers[place, origins[at]], round_), run, at))
         for skip in run.info.skips:
             entries.of(skip.cell).skips.append(skip.reason)
     return list(raw.values())
@@ -77,13 +80,13 @@ def _origin(run: StoredRun, record: Head | Record) -> str:
     return str(Path(record.log).parent) if run.info.merged and record.log else ""
 
 
-def _last_word(heads: Sequence[Head | Record]) -> dict[tuple[Cell, int], int]:
-    """Return where the one record of a cell and round is: the last, except that an interruption never replaces a result."""
-    found: dict[tuple[Cell, int], int] = {}
+def _last_word(heads: Sequence[Head | Record]) -> dict[Cell, dict[int, int]]:
+    """Return where the one record of each cell and round is: the last, except that an interruption never replaces a result."""
+    found: dict[Cell, dict[int, int]] = {}
     for place, head in enumerate(heads):
-        key = (head.cell, head.round)
-        if key not in found or head.status != "interrupted":
-            found[key] = place
+        rounds = found.setdefault(head.cell, {})
+        if head.round not in rounds or head.status != "interrupted":
+            rounds[head.round] = place
     return found
 
 
@@ -121,11 +124,9 @@ def _facts(run: StoredRun) -> dict[tuple[str, str], Facts]:
     """Return each framework's version and threads by (framework, device): failed cells have none of their own."""
     found: dict[tuple[str, str], Facts] = {}
     for record in heads_of(run.records):
-        if record.actual and record.actual.version:
-            threads = record.actual.threads or run.info.protocol.threads
-            found.setdefault(
-                (record.cell.framework, record.cell.device), Facts(record.actual.version, threads)
-            )
+        key = (record.cell.framework, record.cell.device)
+        if key not in found and record.actual and record.actual.version:
+            found[key] = Facts(record.actual.version, record.actual.threads or run.info.protocol.threads)
     return found
 
 

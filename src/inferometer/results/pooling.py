@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from inferometer.flags import Flag, flag
 from inferometer.records import Cell, Machine, Record
@@ -19,9 +21,8 @@ from inferometer.units import counted
 _NEVER_RANKED = ("parity-failed", "wrong-device", "wrong-precision", "timed-out")
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """The records of one cell on one machine, and what to call them."""
+class Located(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """One cell on one machine: what to call it, and where its records are, which may not have been read."""
 
     key: str
     cell: Cell
@@ -29,9 +30,17 @@ class Pool:
     machine: str
     model: str
     model_hash: str
-    hardware: Machine
-    paths: tuple[Path, ...]
-    records: Sequence[Record]
+    rounds: tuple[Key, ...]  # of its records
+    skips: tuple[str, ...]  # why it was not measured, where it was not
+    records: Sequence[Record] = ()
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The records of one cell on one machine, and how it ended."""
+
+    place: Located
     log: str
     good: tuple[tuple[Key, Record], ...]
     status: str
@@ -39,22 +48,54 @@ class Pool:
     flags: tuple[Flag, ...]
 
 
-def pool(runs: Sequence[StoredRun], part: int = 0, parts: int = 1) -> Iterator[Pool]:
-    """Yield the pools of all cells that ended or were skipped, in order of first appearance.
+def locate(runs: Sequence[StoredRun]) -> tuple[list[Located], dict[str, Machine]]:
+    """Return all cells that ended or were skipped, in order of first appearance, and the machines by their labels.
 
     The same cell pools over rounds and over runs of the same hardware and share of it, model (content, shapes, inputs),
-    framework version and number of threads. Of ``parts`` only one: every so many-th, from ``part`` on.
+    framework version and number of threads.
     """
     raw = collect(runs)
-    machines = _machine_labels([r.identity for r in raw], {r.identity: r.hardware for r in raw})
+    labels = _machine_labels([r.identity for r in raw], {r.identity: r.hardware for r in raw})
     models, rows = _model_labels(raw), _row_labels(raw)
-    for entry in raw[part::parts]:
-        yield _finish(
-            entry,
-            machines[entry.identity],
-            models[entry.cell.model, entry.model_hash],
-            rows[entry.cell.framework, entry.cell.precision, entry.facts],
-        )
+    machines: dict[str, Machine] = {}
+    located = []
+    for entry in raw:
+        machine = labels[entry.identity]
+        machines.setdefault(machine, entry.hardware)
+        model = models[entry.cell.model, entry.model_hash]
+        row = rows[entry.cell.framework, entry.cell.precision, entry.facts]
+        located.append(_located(entry, machine, model, row))
+    return located, machines
+
+
+def _located(raw: Collected, machine: str, model: str, row: str) -> Located:
+    cell = raw.cell
+    return Located(
+        key="/".join((machine, model, row, str(cell.batch_size), cell.device, cell.mode)),
+        cell=cell,
+        row=row,
+        machine=machine,
+        model=model,
+        model_hash=raw.model_hash,
+        rounds=tuple([key for key, _, _ in raw.places]),
+        skips=tuple(raw.skips),
+        records=_records(raw),
+        paths=tuple(raw.paths),
+    )
+
+
+def pool(place: Located) -> Pool:
+    """Read the records of a cell."""
+    records = tuple(place.records)
+    status, cause, flags = _verdict(records, place.skips)
+    return Pool(
+        place=place,
+        log=next((record.log for record in records if record.log), ""),
+        good=tuple([at for at in zip(place.rounds, records, strict=True) if at[1].status == "ok"]),
+        status=status,
+        cause=cause,
+        flags=flags,
+    )
 
 
 def _machine_labels(identities: Sequence[Identity], hardware: dict[Identity, Machine]) -> dict[Identity, str]:
@@ -127,31 +168,6 @@ def _row_labels(raw: Sequence[Collected]) -> dict[tuple[str, str, Facts], str]:
             parts.append(precision)
         labels[framework, precision, entry.facts] = " ".join(parts)
     return labels
-
-
-def _finish(raw: Collected, machine: str, model: str, row: str) -> Pool:
-    kept = _records(raw)
-    records = tuple(kept)
-    status, cause, flags = _verdict(records, raw.skips)
-    keys = (key for key, _, _ in raw.places)
-    good = tuple((key, record) for key, record in zip(keys, records, strict=True) if record.status == "ok")
-    cell = raw.cell
-    return Pool(
-        key="/".join((machine, model, row, str(cell.batch_size), cell.device, cell.mode)),
-        cell=cell,
-        row=row,
-        machine=machine,
-        model=model,
-        model_hash=raw.model_hash,
-        hardware=raw.hardware,
-        paths=tuple(raw.paths),
-        records=kept,
-        log=next((record.log for record in records if record.log), ""),
-        good=good,
-        status=status,
-        cause=cause,
-        flags=flags,
-    )
 
 
 def _records(raw: Collected) -> Sequence[Record]:

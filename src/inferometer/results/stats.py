@@ -75,6 +75,15 @@ class Prior:
 NO_PRIOR = Prior(0.0, 0.0, 0.0)
 
 
+class Moments(msgspec.Struct, frozen=True, gc=False):
+    """What an interval of the mean of repeated values follows from."""
+
+    mean: float
+    variance: float | None  # of one value; None for fewer than two
+    number: int  # of values
+    count: float  # `Units.count`
+
+
 class Units(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Repeated values (logarithms) and the weight of each in their mean."""
 
@@ -91,6 +100,23 @@ class Units(msgspec.Struct, frozen=True, eq=False, gc=False):
     def variance(self) -> float:
         """Return the variance of one value; two at least."""
         return variance_of(self.values)
+
+    @property
+    def moments(self) -> Moments:
+        """Return mean and variance."""
+        number = len(self.values)
+        return Moments(self.mean, self.variance if number > 1 else None, number, self.count)
+
+
+def moments_of_rows(rows: Floats) -> list[Moments]:
+    """Return `Units.moments` of each row of rounds of one run, to the last bit."""
+    number = rows.shape[1]
+    weights, count = _equal_weights(number)
+    rest = rows - np.add.reduce(rows, axis=1, keepdims=True) / number
+    squares = np.add.reduce(rest * rest, axis=1)
+    variances = (squares / (number - 1)).tolist() if number > 1 else [None] * len(rows)
+    means = dots(rows, weights).tolist()
+    return [Moments(mean, variance, number, count) for mean, variance in zip(means, variances, strict=True)]
 
 
 def mean_of(values: Floats) -> float:
@@ -125,12 +151,11 @@ def units(logs: Sequence[float] | Floats, runs: Sequence[int]) -> Units:
     return Units(np.bincount(place, values) / counts, weights, _worth(weights))
 
 
-def reach_of_mean(found: Units, confidence: float = CONFIDENCE) -> float | None:
+def reach_of_mean(found: Moments, confidence: float = CONFIDENCE) -> float | None:
     """Return the half width of the t interval of the mean; None for fewer than two values."""
-    freedom = len(found.values) - 1
-    if freedom < 1:
+    if found.variance is None:
         return None
-    return t_quantile(confidence, freedom) * math.sqrt(found.variance / found.count)
+    return t_quantile(confidence, found.number - 1) * math.sqrt(found.variance / found.count)
 
 
 def around(value: float, reach: float | None) -> tuple[float | None, float | None]:

@@ -10,7 +10,9 @@ derived on reading; `docs/statistics.md` gives the methods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,26 +21,29 @@ from inferometer.results import accuracy, doubts, estimates, pooling
 from inferometer.results.accuracy import Accuracy
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
+from inferometer.results.pooling import Located
 from inferometer.results.ranking import rank_cells
 from inferometer.storage.collector import no_collection
 from inferometer.storage.run_directory import StoredRun
+
+_AT_ONCE = 64  # cells whose records are in memory together
 
 
 def summarise(runs: Sequence[StoredRun]) -> Results:
     """Pool the runs' records per cell and machine, estimate every metric, and mark the best and its ties."""
     known = accuracy.of_runs(runs)
-    machines: dict[str, Machine] = {}
-    summaries: list[CellSummary] = []
     with no_collection():
-        for entry in pooling.pool(runs):
-            machines.setdefault(entry.machine, entry.hardware)
-            summaries.append(_evaluated(_summarise(entry), known, runs))
+        located, machines = pooling.locate(runs)
+        summaries = [_evaluated(summary, known, runs) for summary in summaries_of(located)]
         return ranked(summaries, runs, machines)
 
 
-def summaries_of(run: StoredRun, part: int, parts: int) -> list[CellSummary]:
-    """Return the summaries of every so many-th cell of one run without a data set, not ranked yet."""
-    return [_summarise(entry) for entry in pooling.pool([run], part, parts)]
+def summaries_of(located: Iterable[Located]) -> Iterator[CellSummary]:
+    """Yield the summaries of cells, not ranked yet, and without what they answered to the user's own data."""
+    pools = map(pooling.pool, located)
+    while several := list(itertools.islice(pools, _AT_ONCE)):
+        found = estimates.estimate_all((pool.good, pool.place.cell) for pool in several)
+        yield from map(_summary, several, found)
 
 
 def ranked(
@@ -74,20 +79,20 @@ def _evaluated(
     return replace(summary, not_evaluated=failed[-1]) if failed else summary
 
 
-def _summarise(entry: pooling.Pool) -> CellSummary:
-    values = estimates.estimate(entry.good, entry.cell)
+def _summary(entry: pooling.Pool, values: dict[str, Any]) -> CellSummary:
+    place = entry.place
     return CellSummary(
-        key=entry.key,
-        cell=entry.cell,
-        row=entry.row,
-        machine=entry.machine,
-        model=entry.model,
-        model_hash=entry.model_hash,
-        paths=entry.paths,
+        key=place.key,
+        cell=place.cell,
+        row=place.row,
+        machine=place.machine,
+        model=place.model,
+        model_hash=place.model_hash,
+        paths=place.paths,
         status=entry.status,
         cause=entry.cause,
         flags=(*entry.flags, *doubts.of(entry.good, values.get("series", {}).get("throughput"))),
         log=entry.log,
-        records=entry.records,
+        records=place.records,
         **values,
     )

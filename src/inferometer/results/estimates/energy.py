@@ -12,7 +12,16 @@ from msgspec.structs import replace
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Record
 from inferometer.records.energy import width_text
-from inferometer.results.estimates.quantity import Estimate, Good, Key, round_series, series_of
+from inferometer.results.estimates.quantity import (
+    Estimate,
+    Good,
+    Key,
+    Repeated,
+    Series,
+    round_series,
+    series_of,
+)
+from inferometer.results.estimates.together import Steps
 from inferometer.units import counted, listed
 
 NOT_METERED = "not metered"
@@ -26,8 +35,8 @@ def _primary(record: Record) -> DeviceEnergy | None:
     return next((d for d in metered.devices if d.device_uid == metered.primary), metered.devices[0])
 
 
-def energy(good: Good) -> dict[str, Any]:
-    """Return power and idle power [W], and energy an image, gross and net of idle [J], of the primary device.
+def energy(good: Good) -> Steps[dict[str, Any]]:
+    """Find power and idle power [W], and energy an image, gross and net of idle [J], of the primary device.
 
     Or the reason why there is none.
     """
@@ -41,23 +50,33 @@ def energy(good: Good) -> dict[str, Any]:
         return {"meter": meter} | _wide([device for _, device in resolved])
     claimed = meter_reach([d for _, d in resolved])
     source = _sources([d for _, d in resolved])
+    series = _series(resolved)
+    known = {name: Repeated(one) for name, one in series.items()}
+    yield list(known.values())
+    fields: dict[str, Any] = {
+        name: replace(known[name].estimate(unit, source, claimed=claimed), remark=remark)
+        for name, unit in (("power", "W"), ("energy_image", "J"))
+        if name in known
+    }
+    fields |= {"meter": meter, "_series": series}
+    if "idle_power" in known:
+        fields["idle_power"] = known["idle_power"].estimate("W", "rounds")
+    fields |= _worker_share(good, resolved)
+    if "energy_image" in series:
+        fields |= yield from _net(fields, resolved, claimed or 0.0)
+    return fields
+
+
+def _series(resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Series]:
+    """Return power, power at rest and energy an image, as far as all is known that they take."""
     keys = tuple([key for key, _ in resolved])
     series = {"power": series_of(keys, [(d.energy_j or 0.0) / d.seconds for _, d in resolved])}
-    fields: dict[str, Any] = {
-        "power": replace(series["power"].estimate("W", source, claimed=claimed), remark=remark),
-        "meter": meter,
-        "_series": series,
-    }
-    idle = round_series((key, d.idle_w) for key, d in resolved if d.idle_w is not None)
+    idle = round_series([(key, d.idle_w) for key, d in resolved if d.idle_w is not None])
     if idle.keys:
-        fields["idle_power"], series["idle_power"] = idle.estimate("W", "rounds"), idle
-    fields |= _worker_share(good, resolved)
+        series["idle_power"] = idle
     if all(d.images for _, d in resolved):
-        each = series_of(keys, [(d.energy_j or 0.0) / d.images for _, d in resolved])
-        series["energy_image"] = each
-        fields["energy_image"] = replace(each.estimate("J", source, claimed=claimed), remark=remark)
-        fields |= _net(fields, resolved, claimed or 0.0)
-    return fields
+        series["energy_image"] = series_of(keys, [(d.energy_j or 0.0) / d.images for _, d in resolved])
+    return series
 
 
 def _sources(devices: Sequence[DeviceEnergy]) -> str:
@@ -99,8 +118,8 @@ def _worker_share(good: Good, resolved: Sequence[tuple[Key, DeviceEnergy]]) -> d
 
 def _net(
     fields: dict[str, Any], resolved: Sequence[tuple[Key, DeviceEnergy]], claimed: float
-) -> dict[str, Any]:
-    """Return the energy an image [J] beyond what the device takes at rest; nothing if that is unknown or all of it.
+) -> Steps[dict[str, Any]]:
+    """Find the energy an image [J] beyond what the device takes at rest; nothing if that is unknown or all of it.
 
     The meter's claim is of the gross energy: what is unsure of the power at rest is not in the interval.
     """
@@ -113,8 +132,10 @@ def _net(
         return {}
     series = series_of(tuple([key for key, _ in resolved]), net)
     fields["_series"]["energy_net"] = series
-    widened = math.log1p(math.expm1(claimed) * gross.value / math.exp(series.units.mean))
-    return {"energy_net": replace(series.estimate("J", gross.source, claimed=widened), remark=gross.remark)}
+    rounds = Repeated(series)
+    yield [rounds]
+    widened = math.log1p(math.expm1(claimed) * gross.value / math.exp(rounds.mean))
+    return {"energy_net": replace(rounds.estimate("J", gross.source, claimed=widened), remark=gross.remark)}
 
 
 def _of_one_meter(

@@ -8,8 +8,10 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from inferometer.flags import Flag
+from inferometer.quantiles import CONFIDENCE
 from inferometer.records import Record
 from inferometer.results import stats
 
@@ -122,19 +124,61 @@ class Series(msgspec.Struct, frozen=True, gc=False):
     def estimate(
         self, unit: str, source: str, *, claimed: float | None = None, within: float | None = None
     ) -> Estimate:
+        """Return `Repeated.estimate`, of this series alone."""
+        return Repeated(self).estimate(unit, source, claimed=claimed, within=within)
+
+
+class Repeated:
+    """A series with mean and variance of its `units`, that `compute` finds of many at once."""
+
+    __slots__ = ("moments", "series")
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        self.moments: stats.Moments | None = None
+
+    @classmethod
+    def compute(cls, several: Sequence[Repeated]) -> None:
+        """Compute the moments, those of series with as many rounds of one run at once."""
+        alike: dict[int, list[Repeated]] = {}
+        for one in several:
+            if one.series.keys and one.series.runs < 2:
+                alike.setdefault(len(one.series.keys), []).append(one)
+        for same in alike.values():
+            rows = np.array([one.series.logs for one in same])
+            for one, found in zip(same, stats.moments_of_rows(rows), strict=True):
+                one.moments = found
+
+    @property
+    def mean(self) -> float:
+        """Return the mean logarithm."""
+        return self._known.mean
+
+    def reach(self, confidence: float = CONFIDENCE) -> float | None:
+        """Return the half width of the interval of the mean (log); None for fewer than two."""
+        return stats.reach_of_mean(self._known, confidence)
+
+    def estimate(
+        self, unit: str, source: str, *, claimed: float | None = None, within: float | None = None
+    ) -> Estimate:
         """Return the geometric mean over rounds with its interval; of one round that ``within`` its process.
 
         ``claimed``: the half width (log) that a meter claims: an error common to all rounds, which no number of them averages
         out, so it is added in quadrature. ``within``: that of the loops of one process, None where it is not known.
         """
-        found = self.units
-        reach = stats.reach_of_mean(found)
+        reach = self.reach()
         if reach is None:
             reach, source = within, WITHIN_ONE_PROCESS if source == "rounds" else source
-        value = float(f"{math.exp(found.mean):.14g}")  # what the logarithm added is no digit of the figure
+        value = float(f"{math.exp(self.mean):.14g}")  # what the logarithm added is no digit of the figure
         reaches = [r for r in (reach, claimed) if r is not None]
         low, high = stats.around(value, math.hypot(*reaches) if reaches else None)
-        return Estimate(value, low, high, unit, source, self.processes)
+        return Estimate(value, low, high, unit, source, self.series.processes)
+
+    @property
+    def _known(self) -> stats.Moments:
+        if self.moments is None:
+            self.moments = self.series.units.moments
+        return self.moments
 
 
 class PrepareEstimate(msgspec.Struct, frozen=True, gc=False):

@@ -8,20 +8,23 @@ from typing import Any
 from msgspec.structs import replace
 
 from inferometer.records import Cell, Parity
-from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate, round_series
+from inferometer.results.estimates.quantity import Estimate, Good, PrepareEstimate, Repeated, round_series
+from inferometer.results.estimates.together import Steps
 from inferometer.results.shares import wilson
 from inferometer.units import counted
 
 
-def prepare(good: Good) -> dict[str, Any]:
-    """Return the time to ready, of rounds with a cold compile cache where there are any."""
+def prepare(good: Good) -> Steps[dict[str, Any]]:
+    """Find the time to ready, of rounds with a cold compile cache where there are any."""
     known = [(key, record.prepare) for key, record in good if record.prepare]
     known = [(key, p) for key, p in known if not p.cached] or known
     series = round_series((key, p.total_s) for key, p in known)
     if not series.keys:
         return {}
+    rounds = Repeated(series)
+    yield [rounds]
     source = "rounds with a warm compile cache" if known[0][1].cached else "rounds"
-    total = series.estimate("s", source)
+    total = rounds.estimate("s", source)
     load = sum([p.load_s for _, p in known])
     compile_, first_run = sum([p.compile_s for _, p in known]), sum([p.first_run_s for _, p in known])
     parts = [part / len(known) for part in (load, compile_, first_run)]
@@ -42,14 +45,16 @@ _MEMORY_SOURCES = (
 )
 
 
-def memory(good: Good, cell: Cell) -> dict[str, Any]:
-    """Return the peak of a round, of the device where the cell ran on one, else of the process; a limit must hold for all."""
+def memory(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
+    """Find the peak of a round, of the device where the cell ran on one, else of the process; a limit must hold for all."""
     for name, source in _MEMORY_SOURCES[2 if cell.device == "cpu" else 0 :]:
         peaks = [(key, getattr(r.memory, name)) for key, r in good if r.memory]
         peaks = [(key, float(peak)) for key, peak in peaks if peak is not None]
         series = round_series(peaks)
         if series.keys:
-            estimate = replace(series.estimate("bytes", source), upper=max(peak for _, peak in peaks))
+            rounds = Repeated(series)
+            yield [rounds]
+            estimate = replace(rounds.estimate("bytes", source), upper=max(peak for _, peak in peaks))
             return {"memory": estimate, "_series": {"memory": series}}
     return {}
 
