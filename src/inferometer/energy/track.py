@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from inferometer.energy.readings import UNKNOWN_S, Break, Meter, Reading, Traits, Window, value_of
@@ -90,6 +90,13 @@ class Track:
         """Note that the meter could not be read at ``at_ns``; the break lasts until the next reading."""
         with self._caught_up():
             self._fail(at_ns, reason)
+
+    def widen(self, earlier_ns: int) -> None:
+        """Take it that every reading so far may have been taken so much earlier than was told."""
+        with self._caught_up():
+            self._before = array("q", (before_ns - earlier_ns for before_ns in self._before))
+            self._shown_ns, self._updated_ns = self._shown_ns - earlier_ns, self._updated_ns - earlier_ns
+            self.breaks[:] = [replace(gap, start_ns=gap.start_ns - earlier_ns) for gap in self.breaks]
 
     def note_sleep(self, seconds: float) -> None:
         """Note that the whole machine slept before the next reading: time that CLOCK_MONOTONIC leaves out."""

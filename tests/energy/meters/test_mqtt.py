@@ -14,7 +14,7 @@ from inferometer.cli import invoke
 from inferometer.energy import open_session
 from inferometer.energy.meters.broker import Address, Connection
 from inferometer.energy.meters.built_in import mqtt
-from inferometer.energy.meters.built_in.mqtt import ArrivalClock, find
+from inferometer.energy.meters.built_in.mqtt import find
 from inferometer.energy.meters.wire import Registered, encode_reading, encode_registration
 from inferometer.energy.tools.publish import Publisher
 from inferometer.errors import MeterError, UsageError
@@ -218,23 +218,6 @@ class TestNoBroker:
 def test_addresses_that_mean_nothing(url):
     with pytest.raises(UsageError):
         Address.parse(url)
-
-
-class TestArrivalClock:
-    def test_the_quickest_message_ties_the_clocks(self):
-        clock = ArrivalClock()
-        for i in range(20):
-            delay_ns = 30_000_000 if i % 3 else 1_000_000
-            low, high = clock.place(7_000_000_000 + i * 100_000_000 + delay_ns, i * 100_000_000)
-        taken = 7_000_000_000 + 19 * 100_000_000
-        assert low <= taken <= high
-        assert high - low < 10_000_000
-
-    def test_a_publisher_whose_clock_stands_still_dates_nothing(self):
-        clock = ArrivalClock()
-        for i in range(100):
-            low, high = clock.place(i * 100_000_000, 5)
-        assert high - low >= 99_000_000
 
 
 def test_publish_on_one_side_and_measure_on_the_other(tmp_path, secured, environ, capfd, monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ class Connection:
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.connect_timeout = CONNECT_S
         self._client.reconnect_delay_set(1, 5)
-        self._handlers: dict[str, Callable[[bytes], None]] = {}
+        self._handlers: dict[str, tuple[Callable[[bytes], None], bool]] = {}
+        self.round_trip_ns = 0  # to the broker and back, as of the latest subscription
         self._answered = threading.Event()
         self._subscribed = threading.Event()
         self._refusal = ""
@@ -95,12 +97,17 @@ class Connection:
                 f"the broker at {self.address} refuses the connection: {self._refusal} (EMA_MQTT_CREDS=user:password)"
             )
 
-    def subscribe(self, topic: str, handler: Callable[[bytes], None]) -> None:
-        """Call ``handler`` with each message on ``topic``, in the connection's own thread, from when this returns on."""
-        self._handlers[topic] = handler
+    def subscribe(self, topic: str, handler: Callable[[bytes], None], *, live_only: bool = False) -> None:
+        """Call ``handler`` with each message on ``topic``, in the connection's own thread, from when this returns on.
+
+        ``live_only``: not with one that the broker had kept from before.
+        """
+        self._handlers[topic] = (handler, live_only)
         self._subscribed.clear()
+        start_ns = time.monotonic_ns()
         self._client.subscribe(topic)
         self._subscribed.wait(CONNECT_S)
+        self.round_trip_ns = time.monotonic_ns() - start_ns
 
     def publish(self, topic: str, message: bytes, *, retain: bool = False) -> None:
         """Send a message; dropped while the broker is away."""
@@ -133,8 +140,8 @@ class Connection:
 
     def _received(self, client: Any, userdata: Any, message: Any) -> None:
         del client, userdata
-        handler = self._handlers.get(message.topic)
-        if handler is not None:
+        handler, live_only = self._handlers.get(message.topic, (None, False))
+        if handler is not None and not (live_only and message.retain):
             handler(message.payload)
 
 

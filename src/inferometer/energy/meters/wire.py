@@ -2,6 +2,9 @@
 
 Registration   u8 version = 1, u16 count, then per device: u64 length, name, u64 length, topic, u8 type
 Reading        u64 microjoules, u64 microseconds (of the publisher's own clock)
+
+On a topic beside the readings', which EMA does not know: u64 the publisher's microseconds as of sending, u64 microseconds before
+its stamp that the next reading may have been taken; of the same 16 bytes.
 """
 
 from __future__ import annotations
@@ -62,6 +65,11 @@ def decode_registration(message: bytes) -> tuple[Registered, ...]:
         _check_topic(topic, number)
         devices.append(Registered(name, topic, TYPES[kind] if kind < len(TYPES) else "external"))
     return tuple(devices)
+
+
+def clock_topic(topic: str) -> str:
+    """Return where a publisher sends its own time, for the readings on ``topic``."""
+    return f"{topic}/clock"
 
 
 def encode_reading(energy_uj: int, time_us: int) -> bytes:

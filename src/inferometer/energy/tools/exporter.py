@@ -61,8 +61,8 @@ class Collector:
             if reading is None:
                 continue
             source = "counter" if channel.meter.traits.kind == "counter" else "sampled"
-            energy.add_metric([*names, source], reading[0] / 1e6)
-            age.add_metric(names, max(self._session.clock.now_ns() / 1e9 - reading[1] / 1e6, 0.0))
+            energy.add_metric([*names, source], reading.energy_uj / 1e6)
+            age.add_metric(names, max(self._session.clock.now_ns() / 1e9 - reading.time_us / 1e6, 0.0))
             for end, joules in _recent(self._session, uid, channel, self._since_ns):
                 powers[end].add_metric([*names, joules[0]], joules[1])
         yield from (energy, *powers.values(), age, works)

@@ -1,7 +1,7 @@
 """Power meters on the network, by EMA's MQTT messages: devices announce themselves, then send their counters.
 
-Readings come when the publisher sends them, stamped by its own clock. Stamps of two hosts are never compared; the
-publisher's are used for the time between its readings, and the earliest arrivals tie them to this host's clock.
+Readings come when the publisher sends them, stamped by its own clock, which `arrival_clock` ties to this host's. A reading that the
+broker had retained may be of any time, and tells nothing.
 """
 
 from __future__ import annotations
@@ -9,58 +9,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from inferometer.energy.meters.arrival_clock import DEFAULT_PERIOD_NS, TRANSIT_NS, ArrivalClock
 from inferometer.energy.meters.broker import Address, Connection
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.meters.wire import Registered, decode_reading, decode_registration
+from inferometer.energy.meters.wire import Registered, clock_topic, decode_reading, decode_registration
 from inferometer.energy.readings import MeteredDevice, Reading, Traits
 from inferometer.energy.track import Track
 from inferometer.errors import InferometerError, MeterError
 
 REGISTRATION_S = 3.0
-TRANSIT_NS = 5_000_000  # a reading may have been under way for so long even when it came quickly
-DEFAULT_PERIOD_S = 1.0
-KEPT = 64
-
-
-class ArrivalClock:
-    """Ties a publisher's stamps to this host's clock by the messages that came quickest."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[int, int]] = deque(maxlen=KEPT)  # (arrival ns, publisher ns)
-
-    def place(self, arrival_ns: int, sent_ns: int) -> tuple[int, int]:
-        """Return between which two moments (ns, here) a reading was taken that was stamped ``sent_ns`` there."""
-        previous = self._seen[-1] if self._seen else None
-        self._seen.append((arrival_ns, sent_ns))
-        if previous is None:
-            return arrival_ns - TRANSIT_NS, arrival_ns
-        if not self._plausible(previous):
-            return previous[0], arrival_ns
-        offset_ns = min(arrival - sent for arrival, sent in self._seen)
-        at_ns = min(sent_ns + offset_ns, arrival_ns)
-        return at_ns - TRANSIT_NS, at_ns
-
-    @property
-    def period_s(self) -> float:
-        """Return the mean time between the latest messages; 0 before the second."""
-        if len(self._seen) < 2:
-            return 0.0
-        return (self._seen[-1][0] - self._seen[0][0]) / (len(self._seen) - 1) / 1e9
-
-    def _plausible(self, previous: tuple[int, int]) -> bool:
-        """Tell whether the publisher's clock runs on, and as fast as ours, as far as seen."""
-        arrival_ns, sent_ns = self._seen[-1]
-        first_arrival, first_sent = self._seen[0]
-        if sent_ns < previous[1]:
-            self._seen = deque([self._seen[-1]], maxlen=KEPT)
-            return False
-        elapsed_ns, claimed_ns = arrival_ns - first_arrival, sent_ns - first_sent
-        return abs(elapsed_ns - claimed_ns) < max(0.05 * elapsed_ns, 2e9)
 
 
 class MqttMeter:
@@ -68,7 +29,7 @@ class MqttMeter:
 
     def __init__(self, registered: Registered, connection: Connection, now_ns: Callable[[], int]) -> None:
         self.device = MeteredDevice(f"mqtt:{registered.name}", registered.name, registered.type, "mqtt")
-        self.traits = Traits("counter", DEFAULT_PERIOD_S, resolution=1e-6, push=True)
+        self.traits = Traits("counter", DEFAULT_PERIOD_NS / 1e9, resolution=1e-6, push=True)
         self.malformed = 0
         self._topic, self._connection, self._now_ns = registered.topic, connection, now_ns
         self._clock = ArrivalClock()
@@ -79,7 +40,9 @@ class MqttMeter:
     def attach(self, track: Track) -> None:
         """Append every reading that arrives to ``track`` from now on."""
         self._track = track
-        self._connection.subscribe(self._topic, self.receive)
+        self._connection.subscribe(clock_topic(self._topic), self.receive_time, live_only=True)
+        self._clock.transit_ns = max(TRANSIT_NS, self._connection.round_trip_ns)
+        self._connection.subscribe(self._topic, self.receive, live_only=True)
 
     def receive(self, message: bytes) -> None:
         """Take one message; anything but a reading is counted and dropped."""
@@ -92,11 +55,23 @@ class MqttMeter:
         if (energy_uj, time_us) == self._message:
             return  # the same reading once more
         self._message = (energy_uj, time_us)
-        low_ns, high_ns = self._clock.place(arrival_ns, time_us * 1000)
+        placed = self._clock.place(arrival_ns, time_us * 1000)
         self._latest = energy_uj / 1e6
         self._learn_period()
         if self._track is not None:
-            self._track.append(Reading(low_ns, high_ns, self._latest))
+            if placed.earlier_ns:
+                self._track.widen(placed.earlier_ns)
+            self._track.append(Reading(placed.low_ns, placed.high_ns, self._latest))
+
+    def receive_time(self, message: bytes) -> None:
+        """Take the publisher's own time; anything else is counted and dropped."""
+        arrival_ns = self._now_ns()
+        try:
+            now_us, width_us = decode_reading(message)
+        except MeterError:
+            self.malformed += 1
+            return
+        self._clock.tick(arrival_ns, now_us * 1000, width_us * 1000)
 
     def read(self) -> float:
         """Return the joules that came last; MeterError before the first reading."""
