@@ -49,7 +49,11 @@ def collect(runs: Sequence[StoredRun]) -> list[Collected]:
     numbers: dict[tuple[int, str], int] = {}
     for place, run in enumerate(runs):
         entries, heads = _Entries(raw, run), heads_of(run.records)
-        origins = [_origin(run, head) for head in heads] if run.info.merged or run.info.merged_at else [""] * len(heads)
+        origins = (
+            [_origin(run, head) for head in heads]
+            if run.info.merged or run.info.merged_at
+            else [""] * len(heads)
+        )
         for origin in dict.fromkeys(origins):
             numbers[place, origin] = len(numbers)
         for cell, rounds in _last_word(heads).items():
