@@ -29,7 +29,7 @@ _PROGRAM = "inferometer"
 # with "_command" appended.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Measure a model on every framework this machine can run."),
-    "show": ("run", "Print the table of a run directory again."),
+    "show": ("show", "Print the table of a run directory again."),
     "frameworks": ("frameworks", "List every framework known, and whether it can run here."),
     "env": ("frameworks", "List, build or remove the frameworks' environments."),
     "cache": ("cache", "Verify, list or prune what is cached."),

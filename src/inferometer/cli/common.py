@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
 from inferometer.escapes import shown
 from inferometer.redaction import redacted
+from inferometer.results import summary_cache
 from inferometer.results.cells import Results
 from inferometer.results.opening import open_results
+from inferometer.results.packed import Packed
 
 Command = Callable[..., Any]
 RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
@@ -43,11 +46,18 @@ prices_options = with_options(
 )
 
 
-def results_of(runs: tuple[Path, ...]) -> Results:
+def results_of(runs: Sequence[Path]) -> Results:
     """Return the given run directories, or those in the given folders, summarised together."""
-    found = open_results(runs, notice=notice)
+    found = open_results(runs, notice=notice, keep=_keep_meanwhile)
     gc.freeze()  # it stays to the end: the collector need not go through it again and again
     return found
+
+
+def _keep_meanwhile(results: Results, packed: Packed) -> None:
+    """Keep the summaries of a run beside it while the command goes on, which ends when they are."""
+    keeping = threading.Thread(target=summary_cache.store, args=(results, packed))
+    keeping.start()
+    click.get_current_context().call_on_close(keeping.join)
 
 
 def notice(text: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from rich import box
 from rich.console import Console
-from rich.text import Text
 
 from inferometer.cli.common import console
 from inferometer.records import RunInfo
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import Column
-from inferometer.tables.grid import Grid
+from inferometer.tables.grid import Grid, verbatim
 from inferometer.tables.notes import notes
 from inferometer.tables.overview import OverviewRow, columns, failures, rows, skipped
 from inferometer.units import counted, listed
@@ -91,5 +90,5 @@ def _table(measured: list[OverviewRow], shown: list[Column]) -> Grid:
         if previous and size != previous:
             table.add_section()
         previous = size
-        table.add_row(*map(Text, cells), style=_STYLES.get(row.mark, ""))
+        table.add_row(*map(verbatim, cells), style=_STYLES.get(row.mark, ""))
     return table

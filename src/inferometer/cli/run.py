@@ -1,11 +1,8 @@
-"""`inferometer run` and `inferometer show`."""
+"""`inferometer run`."""
 
 from __future__ import annotations
 
-import csv
-import json
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.terminal import shown_progress
 from inferometer.running.run import Preparation, execute_prepared, prepare_run, resume
 from inferometer.storage.destinations import default_out
-from inferometer.storage.find import FLEET_FILE, find_runs
+from inferometer.storage.find import FLEET_FILE
 from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, read_run
 
 
@@ -181,43 +178,3 @@ def _print_plan(request: RunRequest) -> None:
     if request.data:
         click.echo(f"after the rounds every row answers {request.data.words()}")
     check_any(plan)
-
-
-@click.command("show")
-@click.argument("directory", type=PATH)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
-)
-@click.option(
-    "--why", is_flag=True, help="Print below each footnote what is behind it: numbers, device, method."
-)
-def show_command(directory: Path, form: str, why: bool) -> None:
-    """Print the table of a run DIRECTORY again."""
-    from inferometer.cli.overview_table import print_overview
-    from inferometer.results.opening import open_results
-    from inferometer.results.summary import summarise
-    from inferometer.tables.data import text_cells
-    from inferometer.tables.overview import flat_rows
-
-    runs = find_runs(directory, notice=notice)
-    if len(runs) > 1:
-        raise UsageError(
-            f"{directory} holds {len(runs)} runs: show one, {runs[0]} for instance, or use table or report"
-        )
-    if why and form != "text":
-        raise UsageError("--why explains the footnotes of the table, which --format csv and json do not have")
-    results = open_results(runs) if runs else summarise([read_run(directory)])
-    if form == "text":
-        from inferometer.cli.load import print_load
-
-        print_overview(results, why=why)
-        print_load(results)
-        return
-    rows = flat_rows(results)
-    if form == "json":
-        click.echo(json.dumps(rows, indent=1))
-        return
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(text_cells(row) for row in rows)

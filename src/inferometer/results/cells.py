@@ -19,7 +19,7 @@ from inferometer.storage.run_directory import StoredRun
 Scope = tuple[str, str, str]  # machine, model, mode
 
 
-class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False):
+class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=True):
     """One cell on one machine: estimates with intervals, or the status and cause of why there are none."""
 
     key: str  # unique within a Results
@@ -115,11 +115,19 @@ class Results:
 
     def select(self, *, model: str | None = None, mode: str | None = None) -> tuple[CellSummary, ...]:
         """Return the summaries of one model label and mode."""
-        return tuple(
-            s
-            for s in self.summaries
-            if (model is None or s.model == model) and (mode is None or s.cell.mode == mode)
-        )
+        found = self._selected.get((model, mode))
+        if found is None:
+            found = self._selected[model, mode] = tuple(
+                s
+                for s in self.summaries
+                if (model is None or s.model == model) and (mode is None or s.cell.mode == mode)
+            )
+        return found
+
+    @functools.cached_property
+    def _selected(self) -> dict[tuple[str | None, str | None], tuple[CellSummary, ...]]:
+        """Return what `select` returned before: a report asks for the same cells again and again."""
+        return {}
 
     @functools.cached_property
     def scopes(self) -> dict[Scope, list[CellSummary]]:

@@ -230,8 +230,9 @@ class Levels:
     @classmethod
     def of(cls, series: Mapping[str, Series], frameworks: Mapping[str, str]) -> Levels:
         """Return the noise of cells by key; ``frameworks`` names the process each ran in."""
-        pooled = {cell: s.by_run() for cell, s in series.items() if s.runs > 1}
-        single = {cell: s for cell, s in series.items() if s.runs == 1}
+        runs = {cell: found.runs for cell, found in series.items()}
+        pooled = {cell: found.by_run() for cell, found in series.items() if runs[cell] > 1}
+        single = {cell: found for cell, found in series.items() if runs[cell] == 1}
         return cls(estimate(single, frameworks), estimate(pooled, frameworks))
 
     def paired(self, difference: Series) -> stats.Spread:

@@ -2,8 +2,8 @@
 
 Keyed by the content of the run's files and of the code that summarises, both hashed on every reading: a cache with another key is not
 used, whatever its age. It may be deleted at any time, is no part of a run (nothing copies it), and is left out where the directory
-cannot be written or DuckDB is not installed. A row a cell: its coordinates and each metric with its interval, to be queried; and all
-that a summary holds (MessagePack), to be read back.
+cannot be written or DuckDB is not installed. A row a cell: its coordinates, marks, and each metric with its interval, to be queried; and all
+that a summary holds besides its marks (MessagePack), to be read back.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import Any
 
 import msgspec
 
-from inferometer.records import Machine
+from inferometer.records import Machine, Record
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.metrics import METRICS
-from inferometer.results.packed import pack, unpack
+from inferometer.results.packed import Packed, unpack
 from inferometer.storage.collector import no_collection
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.run_directory import (
@@ -48,7 +47,7 @@ _CODE = (
     "redaction.py",
 )
 _KEY = "inferometer_content"
-_NO_ENDS = (None, None, None)
+_MARKS = ("best", "tie", "judged", "best_overall")  # which no summary has of its own
 
 
 class _WholeRun(StoredRun):
@@ -72,8 +71,7 @@ def is_worth_it(run: Path) -> bool:
 def load(run: Path) -> Results | None:
     """Return the results of a run from its cache; None where there is none that is of this content."""
     target = run / CACHE_FILE
-    duckdb = _duckdb()
-    if duckdb is None or not target.exists():
+    if not target.exists() or (duckdb := _duckdb()) is None:
         return None
     try:
         with duckdb.connect() as connection:
@@ -82,9 +80,11 @@ def load(run: Path) -> Results | None:
             ).fetchall()
             if keys != [(content_of(run).encode(),)]:
                 return None
-            rows = connection.execute("SELECT inferometer FROM read_parquet(?)", [str(target)]).fetchall()
+            columns = ", ".join(("inferometer", *_MARKS))
+            found = connection.execute(f"SELECT {columns} FROM read_parquet(?)", [str(target)]).fetchall()
         with no_collection():
-            return _results(run, unpack((row for (row,) in rows), run))
+            marks = (dict(zip(_MARKS, own, strict=True)) for _, *own in found)
+            return _results(run, unpack((packed for packed, *_ in found), run, marks))
     except (duckdb.Error, msgspec.MsgspecError, OSError):  # damaged, or unreadable: it is computed again
         return None
 
@@ -99,41 +99,43 @@ def _results(run: Path, summaries: Sequence[CellSummary]) -> Results:
     )
 
 
-def store(results: Results) -> None:
-    """Keep the results of one whole run beside it; nothing where a measurement is missing or it cannot be written."""
+def store(results: Results, packed: Packed) -> None:
+    """Keep the results of one whole run, packed but for their marks, beside it; nothing where a measurement is missing or it cannot be written."""
     (run,) = results.runs
     duckdb = _duckdb()
-    read = run.records
-    if (
-        duckdb is None
-        or not isinstance(read, StoredRecords)
-        or run.missing
-        or not os.access(run.path, os.W_OK)
-    ):
+    if duckdb is None:
         return
-    if read.file.stat().st_size != read.size_bytes:  # it grew meanwhile
-        return
-    target = run.path / CACHE_FILE
-    temporary = target.with_name(f"{CACHE_FILE}.{os.getpid()}")
     with contextlib.suppress(duckdb.Error, OSError):
-        try:
-            with duckdb.connect() as connection:
-                connection.register("cells", _columns(results))
-                connection.execute(
-                    f"COPY (SELECT * FROM cells) TO '{_quoted(temporary)}' "
-                    f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: '{content_of(run.path)}'}})"
-                )
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        if os.access(run.path, os.W_OK) and _is_all_of_its_file(run.records) and not run.missing:
+            _write(results, packed, run.path / CACHE_FILE, duckdb)
+
+
+def _is_all_of_its_file(records: Sequence[Record]) -> bool:
+    """Return whether records are of a file that did not grow meanwhile."""
+    return isinstance(records, StoredRecords) and records.file.stat().st_size == records.size_bytes
+
+
+def _write(results: Results, packed: Packed, target: Path, duckdb: Any) -> None:
+    temporary = target.with_name(f"{CACHE_FILE}.{os.getpid()}")
+    content = content_of(target.parent)
+    try:
+        with duckdb.connect() as connection:
+            connection.register("cells", _columns(results, packed))
+            connection.execute(
+                f"COPY (SELECT * FROM cells) TO '{_quoted(temporary)}' "
+                f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: '{content}'}})"
+            )
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _columns(results: Results) -> dict[str, Any]:
-    """Return a column a coordinate, a metric and an end of its interval, and the whole summaries."""
+def _columns(results: Results, packed: Packed) -> dict[str, Any]:
+    """Return a column a coordinate, a mark, a metric and an end of its interval, and the whole summaries."""
     import numpy as np
 
     cells = [summary.cell for summary in results.summaries]
@@ -143,16 +145,11 @@ def _columns(results: Results) -> dict[str, Any]:
     }
     columns |= {
         name: np.array([getattr(summary, name) for summary in results.summaries])
-        for name in ("machine", "status", "cause", "rounds", "best", "tie")
+        for name in ("machine", "status", "cause", "rounds", *_MARKS)
     }
-    measured = [summary if summary.measured else None for summary in results.summaries]
-    for name, metric in METRICS.items():
-        found = [metric.of(summary) if summary else None for summary in measured]
-        if any(found):
-            ends = np.array([(e.value, e.low, e.high) if e else _NO_ENDS for e in found], dtype=np.float64)
-            columns |= {name: ends[:, 0], f"{name}_low": ends[:, 1], f"{name}_high": ends[:, 2]}
-    packed = [pack(summary) for summary in results.summaries]
-    return columns | {"inferometer": np.array([*packed, None], dtype=object)[:-1]}
+    for name, (values, low, high) in packed.by_metric().items():
+        columns |= {name: values, f"{name}_low": low, f"{name}_high": high}
+    return columns | {"inferometer": np.array([*packed.summaries, None], dtype=object)[:-1]}
 
 
 def content_of(run: Path) -> str:

@@ -63,8 +63,11 @@ class StoredRun:
     @functools.cached_property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
         """Return the planned (cell, round) pairs with no ended record, in plan order; those stopped from outside count as missing."""
-        ended = {(r.cell, r.round) for r in self.records if r.status not in STILL_MISSING}
-        return tuple(pair for pair in self.planned if pair not in ended)
+        ended: dict[Cell, set[int]] = {}
+        for record in self.records:
+            if record.status not in STILL_MISSING:
+                ended.setdefault(record.cell, set()).add(record.round)
+        return tuple(pair for pair in self.planned if pair[1] not in ended.get(pair[0], ()))
 
     @functools.cached_property
     def planned(self) -> tuple[tuple[Cell, int], ...]:
@@ -76,13 +79,13 @@ class StoredRun:
         if self.info.merged or self.info.source == "imported":
             ended = (r for r in self.records if r.status not in STILL_MISSING)
             return tuple(dict.fromkeys((r.cell, r.round) for r in ended))
-        measured = {record.cell for record in self.records if record.status == "ok"}
-        return tuple(
-            (cell, number)
-            for number in range(self.info.protocol.rounds)
-            for cell in self.info.cells
-            if number < self.info.first_rounds or cell in measured
-        )
+        rounds, first = self.info.protocol.rounds, min(self.info.first_rounds, self.info.protocol.rounds)
+        pairs = [(cell, number) for number in range(first) for cell in self.info.cells]
+        if rounds > first:
+            measured = {record.cell for record in self.records if record.status == "ok"}
+            kept = [cell for cell in self.info.cells if cell in measured]
+            pairs += [(cell, number) for number in range(first, rounds) for cell in kept]
+        return tuple(pairs)
 
 
 class RunWriter:

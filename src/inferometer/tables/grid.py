@@ -131,16 +131,24 @@ def _texts(cells: Iterable[RenderableType]) -> list[_Shown] | None:
     """Return cells as texts; None where one is something else, has several lines or spans of another style."""
     found: list[_Shown] = []
     for cell in cells:
-        text = cell if isinstance(cell, Text) else Text(cell) if isinstance(cell, str) else None
-        if text is None or text.spans:
+        if isinstance(cell, str):
+            shown: _Shown | None = None if _has_markup(cell) else (cell, "")
+        else:
+            shown = (cell.plain, cell.style) if isinstance(cell, Text) and not cell.spans else None
+        if shown is None or _NOT_ONE_LINE.search(shown[0]):
             return None
-        plain = text.plain
-        if _NOT_ONE_LINE.search(plain):
-            return None
-        if text is not cell and ("[" in plain or ":" in plain):  # which rich reads as markup
-            return None
-        found.append((plain, text.style))
+        found.append(shown)
     return found
+
+
+def _has_markup(text: str) -> bool:
+    """Return whether rich may read more in a text than its characters."""
+    return "[" in text or ":" in text
+
+
+def verbatim(text: str) -> str | Text:
+    """Return a cell that shows a text as it is; itself where that does, which takes less."""
+    return Text(text) if _has_markup(text) else text
 
 
 def _length(text: str) -> int:

@@ -22,7 +22,7 @@ WITHIN_ONE_PROCESS = "within one process"
 PUBLISHED = "published"
 
 
-class Estimate(msgspec.Struct, frozen=True, gc=False):
+class Estimate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A value with its 95 % interval (None: not known), SI unit, what it comes from, and how many rounds stand behind."""
 
     value: float
@@ -198,10 +198,13 @@ def runs_of(keys: tuple[Key, ...]) -> tuple[int, ...]:
 
 def product(series: Mapping[str, Series], terms: Sequence[tuple[str, int]]) -> Series | None:
     """Return the product of some series, each to the power 1 or -1; None where one is missing or no round has all."""
-    if any(name not in series for name, _ in terms):
-        return None
-    joined = functools.reduce(Series.plus, (series[name].scaled(sign) for name, sign in terms))
-    return joined if joined.keys else None
+    joined: Series | None = None
+    for name, sign in terms:
+        if name not in series:
+            return None
+        factor = series[name].scaled(sign)
+        joined = factor if joined is None else joined.plus(factor)
+    return joined if joined and joined.keys else None
 
 
 def round_series(values: Iterable[tuple[Key, float]]) -> Series:
