@@ -119,7 +119,7 @@ def test_code_needs_trust(tmp_path):
     name = f"{tmp_path / 'net.py'}:build"
     with pytest.raises(UsageError, match=r"its build\(\) would run; give --trust-model"):
         resolve(ModelRequest(name))
-    assert resolve(ModelRequest(name, trust_model=True)).name == "build"
+    assert resolve(ModelRequest(name, trust_model=True)).name == "net.build"
     assert ModelRequest("net.py:build").located().model == f"{Path('net.py').absolute()}:build"
 
 

@@ -18,7 +18,8 @@ RUNS_FOLDER = Path("inferometer-runs")  # where runs go that are given no place,
 def default_out(model: str) -> Path:
     """Return a new directory name below ./inferometer-runs, by time and model."""
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    name = Path(model.rpartition(":")[2]).stem  # timm:NAME, FILE.py:FACTORY
+    before, _, last = model.rpartition(":")  # timm:NAME, FILE.py:FACTORY
+    name = f"{Path(before).stem}.{last}" if before.endswith(".py") else Path(last).stem
     return RUNS_FOLDER / f"{stamp}-{name}"
 
 

@@ -109,7 +109,7 @@ def _architecture(name: str, request: ModelRequest, weights: str) -> Source:
         raise UsageError(
             f"weights file {weights} must end in {', '.join(WEIGHTS)}; or give random or pretrained"
         )
-    short = factory[2] if factory else Path(name.partition(":")[2]).name
+    short = f"{Path(factory[1]).stem}.{factory[2]}" if factory else Path(name.partition(":")[2]).name
     return Source("torch", short, "exported", (ENVIRONMENT,), architecture=name)
 
 
