@@ -54,6 +54,11 @@ def stored_as(coarsest: str, holds: Mapping[str, int]) -> Stored:
     return Stored(_PREFIX + kind, f"{told}, {listed(rest)}" if rest else told)
 
 
+def for_any(reason: str, precision: str) -> str:
+    """Return why a precision is not measured without its name, so that several that are not for the same reason read as one."""
+    return reason.removesuffix(f", not {precision}")
+
+
 def is_stored(precision: str) -> bool:
     """Return whether a cell's precision is that of its model's own file."""
     return precision.startswith(_PREFIX)

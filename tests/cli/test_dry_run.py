@@ -64,6 +64,17 @@ def test_the_plan_says_what_the_model_takes_and_how_large_it_is(plan):
     assert "scaled by the model's parameters and multiply-accumulates" in out
 
 
+def test_precisions_that_a_row_has_not_for_one_reason_are_one_line(plan):
+    code, out, _ = plan(
+        "image.onnx --batch-sizes 1 --frameworks onnxrt,opencv --precisions fp32,tf32,bf16,int8"
+    )
+    lines = [" ".join(line.split()) for line in out.splitlines() if "skip:" in line]
+    assert code == 0 and lines == [
+        "onnxrt tf32, bf16 cpu host 1 skip: onnxrt on cpu computes in fp32, int8, int8-weights",
+        "opencv tf32, bf16, int8 cpu host 1 skip: opencv on cpu computes in fp32",
+    ]
+
+
 def test_batch_sizes_that_a_file_does_not_take_are_skipped(plan):
     code, out, _ = plan("fixed.onnx --batch-sizes 1,3 --images 6 --input rows.npz")
     text = " ".join(out.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich import box
 from rich.console import Console
@@ -14,6 +14,7 @@ from inferometer.frameworks.environments import is_built
 from inferometer.models.contract import ModelSize
 from inferometer.models.inspection import Inspection
 from inferometer.planning.plan import Plan, PlanRow
+from inferometer.precisions import for_any
 from inferometer.records import Cell, Protocol
 from inferometer.results.resolution import AIM
 from inferometer.running.parallel import at_once_text
@@ -45,11 +46,8 @@ def print_plan(
     for key, cells in _by_row(plan.cells).items():
         seconds = ", ".join(units.duration(times[cell]) for cell in cells)
         table.add_row(*key, _sizes(cells), f"about {seconds} a round")
-    reasons = {skip.cell: skip.reason for skip in plan.skips}
-    for key, cells in _by_row(reasons).items():
-        table.add_row(
-            *key, _sizes(cells), f"skip: {'; '.join(dict.fromkeys(reasons[cell] for cell in cells))}"
-        )
+    for fields in _skipped({skip.cell: skip.reason for skip in plan.skips}):
+        table.add_row(*fields)
     screen.print(table)
     for name, text in {f"{row.label}": _environment(row) for row in plan.rows.values()}.items():
         screen.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
@@ -121,6 +119,17 @@ def _by_row(cells: Iterable[Cell]) -> dict[tuple[str, str, str, str], list[Cell]
     for cell in cells:
         groups.setdefault((cell.framework, cell.precision, cell.device, cell.mode), []).append(cell)
     return groups
+
+
+def _skipped(reasons: Mapping[Cell, str]) -> Iterator[tuple[str, ...]]:
+    """Yield the fields of a line for all precisions of a row that are skipped alike."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for (framework, precision, device, mode), cells in _by_row(reasons).items():
+        own = dict.fromkeys(for_any(reasons[cell], precision) for cell in cells)
+        key = (framework, device, mode, _sizes(cells), f"skip: {'; '.join(own)}")
+        alike.setdefault(key, []).append(precision)
+    for (framework, *others), precisions in alike.items():
+        yield (framework, ", ".join(precisions), *others)
 
 
 def _sizes(cells: Iterable[Cell]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inferometer.flags import words
+from inferometer.precisions import for_any
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import METRICS, Column
@@ -90,8 +91,14 @@ def columns(results: Results) -> list[Column]:
 
 def skipped(results: Results) -> list[str]:
     """Return a line for each reason why cells were not run, with the frameworks it holds for."""
-    pairs = ((s.cause, name_of(s)) for s in results.summaries if s.status == "skipped")
+    pairs = ((_reason(s), name_of(s)) for s in results.summaries if s.status == "skipped")
     return [f"skipped {', '.join(names)}: {reason}" for reason, names in _grouped(pairs).items()]
+
+
+def _reason(summary: CellSummary) -> str:
+    """Return why a cell was skipped, without the precision where the row's name has it."""
+    precision = summary.cell.precision
+    return for_any(summary.cause, precision) if precision in name_of(summary).split() else summary.cause
 
 
 def failures(results: Results) -> list[str]:
