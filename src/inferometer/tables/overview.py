@@ -91,11 +91,11 @@ def columns(results: Results) -> list[Column]:
 
 def skipped(results: Results) -> list[str]:
     """Return a line for each reason why cells were not run, with the frameworks it holds for."""
-    pairs = ((_reason(s), name_of(s)) for s in results.summaries if s.status == "skipped")
+    pairs = ((skip_reason(s), name_of(s)) for s in results.summaries if s.status == "skipped")
     return [f"skipped {', '.join(names)}: {reason}" for reason, names in _grouped(pairs).items()]
 
 
-def _reason(summary: CellSummary) -> str:
+def skip_reason(summary: CellSummary) -> str:
     """Return why a cell was skipped, without the precision where the row's name has it."""
     precision = summary.cell.precision
     return for_any(summary.cause, precision) if precision in name_of(summary).split() else summary.cause

@@ -10,6 +10,7 @@ from inferometer.report.figures.palette import Palette
 from inferometer.report.page.verdict import reading
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
+from inferometer.tables.overview import skip_reason
 
 SHADES = 10
 
@@ -80,7 +81,7 @@ def skipped_everywhere(cells: Iterable[CellSummary]) -> tuple[Skipped, ...]:
     reasons: dict[str, list[str]] = {}
     for row, own in rows.items():
         if all(cell.status == "skipped" for cell in own):
-            reasons.setdefault("; ".join(dict.fromkeys(cell.cause for cell in own)), []).append(row)
+            reasons.setdefault("; ".join(dict.fromkeys(map(skip_reason, own))), []).append(row)
     return tuple(Skipped(tuple(names), reason) for reason, names in reasons.items())
 
 
