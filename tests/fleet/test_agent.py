@@ -13,6 +13,8 @@ from evaluated_runs import evaluated_run
 from inferometer.fleet import agent as agents
 from inferometer.fleet.agent import Agent
 from inferometer.fleet.folder import Mirror
+from inferometer.fleet.node_facts import parts
+from inferometer.fleet.process import Process
 from inferometer.storage.evaluations import answers_file, read_arrays, read_evaluations
 
 ENDS = [sys.executable, "-c", "input()"]  # once its input is closed
@@ -21,16 +23,16 @@ ENDS = [sys.executable, "-c", "input()"]  # once its input is closed
 @pytest.fixture
 def agent(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path))
-    agent = Agent("fleet", "node")
-    agent._child = subprocess.Popen(ENDS, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    yield agent
-    agent._child.kill()
-    agent._child.communicate()
+    with subprocess.Popen(ENDS, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        agent = Agent("fleet", "node", Process(child))
+        agent.child = child
+        yield agent
+        child.kill()
 
 
 def test_a_poll_ends_as_soon_as_the_run_does(agent):
     assert agent.poll(0, {}, 0.01)["status"] is None
-    agent._child.stdin.close()
+    agent.child.stdin.close()
     began = time.monotonic()
     assert agent.poll(0, {}, 300)["status"] == 1
     assert time.monotonic() - began < 200
@@ -43,8 +45,8 @@ def test_where_the_kernel_tells_no_end_a_poll_takes_its_time(agent, monkeypatch,
 
     monkeypatch.setattr(os, "pidfd_open", refused, raising=False)
     assert agent.poll(0, {}, 0.01)["status"] is None
-    agent._child.kill()
-    agent._child.wait()
+    agent.child.kill()
+    agent.child.wait()
     assert agent.poll(0, {}, 0.01)["status"] == -9
 
 
@@ -101,4 +103,4 @@ def test_a_name_means_itself_also_with_characters_of_patterns(tmp_path, monkeypa
         folder = tmp_path / "fleet" / name / "node"
         folder.mkdir(parents=True)
         (folder / "fleet.json").write_text(f'{{"name": "{name}"}}')
-    assert agents.held("run[1]") == {"node": {"name": "run[1]"}}
+    assert parts("run[1]") == {"node": {"name": "run[1]"}}

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 
 from fleet_commands import LONG, command, measured, records_in, run, started, wait
+from inferometer.fleet.connection import connected
+from inferometer.fleet.remote import on_node
 from inferometer.frameworks import environments
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
@@ -116,3 +118,25 @@ def test_a_driver_that_is_gone_is_resumed_from_elsewhere(cluster, model, tmp_pat
         assert (
             come == read_run(elsewhere / name / "nodes" / node).records[: len(come)]
         )  # kept, not measured again
+
+
+@pytest.mark.parametrize("by_client", [False, True])
+def test_a_node_that_is_held_takes_nothing_else_and_one_that_is_not_is_let_go(cluster, by_client):
+    address = f"ray://127.0.0.1:{cluster.client_port}" if by_client else f"127.0.0.1:{cluster.port}"
+    with connected(address) as found:
+        import ray
+
+        first, second = [each for each in found.ask(found.seen(), "fleet", print) if not each.refusal]
+        agent = found.hold(first, "fleet", "one")
+        wait(lambda: agent.is_there(1.0))
+        found.let_go()
+        wait(lambda: len(cluster.measuring()) == 1)  # ready to, where it is held
+        beside, elsewhere = [
+            ray.remote(num_cpus=1)(lambda: True).options(scheduling_strategy=on_node(each.id)).remote()
+            for each in (first, second)
+        ]
+        assert ray.get(elsewhere, timeout=60)
+        assert not ray.wait([beside], timeout=2)[0]
+        agent.release()
+        assert ray.get(beside, timeout=60)
+        wait(lambda: not cluster.measuring())

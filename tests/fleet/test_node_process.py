@@ -1,9 +1,21 @@
-"""The process that measures on a node."""
+"""The process that measures on a node, and what starts it."""
 
 import json
 import signal
 import subprocess
 import sys
+import tempfile
+
+import pytest
+
+from inferometer.fleet.envoy import Envoy
+from inferometer.fleet.process import Process, variables
+from inferometer.version import __version__
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
 
 
 def blocked():
@@ -11,13 +23,59 @@ def blocked():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
+def started():
+    return subprocess.Popen(
+        [sys.executable, "-m", "inferometer.fleet.child", "fleet"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=blocked,
+    )  # fmt: skip
+
+
 def test_an_interruption_that_came_before_it_was_heard_is_one(tmp_path):
-    words = [sys.executable, "-m", "inferometer.fleet.child", str(tmp_path)]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=blocked
-    ) as child:
+    with started() as child:
         child.send_signal(signal.SIGINT)
+        Process(child).measure(tmp_path)
         assert child.wait(timeout=60) == 130
-        assert child.stderr.read() == ""
+        assert child.stderr.read() == b"" and (tmp_path / "child.log").read_bytes() == b""
     event = json.loads((tmp_path / "events.jsonl").read_text().splitlines()[-1])
     assert event == {"at": "interrupted", "interrupted": True}
+
+
+def test_it_tells_what_the_node_is_and_ends_where_nothing_is_to_be_measured(tmp_path):
+    kept = tmp_path / "cache" / "fleet" / "fleet" / "node"
+    kept.mkdir(parents=True)
+    (kept / "fleet.json").write_text('{"name": "fleet"}')
+    with started() as child:
+        facts = Process(child).facts()
+        assert facts["machine"]["cpu"] and facts["free_bytes"]
+        assert facts["parts"] == {"node": {"name": "fleet"}}
+        child.stdin.close()
+        assert child.wait(timeout=60) == 0 and child.stderr.read() == b""
+
+
+def test_why_it_does_not_start_is_told():
+    words = [sys.executable, "-c", "import sys; sys.exit('no such module')"]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors) as child,
+        pytest.raises(OSError, match="does not start: no such module"),
+    ):
+        Process(child, errors).facts()
+
+
+@pytest.mark.parametrize(
+    "of_the_node, gpus, left",
+    [(None, 0, None), (None, 2, "0,1"), ("4,5,7", 2, "4,5"), ("GPU-a", 1, "GPU-a"), ("4,5", 0, "4,5")],
+)
+def test_it_has_the_gpus_that_ray_has_of_the_node_and_all_threads(monkeypatch, of_the_node, gpus, left):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if of_the_node:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", of_the_node)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    found = variables(gpus)
+    assert found.get("CUDA_VISIBLE_DEVICES") == left and "OMP_NUM_THREADS" not in found
+
+
+def test_a_node_of_another_version_is_asked_for_that_only():
+    envoy = Envoy()
+    assert envoy.meet("0.0.9", "fleet", 0) == {"version": __version__}
+    assert envoy._process is None

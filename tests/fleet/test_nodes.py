@@ -1,5 +1,7 @@
 """Kinds of nodes, which of them measure, and what is planned for each."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -100,19 +102,18 @@ def parts(*nodes):
 
 def test_nodes_of_one_disk_go_on_each_with_its_own_part():
     twin = node("3", msgspec.structs.replace(CPU, hostname="twin"))
-    nodes = [node("2", GPU), twin, node("1")]
     disk = parts(node("1"), node("2", GPU))
-    held = {each.id: disk for each in nodes}
-    assert gone_on_with(nodes, held, []) == {"1": "plain", "2": "card"}, "none is left for the twin"
-    assert gone_on_with(nodes, held, ["plain"]) == {"2": "card"}
+    nodes = [replace(each, parts=disk) for each in (node("2", GPU), twin, node("1"))]
+    assert gone_on_with(nodes, []) == {"1": "plain", "2": "card"}, "none is left for the twin"
+    assert gone_on_with(nodes, ["plain"]) == {"2": "card"}
     other = node("4", msgspec.structs.replace(CPU, hostname="late", cpu="CPU B"))
-    assert gone_on_with([other], {"4": disk}, []) == {}, "nobody goes on with another kind's"
+    assert gone_on_with([replace(other, parts=disk)], []) == {}, "nobody goes on with another kind's"
 
 
 def test_a_disk_that_is_another_node_s_later_is_gone_on_with():
     later = node("5", msgspec.structs.replace(CPU, hostname="pod-2"))
-    assert gone_on_with([later], {"5": parts(node("1"))}, []) == {"5": "plain"}
-    assert gone_on_with([later], {"5": {"plain": {"nodes": {}}}}, []) == {}
+    assert gone_on_with([replace(later, parts=parts(node("1")))], []) == {"5": "plain"}
+    assert gone_on_with([replace(later, parts={"plain": {"nodes": {}}})], []) == {}
 
 
 def test_time_left_is_shown_for_as_long_as_it_is_known():

@@ -130,6 +130,6 @@ def test_a_run_whose_records_are_all_here_is_done_whatever_comes_of_its_logs(ful
             return agent
 
     measurement = Measurement(Cluster(), job, watcher, threading.Event(), threading.Lock())
-    measurement.run({"name": "f", "files": {}}, make_request("model.onnx"), (), Mirror(full))
+    measurement.run({"name": "f", "files": {}}, make_request("model.onnx"), lambda within_s: [], Mirror(full))
     assert (job.state, job.unkept, agent.released) == (state, full, True)
     assert any("some of its logs did not come" in text for text in watcher.told) == (not full)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from rich.table import Table
 from inferometer.cli.common import console, notice
 from inferometer.escapes import shown
 from inferometer.fleet.address import meant
-from inferometer.fleet.cluster import Cluster, connected
+from inferometer.fleet.cluster import Cluster
+from inferometer.fleet.connection import connected
 from inferometer.fleet.fleet import Fleet, begin, go_on
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.measurement import Job
@@ -47,7 +49,7 @@ def print_cluster_plan(address: str, request: RunRequest, asked: str | None) -> 
     """Print the nodes by kind, which of them would measure, and what."""
     selection = _check(address, request, asked)
     with connected(address) as cluster:
-        nodes = cluster.ask(cluster.seen(), notice)
+        nodes = cluster.ask(cluster.seen(), "", notice)
     for node in nodes:
         if node.refusal:
             notice(f"node {node.name} is left out: {node.refusal}")
@@ -93,20 +95,37 @@ def _skips(skips: Iterable[Skip]) -> dict[str, dict[str, None]]:
 
 
 def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) -> int:
-    code, fleet = 0, None
-    with connected(address) as cluster, _screen() as screen:
-        try:
-            fleet = make(cluster, screen)
-            fleet.run()
-        except KeyboardInterrupt:
-            code = 130
-            if fleet is None or not fleet.folder.begun:
-                screen.say("interrupted before anything was measured")
-                return code
-            again = f"inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
-            screen.say(f"interrupted; go on with: {again}")
+    with connected(address) as cluster:
+        code, fleet = _measure(address, lambda screen: make(cluster, screen))
+    if fleet is None:
+        return code
     status = _finish(fleet, report)
     return code or status
+
+
+def _measure(address: str, make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet | None]:
+    """Let a fleet measure; return the exit status, as far as an interruption decides it, and the fleet if there is something of it."""
+    fleet = None
+    threading.Thread(target=_import_tables, daemon=True).start()
+    with _screen() as screen:
+        try:
+            fleet = make(screen)
+            fleet.run()
+        except KeyboardInterrupt:
+            if fleet is None or not fleet.folder.begun:
+                screen.say("interrupted before anything was measured")
+                return 130, None
+            again = f"inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
+            screen.say(f"interrupted; go on with: {again}")
+            return 130, fleet
+    return 0, fleet
+
+
+def _import_tables() -> None:
+    """Import what the end takes, while the nodes are waited for."""
+    import scipy.special  # noqa: F401
+
+    import inferometer.cli.overview_table  # noqa: F401
 
 
 def _finish(fleet: Fleet, report: bool) -> int:

@@ -1,60 +1,29 @@
-"""What runs on a node, inside Ray: tells what the node is, takes what is sent, and lets a process of its own measure."""
+"""What serves a run on a node, inside Ray: takes what is sent, lets a process of its own measure, and gives what that has written."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import select
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
-
 from inferometer.fleet import goods
-from inferometer.host.gpus import find_gpus
-from inferometer.host.machine import describe_machine
+from inferometer.fleet.process import Process
 from inferometer.planning.given_files import placed
 from inferometer.planning.request import from_builtins, to_builtins
-from inferometer.storage.cache import cache_folder, open_log
+from inferometer.storage.cache import cache_folder
 from inferometer.storage.evaluations import EVALUATIONS_FILE, files_named
+from inferometer.storage.find import FLEET_FILE
 from inferometer.storage.run_directory import CELLS_FILE, LOCK_FILE, RUN_FILE
 from inferometer.storage.scenarios import SCENARIOS_FILE
 
-EVENTS, REQUEST, FLEET = "events.jsonl", "request.json", "fleet.json"
+EVENTS, REQUEST = "events.jsonl", "request.json"
 RECORDS = (CELLS_FILE, EVALUATIONS_FILE, SCENARIOS_FILE)  # which grow by a line as each ends
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MOST_BYTES = 8 * 2**20  # of records, or of small files, in one answer
 _MOST_FILE_BYTES = 256 * 2**20  # a larger file stays on its node
 _EVENT_BYTES = 16_384  # more than a line of what goes on has
-
-
-def describe() -> dict[str, Any]:
-    """Return what this node is, as plain values."""
-    gpus, reason = find_gpus()
-    free_bytes, boot = 0, ""
-    with contextlib.suppress(OSError):
-        free_bytes, boot = (
-            shutil.disk_usage(cache_folder()).free,
-            _BOOT.read_text().strip() if _BOOT.exists() else "",
-        )
-    machine = msgspec.to_builtins(describe_machine(gpus))
-    return {"machine": machine, "gpu_reason": reason, "free_bytes": free_bytes, "boot": boot}
-
-
-def held(name: str) -> dict[str, dict[str, Any]]:
-    """Return what this machine keeps of a fleet's run: by the name of each node's part what fleet.json said."""
-    found = {}
-    for path in sorted((cache_folder("fleet") / name).glob(f"*/{FLEET}")):
-        with contextlib.suppress(OSError, ValueError):
-            found[path.parent.name] = dict(json.loads(path.read_text()))
-    return found
 
 
 def given(key: str, name: str) -> bytes | None:
@@ -64,12 +33,12 @@ def given(key: str, name: str) -> bytes | None:
 
 
 class Agent:
-    """Holds a node for one run; Ray makes an actor of it."""
+    """A node's part of one run, which a process of its own measures."""
 
-    def __init__(self, name: str, slug: str) -> None:
+    def __init__(self, name: str, slug: str, process: Process) -> None:
         self._folder = cache_folder("fleet", name, slug)
         self._run = self._folder / "run"
-        self._child: subprocess.Popen[bytes] | None = None
+        self._process = process
         self._incoming: dict[str, goods.Incoming] = {}
 
     def lacking(self, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -92,23 +61,18 @@ class Agent:
         """Begin to measure, or go on where this node holds a part; ``files``: path as asked -> key and name here."""
         places = {Path(path): goods.placed_at(key, name) for path, (key, name) in files.items()}
         asked = placed(from_builtins(request), places)
-        (self._folder / FLEET).write_text(json.dumps(fleet))
+        (self._folder / FLEET_FILE).write_text(json.dumps(fleet))
         (self._folder / REQUEST).write_text(json.dumps(to_builtins(asked)))
         (self._folder / EVENTS).unlink(missing_ok=True)
-        with open_log(self._folder / "child.log") as log:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "inferometer.fleet.child", str(self._folder)],
-                stdin=subprocess.PIPE, stdout=log, stderr=log, env=_variables(),
-            )  # fmt: skip
+        self._process.measure(self._folder)
 
     def poll(self, info_at: int, offsets: Mapping[str, int], within_s: float) -> dict[str, Any]:
         """Return what is new: run.json if it was written since ``info_at`` (ns), records from a byte of each file on, what goes on.
 
         Evaluations bring the files that they name. It takes so many seconds, less where the run ends meanwhile.
         """
-        assert self._child is not None
-        self._await_end(within_s)
-        status = self._child.poll()  # first: what is read below is then all there is
+        self._process.await_end(within_s)
+        status = self._process.status()  # first: what is read below is then all there is
         lines = {name: self._lines(name, offsets.get(name, 0)) for name in RECORDS}
         answer: dict[str, Any] = {
             "status": status,
@@ -116,7 +80,7 @@ class Agent:
             "info_at": info_at,
             "lines": lines,
             "files": self._small(files_named(lines[EVALUATIONS_FILE])),
-            "event": self._event(),
+            "event": self._event() or self._died(status),
             "more": any(lines.values()),
         }
         with contextlib.suppress(OSError):
@@ -162,25 +126,11 @@ class Agent:
 
     def stop(self) -> None:
         """Interrupt the run; what has been measured is kept."""
-        if self._child is not None and self._child.poll() is None:
-            self._child.send_signal(signal.SIGINT)
+        self._process.interrupt()
 
-    def _await_end(self, within_s: float) -> None:
-        """Sleep until the run ends, or so long; nothing wakes a node that measures."""
-        assert self._child is not None
-        if self._child.poll() is not None or not within_s:
-            return
-        try:
-            ending = os.pidfd_open(self._child.pid)
-        except (AttributeError, OSError):  # kernels before 5.3, and sandboxes, have no such call
-            time.sleep(within_s)
-            return
-        try:
-            poller = select.poll()
-            poller.register(ending)
-            poller.poll(1000 * within_s)
-        finally:
-            os.close(ending)
+    def _died(self, status: int | None) -> dict[str, Any]:
+        words = self._process.last_words() if status else ""
+        return {"error": words} if words else {}
 
     def _event(self) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError, IndexError), (self._folder / EVENTS).open("rb") as file:
@@ -193,8 +143,3 @@ def _whole_lines(file: BinaryIO) -> bytes:
     data = file.read(_MOST_BYTES)
     whole = data[: data.rfind(b"\n") + 1]
     return whole or (data + file.readline() if len(data) == _MOST_BYTES else b"")
-
-
-def _variables() -> dict[str, str]:
-    """Return the child's environment: without the number of threads that Ray sets, which is not that of the machine."""
-    return {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}

@@ -54,16 +54,18 @@ class Fleet:
     _known: set[str] = field(default_factory=set)  # Ray's ids of nodes that were asked
     _nodes: list[Node] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _packed: threading.Event = field(default_factory=threading.Event)  # what is to travel is known
 
     def run(self) -> None:
         """Measure on every node that is wanted, late ones included; the folder has what comes back, also what a Ctrl-C leaves."""
+        self.cluster.greet(self.cluster.seen(), self.facts["name"])
+        self._look_at_files()  # while they start
         self._meet()
         if not self._next():
             if self._is_whole():
                 self.watcher.say("nothing is missing: what was asked of each kind has been measured")
                 return
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
-        self._pack()
         self.folder.write(self.facts)
         self.watcher.say(
             f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self.plans), 'kind')}"
@@ -71,7 +73,9 @@ class Fleet:
         try:
             with ThreadPoolExecutor(_AT_ONCE) as threads:
                 try:
-                    self._supervise(threads)
+                    begun = self._begin(threads)
+                    self._convert()  # meanwhile
+                    self._supervise(threads, begun)
                 except KeyboardInterrupt:
                     self.watcher.say(
                         f"interrupted: waiting for the nodes to end what they are at{self._busy()}"
@@ -106,12 +110,17 @@ class Fleet:
         if new:
             self.folder.write(self.facts)
 
-    def _supervise(self, threads: ThreadPoolExecutor) -> None:
-        futures: list[Future[None]] = []
+    def _begin(self, threads: ThreadPoolExecutor) -> list[Future[None]]:
+        """Begin on the nodes that are to measure now, and let the others go, which may stay idle."""
+        begun = [threads.submit(self._measure, self._add(node)) for node in self._next()]
+        self.cluster.let_go()
+        return begun
+
+    def _supervise(self, threads: ThreadPoolExecutor, futures: list[Future[None]]) -> None:
         looked = time.monotonic()
         while True:
             ended = all(future.done() for future in futures)  # asked first: one that is lost now is replaced
-            begun = [threads.submit(self._measure, self._add(node)) for node in self._next()]
+            begun = self._begin(threads)
             futures += begun
             self.watcher.update(self.jobs)
             self._keep_ends()
@@ -132,17 +141,16 @@ class Fleet:
         """Ask the nodes that are new what they are, and plan for their kinds."""
         new = [one for one in self.cluster.seen() if one.id not in self._known]
         self._known |= {one.id for one in new}
-        nodes = self.cluster.ask(new, self.watcher.say)
+        nodes = self.cluster.ask(new, self.facts["name"], self.watcher.say)
         for node in nodes:
             if node.refusal:
                 self.watcher.say(f"node {node.name} is left out: {node.refusal}")
         sound = [node for node in nodes if not node.refusal]
         if self._nodes and sound:
             self.watcher.say(f"came late: {', '.join(node.name for node in sound)}")
-        held = self.cluster.held(self.facts["name"], sound, self.watcher.say)
         # what those left that are over, others may go on with
         going = {*self._held.values(), *(job.slug for job in self.jobs if job.state not in _OVER)}
-        self._held |= gone_on_with(sound, held, going)
+        self._held |= gone_on_with(sound, going)
         self._nodes += sound
         fresh = {node.kind: node for node in sound if node.kind not in self.plans}
         self.plans |= plan_kinds(self.request, fresh.values())
@@ -196,8 +204,8 @@ class Fleet:
             "none is of a kind that --nodes asks for" if self._nodes else "no node answers that may"
         )
 
-    def _pack(self) -> None:
-        """Convert the model here, for every kind's forms at once, and know what is to travel."""
+    def _look_at_files(self) -> None:
+        """Know the user's files by their content; StoreError where one is not what it was when the run began."""
         for path in given_files(self.request):
             self._goods[path] = given_good(path)
         files = {str(path): [good.key, good.path.name] for path, good in self._goods.items()}
@@ -205,21 +213,28 @@ class Fleet:
             if path in files and files[path][0] != told[0]:
                 raise StoreError(f"{path} was changed after the run began; put it back, or start a new run")
         self.facts["files"] = files
+
+    def _convert(self) -> None:
+        """Convert the model here, for every kind's forms at once, before anything is sent."""
         forms = set().union(*(plan.forms for plan in self.plans.values()))
         try:
-            entries = convert(self.request, forms, {}, self.watcher.say).entries
+            for entry in convert(self.request, forms, {}, self.watcher.say).entries:
+                self._goods[entry.name] = model_good(entry)
         except InferometerError as error:
             self.watcher.say(f"the model is converted on each node, since it cannot be here: {error}")
-            return
-        for entry in entries:
-            self._goods[entry.name] = model_good(entry)
+        self._packed.set()
 
     def _measure(self, job: Job) -> None:
         """Measure on one node; two of one machine take turns, since they would disturb each other."""
         machine = self._machines.setdefault(job.node.boot or job.node.id, threading.Lock())
-        Measurement(self.cluster, job, self.watcher, self._stopping, machine).run(
-            self.facts, self.request, self._goods.values(), self.folder.mirror(job.slug)
-        )
+        with self.cluster.gate.used():  # until all that the measurement has of Ray is gone
+            Measurement(self.cluster, job, self.watcher, self._stopping, machine).run(
+                self.facts, self.request, self._await_goods, self.folder.mirror(job.slug)
+            )
+
+    def _await_goods(self, within_s: float) -> list[Good] | None:
+        """Return what is to travel, None if it is not known within so many seconds."""
+        return [*self._goods.values()] if self._packed.wait(within_s) else None
 
 
 def begin(cluster: Cluster, request: RunRequest, nodes: str | None, out: Path, watcher: Watcher) -> Fleet:
@@ -262,9 +277,9 @@ def _is_done(facts: dict[str, Any], slug: str) -> bool:
 
 def _asked_for(cluster: Cluster, name: Path, watcher: Watcher) -> dict[str, Any]:
     """Return what fleet.json said, as the nodes keep it; StoreError where none does."""
-    nodes = cluster.ask(cluster.seen(), watcher.say)
-    for parts in cluster.held(name.name, nodes, watcher.say).values():
-        return {**next(iter(parts.values())), "nodes": {}}
+    for node in cluster.ask(cluster.seen(), name.name, watcher.say):
+        for kept in node.parts.values():
+            return {**kept, "nodes": {}}
     raise StoreError(
         f"{name} is no fleet's folder, and no node of the cluster keeps a part of a run of that name"
     )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from inferometer.errors import InferometerError, StoreError
-from inferometer.fleet.cluster import Cluster, NodeLostError, RemoteAgent
+from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.folder import Mirror
 from inferometer.fleet.goods import Good
 from inferometer.fleet.nodes import Node
+from inferometer.fleet.remote import NodeLostError, RemoteAgent
 from inferometer.planning.request import RunRequest, to_builtins
 
+# what is to travel, None if it is not known within so many seconds
+AwaitGoods = Callable[[float], list[Good] | None]
 NOT_BEGUN = "interrupted before it began"
 _POLL_S = 1.0
 _PATIENCE_S = 10.0  # before it is told that a node is waited for
@@ -61,7 +64,7 @@ class Measurement:
     machine: threading.Lock  # held by the one of its nodes that measures
 
     def run(
-        self, facts: Mapping[str, Any], request: RunRequest, goods: Iterable[Good], mirror: Mirror
+        self, facts: Mapping[str, Any], request: RunRequest, await_goods: AwaitGoods, mirror: Mirror
     ) -> None:
         """Measure, from waiting for the node to its last record; ``facts`` are fleet.json's."""
         job = self.job
@@ -69,7 +72,7 @@ class Measurement:
         try:
             self._await_node(agent)
             with self._turn():
-                self._send(agent, goods)
+                self._send(agent, await_goods)
                 agent.call("start", to_builtins(request), facts["files"], facts)
                 self._follow(agent, mirror)
         except NodeLostError as error:
@@ -110,7 +113,11 @@ class Measurement:
         if self.stopping.is_set():
             raise StoreError(NOT_BEGUN)
 
-    def _send(self, agent: RemoteAgent, goods: Iterable[Good]) -> None:
+    def _send(self, agent: RemoteAgent, await_goods: AwaitGoods) -> None:
+        self.job.at = "waits for the model to be converted here"
+        while (goods := await_goods(_POLL_S)) is None:
+            self._go_on()
+        self.job.at = ""
         every = {(good.place, good.key): good for good in goods}
         for place, key in agent.call("lacking", [*every]):
             self.job.state, self.job.at = "sending", every[place, key].path.name

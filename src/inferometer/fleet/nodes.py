@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from inferometer.errors import UsageError
@@ -27,6 +27,8 @@ class Node:
     version: str = __version__
     free_bytes: int = LEAST_FREE_BYTES  # where its cache lies
     boot: str = ""  # equal for nodes that are one machine
+    # what it keeps of a run: by each part's name what fleet.json said
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -116,12 +118,10 @@ def wanted(
     return found
 
 
-def gone_on_with(
-    nodes: Sequence[Node], held: Mapping[str, Mapping[str, Mapping[str, Any]]], going: Iterable[str]
-) -> dict[str, str]:
+def gone_on_with(nodes: Sequence[Node], going: Iterable[str]) -> dict[str, str]:
     """Return the part of a run that each node is to go on with, by Ray's ids: one that it began, else one of its kind.
 
-    ``held``: by Ray's ids the parts that lie on a node, each with what fleet.json said; ``going``: those that are somebody's.
+    ``going``: the parts that are somebody's.
     Nodes may share a disk (a home on the network), and a disk may be another node's later (a pod's volume).
     """
     found: dict[str, str] = {}
@@ -129,7 +129,7 @@ def gone_on_with(
     for facts in (("hostname", "kind"), ("kind",)):
         for node in nodes:
             own = {"hostname": node.name, "kind": node.kind.title}
-            for part, told in held.get(node.id, {}).items():
+            for part, told in node.parts.items():
                 then = told.get("nodes", {}).get(part, {})
                 if node.id not in found and part not in taken and all(then.get(f) == own[f] for f in facts):
                     found[node.id] = part

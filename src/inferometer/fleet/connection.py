@@ -1,0 +1,85 @@
+"""Connecting to a Ray cluster, and leaving it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from inferometer.errors import UsageError
+from inferometer.fleet import envoy
+from inferometer.fleet.address import LOCAL, check_answers, meant, no_cluster
+from inferometer.fleet.cluster import Cluster
+from inferometer.fleet.remote import one_line
+
+_NAMESPACE = "inferometer"
+_TRIES = 3  # the head starts a process for each driver, which can die on a busy machine
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Cluster]:
+    """Yield the cluster at "ray://HOST:PORT", "HOST:PORT" (on one of its machines) or "local"; UsageError where there is none.
+
+    "local": the one on this machine, which is started for as long as this lasts where none runs.
+    """
+    address = meant(address)
+    ray = _ray()
+    check_answers(address)
+    settings = {
+        "namespace": _NAMESPACE,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": False,
+    }
+    try:
+        _connect(ray, address, settings)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise no_cluster(address, one_line(error, 300)) from error
+    cluster = Cluster(ray, by_client=address.startswith("ray://"))
+    try:
+        yield cluster
+    finally:
+        cluster.gate.close()
+        ray.shutdown()
+
+
+def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
+    if address.startswith("ray://"):
+        _connect_by_client(ray, address, settings)
+        return
+    if address != LOCAL:
+        ray.init(address=address, **settings)
+        return
+    try:
+        ray.init(address="auto", **settings)
+    except ConnectionError:
+        # else Ray leaves a token in the home, which every cluster that is started there later asks for
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        ray.init(address="local", include_dashboard=False, **settings)
+
+
+def _connect_by_client(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            ray.init(address=address, **settings)
+            return
+        except ConnectionError as error:
+            ray.shutdown()
+            if not (left and "Initialization failure from server" in str(error)):
+                raise
+
+
+def _ray() -> Any:
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # a thread that asks too late starts no cluster of its own
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            "--cluster needs Ray: pip install 'inferometer[cluster]', here and on every node"
+        ) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray.cloudpickle.register_pickle_by_value(envoy)
+    return ray
