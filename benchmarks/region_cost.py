@@ -4,7 +4,8 @@
 
 Meters are four zones of a powercap tree of real files (two packages, each with memory), which a process of its own updates every
 10 ms. A begin and an end are timed in a busy loop, and after sleeps of 10 ms, when caches have gone cold and any first
-call is slow: an empty function, called after the same sleep in the same random order, tells how slow, and is subtracted. After
+call is slow. How slow is told by three others, called after the same sleep in the same random order: an empty function, nothing but the reads of the
+same files (`os.pread`), and as much of Python as a begin and an end are, without a file. After
 a sleep they are timed in two ways: one after the other, and each after a sleep of its own, as around work that waits. Then so many visits
 of 0.2 ms are made, 1.1 ms apart, and `results()` is timed. Prints Markdown.
 """
@@ -93,16 +94,30 @@ def pair() -> None:
     energy.end(energy.begin("timed"))
 
 
-def hot(pairs: int) -> dict[str, list[float]]:
+def floors(folder: Path) -> dict[str, Callable[[], None]]:
+    """Return what a begin and an end cannot do without, each alone: being called, reading the files twice, and some Python."""
+    files = [os.open(folder / path / "energy_uj", os.O_RDONLY) for path, _ in ZONES]
+
+    def reads() -> None:
+        for file in (*files, *files):
+            os.pread(file, 32, 0)
+
+    def python() -> None:
+        kept = []
+        for step in range(2 * len(files)):
+            kept.append((time.monotonic_ns(), str(step), {"step": step}))
+
+    return {"nothing": nothing, "reads": reads, "python": python}
+
+
+def hot(pairs: int, bare: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
     """Return what calls take one after the other (µs)."""
-    return {
-        name: [timed_us(call) for _ in range(pairs)] for name, call in (("nothing", nothing), ("pair", pair))
-    }
+    return {name: [timed_us(call) for _ in range(pairs)] for name, call in {**bare, "pair": pair}.items()}
 
 
-def cold(pairs: int) -> dict[str, list[float]]:
+def cold(pairs: int, bare: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
     """Return what calls take each after a sleep (µs), in random order."""
-    found: dict[str, list[float]] = {"nothing": [], "pair": [], "begin": [], "end": []}
+    found: dict[str, list[float]] = {name: [] for name in (*bare, "pair", "begin", "end")}
     visits: list[energy.regions.total.Visit] = []
 
     def after_sleep(name: str, call: Callable[[], object]) -> None:
@@ -110,14 +125,14 @@ def cold(pairs: int) -> dict[str, list[float]]:
         found[name].append(timed_us(call))
 
     for _ in range(pairs):
-        turns = ["nothing", "pair", "apart"]
+        turns = [*bare, "pair", "apart"]
         random.shuffle(turns)
         for turn in turns:
             if turn == "apart":
                 after_sleep("begin", lambda: visits.append(energy.begin("apart")))
                 after_sleep("end", lambda: energy.end(visits.pop()))
             else:
-                after_sleep(turn, nothing if turn == "nothing" else pair)
+                after_sleep(turn, bare.get(turn, pair))
     found["apart"] = [begin + end for begin, end in zip(found["begin"], found["end"], strict=True)]
     return found
 
@@ -141,19 +156,20 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def report(facts: dict) -> str:
-    """Return the figures as Markdown: medians and 95th percentiles, and by how much they exceed an empty function's."""
-    lines = ["| µs | median | 95th percentile | less an empty function's |", "|---|--:|--:|--:|"]
-    for name, calls, empties, values in (
-        ("busy loop: begin and end", "pair", 1, facts["hot"]),
-        ("after 10 ms of sleep: begin and end", "pair", 1, facts["cold"]),
-        ("each after 10 ms of sleep: begin, and end", "apart", 2, facts["cold"]),
+    """Return the figures as Markdown: medians and 95th percentiles."""
+    lines = ["| µs | median | 95th percentile |", "|---|--:|--:|"]
+    for name, calls, when in (
+        ("busy loop: begin and end", "pair", "hot"),
+        ("busy loop: the files read twice, nothing else", "reads", "hot"),
+        ("busy loop: some Python without a file", "python", "hot"),
+        ("after 10 ms of sleep: an empty function", "nothing", "cold"),
+        ("after 10 ms of sleep: the files read twice, nothing else", "reads", "cold"),
+        ("after 10 ms of sleep: some Python without a file", "python", "cold"),
+        ("after 10 ms of sleep: begin and end", "pair", "cold"),
+        ("each after 10 ms of sleep: begin, and end", "apart", "cold"),
     ):
-        empty, mine = values["nothing"], values[calls]
-        less = [statistics.median(mine) - empties * statistics.median(empty)]
-        less.append(percentile(mine, 0.95) - empties * percentile(empty, 0.95))
-        lines.append(
-            f"| {name} | {statistics.median(mine):.1f} | {percentile(mine, 0.95):.1f} | {less[0]:.1f} and {less[1]:.1f} |"
-        )
+        mine = facts[when][calls]
+        lines.append(f"| {name} | {statistics.median(mine):.1f} | {percentile(mine, 0.95):.1f} |")
     many = facts["settle"]
     return "\n".join(
         [
@@ -181,11 +197,12 @@ def main() -> None:
         energy.configure(["rapl"], powercap=str(folder))
         stack.callback(energy.reset)
         pair()
+        bare = floors(folder)
         facts = {
             "zones": len(energy.regions.process_profile.default_profile().session.meters),
             "visits": arguments.visits,
-            "hot": hot(5 * arguments.pairs),
-            "cold": cold(arguments.pairs),
+            "hot": hot(5 * arguments.pairs, bare),
+            "cold": cold(arguments.pairs, bare),
             "settle": settle(arguments.visits),
         }
     if arguments.out:

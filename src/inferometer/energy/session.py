@@ -55,6 +55,7 @@ class Session(MeterView):
     def close(self) -> None:
         """Stop, and let go of the meters."""
         self.stop()
+        self.sampler.let_go()
         for meter in self.meters:
             with contextlib.suppress(Exception):  # others' code: every other meter is let go of all the same
                 meter.close()

@@ -33,6 +33,7 @@ class Track:
     """The readings of one meter, thinned when they grow too many: the counted joules stay exact, old times get coarser."""
 
     traits: Traits
+    told: Callable[[object], float] | None = None  # makes a value of what was noted, where that is none yet
     limit: int = MAX_READINGS
     breaks: list[Break] = field(default_factory=list)
     _before: array[int] = field(default_factory=lambda: array("q"))
@@ -110,10 +111,13 @@ class Track:
             for _ in range(len(self._noted)):  # not those that come meanwhile, faster than they are worked up
                 before_ns, after_ns, answer = self._noted.popleft()
                 try:
-                    self._append(Reading(before_ns, after_ns, value_of(answer)))
+                    self._append(Reading(before_ns, after_ns, self._value(answer)))
                 except MeterError as error:
                     self._fail(before_ns, str(error))
             yield
+
+    def _value(self, answer: object) -> float:
+        return value_of(answer if self.told is None or isinstance(answer, MeterError) else self.told(answer))
 
     @property
     def _latest_ns(self) -> int:

@@ -116,6 +116,8 @@ def test_several_threads_asking_while_visits_end_see_no_bound_below_the_truth(ma
     def ask():
         while not done.is_set():
             total = profile.totals()[0]
+            with profile._lock:
+                total.count()
             ended_s = total.time_ns / 1e9  # before it is asked: the answer is of these visits at least
             device = profile.energy_of(total).devices[0]
             if device.high_j is not None and device.high_j < WATTS * ended_s * 0.999 - 0.5:

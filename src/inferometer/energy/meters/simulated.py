@@ -33,9 +33,9 @@ class SimulatedClock:
         """Return no processor time: simulated reads are free."""
         return 0
 
-    def asleep_ns(self) -> int:
-        """Return how long the simulated machine has slept, as told to."""
-        return self.slept_ns
+    def boot_ns(self) -> int:
+        """Return the simulated time, sleep included."""
+        return self.time_ns + self.slept_ns
 
     def wait(self, until_ns: int, wake: threading.Event) -> bool:
         """Move the time on to ``until_ns``; True if ``wake`` is set."""

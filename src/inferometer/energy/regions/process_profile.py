@@ -54,7 +54,7 @@ def region(name: str) -> Region:
 
 def begin(name: str) -> Visit:
     """Enter a region of this process; end it with `end`."""
-    return default_profile().begin(name)
+    return (_default.get(os.getpid()) or default_profile()).begin(name)
 
 
 def end(visit: Visit) -> None:

@@ -56,15 +56,17 @@ class Profile:
 
     def begin(self, name: str, key: Any = None) -> Visit:
         """Enter a region; ``key`` tells regions of one name apart."""
-        total = self._thread.totals.get(name if key is None else key)
-        return self.enter(total or self.define(name, key))
+        total = self._thread.totals.get(name if key is None else key) or self.define(name, key)
+        start_ns = self._read_meters()
+        visit = Visit(total, start_ns, self)
+        total.open[id(visit)] = start_ns
+        return visit
 
     def enter(self, total: Total) -> Visit:
         """Enter a region that was defined, possibly by another thread."""
-        self._read_meters()
-        visit = Visit(total, self._now_ns(), self)
-        with self._lock:
-            total.open[id(visit)] = visit.start_ns
+        start_ns = self._read_meters()
+        visit = Visit(total, start_ns, self)
+        total.open[id(visit)] = start_ns
         return visit
 
     def define(self, name: str, key: Any = None) -> Total:
@@ -100,9 +102,13 @@ class Profile:
             if visit.ended:
                 raise UsageError(f"this visit of region '{visit.total.name}' has ended already")
             visit.ended = True
-            full = visit.total.add(visit, end_ns)
+            total = visit.total
+            total.open.pop(id(visit), None)
+            total.fresh.append((visit.start_ns, end_ns))
+            full = len(total.fresh) >= total.limit and not total.settling
+            total.settling |= full
         if full:
-            self._settle_beside(visit.total)
+            self._settle_beside(total)
 
     def results(self) -> RegionResults:
         """Return the energy of every region so far, by thread and then by first use."""
@@ -120,6 +126,8 @@ class Profile:
         """Wait for the meters' updates that enclose the last visit, at most for one period or so, and for what is being summed up."""
         self._join_settling()
         with self._lock:
+            for total in self._totals.values():
+                total.count()
             ends = [total.last_ns for total in self._totals.values() if total.last_ns]
         if ends and self.session.meters:
             self.session.await_update(max(ends))
@@ -180,6 +188,7 @@ class Profile:
         from inferometer.energy.integration.visits import together
 
         with self._lock:
+            total.count()
             pending, visits, time_ns = list(total.pending), total.visits, total.time_ns
             forks, unended = total.forks, len(total.open)
             settled = {uid: list(parts) for uid, parts in total.settled.items()}

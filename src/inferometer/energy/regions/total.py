@@ -26,33 +26,35 @@ class Total:
     time_ns: int = 0  # of all visits, those that overlap counted each
     last_ns: int = 0  # the latest end of a visit
     forks: int = 0  # of this process, during visits
-    limit: int = SETTLE_AT
+    limit: int = SETTLE_AT  # so many fresh ones are summed up: `take_old`
     open: dict[int, int] = field(default_factory=dict)  # visits under way: when each began
+    fresh: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # visits that have ended and are not counted yet
     pending: list[Stretch] = field(default_factory=list)
     settled: dict[str, list[VisitsEnergy]] = field(default_factory=dict)  # by device
     settled_ns: int = 0  # covered by visits that are settled
     settling: bool = False
 
-    def add(self, visit: Visit, end_ns: int) -> bool:
-        """Take a visit that has ended; tell whether so many are kept that they should be summed up, once: `take_old` then."""
-        self.open.pop(id(visit), None)
-        self.visits += 1
-        self.time_ns += end_ns - visit.start_ns
-        self.last_ns = max(self.last_ns, end_ns)
-        self.pending.append((visit.start_ns, end_ns, end_ns - visit.start_ns))
-        full = len(self.pending) >= self.limit and not self.settling
-        self.settling = self.settling or full
-        return full
+    def count(self) -> None:
+        """Count the visits that have ended since."""
+        fresh, self.fresh = self.fresh, []
+        if fresh:
+            self.visits += len(fresh)
+            self.time_ns += sum(end - start for start, end in fresh)
+            self.last_ns = max(self.last_ns, *(end for _, end in fresh))
+            self.pending.extend((start, end, end - start) for start, end in fresh)
 
     def take_old(self, enclosed_ns: int) -> list[Stretch]:
         """Join what is kept, and return the visits to be summed up: they stay until `settle`.
 
         Old ones, of which none overlaps a younger one or one under way; none where they are few.
         """
+        self.count()
         self.pending = join_visits(self.pending)
-        self.limit = max(2 * len(self.pending), SETTLE_AT)
+        self.limit = max(len(self.pending), SETTLE_AT - len(self.pending))
         young = [start for start, end, _ in self.pending if end >= enclosed_ns]
-        first_ns = min([*young, *self.open.values(), enclosed_ns])
+        first_ns = min([*young, *tuple(self.open.values()), enclosed_ns])
         old = [visit for visit in self.pending if visit[1] < first_ns]
         self.settling = len(old) >= SETTLE_AT // 2
         return old if self.settling else []

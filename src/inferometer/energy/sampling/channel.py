@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inferometer.energy.readings import MAX_POWER_W, MAX_WHOLE_W, SELDOM_S, WHOLE_TYPES, Meter, Reading
+from inferometer.energy.readings import (
+    MAX_POWER_W,
+    MAX_WHOLE_W,
+    SELDOM_S,
+    WHOLE_TYPES,
+    Meter,
+    Reading,
+    failed_read,
+)
 from inferometer.energy.sampling.burst import Burst
 from inferometer.energy.sampling.update_tracker import UpdateTracker
 from inferometer.energy.track import Track
+from inferometer.errors import MeterError
 
 EDGE_READ_S = 2e-4  # a counter that takes longer to read is not read at the edges of regions
 WATCHED_FROM_S = 0.005
@@ -63,8 +73,11 @@ class Channel:
         traits = meter.traits
         if meter.device.type in WHOLE_TYPES and traits.max_power_w == MAX_POWER_W and not traits.limit_known:
             traits = meter.traits = replace(traits, max_power_w=MAX_WHOLE_W)
+        told = getattr(meter, "told", None)
         tracked = traits.kind == "counter" and traits.period_s >= SELDOM_S and not traits.push
-        return cls(meter, Track(traits), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None)
+        return cls(
+            meter, Track(traits, told), tracker=UpdateTracker(traits.period_s * 1e9) if tracked else None
+        )
 
     @property
     def fast(self) -> bool:
@@ -84,6 +97,18 @@ class Channel:
     def costly(self) -> bool:
         """Tell whether a read takes too long for a program to wait for."""
         return self.cost.wall_ns > EDGE_READ_S * 1e9 * self.cost.reads
+
+    @property
+    def look(self) -> Callable[[], object]:
+        """Return the quickest way to what the meter shows, of which `Track.told` makes its value."""
+        found: Callable[[], object] = getattr(self.meter, "glance", None) or self.meter.read
+        return found
+
+    def failed_look(self, error: Exception) -> MeterError:
+        """Return what a look that raised comes to."""
+        if isinstance(error, OSError):
+            return MeterError(f"cannot read {self.meter.device.uid}: {error.strerror or error}")
+        return failed_read(error)
 
     def note_sleep(self, asleep_ns: int) -> None:
         """Note what the machine has slept since the latest reading, if it has, before the next."""

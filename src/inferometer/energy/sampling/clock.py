@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from typing import Protocol
@@ -16,8 +17,8 @@ class Clock(Protocol):
     def cpu_ns(self) -> int:
         """Return the processor time of the calling thread."""
 
-    def asleep_ns(self) -> int:
-        """Return for how long the whole machine has slept so far, which CLOCK_MONOTONIC leaves out."""
+    def boot_ns(self) -> int:
+        """Return CLOCK_BOOTTIME: ahead of `now_ns` by how long the whole machine has slept."""
 
     def wait(self, until_ns: int, wake: threading.Event) -> bool:
         """Sleep until ``until_ns``; True at once if ``wake`` is set."""
@@ -26,15 +27,13 @@ class Clock(Protocol):
 class SystemClock:
     """The host's own clock."""
 
-    now_ns = staticmethod(time.monotonic_ns)  # itself: the edges of regions ask it many times
+    # themselves: the edges of regions ask them many times
+    now_ns = staticmethod(time.monotonic_ns)
+    boot_ns = staticmethod(functools.partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME))
 
     def cpu_ns(self) -> int:
         """Return the processor time of the calling thread."""
         return time.thread_time_ns()
-
-    def asleep_ns(self) -> int:
-        """Return for how long the machine was suspended since it was started, to some microseconds."""
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
 
     def wait(self, until_ns: int, wake: threading.Event) -> bool:
         """Sleep until ``until_ns``; True at once if ``wake`` is set."""

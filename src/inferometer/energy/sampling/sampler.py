@@ -11,21 +11,19 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from inferometer.energy.readings import UNKNOWN_S, Meter, Reading, failed_read, read_value
+from inferometer.energy.readings import UNKNOWN_S, Meter, Reading, read_value
 from inferometer.energy.sampling.burst import BURST_PAUSE_NS, BURST_S, LONGEST_BURST_S, Burst
 from inferometer.energy.sampling.channel import SLEPT_NS, Channel
 from inferometer.energy.sampling.clock import Clock, SystemClock
 from inferometer.energy.sampling.pacing import REGIONS, Pacing
-from inferometer.energy.track import Noted
 from inferometer.errors import MeterError
 
 SLOWEST_PACE_S = 1.0
 RETRY_S = 2.0  # after a failed read
 CONDITIONS_S = 2.0
-WATCHED_PERIODS = 2.5  # of a counter's updates, in which its mean power can be told
 NEVER_NS = 1 << 62
 
 
@@ -50,8 +48,12 @@ class Sampler:
         self._cpu_mark_ns = 0
         self._step_cpu_ns = 0.0
         self._fast = [c for c in self.channels.values() if c.fast]
-        self._edges = self._cheap_reads()
-        self._asleep_ns = self.clock.asleep_ns()
+        self._now_ns, self._boot_ns = self.clock.now_ns, self.clock.boot_ns
+        self._edge = threading.Lock()  # held by whoever reads what is read at edges
+        self._watch_ns = NEVER_NS  # when all that is read at edges is read next in between, and
+        self._watched_ns = NEVER_NS  # how long after that again
+        self._look_up()
+        self._asleep_ns = self._slept_so_far_ns()
         for channel in self.channels.values():
             channel.asleep_ns = self._asleep_ns
             attach = getattr(channel.meter, "attach", None)
@@ -73,6 +75,12 @@ class Sampler:
             self._thread.join()
             self._thread = None
 
+    def let_go(self) -> None:
+        """Read nothing at edges any more: the meters are about to be closed."""
+        with self._edge:
+            for known in (self._fast, self._cheap, self._edges):
+                known.clear()
+
     @property
     def running(self) -> bool:
         """Tell whether the thread reads."""
@@ -81,6 +89,10 @@ class Sampler:
     @property
     def next_ns(self) -> int:
         """Return when the next read is due."""
+        return min(self._watch_ns, self._step_ns)
+
+    @property
+    def _step_ns(self) -> int:
         return min((c.next_ns for c in self.channels.values() if not c.meter.traits.push), default=NEVER_NS)
 
     def step(self) -> None:
@@ -89,38 +101,56 @@ class Sampler:
         if not polled:
             return
         due = min(polled, key=lambda c: c.next_ns)
+        if self._watch_ns < due.next_ns:
+            self._watch()
+            return
         mark_ns, self._cpu_mark_ns = self._cpu_mark_ns, self.clock.cpu_ns()
         if mark_ns and threading.current_thread() is self._thread:
             # all that the thread used since the step before: waking, reading, planning
             self._step_cpu_ns += 0.1 * (self._cpu_mark_ns - mark_ns - self._step_cpu_ns)
         for channel in self._fast:
             channel.track.catch_up()
-        self._edges = self._cheap_reads()
+        self._look_up()
         for channel in (due, *(c for c in polled if c is not due and self._may_join(c))):
-            with channel.lock:
+            with self._sole(channel):
                 self._read(channel)
                 self._ride_along(channel)
+        self._plan_watch()
 
-    def read_fast(self) -> None:
-        """Read at once every meter that shows its present value at little cost (at the edges of regions).
+    def read_fast(self) -> int:
+        """Read at once every meter that shows its present value at little cost (at the edges of regions); return when that was done.
 
-        The program that is measured waits for this: the readings are noted alone, and worked up when the record is next used.
+        The program that is measured waits for this, often with cold caches: the readings are noted alone, as they came, and worked
+        up when the record is next used.
         """
-        now_ns, asleep_ns = self.clock.now_ns, self.clock.asleep_ns()
-        # before what is read now is taken for the work of a moment
-        if asleep_ns - self._asleep_ns > SLEPT_NS:
-            for channel in self._fast:
-                with channel.lock:
-                    channel.note_sleep(asleep_ns)
-            self._asleep_ns = asleep_ns  # last: another thread reads no counter before its sleep is noted
-        for lock, read, note in self._edges:
-            with lock:
-                before_ns = now_ns()
+        now_ns = self._now_ns
+        with self._edge:
+            before_ns = now_ns()
+            # before what is read now is taken for the work of a moment
+            if self._boot_ns() - before_ns - self._asleep_ns > SLEPT_NS:
+                self._note_sleep()
+            for look, note, channel in self._edges:
                 try:
-                    answer: object = read()
+                    answer: object = look()
                 except Exception as error:  # others' code; told when it is worked up
-                    answer = failed_read(error)
-                note((before_ns, now_ns(), answer))
+                    answer = channel.failed_look(error)
+                after_ns = now_ns()
+                note((before_ns, after_ns, answer))
+                before_ns = after_ns
+        return before_ns
+
+    def _note_sleep(self) -> None:
+        """Note that the machine slept, with every counter that is read at edges, before any is read."""
+        self._asleep_ns = self._slept_so_far_ns()
+        for channel in self._cheap:
+            channel.note_sleep(self._asleep_ns)
+
+    def _slept_so_far_ns(self) -> int:
+        return self.clock.boot_ns() - self.clock.now_ns()
+
+    def _sole(self, channel: Channel) -> threading.Lock:
+        """Return what keeps others from reading this meter meanwhile."""
+        return self._edge if any(c is channel for c in self._cheap) else channel.lock
 
     def learn_periods(self, seconds: float = BURST_S) -> None:
         """Read the fast counters for a moment as often as they may be updated, and learn how often they are.
@@ -134,7 +164,7 @@ class Sampler:
         start_ns, reading = self.clock.now_ns(), list(learning.values())
         while reading and self.clock.now_ns() - start_ns < LONGEST_BURST_S * 1e9:
             for channel, burst in reading:
-                with channel.lock:
+                with self._sole(channel):
                     self._read(channel)
                 if channel.previous is not None and not channel.track.failed:
                     burst.add(channel.previous)
@@ -143,7 +173,8 @@ class Sampler:
                 reading = [(channel, burst) for channel, burst in reading if burst.promising]
         for channel, burst in learning.values():
             channel.take_burst(burst)
-        self._edges = self._cheap_reads()
+        self._look_up()
+        self._plan_watch()
 
     def wait_past(self, at_ns: int, limit_s: float = 1.0) -> None:
         """Wait until every working meter has been updated after ``at_ns``, at most ``limit_s``; reads go on meanwhile."""
@@ -158,9 +189,28 @@ class Sampler:
             else:
                 return
 
-    def _cheap_reads(self) -> list[tuple[threading.Lock, Callable[[], float], Callable[[Noted], None]]]:
-        """Return lock, read and record of each meter that is read at the edges of regions: looked up here, not there."""
-        return [(c.lock, c.meter.read, c.track.note) for c in self._fast if not c.costly]
+    def _look_up(self) -> None:
+        """Keep how each meter is read at the edges of regions, and its record: looked up here, not there."""
+        with self._edge:  # whoever reads one of them by the older list has done so
+            self._cheap = [c for c in self._fast if not c.costly]
+            self._edges = [(c.look, c.track.note, c) for c in self._cheap]
+
+    def _plan_watch(self) -> None:
+        """Plan the next reading of all that is read at edges, where bounds rest on how soon it is read again.
+
+        It is noted alone, which costs a fraction of a step.
+        """
+        watched_s = self.pacing.watched_s
+        watched = watched_s is not None and any(c.watched for c in self._cheap)
+        if watched_s is None or not watched or any(c.track.failed for c in self._cheap):
+            self._watch_ns = NEVER_NS  # what fails is asked again seldom
+            return
+        cost_s = sum(c.cost.cpu_s for c in self._cheap) / self.pacing.cpus(self._processors)
+        self._watched_ns = round(max(watched_s, cost_s) * 1e9)
+        self._watch_ns = self.clock.now_ns() + self._watched_ns
+
+    def _watch(self) -> None:
+        self._watch_ns = self.read_fast() + self._watched_ns
 
     def _may_join(self, channel: Channel) -> bool:
         return channel.tracker is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pacing.pace_s
@@ -177,7 +227,14 @@ class Sampler:
 
     def _run(self) -> None:
         self._cpu_mark_ns = 0
-        while not self.clock.wait(self.next_ns, self._stop):
+        while True:
+            step_ns = self._step_ns
+            while self._watch_ns < step_ns:
+                if self.clock.wait(self._watch_ns, self._stop):
+                    return
+                self._watch()
+            if self.clock.wait(step_ns, self._stop):
+                return
             self.step()
 
     def _read(self, channel: Channel) -> None:
@@ -190,7 +247,7 @@ class Sampler:
             channel.previous = None
             return
         reading = Reading(before_ns, self.clock.now_ns(), value)
-        channel.note_sleep(self.clock.asleep_ns())
+        channel.note_sleep(self._slept_so_far_ns())
         channel.cost.add(reading.t_after_ns - before_ns, self.clock.cpu_ns() - cpu_ns)
         channel.track.append(reading)
         channel.next_ns = round(self._plan(channel, reading))
@@ -211,8 +268,6 @@ class Sampler:
         pace_s = self.pacing.pace_s
         if whole and self.pacing.seldom_s is not None:  # what sees a part must be seen often
             pace_s = self.pacing.seldom_s
-        if channel.watched and self.pacing.watched_s is not None:
-            pace_s = max(self.pacing.watched_s, WATCHED_PERIODS * channel.period_s)
         share = self.pacing.cpus(self._processors) / max(len(self.channels), 1)
         cost_s = max(channel.cost.cpu_s, self._step_cpu_ns / 1e9)
         return min(max(pace_s, reads * cost_s / share), max(SLOWEST_PACE_S, pace_s))

@@ -9,6 +9,7 @@ it, and is read here only where `rapl` cannot. INFEROMETER_PERF names another fo
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import re
@@ -53,6 +54,7 @@ class PerfMeter:
         self.traits = Traits("counter", PERIOD_S, resolution=max(event.scale_j, 1e-4), period_known=False)
         self._scale_j = event.scale_j
         self._file: int | None = _open(event)
+        self.glance = functools.partial(os.read, self._file, 8)
         try:
             self.read()
         except MeterError:
@@ -64,8 +66,15 @@ class PerfMeter:
         if self._file is None:
             raise MeterError(f"{self.device.uid} is closed")
         try:
-            (count,) = struct.unpack("=Q", os.read(self._file, 8))
-        except (OSError, struct.error) as error:
+            return self.told(self.glance())
+        except OSError as error:
+            raise MeterError(f"cannot read the perf event of {self.device.name}: {error}") from error
+
+    def told(self, shown: object) -> float:
+        """Return the joules of what a glance showed; MeterError if that is no count."""
+        try:
+            (count,) = struct.unpack("=Q", shown)  # type: ignore[arg-type]
+        except (TypeError, struct.error) as error:
             raise MeterError(f"cannot read the perf event of {self.device.name}: {error}") from error
         return float(count) * self._scale_j
 

@@ -8,6 +8,7 @@ die of a multi-die package whose dies show one counter) is metered once.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Mapping
@@ -64,6 +65,9 @@ class RaplMeter:
         )  # fmt: skip
         self._path = zone.path / "energy_uj"
         self._file: int | None = os.open(self._path, os.O_RDONLY)
+        self.glance = functools.partial(
+            os.pread, self._file, 32, 0
+        )  # as little as the edge of a region can cost
         try:
             self.read()
         except MeterError as error:
@@ -75,11 +79,16 @@ class RaplMeter:
         if self._file is None:
             raise MeterError(f"{self.device.uid} is closed")
         try:
-            return int(os.pread(self._file, 32, 0)) / 1e6
-        except (OSError, ValueError) as error:
-            raise MeterError(
-                f"cannot read {self._path}: {getattr(error, 'strerror', None) or error}"
-            ) from error
+            return self.told(self.glance())
+        except OSError as error:
+            raise MeterError(f"cannot read {self._path}: {error.strerror or error}") from error
+
+    def told(self, shown: object) -> float:
+        """Return the joules of what a glance showed; MeterError if that is no number."""
+        try:
+            return int(shown) / 1e6  # type: ignore[call-overload, no-any-return]
+        except (TypeError, ValueError) as error:
+            raise MeterError(f"cannot read {self._path}: {error}") from error
 
     def conditions(self) -> dict[str, Any]:
         """Return nothing: powercap tells energy alone."""
