@@ -91,8 +91,9 @@ class Session(MeterView):
         return tuple(found + absent)
 
     def _enclosing_s(self) -> float:
+        """Return how long the next update may take: a few periods, but of a meter with long ones no more than it needs."""
         periods = [m.traits.period_s for m in self.meters]
-        return min(max([_LATE_S, *(3 * p for p in periods)]), 5.0)
+        return max([_LATE_S, *(max(min(3 * p, 5.0), 1.5 * p + _LATE_S) for p in periods)])
 
 
 def open_session(

@@ -1,6 +1,7 @@
 """Counters that are read by the quickest way at the edges of regions: what was seen is worked up later, and trouble is told."""
 
 import os
+import signal
 
 import pytest
 
@@ -70,3 +71,17 @@ def test_nothing_is_read_once_meters_are_closed(tmp_path):
         profile.end(visit)
         profile.begin("begun too late")
     assert channel.track.last_ns == last_ns
+
+
+def test_a_child_that_is_forked_while_meters_are_read_waits_for_nobody(tmp_path):
+    """The thread that reads them is not there to end it."""
+    make_zone(tmp_path / "intel-rapl:0", "package-0")
+    profile = Profile(open_session(meters=["rapl"], powercap=str(tmp_path)))
+    with profile.session.sampler._edge:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(5)
+            profile.begin("in the child")
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    profile.close()

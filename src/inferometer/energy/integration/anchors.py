@@ -141,7 +141,11 @@ class Bounds:
         place = np.searchsorted(a.low_ns, moments_ns, "left")
         known = np.where(place < len(a), a.energy_j[np.minimum(place, len(a) - 1)], np.inf)
         behind = self._from_before[np.maximum(place - 1, 0)] + self._per_ns * (moments_ns - self._origin)
-        return np.minimum(known, np.where(place > 0, behind, np.inf))
+        if self.believed_ns == np.inf:  # what stands still says that it drew nothing
+            quiet = moments_ns <= self.quiet_until_ns
+            known = np.where(quiet, np.minimum(known, a.energy_j[-1]), known)
+        found: Floats = np.minimum(known, np.where(place > 0, behind, np.inf))
+        return found
 
     def likely(self, moments_ns: Stamps) -> Floats:
         """Return what had been consumed if power is even between updates, and beyond them as it was on average."""
@@ -170,6 +174,13 @@ class Bounds:
         first, last = self.enclosing(starts_ns, ends_ns)
         hidden = self._untold[np.searchsorted(self._ends, self.anchors.high_ns, "right")]
         found: Floats = np.maximum(hidden[last] - hidden[first], 0.0)
+        return found
+
+    def drawable_j(self, starts_ns: Stamps, ends_ns: Stamps) -> Floats:
+        """Return what the device can draw at most within each span; no limit where a break lies in it, which may hide sleep."""
+        found: Floats = np.asarray(self._per_ns * (ends_ns - starts_ns), np.float64)
+        for gap in self.breaks:
+            found[(starts_ns < gap.until_ns) & (ends_ns > gap.start_ns)] = np.inf
         return found
 
     def _guess(self, gap: Break) -> float:

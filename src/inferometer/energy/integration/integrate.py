@@ -52,15 +52,37 @@ def span_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -> J
     bounds = bounds_of(window, traits)
     (low,), (energy,), (high,) = span_bounds(bounds, traits, starts, ends)
     reason = interruption(window, traits, start_ns, end_ns)
-    if len(bounds.anchors) < 2:
-        reason = reason or "the meter was updated once only"
-        return Joules("unresolved", None, float(low), float(high), reason)
-    return Joules("counter", float(energy), float(low), float(high), reason)
+    return judged(bounds, window, traits, (float(low), float(energy), float(high)), reason)
+
+
+def judged(
+    bounds: Bounds, window: Window, traits: Traits, joules: tuple[float, float, float], reason: str
+) -> Joules:
+    """Return the least, likely and most joules as a figure, or as bounds alone where fewer than two updates tell none.
+
+    A part of a device may draw nothing for as long as it was read: then that is the figure.
+    """
+    low, energy, high = joules
+    stood = len(bounds.anchors) < 2 and _stood_still(window, traits)
+    if len(bounds.anchors) >= 2 or (stood and traits.rests):
+        return Joules("counter", energy, low, high, reason)
+    why = (
+        "the meter did not move: it stands still, or its step is larger"
+        if stood
+        else "the meter was updated once only"
+    )
+    return Joules("unresolved", None, low, high, reason or why)
+
+
+def _stood_still(window: Window, traits: Traits) -> bool:
+    """Tell whether a counter showed the same for so long that an update must have come."""
+    stood_ns = int(window.before_ns[-1]) - int(window.after_ns[0])
+    due_s = traits.late_s if traits.period_known else max(traits.late_s, UNKNOWN_S)
+    return stood_ns > due_s * 1e9
 
 
 def bounds_of(window: Window, traits: Traits) -> Bounds:
     """Return what a counter's readings tell of any moments; one reading at least."""
-    quiet_ns = float(window.before_ns[-1]) - traits.late_s * 1e9 if traits.period_known else 0.0
     breaks = _all_breaks(window, traits)
     anchors = find_anchors(window, traits)
     scheduled = on_schedule(anchors, traits.period_s) if traits.period_known and not traits.push else anchors
@@ -68,7 +90,17 @@ def bounds_of(window: Window, traits: Traits) -> Bounds:
     seldom = traits.period_s >= SELDOM_S and not traits.push
     dated = scheduled.well_dated() if seldom and len(anchors) >= MIN_UPDATES else scheduled
     believed_ns = math.inf if traits.rests else _stall_limit_ns(traits)
+    quiet_ns = _quiet_until_ns(window, traits, anchors)
     return Bounds(anchors, scheduled, dated, traits.max_power_w, breaks, quiet_ns, believed_ns)
+
+
+def _quiet_until_ns(window: Window, traits: Traits, anchors: Anchors) -> float:
+    """Return until when readings say that no more was consumed than the last update showed; a break says nothing of what it hides."""
+    if not (traits.period_known or traits.rests):
+        return 0.0
+    late_s = traits.late_s if traits.period_known else max(traits.late_s, UNKNOWN_S)
+    begun = [gap.start_ns for gap in window.breaks if gap.until_ns > anchors.high_ns[-1]]
+    return min([float(window.before_ns[-1]) - late_s * 1e9, *begun])
 
 
 def _all_breaks(window: Window, traits: Traits) -> list[Break]:
@@ -92,6 +124,7 @@ def span_bounds(
     if not traits.integrates:  # what it counted bounds nothing: its updates deviate as they are seen to
         half = _unseen_j(bounds, traits, starts_ns, ends_ns)
         low, high = low - half, high + half
+    high = np.minimum(high, bounds.drawable_j(starts_ns, ends_ns) + traits.resolution)
     low = np.maximum(low, 0.0)
     high = np.maximum(high, low)
     likely = np.clip(bounds.likely(ends_ns) - bounds.likely(starts_ns), low, high)

@@ -49,7 +49,8 @@ class Joules:
 
 def explained(joules: Joules, traits: Traits, seconds: float) -> Joules:
     """Return the energy with the reason why its interval is wide, if it is and nothing else is told."""
-    if joules.reason or joules.half_width <= WIDE:
+    of_a_step = not joules.energy_j and (joules.high_j or math.inf) <= 2 * traits.resolution
+    if joules.reason or joules.half_width <= WIDE or of_a_step:
         return joules
     update = f"{traits.period_s * 1e3:.3g} ms" if traits.period_s else "each read"
     typical = "" if traits.period_known else ", as is typical"

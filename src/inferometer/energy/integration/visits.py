@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inferometer.energy.integration.anchors import Anchors, Bounds, Floats, Stamps
-from inferometer.energy.integration.integrate import bounds_of, interruption, silence, span_bounds
+from inferometer.energy.integration.integrate import bounds_of, interruption, judged, silence, span_bounds
 from inferometer.energy.integration.joules import Joules, combine
 from inferometer.energy.integration.phases import in_step
 from inferometer.energy.integration.sampled import sampled_visits
@@ -106,14 +106,14 @@ def visits_energy(window: Window, traits: Traits, stretches: Sequence[Stretch]) 
     bounds = bounds_of(window, traits)
     reason = _trouble(bounds, starts, ends) or silence(window, traits, first, last)
     low, energy, high = _bounded(bounds, traits, (starts, ends, covered))
+    bounded = judged(bounds, window, traits, (low, energy, high), reason)
     if len(bounds.anchors) < 2:
-        reason = reason or "the meter was updated once only"
-        return VisitsEnergy(Joules("unresolved", None, low, high, reason))
+        return VisitsEnergy(bounded)
     evenly = traits.period_known and not any(gap.touches(first, last) for gap in bounds.breaks)
     fit = None
     if evenly and not reason:
         fit = _fit(bounds.scheduled, traits, (starts, ends, covered))
-    return VisitsEnergy(Joules("counter", energy, low, high, reason), fit)
+    return VisitsEnergy(bounded, fit)
 
 
 def _trouble(bounds: Bounds, starts: Stamps, ends: Stamps) -> str:

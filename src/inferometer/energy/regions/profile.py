@@ -231,4 +231,9 @@ def _forked() -> None:
         profile.note_fork()
 
 
-os.register_at_fork(after_in_parent=_forked)
+def _is_child() -> None:
+    for profile in tuple(_profiles):
+        profile.session.sampler.forked()
+
+
+os.register_at_fork(after_in_parent=_forked, after_in_child=_is_child)

@@ -81,6 +81,10 @@ class Sampler:
             for known in (self._fast, self._cheap, self._edges):
                 known.clear()
 
+    def forked(self) -> None:
+        """Be what is left in a forked child: no thread, which may have been reading just then."""
+        self._edge, self._thread = threading.Lock(), None
+
     @property
     def running(self) -> bool:
         """Tell whether the thread reads."""
