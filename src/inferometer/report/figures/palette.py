@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from inferometer.frameworks.catalogue import FRAMEWORKS
+
 LIGHT = ("#0569be", "#b15605", "#05a586", "#ab3a7d", "#b98d05", "#3a9ad9", "#332e33", "#754126")
 DARK = ("#4a5fe8", "#fa892a", "#2bc49a", "#c184ea", "#eadb47", "#9dd2fa", "#f3fae5", "#b8655a")
 COPYING = "#59626b"  # of hatched parts of bars; on a dark ground the page's script has its own
@@ -81,12 +83,13 @@ class Style:
 
 
 # Each framework's place among the looks, the same in every report; of places eight apart the colour is one, so those that are
-# compared most (the study's eight, the fastest on a CPU) are not.
-REGISTRY = (
+# compared most (the study's eight, the fastest on a CPU) are not. Frameworks that came later follow as in the catalogue.
+_CHOSEN = (
     "onnxrt", "openvino", "torch", "torch-compile", "tf", "tfxla", "litert", "jax",
     "ncnn", "tensorrt", "opencv", "kerasxla", "executorch", "mnn", "tftrt", "keras",
     "torch-aot", "onnxrt-tensorrt", "tensorrt-rtx", "torch-tensorrt",
 )  # fmt: skip
+REGISTRY = (*_CHOSEN, *(name for name in FRAMEWORKS if name not in _CHOSEN))
 _PLACES = 8 * len(SYMBOLS)  # different looks
 _GLANCE = 64  # of which the first are told apart at a glance
 _OTHERS = range(24, _GLANCE)  # for names that are not registered
