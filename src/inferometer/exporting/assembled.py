@@ -60,6 +60,16 @@ def assemble(name: str, constants: Mapping[str, Any], instead: Mapping[str, str]
     return "\n".join(head) + "\n\n\n" + "\n\n\n".join([*bodies, *own.last]) + "\n"
 
 
+def has_template(name: str) -> bool:
+    """Return whether there is a template of this name."""
+    return (FOLDER / f"{name}.py").exists()
+
+
+def constants_of(name: str) -> frozenset[str]:
+    """Return the constants that a template declares itself."""
+    return frozenset(_read(name).constants)
+
+
 def _with_parts(name: str) -> list[_Source]:
     """Return a part, those that it imports before it; `shared` comes by itself."""
     if name == _SHARED:
@@ -135,4 +145,4 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
-__all__ = ["assemble", "literal"]
+__all__ = ["assemble", "constants_of", "has_template", "literal"]

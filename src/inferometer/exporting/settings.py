@@ -8,6 +8,7 @@ from typing import Any
 
 from inferometer.device import Device
 from inferometer.errors import UsageError
+from inferometer.exporting.assembled import constants_of, has_template
 from inferometer.frameworks.catalogue import FrameworkChoice, parse_choice
 from inferometer.models.contract import Artifact
 from inferometer.precisions import holds_integers
@@ -59,7 +60,7 @@ class Settings:
 def settings_of(row: Row) -> Settings:
     """Return what infer.py of a row is made of; UsageError for one that cannot be exported."""
     refuse(row.cell, row.choice)
-    found = _BACKENDS[row.choice.framework.backend](row)
+    found = _of_backend(row)
     common = {
         "ARTIFACT": row.artifact.path.name,
         "BATCH": row.cell.batch_size,
@@ -81,9 +82,10 @@ def refuse(cell: Cell, choice: FrameworkChoice) -> None:
             f"{cell.framework} cannot be exported: TensorRT's libraries are on no package registry, so that its infer.py "
             "could be tested nowhere; name a cell of another framework"
         )
-    if backend not in _BACKENDS:
+    if backend not in _BACKENDS and not has_template(backend):
         raise UsageError(
-            f"{cell.framework} cannot be exported: there is no template for its backend '{backend}'; name a cell of another framework"
+            f"{cell.framework} cannot be exported: there is no template for its backend '{backend}' "
+            "(docs/adding-a-framework.md tells how to write one); name a cell of another framework"
         )
 
 
@@ -97,12 +99,20 @@ def choice_of(cell: Cell) -> FrameworkChoice:
     return parse_choice(cell.framework)
 
 
+def _of_backend(row: Row) -> Settings:
+    backend = row.choice.framework.backend
+    if backend in _BACKENDS:
+        return _BACKENDS[backend](row)
+    known = constants_of(backend)
+    return Settings(backend, {name: value for name, value in _names(row).items() if name in known})
+
+
 def _names(row: Row) -> dict[str, Any]:
-    return {"INPUTS": [spec.name for spec in row.artifact.inputs], **_outputs(row)}
-
-
-def _outputs(row: Row) -> dict[str, Any]:
-    return {"OUTPUTS": [spec.name for spec in row.artifact.outputs]}
+    artifact = row.artifact
+    return {
+        "INPUTS": [spec.name for spec in artifact.inputs],
+        "OUTPUTS": [spec.name for spec in artifact.outputs],
+    }
 
 
 def _onnxruntime(row: Row) -> Settings:
@@ -178,6 +188,7 @@ def _jax(row: Row) -> Settings:
     return Settings("jax_keras", {"PIECES": pieces, "PRODUCTS": MATMUL[row.precision], "TRUST": row.trust})
 
 
+# Backends whose template depends on the row. Any other has the template of its name, which is given the names it declares.
 _BACKENDS: Mapping[str, Callable[[Row], Settings]] = {
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
@@ -186,8 +197,4 @@ _BACKENDS: Mapping[str, Callable[[Row], Settings]] = {
     "torch_aot": _torch_aot,
     "executorch": _executorch,
     "jax": _jax,
-    "litert": lambda row: Settings("litert", _names(row)),
-    "opencv": lambda row: Settings("opencv", _names(row)),
-    "mnn": lambda row: Settings("mnn", _names(row)),
-    "ncnn": lambda row: Settings("ncnn", _outputs(row)),
 }
