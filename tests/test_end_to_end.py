@@ -16,6 +16,7 @@ import pytest
 import inferometer
 from inferometer.cli import invoke
 from inferometer.frameworks import environments, requirements
+from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.storage.run_directory import read_run
 
 pytestmark = pytest.mark.environment
@@ -34,7 +35,7 @@ OPTIONS = (
     "--threads",
     "1",
 )
-EVERYTHING = "tf,tfxla,keras,kerasxla,torch,torch-compile,torch-aot,executorch,onnxrt,openvino,litert,opencv,mnn,ncnn,jax"
+EVERYTHING = ",".join(name for name, framework in FRAMEWORKS.items() if "cpu" in framework.devices)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,10 @@ BACKENDS = Path(__file__).parent / "backends"
 
 
 def fake_framework(name="fake", **options):
-    return Framework(name, "fake", "fake", "fake", "fake", "fake", "fake", options=options)
+    return Framework(
+        name=name, title="fake", backend="fake", environment="fake", form="fake", distribution="fake", module="fake",
+        precisions={"cpu": ("fp32",), "cuda": ("fp32", "tf32")}, options=options,
+    )  # fmt: skip
 
 
 def fake_model(folder, rows=4, pixels=False):

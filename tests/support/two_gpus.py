@@ -5,15 +5,16 @@ Run as a script, its arguments are those of `inferometer`.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
 
 import msgspec
 
-from fakes import BACKENDS, fake_model
+from fakes import BACKENDS, fake_framework, fake_model
 from inferometer.cli import main
-from inferometer.frameworks.catalogue import FRAMEWORKS, Framework
+from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.host.machine import describe_machine
 from inferometer.records import Gpu
 from inferometer.running import run
@@ -32,7 +33,9 @@ def pretend(folder, setattr_=setattr, setitem=dict.__setitem__):
     setattr_(run, "monitor_gpus", lambda devices, gpus: ())
     setattr_(run, "prepare", lambda *_, **__: type(model)(**{**vars(model), "artifacts": {"onnx": artifact}}))
     for name, options in (("fake", {}), ("hanging", {"behaviour": "hang", "at": 4})):
-        framework = Framework(name, name, "fake", "fake", "onnx", "fake", "json", options=options)
+        framework = dataclasses.replace(
+            fake_framework(name, **options), title=name, form="onnx", module="json"
+        )
         setitem(FRAMEWORKS, name, framework)
 
 

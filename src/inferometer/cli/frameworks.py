@@ -128,8 +128,11 @@ def _available(accelerator: str) -> list[str]:
 @click.argument("names", nargs=-1)
 def env_lock(names: tuple[str, ...]) -> int:
     """Write the locks of NAMES (default: all) anew from the pins, into this installation: for developers."""
-    failed = 0
-    for wanted in requirements.every():
+    failed, known = 0, requirements.every()
+    for name in names:
+        if not any(wanted.name == name for wanted in known):
+            raise unknown("environment", name, sorted({wanted.name for wanted in known}))
+    for wanted in known:
         if names and wanted.name not in names:
             continue
         alone = wanted.without_dependencies()

@@ -90,18 +90,21 @@ _NAIVE_JAX = Variant(
 
 _ALL = (
     Framework(
-        "tf", "TensorFlow, tf.function", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
+        name="tf", title="TensorFlow, tf.function", backend="tensorflow", environment="tf",
+        form="savedmodel", distribution="tensorflow-cpu", module="tensorflow",
         options={"function": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS, variants={"naive": _NAIVE_TF},
         nominal_images_per_s=200, nominal_prepare_s=4.5,
     ),
     Framework(
-        "tfxla", "TensorFlow, XLA", "tensorflow", "tf", "savedmodel", "tensorflow-cpu", "tensorflow",
+        name="tfxla", title="TensorFlow, XLA", backend="tensorflow", environment="tf",
+        form="savedmodel", distribution="tensorflow-cpu", module="tensorflow",
         options={"function": True, "xla": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
         variants={"naive": _NAIVE_TF},
         nominal_images_per_s=22, nominal_prepare_s=5.5,
     ),
     Framework(
-        "keras", "Keras on TensorFlow, called eagerly", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
+        name="keras", title="Keras on TensorFlow, called eagerly", backend="tensorflow", environment="tf",
+        form="keras", distribution="tensorflow-cpu", module="tensorflow",
         options={"naive": True}, precisions=_EVERYWHERE,
         variants={
             "predict": Variant(
@@ -111,12 +114,14 @@ _ALL = (
         nominal_images_per_s=50, nominal_prepare_s=8,
     ),
     Framework(
-        "kerasxla", "Keras on TensorFlow, XLA", "tensorflow", "tf", "keras", "tensorflow-cpu", "tensorflow",
+        name="kerasxla", title="Keras on TensorFlow, XLA", backend="tensorflow", environment="tf",
+        form="keras", distribution="tensorflow-cpu", module="tensorflow",
         options={"xla": True}, precisions=_EVERYWHERE, variants={"naive": _NAIVE_TF},
         nominal_images_per_s=22, nominal_prepare_s=6,
     ),
     Framework(
-        "torch", "PyTorch, eager", "torch", "torch", "exported", "torch", "torch",
+        name="torch", title="PyTorch, eager", backend="torch", environment="torch",
+        form="exported", distribution="torch", module="torch",
         precisions=_EVERYWHERE, modes=_PIPELINED,
         variants={
             "channels_last": _CHANNELS_LAST,
@@ -129,7 +134,8 @@ _ALL = (
         nominal_images_per_s=130, nominal_prepare_s=5,
     ),
     Framework(
-        "torch-compile", "PyTorch, Inductor", "torch", "torch", "exported", "torch", "torch",
+        name="torch-compile", title="PyTorch, Inductor", backend="torch", environment="torch",
+        form="exported", distribution="torch", module="torch",
         options={"compile": True}, precisions=_INDUCTOR, forms=_INDUCTOR_INT8, modes=_PIPELINED,
         variants={
             "channels_last": _CHANNELS_LAST,
@@ -145,17 +151,20 @@ _ALL = (
         nominal_images_per_s=250, nominal_prepare_s=14,
     ),
     Framework(
-        "torch-aot", "PyTorch, AOTInductor", "torch_aot", "torch", "exported", "torch", "torch",
-        devices=("cpu",), precisions={"cpu": _INDUCTOR["cpu"]}, forms=_INDUCTOR_INT8, variants={"channels_last": _CHANNELS_LAST},
+        name="torch-aot", title="PyTorch, AOTInductor", backend="torch_aot", environment="torch",
+        form="exported", distribution="torch", module="torch",
+        precisions={"cpu": _INDUCTOR["cpu"]}, forms=_INDUCTOR_INT8, variants={"channels_last": _CHANNELS_LAST},
         named_only=True, nominal_images_per_s=320, nominal_prepare_s=40,
     ),
     Framework(
-        "executorch", "ExecuTorch, XNNPACK", "executorch", "executorch", "exported", "executorch", "executorch",
-        devices=("cpu",), precisions={"cpu": ("fp32", "int8")}, forms={"int8": "xnnpack-int8"},
+        name="executorch", title="ExecuTorch, XNNPACK", backend="executorch", environment="executorch",
+        form="exported", distribution="executorch", module="executorch",
+        precisions={"cpu": ("fp32", "int8")}, forms={"int8": "xnnpack-int8"},
         named_only=True, nominal_images_per_s=560, nominal_prepare_s=25,
     ),
     Framework(
-        "onnxrt", "ONNX Runtime", "onnxruntime", "onnxrt", "onnx", "onnxruntime", "onnxruntime",
+        name="onnxrt", title="ONNX Runtime", backend="onnxruntime", environment="onnxrt",
+        form="onnx", distribution="onnxruntime", module="onnxruntime",
         precisions={"cpu": ("fp32", "int8", "int8-weights"), "cuda": ("fp32", "tf32", "fp16")},
         forms={"int8": "onnx-int8", "int8-weights": "onnx-int8-weights"},
         variants={
@@ -176,54 +185,66 @@ _ALL = (
         nominal_images_per_s=500, nominal_prepare_s=0.5,
     ),
     Framework(
-        "openvino", "OpenVINO", "openvino", "openvino", "onnx", "openvino", "openvino", other_forms=("savedmodel", "tflite"),
-        devices=("cpu",), precisions={"cpu": ("fp32", "bf16", "fp16", "int8", "int8-weights")},
+        name="openvino", title="OpenVINO", backend="openvino", environment="openvino",
+        form="onnx", distribution="openvino", module="openvino",
+        other_forms=("savedmodel", "tflite"),
+        precisions={"cpu": ("fp32", "bf16", "fp16", "int8", "int8-weights")},
         forms={"int8": "openvino-int8", "int8-weights": "openvino-int8-weights"},
         nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),
     Framework(
-        "jax", "JAX, jit (a Keras model on JAX)", "jax", "jax", "keras", "jax", "jax",
+        name="jax", title="JAX, jit (a Keras model on JAX)", backend="jax", environment="jax",
+        form="keras", distribution="jax", module="jax",
         precisions=_EVERYWHERE, forms={"tf32": "keras", "fp16": "keras", "bf16": "keras"}, other_forms=("jaxexport",), modes=_PIPELINED, variants={"naive": _NAIVE_JAX},
         nominal_images_per_s=25, nominal_prepare_s=12,
     ),
     Framework(
-        "litert", "LiteRT (TensorFlow Lite)", "litert", "litert", "tflite", "ai-edge-litert", "ai_edge_litert",
-        devices=("cpu",), precisions={"cpu": ("fp32", "int8", "int8-weights")},
+        name="litert", title="LiteRT (TensorFlow Lite)", backend="litert", environment="litert",
+        form="tflite", distribution="ai-edge-litert", module="ai_edge_litert",
+        precisions={"cpu": ("fp32", "int8", "int8-weights")},
         forms={"int8": "tflite-int8", "int8-weights": "tflite-int8-weights"}, nominal_images_per_s=580, nominal_prepare_s=0.3,
     ),
     Framework(
-        "opencv", "OpenCV DNN", "opencv", "opencv", "onnx", "opencv-python-headless", "cv2",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=0.5,
+        name="opencv", title="OpenCV DNN", backend="opencv", environment="opencv",
+        form="onnx", distribution="opencv-python-headless", module="cv2",
+        precisions={"cpu": ("fp32",)}, nominal_images_per_s=300, nominal_prepare_s=0.5,
     ),
     Framework(
-        "mnn", "MNN", "mnn", "mnn", "onnx", "MNN", "MNN",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=420, nominal_prepare_s=0.6,
+        name="mnn", title="MNN", backend="mnn", environment="mnn",
+        form="onnx", distribution="MNN", module="MNN",
+        precisions={"cpu": ("fp32",)}, nominal_images_per_s=420, nominal_prepare_s=0.6,
     ),
     Framework(
-        "ncnn", "ncnn", "ncnn", "ncnn", "onnx", "ncnn", "ncnn",
-        devices=("cpu",), precisions={"cpu": ("fp32",)}, nominal_images_per_s=350, nominal_prepare_s=1.3,
+        name="ncnn", title="ncnn", backend="ncnn", environment="ncnn",
+        form="onnx", distribution="ncnn", module="ncnn",
+        precisions={"cpu": ("fp32",)}, nominal_images_per_s=350, nominal_prepare_s=1.3,
     ),
     Framework(
-        "onnxrt-tensorrt", "ONNX Runtime, TensorRT provider", "onnxruntime", "onnxrt-tensorrt", "onnx", "onnxruntime",
-        "onnxruntime", options={"provider": "tensorrt"}, devices=("cuda",),
+        name="onnxrt-tensorrt", title="ONNX Runtime, TensorRT provider", backend="onnxruntime", environment="onnxrt-tensorrt",
+        form="onnx", distribution="onnxruntime", module="onnxruntime",
+        options={"provider": "tensorrt"},
         precisions={"cuda": ("fp32", "tf32", "fp16")}, only_given=_NO_TENSORRT_LIBRARIES,
     ),
     Framework(
-        "tensorrt", "TensorRT", "tensorrt", "tensorrt", "onnx", "tensorrt", "tensorrt",
-        devices=("cuda",), precisions=_TENSORRT,
+        name="tensorrt", title="TensorRT", backend="tensorrt", environment="tensorrt",
+        form="onnx", distribution="tensorrt", module="tensorrt",
+        precisions=_TENSORRT,
     ),
     Framework(
-        "tensorrt-rtx", "TensorRT for RTX", "tensorrt", "tensorrt-rtx", "onnx", "tensorrt-rtx", "tensorrt_rtx",
-        options={"rtx": True}, devices=("cuda",), precisions=_TENSORRT,
+        name="tensorrt-rtx", title="TensorRT for RTX", backend="tensorrt", environment="tensorrt-rtx",
+        form="onnx", distribution="tensorrt-rtx", module="tensorrt_rtx",
+        options={"rtx": True}, precisions=_TENSORRT,
         capabilities=("7.5", "8.0", "8.6", "8.9", "12.0", "12.1"),
     ),
     Framework(
-        "torch-tensorrt", "PyTorch, Torch-TensorRT", "torch_tensorrt", "torch-tensorrt", "exported", "torch-tensorrt",
-        "torch_tensorrt", devices=("cuda",), precisions=_GPU_ONLY, only_given=_NO_TENSORRT_LIBRARIES,
+        name="torch-tensorrt", title="PyTorch, Torch-TensorRT", backend="torch_tensorrt", environment="torch-tensorrt",
+        form="exported", distribution="torch-tensorrt", module="torch_tensorrt",
+        precisions=_GPU_ONLY, only_given=_NO_TENSORRT_LIBRARIES,
     ),
     Framework(
-        "tftrt", "TensorFlow with TensorRT", "tftrt", "tftrt", "savedmodel", "tensorflow", "tensorflow",
-        devices=("cuda",), precisions={"cuda": ("fp32", "tf32", "fp16")}, variants={"naive": _NAIVE_TF},
+        name="tftrt", title="TensorFlow with TensorRT", backend="tftrt", environment="tftrt",
+        form="savedmodel", distribution="tensorflow", module="tensorflow",
+        precisions={"cuda": ("fp32", "tf32", "fp16")}, variants={"naive": _NAIVE_TF},
         only_given=f"TF-TRT ended with TensorFlow 2.17, and {_NO_TENSORRT_LIBRARIES}",
     ),
 )  # fmt: skip

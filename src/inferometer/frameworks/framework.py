@@ -30,22 +30,19 @@ class Variant:
     environment: str = ""  # which, as in "onnxrt-ep-{value}"; "": the framework's
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Framework:
     """One row of a result table: a runtime in one configuration."""
 
     name: str
     title: str
     backend: str  # module below worker/backends
-    environment: str  # folder below pins/
+    environment: str  # folder below pins/: what its packages are, shared by frameworks that need the same
     form: str  # of the artifact it takes best, unless `forms` says otherwise
     distribution: str  # the package whose version `name@version` replaces
     module: str  # what must be importable in a given interpreter
-    options: Mapping[str, Any] = field(default_factory=dict)
-    devices: tuple[str, ...] = ("cpu", "cuda")
-    precisions: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {"cpu": ("fp32",), "cuda": ("fp32", "tf32")}
-    )
+    precisions: Mapping[str, tuple[str, ...]]  # on each kind of device that it runs on: cpu, cuda
+    options: Mapping[str, Any] = field(default_factory=dict)  # what its backend finds in `Opening.options`
     forms: Mapping[str, str] = field(
         default_factory=dict
     )  # precision -> form, where `form` exists in fp32 only
@@ -62,6 +59,11 @@ class Framework:
     # rough figures for the estimate of a run's length only: images/s of MobileNetV3-Large on two CPU cores, seconds to prepare
     nominal_images_per_s: float = 100.0
     nominal_prepare_s: float = 3.0
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Return the kinds of device that it runs on."""
+        return tuple(self.precisions)
 
     def forms_at(self, precision: str) -> tuple[str, ...]:
         """Return the forms of artifacts that can be loaded for a precision, the best first."""
