@@ -36,6 +36,13 @@ def statuses(run):
         ("nan", "parity-failed", "NaN"),
         ("shape", "parity-failed", "shape"),
         ("wrong", "parity-failed", "error"),
+        (
+            "array",
+            "failed",
+            "the backend gave one array for a batch, not a list with a numpy array a model output",
+        ),
+        ("dictionary", "failed", "the backend gave a dict for a batch"),
+        ("nothing", "failed", "the backend gave nothing for a batch"),
     ],
 )
 def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, cause):
@@ -45,6 +52,29 @@ def test_a_bad_cell_is_a_record_with_its_cause(tmp_path, behaviour, status, caus
     assert cause in record.cause
     assert "\n" not in record.cause
     assert record.loops == ()
+
+
+def test_what_actual_tells_below_no_known_key_is_named(tmp_path):
+    record = run_fakes(tmp_path, fake_framework(tells={"provider": "x"})).records[0]
+    assert record.status == "failed"
+    assert "actual() tells provider, which no record has: put it below 'details'" in record.cause
+
+
+def test_another_number_of_threads_is_told_beside_the_row(tmp_path):
+    record = run_fakes(tmp_path, fake_framework(threads=3)).records[0]
+    assert record.status == "ok"
+    assert flags_of(record) == (flag("other-threads", threads=3, asked=1),)
+
+
+def test_a_backend_without_its_class_is_told_which(tmp_path, monkeypatch):
+    (tmp_path / "fake.py").write_text("class Backend: ...\n")
+    monkeypatch.setenv("INFEROMETER_BACKENDS", str(tmp_path))
+    record = run_fakes(tmp_path, fake_framework()).records[0]
+    assert record.status == "failed"
+    assert (
+        "fake.py has no class Runtime that is a subclass of inferometer.worker.backend.Backend"
+        in record.cause
+    )
 
 
 def test_what_fails_after_the_loops_does_not_lose_them(tmp_path):

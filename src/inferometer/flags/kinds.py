@@ -134,6 +134,7 @@ KINDS: Mapping[str, Kind] = {
         " ({kinds})",
         details=("{counts}",),
     ),
+    "other-threads": _kind("computed on {threads:of thread}, not the {asked} that were asked for"),
     "weights-elsewhere": _kind("{count:of weight} on {device}", " instead of {wanted}"),
     "other-precision": _kind(
         "{count} of {total} convolutions and matrix products gave {precision}, not {most} as the others"

@@ -24,6 +24,10 @@ class Misplaced(Exception):  # noqa: N818
     """The work ran, or would run, on another device than the one asked for."""
 
 
+class ContractBroken(Exception):  # noqa: N818
+    """A backend gave what the loop cannot work with (`backend_contract`): a mistake in its code."""
+
+
 class Relayed(Exception):  # noqa: N818
     """What another worker, asked by this one, said of its failure."""
 
@@ -49,7 +53,7 @@ def status_of(error: BaseException) -> str:
 def failure_text(error: BaseException, limit: int = 500) -> str:
     """Return the exception as one line: its type, where it is a framework's, and what it says."""
     text = " ".join(str(error).split())
-    if text and isinstance(error, (Unsupported, Misplaced)):
+    if text and isinstance(error, (Unsupported, Misplaced, ContractBroken)):
         return text[:limit]
     return f"{type(error).__name__}: {text}"[:limit] if text else type(error).__name__
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inferometer.worker.backend import Opening
+from inferometer.worker.flags import Flag, flag
 from inferometer.worker.precisions import QUANTISED
 
 
@@ -22,3 +23,11 @@ def check_actual(actual: dict[str, Any], opening: Opening) -> tuple[str, str]:
             f"asked for {opening.precision}, computed in {precision or 'an unknown precision'}",
         )
     return "ok", ""
+
+
+def thread_flags(actual: dict[str, Any], opening: Opening) -> list[Flag]:
+    """Return a flag where the framework read back another number of threads than was asked for; 0 or none: it does not tell."""
+    threads = actual.get("threads")
+    if not threads or threads == opening.threads:
+        return []
+    return [flag("other-threads", threads=threads, asked=opening.threads)]

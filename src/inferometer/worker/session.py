@@ -14,6 +14,7 @@ import numpy as np
 
 from inferometer.worker.answers import Answers
 from inferometer.worker.backend import Backend, Opening
+from inferometer.worker.backend_contract import checked_actual, checked_outputs, runtime_of
 from inferometer.worker.checks import Aftermath, Judge
 from inferometer.worker.data import ImageStack
 from inferometer.worker.evaluation import evaluate
@@ -22,7 +23,7 @@ from inferometer.worker.flags import Flag, flag
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
-from inferometer.worker.placement import check_actual
+from inferometer.worker.placement import check_actual, thread_flags
 from inferometer.worker.protocol import (
     AnswerBatch,
     Answered,
@@ -71,7 +72,7 @@ class CellSession:
         self._report_phase("load")
         start = time.monotonic()
         module = importlib.import_module(f"inferometer.worker.backends.{request.backend}")
-        self._backend = module.Runtime(opening)
+        self._backend = runtime_of(module)(opening)
         loaded = time.monotonic()
         self._request = request
         self._judge = Judge.of(request)
@@ -106,11 +107,18 @@ class CellSession:
         batches = stack.batches(request.batch_size)
         prepare, outputs = _prepare(mode, batches)
         self._report_phase("check")
-        actual = backend.actual()
+        actual = checked_actual(backend.actual())
         known = stack.answers(mode, batches, outputs)
         parity = judge.compare(known)
         answer = Measured(prepare, parity, actual, images=stack.images)
-        answer.flags = [*_flags(batches), *self._left_out, *mode.flags, *judge.flags(), *backend.flags()]
+        answer.flags = [
+            *_flags(batches),
+            *self._left_out,
+            *mode.flags,
+            *judge.flags(),
+            *thread_flags(actual, opening),
+        ]
+        answer.flags += backend.flags()
         answer.status, answer.cause = check_actual(actual, opening)
         if answer.status == "ok" and not parity["passed"]:
             answer.status, answer.cause = "parity-failed", parity["cause"]
@@ -272,7 +280,7 @@ def _prepare(mode: Mode, batches: list[Any]) -> tuple[dict[str, Any], Any]:
     first_run_s = time.monotonic() - compiled
     if len(shapes) > 1:
         mode.outputs(shapes[1])
-    return {"compile_s": compiled - start, "first_run_s": first_run_s}, outputs
+    return {"compile_s": compiled - start, "first_run_s": first_run_s}, checked_outputs(outputs)
 
 
 def _flags(batches: list[Any]) -> list[Flag]:

@@ -124,7 +124,9 @@ class Runtime(Backend):
             outputs[0] = outputs[0] + 1
         if self.behaviour == "no rows under load" and "mlperf_loadgen" in sys.modules:
             outputs = [np.float32(1).reshape(())]
-        return outputs
+        return {"array": outputs[0], "dictionary": {"y": outputs[0]}, "nothing": None}.get(
+            self.behaviour, outputs
+        )
 
     def serve(self, batch):
         """Take a known time: of a batch, and of each row; die or fail after so many batches, if asked to."""
@@ -160,6 +162,7 @@ class Runtime(Backend):
         return {
             "device": self.opening.options.get("device", self.opening.device),
             "precision": self.opening.options.get("precision", self.opening.precision),
-            "threads": self.opening.threads,
+            "threads": self.opening.options.get("threads", self.opening.threads),
             "version": "1.0",
+            **self.opening.options.get("tells", {}),
         }
