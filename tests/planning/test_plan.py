@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -202,3 +203,10 @@ def test_a_flatbuffer_asked_for_int8_is_opened_since_it_may_be_quantised_already
     assert {cell.precision for cell in make_plan(asked, HERE, REASON).cells} == {"int8"}
     found = make_plan(asked, HERE, REASON, QUANTISED)
     assert {(cell.precision, found.forms[cell]) for cell in found.cells} == {("stored-int8", "tflite")}
+
+
+def test_a_registration_whose_form_is_none_is_told_the_nearest(monkeypatch):
+    mine = replace(FRAMEWORKS["onnxrt"], name="mine", form="onyx")
+    monkeypatch.setitem(FRAMEWORKS, "mine", mine)
+    with pytest.raises(UsageError, match="unknown form of framework mine 'onyx'; did you mean 'onnx'"):
+        make_plan(request("mine"), HERE)

@@ -1,13 +1,14 @@
 """What the rest of the project asks of `models` and gets back.
 
 Forms: the shapes in which a framework takes a model.
-    keras       Keras file, `.keras`                        (keras, kerasxla, jax)
-    savedmodel  TensorFlow SavedModel directory             (tf, tfxla, tftrt)
-    exported    torch exported program, `.pt2`              (torch, torch-compile, torch-aot, executorch)
-    onnx        ONNX file, weights inside or beside it      (onnxrt, openvino, opencv, tensorrt)
-    tflite      LiteRT flatbuffer                           (litert)
-    jaxexport   folder: a function exported by JAX, and weights  (jax, where the source is no Keras file)
+    keras       Keras file, `.keras`
+    savedmodel  TensorFlow SavedModel directory
+    exported    torch exported program, `.pt2`
+    onnx        ONNX file, weights inside or beside it
+    tflite      LiteRT flatbuffer
+    jaxexport   folder: a function exported by JAX, and weights
     onnx-int8, ...  the same quantised after training, for cells at int8 and int8-weights
+Which framework takes which: `frameworks.catalogue`.
 """
 
 from __future__ import annotations

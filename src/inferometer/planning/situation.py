@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from inferometer.errors import unknown
 from inferometer.frameworks.catalogue import Framework
 from inferometer.models.routes import forms_reachable, route_words, routes, strangers
 from inferometer.models.sources import Source, resolve
@@ -47,9 +48,11 @@ class Situation:
     def form_for(self, framework: Framework, precision: str) -> str:
         """Return the form in which a framework takes the model: of those that it takes the first that no foreign converter makes.
 
-        Where each needs one, the one that needs the fewest.
+        Where each needs one, the one that needs the fewest. UsageError for a form that there is none of.
         """
         taken = framework.forms_at(precision)
+        if strange := next((form for form in taken if form not in self.reachable), ""):
+            raise unknown(f"form of framework {framework.name}", strange, self.reachable)
         reached = [form for form in taken if not isinstance(self.reachable[form], str)]
         return min(reached, key=lambda form: strangers(self.source, form), default=taken[0])
 
