@@ -28,8 +28,7 @@ def under_floor(ratio: float, floor: float) -> bool:
 
 def _shortest_span_s(metric: Metric, cell: CellSummary) -> float | None:
     """Return the seconds between the stamps that a figure is made of; None where no clock is behind it."""
-    estimate = metric.of(cell)
-    if estimate is None or metric.unit not in ("s", "images/s"):
+    if metric.unit not in ("s", "images/s") or (estimate := metric.of(cell)) is None:
         return None
     if metric.unit == "s" and metric.name != "latency":  # which is of a whole loop, divided by its images
         return estimate.value

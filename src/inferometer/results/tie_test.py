@@ -65,13 +65,16 @@ class TieTest:
         self.groups: dict[Group, list[CellSummary]] = defaultdict(list)
         self._rows: dict[Scope, set[str]] = defaultdict(set)
         self._rivals: dict[str, Rival] = {}
+        groups: dict[Group, Group] = {}  # each known by one object, which is found equal at once
         for summary in summaries:
             estimate = metric.of(summary)
             if summary.measured and estimate is not None and math.isfinite(estimate.value):
                 group = group_of(summary, metric)
+                group = groups.setdefault(group, group)
                 self.groups[group].append(summary)
                 self._rivals[summary.key] = Rival(group, estimate.value, floor_of(metric, summary))
-                self._rows[group[:4]].add(summary.row)
+        for group, members in self.groups.items():
+            self._rows[group[:4]].update([member.row for member in members])
         self._series = {s.key: metric.series(s) for members in self.groups.values() for s in members}
         self._noise = _noise(self.groups, self._series)
         self._spreads: dict[tuple[str, str], stats.Spread | None] = {}

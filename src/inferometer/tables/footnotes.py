@@ -20,7 +20,8 @@ class Footnotes:
 
     def number(self, flags: Iterable[Flag]) -> tuple[int, ...]:
         """Return the numbers of flags, ascending; those told as one share a number."""
-        return tuple(sorted({self._number(group_key(flag), flag) for flag in flags}))
+        found = {self._number(group_key(flag), flag) for flag in flags}
+        return tuple(sorted(found)) if found else ()
 
     def _number(self, key: Hashable, told: Flag | str) -> int:
         number, members = self._notes.setdefault(key, (len(self._notes) + 1, []))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from inferometer.report.figures.palette import Palette
 from inferometer.results.cells import CellSummary, Results
 
@@ -10,7 +12,12 @@ LEGIBLE_SERIES = 24  # figures start with one precision where there would be mor
 
 def framework_label(summary: CellSummary) -> str:
     """Return the framework (with its version where two are compared) that gives a series its colour."""
-    return summary.row.removesuffix(f" {summary.cell.precision}")
+    return _without(summary.row, summary.cell.precision)
+
+
+@functools.lru_cache(maxsize=1 << 14)  # of as few as a page has rows, asked for every cell of every table
+def _without(row: str, precision: str) -> str:
+    return row.removesuffix(f" {precision}")
 
 
 def palette_of(results: Results) -> Palette:

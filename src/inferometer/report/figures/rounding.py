@@ -8,11 +8,9 @@ from collections.abc import Iterable
 
 def numbers(values: Iterable[float | None]) -> list[float | None]:
     """Return values to five significant digits; None where one is no number."""
-    return [rounded(value) for value in values]
+    return [float(f"{value:.5g}") if value is not None and math.isfinite(value) else None for value in values]
 
 
 def rounded(value: float | None) -> float | None:
     """Return ``value`` to five significant digits; None where it is no number."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.5g}")
+    return numbers((value,))[0]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+
+from markupsafe import Markup, escape
 
 from inferometer.report.page.tables import CellView, RowView
 
 
-def row_html(row: RowView) -> Any:
+def row_html(row: RowView) -> Markup:
     """Return a row with its heading, every text in it escaped."""
-    from markupsafe import Markup
-
     cells = "".join([_cell(cell) for cell in row.cells])
     return Markup(f'<tr data-f="{row.index}"><th scope="row">{_escaped(row.label)}</th>{cells}</tr>')
 
@@ -31,6 +30,4 @@ def _cell(cell: CellView | None) -> str:
 
 @functools.lru_cache(maxsize=1 << 16)  # a cell's key comes in every table, and few numbers are alone
 def _escaped(text: str) -> str:
-    from markupsafe import escape
-
     return str(escape(text))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.report.figures.chart import Chart
@@ -143,7 +144,7 @@ def _details(page: Page, charts: dict[str, Chart], palette: Palette) -> dict[str
 
 def as_data(data: Any) -> str:
     """Return data as JSON that is safe within a script element."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = msgspec.json.encode(data).decode()
     for sign, escaped in _JSON_ESCAPES.items():  # five passes take a tenth of the time of one `translate`
         text = text.replace(sign, escaped)
     return text

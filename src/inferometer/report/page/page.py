@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inferometer.recommendation.objectives import USUAL_PRICES, Prices
+from inferometer.recommendation.recommend import recommend
 from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
@@ -59,8 +60,9 @@ def build(
     charts: dict[str, Chart] = {}
     views = grids(results, palette, reference)
     groups = frontier_data(results, palette, prices)
+    decisions = recommend(results)
     parts = tuple(
-        part(results, number, palette, charts, tables=views[key], groups=groups)
+        part(results, number, palette, charts, tables=views[key], groups=groups, decisions=decisions)
         for number, key in enumerate(results.sections)
     )
     precisions = _precisions(results)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inferometer.recommendation.decision import Decision
 from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.palette import Palette, Style
@@ -82,19 +83,20 @@ def part(
     *,
     tables: Sequence[TableView],
     groups: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Decision],
 ) -> PartView:
-    """Return part ``number`` of the results, one of `Results.sections`; the charts of its figures are added to ``charts`` by their key."""
+    """Return part ``number`` of the results, one of `Results.sections`, of which ``decisions`` are all; the charts of its figures are added to ``charts`` by their key."""
     model, mode = results.sections[number]
     anchor = f"s{number}"
     shown = (spec for spec in figure_specs(results, model, mode) if spec.charts or not spec.optional)
     views = tuple(_figure(spec, anchor, palette, charts) for spec in shown)
     title = f"{model}, {_MODES.get(mode, f'{mode} mode')}" if len(results.sections) > 1 else ""
-    found = verdicts(results, model, mode)
+    found = verdicts(results, model, mode, decisions)
     places = {(group["machine"], group["model"], group["mode"]): i for i, group in enumerate(groups)}
-    decisions = (verdict.deploy.decision for verdict in found)
+    chosen = (verdict.deploy.decision for verdict in found)
     answers = tuple(
         answer(place := places[one.machine, one.model, one.mode], one, groups[place]["measured"])
-        for one in decisions
+        for one in chosen
     )
     return PartView(anchor, title, answers, found, tuple(tables), absent(tables), views)
 

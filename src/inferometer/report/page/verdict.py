@@ -61,15 +61,17 @@ class Verdict:
     no_efficient: str = ""
 
 
-def verdicts(results: Results, model: str, mode: str) -> tuple[Verdict, ...]:
-    """Return a verdict for every machine of a section."""
+def verdicts(
+    results: Results, model: str, mode: str, decisions: Sequence[Decision] | None = None
+) -> tuple[Verdict, ...]:
+    """Return a verdict for every machine of a section. ``decisions``: those of `recommend`, where they are known."""
     selected = results.select(model=model, mode=mode)
     # of all cells, as the tables: what is known of the noise comes from every mode
     judges = tuple(Judge.of(results, metric) for metric in (THROUGHPUT, ENERGY))
-    decisions = [d for d in recommend(results) if (d.model, d.mode) == (model, mode)]
     return tuple(
         _verdict(decision, [s for s in selected if s.machine == decision.machine], *judges)
-        for decision in decisions
+        for decision in (recommend(results) if decisions is None else decisions)
+        if (decision.model, decision.mode) == (model, mode)
     )
 
 

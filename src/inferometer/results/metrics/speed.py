@@ -31,8 +31,13 @@ def _process_noise(summary: CellSummary) -> Estimate | None:
     rounds = summary.series.get("throughput")
     if rounds is None or rounds.processes < 2:
         return None
-    dof = len(rounds.logs) - 1
-    variance = variance_of(np.array(rounds.logs))
+    return _noise_of(rounds.logs)
+
+
+@functools.lru_cache(maxsize=1 << 14)  # tables, figures and evidence ask for the same cells
+def _noise_of(logs: tuple[float, ...]) -> Estimate:
+    dof = len(logs) - 1
+    variance = variance_of(np.array(logs))
     low, high = (math.sqrt(variance * dof / quantile) for quantile in _chi_square(dof))
     return Estimate(math.sqrt(variance), low, high, SHARE.unit, "rounds", dof + 1)
 
