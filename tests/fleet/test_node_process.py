@@ -1,6 +1,7 @@
 """The process that measures on a node, and what starts it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,15 +19,16 @@ def _cache(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
 
 
-def blocked():
-    """As Ray has it where it runs an actor."""
+def as_ray_has_it():
+    """Without SIGINT, and less urgent."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.nice(3)
 
 
 def started():
     return subprocess.Popen(
-        [sys.executable, "-m", "inferometer.fleet.child", "fleet"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=blocked,
+        [sys.executable, "-m", "inferometer.fleet.child", "fleet", str(os.nice(0))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=as_ray_has_it,
     )  # fmt: skip
 
 
@@ -50,6 +52,14 @@ def test_it_tells_what_the_node_is_and_ends_where_nothing_is_to_be_measured(tmp_
         assert facts["parts"] == {"node": {"name": "fleet"}}
         child.stdin.close()
         assert child.wait(timeout=60) == 0 and child.stderr.read() == b""
+
+
+def test_it_is_as_urgent_as_ray_where_it_may_be_and_tells_by_how_much_it_is_not():
+    with started() as child:
+        gives_way = Process(child).facts()["gives_way"]
+        assert gives_way == os.getpriority(os.PRIO_PROCESS, child.pid) - os.nice(0)
+        assert gives_way in ((0,) if os.geteuid() == 0 else (0, 3))
+        child.stdin.close()
 
 
 def test_why_it_does_not_start_is_told():

@@ -153,5 +153,5 @@ def _node(one: Seen, told: Mapping[str, Any]) -> Node:
     machine = msgspec.convert(told.get("machine", {"hostname": one.name}), Machine)
     return Node(
         one.id, one.cpus, one.gpus, machine, told.get("gpu_reason", ""), told["version"],
-        told.get("free_bytes", 0), told.get("boot", ""), told.get("parts", {}),
+        told.get("free_bytes", 0), told.get("boot", ""), told.get("gives_way", 0), told.get("parts", {}),
     )  # fmt: skip

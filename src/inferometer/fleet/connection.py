@@ -58,6 +58,7 @@ def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
     except ConnectionError:
         # else Ray leaves a token in the home, which every cluster that is started there later asks for
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        os.environ.setdefault("RAY_worker_niceness", "0")  # 15 else
         ray.init(address="local", include_dashboard=False, **settings)
 
 

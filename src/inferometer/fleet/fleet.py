@@ -146,6 +146,11 @@ class Fleet:
             if node.refusal:
                 self.watcher.say(f"node {node.name} is left out: {node.refusal}")
         sound = [node for node in nodes if not node.refusal]
+        if less := [node for node in sound if node.gives_way]:
+            self.watcher.say(
+                f"what measures gives way to other processes on {', '.join(node.name for node in less)}: Ray gives it a niceness of "
+                f"{less[0].gives_way}; start Ray there with RAY_worker_niceness=0"
+            )
         if self._nodes and sound:
             self.watcher.say(f"came late: {', '.join(node.name for node in sound)}")
         # what those left that are over, others may go on with

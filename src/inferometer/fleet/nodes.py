@@ -27,6 +27,7 @@ class Node:
     version: str = __version__
     free_bytes: int = LEAST_FREE_BYTES  # where its cache lies
     boot: str = ""  # equal for nodes that are one machine
+    gives_way: int = 0  # how much less urgent what measures there is than Ray itself, in niceness
     # what it keeps of a run: by each part's name what fleet.json said
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 

@@ -24,11 +24,12 @@ class Process:
 
     @classmethod
     def started(cls, name: str, gpus: int) -> Process:
-        """Start one for a fleet's run, on a node of which Ray has so many GPUs."""
+        """Start one for a fleet's run, on a node of which Ray has so many GPUs; this process is one of Ray's."""
+        niceness = os.getpriority(os.PRIO_PROCESS, os.getppid())  # Ray's own
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # until its folder is known
         return cls(
             subprocess.Popen(
-                [sys.executable, "-m", "inferometer.fleet.child", name],
+                [sys.executable, "-m", "inferometer.fleet.child", name, str(niceness)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=variables(gpus),
             ),
             errors,
