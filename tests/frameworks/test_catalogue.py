@@ -24,7 +24,7 @@ def test_its_backend_has_a_class_runtime(framework):
 @EACH
 def test_its_name_forms_modes_and_devices_are_known(framework):
     assert parse_choice(framework.name).framework is framework
-    assert {framework.form, *framework.forms.values(), *framework.other_forms} <= set(FORMS)
+    assert {framework.form, *framework.forms_by_precision.values(), *framework.other_forms} <= set(FORMS)
     assert set(framework.devices) <= {"cpu", "cuda"} and set(framework.devices) <= set(framework.modes)
     assert all(framework.precisions.values()) and framework.nominal_images_per_s > 0
 

@@ -92,13 +92,13 @@ _ALL = (
     Framework(
         name="tf", title="TensorFlow, tf.function", backend="tensorflow", environment="tf",
         form="savedmodel", distribution="tensorflow-cpu", module="tensorflow",
-        options={"function": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS, variants={"naive": _NAIVE_TF},
+        options={"function": True}, precisions=_EVERYWHERE, forms_by_precision=_HALVES_FROM_KERAS, variants={"naive": _NAIVE_TF},
         nominal_images_per_s=200, nominal_prepare_s=4.5,
     ),
     Framework(
         name="tfxla", title="TensorFlow, XLA", backend="tensorflow", environment="tf",
         form="savedmodel", distribution="tensorflow-cpu", module="tensorflow",
-        options={"function": True, "xla": True}, precisions=_EVERYWHERE, forms=_HALVES_FROM_KERAS,
+        options={"function": True, "xla": True}, precisions=_EVERYWHERE, forms_by_precision=_HALVES_FROM_KERAS,
         variants={"naive": _NAIVE_TF},
         nominal_images_per_s=22, nominal_prepare_s=5.5,
     ),
@@ -136,7 +136,7 @@ _ALL = (
     Framework(
         name="torch-compile", title="PyTorch, Inductor", backend="torch", environment="torch",
         form="exported", distribution="torch", module="torch",
-        options={"compile": True}, precisions=_INDUCTOR, forms=_INDUCTOR_INT8, modes=_PIPELINED,
+        options={"compile": True}, precisions=_INDUCTOR, forms_by_precision=_INDUCTOR_INT8, modes=_PIPELINED,
         variants={
             "channels_last": _CHANNELS_LAST,
             "autocast": _AUTOCAST,
@@ -153,20 +153,20 @@ _ALL = (
     Framework(
         name="torch-aot", title="PyTorch, AOTInductor", backend="torch_aot", environment="torch",
         form="exported", distribution="torch", module="torch",
-        precisions={"cpu": _INDUCTOR["cpu"]}, forms=_INDUCTOR_INT8, variants={"channels_last": _CHANNELS_LAST},
+        precisions={"cpu": _INDUCTOR["cpu"]}, forms_by_precision=_INDUCTOR_INT8, variants={"channels_last": _CHANNELS_LAST},
         named_only=True, nominal_images_per_s=320, nominal_prepare_s=40,
     ),
     Framework(
         name="executorch", title="ExecuTorch, XNNPACK", backend="executorch", environment="executorch",
         form="exported", distribution="executorch", module="executorch",
-        precisions={"cpu": ("fp32", "int8")}, forms={"int8": "xnnpack-int8"},
+        precisions={"cpu": ("fp32", "int8")}, forms_by_precision={"int8": "xnnpack-int8"},
         named_only=True, nominal_images_per_s=560, nominal_prepare_s=25,
     ),
     Framework(
         name="onnxrt", title="ONNX Runtime", backend="onnxruntime", environment="onnxrt",
         form="onnx", distribution="onnxruntime", module="onnxruntime",
         precisions={"cpu": ("fp32", "int8", "int8-weights"), "cuda": ("fp32", "tf32", "fp16")},
-        forms={"int8": "onnx-int8", "int8-weights": "onnx-int8-weights"},
+        forms_by_precision={"int8": "onnx-int8", "int8-weights": "onnx-int8-weights"},
         variants={
             "io-binding": Variant(
                 "inputs and outputs bound to buffers of their own; on a GPU this is the default", {"binding": True}
@@ -189,20 +189,20 @@ _ALL = (
         form="onnx", distribution="openvino", module="openvino",
         other_forms=("savedmodel", "tflite"),
         precisions={"cpu": ("fp32", "bf16", "fp16", "int8", "int8-weights")},
-        forms={"int8": "openvino-int8", "int8-weights": "openvino-int8-weights"},
+        forms_by_precision={"int8": "openvino-int8", "int8-weights": "openvino-int8-weights"},
         nominal_images_per_s=560, nominal_prepare_s=0.8,
     ),
     Framework(
         name="jax", title="JAX, jit (a Keras model on JAX)", backend="jax", environment="jax",
         form="keras", distribution="jax", module="jax",
-        precisions=_EVERYWHERE, forms={"tf32": "keras", "fp16": "keras", "bf16": "keras"}, other_forms=("jaxexport",), modes=_PIPELINED, variants={"naive": _NAIVE_JAX},
+        precisions=_EVERYWHERE, forms_by_precision={"tf32": "keras", "fp16": "keras", "bf16": "keras"}, other_forms=("jaxexport",), modes=_PIPELINED, variants={"naive": _NAIVE_JAX},
         nominal_images_per_s=25, nominal_prepare_s=12,
     ),
     Framework(
         name="litert", title="LiteRT (TensorFlow Lite)", backend="litert", environment="litert",
         form="tflite", distribution="ai-edge-litert", module="ai_edge_litert",
         precisions={"cpu": ("fp32", "int8", "int8-weights")},
-        forms={"int8": "tflite-int8", "int8-weights": "tflite-int8-weights"}, nominal_images_per_s=580, nominal_prepare_s=0.3,
+        forms_by_precision={"int8": "tflite-int8", "int8-weights": "tflite-int8-weights"}, nominal_images_per_s=580, nominal_prepare_s=0.3,
     ),
     Framework(
         name="opencv", title="OpenCV DNN", backend="opencv", environment="opencv",

@@ -38,14 +38,14 @@ class Framework:
     title: str
     backend: str  # module below worker/backends
     environment: str  # folder below pins/: what its packages are, shared by frameworks that need the same
-    form: str  # of the artifact it takes best, unless `forms` says otherwise
+    form: str  # of the artifact that it takes best (`models.contract` lists the forms)
     distribution: str  # the package whose version `name@version` replaces
     module: str  # what must be importable in a given interpreter
     precisions: Mapping[str, tuple[str, ...]]  # on each kind of device that it runs on: cpu, cuda
     options: Mapping[str, Any] = field(default_factory=dict)  # what its backend finds in `Opening.options`
-    forms: Mapping[str, str] = field(
+    forms_by_precision: Mapping[str, str] = field(
         default_factory=dict
-    )  # precision -> form, where `form` exists in fp32 only
+    )  # where one needs another, as int8 does
     other_forms: tuple[str, ...] = ()  # that it takes as well, where foreign converters lead to `form`
     modes: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"cpu": ("host", "device"), "cuda": ("host", "device")}
@@ -67,7 +67,9 @@ class Framework:
 
     def forms_at(self, precision: str) -> tuple[str, ...]:
         """Return the forms of artifacts that can be loaded for a precision, the best first."""
-        return (self.forms[precision],) if precision in self.forms else (self.form, *self.other_forms)
+        if precision in self.forms_by_precision:
+            return (self.forms_by_precision[precision],)
+        return (self.form, *self.other_forms)
 
     def opened_at(self, precision: str, kind: str) -> str:
         """Return the precision that its backend is asked for on a kind of device, to measure a cell.
@@ -76,7 +78,7 @@ class Framework:
         """
         if not is_stored(precision):
             return precision
-        own = "int8" in self.precisions.get(kind, ()) and "int8" not in self.forms
+        own = "int8" in self.precisions.get(kind, ()) and "int8" not in self.forms_by_precision
         return "int8" if own and holds_integers(precision) else "fp32"
 
 
