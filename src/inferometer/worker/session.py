@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import time
 import traceback
 from collections.abc import Callable
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.answers import Answers
-from inferometer.worker.backend import Backend, Opening
-from inferometer.worker.backend_contract import checked_actual, checked_outputs, runtime_of
-from inferometer.worker.checks import Aftermath, Judge
-from inferometer.worker.data import ImageStack
+from inferometer.worker.backend_contract import checked_actual, checked_outputs
+from inferometer.worker.checks import Aftermath
 from inferometer.worker.evaluation import evaluate
 from inferometer.worker.failures import failure_text
 from inferometer.worker.flags import Flag, flag
+from inferometer.worker.loaded import Loaded, load
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
@@ -57,47 +55,25 @@ class CellSession:
 
     def __init__(self, report_phase: Report) -> None:
         self._report_phase = report_phase
-        self._backend: Backend | None = None
-        self._opening: Opening | None = None
-        self._stack: ImageStack | None = None
-        self._request: Open | None = None
-        self._judge: Judge | None = None
-        self._left_out: list[Flag] = []
+        self._held: Loaded | None = None
         self._row: RehearsedRow | None = None
 
     def open(self, request: Open) -> Opened:
         """Load framework, artifact and input data."""
-        opening = _opening(request)
-        self._opening = opening
         self._report_phase("load")
-        start = time.monotonic()
-        module = importlib.import_module(f"inferometer.worker.backends.{request.backend}")
-        self._backend = runtime_of(module)(opening)
-        loaded = time.monotonic()
-        self._request = request
-        self._judge = Judge.of(request)
-        images, self._left_out = _whole_batches(request)
-        stack = self._load(request.inputs, request.reference, images)
-        gc.freeze()  # a framework's hundred thousand objects need no search at each later collection
-        self._stack = stack.hold()
-        return Opened(load_s=loaded - start, data_s=time.monotonic() - loaded)
+        self._held, times = load(request)
+        return times
 
-    def _load(self, inputs: str, reference: str, images: int) -> ImageStack:
-        assert self._opening and self._backend and self._request
-        layouts = self._request.source_layout, self._opening.layout
-        stack = ImageStack.load(
-            Path(inputs),
-            Path(reference),
-            *layouts,
-            images=images,
-            memory_layout=self._backend.memory_layout,
-            ragged=self._request.ragged,
-        )
-        return stack.as_pixels() if MODES[self._opening.mode].wants_pixels else stack
+    @property
+    def _loaded(self) -> Loaded:
+        if self._held is None:
+            raise RuntimeError("measure before open")
+        return self._held
 
     def measure(self, request: Measure) -> Measured:
         """Measure one cell: prepare, check, warm up, loop. A failed check ends the cell before anything is timed."""
-        backend, opening, stack, judge = self._opened()
+        held = self._loaded
+        backend, opening, stack, judge = held.backend, held.opening, held.stack, held.judge
         gc.collect()  # a failed cell's traceback may hold tensors
         backend.release()
         backend.reset_device_peak()
@@ -113,7 +89,7 @@ class CellSession:
         answer = Measured(prepare, parity, actual, images=stack.images)
         answer.flags = [
             *_flags(batches),
-            *self._left_out,
+            *held.left_out,
             *mode.flags,
             *judge.flags(),
             *thread_flags(actual, opening),
@@ -127,20 +103,19 @@ class CellSession:
             self._time(mode, batches, request, answer, sample)
         answer.memory = memory.peaks(backend.device_peak_bytes())  # of serving, not of what is checked now
         if answer.status == "ok":
-            self._check_after(mode, judge, known, sample, request=request, answer=answer)
+            self._check_after(mode, known, sample, request=request, answer=answer)
         return answer
 
     def evaluate(self, request: Evaluate) -> Evaluated:
         """Answer a shard of the user's own data, at a batch size that was measured before."""
-        backend, opening, _, _ = self._opened()
-        return evaluate(backend, opening, request)
+        return evaluate(self._loaded.backend, self._loaded.opening, request)
 
     def rehearse(self, request: Rehearse) -> Rehearsed:
         """Compile and time the sizes of which requests' batches will be."""
-        backend, opening, stack, _ = self._opened()
-        backend.release()
+        held = self._loaded
+        held.backend.release()
         self._report_phase("prepare")
-        mode, samples = MODES[opening.mode](backend), Samples(stack, opening.threads)
+        mode, samples = MODES[held.opening.mode](held.backend), Samples(held.stack, held.opening.threads)
         self._row = RehearsedRow(mode, samples, request.sizes)
         return rehearse(mode, samples, request)
 
@@ -164,13 +139,11 @@ class CellSession:
         return self._row
 
     def _compare(self, folder: Path) -> dict[str, Any]:
-        _, _, stack, judge = self._opened()
-        return self._rehearsed().compare(folder, stack, judge)
+        return self._rehearsed().compare(folder, self._loaded.stack, self._loaded.judge)
 
     def _check_after(
         self,
         mode: Mode,
-        judge: Judge,
         known: Answers,
         sample: TimedSample,
         *,
@@ -179,21 +152,15 @@ class CellSession:
     ) -> None:
         """Compare what the loops returned and batches that the backend has not seen; what prevents it is a flag."""
         self._report_phase("check")
-        _, _, stack, _ = self._opened()
+        held = self._loaded
         try:
-            after = Aftermath(judge, stack, self._unseen(), np.random.default_rng())
+            after = Aftermath(held.judge, held.stack, held.unseen(), np.random.default_rng())
             answer.parity = after.check(mode, request.batch_size, known, sample, request.budget_s / 2)
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
             answer.flags.append(flag("not-checked-after", error=failure_text(error)))
         if not answer.parity["passed"]:
             answer.status, answer.cause = "parity-failed", answer.parity["cause"]
-
-    def _unseen(self) -> ImageStack | None:
-        assert self._request
-        rows = self._request.checks.get("unseen_inputs")
-        reference = self._request.checks.get("unseen_reference")
-        return self._load(rows, reference, images=0) if rows and reference else None
 
     def _time(
         self,
@@ -233,40 +200,6 @@ class CellSession:
         except Exception as error:  # the loops are measured: what comes after them must not lose them
             traceback.print_exc()
             answer.flags.append(flag("phases-not-sampled", error=failure_text(error)))
-
-    def _opened(self) -> tuple[Backend, Opening, ImageStack, Judge]:
-        if self._backend is None or self._opening is None or self._stack is None or self._judge is None:
-            raise RuntimeError("measure before open")
-        return self._backend, self._opening, self._stack, self._judge
-
-
-def _whole_batches(request: Open) -> tuple[int, list[Flag]]:
-    """Return how many images fill whole batches of a model that takes one size only, and a flag of those left out."""
-    fixed = request.artifact.fixed_batch
-    images = max(request.images - request.images % fixed, fixed) if fixed else request.images
-    if fixed is None or images >= request.images:
-        return images, []
-    return images, [
-        flag("last-batch-left-out", left=request.images - images, asked=request.images, fixed=fixed)
-    ]
-
-
-def _opening(request: Open) -> Opening:
-    artifact = request.artifact
-    return Opening(
-        form=artifact.form,
-        path=Path(artifact.path),
-        layout=artifact.layout,
-        input_names=tuple(artifact.inputs),
-        output_names=tuple(artifact.outputs),
-        precision=request.precision,
-        device=request.device,
-        threads=request.threads,
-        options=request.options,
-        cache=Path(request.cache),
-        stored=request.checks.get("stored", ""),
-        mode=request.mode,
-    )
 
 
 def _prepare(mode: Mode, batches: list[Any]) -> tuple[dict[str, Any], Any]:
