@@ -14,6 +14,7 @@ from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus
 from inferometer.host.instructions import saturates
 from inferometer.host.machine import describe_machine, usable_cores
+from inferometer.models.contract import PreparedModel
 from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
 from inferometer.planning.load_request import check_instances
@@ -102,7 +103,7 @@ def execute_prepared(preparation: Preparation, out: Path, observer: Observer) ->
     writer = RunWriter.create(out, preparation.facts())
     try:
         with alone_in(out):
-            return _measure(preparation, writer, observer)
+            return _carry_out(preparation, writer, observer)
     except InferometerError as error:  # found late, such as an interpreter without the framework
         if str(out / "logs") not in str(error):  # a log that the error names stays
             writer.withdraw()
@@ -127,7 +128,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     with alone_in(path):
         _forget_compiled(path)  # left by a killed process; what it finds there no record would say
         temporary.remove_left(path / temporary.FOLDER)
-        return _measure(preparation, RunWriter(path), observer, stored.info)
+        return _carry_out(preparation, RunWriter(path), observer, stored.info)
 
 
 def _request_of(stored: StoredRun) -> RunRequest:
@@ -140,27 +141,17 @@ def _request_of(stored: StoredRun) -> RunRequest:
     return request
 
 
-def _measure(
+def _carry_out(
     preparation: Preparation, writer: RunWriter, observer: Observer, begun: RunInfo | None = None
 ) -> StoredRun:
-    request, plan = preparation.request, preparation.plan
-    ready = ReadyEnvironments(request, plan, writer.path / "logs", observer.preparing)
-    source, cache = preparation.situation.source, cache_folder("models")
-    reference = dataset.reference_row(request, plan, preparation.situation)
-    forms = _forms(plan, ready)
-    forms |= {dataset.form_of(reference, plan, preparation.situation)} if reference else set()
-    model = prepare(
-        request.model, source, forms, ready.run_step, cache, progress=observer.preparing,
-        weight_bits=7 if saturates(preparation.machine.int8) else 8,
-        if_stored=lambda stored: _forms(preparation.as_stored(stored).plan, ready),
-        preprocess=dataset.preprocess_of(request),
-    )  # fmt: skip
-    if model.stored:
-        preparation, reference = preparation.as_stored(model.stored), None
-        plan = preparation.plan
-        check_any(plan)
-    info = complete_facts(preparation.facts(), ready, plan, model)
-    loadgen = LoadgenFolders.for_run(request, plan, ready, writer.path / "logs", observer.preparing)
+    """Build what the plan needs, measure its rounds, then serve and evaluate where that was asked for."""
+    request = preparation.request
+    ready = ReadyEnvironments(request, preparation.plan, writer.path / "logs", observer.preparing)
+    model, preparation, reference = _make_model(preparation, ready, observer)
+    info = complete_facts(preparation.facts(), ready, preparation.plan, model)
+    loadgen = LoadgenFolders.for_run(
+        request, preparation.plan, ready, writer.path / "logs", observer.preparing
+    )
     try:
         shards = dataset.make_shards(
             request, preparation.situation, model, ready, run=writer.path, progress=observer.preparing
@@ -169,7 +160,7 @@ def _measure(
         info = as_begun(info, begun, writer.path) if begun else info
         runner = Runner(
             request=request,
-            plan=plan,
+            plan=preparation.plan,
             model=model,
             int8_unit=preparation.machine.int8,
             launch=lambda cell: _launch(cell, preparation, ready),
@@ -186,6 +177,30 @@ def _measure(
     finally:
         _forget_compiled(writer.path)
         dataset.forget_shards(writer.path)
+
+
+def _make_model(
+    preparation: Preparation, ready: ReadyEnvironments, observer: Observer
+) -> tuple[PreparedModel, Preparation, Cell | None]:
+    """Return the model in the forms that the plan's cells take, and the row that answers for fp32 on the user's data.
+
+    A file that is measured as it is changes the plan: the preparation comes back with it, and no row answers for fp32.
+    """
+    request, plan, situation = preparation.request, preparation.plan, preparation.situation
+    reference = dataset.reference_row(request, plan, situation)
+    forms = _forms(plan, ready)
+    forms |= {dataset.form_of(reference, plan, situation)} if reference else set()
+    model = prepare(
+        request.model, situation.source, forms, ready.run_step, cache_folder("models"), progress=observer.preparing,
+        weight_bits=7 if saturates(preparation.machine.int8) else 8,
+        if_stored=lambda stored: _forms(preparation.as_stored(stored).plan, ready),
+        preprocess=dataset.preprocess_of(request),
+    )  # fmt: skip
+    if not model.stored:
+        return model, preparation, reference
+    preparation = preparation.as_stored(model.stored)
+    check_any(preparation.plan)
+    return model, preparation, None
 
 
 def _forms(plan: Plan, ready: ReadyEnvironments) -> set[str]:
@@ -226,7 +241,7 @@ def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation
     meter = EnergyMonitor(session)
     runner = replace(runner, request=request, monitors=(meter,), needs=needs.__getitem__)
     try:
-        _watching(runner, meter, preparation).run(read_run(runner.writer.path).missing)
+        _with_monitors(runner, meter, preparation).run(read_run(runner.writer.path).missing)
     finally:  # what is known of the meters only now: idle power, cost of reads
         info = msgspec.structs.replace(info, meters=session.describe())
         runner.writer.write_info(_as_cut(info, runner.time_limit))
@@ -249,7 +264,7 @@ def _second_stage(stored: StoredRun) -> SecondStage | None:
     return second_stage(summarise([stored]), protocol.rounds, max(protocol.most_rounds, int(short)))
 
 
-def _watching(runner: Runner, meter: EnergyMonitor, preparation: Preparation) -> Runner | ParallelRunner:
+def _with_monitors(runner: Runner, meter: EnergyMonitor, preparation: Preparation) -> Runner | ParallelRunner:
     """Return what measures, the devices in turn or all at once, with the monitors that it needs."""
     machine, devices = preparation.machine, {cell.device for cell in preparation.plan.cells}
     if not preparation.request.at_once:
