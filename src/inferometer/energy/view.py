@@ -125,6 +125,16 @@ class MeterView:
         absence = NO_METER if reason else ""
         return Energy((*devices, *whole), primary, reason, idle.get(primary, {}), absence)
 
+    def awaited_ns(self, energy: Energy, end_ns: int) -> int:
+        """Return when meters that told no figure of work until ``end_ns`` must have had their next update; 0: none is awaited."""
+        untold = {device.device_uid for device in energy.devices if device.energy_j is None}
+        periods = [
+            channel.meter.traits.late_s
+            for uid, channel in self.channels.items()
+            if uid in untold and not channel.track.failed
+        ]
+        return end_ns + round(max(periods) * 1e9) if periods else 0
+
     def parts(self, uid: str, spans: Sequence[tuple[int, int]]) -> list[Joules]:
         """Return one device's energy of each span, from the readings there are."""
         return [self._span(self.channels[uid], start_ns, end_ns) for start_ns, end_ns in spans]

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import MeteredDevice
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.energy.sampling.pacing import STEADY
 from inferometer.energy.session import Session
 from inferometer.records import Cell, Loop, Record
@@ -17,7 +17,7 @@ IDLE_W, LOADED_W, WORK_W, AFTER_W = 60.0, 90.0, 300.0, 64.0
 class Bench:
     """A run over a simulated GPU: 3 s of rest, workers that load for 2 s and loop for 5 s a cell, rest."""
 
-    def __init__(self, monkeypatch, cells):
+    def __init__(self, monkeypatch, cells, traits=GPU_COUNTER):
         times, watts = [0.0, 3.0], [IDLE_W]
         for cell in range(cells):
             times += [times[-1] + 2.0, times[-1] + 7.0, times[-1] + (8.0 if cell == 0 else 7.0)]
@@ -25,7 +25,7 @@ class Bench:
         self.curve = PowerCurve([*times, times[-1] + 30], [*watts, AFTER_W])
         self.clock = LivingClock()
         meter = SimulatedMeter(
-            self.curve, self.clock, GPU_COUNTER, GPU_FAULTS, MeteredDevice("g0", "g0", "gpu", "sim")
+            self.curve, self.clock, traits, GPU_FAULTS, MeteredDevice("g0", "g0", "gpu", "sim")
         )
         self.session = Session([meter], device="cuda:0", clock=self.clock, pacing=STEADY)
         self.clock.session = self.session
@@ -64,6 +64,17 @@ def test_idle_power_is_that_before_with_the_model_loaded_and_after(monkeypatch, 
         "after": pytest.approx(AFTER_W, rel=0.03),
     }
     assert msgspec.json.encode(facts)
+
+
+@pytest.mark.parametrize(("period_s", "waited_s"), [(0.1, 0.0), (15.0, 20.0)])
+def test_the_next_update_is_awaited_where_a_cell_would_have_no_figure(monkeypatch, period_s, waited_s):
+    """A BMC that counts every 15 s: the first cells had no figure."""
+    bench = Bench(monkeypatch, 1, Traits("counter", period_s, resolution=1e-3, max_power_w=1000.0))
+    bench.meter.begin_run()
+    record = bench.cell(7, 8)
+    (device,) = record.energy.devices
+    assert device.energy_j is not None and device.low_j <= 5 * WORK_W <= device.high_j
+    assert bench.clock.time_ns / S - 11 <= waited_s  # rest, load, loops, rest with the model in memory
 
 
 def test_a_run_that_measured_nothing_ends_at_once(monkeypatch):

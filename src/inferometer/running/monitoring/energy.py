@@ -9,7 +9,7 @@ import msgspec
 
 from inferometer.energy import Session
 from inferometer.energy.view import MeterView
-from inferometer.records import Actual, Cell, Record
+from inferometer.records import Actual, Cell, Energy, Record
 from inferometer.running.monitoring.worker_share import with_worker_share
 
 _IDLE_S = 3.0  # of rest before the first and after the last cell
@@ -49,10 +49,19 @@ class DeviceEnergyMonitor:
         if self._rested != self._worker:
             self._rested = self._worker
             self._rest(_LOADED_S, "loaded")
-        energy = with_worker_share(self._meters.energy(spans), record)
+        energy = with_worker_share(self._energy(spans), record)
         flags = self._meters.flags(spans, record.images / record.cell.batch_size)
         record = msgspec.structs.replace(record, energy=energy, flags=(*record.flags, *flags))
         return _with_conditions(record, self._meters.conditions(spans))
+
+    def _energy(self, spans: list[tuple[int, int, int]]) -> Energy:
+        """Return the energy of loops, waiting for one more update of meters that have too few to tell it."""
+        energy, clock = self._meters.energy(spans), self._meters.clock
+        awaited_ns = self._meters.awaited_ns(energy, max(end for _, end, _ in spans))
+        if awaited_ns <= clock.now_ns():
+            return energy
+        clock.wait(awaited_ns, threading.Event())
+        return self._meters.energy(spans)
 
     def _rest(self, seconds: float, label: str) -> None:
         if not self._meters.meters:
