@@ -108,7 +108,7 @@ def test_counters_whose_bounds_rest_on_the_next_read_are_read_again_soon(
     meter.read = lambda: reads.append(clock.now_ns()) or read()
     run(Session([meter], clock=clock, pacing=pacing), clock, 10)
     assert len(reads) / 10 == pytest.approx(reads_s, rel=0.1)
-    assert np.diff(reads).max() < 1.1 / reads_s * S
+    assert np.diff(reads).max() < 1.35 / reads_s * S
 
 
 def test_a_counter_that_fails_is_not_asked_again_soon():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["counter", "power"]
 
 SELDOM_S = 0.02  # a counter whose updates come no more often than this is a slow one
+WATCHED_FROM_S = 0.005  # one whose updates are further apart may have counted much by the next
 UNKNOWN_S = 0.1  # for so long a value may have been shown where the update period is not known
 LATE = 1.25  # an update may come this many periods after the one before it
 MAX_POWER_W = 5000.0  # above this a jump of a counter is no consumption of one device

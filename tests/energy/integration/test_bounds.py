@@ -177,7 +177,7 @@ def test_sleep_is_told_where_a_region_begins_before_the_meters_are_read_again(ed
     assert later.reason == "" and later.energy_j == pytest.approx(600, rel=0.01)
 
 
-@pytest.mark.parametrize(("limit_known", "widest", "narrowest"), [(False, 0.08, 0.0), (True, 9.0, 0.18)])
+@pytest.mark.parametrize(("limit_known", "widest", "narrowest"), [(False, 0.1, 0.0), (True, 9.0, 0.18)])
 def test_memory_that_tells_no_limit_is_read_again_soon(limit_known, widest, narrowest):
     """5 W without a file of limits: 2,000 W for the millisecond at each edge said nothing of 0.3 s."""
     clock = SimulatedClock()

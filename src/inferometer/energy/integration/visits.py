@@ -24,7 +24,7 @@ from inferometer.energy.integration.integrate import bounds_of, interruption, ju
 from inferometer.energy.integration.joules import Joules, combine
 from inferometer.energy.integration.phases import in_step
 from inferometer.energy.integration.sampled import sampled_visits
-from inferometer.energy.readings import Traits, Window
+from inferometer.energy.readings import WATCHED_FROM_S, Traits, Window
 from inferometer.quantiles import t_quantile
 
 Stretch = tuple[int, int, int]  # start, end, and how much of it visits cover (ns)
@@ -34,6 +34,7 @@ MIN_UPDATES = 6  # in a group
 MIN_VISITS = 4
 MISDATED = 0.1  # of the power within: what updates that are all dated wrongly in one way make of even power
 MIN_GROUPS = 4
+APART = 5  # times as well as its date is known, an update is from the next that the regression takes
 TOLD_APART = 0.9  # so sure must the regression be, by t, before it moves the estimate
 CONFIDENCE = 0.995  # of the regression's interval: groups are few and what is taken for granted is nearly so
 
@@ -150,6 +151,8 @@ def _bounded(
 def _fit(anchors: Anchors, traits: Traits, visits: tuple[Stamps, Stamps, Stamps]) -> Fit | None:
     """Return the visits' joules by regression on how much of each interval between updates they cover; None: too few."""
     starts, ends, covered = visits
+    if traits.period_s >= WATCHED_FROM_S:
+        anchors = _far_apart(anchors)
     origin = int(anchors.since_ns[0])
     edges = np.stack((starts, ends), axis=1).ravel().astype(np.float64) - origin
     seconds = np.repeat(np.cumsum(np.append(0, covered)), 2)[1:-1] / 1e9  # visited by each edge
@@ -171,6 +174,21 @@ def _fit(anchors: Anchors, traits: Traits, visits: tuple[Stamps, Stamps, Stamps]
     doubt_w = abs(inside_w - outside_w) + MISDATED * abs(inside_w)
     late_j = doubt_w * len(starts) * traits.period_s / 2 * in_step(anchors, starts, traits.period_s)
     return Fit(fit.energy_j + float(joules[whole].sum()), fit.variance, fit.freedom, late_j + steps_j)
+
+
+def _far_apart(anchors: Anchors) -> Anchors:
+    """Return updates so far from one another that what their dates may be off by is a small share of the time between.
+
+    A regression on lengths with larger errors is biased towards too little power. At no even distance: visits may have one, too.
+    """
+    spread = np.random.default_rng(0).uniform(0.7, 1.3, len(anchors))
+    least_ns = APART * spread * (anchors.high_ns - anchors.since_ns)
+    chosen = np.zeros(len(anchors), bool)
+    due_ns, latest = -math.inf, 0.0
+    for place, (at_ns, apart_ns) in enumerate(zip(anchors.time_ns.tolist(), least_ns.tolist(), strict=True)):
+        if at_ns >= max(due_ns, latest + apart_ns) or not place:
+            chosen[place], due_ns, latest = True, at_ns + apart_ns, at_ns
+    return anchors.only(chosen)
 
 
 def _groups(visited: Floats, lasting: Floats, joules: Floats, count: int) -> Fit | None:

@@ -12,6 +12,7 @@ from inferometer.energy.readings import (
     MAX_POWER_W,
     MAX_WHOLE_W,
     SELDOM_S,
+    WATCHED_FROM_S,
     WHOLE_TYPES,
     Meter,
     Reading,
@@ -23,7 +24,6 @@ from inferometer.energy.track import Track
 from inferometer.errors import MeterError
 
 EDGE_READ_S = 2e-4  # a counter that takes longer to read is not read at the edges of regions
-WATCHED_FROM_S = 0.005
 SLEPT_NS = 1_000_000_000  # a shorter sleep is taken for work
 
 

@@ -214,7 +214,8 @@ class Sampler:
         self._watch_ns = self.clock.now_ns() + self._watched_ns
 
     def _watch(self) -> None:
-        self._watch_ns = self.read_fast() + self._watched_ns
+        # at no even pace: it would show the same part of every other update
+        self._watch_ns = self.read_fast() + round(self._watched_ns * self._random.uniform(0.7, 1.3))
 
     def _may_join(self, channel: Channel) -> bool:
         return channel.tracker is None and channel.next_ns < self.clock.now_ns() + 0.3e9 * self.pacing.pace_s
