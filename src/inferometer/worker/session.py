@@ -21,7 +21,6 @@ from inferometer.worker.loaded import Loaded, load
 from inferometer.worker.loop import measure_loops, warm_up
 from inferometer.worker.modes import MODES, Mode
 from inferometer.worker.phase_shift import PhaseShift
-from inferometer.worker.placement import check_actual, thread_flags
 from inferometer.worker.protocol import (
     AnswerBatch,
     Answered,
@@ -38,6 +37,7 @@ from inferometer.worker.protocol import (
     RunScenario,
     Served,
 )
+from inferometer.worker.readback import check_readback, thread_flags
 from inferometer.worker.scenarios.loadgen import run_scenario
 from inferometer.worker.scenarios.rehearsal import rehearse
 from inferometer.worker.scenarios.rehearsed_row import RehearsedRow
@@ -95,7 +95,7 @@ class CellSession:
             *thread_flags(actual, opening),
         ]
         answer.flags += backend.flags()
-        answer.status, answer.cause = check_actual(actual, opening)
+        answer.status, answer.cause = check_readback(actual, opening)
         if answer.status == "ok" and not parity["passed"]:
             answer.status, answer.cause = "parity-failed", parity["cause"]
         sample = TimedSample(request.batch_size, len(batches), np.random.default_rng())

@@ -14,7 +14,7 @@ from inferometer.worker.backend import Opening
 from inferometer.worker.backends.parts import torch_precision, torch_program
 from inferometer.worker.backends.torch import Runtime
 from inferometer.worker.flags import flag
-from inferometer.worker.placement import check_actual
+from inferometer.worker.readback import check_readback
 
 
 class Classifier(nn.Module):
@@ -67,7 +67,7 @@ def read_back(path, precision, **options):
     runtime.prepare(batch)
     runtime.run(batch)
     actual = runtime.actual()
-    assert check_actual(actual, opening) == ("ok", ""), (path, precision, options, actual)
+    assert check_readback(actual, opening) == ("ok", ""), (path, precision, options, actual)
     return runtime, actual["details"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inferometer.worker.backend import Opening
-from inferometer.worker.placement import check_actual
+from inferometer.worker.readback import check_readback
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ from inferometer.worker.placement import check_actual
 )
 def test_integers_are_right_where_they_were_asked_for_or_stored(asked, stored, ran, status):
     opening = Opening("onnx", Path(), "", (), (), asked, "cpu", 1, stored=stored)
-    assert check_actual({"device": "cpu", "precision": ran}, opening)[0] == status
+    assert check_readback({"device": "cpu", "precision": ran}, opening)[0] == status

@@ -1,4 +1,4 @@
-"""Whether a cell ran where and how it was asked to."""
+"""Whether a cell ran where and how it was asked to, by what the framework told (`Backend.actual`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inferometer.worker.flags import Flag, flag
 from inferometer.worker.precisions import QUANTISED
 
 
-def check_actual(actual: dict[str, Any], opening: Opening) -> tuple[str, str]:
+def check_readback(actual: dict[str, Any], opening: Opening) -> tuple[str, str]:
     """Return the status ("ok", "wrong-device", "wrong-precision") and cause for what the framework read back."""
     device = str(actual.get("device", "")).partition(":")[0].lower()
     if device != opening.device:
