@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 
 from inferometer.errors import StoreError
-from inferometer.fleet import agent
+from inferometer.fleet import agent, envoy
 from inferometer.fleet.gate import Gate
 from inferometer.fleet.goods import GIVEN, Good, Incoming, placed_at
 from inferometer.fleet.nodes import Node
 from inferometer.fleet.remote import Hold, RemoteAgent, on_node, one_line
 from inferometer.records import Machine
+from inferometer.version import __version__
 
 _LOOK_S = 120.0  # a first worker on a node starts in seconds, on a network disk in a minute
 
@@ -43,6 +44,8 @@ class Cluster:
         self._sending = threading.Lock()
         self._greeted: dict[str, RemoteAgent] = {}  # by the ids of nodes that are not held
         self.gate = Gate()
+        # its code is sent once, whatever the number of nodes
+        self._envoys = ray.remote(num_cpus=0, max_restarts=0)(envoy.Envoy)
 
     def seen(self) -> list[Seen]:
         """Return the nodes that are there now."""
@@ -53,10 +56,16 @@ class Cluster:
         ]  # fmt: skip
 
     def greet(self, seen: Iterable[Seen], name: str) -> None:
-        """Let nodes begin to say what they are, for a fleet's run; they are asked for nothing that Ray has no CPU of."""
+        """Let nodes begin to say what they are, for a fleet's run; one of which Ray may give no CPU is not asked."""
         for one in seen:
             if one.cpus and one.id not in self._greeted:
-                self._greeted[one.id] = RemoteAgent(self._ray, self.gate, one.id, one.gpus, name)
+                self._greeted[one.id] = self._envoy(one, name)
+
+    def _envoy(self, node: Seen | Node, name: str) -> RemoteAgent:
+        """Let a node begin to say what it is."""
+        actor = self._envoys.options(scheduling_strategy=on_node(node.id)).remote()
+        facts = actor.meet.remote(__version__, name, int(node.gpus))
+        return RemoteAgent(self._ray, self.gate, actor, facts)
 
     def ask(self, seen: Iterable[Seen], name: str, say: Callable[[str], None]) -> list[Node]:
         """Return what nodes answer of themselves; one that does not answer is told and left out."""
@@ -110,7 +119,7 @@ class Cluster:
 
     def hold(self, node: Node, name: str, slug: str) -> RemoteAgent:
         """Return an agent that has a whole node, once nothing else of the cluster is on it."""
-        held = self._greeted.pop(node.id, None) or RemoteAgent(self._ray, self.gate, node.id, node.gpus, name)
+        held = self._greeted.pop(node.id, None) or self._envoy(node, name)
         held.hold(Hold(self._ray, node, by_client=self._by_client), name, slug)
         return held
 

@@ -11,7 +11,6 @@ from inferometer.errors import InferometerError, StoreError
 from inferometer.fleet import envoy
 from inferometer.fleet.gate import Gate
 from inferometer.fleet.nodes import Node
-from inferometer.version import __version__
 
 _CHECK_S = 1.0  # whether the cluster is left
 
@@ -23,12 +22,9 @@ class NodeLostError(InferometerError):
 class RemoteAgent:
     """An `envoy.Envoy` on a node, and through it an `agent.Agent`; NodeLostError from any call once it is gone."""
 
-    def __init__(self, ray: Any, gate: Gate, node_id: str, gpus: float, name: str) -> None:
-        """Let a node say what it is, for a fleet's run; the answer is waited for elsewhere."""
-        self._ray, self._gate = ray, gate
-        made = ray.remote(num_cpus=0, max_restarts=0)(envoy.Envoy)
-        self._actor = made.options(scheduling_strategy=on_node(node_id)).remote()
-        self.facts = self._actor.meet.remote(__version__, name, int(gpus))
+    def __init__(self, ray: Any, gate: Gate, actor: Any, facts: Any) -> None:
+        """Take an envoy's actor, and the reference to what it says that its node is."""
+        self._ray, self._gate, self._actor, self.facts = ray, gate, actor, facts
         self._hold: Hold | None = None
         self._begun: Any = None
         self._alive: Any = None
