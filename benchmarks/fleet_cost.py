@@ -5,8 +5,8 @@
 Each pair is both commands one after the other, the order turned with each pair; one of each before them is not counted (it sends the model).
 Without --cluster a head and a node are started on this machine, outside of what is timed. Two GPUs as two nodes: start Ray twice with
 CUDA_VISIBLE_DEVICES=0 and 1, then --cluster HOST:6379 --fleet "--nodes all" --plain "--device cuda:0,cuda:1" (two nodes of one machine
-measure in turn, as two devices of one run do). Run it on a quiet machine. Exit status 1 where the median is over 2 s, or 1 % of the throughput
-is lost for certain.
+measure in turn, as two devices of one run do). Python keeps its compiled files, as where it is installed. Run it on a quiet machine. Exit
+status 1 where the median is over 2 s, or 1 % of the throughput is lost for certain.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import shlex
 import statistics
 import subprocess
@@ -42,6 +43,15 @@ def cluster() -> Iterator[str]:
 
     with ray_cluster(environments_folder(), {"node": {}}) as started:
         yield f"127.0.0.1:{started.port}"
+
+
+@contextlib.contextmanager
+def compiled() -> Iterator[None]:
+    """Let Python keep what it compiles, also where nothing may be written beside its sources; the first pair makes it."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", folder)
+        yield
 
 
 def measured(out: Path, words: list[str]) -> tuple[float, Rates]:
@@ -103,7 +113,7 @@ def main() -> int:
     given = parser.parse_args()
     common = [given.model, *shlex.split(given.options)]
     there = contextlib.nullcontext(given.cluster) if given.cluster else cluster()
-    with tempfile.TemporaryDirectory() as temporary, there as address:
+    with tempfile.TemporaryDirectory() as temporary, compiled(), there as address:
         pairs = compared(
             Path(temporary), given.pairs, [*common, *shlex.split(given.plain)],
             [*common, *shlex.split(given.fleet), "--cluster", str(address)],
