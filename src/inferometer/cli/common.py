@@ -55,7 +55,7 @@ def results_of(runs: Sequence[Path]) -> Results:
 
 def _keep_meanwhile(results: Results, packed: Packed) -> None:
     """Keep the summaries of a run beside it while the command goes on, which ends when they are."""
-    keeping = threading.Thread(target=summary_cache.store, args=(results, packed))
+    keeping = threading.Thread(target=summary_cache.prepare(results, packed))
     keeping.start()
     click.get_current_context().call_on_close(keeping.join)
 

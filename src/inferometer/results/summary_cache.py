@@ -12,7 +12,7 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +101,16 @@ def _results(run: Path, summaries: Sequence[CellSummary]) -> Results:
 
 def store(results: Results, packed: Packed) -> None:
     """Keep the results of one whole run, packed but for their marks, beside it; nothing where a measurement is missing or it cannot be written."""
+    prepare(results, packed)()
+
+
+def prepare(results: Results, packed: Packed) -> Callable[[], None]:
+    """Return what `store` does once all that takes Python is done: a thread that does it hardly holds up another."""
     (run,) = results.runs
-    duckdb = _duckdb()
-    if duckdb is None:
-        return
-    with contextlib.suppress(duckdb.Error, OSError):
+    with contextlib.suppress(OSError):
         if os.access(run.path, os.W_OK) and _is_all_of_its_file(run.records) and not run.missing:
-            _write(results, packed, run.path / CACHE_FILE, duckdb)
+            return functools.partial(_write, _columns(results, packed), run.path / CACHE_FILE)
+    return lambda: None
 
 
 def _is_all_of_its_file(records: Sequence[Record]) -> bool:
@@ -115,19 +118,23 @@ def _is_all_of_its_file(records: Sequence[Record]) -> bool:
     return isinstance(records, StoredRecords) and records.file.stat().st_size == records.size_bytes
 
 
-def _write(results: Results, packed: Packed, target: Path, duckdb: Any) -> None:
+def _write(columns: dict[str, Any], target: Path) -> None:
+    duckdb = _duckdb()
+    if duckdb is None:
+        return
     temporary = target.with_name(f"{CACHE_FILE}.{os.getpid()}")
-    content = content_of(target.parent)
-    try:
-        with duckdb.connect() as connection:
-            connection.register("cells", _columns(results, packed))
-            connection.execute(
-                f"COPY (SELECT * FROM cells) TO '{_quoted(temporary)}' "
-                f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: '{content}'}})"
-            )
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with contextlib.suppress(duckdb.Error, OSError):
+        content = content_of(target.parent)
+        try:
+            with duckdb.connect() as connection:
+                connection.register("cells", columns)
+                connection.execute(
+                    f"COPY (SELECT * FROM cells) TO '{_quoted(temporary)}' "
+                    f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{_KEY}: '{content}'}})"
+                )
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:

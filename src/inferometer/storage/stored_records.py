@@ -26,7 +26,7 @@ from inferometer.storage.run_directory import (
 )
 from inferometer.storage.scenarios import read_scenarios
 
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 18
 _SLASHES = 0x2F2F  # "//", as every address has
 _LINE_BYTES = 1 << 12  # more than most records have
 
