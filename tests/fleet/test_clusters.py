@@ -123,9 +123,11 @@ def test_a_driver_that_is_gone_is_resumed_from_elsewhere(cluster, model, tmp_pat
 @pytest.mark.parametrize("by_client", [False, True])
 def test_a_node_that_is_held_takes_nothing_else_and_one_that_is_not_is_let_go(cluster, by_client):
     address = f"ray://127.0.0.1:{cluster.client_port}" if by_client else f"127.0.0.1:{cluster.port}"
+    sigterm = signal.getsignal(signal.SIGTERM)
     with connected(address) as found:
         import ray
 
+        assert signal.getsignal(signal.SIGTERM) == sigterm  # Ray has one of its own
         first, second = [each for each in found.ask(found.seen(), "fleet", print) if not each.refusal]
         agent = found.hold(first, "fleet", "one")
         wait(lambda: agent.is_there(1.0))

@@ -30,13 +30,14 @@ time.sleep(600)
 """
 
 
-def test_ctrl_c_ends_the_nodes_and_the_run_goes_on(cluster, model, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_nodes_and_the_run_goes_on(cluster, model, tmp_path, number):
     out, errors = tmp_path / "fleet", tmp_path / "errors"
     driver = started(cluster, out, model, *LONG, "--batch-sizes", "1,2", errors=errors)
     wait(lambda: records_in(out) >= 1)
     kept = {path: path.read_bytes() for path in out.glob("nodes/*/cells.jsonl")}
-    driver.send_signal(signal.SIGINT)
-    assert driver.wait(timeout=120) == 130
+    driver.send_signal(number)
+    assert driver.wait(timeout=120) == 128 + number
     told = errors.read_text()
     assert ": interrupted; what it had measured is kept" in told and "Traceback" not in told
     wait(lambda: not cluster.measuring())

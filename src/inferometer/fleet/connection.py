@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,7 +37,8 @@ def connected(address: str) -> Iterator[Cluster]:
         "configure_logging": False,
     }
     try:
-        _connect(ray, address, settings)
+        with _own_signals():
+            _connect(ray, address, settings)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise no_cluster(address, one_line(error, 300)) from error
     cluster = Cluster(ray, by_client=address.startswith("ray://"))
@@ -44,6 +47,17 @@ def connected(address: str) -> Iterator[Cluster]:
     finally:
         cluster.gate.close()
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what SIGTERM does here: Ray would have it end the process without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
