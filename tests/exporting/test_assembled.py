@@ -99,7 +99,7 @@ GPU_ROWS = [
     if "cuda" in framework.devices and not framework.only_given and "tensorrt" not in name
     for precision in framework.precisions["cuda"]
     for label in (name, *(f"{name}:{each}" for each, variant in framework.variants.items() if not variant.takes))
-    for form in ({"keras"} if precision in ("fp16", "bf16") and name in ("tf", "tfxla") else {framework.form, *framework.other_forms})
+    for form in (("keras",) if precision in ("fp16", "bf16") and name in ("tf", "tfxla") else (framework.form, *framework.other_forms))
 ]  # fmt: skip
 
 
