@@ -121,6 +121,11 @@ def test_values_like_the_one_before_count_less():
     assert bound_of_p99(values[:1000]) is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_beyond_what_can_be_squared_tell_as_much_as_one():
+    assert effective_counts(np.array([[1e300, 1e299, 3e300, 1.0], [1.0, 2.0, 1.0, 2.0]])) == [1.0, 4.0]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 11, 100, 101, 299])
 def test_percentiles_are_those_of_numpy_to_the_last_bit(count):
     rows = np.exp(np.random.default_rng(count).normal(size=(5, count)))

@@ -159,3 +159,27 @@ def test_an_archive_of_another_kind_is_damage_like_any_other(tmp_path, field, va
     file.write_bytes(data)
     with pytest.raises(StoreError, match="cannot read"):
         summarise([read_run(path)])
+
+
+@pytest.mark.parametrize("change", [{"file": ""}, {"file": "accuracy"}, {"file_hash": ""}])
+def test_an_evaluation_that_ended_well_has_its_file_or_is_set_aside(tmp_path, change):
+    right = [0, 1]
+    path = evaluated_run(tmp_path / "run", right, {("onnxrt", "fp32"): right, ("torch", "fp32"): right}).path
+    file = path / "accuracy.jsonl"
+    first, second = file.read_text().splitlines()
+    file.write_text(json.dumps({**json.loads(first), **change}) + f"\n{second}\n")
+    is_sound = "file" not in change  # what it holds is looked at all the same
+    assert bool(repair(path).lost) is not is_sound
+    assert len(read_run(path).evaluations) == (2 if is_sound else 1)
+    assert summarise([read_run(path)]).summaries
+
+
+@pytest.mark.parametrize(("field", "inner"), [("environments", ""), ("model", "conversions")])
+def test_facts_that_are_texts_where_tables_belong_are_damage(run, field, inner):
+    facts = json.loads((run / "run.json").read_text())
+    wrong = {"onnx": "a text"}
+    facts[field] = {**facts[field], inner: wrong} if inner else wrong
+    (run / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(StoreError, match=r"run\.json"):
+        summarise([read_run(run)])
+    assert repair(run).lost and summarise([read_run(run)]).summaries

@@ -62,7 +62,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     data: str = ""  # which images or generated data
     inputs_note: str = ""  # what a reader of a table must know of the inputs
     reference: str = ""
-    conversions: dict[str, Any] = {}  # per artifact: step, parity against the source
+    conversions: dict[str, dict[str, Any]] = {}  # per artifact: step, parity against the source
 
 
 class RunInfo(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     cells: tuple[Cell, ...] = ()
     skips: tuple[Skip, ...] = ()
     dataset: DatasetInfo | None = None  # the user's own data on which rows are evaluated
-    environments: dict[str, Any] = {}  # per framework as asked: environment, interpreter, pins, versions
+    environments: dict[str, dict[str, Any]] = {}  # per framework as asked: environment, interpreter, pins, versions
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     jobs: tuple[dict[str, str], ...] = ()  # of a batch system, that it was measured in (`host.scheduler`)

@@ -28,12 +28,13 @@ def effective_counts(rows: Floats) -> list[float]:
     count = rows.shape[1]
     if count < 3:
         return [float(count)] * len(rows)
-    centred = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
-    sizes = np.add.reduce(np.abs(rows), axis=1) / count
-    squares, lagged = stats.dots(centred, centred), stats.dots(centred[:, 1:], centred[:, :-1])
-    varies = squares > (1e-9 * sizes) ** 2 * count
-    correlations = np.minimum(np.maximum(lagged / np.where(varies, squares, np.inf), 0.0), 0.99)
-    worth: list[float] = np.maximum(1.0, count * (1 - correlations) / (1 + correlations)).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):  # of damaged records: as good as one value
+        centred = rows - np.add.reduce(rows, axis=1, keepdims=True) / count
+        sizes = np.add.reduce(np.abs(rows), axis=1) / count
+        squares, lagged = stats.dots(centred, centred), stats.dots(centred[:, 1:], centred[:, :-1])
+        varies = squares > (1e-9 * sizes) ** 2 * count
+        correlations = np.minimum(np.maximum(lagged / np.where(varies, squares, np.inf), 0.0), 0.99)
+        worth: list[float] = np.fmax(1.0, count * (1 - correlations) / (1 + correlations)).tolist()
     return worth
 
 

@@ -44,14 +44,11 @@ def read_evaluations(run: Path) -> tuple[Evaluation, ...]:
 def decode_sound(run: Path, line: bytes) -> Evaluation:
     """Return the evaluation in a line, whose file is as it was written; StoreError or msgspec's errors where it is not."""
     found = _decode.decode(line)
-    if found.file and found.file_hash:
-        try:
-            digest = hashlib.sha256((run / found.file).read_bytes()).hexdigest()
-        except OSError as error:
-            raise StoreError(f"cannot read {found.file}: {error.strerror or error}") from error
-        if digest != found.file_hash:
-            raise StoreError(f"{found.file} is damaged")
+    if found.status == "ok":
         read_arrays(run, found.file, found.rows)  # which raises where the line says another number of rows
+        digest = hashlib.sha256((run / found.file).read_bytes()).hexdigest()
+        if found.file_hash and digest != found.file_hash:
+            raise StoreError(f"{found.file} is damaged")
     return found
 
 
@@ -119,6 +116,8 @@ def write_arrays(run: Path, name: str, arrays: Mapping[str, Any]) -> str:
 def read_arrays(run: Path, name: str, rows: int) -> dict[str, Any]:
     """Return the arrays in a file of a run directory; StoreError if it is damaged or has another number of rows."""
     path = run / name
+    if not name:
+        raise StoreError(f"{run / EVALUATIONS_FILE} is damaged: it names no file of what was answered")
     try:
         arrays = read_archive(path)
     except (ValueError, *UNREADABLE) as error:
