@@ -79,7 +79,9 @@ class RunInfo(msgspec.Struct, frozen=True):
     cells: tuple[Cell, ...] = ()
     skips: tuple[Skip, ...] = ()
     dataset: DatasetInfo | None = None  # the user's own data on which rows are evaluated
-    environments: dict[str, dict[str, Any]] = {}  # per framework as asked: environment, interpreter, pins, versions
+    environments: dict[
+        str, dict[str, Any]
+    ] = {}  # per framework as asked: environment, interpreter, pins, versions
     meters: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     jobs: tuple[dict[str, str], ...] = ()  # of a batch system, that it was measured in (`host.scheduler`)
