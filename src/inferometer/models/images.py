@@ -111,8 +111,11 @@ def opened(file: Path) -> Iterator[Any]:
             yield image
     except UnidentifiedImageError as error:
         raise UsageError(f"{file} is not an image that Pillow can read") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"cannot read image {file}: {error}") from error
+    except UsageError:
+        raise
+    except Exception as error:  # its decoders, and what reads metadata, have kinds of their own
+        cause = "it asks for more memory than there is" if isinstance(error, MemoryError) else str(error)
+        raise UsageError(f"cannot read image {file}: {cause or type(error).__name__}") from error
 
 
 def standardized(pixels: Any) -> Any:
