@@ -132,6 +132,16 @@ def test_percentiles_are_those_of_numpy_to_the_last_bit(count):
     assert np.array_equal(percentiles(rows, (50, 90, 99)), np.percentile(rows, (50, 90, 99), axis=1))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_percentile_beside_what_is_infinite_is_infinite():
+    rows = np.array([[1.0, 2.0, math.inf, math.inf, math.inf]])
+    assert [float(found[0]) for found in percentiles(rows, (0, 25, 30, 45, 75, 99))] == [
+        1,
+        2,
+        *[math.inf] * 4,
+    ]
+
+
 @pytest.mark.parametrize(
     "prior", [stats.NO_PRIOR, stats.Prior(0.3, 4.0, 100.0), stats.Prior(0.3, math.inf, 50.0)]
 )

@@ -43,8 +43,10 @@ def percentiles(rows: Floats, levels: Sequence[float]) -> list[Floats]:
     ordered = np.sort(rows, axis=1)
     below, above, shares = _between(tuple(levels), rows.shape[1])
     low, high = ordered[:, below], ordered[:, above]
-    step = high - low
-    found = np.where(shares >= 0.5, high - step * (1 - shares), low + step * shares)
+    with np.errstate(invalid="ignore"):  # beside what is infinite
+        step = high - low
+        found = np.where(shares >= 0.5, high - step * (1 - shares), low + step * shares)
+    found = np.where(np.isnan(found), np.where(shares > 0, high, low), found)
     return list(found.T)
 
 
