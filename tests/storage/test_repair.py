@@ -161,14 +161,14 @@ def test_an_archive_of_another_kind_is_damage_like_any_other(tmp_path, field, va
         summarise([read_run(path)])
 
 
-@pytest.mark.parametrize("change", [{"file": ""}, {"file": "accuracy"}, {"file_hash": ""}])
+@pytest.mark.parametrize("change", [{"file": ""}, {"file": "accuracy"}, {"top1": 2**63}, {"file_hash": ""}])
 def test_an_evaluation_that_ended_well_has_its_file_or_is_set_aside(tmp_path, change):
     right = [0, 1]
     path = evaluated_run(tmp_path / "run", right, {("onnxrt", "fp32"): right, ("torch", "fp32"): right}).path
     file = path / "accuracy.jsonl"
     first, second = file.read_text().splitlines()
     file.write_text(json.dumps({**json.loads(first), **change}) + f"\n{second}\n")
-    is_sound = "file" not in change  # what it holds is looked at all the same
+    is_sound = change == {"file_hash": ""}  # what it holds is looked at all the same
     assert bool(repair(path).lost) is not is_sound
     assert len(read_run(path).evaluations) == (2 if is_sound else 1)
     assert summarise([read_run(path)]).summaries
@@ -183,3 +183,12 @@ def test_facts_that_are_texts_where_tables_belong_are_damage(run, field, inner):
     with pytest.raises(StoreError, match=r"run\.json"):
         summarise([read_run(run)])
     assert repair(run).lost and summarise([read_run(run)]).summaries
+
+
+def test_evaluations_whose_right_answers_are_damaged_are_set_aside(tmp_path):
+    rows = {("onnxrt", "fp32"): [0, 1], ("torch", "fp32"): [1, 1]}
+    path = evaluated_run(tmp_path / "run", [0, 1], rows).path
+    next(path.glob("accuracy/answers-*")).write_bytes(b"no archive")
+    with pytest.raises(StoreError, match="cannot read"):
+        summarise([read_run(path)])
+    assert repair(path).lost and summarise([read_run(path)]).summaries

@@ -58,3 +58,10 @@ class Evaluation(msgspec.Struct, frozen=True):
     started_at: str = ""
     elapsed_s: float = 0.0
     log: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for more right answers than rows."""
+        counts = {"top1": self.top1, "top5": self.top5, "not_finite": self.not_finite}
+        for name, count in counts.items():
+            if count is not None and count > self.rows:
+                raise ValueError(f"{name} is {count} of {self.rows} rows")
