@@ -186,7 +186,7 @@ def test_facts_that_are_texts_where_tables_belong_are_damage(run, field, inner):
 
 
 def test_evaluations_whose_right_answers_are_damaged_are_set_aside(tmp_path):
-    rows = {("onnxrt", "fp32"): [0, 1], ("torch", "fp32"): [1, 1]}
+    rows = {("onnxrt", "fp32"): [0, 1], ("onnxrt", "int8"): [1, 1]}
     path = evaluated_run(tmp_path / "run", [0, 1], rows).path
     next(path.glob("accuracy/answers-*")).write_bytes(b"no archive")
     with pytest.raises(StoreError, match="cannot read"):
