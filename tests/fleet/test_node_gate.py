@@ -43,5 +43,6 @@ def test_one_who_does_not_end_is_not_waited_for_forever(monkeypatch):
     user.start()
     inside.wait()
     gate.close()
+    assert user.is_alive()
     end.set()
     user.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from inferometer.errors import EnvironmentBuildError
@@ -19,11 +20,16 @@ def requirement_lines(row: Row, proof: dict[str, Any]) -> list[str]:
     """Return requirements.txt: every package of the row's environment, or what is known of a user's own interpreter."""
     facts = proof["environment"]
     pins = list(facts["pins"])
-    if pins and facts.get("installed"):
+    if _is_whole(facts):
         lines = [_EXTRAS.sub("", line) for line in pins]
         brought = sorted(set(facts["installed"]) - set(pinned(pins)))
         return [*lines, *(f"{name}=={_released(facts['installed'][name])}" for name in brought)]
     return pins or _known_of(row, proof)
+
+
+def _is_whole(environment: Mapping[str, Any]) -> bool:
+    """Return whether every package of an environment is known, so that none need be looked for."""
+    return bool(environment["pins"] and environment.get("installed"))
 
 
 def _known_of(row: Row, proof: dict[str, Any]) -> list[str]:
@@ -113,7 +119,7 @@ def _install(row: Row, proof: dict[str, Any]) -> str:
     pip = ".venv/bin/python -m pip install"
     if "index" in str(facts.get("torch_source", "")):  # which builds torch without CUDA
         pip = "uv pip install --python .venv/bin/python --torch-backend cpu"
-    whole = " --no-deps" if facts.get("pins") and facts.get("installed") else ""
+    whole = " --no-deps" if _is_whole(facts) else ""
     return f"python{_plain(python)} -m venv .venv && {pip}{whole} -r requirements.txt"
 
 

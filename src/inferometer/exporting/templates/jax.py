@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.jax_sent import sent
-from inferometer.exporting.templates.shared import DEVICE, HERE, THREADS, main
+from inferometer.exporting.templates.jax_host import sent, set_up
+from inferometer.exporting.templates.shared import HERE, main
 
 ARTIFACT = "jaxexport"
 
@@ -17,10 +16,7 @@ class Model:
     """The function, compiled for each batch size."""
 
     def __init__(self) -> None:
-        if DEVICE == "cpu":  # XLA sizes its pool by it
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        os.environ["JAX_PLATFORMS"] = DEVICE
+        set_up()
         import jax
         import jax.export
 

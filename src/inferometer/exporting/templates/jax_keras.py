@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.jax_sent import sent
-from inferometer.exporting.templates.shared import DEVICE, HERE, THREADS, main
+from inferometer.exporting.templates.jax_host import sent, set_up
+from inferometer.exporting.templates.shared import HERE, main
 
 ARTIFACT = "model.keras"
 PRODUCTS = "highest"  # precision of matrix products
@@ -19,10 +19,8 @@ class Model:
     """The model's stateless call, compiled for each batch size; weights are arguments, so that none is folded."""
 
     def __init__(self) -> None:
-        if DEVICE == "cpu":  # XLA sizes its pool by it
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        os.environ.update(KERAS_BACKEND="jax", JAX_PLATFORMS=DEVICE)
+        set_up()
+        os.environ["KERAS_BACKEND"] = "jax"
         import jax
 
         jax.config.update("jax_default_matmul_precision", PRODUCTS)

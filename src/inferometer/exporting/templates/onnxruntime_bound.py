@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.exporting.templates.onnxruntime_options import session_options
+from inferometer.exporting.templates.shared import HERE, main
 
 ARTIFACT = "model.onnx"
 
@@ -17,11 +18,7 @@ class Model:
     def __init__(self) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options = session_options(onnxruntime)
         self._value = onnxruntime.OrtValue
         self._session = onnxruntime.InferenceSession(
             str(HERE / ARTIFACT), options, providers=["CPUExecutionProvider"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.exporting.templates.onnxruntime_options import session_options
+from inferometer.exporting.templates.shared import HERE, main
 from inferometer.exporting.templates.staged import Staged, load_libraries
 
 ARTIFACT = "model.onnx"
@@ -25,11 +26,7 @@ class Model:
         load_libraries()
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options = session_options(onnxruntime)
         cuda = {
             "use_tf32": int(TF32),
             "cudnn_conv_algo_search": "EXHAUSTIVE",
@@ -41,19 +38,18 @@ class Model:
             raise RuntimeError(
                 f"{PROVIDER} did not load: onnxruntime has {onnxruntime.get_available_providers()}"
             )
+        self._names = [value.name for value in self._session.get_inputs()]
         self._runtime, self._staged, self._bound = onnxruntime, Staged(), dict[int, Any]()
 
     def _bind(self, batch: tuple[Any, ...]) -> Any:
         """Return a binding whose outputs, too, have memory, of the shapes that a first run gives."""
-        new, inputs = self._runtime.OrtValue.ortvalue_from_shape_and_type, self._session.get_inputs()
+        new = self._runtime.OrtValue.ortvalue_from_shape_and_type
         binding, settings = self._session.io_binding(), self._runtime.RunOptions()
-        settings.add_run_config_entry(
-            "gpu_graph_id", "-1"
-        )  # outputs move afterwards: this run is not captured
+        settings.add_run_config_entry("gpu_graph_id", "-1")  # not captured: outputs move afterwards
         given = [new(array.shape, array.dtype.type, "cuda", 0) for array in batch]
-        for known, value, array in zip(inputs, given, batch):
+        for name, value, array in zip(self._names, given, batch):
             value.update_inplace(np.ascontiguousarray(array))
-            binding.bind_ortvalue_input(known.name, value)
+            binding.bind_ortvalue_input(name, value)
         for known in self._session.get_outputs():
             binding.bind_output(known.name, "cuda", 0)
         self._session.run_with_iobinding(binding, settings)
@@ -68,8 +64,7 @@ class Model:
     def run(self, batch: tuple[Any, ...]) -> list[Any]:
         """Return an array a model output; ``batch``: one a model input."""
         if COPIED:
-            names = [value.name for value in self._session.get_inputs()]
-            return list(self._session.run(None, dict(zip(names, batch))))
+            return list(self._session.run(None, dict(zip(self._names, batch))))
         if len(batch[0]) not in self._bound:
             self._bound[len(batch[0])] = self._bind(batch)
         binding, settings, given, results = self._bound[len(batch[0])]

@@ -6,6 +6,7 @@ import importlib
 import json
 from typing import Any
 
+from inferometer.exporting.templates.onnxruntime_options import session_options
 from inferometer.exporting.templates.shared import HERE, THREADS, main
 
 ARTIFACT = "model.onnx"
@@ -18,11 +19,7 @@ class Model:
     def __init__(self) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options = session_options(onnxruntime)
         package = importlib.import_module(f"onnxruntime_ep_{PLUGIN}")
         onnxruntime.register_execution_provider_library(PLUGIN, package.get_library_path())
         own = [each for each in onnxruntime.get_ep_devices() if each.ep_name == package.get_ep_names()[0]]

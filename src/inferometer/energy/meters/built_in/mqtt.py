@@ -47,14 +47,10 @@ class MqttMeter:
     def receive(self, message: bytes) -> None:
         """Take one message; anything but a reading is counted and dropped."""
         arrival_ns = self._now_ns()
-        try:
-            energy_uj, time_us = decode_reading(message)
-        except MeterError:
-            self.malformed += 1
+        found = self._decoded(message)
+        if found is None or found == self._message:  # the same reading once more
             return
-        if (energy_uj, time_us) == self._message:
-            return  # the same reading once more
-        self._message = (energy_uj, time_us)
+        self._message = energy_uj, time_us = found
         placed = self._clock.place(arrival_ns, time_us * 1000)
         self._latest = energy_uj / 1e6
         self._learn_period()
@@ -66,12 +62,17 @@ class MqttMeter:
     def receive_time(self, message: bytes) -> None:
         """Take the publisher's own time; anything else is counted and dropped."""
         arrival_ns = self._now_ns()
+        if found := self._decoded(message):
+            now_us, width_us = found
+            self._clock.tick(arrival_ns, now_us * 1000, width_us * 1000)
+
+    def _decoded(self, message: bytes) -> tuple[int, int] | None:
+        """Return the two numbers of a message; None, and counted, where there are none."""
         try:
-            now_us, width_us = decode_reading(message)
+            return decode_reading(message)
         except MeterError:
             self.malformed += 1
-            return
-        self._clock.tick(arrival_ns, now_us * 1000, width_us * 1000)
+            return None
 
     def read(self) -> float:
         """Return the joules that came last; MeterError before the first reading."""

@@ -1,12 +1,23 @@
-"""How batches get to JAX's device: a part of the templates for JAX."""
+"""How JAX is set, and how batches get to its device: a part of the templates for JAX."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
+from inferometer.exporting.templates.shared import DEVICE, THREADS
+
 PIECES = 1  # at most, in which a batch is sent, of 2 MiB or more: threads of XLA's own copy them side by side
+
+
+def set_up() -> None:
+    """Set what JAX reads when it is imported."""
+    if DEVICE == "cpu":  # XLA sizes its pool by it
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ["JAX_PLATFORMS"] = DEVICE
 
 
 def sent(jax: Any, batch: tuple[Any, ...], device: Any, join: Any) -> list[Any]:
