@@ -6,7 +6,7 @@ A counter's reading is joules since some unknown start; a power meter's is watts
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from inferometer.errors import MeterError
@@ -70,6 +70,17 @@ class Traits:
     def late_s(self) -> float:
         """Return how long ago what is shown may have been updated, if the period is as told."""
         return LATE * self.period_s + self.held_s
+
+    @property
+    def oldest_s(self) -> float:
+        """Return how old the value that a reading shows may be, whether or not the period is known."""
+        return self.late_s if self.period_known else max(self.late_s, UNKNOWN_S)
+
+    def limited(self, limit_w: float) -> Traits:
+        """Return the traits of a device that tells its power limit; 0: it tells none."""
+        if not limit_w > 0:
+            return self
+        return replace(self, max_power_w=PEAK * limit_w, limit_known=True)
 
 
 class Meter(Protocol):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from inferometer.energy.readings import UNKNOWN_S, Break, Meter, Reading, Traits, Window, value_of
+from inferometer.energy.readings import Break, Meter, Reading, Traits, Window, value_of
 from inferometer.errors import MeterError
 
 MAX_READINGS = 1 << 16
@@ -179,8 +179,8 @@ class Track:
         if -ROUNDING * self._raw <= step < 0:
             step = 0.0
         asleep_s, self._asleep_s = self._asleep_s, 0.0
-        elapsed_s = max(reading.t_after_ns - self._shown_ns, 1) / 1e9 + self._late_s + asleep_s
-        gap_s = max(reading.t_after_ns - self._before[-1], 1) / 1e9 + self._late_s + asleep_s
+        elapsed_s = max(reading.t_after_ns - self._shown_ns, 1) / 1e9 + self.traits.oldest_s + asleep_s
+        gap_s = max(reading.t_after_ns - self._before[-1], 1) / 1e9 + self.traits.oldest_s + asleep_s
         slept = f"the machine slept for {asleep_s:.3g} s" if asleep_s else ""
         most_j = self.traits.max_power_w * elapsed_s
         range_j = self.traits.range_j
@@ -199,12 +199,6 @@ class Track:
         if slept or (range_j and step + range_j <= self.traits.max_power_w * gap_s):
             self._note_wraps(reading, step, most_j, slept)
         return self._joules[-1] + step
-
-    @property
-    def _late_s(self) -> float:
-        """Return how old the value that a reading shows may be."""
-        late_s = self.traits.late_s
-        return late_s if self.traits.period_known else max(late_s, UNKNOWN_S)
 
     def _note_wraps(self, reading: Reading, step: float, most_j: float, slept: str) -> None:
         """Note a gap so long that the counter may have wrapped within, unseen, or in which the machine slept."""

@@ -83,17 +83,21 @@ class Cluster:
                 self._greeted.pop(one.id).release()
         return nodes
 
-    def _answer(self, one: Seen, reference: Any, say: Callable[[str], None]) -> dict[str, Any] | None:
+    def _answer(self, one: Seen, reference: Any, say: Callable[[str], None]) -> Any:
+        """Return what a node answered, once it was waited for; None, and told, where it did not."""
         try:
-            return dict(self._ray.get(reference, timeout=0.1))
+            return self._ray.get(reference, timeout=0.1)
         except self._ray.exceptions.RayError as error:
             say(f"node {one.name} does not answer and is left out: {one_line(error, 200)}")
             return None
 
     def bring_back(self, key: str, name: str, say: Callable[[str], None]) -> Path:
         """Return a file of the user's, which this host lacks, from a node that has it; StoreError where none has."""
+        ask = self._ray.remote(num_cpus=0, max_retries=0)(agent.given)
         for one in self.seen():
-            if found := self._everywhere(agent.given, [one], say, key, name).get(one.id):
+            reference = ask.options(scheduling_strategy=on_node(one.id)).remote(key, name)
+            self._ray.wait([reference], timeout=_LOOK_S)
+            if found := self._answer(one, reference, say):
                 incoming = Incoming(GIVEN, key, name)
                 incoming.add(found)
                 incoming.finish(hashlib.sha256(found).hexdigest())
@@ -101,21 +105,6 @@ class Cluster:
         raise StoreError(
             f"{name} is neither on this host nor on a node; bring it to where it was, then resume"
         )
-
-    def _everywhere(
-        self, question: Callable[..., Any], seen: Iterable[Seen], say: Callable[[str], None], *arguments: Any
-    ) -> dict[str, Any]:
-        """Return each node's answer, by its id; they are asked at once."""
-        ask = self._ray.remote(num_cpus=0, max_retries=0)(question)
-        asked = {one: ask.options(scheduling_strategy=on_node(one.id)).remote(*arguments) for one in seen}
-        self._ray.wait([*asked.values()], num_returns=len(asked), timeout=_LOOK_S) if asked else None
-        answers = {}
-        for one, reference in asked.items():
-            try:
-                answers[one.id] = self._ray.get(reference, timeout=0.1)
-            except self._ray.exceptions.RayError as error:
-                say(f"node {one.name} does not answer and is left out: {one_line(error, 200)}")
-        return answers
 
     def hold(self, node: Node, name: str, slug: str) -> RemoteAgent:
         """Return an agent that has a whole node, once nothing else of the cluster is on it."""

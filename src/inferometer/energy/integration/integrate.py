@@ -77,8 +77,7 @@ def judged(
 def _stood_still(window: Window, traits: Traits) -> bool:
     """Tell whether a counter showed the same for so long that an update must have come."""
     stood_ns = int(window.before_ns[-1]) - int(window.after_ns[0])
-    due_s = traits.late_s if traits.period_known else max(traits.late_s, UNKNOWN_S)
-    return stood_ns > due_s * 1e9
+    return stood_ns > traits.oldest_s * 1e9
 
 
 def bounds_of(window: Window, traits: Traits) -> Bounds:
@@ -98,9 +97,8 @@ def _quiet_until_ns(window: Window, traits: Traits, anchors: Anchors) -> float:
     """Return until when readings say that no more was consumed than the last update showed; a break says nothing of what it hides."""
     if not (traits.period_known or traits.rests):
         return 0.0
-    late_s = traits.late_s if traits.period_known else max(traits.late_s, UNKNOWN_S)
     begun = [gap.start_ns for gap in window.breaks if gap.until_ns > anchors.high_ns[-1]]
-    return min([float(window.before_ns[-1]) - late_s * 1e9, *begun])
+    return min([float(window.before_ns[-1]) - traits.oldest_s * 1e9, *begun])
 
 
 def _all_breaks(window: Window, traits: Traits) -> list[Break]:

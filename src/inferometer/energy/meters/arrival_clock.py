@@ -49,7 +49,10 @@ class ArrivalClock:
         """Take the publisher's own time as of sending, and how long before its stamp the next reading may have been taken."""
         if self._told_ns is None or sent_ns < self._told_ns[0]:
             self._apart.clear()  # tied by readings, or by a clock that began anew
-            self._forget_earlier(arrival_ns, sent_ns)
+            if (
+                self._told_ns is None and self._low_ns is not None
+            ):  # what was placed by readings alone was older
+                self._earlier_ns += max(self._offset_ns - (arrival_ns - sent_ns), 0)
         self._told_ns, self._untimed = (sent_ns, width_ns), 0
         self._late_ns = self._tie(arrival_ns, sent_ns)
 
@@ -112,11 +115,6 @@ class ArrivalClock:
         elif len(self._apart) == KEPT and min(self._apart) > self._offset_ns + STEP_NS:
             self._offset_ns, self._tied_ns = min(self._apart), arrival_ns
         return max(apart_ns - self._offset_ns - self._drifted_ns(arrival_ns), 0)
-
-    def _forget_earlier(self, arrival_ns: int, sent_ns: int) -> None:
-        """Correct what was placed by readings alone, now that the publisher tells its own time: they were older than thought."""
-        if self._told_ns is None and self._low_ns is not None:
-            self._earlier_ns += max(self._offset_ns - (arrival_ns - sent_ns), 0)
 
     def _drifted_ns(self, now_ns: int) -> int:
         return round(DRIFT * max(now_ns - self._tied_ns, 0)) if self._apart else 0

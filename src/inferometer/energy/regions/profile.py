@@ -55,7 +55,7 @@ class Profile:
         return Region(name, lambda: self)
 
     def begin(self, name: str, key: Any = None) -> Visit:
-        """Enter a region; ``key`` tells regions of one name apart."""
+        """Enter a region; ``key`` tells regions of one name apart. As `enter`, written out: one call less at every edge."""
         total = self._thread.totals.get(name if key is None else key) or self.define(name, key)
         start_ns = self._read_meters()
         visit = Visit(total, start_ns, self)

@@ -93,11 +93,8 @@ class Sampler:
     @property
     def next_ns(self) -> int:
         """Return when the next read is due."""
-        return min(self._watch_ns, self._step_ns)
-
-    @property
-    def _step_ns(self) -> int:
-        return min((c.next_ns for c in self.channels.values() if not c.meter.traits.push), default=NEVER_NS)
+        polled = (c.next_ns for c in self.channels.values() if not c.meter.traits.push)
+        return min((self._watch_ns, *polled))
 
     def step(self) -> None:
         """Read the meter that is due first, and those that may as well be read now: waking up costs more than a read."""
@@ -204,12 +201,11 @@ class Sampler:
 
         It is noted alone, which costs a fraction of a step.
         """
-        watched_s = self.pacing.watched_s
-        watched = watched_s is not None and any(c.watched for c in self._cheap)
-        if watched_s is None or not watched or any(c.track.failed for c in self._cheap):
+        watched_s, cheap = self.pacing.watched_s, self._cheap
+        if watched_s is None or not any(c.watched for c in cheap) or any(c.track.failed for c in cheap):
             self._watch_ns = NEVER_NS  # what fails is asked again seldom
             return
-        cost_s = sum(c.cost.cpu_s for c in self._cheap) / self.pacing.cpus(self._processors)
+        cost_s = sum(c.cost.cpu_s for c in cheap) / self.pacing.cpus(self._processors)
         self._watched_ns = round(max(watched_s, cost_s) * 1e9)
         self._watch_ns = self.clock.now_ns() + self._watched_ns
 
@@ -232,14 +228,7 @@ class Sampler:
 
     def _run(self) -> None:
         self._cpu_mark_ns = 0
-        while True:
-            step_ns = self._step_ns
-            while self._watch_ns < step_ns:
-                if self.clock.wait(self._watch_ns, self._stop):
-                    return
-                self._watch()
-            if self.clock.wait(step_ns, self._stop):
-                return
+        while not self.clock.wait(self.next_ns, self._stop):
             self.step()
 
     def _read(self, channel: Channel) -> None:

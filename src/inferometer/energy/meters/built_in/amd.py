@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import MAX_POWER_W, PEAK, Meter, MeteredDevice, Traits
+from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 PERIOD_S = 0.001
@@ -30,11 +30,8 @@ class AmdMeter:
         self.device = MeteredDevice(uid, name, "gpu", "amd")
         self._step_j = 0.0
         self.read()
-        limit_w = self._power_limit_w()
-        self.traits = Traits(
-            "counter", PERIOD_S, resolution=self._step_j, integrates=False, period_known=False,
-            max_power_w=PEAK * limit_w or MAX_POWER_W, limit_known=limit_w > 0,
-        )  # fmt: skip
+        traits = Traits("counter", PERIOD_S, resolution=self._step_j, integrates=False, period_known=False)
+        self.traits = traits.limited(self._power_limit_w())
 
     def read(self) -> float:
         """Return joules; MeterError if the library cannot tell."""

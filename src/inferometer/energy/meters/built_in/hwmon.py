@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import MAX_POWER_W, PEAK, MeteredDevice, Traits
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.errors import MeterError
 
 ROOT = "/sys/class/hwmon"
@@ -81,13 +81,7 @@ def _gpu_traits(folder: Path) -> Traits:
     """Return how a card counts; the drivers tell its limit of sustained power, 0 where that is turned off, and its TDP."""
     told = [_text(folder / name) for name in ("power1_max", "power1_rated_max")]
     limit_w = max(int(text) if text.isdigit() else 0 for text in told) / 1e6
-    return Traits(
-        "counter",
-        GPU_PERIOD_S,
-        resolution=1e-6,
-        max_power_w=PEAK * limit_w or MAX_POWER_W,
-        limit_known=limit_w > 0,
-    )
+    return Traits("counter", GPU_PERIOD_S, resolution=1e-6).limited(limit_w)
 
 
 def _acpi_device(path: Path) -> MeteredDevice:

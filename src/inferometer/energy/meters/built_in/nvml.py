@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from inferometer.energy.meters.found import Absence, Found
-from inferometer.energy.readings import PEAK, Meter, MeteredDevice, Traits
+from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 from inferometer.host.gpu_snapshot import slowdowns
 from inferometer.host.gpus import visible
@@ -46,9 +45,8 @@ class NvmlMeter:
         if not self.kind:
             raise MeterError(f"{self.device.name} reports neither energy nor power")
         self.read, traits = ways[self.kind]
-        limit_w = self._power_limit_w()
         # by more than its limit a card exceeds it for less than a millisecond: see `PEAK` in docs/energy.md
-        self.traits = replace(traits, max_power_w=PEAK * limit_w, limit_known=True) if limit_w else traits
+        self.traits = traits.limited(self._power_limit_w())
 
     def powers(self) -> dict[str, Meter]:
         """Return this GPU's power readings by name, as far as it has them, for comparison with its counter."""
