@@ -95,21 +95,14 @@ def _last_word(heads: Sequence[Head | Record]) -> dict[Cell, dict[int, int]]:
 
 
 class _Entries:
-    """The entries of one run's cells among those of all runs; each is looked for once."""
+    """The entries of one run's cells among those of all runs."""
 
     def __init__(self, raw: dict[_Key, Collected], run: StoredRun) -> None:
         self._raw, self._run, self._facts = raw, run, _facts(run)
-        self._found: dict[Cell, Collected] = {}
         self._identities: dict[str, Identity] = {}
 
     def of(self, cell: Cell) -> Collected:
-        """Return the entry of a cell."""
-        found = self._found.get(cell)
-        if found is None:
-            found = self._found[cell] = self._entry(cell)
-        return found
-
-    def _entry(self, cell: Cell) -> Collected:
+        """Return the entry of a cell, made where there is none."""
         info = self._run.info
         if cell.device not in self._identities:
             self._identities[cell.device] = _identity(info.machine, cell.device)

@@ -41,12 +41,12 @@ class Packed(msgspec.Struct):
     """Summaries of one run, whose records are read from its file, and the figures in them."""
 
     summaries: list[bytes]
-    figures: list[bytes]  # as `figures_of`, of some of them each
+    figures: list[bytes]  # as `_figures_of`, of some of them each
 
     @classmethod
     def of(cls, summaries: Sequence[CellSummary]) -> Packed:
         """Return summaries as bytes, without their marks: those depend on all others."""
-        return cls([_pack(summary) for summary in summaries], [figures_of(summaries).tobytes()])
+        return cls([_pack(summary) for summary in summaries], [_figures_of(summaries).tobytes()])
 
     @classmethod
     def joined(cls, several: Sequence[Packed]) -> Packed:
@@ -61,7 +61,7 @@ class Packed(msgspec.Struct):
         return {name: ends for name, ends in of_each if not np.isnan(ends).all()}
 
 
-def figures_of(summaries: Sequence[CellSummary]) -> Floats:
+def _figures_of(summaries: Sequence[CellSummary]) -> Floats:
     """Return each metric of each cell: value and ends of the interval, NaN where there is none; a cell is a column."""
     found: Floats = np.full((len(METRICS), _ENDS, len(summaries)), np.nan)
     measured = [summary if summary.measured else None for summary in summaries]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,8 +109,9 @@ def prepare(results: Results, packed: Packed) -> Callable[[], None]:
     """Return what `store` does once all that takes Python is done: a thread that does it hardly holds up another."""
     (run,) = results.runs
     with contextlib.suppress(OSError):
-        if os.access(run.path, os.W_OK) and _is_all_of_its_file(run.records) and not run.missing:
-            return functools.partial(_write, _columns(results, packed), run.path / CACHE_FILE)
+        possible = importlib.util.find_spec("duckdb") and os.access(run.path, os.W_OK)
+        if possible and _is_all_of_its_file(run.records) and not run.missing:
+            return functools.partial(_write, _columns(results, packed), run)
     return lambda: None
 
 
@@ -118,13 +120,17 @@ def _is_all_of_its_file(records: Sequence[Record]) -> bool:
     return isinstance(records, StoredRecords) and records.file.stat().st_size == records.size_bytes
 
 
-def _write(columns: dict[str, Any], target: Path) -> None:
+def _write(columns: dict[str, Any], run: StoredRun) -> None:
     duckdb = _duckdb()
     if duckdb is None:
         return
-    temporary = target.with_name(f"{CACHE_FILE}.{os.getpid()}")
+    target, temporary = run.path / CACHE_FILE, run.path / f"{CACHE_FILE}.{os.getpid()}"
     with contextlib.suppress(duckdb.Error, OSError):
-        content = content_of(target.parent)
+        content = content_of(run.path)
+        if not _is_all_of_its_file(
+            run.records
+        ):  # the summaries would be kept as those of what was added meanwhile
+            return
         try:
             with duckdb.connect() as connection:
                 connection.register("cells", columns)

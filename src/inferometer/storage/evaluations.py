@@ -48,8 +48,7 @@ def decode_sound(run: Path, line: bytes) -> Evaluation:
         read_arrays(run, found.file, found.rows)  # which raises where the line says another number of rows
         if found.top1 is not None:
             read_arrays(run, answers_file(found.dataset), found.rows)
-        digest = hashlib.sha256((run / found.file).read_bytes()).hexdigest()
-        if found.file_hash and digest != found.file_hash:
+        if found.file_hash and found.file_hash != hashlib.sha256((run / found.file).read_bytes()).hexdigest():
             raise StoreError(f"{found.file} is damaged")
     return found
 

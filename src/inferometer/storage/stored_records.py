@@ -79,7 +79,7 @@ class StoredRecords(Sequence[Record]):
     def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
         """Return one, or the sequence of some."""
         if isinstance(place, slice):
-            return StoredRecords(self.file, self.offsets[place])
+            return self.at(range(len(self))[place])
         return next(self._read([self.offsets[place]]))
 
     def __iter__(self) -> Iterator[Record]:
@@ -159,9 +159,7 @@ def needs_nothing_shown(data: bytes) -> bool:
     """Return whether `shown` returns data as they are; False where that is not sure. Of many records in a tenth of the time."""
     if b"\\" in data or b"\x7f" in data or not data.isascii():
         return False
-    pairs = (
-        np.frombuffer(data, np.uint16, max(0, len(data) - at) // 2, at) for at in (0, 1) if len(data) > at
-    )
+    pairs = (np.frombuffer(data, np.uint16, (len(data) - at) // 2, at) for at in (0, 1) if len(data) > at)
     return not any(bool((two == _SLASHES).any()) for two in pairs)
 
 

@@ -46,7 +46,7 @@ class Pooled:
         """Compute order and quantiles, those of cells with as many batches at once."""
         for _, same, block in _alike(several):
             block.sort(axis=1)
-            quantiles = np.column_stack(samples.percentiles(block, samples.QUANTILES)).tolist()
+            quantiles = np.column_stack(samples.percentiles_of_ordered(block, samples.QUANTILES)).tolist()
             for pooled, ordered, found in zip(same, block, quantiles, strict=True):
                 pooled.ordered, pooled.quantiles = ordered, found
 
