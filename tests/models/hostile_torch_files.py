@@ -102,6 +102,21 @@ def programs():
     rewritten(
         "nested", lambda member, data: b"[" * 1_000_000 if member.endswith("models/model.json") else data
     )
+    torn()
+
+
+def torn():
+    """Write a program whose text is compressed, and no longer as zlib compresses."""
+    with (
+        zipfile.ZipFile(FOLDER / "good.pt2") as source,
+        zipfile.ZipFile(FOLDER / "torn.pt2", "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for member in source.namelist():
+            target.writestr(member, source.read(member))
+        text = next(item for item in target.infolist() if item.filename.endswith("models/model.json"))
+    content = bytearray((FOLDER / "torn.pt2").read_bytes())
+    content[text.header_offset + 30 + len(text.filename)] = 0b111  # a block of no kind
+    (FOLDER / "torn.pt2").write_bytes(content)
 
 
 class Saves(nn.Module):

@@ -70,6 +70,7 @@ def hostile(tmp_path_factory):
         ("library", r"library.pt2 may run code: a compiled library"),
         ("huge", r"huge.pt2 is no exported program: RuntimeError: .*can't allocate memory"),
         ("nested", r"nested.pt2 is no exported program: RecursionError"),
+        ("torn", r"torn.pt2 is no exported program: "),
     ],
 )
 def test_programs(reach, hostile, name, told):

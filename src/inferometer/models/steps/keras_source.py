@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import checks, drawn, kerasfile, tensors, tf_size
+from inferometer.models.steps import checks, drawn, hdf5_guard, kerasfile, tensors, tf_size
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _application(keras: Any, request: dict[str, Any]) -> Any:
         if source is None:
             raise
         raise ValueError(
-            f"cannot fetch the imagenet weights of {application['attribute']} (no network?): {_line(error)}; "
+            f"cannot fetch the imagenet weights of {application['attribute']} (no network?): {kerasfile.line(error)}; "
             "download them elsewhere and give --weights FILE"
         ) from error
     if weights == "path":
@@ -90,20 +90,17 @@ def _application(keras: Any, request: dict[str, Any]) -> Any:
 
 
 def _load_weights(model: Any, path: str) -> None:
+    hdf5_guard.check(Path(path))
     try:
         model.load_weights(path)
     except Exception as error:  # h5py, zipfile, Keras: each has its own kind
         raise ValueError(
-            f"cannot load {Path(path).name} as weights of {model.name} (with its 1000 classes on top): {_line(error)}"
+            f"cannot load {Path(path).name} as weights of {model.name} (with its 1000 classes on top): {kerasfile.line(error)}"
         ) from error
 
 
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:240]}"
-
-
 def _file(request: dict[str, Any]) -> Any:
+    hdf5_guard.check(Path(request["file"]))
     model = kerasfile.load(request["file"], request["trust"])
     if request["weights"] == "path":
         _load_weights(model, request["weights_file"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import dimensions, tensors
+
+_LETTERS = re.compile(r"\x1b\[[\d;]*m")
 
 
 def start(backend: str) -> Any:
@@ -32,14 +35,18 @@ def load(path: str, trust: bool) -> Any:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # Keras raises many kinds for damaged files
-        text = " ".join(str(error).split())
+        text = str(error)
         if "safe_mode" in text or "Lambda" in text:
             raise ValueError(
                 f"{name} has a Lambda layer, which runs code from the file; give --trust-model if you trust it"
             ) from error
-        raise ValueError(
-            f"cannot load {name} as a Keras model: {type(error).__name__}: {text[:300]}"
-        ) from error
+        raise ValueError(f"cannot load {name} as a Keras model: {line(error)}") from error
+
+
+def line(error: Exception) -> str:
+    """Return an exception's kind and text as one line, without the bold letters that Keras writes for a terminal."""
+    text = " ".join(_LETTERS.sub("", str(error)).split())
+    return f"{type(error).__name__}: {text[:300]}"
 
 
 def _check_hdf5(path: str, trust: bool) -> None:
@@ -81,7 +88,10 @@ def model_inputs(model: Any) -> list[Any]:
 
 
 def caller(model: Any) -> Any:
-    """Return ``f(list of tensors) -> list of tensors``, whatever structure the model takes and gives."""
+    """Return ``f(list of tensors) -> list of tensors``, whatever structure the model takes and gives.
+
+    It raises ValueError (one line) for a model that cannot be called.
+    """
     import keras
 
     structure = getattr(model, "_inputs_struct", None)
@@ -89,7 +99,12 @@ def caller(model: Any) -> Any:
     def call(tensors_in: Sequence[Any]) -> list[Any]:
         flat = list(tensors_in)
         packed = keras.tree.pack_sequence_as(structure, flat) if structure is not None else flat[0]
-        return list(keras.tree.flatten(model(packed, training=False)))
+        try:
+            return list(keras.tree.flatten(model(packed, training=False)))
+        except MemoryError:
+            raise
+        except Exception as error:  # each layer has its own kind
+            raise ValueError(f"the Keras model cannot be called: {line(error)}") from error
 
     return call
 

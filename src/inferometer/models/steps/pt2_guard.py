@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from inferometer.models.steps import torch_pickles, torch_quantised
+from inferometer.worker.saved_arrays import UNREADABLE
 
 _PLAIN = re.compile(r"[\w.\-]*")  # names of values, weights and modules: no more, for they become source code
 _FREE_TEXT = {"as_string", "as_strings", "torch_version"}  # quoted where they are used, or not used
@@ -90,13 +92,11 @@ def _remembering(causes: list[Exception]) -> Iterator[None]:
 
 def _written(path: Path) -> str:
     """Return the text of a file's programs, as far as its directory shows them; a hint, no proof."""
-    import zipfile
-
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".json")]
             return " ".join(archive.read(name).decode("utf-8", "replace") for name in names)
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):
+    except (ValueError, *UNREADABLE):
         return ""
 
 
