@@ -35,7 +35,7 @@ def model(tmp_path_factory):
 def bundle(tmp_path_factory, model):
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     arguments = ["--frameworks", "onnxrt", "--python", HERE, "--part-bytes", "20000000", "--out", str(out)]
-    assert invoke(["bundle", str(model), *arguments]) == 0
+    assert invoke(["bundle", str(model), *arguments, "--extras", "xlsx"]) == 0
     return out
 
 
@@ -88,6 +88,13 @@ def test_a_run_finds_what_a_bundle_brought_without_a_network(far, model):
     assert [(r.status, r.result.valid) for r in stored.scenarios] == [("ok", True)], "LoadGen came along"
     facts = stored.info.environments["onnxrt on cpu"]
     assert facts["interpreter"] == "built" and facts["locked"]
+
+
+def test_extras_of_inferometer_come_along_where_they_are_asked_for(far):
+    home, variables, _ = far
+    python = home / "core" / "bin" / "python"
+    absent = "import importlib.util; assert importlib.util.find_spec('duckdb') is None"
+    subprocess.run([python, "-c", f"import openpyxl; {absent}"], env=variables, check=True)
 
 
 def test_unbundling_again_leaves_what_is_whole_alone(far, bundle):
@@ -170,6 +177,8 @@ def test_a_bundle_that_leaves_packages_out_asks_for_an_interpreter(bundle, tmp_p
         (["--frameworks", ""], "--frameworks is empty"),
         (["--accelerator", ""], "--accelerator is empty"),
         (["--without", "nothing"], "unknown framework 'nothing'"),
+        (["--extras", "clusters"], "unknown extra 'clusters'; did you mean 'cluster'?"),
+        (["--extras", "dev"], "unknown extra 'dev'"),
         (["--part-bytes", "10"], "--part-bytes 10 is too few"),
         (["--python", "3"], "--python 3: give the version"),
         (["--convert-with", "nothing=python"], "unknown environment 'nothing'"),

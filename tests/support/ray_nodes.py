@@ -48,12 +48,14 @@ class RayCluster:
         """Start the head; its process for the first driver that comes by Ray's client dies at once."""
         died = {"PYTHONPATH": _PYTHONPATH, "PRETENDED_DEATH": str(self.folder / "died")}
         ports = [f"--port={self.port}", f"--ray-client-server-port={self.client_port}"]
-        self._start("head", ["--head", "--num-cpus=0", "--include-dashboard=false", *ports], died)
+        self._start(
+            "head", ["--head", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false", *ports], died
+        )
 
-    def start_node(self, name: str, version: str = "", **pretended: object) -> None:
+    def start_node(self, name: str, version: str = "", gpu: str = "", **pretended: object) -> None:
         """Start a node of one CPU in Ray's eyes, which says that it is what ``pretended`` has, and wait until it is there.
 
-        ``version``: of the inferometer that it says it has.
+        ``version``: of the inferometer that it says it has. ``gpu``: the number of the one that it sees; "": none.
         """
         cache = self.folder / name
         cache.mkdir()
@@ -64,8 +66,10 @@ class RayCluster:
             "PYTHONPATH": _PYTHONPATH,
             "INFEROMETER_CACHE": str(cache),
             "PRETENDED_VERSION": version,
+            "CUDA_VISIBLE_DEVICES": gpu,
         }
-        self._start(name, [f"--address=127.0.0.1:{self.port}", "--num-cpus=1"], variables)
+        seen = ["--num-cpus=1", f"--num-gpus={int(bool(gpu))}"]
+        self._start(name, [f"--address=127.0.0.1:{self.port}", *seen], variables)
 
     def measuring(self) -> list[int]:
         """Return the processes that measure on nodes, and their workers."""
@@ -89,7 +93,6 @@ class RayCluster:
             str(Path(sys.executable).with_name("ray")),
             "start",
             "--block",
-            "--num-gpus=0",
             "--object-store-memory=100000000",
             *arguments,
             *(f"--{name}-port={_free_port()}" for name in _AGENTS),

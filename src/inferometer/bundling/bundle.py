@@ -42,6 +42,7 @@ class BundleRequest:
     target: Target
     without: tuple[str, ...] = ()  # frameworks that the other machine has: only the model's forms are packed
     leave_out: tuple[str, ...] = ()  # patterns of packages that the other machine's Python has
+    extras: tuple[str, ...] = ()  # of inferometer itself: cluster, index, ...
     convert_with: dict[str, Path] = field(
         default_factory=dict
     )  # environment -> interpreter here that converts
@@ -115,6 +116,7 @@ def _check(asked: BundleRequest, out: Path) -> None:
                 f"--convert-with {name}={path}: {unknown('environment', name, environment_names())}"
             )
     check_interpreters(asked.convert_with, "--convert-with")
+    own_wheel.requirement_lines(asked.extras)
     _check_out(out)
 
 
@@ -203,7 +205,7 @@ class _Packer:
         """Pack inferometer and what it needs."""
         self.progress(f"packing inferometer {__version__}")
         lock = installer.compile_lock(
-            own_wheel.requirement_lines(), self.asked.target.python, dependencies=True
+            own_wheel.requirement_lines(self.asked.extras), self.asked.target.python, dependencies=True
         )
         packages = packages_of(lock, self.asked.target)
         with self._downloaded(packages) as wheels:

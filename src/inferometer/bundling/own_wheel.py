@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zipfile
+from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
-from inferometer.errors import UsageError
+from inferometer.errors import UsageError, unknown
 from inferometer.version import __version__
 
 _NAME = "inferometer"
 _PACKAGE = Path(__file__).parents[1]
+_EXTRA = re.compile(r"extra == ['\"](\w+)['\"]")
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can tell: equal code gives equal bytes
 
 
-def requirement_lines() -> list[str]:
-    """Return what inferometer needs, without its extras."""
-    return [line for line in _distribution().requires or () if "extra ==" not in line]
+def requirement_lines(extras: Iterable[str] = ()) -> list[str]:
+    """Return what inferometer needs, with that of some of its extras; UsageError for an extra that it has not."""
+    known = [name for name in _distribution().metadata.get_all("Provides-Extra") or () if name != "dev"]
+    for name in extras:
+        if name not in known:
+            raise unknown("extra", name, known)
+    return [*dict.fromkeys(line for extra in ("", *extras) for line in _lines_of(extra))]
+
+
+def _lines_of(extra: str) -> Iterator[str]:
+    """Yield the requirements of an extra, or ("") of inferometer without any."""
+    from packaging.requirements import Requirement
+
+    for line in _distribution().requires or ():
+        wanted, _, marker = line.partition(";")
+        if extra != (_EXTRA.search(marker) or {1: ""})[1]:
+            continue
+        if (named := Requirement(wanted)).name == _NAME:  # an extra of several others
+            yield from (each for other in sorted(named.extras) for each in _lines_of(other))
+        else:
+            yield wanted.strip() if extra else line
 
 
 def write_own_wheel(folder: Path) -> Path:

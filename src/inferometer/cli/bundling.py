@@ -39,6 +39,12 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @click.option("--platform", default="linux-x86_64", show_default=True, help="linux-x86_64 or linux-aarch64.")
 @click.option(
+    "--extras",
+    callback=_names,
+    metavar="NAMES",
+    help="Extras of inferometer that the other machine needs: cluster (a node of a fleet), index, xlsx, ...",
+)
+@click.option(
     "--without",
     callback=_names,
     metavar="NAMES",
@@ -59,7 +65,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--part-bytes", type=int, default=62_000_000, show_default=True, help="Most that a part has.")
 @click.option("--out", type=PATH, required=True, help="Folder to write: parts, bundle.json and unbundle.py.")
 def bundle_command(
-    *, model: str, accelerators: tuple[str, ...], python: str, platform: str, without: tuple[str, ...],
+    *, model: str, accelerators: tuple[str, ...], python: str, platform: str, extras: tuple[str, ...], without: tuple[str, ...],
     leave_out: tuple[str, ...], convert_with: tuple[str, ...], part_bytes: int, out: Path, **options: Any,
 ) -> int:  # fmt: skip
     """Pack MODEL, its frameworks and inferometer for a machine without a network (docs/bundles.md)."""
@@ -71,7 +77,7 @@ def bundle_command(
         name: Path(path) for name, path in values.word_pairs("--convert-with", convert_with).items()
     }
     asked = BundleRequest(
-        make_request(model, **keywords(options)), accelerators, Target(python, platform), without, leave_out, interpreters, part_bytes
+        make_request(model, **keywords(options)), accelerators, Target(python, platform), without, leave_out, extras, interpreters, part_bytes
     )  # fmt: skip
     made = make_bundle(asked, out, notice)
     parts = units.counted(made.parts, "part")

@@ -1,0 +1,64 @@
+"""Ray with a node for each GPU of one machine: what a run over it costs beside a plain one, and one run over all nodes.
+
+    python benchmarks/device/gpu_fleet.py MODEL --out FOLDER [--gpus 0,1] [--cpu-node] [--pairs 8] [--options OPTIONS]
+
+For docs/fleet.md. Each node sees one GPU (CUDA_VISIBLE_DEVICES); --cpu-node adds one that sees none. OPTIONS are those of both runs
+(../fleet_cost.py). FOLDER: cost.txt, the fleet's folder, and what was printed. Two nodes of one machine measure in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+
+def told(command: list[str], file: Path) -> int:
+    """Run a command, print what it prints, and keep that in a file; return its status."""
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    done = subprocess.run(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    file.write_text(done.stdout)
+    print(done.stdout, flush=True)
+    return done.returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="as `inferometer run` takes it")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--gpus", default="0", help="their numbers, a node each")
+    parser.add_argument(
+        "--cpu-node", action="store_true", help="another node, without a GPU, in the run over all"
+    )
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--options", required=True, help="of both runs, but for their device")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    from inferometer.frameworks.environments import environments_folder
+    from ray_nodes import ray_cluster
+
+    gpus = given.gpus.split(",")
+    cost = [sys.executable, str(ROOT / "benchmarks/fleet_cost.py"), given.model, "--options", given.options]
+    every = ["--nodes", "all", "--out", str(given.out / "fleet")]
+    with ray_cluster(environments_folder(), {f"gpu-{gpu}": {"gpu": gpu} for gpu in gpus}) as cluster:
+        address = f"127.0.0.1:{cluster.port}"
+        plain = "--device " + ",".join(f"cuda:{gpu}" for gpu in gpus)
+        over = ["--cluster", address, "--plain", plain, "--fleet", "--nodes all --device cuda:0"]
+        statuses = [told([*cost, *over, "--pairs", str(given.pairs)], given.out / "cost.txt")]
+        if given.cpu_node:
+            cluster.start_node("cpu")
+        run = [sys.executable, "-m", "inferometer", "run", given.model, *shlex.split(given.options)]
+        statuses.append(told([*run, "--cluster", address, *every], given.out / "fleet.txt"))
+    return max(statuses)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
