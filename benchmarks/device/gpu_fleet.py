@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/support"))
+sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "benchmarks")]
 
 
 def told(command: list[str], file: Path) -> int:
@@ -42,13 +42,16 @@ def main() -> int:
     parser.add_argument("--options", required=True, help="of both runs, but for their device")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
+    from fleet_cost import compiled
+
     from inferometer.frameworks.environments import environments_folder
     from ray_nodes import ray_cluster
 
     gpus = given.gpus.split(",")
     cost = [sys.executable, str(ROOT / "benchmarks/fleet_cost.py"), given.model, "--options", given.options]
     every = ["--nodes", "all", "--out", str(given.out / "fleet")]
-    with ray_cluster(environments_folder(), {f"gpu-{gpu}": {"gpu": gpu} for gpu in gpus}) as cluster:
+    nodes = {f"gpu-{gpu}": {"gpu": gpu} for gpu in gpus}
+    with compiled(), ray_cluster(environments_folder(), nodes) as cluster:
         address = f"127.0.0.1:{cluster.port}"
         plain = "--device " + ",".join(f"cuda:{gpu}" for gpu in gpus)
         over = ["--cluster", address, "--plain", plain, "--fleet", "--nodes all --device cuda:0"]

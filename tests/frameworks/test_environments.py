@@ -93,6 +93,14 @@ def test_build_once_then_reuse(package, tmp_path):
     assert environments.list_installed() == []
 
 
+def test_what_is_installed_is_compiled_so_that_no_process_is_timed_compiling_it(
+    package, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    built = environments.ensure(package, tmp_path / "log", lambda text: None)
+    assert [*built.python.parents[1].glob("lib/*/site-packages/__pycache__/tiny.*.pyc")]
+
+
 def test_other_pins_are_another_environment(package):
     from dataclasses import replace
 

@@ -155,8 +155,8 @@ def make_core(bundle: Bundle, target: Path) -> Path:
         )
         python = str(target / "bin" / "python")
         _call(
-            [uv, *alone, "pip", "install", "--python", python, "--no-index", "--find-links", str(wheels), "--no-deps", "--require-hashes",
-             "--requirements", str(listed)], wheels,
+            [uv, *alone, "pip", "install", "--compile-bytecode", "--python", python, "--no-index", "--find-links", str(wheels), "--no-deps",
+             "--require-hashes", "--requirements", str(listed)], wheels,
         )  # fmt: skip
     return target / "bin" / "inferometer"
 

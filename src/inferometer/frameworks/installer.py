@@ -125,7 +125,8 @@ def _compile(lines: list[str], systems: list[str], dependencies: bool) -> str:
 
 
 def _command(folder: Path) -> list[str]:
-    return ["pip", "install", "--python", str(folder / "bin" / "python")]
+    # compiled at once: the first process that loads a framework would be timed compiling it, and all where the cache is read-only
+    return ["pip", "install", "--compile-bytecode", "--python", str(folder / "bin" / "python")]
 
 
 def _uv(arguments: list[str], wanted: Requirements, log: Path, **environment: str) -> None:
