@@ -65,3 +65,23 @@ def test_the_width_of_a_grid_is_what_it_prints():
     file = io.StringIO()
     Console(file=file, width=100).print(table)
     assert table.natural_width() == len(file.getvalue().splitlines()[0])
+
+
+@pytest.mark.parametrize("width", [200, 30])
+@pytest.mark.parametrize("rows", [ROWS, [(*row[:2], "plain") for row in ROWS[:1]], [("1", "a\nb", "c")]])
+def test_texts_given_a_column_at_a_time_read_as_rows_of_them(rows, width):
+    grid, table = Grid(**FORMS[0]), Table(**FORMS[0])
+    styles = STYLES[: len(rows)]
+    for each in (grid, table):
+        each.add_column("batch", justify="right", no_wrap=True)
+        each.add_column("framework", overflow="fold", min_width=12)
+        each.add_column("±95 %", justify="right")
+    grid.add_texts(list(zip(*rows, strict=True)), styles)
+    for row, style in zip(rows, styles, strict=True):
+        table.add_row(*map(Text, row), style=style)
+    printed = []
+    for each in (grid, table):
+        file = io.StringIO()
+        Console(file=file, width=width).print(each)
+        printed.append(file.getvalue())
+    assert printed[0] == printed[1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
+
 from rich import box
 from rich.console import Console
 
@@ -10,7 +13,7 @@ from inferometer.records import RunInfo
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.metrics import Column
-from inferometer.tables.grid import Grid, verbatim
+from inferometer.tables.grid import Grid
 from inferometer.tables.notes import notes
 from inferometer.tables.overview import OverviewRow, columns, failures, rows, skipped
 from inferometer.units import counted, listed
@@ -55,7 +58,8 @@ def _print(console: Console, line: str) -> None:
 
 def _print_table(screen: Console, measured: list[OverviewRow], shown: list[Column]) -> None:
     kept = list(shown)
-    while (needed := _needed_width(screen, table := _table(measured, kept))) > screen.width:
+    texts = {column.title: [column.text(row.summary) for row in measured] for column in shown}
+    while (needed := _needed_width(screen, table := _table(measured, kept, texts))) > screen.width:
         widest = max(kept, key=lambda column: column.drop_order)
         if not widest.drop_order:
             screen.width = needed  # the terminal may wrap what is left; rich would cut it
@@ -75,20 +79,17 @@ def _needed_width(screen: Console, table: Grid) -> int:
     return screen.measure(table, options=screen.options.update(width=_ENDLESS)).minimum
 
 
-def _table(measured: list[OverviewRow], shown: list[Column]) -> Grid:
+def _table(measured: list[OverviewRow], shown: list[Column], texts: Mapping[str, Sequence[str]]) -> Grid:
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    texts = {column.title: [column.text(row.summary) for row in measured] for column in shown}
     for column in shown:
         width = max(len(column.title), *map(len, texts[column.title]))
         if column.title == "framework":
             table.add_column(column.title, overflow="fold", min_width=min(width, _NAME_WIDTH))
         else:
             table.add_column(column.title, justify="right", no_wrap=True, min_width=width)
-    previous = 0
-    for row, *cells in zip(measured, *texts.values(), strict=True):
-        size = row.summary.cell.batch_size
-        if previous and size != previous:
-            table.add_section()
-        previous = size
-        table.add_row(*map(verbatim, cells), style=_STYLES.get(row.mark, ""))
+    table.add_texts(
+        [texts[column.title] for column in shown], [_STYLES.get(row.mark, "") for row in measured]
+    )
+    for row, (first, second) in zip(table.rows, itertools.pairwise(measured), strict=False):
+        row.end_section = first.summary.cell.batch_size != second.summary.cell.batch_size
     return table

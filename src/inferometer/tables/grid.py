@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.style import Style
-from rich.table import Table
+from rich.table import Row, Table
 from rich.text import Text
 
 _NOT_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-_Shown = tuple[str, str | Style]  # a cell's text and its style
+@dataclass(frozen=True)
+class _Shown:
+    """A column's texts, its header's first, and their styles."""
+
+    texts: Sequence[str]
+    styles: Sequence[str | Style]
+    longest: int  # characters of the longest
 
 
 class Grid(Table):
@@ -24,7 +32,13 @@ class Grid(Table):
     Both come out the same, but for colours: a line that is of one style is so as a whole.
     """
 
-    _read: tuple[tuple[int, int], list[list[_Shown]] | None] | None = None
+    _read: tuple[tuple[int, int], list[_Shown] | None] | None = None
+
+    def add_texts(self, columns: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
+        """Add a row a style, of texts that are shown as they are, given a column at a time."""
+        for column, texts in zip(self.columns, columns, strict=True):
+            column._cells.extend(map(Text, texts) if _has_markup("".join(texts)) else texts)
+        self.rows.extend(Row(style=style) for style in styles)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table: quickly if every cell is text of one line and there is room for all of them, else as rich does."""
@@ -41,20 +55,20 @@ class Grid(Table):
         texts = self._texts()
         return None if texts is None else self._total(self._widths(texts))
 
-    def _texts(self) -> list[list[_Shown]] | None:
+    def _texts(self) -> list[_Shown] | None:
         """Return each column's texts, its header's first; None where one has several lines. Read once of a table that does not grow."""
         size = (len(self.columns), len(self.rows))
         if self._read is None or self._read[0] != size:
-            columns = [_texts([column.header, *column.cells]) for column in self.columns]
+            columns = [_shown([column.header, *column.cells]) for column in self.columns]
             texts = [column for column in columns if column is not None]
             self._read = size, texts if len(texts) == len(columns) else None
         return self._read[1]
 
-    def _widths(self, columns: Sequence[Sequence[_Shown]]) -> list[int]:
+    def _widths(self, columns: Sequence[_Shown]) -> list[int]:
         """Return each column's characters without its padding."""
         return [
-            max(column.min_width or 0, *[_length(text) for text, _ in texts])
-            for column, texts in zip(self.columns, columns, strict=True)
+            max(column.min_width or 0, shown.longest)
+            for column, shown in zip(self.columns, columns, strict=True)
         ]
 
     def _total(self, widths: Sequence[int]) -> int:
@@ -74,7 +88,7 @@ class Grid(Table):
         self,
         console: Console,
         options: ConsoleOptions,
-        columns: Sequence[Sequence[_Shown]],
+        columns: Sequence[_Shown],
         widths: Sequence[int],
     ) -> Iterator[Segment]:
         assert self.box is not None
@@ -85,7 +99,13 @@ class Grid(Table):
         head = console.get_style("table.header")
         if edge:
             yield from (Segment(box.get_top(whole)), end)
-        for number, cells in enumerate(zip(*columns, strict=True)):
+        texts = [
+            _padded(shown.texts, width, column.justify, around)
+            for shown, width, column, around in zip(columns, widths, self.columns, paddings, strict=True)
+        ]
+        coloured = any(any(shown.styles) for shown in columns)
+        styles = zip(*[shown.styles for shown in columns], strict=True) if coloured else itertools.repeat(())
+        for number, (pieces, own) in enumerate(zip(zip(*texts, strict=True), styles, strict=False)):
             row = self.rows[number - 1] if number else None
             marks = (box.mid_left, box.mid_vertical, box.mid_right)
             if row is None:
@@ -93,13 +113,7 @@ class Grid(Table):
             elif number == len(self.rows):
                 marks = (box.foot_left, box.foot_vertical, box.foot_right)
             style = (console.get_style(row.style) if row.style else None) if row else head
-            pieces = [
-                (" " * before + _justified(text, width, column.justify) + " " * after, own)
-                for (text, own), width, column, (before, after) in zip(
-                    cells, widths, self.columns, paddings, strict=True
-                )
-            ]
-            yield from _line(console, pieces, style, marks if edge else ("", marks[1], ""))
+            yield from _line(console, pieces, own, style, marks if edge else ("", marks[1], ""))
             yield end
             if row is None:
                 yield from (Segment(box.get_row(whole, "head", edge=edge)), end)
@@ -111,34 +125,37 @@ class Grid(Table):
 
 def _line(
     console: Console,
-    pieces: Sequence[tuple[str, str | Style]],
+    pieces: Sequence[str],
+    styles: Sequence[str | Style],
     style: Style | None,
     marks: tuple[str, str, str],
 ) -> Iterator[Segment]:
-    """Yield a line's cells between its marks: in one piece where nothing in it has a style."""
+    """Yield a line's cells between its marks: in one piece where nothing in it has a style; no styles: none has one of its own."""
     left, middle, right = marks
-    if style is None and not any(own for _, own in pieces):
-        yield Segment(left + middle.join(text for text, _ in pieces) + right)
+    if style is None and not any(styles):
+        yield Segment(left + middle.join(pieces) + right)
         return
-    for place, (text, own) in enumerate(pieces):
+    for place, (text, own) in enumerate(itertools.zip_longest(pieces, styles, fillvalue="")):
         yield Segment(middle if place else left)
         found = console.get_style(own) if own else Style.null()
-        yield Segment(text, style + found if style else found)
+        yield Segment(str(text), style + found if style else found)
     yield Segment(right)
 
 
-def _texts(cells: Iterable[RenderableType]) -> list[_Shown] | None:
+def _shown(cells: Sequence[RenderableType]) -> _Shown | None:
     """Return cells as texts; None where one is something else, has several lines or spans of another style."""
-    found: list[_Shown] = []
-    for cell in cells:
-        if isinstance(cell, str):
-            shown: _Shown | None = None if _has_markup(cell) else (cell, "")
-        else:
-            shown = (cell.plain, cell.style) if isinstance(cell, Text) and not cell.spans else None
-        if shown is None or _NOT_ONE_LINE.search(shown[0]):
-            return None
-        found.append(shown)
-    return found
+    styles = [
+        cell.style if isinstance(cell, Text) and not cell.spans else "" if isinstance(cell, str) else None
+        for cell in cells
+    ]
+    if None in styles or _has_markup("".join(cell for cell in cells if isinstance(cell, str))):
+        return None
+    texts = [cell.plain if isinstance(cell, Text) else str(cell) for cell in cells]
+    whole = "".join(texts)
+    if _NOT_ONE_LINE.search(whole):
+        return None
+    longest = max(map(len if whole.isascii() else cell_len, texts))
+    return _Shown(texts, [style or "" for style in styles], longest)
 
 
 def _has_markup(text: str) -> bool:
@@ -146,17 +163,14 @@ def _has_markup(text: str) -> bool:
     return "[" in text or ":" in text
 
 
-def verbatim(text: str) -> str | Text:
-    """Return a cell that shows a text as it is; itself where that does, which takes less."""
-    return Text(text) if _has_markup(text) else text
-
-
-def _length(text: str) -> int:
-    return len(text) if text.isascii() else cell_len(text)
+def _padded(texts: Iterable[str], width: int, justify: str, around: tuple[int, int]) -> list[str]:
+    """Return a column's texts as wide as it is, with the blanks before and after."""
+    before, after = (" " * count for count in around)
+    return [before + _justified(text, width, justify) + after for text in texts]
 
 
 def _justified(text: str, width: int, justify: str) -> str:
-    if justify != "right":
-        return text + " " * (width - _length(text))
-    text = text.rstrip()  # as rich does, no-break spaces included
-    return " " * (width - _length(text)) + text
+    if justify == "right":
+        text = text.rstrip()  # as rich does, no-break spaces included
+    room = width if text.isascii() else width - cell_len(text) + len(text)
+    return text.rjust(room) if justify == "right" else text.ljust(room)

@@ -104,11 +104,8 @@ def skip_reason(summary: CellSummary) -> str:
 def failures(results: Results) -> list[str]:
     """Return a line for each cell that was run and failed: status, cause, and its device where there are several."""
     several = len({summary.cell.device for summary in results.summaries}) > 1
-    return [
-        _failure(row.summary, f" on {row.summary.cell.device}" if several else "")
-        for row in rows(results)
-        if not (row.summary.measured or row.summary.status == "skipped")
-    ]
+    failed = [s for s in results.summaries if not (s.measured or s.status == "skipped")]
+    return [_failure(s, f" on {s.cell.device}" if several else "") for s in sorted(failed, key=_order)]
 
 
 def _failure(summary: CellSummary, where: str) -> str:
