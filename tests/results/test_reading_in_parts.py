@@ -56,6 +56,16 @@ def test_what_a_child_does_not_hand_over_is_computed_here(run, two_parts, monkey
     assert_same(read(run), summarise([read_run(run)]))
 
 
+def test_a_pipe_that_may_not_be_widened_is_used_as_it_is(run, two_parts, monkeypatch):
+    monkeypatch.setattr(parts, "_PIPE_BYTES", 1 << 40)  # more than any system gives
+    answers = []
+    whole = parts._heard
+    monkeypatch.setattr(parts, "_heard", lambda *asked: answers.append(whole(*asked)) or answers[-1])
+    monkeypatch.setattr(parts._Deal, "here", lambda deal: None)
+    assert_same(read(run), summarise([read_run(run)]))
+    assert all(answers)
+
+
 @pytest.mark.parametrize("place", [2, 3, -2])
 @pytest.mark.parametrize(
     "damage", [(b'"round":', b'"round":-1'), (b'"elapsed_s":', b'"elapsed_s":-1'), (b"}}", b"}")]

@@ -1,6 +1,7 @@
 """What is kept beside a big run says what its records say, or nothing."""
 
 import gc
+import hashlib
 import os
 import shutil
 
@@ -132,3 +133,11 @@ def test_the_collector_rests_only_while_a_command_reads(run, monkeypatch):
     for words, resting in ((["show"], True), (["load"], False)):
         invoke([*words, str(run)])
         assert (during.pop(), gc.isenabled()) == (not resting, True)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 1000])
+def test_a_file_read_in_pieces_has_the_hash_of_the_whole(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(summary_cache, "_PIECE_BYTES", 64)
+    data = bytes(range(256)) * 4
+    (tmp_path / "file").write_bytes(data[:size])
+    assert summary_cache._digest_of(tmp_path / "file") == hashlib.sha256(data[:size]).digest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from inferometer.results.opening import open_results
 from inferometer.results.packed import Packed
 
 Command = Callable[..., Any]
+_TURN_S = 0.0005  # after which a thread that only waits for files or for another process is let in
 RUNS = click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 
 
@@ -48,6 +50,7 @@ prices_options = with_options(
 
 def results_of(runs: Sequence[Path]) -> Results:
     """Return the given run directories, or those in the given folders, summarised together."""
+    sys.setswitchinterval(_TURN_S)
     found = open_results(runs, notice=notice, keep=_keep_meanwhile)
     gc.freeze()  # it stays to the end: the collector need not go through it again and again
     return found

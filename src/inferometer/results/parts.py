@@ -19,6 +19,7 @@ from typing import IO
 import msgspec
 
 from inferometer.host.machine import usable_cores
+from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.packed import Packed, pack_located, unpack, unpack_located
 from inferometer.results.pooling import Located, locate
@@ -31,6 +32,7 @@ MOST_PROCESSES = 4  # what one of them does alone takes no less, so that more ga
 WORTH_BYTES = 24_000_000  # of cells.jsonl: less is done in the time that a child takes to start
 _AT_ONCE = 256  # cells of a deal
 _MOST_BYTES = 1 << 30  # of a message; more is none
+_PIPE_BYTES = 1 << 20  # what Linux allows every user
 
 _Child = subprocess.Popen[bytes]
 
@@ -138,12 +140,21 @@ def _children(run: Path, count: int) -> Iterator[list[_Child]]:
                     words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
                 )
                 children.append(child)
+                _widen(child.stdout)
         yield children
     finally:
         for child in children:
             child.kill()  # which does nothing to one that ended
             with contextlib.suppress(BrokenPipeError), child:
                 pass
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold a whole answer, where the system allows it: a child need not wait until it is read."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # type: ignore[arg-type]
 
 
 def _send(stream: IO[bytes], message: bytes) -> None:
@@ -167,6 +178,7 @@ def answer(run: Path, cells: bytes) -> bytes:
 
 def _main(words: Sequence[str]) -> int:
     with contextlib.suppress(OSError, EOFError, *DAMAGE), no_collection():  # the parent meets damage too
+        t_quantile(CONFIDENCE, 1)  # which imports what it takes while the parent finds the records
         while True:
             _send(sys.stdout.buffer, answer(Path(words[0]), _received(sys.stdin.buffer)))
     return 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from inferometer.storage.stored_records import StoredRecords
 
 CACHE_FILE = ".summaries.parquet"
 WORTH_BYTES = 8_000_000  # of cells.jsonl: less is summarised in the time that it takes to open a cache
+_PIECE_BYTES = 1 << 25
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CODE = (
     "results",
@@ -106,12 +106,13 @@ def store(results: Results, packed: Packed) -> None:
 
 
 def prepare(results: Results, packed: Packed) -> Callable[[], None]:
-    """Return what `store` does once all that takes Python is done: a thread that does it hardly holds up another."""
+    """Return what `store` does once all that takes Python, or opens many files, is done: a thread that does it hardly holds up another."""
     (run,) = results.runs
     with contextlib.suppress(OSError):
-        possible = importlib.util.find_spec("duckdb") and os.access(run.path, os.W_OK)
-        if possible and _is_all_of_its_file(run.records) and not run.missing:
-            return functools.partial(_write, _columns(results, packed), run)
+        whole = _is_all_of_its_file(run.records) and not run.missing
+        if whole and os.access(run.path, os.W_OK) and (duckdb := _duckdb()):
+            _code()
+            return functools.partial(_write, duckdb, _columns(results, packed), run)
     return lambda: None
 
 
@@ -120,10 +121,7 @@ def _is_all_of_its_file(records: Sequence[Record]) -> bool:
     return isinstance(records, StoredRecords) and records.file.stat().st_size == records.size_bytes
 
 
-def _write(columns: dict[str, Any], run: StoredRun) -> None:
-    duckdb = _duckdb()
-    if duckdb is None:
-        return
+def _write(duckdb: Any, columns: dict[str, Any], run: StoredRun) -> None:
     target, temporary = run.path / CACHE_FILE, run.path / f"{CACHE_FILE}.{os.getpid()}"
     with contextlib.suppress(duckdb.Error, OSError):
         content = content_of(run.path)
@@ -169,9 +167,17 @@ def content_of(run: Path) -> str:
     """Return the hash of a run's files and of the code that summarises them."""
     digest = hashlib.sha256(_code().encode())
     for name in (RUN_FILE, CELLS_FILE):
-        with (run / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(_digest_of(run / name))
     return digest.hexdigest()
+
+
+def _digest_of(path: Path) -> bytes:
+    """Return the hash of a file, read in few pieces: a thread may wait for the interpreter before and after each."""
+    digest, piece = hashlib.sha256(), memoryview(bytearray(min(_PIECE_BYTES, path.stat().st_size + 1)))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            digest.update(piece[:count])
+    return digest.digest()
 
 
 @functools.cache
