@@ -52,10 +52,11 @@ def estimate_all(cells: Iterable[tuple[Good, Cell]]) -> list[dict[str, Any]]:
 
 
 def _estimate(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
+    batches = [speed.batches_of(record, cell) for _, record in good]
     fields: dict[str, Any] = {
         "rounds": len({key for key, record in good if record.loops}),
         "loops": sum([len(record.loops) for _, record in good]),
-        "batches": sum([speed.batches_of(record, cell) for _, record in good]),
+        "batches": sum(batches),
         "shortest_loop_s": min([loop.elapsed_s for _, record in good for loop in record.loops], default=None),
     }
     if not good:
@@ -63,7 +64,7 @@ def _estimate(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
     series: dict[str, Series] = {}
     parts = (
         speed.throughput(good),
-        speed.latency(good, cell),
+        speed.latency(good, cell, batches),
         energy.energy(good),
         untimed.prepare(good),
         untimed.memory(good, cell),

@@ -32,7 +32,10 @@ def _primary(record: Record) -> DeviceEnergy | None:
     metered = record.energy
     if metered is None or not metered.devices or (metered.reason and not metered.primary):
         return None
-    return next((d for d in metered.devices if d.device_uid == metered.primary), metered.devices[0])
+    first = metered.devices[0]
+    if first.device_uid == metered.primary:
+        return first
+    return next((d for d in metered.devices if d.device_uid == metered.primary), first)
 
 
 def energy(good: Good) -> Steps[dict[str, Any]]:
@@ -54,7 +57,7 @@ def energy(good: Good) -> Steps[dict[str, Any]]:
     known = {name: Repeated(one) for name, one in series.items()}
     yield list(known.values())
     fields: dict[str, Any] = {
-        name: replace(known[name].estimate(unit, source, claimed=claimed), remark=remark)
+        name: _remarked(known[name].estimate(unit, source, claimed=claimed), remark)
         for name, unit in (("power", "W"), ("energy_image", "J"))
         if name in known
     }
@@ -105,13 +108,16 @@ def _wide(devices: Sequence[DeviceEnergy]) -> dict[str, Any]:
 
 def _worker_share(good: Good, resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Any]:
     """Return the worker's estimated share [J an image] of the processors' energy that is told; nothing where there is none."""
-    wholes = {key: f"share:{device.device_uid}" for key, device in resolved}
-    shares = [
+    parts = [
         (key, device)
         for key, record in good
         for device in (record.energy.devices if record.energy else ())
-        if device.device_uid == wholes.get(key) and device.images
+        if device.device_uid.startswith("share:") and device.images
     ]
+    if not parts:
+        return {}
+    wholes = {key: f"share:{device.device_uid}" for key, device in resolved}
+    shares = [(key, device) for key, device in parts if device.device_uid == wholes.get(key)]
     series = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in shares)
     return {"energy_share": series.estimate("J", "estimated")} if series.keys else {}
 
@@ -135,7 +141,11 @@ def _net(
     rounds = Repeated(series)
     yield [rounds]
     widened = math.log1p(math.expm1(claimed) * gross.value / math.exp(rounds.mean))
-    return {"energy_net": replace(rounds.estimate("J", gross.source, claimed=widened), remark=gross.remark)}
+    return {"energy_net": _remarked(rounds.estimate("J", gross.source, claimed=widened), gross.remark)}
+
+
+def _remarked(estimate: Estimate, remark: Flag | None) -> Estimate:
+    return replace(estimate, remark=remark) if remark else estimate
 
 
 def _of_one_meter(

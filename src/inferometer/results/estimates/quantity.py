@@ -166,13 +166,15 @@ class Repeated:
         ``claimed``: the half width (log) that a meter claims: an error common to all rounds, which no number of them averages
         out, so it is added in quadrature. ``within``: that of the loops of one process, None where it is not known.
         """
-        reach = self.reach()
+        known = self._known
+        reach = stats.reach_of_mean(known)
         if reach is None:
             reach, source = within, WITHIN_ONE_PROCESS if source == "rounds" else source
-        value = float(f"{math.exp(self.mean):.14g}")  # what the logarithm added is no digit of the figure
-        reaches = [r for r in (reach, claimed) if r is not None]
-        low, high = stats.around(value, math.hypot(*reaches) if reaches else None)
-        return Estimate(value, low, high, unit, source, self.series.processes)
+        if claimed is not None:
+            reach = math.hypot(reach or 0.0, claimed)
+        value = float(f"{math.exp(known.mean):.14g}")  # what the logarithm added is no digit of the figure
+        low, high = stats.around(value, reach)
+        return Estimate(value, low, high, unit, source, len(self.series.keys))
 
     @property
     def _known(self) -> stats.Moments:
@@ -215,6 +217,8 @@ def round_series(values: Iterable[tuple[Key, float]]) -> Series:
 
 def series_of(keys: tuple[Key, ...], values: Sequence[float]) -> Series:
     """Return the series of the positive, finite ones of values, one a round."""
+    if values and min(values) > 0 and sum(values) < math.inf:  # which no value that is not a number passes
+        return Series(keys, tuple(map(math.log, values)))
     logs = tuple([math.log(value) for value in values if 0 < value < math.inf])
     if len(logs) < len(keys):
         keys = tuple([key for key, value in zip(keys, values, strict=True) if 0 < value < math.inf])

@@ -77,9 +77,10 @@ def batches_of(record: Record, cell: Cell) -> int:
     return sum([-(-(loop.images or record.images) // cell.batch_size) for loop in record.loops])
 
 
-def latency(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
-    """Find mean and quantiles [s] of full batches; the mean alone where only loops were recorded."""
-    timed = [(key, record, Batches(b)) for key, record in good if (b := seconds_of_full_batches(record))]
+def latency(good: Good, cell: Cell, counts: Sequence[int]) -> Steps[dict[str, Any]]:
+    """Find mean and quantiles [s] of full batches; the mean alone where only loops were recorded. ``counts``: `batches_of` each."""
+    found = zip(good, counts, strict=True)
+    timed = [(key, n, Batches(b)) for (key, record), n in found if (b := seconds_of_full_batches(record))]
     if not timed:
         return (yield from _latency_from_loops(good, cell))
     rounds = [batches for _, _, batches in timed]
@@ -92,7 +93,6 @@ def latency(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
         fields["batch_quantiles_s"] = tuple(pooled.quantiles)
     yield rounds
     keys, worths = tuple([key for key, _, _ in timed]), [batches.worth for batches in rounds]
-    counts = [batches_of(record, cell) for _, record, _ in timed]
     columns = zip(*[batches.measures for batches in rounds], strict=True)
     series = {name: series_of(keys, values) for name, values in zip(_NAMES, columns, strict=True)}
     if not all(one.keys for one in series.values()):
@@ -103,7 +103,7 @@ def latency(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
     fields |= {
         "_series": series,
         "longest_batch_s": float(pooled.ordered[-1]),
-        "batches_worth": sum(map(min, worths, counts)),
+        "batches_worth": sum(map(min, worths, [count for _, count, _ in timed])),
     }
     worth = sum(worths)
     for level in LEVELS[1:]:
