@@ -8,6 +8,7 @@ from fuzzing.models import KerasFiles, OnnxFiles, TorchFiles
 from fuzzing.pictures import Pictures
 from fuzzing.rows import DataSets, InputRows
 from fuzzing.runs import RunDirectories
+from fuzzing.tensorflow_models import LiteRtFiles, SavedModels
 
 # of which no smaller test could be made; pictures: a PNG that claims gigabytes, a WebP with EXIF data of wrong types
 ONCE_FAILED = {KerasFiles: (268,), TorchFiles: (1_001_847,), Pictures: (1_000_513, 1_004_068)}
@@ -36,7 +37,10 @@ def test_readers_of_this_process(tmp_path, reader, count):
 
 
 @pytest.mark.environment
-@pytest.mark.parametrize(("reader", "count"), [(OnnxFiles, 40), (KerasFiles, 20), (TorchFiles, 20)])
+@pytest.mark.parametrize(
+    ("reader", "count"),
+    [(OnnxFiles, 40), (KerasFiles, 20), (TorchFiles, 20), (SavedModels, 20), (LiteRtFiles, 40)],
+)
 def test_readers_in_environments(tmp_path, reader, count):
     read = reader(tmp_path)
     try:

@@ -184,6 +184,18 @@ def test_a_directory_is_no_model(tmp_path):
         resolve(ModelRequest(str(tmp_path / "m.onnx")))
 
 
+def test_a_saved_model_with_a_pipe_or_a_device_in_it_is_refused(tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    (tmp_path / "elsewhere").symlink_to("nowhere")  # which TensorFlow never opens
+    resolve(ModelRequest(str(tmp_path)))
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "variables/variables.index").symlink_to("/dev/zero")
+    with pytest.raises(
+        UsageError, match=r"has variables\.index, which is neither a file nor a folder; take it out"
+    ):
+        resolve(ModelRequest(str(tmp_path)))
+
+
 def test_a_file_that_is_no_keras_file(tmp_path):
     path = tmp_path / "m.keras"
     path.write_bytes(b"not a zip")

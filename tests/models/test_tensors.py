@@ -44,6 +44,19 @@ def test_unknown_shape_names_are_refused_with_a_near_one():
         bind([["N", 3]], {"width": 8})
 
 
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [([], "has no inputs"), ([[0, 3]], "'x' has shape 0x3"), ([[-4]], "-4"), ([["N", -2]], "batchx-2")],
+)
+def test_models_without_inputs_or_rows_are_refused(sizes, told):
+    with pytest.raises(ValueError, match=told):
+        bind(sizes, {})
+
+
+def test_an_axis_may_be_empty():
+    assert bind([["N", 0]], {}) == [[None, 0]]
+
+
 def test_scalars_and_differing_first_dimensions_are_refused():
     with pytest.raises(ValueError, match="'x' is a scalar"):
         bind([[]], {})
@@ -174,6 +187,11 @@ def test_chunks_are_joined_in_order():
 
     assert np.array_equal(tensors.run_in_chunks(call, [array])[0], array * 2)
     assert sizes == [8, 8, 3]
+
+
+def test_a_model_without_outputs_is_refused():
+    with pytest.raises(ValueError, match="the model has no outputs"):
+        tensors.run_in_chunks(lambda rows: [], [np.zeros(3)])
 
 
 def test_rows_are_turned_from_one_layout_to_another():

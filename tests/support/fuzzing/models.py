@@ -1,4 +1,4 @@
-"""Files of models by strangers, read as a run reads them: named, inspected, and the small ones prepared."""
+"""Files of models by strangers, that others made: ONNX, Keras and PyTorch."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import json
 import os
 import pickle
 import random
-import shutil
 import struct
 import subprocess
 from pathlib import Path
 
+from fuzzing.model_files import ModelFiles
 from fuzzing.mutation import bytes_of, json_of, zip_of
-from fuzzing.outcome import Outcome, outcome_of
 from fuzzing.protobuf import message_of
-from fuzzing.shared_steps import SharedSteps
-from inferometer.models import sources
-from inferometer.models.contract import ModelRequest
-from inferometer.models.prepare import step_cache
 from steprunner import interpreter, write_onnx
 
 _TESTS = Path(__file__).parents[2] / "models"
@@ -42,61 +37,7 @@ class _Touch:
         return os.system, (f"touch {self._marker}",)
 
 
-class _ModelFiles:
-    """Reads changed copies of small whole files; ``whole``: path -> how a request names it."""
-
-    name = ""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._marker = folder / "ran"
-        self._steps = SharedSteps(folder)
-        self._hostile = pickle.dumps(_Touch(self._marker), protocol=2)
-        (folder / "whole").mkdir()
-        self.whole = self._written(folder / "whole")
-
-    def _written(self, folder: Path) -> dict[Path, dict]:
-        raise NotImplementedError
-
-    def _changed(self, chance: random.Random, file: Path) -> bytes:
-        raise NotImplementedError
-
-    def __call__(self, seed: int) -> Outcome:
-        chance = random.Random(seed)
-        shutil.rmtree(self._folder / "cache", ignore_errors=True)
-        whole = chance.choice(list(self.whole))
-        file = self._folder / f"changed{whole.suffix}"
-        file.write_bytes(self._changed(chance, whole))
-        outcome = outcome_of(lambda: self._read(ModelRequest(str(file), **self.whole[whole])))
-        if self._marker.exists():
-            self._marker.unlink()
-            return Outcome("code ran", f"{whole.name} by seed {seed}")
-        return (
-            Outcome(self._steps.ended, outcome.told)
-            if outcome.kind == "refused" and self._steps.ended
-            else outcome
-        )
-
-    def _read(self, request: ModelRequest) -> None:
-        self._steps.ended = ""
-        source = sources.resolve(request)
-        steps = step_cache(source, self._steps, self._folder / "cache", lambda text: None)
-        found = sources.inspect(request, source, steps)
-        if found["macs"] is not None and found["macs"] < 10_000_000:
-            sources.make(request, source, steps)
-
-    def _inner(self, chance: random.Random, data: bytes) -> bytes:
-        kind = chance.random()
-        return (
-            self._hostile if kind < 0.1 else json_of(chance, data) if kind < 0.8 else bytes_of(chance, data)
-        )
-
-    def close(self) -> None:
-        """End the processes that read."""
-        self._steps.close()
-
-
-class OnnxFiles(_ModelFiles):
+class OnnxFiles(ModelFiles):
     name = "ONNX"
 
     def _written(self, folder: Path) -> dict[Path, dict]:
@@ -112,7 +53,16 @@ class OnnxFiles(_ModelFiles):
         )
 
 
-class KerasFiles(_ModelFiles):
+class _ArchivedFiles(ModelFiles):
+    """Members of archives that are changed, or that are pickles which would touch a file."""
+
+    def _inner(self, chance: random.Random, data: bytes) -> bytes:
+        hostile = pickle.dumps(_Touch(self._marker), protocol=2)
+        kind = chance.random()
+        return hostile if kind < 0.1 else json_of(chance, data) if kind < 0.8 else bytes_of(chance, data)
+
+
+class KerasFiles(_ArchivedFiles):
     name = "Keras"
 
     def _written(self, folder: Path) -> dict[Path, dict]:
@@ -140,7 +90,7 @@ def _configuration(chance: random.Random, data: bytes) -> bytes:
     return bytes_of(chance, data)
 
 
-class TorchFiles(_ModelFiles):
+class TorchFiles(_ArchivedFiles):
     name = "pt2, TorchScript and weights of PyTorch"
 
     def _written(self, folder: Path) -> dict[Path, dict]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
-from inferometer.models.artifact_cache import hash_file
 from inferometer.models.catalogue import APPLICATIONS, canonical
 from inferometer.models.contract import ModelRequest
 from inferometer.models.sources.source import (
@@ -19,6 +18,7 @@ from inferometer.models.sources.source import (
     Source,
     existing,
     given_rows,
+    hash_file,
     judged,
     ranges_of,
     rows_asked,

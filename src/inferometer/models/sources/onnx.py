@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models import photo_inputs
-from inferometer.models.artifact_cache import hash_file, key_of
+from inferometer.models.artifact_cache import key_of
 from inferometer.models.contract import ModelRequest
 from inferometer.models.sources.source import (
     Origin,
     Source,
     existing,
     given_rows,
+    hash_file,
     judged,
     ranges_of,
     refuse_weights,

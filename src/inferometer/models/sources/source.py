@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import UsageError
-from inferometer.models.artifact_cache import hash_file
 from inferometer.models.catalogue import Application
 from inferometer.models.contract import FILES, Form, ModelRequest
 from inferometer.models.photo_inputs import layout_of
@@ -21,6 +20,7 @@ from inferometer.models.step_cache import (
 )
 from inferometer.models.steps import given
 from inferometer.models.steps.tensors import batch_of
+from inferometer.storage import seals
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,17 @@ def existing(path: str, kind: str) -> Path:
         what = "is a directory" if file.is_dir() else "does not exist"
         raise UsageError(f"{kind} file {path} {what}; give the path of a file")
     return file.resolve()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file or folder of the user's (`seals.hash_file`); UsageError if it cannot be read."""
+    try:
+        return seals.hash_file(path)
+    except OSError as error:
+        told = error.strerror or error
+        raise UsageError(
+            f"{path.name} cannot be read: {told}{f' ({error.filename})' if error.filename else ''}"
+        ) from error
 
 
 def refuse_weights(request: ModelRequest, name: str) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
-from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import Form, ModelRequest
 from inferometer.models.sources.source import (
     Origin,
     Source,
     existing,
     given_rows,
+    hash_file,
     judged,
     ranges_of,
     refuse_weights,
@@ -62,7 +62,12 @@ def is_saved_model(path: str) -> bool:
 
 
 def from_folder(request: ModelRequest) -> Source:
-    """Return the user's own SavedModel folder."""
+    """Return the user's own SavedModel folder; UsageError for a pipe or a device in it, which has no end."""
+    for path in Path(request.model).rglob("*"):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise UsageError(
+                f"{request.model} has {path.name}, which is neither a file nor a folder; take it out"
+            )
     return _source("savedmodel", Path(request.model).resolve(), request)
 
 

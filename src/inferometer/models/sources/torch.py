@@ -9,7 +9,6 @@ from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
-from inferometer.models.artifact_cache import hash_file
 from inferometer.models.contract import NAMED_WEIGHTS, ModelRequest
 from inferometer.models.sources import torch_processors
 from inferometer.models.sources.source import (
@@ -17,6 +16,7 @@ from inferometer.models.sources.source import (
     Source,
     existing,
     given_rows,
+    hash_file,
     judged,
     ranges_of,
     refuse_weights,

@@ -128,12 +128,17 @@ def complain(open_names: Sequence[str]) -> None:
 
 
 def check_batch(specs: Sequence[Spec]) -> None:
-    """Raise ValueError unless all inputs have rows first, as many of them."""
+    """Raise ValueError unless there are inputs, and all have rows first, as many of them."""
+    if not specs:
+        raise ValueError("the model has no inputs; it would give one answer for ever")
     for spec in specs:
         if not spec["shape"]:
             raise ValueError(
                 f"input '{spec['name']}' is a scalar; every input must have the batch as first dimension"
             )
+        if any(size is not None and size < (axis == 0) for axis, size in enumerate(spec["shape"])):
+            told = "x".join("batch" if size is None else str(size) for size in spec["shape"])
+            raise ValueError(f"input '{spec['name']}' has shape {told}; there are no rows of such a size")
     first = {spec["name"]: spec["shape"][0] for spec in specs}
     if len(set(first.values())) > 1:
         told = ", ".join(f"{name}: {'open' if size is None else size}" for name, size in first.items())

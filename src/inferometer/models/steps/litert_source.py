@@ -6,7 +6,9 @@ model.tflite, inputs.npz, reference.npz, check.npz and what `checks` writes).
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     path, out = request["file"], Path(request["out"])
     plain, specs = opened(path, request["shapes"])
-    names = [item["name"] for item in plain.get_output_details()]
+    with refusing(path):
+        names = [item["name"] for item in plain.get_output_details()]
     batch = tensors.batch_of(specs)
     arrays = checks.rows_of(request, specs, {})
-    compute = _computing(plain, batch)
+    compute = _computing(path, plain, batch)
     outputs = compute(arrays, None)
-    quick = _computing(_interpreter(path, plain=False), batch)
+    quick = _computing(path, _interpreter(path, plain=False), batch)
     shutil.copyfile(path, out / "model.tflite")
     tensors.write_rows(out, arrays, outputs, quick(arrays, None))
     ways = {"optimised": quick, **checks.moved_ways(compute)}
@@ -34,10 +37,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "checks": made.write(out),
         "drawn": drawn.words(request, specs, {}),
-        **litert_held.stored(plain),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, names, batch),
-        **litert_size.size(plain, batch),  # last, since it gives the inputs one row
+        **facts(path, plain, batch),  # last, since it gives the inputs one row
         "versions": {"ai-edge-litert": ai_edge_litert.__version__},
     }
 
@@ -45,27 +47,45 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 def opened(path: str, shapes: dict[str, int]) -> tuple[Any, list[tensors.Spec]]:
     """Return an interpreter of a file's plain kernels, and its inputs."""
     plain = _interpreter(path, plain=True)
-    return plain, _specs(plain, shapes)
+    with refusing(path):
+        specs, sizes = _specs(plain)
+    return plain, dimensions.bind(specs, sizes, shapes)
+
+
+def facts(path: str, interpreter: Any, batch: int | None) -> dict[str, Any]:
+    """Return the file's own precision and size; the inputs get one row, or ``batch``."""
+    with refusing(path):
+        return {**litert_held.stored(interpreter), **litert_size.size(interpreter, batch)}
+
+
+@contextlib.contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """Raise ValueError (one line) for what LiteRT, or its answers, stumble over."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        plain = type(error) in (ValueError, RuntimeError)  # LiteRT's own words
+        told = " ".join((str(error) if plain else f"{type(error).__name__}: {error}").split())
+        raise ValueError(f"LiteRT refuses {Path(path).name}: {told[:300]}") from error
 
 
 def _interpreter(path: str, *, plain: bool) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
-    try:
+    with refusing(path):
         interpreter = Interpreter(model_path=path, experimental_op_resolver_type=kind)
         interpreter.allocate_tensors()
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"LiteRT refuses {Path(path).name}: {text[:300]}") from error
     return interpreter
 
 
-def _specs(interpreter: Any, shapes: dict[str, int]) -> list[tensors.Spec]:
+def _specs(interpreter: Any) -> tuple[list[tensors.Spec], list[list[int | None]]]:
     details = interpreter.get_input_details()
     specs = [{"name": item["name"], "dtype": np.dtype(item["dtype"]).name} for item in details]
     sizes = [[None if size == -1 else int(size) for size in _shape(item)] for item in details]
-    return dimensions.bind(specs, sizes, shapes)
+    return specs, sizes
 
 
 def _shape(item: dict[str, Any]) -> Any:
@@ -73,18 +93,19 @@ def _shape(item: dict[str, Any]) -> Any:
     return signature if len(signature) else item["shape"]
 
 
-def _computing(interpreter: Any, batch: int | None) -> checks.Compute:
+def _computing(path: str, interpreter: Any, batch: int | None) -> checks.Compute:
     inputs = [item["index"] for item in interpreter.get_input_details()]
     outputs = [item["index"] for item in interpreter.get_output_details()]
 
     def call(rows: list[Any]) -> list[Any]:
-        if batch is None:
-            for index, row in zip(inputs, rows):
-                interpreter.resize_tensor_input(index, row.shape)
-            interpreter.allocate_tensors()
-        for index, row in zip(inputs, rows, strict=True):
-            interpreter.set_tensor(index, row)
-        interpreter.invoke()
-        return [interpreter.get_tensor(index) for index in outputs]
+        with refusing(path):
+            if batch is None:
+                for index, row in zip(inputs, rows):
+                    interpreter.resize_tensor_input(index, row.shape)
+                interpreter.allocate_tensors()
+            for index, row in zip(inputs, rows, strict=True):
+                interpreter.set_tensor(index, row)
+            interpreter.invoke()
+            return [interpreter.get_tensor(index) for index in outputs]
 
     return lambda arrays, chunk: tensors.run_in_chunks(call, list(arrays.values()), batch or chunk)

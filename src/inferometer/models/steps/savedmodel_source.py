@@ -37,7 +37,7 @@ def _run(tf: Any, request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     out, batch = Path(request["out"]), tensors.batch_of(specs)
     arrays = checks.rows_of(request, specs, {})
     tf_saving.save(tf, loaded, call, specs, str(out / "saved"))
-    compute = _computing(tf, call, batch)
+    compute = _computing(tf, call, batch, Path(request["file"]).name)
     outputs = compute(arrays, None)
     again = tf_saving.run_saved(tf, str(out / "saved"), specs, list(arrays.values()))
     tensors.write_rows(out, arrays, outputs, again)
@@ -64,42 +64,50 @@ def start() -> Any:
 
 def opened(tf: Any, request: dict[str, Any], scratch: Path) -> tuple[Any, Any, list[tensors.Spec]]:
     """Return what was loaded, its signature as a function of tensors in order, and its inputs."""
-    loaded, signature = _load(tf, request, scratch)
-    own = signature.structured_input_signature[1]
-    specs = _specs(own, request["shapes"])
-    return loaded, tf_saving.caller(signature, list(own), sorted(signature.structured_outputs)), specs
-
-
-def _load(tf: Any, request: dict[str, Any], scratch: Path) -> tuple[Any, Any]:
     name = Path(request["file"]).name
     if not request["trust"]:
         savedmodel_guard.check(Path(request["file"]))
-    try:
+    with refusing(f"{name} cannot be loaded as a SavedModel"):
         folder = savedmodel_slots.without_slots(Path(request["file"]), scratch)
         loaded = tf.saved_model.load(str(folder))
+        signatures = dict(loaded.signatures)
+    signature = signatures.get(tf_saving.SIGNATURE)
+    if signature is None:
+        known = ", ".join(signatures) or "none"
+        raise ValueError(f"{name} has no signature serving_default (it has {known}); save it with one")
+    with refusing(f"{name} has a signature that cannot be read"):
+        own, outputs = signature.structured_input_signature[1], sorted(signature.structured_outputs)
+        types = {key: (tensor.dtype.name, tensor.shape) for key, tensor in own.items()}
+    return loaded, tf_saving.caller(signature, list(own), outputs), _specs(types, request["shapes"])
+
+
+@contextlib.contextmanager
+def refusing(told: str) -> Iterator[None]:
+    """Raise ValueError (one line that begins with ``told``) for what TensorFlow stumbles over: it has many kinds."""
+    try:
+        yield
+    except MemoryError:
+        raise
     except Exception as error:
         text = " ".join(str(error).split())
-        raise ValueError(
-            f"{name} cannot be loaded as a SavedModel: {type(error).__name__}: {text[:300]}"
-        ) from error
-    signature = loaded.signatures.get(tf_saving.SIGNATURE)
-    if signature is None:
-        known = ", ".join(loaded.signatures) or "none"
-        raise ValueError(f"{name} has no signature serving_default (it has {known}); save it with one")
-    return loaded, signature
+        raise ValueError(f"{told}: {type(error).__name__}: {text[:300]}") from error
 
 
-def _specs(own: dict[str, Any], shapes: dict[str, int]) -> list[tensors.Spec]:
-    names = tensors.safe_names(own)
-    specs = [{"name": name, "dtype": tensor.dtype.name} for name, tensor in zip(names, own.values())]
-    unknown = next((name for name, tensor in own.items() if tensor.shape.rank is None), "")
+def _specs(types: dict[str, tuple[str, Any]], shapes: dict[str, int]) -> list[tensors.Spec]:
+    names = tensors.safe_names(types)
+    specs = [{"name": name, "dtype": dtype} for name, (dtype, _) in zip(names, types.values())]
+    unknown = next((name for name, (_, shape) in types.items() if shape.rank is None), "")
     if unknown:
         raise ValueError(f"input '{unknown}' has no shape; save the model with one")
-    return dimensions.bind(specs, [tensor.shape.as_list() for tensor in own.values()], shapes)
+    return dimensions.bind(specs, [shape.as_list() for _, shape in types.values()], shapes)
 
 
-def _computing(tf: Any, call: Any, batch: int | None) -> checks.Compute:
-    return lambda arrays, chunk: tf_saving.run(tf, call, list(arrays.values()), batch or chunk)
+def _computing(tf: Any, call: Any, batch: int | None, name: str) -> checks.Compute:
+    def compute(arrays: dict[str, Any], chunk: int | None) -> list[Any]:
+        with refusing(f"{name} cannot be run"):
+            return tf_saving.run(tf, call, list(arrays.values()), batch or chunk)
+
+    return compute
 
 
 def _ways(tf: Any, signature: Any, compute: checks.Compute) -> dict[str, checks.Compute]:

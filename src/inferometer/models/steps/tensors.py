@@ -179,6 +179,8 @@ def run_in_chunks(
         [np.asarray(output) for output in call([array[start : start + size] for array in arrays])]
         for start in range(0, rows, size)
     ]
+    if not parts[0]:
+        raise ValueError("the model has no outputs")
     return [ragged.concatenated([part[index] for part in parts]) for index in range(len(parts[0]))]
 
 
