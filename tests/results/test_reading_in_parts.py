@@ -133,3 +133,41 @@ def test_a_record_longer_than_what_is_read_at_once(run, tmp_path):
     lines = (run / CELLS_FILE).read_bytes().replace(b'"cause":""', b'"cause":"' + 40_000 * b"x" + b'"', 1)
     (copy / CELLS_FILE).write_bytes(lines)
     assert tuple(stored_records.read_indexed(copy).records) == read_run(copy).records
+
+
+def outcome(read_all, path):
+    try:
+        found = read_all(path)
+        return tuple(found.records), found.missing
+    except StoreError as error:
+        return str(error)
+
+
+MANGLED = {
+    "an empty line": lambda line: line + b"\n",
+    "blanks": lambda line: line + b"\n \t",
+    "a record of two lines": lambda line: line.replace(b',"round"', b',\n"round"', 1),
+    "two records in a line": lambda line: line + b" " + line,
+    "a record of two lines, and an empty one": lambda line: (
+        line.replace(b',"round"', b',\n"round"', 1) + b"\n"
+    ),
+    "nothing but a line's end": lambda line: b"",
+    "a flag as a sentence": lambda line: line.replace(b'"flags":[]', b'"flags":["pipelined"]', 1),
+    "a carriage return": lambda line: line + b"\r",
+}
+
+
+@pytest.mark.parametrize("block", [1, 1 << 18])
+@pytest.mark.parametrize("place", [0, 5, -2])
+@pytest.mark.parametrize("mangle", MANGLED.values(), ids=MANGLED.keys())
+def test_mangled_lines_are_found_to_be_what_they_are_when_all_is_read(
+    run, tmp_path, monkeypatch, mangle, place, block
+):
+    monkeypatch.setattr(stored_records, "_BLOCK_BYTES", block)
+    copy = tmp_path / "mangled"
+    copy.mkdir()
+    (copy / "run.json").write_bytes((run / "run.json").read_bytes())
+    lines = (run / CELLS_FILE).read_bytes().split(b"\n")
+    lines[place] = mangle(lines[place])
+    (copy / CELLS_FILE).write_bytes(b"\n".join(lines))
+    assert outcome(stored_records.read_indexed, copy) == outcome(read_run, copy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast, overload
@@ -28,6 +29,7 @@ from inferometer.storage.scenarios import read_scenarios
 
 _BLOCK_BYTES = 1 << 18
 _SLASHES = 0x2F2F  # "//", as every address has
+_NEWLINE = 0x0A
 _LINE_BYTES = 1 << 12  # more than most records have
 
 
@@ -49,6 +51,7 @@ class Head(msgspec.Struct, gc=False):
 
 
 _decode_head = msgspec.json.Decoder(Head).decode
+_decode_heads = msgspec.json.Decoder(Head).decode_lines
 
 
 class StoredRecords(Sequence[Record]):
@@ -172,25 +175,52 @@ class _Index:
         self.heads: list[Head] = []
         self.size_bytes = 0
         self.plain = True
-        self.repeated: set[int] = set()  # places of records of a cell and round that has others
-        self._places: dict[tuple[int, int], int] = {}
         self._cells: dict[Cell, Cell] = {}
         self._actual: dict[Ran, Ran] = {}
         self._logs: dict[str, str] = {}
+
+    @property
+    def repeated(self) -> list[int]:
+        """Return the places of records of a cell and round that has others."""
+        keys = [(id(head.cell), head.round) for head in self.heads]  # equal cells are one object here
+        if len(set(keys)) == len(keys):
+            return []
+        times = Counter(keys)
+        return [place for place, key in enumerate(keys) if times[key] > 1]
 
     def add(self, lines: bytes) -> None:
         """Add lines, of which the last may be torn: no newline follows it."""
         plain = needs_nothing_shown(lines)
         self.plain = self.plain and plain
-        *whole, torn = lines.split(b"\n")
+        if not (plain and self._add_at_once(lines)):
+            self._add_each(lines, plain)
+        self.size_bytes += len(lines)
+
+    def _add_at_once(self, lines: bytes) -> bool:
+        """Add lines that hold a sound record each; return whether they do, else none is added."""
+        ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == _NEWLINE) + 1
+        if not len(ends):
+            return False
+        try:
+            heads = _decode_heads(lines[: ends[-1]])
+        except DAMAGE:
+            return False
+        if len(heads) != len(ends):  # empty lines, or a record of several
+            return False
+        self.offsets += [self.size_bytes, *(self.size_bytes + ends[:-1]).tolist()]
+        self._number += len(ends)
+        for head in heads:
+            self._add_head(head)
+        return True
+
+    def _add_each(self, lines: bytes, plain: bool) -> None:
         at = self.size_bytes
-        for line in whole:
+        for line in lines.split(b"\n")[:-1]:
             self._number += 1
             if line and not line.isspace():
                 self.offsets.append(at)
                 self._add_head(self._head(line if plain else shown(line)))
             at += len(line) + 1
-        self.size_bytes = at + len(torn)
 
     def _head(self, line: bytes) -> Head:
         try:
@@ -209,10 +239,4 @@ class _Index:
         head.log = self._logs.setdefault(head.log, head.log)
         if head.actual:
             head.actual = self._actual.setdefault(head.actual, head.actual)
-        place = len(self.heads)
-        first = self._places.setdefault(
-            (id(head.cell), head.round), place
-        )  # all cells are kept, so that no two have one `id`
-        if first != place:
-            self.repeated |= {first, place}
         self.heads.append(head)
