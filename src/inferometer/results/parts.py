@@ -30,7 +30,7 @@ from inferometer.storage.stored_records import read_indexed
 
 MOST_PROCESSES = 4  # what one of them does alone takes no less, so that more gain little
 WORTH_BYTES = 24_000_000  # of cells.jsonl: less is done in the time that a child takes to start
-_AT_ONCE = 256  # cells of a deal
+_AT_ONCE = 128  # cells of a deal
 _MOST_BYTES = 1 << 30  # of a message; more is none
 _PIPE_BYTES = 1 << 20  # what Linux allows every user
 

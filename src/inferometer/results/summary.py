@@ -26,7 +26,7 @@ from inferometer.results.ranking import rank_cells
 from inferometer.storage.collector import no_collection
 from inferometer.storage.run_directory import StoredRun
 
-_AT_ONCE = 64  # cells whose records are in memory together
+_AT_ONCE = 32  # cells whose records are in memory together: more of them fit no cache of a processor
 
 
 def summarise(runs: Sequence[StoredRun]) -> Results:
