@@ -92,6 +92,9 @@ def test_a_run_finds_what_a_bundle_brought_without_a_network(far, model):
 
 def test_extras_of_inferometer_come_along_where_they_are_asked_for(far):
     home, variables, _ = far
+    assert [*(home / "core").glob("lib/*/site-packages/openpyxl/__pycache__/*.pyc")], (
+        "compiled as it was installed"
+    )
     python = home / "core" / "bin" / "python"
     absent = "import importlib.util; assert importlib.util.find_spec('duckdb') is None"
     subprocess.run([python, "-c", f"import openpyxl; {absent}"], env=variables, check=True)
