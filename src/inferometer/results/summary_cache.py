@@ -34,7 +34,7 @@ from inferometer.storage.stored_records import StoredRecords
 
 CACHE_FILE = ".summaries.parquet"
 WORTH_BYTES = 8_000_000  # of cells.jsonl: less is summarised in the time that it takes to open a cache
-_PIECE_BYTES = 1 << 25
+_PIECE_BYTES = 1 << 22
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CODE = (
     "results",
