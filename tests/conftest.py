@@ -20,6 +20,20 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups next
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all that need a Ray of their own, which would wait for each other; the slow ones go first."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        alone = "no_other_ray" in getattr(item, "fixturenames", ())
+        groups.setdefault("ray" if alone else item.nodeid.partition("::")[0], []).append(item)
+    slow = {name: any(item.get_closest_marker("environment") for item in own) for name, own in groups.items()}
+    for name, own in groups.items():
+        for item in own:
+            item.add_marker(pytest.mark.xdist_group(name))
+    items[:] = [item for name in sorted(groups, key=lambda name: not slow[name]) for item in groups[name]]
+
+
 @pytest.fixture(autouse=True)
 def _every_gpu_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan for pretended GPUs whatever a scheduler has hidden from these tests."""
