@@ -151,6 +151,10 @@ MANGLED = {
     "a record of two lines, and an empty one": lambda line: (
         line.replace(b',"round"', b',\n"round"', 1) + b"\n"
     ),
+    "two records in a line, and an empty one": lambda line: line + b" " + line + b"\n",
+    "two records in a line after one of two": lambda line: (
+        line.replace(b',"round"', b',\n"round"', 1) + b"\n" + line + b" " + line
+    ),
     "nothing but a line's end": lambda line: b"",
     "a flag as a sentence": lambda line: line.replace(b'"flags":[]', b'"flags":["pipelined"]', 1),
     "a carriage return": lambda line: line + b"\r",

@@ -29,7 +29,7 @@ from inferometer.storage.scenarios import read_scenarios
 
 _BLOCK_BYTES = 1 << 18
 _SLASHES = 0x2F2F  # "//", as every address has
-_NEWLINE = 0x0A
+_NEWLINE, _OPENING, _CLOSING = b"\n{}"
 _LINE_BYTES = 1 << 12  # more than most records have
 
 
@@ -198,16 +198,21 @@ class _Index:
 
     def _add_at_once(self, lines: bytes) -> bool:
         """Add lines that hold a sound record each; return whether they do, else none is added."""
-        ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == _NEWLINE) + 1
+        characters = np.frombuffer(lines, np.uint8)
+        ends = np.flatnonzero(characters == _NEWLINE) + 1
         if not len(ends):
+            return False
+        starts = np.concatenate([[0], ends[:-1]])
+        # a record that goes on in the next line would go on with anything but an opening brace
+        if (characters[starts] != _OPENING).any() or (characters[ends - 2] != _CLOSING).any():
             return False
         try:
             heads = _decode_heads(lines[: ends[-1]])
         except DAMAGE:
             return False
-        if len(heads) != len(ends):  # empty lines, or a record of several
+        if len(heads) != len(ends):  # several in a line
             return False
-        self.offsets += [self.size_bytes, *(self.size_bytes + ends[:-1]).tolist()]
+        self.offsets += (self.size_bytes + starts).tolist()
         self._number += len(ends)
         for head in heads:
             self._add_head(head)
