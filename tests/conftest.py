@@ -20,18 +20,23 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups next
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that need a Ray of their own, which would wait for each other; the slow ones go first."""
-    groups: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        alone = "no_other_ray" in getattr(item, "fixturenames", ())
-        groups.setdefault("ray" if alone else item.nodeid.partition("::")[0], []).append(item)
-    slow = {name: any(item.get_closest_marker("environment") for item in own) for name, own in groups.items()}
-    for name, own in groups.items():
-        for item in own:
-            item.add_marker(pytest.mark.xdist_group(name))
-    items[:] = [item for name in sorted(groups, key=lambda name: not slow[name]) for item in groups[name]]
+    """Put files with slow tests first, so that of two processes none waits for the other at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("environment")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep a file's tests in one process, and all that need a Ray of their own, which would wait for each other."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "tests/fleet" if file.endswith("_clusters.py") else file
+
+    return Files(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -112,7 +112,7 @@ def _worker_share(good: Good, resolved: Sequence[tuple[Key, DeviceEnergy]]) -> d
         (key, device)
         for key, record in good
         for device in (record.energy.devices if record.energy else ())
-        if device.device_uid.startswith("share:") and device.images
+        if device.device_type == "share" and device.images
     ]
     if not parts:
         return {}
