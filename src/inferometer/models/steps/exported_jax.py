@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.models.steps import tensors
+from inferometer.models.steps.refusals import refusing
 
 PLATFORMS = ("cpu", "cuda")
 
@@ -44,7 +45,7 @@ def _exported(jax: Any, program: Any, specs: list[tensors.Spec]) -> tuple[bytes,
     from jax import export
     from torchax.export import exported_program_to_jax
 
-    try:
+    with refusing("torchax cannot convert it"):
         weights, function = exported_program_to_jax(program)
         (batch,) = export.symbolic_shape("b")
         shapes = [tuple(batch if size is None else size for size in spec["shape"]) for spec in specs]
@@ -57,6 +58,3 @@ def _exported(jax: Any, program: Any, specs: list[tensors.Spec]) -> tuple[bytes,
         kept = [np.asarray(leaf) for leaf in leaves]
         exported = export.export(jax.jit(call), platforms=PLATFORMS)(kept, *arguments)
         return bytes(exported.serialize()), kept
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"torchax cannot convert it: {type(error).__name__}: {text[:300]}") from error

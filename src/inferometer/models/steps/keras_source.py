@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import checks, drawn, hdf5_guard, kerasfile, tensors, tf_size
+from inferometer.models.steps import checks, drawn, hdf5_guard, kerasfile, refusals, tensors, tf_size
+from inferometer.models.steps.refusals import refusing
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _application(keras: Any, request: dict[str, Any]) -> Any:
         if source is None:
             raise
         raise ValueError(
-            f"cannot fetch the imagenet weights of {application['attribute']} (no network?): {kerasfile.line(error)}; "
+            f"cannot fetch the imagenet weights of {application['attribute']} (no network?): {refusals.line(error)}; "
             "download them elsewhere and give --weights FILE"
         ) from error
     if weights == "path":
@@ -91,12 +92,8 @@ def _application(keras: Any, request: dict[str, Any]) -> Any:
 
 def _load_weights(model: Any, path: str) -> None:
     hdf5_guard.check(Path(path))
-    try:
+    with refusing(f"cannot load {Path(path).name} as weights of {model.name} (with its 1000 classes on top)"):
         model.load_weights(path)
-    except Exception as error:  # h5py, zipfile, Keras: each has its own kind
-        raise ValueError(
-            f"cannot load {Path(path).name} as weights of {model.name} (with its 1000 classes on top): {kerasfile.line(error)}"
-        ) from error
 
 
 def _file(request: dict[str, Any]) -> Any:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import dimensions, tensors
-
-_LETTERS = re.compile(r"\x1b\[[\d;]*m")
+from inferometer.models.steps import dimensions, refusals, tensors
+from inferometer.models.steps.refusals import refusing
 
 
 def start(backend: str) -> Any:
@@ -40,13 +38,7 @@ def load(path: str, trust: bool) -> Any:
             raise ValueError(
                 f"{name} has a Lambda layer, which runs code from the file; give --trust-model if you trust it"
             ) from error
-        raise ValueError(f"cannot load {name} as a Keras model: {line(error)}") from error
-
-
-def line(error: Exception) -> str:
-    """Return an exception's kind and text as one line, without the bold letters that Keras writes for a terminal."""
-    text = " ".join(_LETTERS.sub("", str(error)).split())
-    return f"{type(error).__name__}: {text[:300]}"
+        raise ValueError(f"cannot load {name} as a Keras model: {refusals.line(error)}") from error
 
 
 def _check_hdf5(path: str, trust: bool) -> None:
@@ -99,12 +91,8 @@ def caller(model: Any) -> Any:
     def call(tensors_in: Sequence[Any]) -> list[Any]:
         flat = list(tensors_in)
         packed = keras.tree.pack_sequence_as(structure, flat) if structure is not None else flat[0]
-        try:
+        with refusing("the Keras model cannot be called"):
             return list(keras.tree.flatten(model(packed, training=False)))
-        except MemoryError:
-            raise
-        except Exception as error:  # each layer has its own kind
-            raise ValueError(f"the Keras model cannot be called: {line(error)}") from error
 
     return call
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import calibration, checks, tensors, tf_saving
+from inferometer.models.steps.refusals import refusing
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -45,11 +46,8 @@ def _quantised(tf: Any, request: dict[str, Any], *, ranges: bool) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if ranges:
         converter.representative_dataset = lambda: iter(calibration.batches(request))
-    try:
+    with refusing("TensorFlow's quantiser fails"):
         content: bytes = converter.convert()
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"TensorFlow's quantiser fails: {type(error).__name__}: {text[:200]}") from error
     return content
 
 

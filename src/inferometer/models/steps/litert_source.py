@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from inferometer.models.steps import checks, dimensions, drawn, litert_held, litert_size, tensors
+from inferometer.models.steps.refusals import refusing
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     path, out = request["file"], Path(request["out"])
     plain, specs = opened(path, request["shapes"])
-    with refusing(path):
+    with _refusing(path):
         names = [item["name"] for item in plain.get_output_details()]
     batch = tensors.batch_of(specs)
     arrays = checks.rows_of(request, specs, {})
@@ -47,35 +47,26 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 def opened(path: str, shapes: dict[str, int]) -> tuple[Any, list[tensors.Spec]]:
     """Return an interpreter of a file's plain kernels, and its inputs."""
     plain = _interpreter(path, plain=True)
-    with refusing(path):
+    with _refusing(path):
         specs, sizes = _specs(plain)
     return plain, dimensions.bind(specs, sizes, shapes)
 
 
 def facts(path: str, interpreter: Any, batch: int | None) -> dict[str, Any]:
     """Return the file's own precision and size; the inputs get one row, or ``batch``."""
-    with refusing(path):
+    with _refusing(path):
         return {**litert_held.stored(interpreter), **litert_size.size(interpreter, batch)}
 
 
-@contextlib.contextmanager
-def refusing(path: str) -> Iterator[None]:
-    """Raise ValueError (one line) for what LiteRT, or its answers, stumble over."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:
-        plain = type(error) in (ValueError, RuntimeError)  # LiteRT's own words
-        told = " ".join((str(error) if plain else f"{type(error).__name__}: {error}").split())
-        raise ValueError(f"LiteRT refuses {Path(path).name}: {told[:300]}") from error
+def _refusing(path: str) -> contextlib.AbstractContextManager[None]:
+    return refusing(f"LiteRT refuses {Path(path).name}")
 
 
 def _interpreter(path: str, *, plain: bool) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kind = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
-    with refusing(path):
+    with _refusing(path):
         interpreter = Interpreter(model_path=path, experimental_op_resolver_type=kind)
         interpreter.allocate_tensors()
     return interpreter
@@ -98,7 +89,7 @@ def _computing(path: str, interpreter: Any, batch: int | None) -> checks.Compute
     outputs = [item["index"] for item in interpreter.get_output_details()]
 
     def call(rows: list[Any]) -> list[Any]:
-        with refusing(path):
+        with _refusing(path):
             if batch is None:
                 for index, row in zip(inputs, rows):
                     interpreter.resize_tensor_input(index, row.shape)

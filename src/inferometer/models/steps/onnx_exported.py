@@ -16,6 +16,7 @@ from inferometer.models.steps import (
     onnx_opset,
     onnx_traceable,
     onnx_weights,
+    refusals,
     tensors,
     torch_exporting,
 )
@@ -59,11 +60,10 @@ def _converted(torch: Any, path: str, specs: list[dict[str, Any]]) -> Any:
         return onnx_traceable.traceable(torch, made, model)
     except NotImplementedError as error:
         found = re.search(r"operation_type='(\w+)'", str(error))
-        cause = f"it has no operator {found[1]}" if found else " ".join(str(error).split())[:200]
+        cause = f"it has no operator {found[1]}" if found else refusals.text_of(error)
         raise ValueError(f"onnx2torch cannot convert it: {cause}") from error
     except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"onnx2torch cannot convert it: {type(error).__name__}: {text[:200]}") from error
+        raise ValueError(f"onnx2torch cannot convert it: {refusals.line(error)}") from error
 
 
 def _named(model: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import calibration, checks, onnx_reference, onnxfile
+from inferometer.models.steps.refusals import refusing
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -41,14 +42,12 @@ def _quantise(request: dict[str, Any], path: str, out: Path) -> None:
     prepared = out / "prepared.onnx"
     batches = calibration.batches(request)
     try:
-        quant_pre_process(request["model"], prepared, skip_symbolic_shape=True)  # which folds batch norms
-        quantization.quantize_static(
-            prepared, path, _Reader(batches), per_channel=True, reduce_range=request["weight_bits"] == 7,
-            activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
-        )  # fmt: skip
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"ONNX Runtime's quantiser fails: {type(error).__name__}: {text[:200]}") from error
+        with refusing("ONNX Runtime's quantiser fails"):
+            quant_pre_process(request["model"], prepared, skip_symbolic_shape=True)  # which folds batch norms
+            quantization.quantize_static(
+                prepared, path, _Reader(batches), per_channel=True, reduce_range=request["weight_bits"] == 7,
+                activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
+            )  # fmt: skip
     finally:
         prepared.unlink(missing_ok=True)
 

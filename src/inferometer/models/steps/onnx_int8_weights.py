@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.models.steps import calibration, linear_share, onnx_reference, onnxfile
+from inferometer.models.steps.refusals import refusing
 
 _BLOCK = 32  # inputs of a column that share a scale
 _DOMAIN = "com.microsoft"
@@ -41,13 +42,9 @@ def _prepared(path: str, out: Path) -> Any:
 
     prepared = out / "prepared.onnx"
     try:
-        quant_pre_process(path, prepared, skip_symbolic_shape=True)
-        return onnx.load(prepared)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(
-            f"ONNX Runtime cannot prepare the file: {type(error).__name__}: {text[:200]}"
-        ) from error
+        with refusing("ONNX Runtime cannot prepare the file"):
+            quant_pre_process(path, prepared, skip_symbolic_shape=True)
+            return onnx.load(prepared)
     finally:
         prepared.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import calibration, checks, onnxfile, tensors
+from inferometer.models.steps.refusals import refusing
 
 _PLAIN = {"INFERENCE_PRECISION_HINT": "f32", "LP_TRANSFORMS_MODE": "NO"}
 
@@ -55,11 +56,8 @@ def _quantised(nncf: Any, model: Any, request: dict[str, Any]) -> tuple[Any, str
     try:
         return quantise(corrected=True), ""
     except Exception:  # its correction of biases takes a constant of MobileNetV3 for one (3.4)
-        try:
+        with refusing("NNCF fails"):
             return quantise(corrected=False), ", biases not corrected"
-        except Exception as error:
-            text = " ".join(str(error).split())
-            raise ValueError(f"NNCF fails: {type(error).__name__}: {text[:200]}") from error
 
 
 def computing(openvino: Any, path: Path, batch: int | None, settings: dict[str, Any]) -> checks.Compute:

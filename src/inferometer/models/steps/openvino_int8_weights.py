@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import calibration, linear_share, onnxfile, openvino_int8, tensors
+from inferometer.models.steps.refusals import refusing
 
 _OTHERS = (
     "Convolution", "GroupConvolution", "ConvolutionBackpropData", "Einsum", "LSTMSequence", "GRUSequence", "RNNSequence",
@@ -55,8 +56,5 @@ def _is_constant(node: Any) -> bool:
 
 
 def _compressed(nncf: Any, model: Any) -> Any:
-    try:
+    with refusing("NNCF fails"):
         return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"NNCF fails: {type(error).__name__}: {text[:200]}") from error

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from inferometer.models.steps import torch_pickles, torch_quantised
+from inferometer.models.steps import refusals, torch_pickles, torch_quantised
 from inferometer.worker.saved_arrays import UNREADABLE
 
 _PLAIN = re.compile(r"[\w.\-]*")  # names of values, weights and modules: no more, for they become source code
@@ -68,8 +68,7 @@ def load(torch: Any, path: Path, trust: bool) -> Any:
         raise
     except Exception as error:
         cause = causes[0] if causes else error
-        text = f"{type(cause).__name__}: {' '.join(str(cause).split())[:300]}"
-        raise ValueError(f"{path.name} is no exported program: {text}") from error
+        raise ValueError(f"{path.name} is no exported program: {refusals.line(cause)}") from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import calibration, checks, tensors, torch_exporting, torch_quantised
+from inferometer.models.steps.refusals import refusing
 
 _AT_ONCE = 8  # rows: torchao's histograms cost by the call, and whole batches change their ends little
 Choose = Callable[[Any], "tuple[Any, str]"]  # a program -> its quantiser, and what that does, for people
@@ -45,12 +46,9 @@ def run(torch: Any, choose: Choose, request: dict[str, Any]) -> dict[str, Any]:
 def _quantised(torch: Any, program: Any, quantiser: Any, request: dict[str, Any]) -> Any:
     from torchao.quantization.pt2e import quantize_pt2e
 
-    try:
+    with refusing("torchao fails"):
         prepared = quantize_pt2e.prepare_pt2e(program.module(check_guards=False), quantiser)
         with torch.no_grad():
             for rows in calibration.batches(request, _AT_ONCE):
                 prepared(*(torch.from_numpy(array) for array in rows.values()))
         return quantize_pt2e.convert_pt2e(prepared)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"torchao fails: {type(error).__name__}: {text[:200]}") from error

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from inferometer.models.steps.refusals import refusing
+
 OPSET = 18  # the highest that tf2onnx writes
 
 
@@ -30,14 +32,11 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     arguments = [tf.TensorSpec(spec["shape"], spec["dtype"], name=spec["name"]) for spec in request["specs"]]
     served = tf.function(serve, autograph=False)
     target = str(Path(request["out"]) / "model.onnx")
-    try:
+    with refusing("tf2onnx cannot convert it"):
         if constants := _constants(tf, served.get_concrete_function(*arguments)):
             _convert_with(tf, tf2onnx, served.get_concrete_function(*arguments), constants, target)
         else:
             tf2onnx.convert.from_function(served, arguments, opset=OPSET, output_path=target)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"tf2onnx cannot convert it: {type(error).__name__}: {text[:300]}") from error
     return {"versions": {"tensorflow": tf.__version__, "tf2onnx": metadata.version("tf2onnx")}}
 
 

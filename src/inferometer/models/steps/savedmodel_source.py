@@ -23,6 +23,7 @@ from inferometer.models.steps import (
     tf_saving,
     tf_size,
 )
+from inferometer.models.steps.refusals import refusing
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -79,18 +80,6 @@ def opened(tf: Any, request: dict[str, Any], scratch: Path) -> tuple[Any, Any, l
         own, outputs = signature.structured_input_signature[1], sorted(signature.structured_outputs)
         types = {key: (tensor.dtype.name, tensor.shape) for key, tensor in own.items()}
     return loaded, tf_saving.caller(signature, list(own), outputs), _specs(types, request["shapes"])
-
-
-@contextlib.contextmanager
-def refusing(told: str) -> Iterator[None]:
-    """Raise ValueError (one line that begins with ``told``) for what TensorFlow stumbles over: it has many kinds."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"{told}: {type(error).__name__}: {text[:300]}") from error
 
 
 def _specs(types: dict[str, tuple[str, Any]], shapes: dict[str, int]) -> list[tensors.Spec]:

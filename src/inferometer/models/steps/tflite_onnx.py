@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from inferometer.models.steps.refusals import refusing
+
 OPSET = 18  # the highest that tf2onnx writes
 
 
@@ -21,11 +23,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     import tf2onnx
 
     known = _tensor_names(tf, request["model"])
-    try:
+    with refusing("tf2onnx cannot convert it"):
         model, _ = tf2onnx.convert.from_tflite(request["model"], opset=OPSET)
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"tf2onnx cannot convert it: {type(error).__name__}: {text[:300]}") from error
     _check_operators(onnx, model)
     for values, asked in ((model.graph.input, request["specs"]), (model.graph.output, request["outputs"])):
         _order(values, [known.get(item["name"], item["name"]) for item in asked])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import channels_first, kerasfile, tensors, torch_exporting, torch_graph
+from inferometer.models.steps.refusals import refusing
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
@@ -77,10 +78,7 @@ def _export(torch: Any, module: Any, arrays: list[Any], fixed: int | None) -> An
         shapes = {argument: (free,) * len(sample)} if argument else (free,) * len(sample)
         return torch.export.export(traced, sample, dynamic_shapes=shapes if free else None)
 
-    try:
+    with refusing("torch.export refuses the model"):
         with torch.no_grad(), torch_graph.native_batch_norm(torch):
             traced = export(module, "inputs")
         return export(torch_graph.tidy(torch, traced), "")
-    except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"torch.export refuses the model: {type(error).__name__}: {text[:300]}") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import tensors, torch_graph
+from inferometer.models.steps import refusals, tensors, torch_graph
 
 
 def flat(torch: Any, module: Any, names: Sequence[str] | None = None) -> Any:
@@ -71,7 +71,7 @@ def export(
             with torch.no_grad():
                 return attempt()
         except Exception as error:
-            causes.append(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            causes.append(refusals.line(error))
     plain = causes[-2]  # the strict trace's would be of Dynamo, which is tried for what the plain one misses
     raise ValueError(f"torch.export refuses the model: {plain}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.models.steps import dimensions, given, pt2_guard, script_guard
+from inferometer.models.steps.refusals import refusing
 from inferometer.models.steps.torch_modules import Built
 
 
@@ -69,10 +70,8 @@ def script(torch: Any, path: Path, inputs: str | None, shapes: Mapping[str, int]
     examples = _shown(torch, names, inputs) if inputs else _shaped(torch, names, shapes, path.name)
     from torch._export.converter import TS2EPConverter
 
-    try:
+    with refusing("torch cannot convert the script to an exported program"):
         module = TS2EPConverter(loaded, examples, {}).convert().module(check_guards=False)
-    except Exception as error:
-        raise ValueError(f"torch cannot convert the script to an exported program: {_line(error)}") from error
     specs = [
         {"name": name, "shape": [None, *value.shape[1:]], "dtype": str(value.dtype).removeprefix("torch.")}
         for name, value in zip(names, examples)
@@ -111,11 +110,5 @@ def _axes(name: str, shapes: Mapping[str, int]) -> range:
 
 
 def _load_script(torch: Any, path: Path) -> Any:
-    try:
+    with refusing(f"{path.name} cannot be loaded as TorchScript"):
         return torch.jit.load(path, map_location="cpu").eval()
-    except Exception as error:
-        raise ValueError(f"{path.name} cannot be loaded as TorchScript: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from inferometer.models.steps import tensors
+from inferometer.models.steps import refusals, tensors
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def fetching(name: str, fetched: str, make: Any) -> Any:
     try:
         return make()
     except Exception as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        told = refusals.line(error)
         if fetched:
             remedy = "--weights FILE" if "weights" in fetched else "hf:FOLDER"
             raise ValueError(
@@ -58,8 +58,7 @@ def factory(torch: Any, file: Path, name: str) -> Built:
             raise ValueError(f"it has no {name}")
         answer = make()
     except Exception as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ValueError(f"{file.name}:{name} failed: {told}") from error
+        raise ValueError(f"{file.name}:{name} failed: {refusals.line(error)}") from error
     if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], torch.nn.Module)):
         raise ValueError(f"{file.name}:{name}() must return (module, example inputs)")
     return with_examples(torch, answer[0], answer[1])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inferometer.models.steps import torch_pickles
+from inferometer.models.steps import refusals, torch_pickles
 
 _WRAPPED = ("state_dict", "model_state_dict", "model", "module", "ema", "state_dict_ema", "net")
 _PREFIXES = ("module.", "model.", "_orig_mod.", "backbone.", "net.")
@@ -19,15 +19,12 @@ def load(torch: Any, path: Path, trust: bool) -> dict[str, Any]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=not trust)
     except Exception as error:
-        text = " ".join(str(error).split())
         if wanted := torch_pickles.told(torch, path, error):
             raise ValueError(
                 f"{path.name} is a pickle that would run {wanted}; give --trust-model if you trust it, "
                 "or save its state_dict()"
             ) from error
-        raise ValueError(
-            f"{path.name} holds no PyTorch weights: {type(error).__name__}: {text[:200]}"
-        ) from error
+        raise ValueError(f"{path.name} holds no PyTorch weights: {refusals.line(error)}") from error
     if isinstance(found, torch.nn.Module):
         found = found.state_dict()
     return _tensors(torch, path, found)
@@ -39,8 +36,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
     try:
         return dict(load_file(path))
     except Exception as error:
-        text = " ".join(str(error).split())
-        raise ValueError(f"{path.name} is no safetensors file: {text[:200]}") from error
+        raise ValueError(f"{path.name} is no safetensors file: {refusals.text_of(error)}") from error
 
 
 def _tensors(torch: Any, path: Path, found: Any) -> dict[str, Any]:
