@@ -7,7 +7,7 @@ from msgspec.structs import fields
 
 import simulated_runs as simulated
 from inferometer.errors import StoreError
-from inferometer.results import parts
+from inferometer.results import children, parts
 from inferometer.results.cells import CellSummary
 from inferometer.results.summary import summarise
 from inferometer.storage import stored_records
@@ -42,8 +42,8 @@ def read(path):
 
 def test_two_processes_say_what_one_says(run, two_parts, monkeypatch):
     answers = []
-    whole = parts._heard
-    monkeypatch.setattr(parts, "_heard", lambda *asked: answers.append(whole(*asked)) or answers[-1])
+    whole = parts._answer_of
+    monkeypatch.setattr(parts, "_answer_of", lambda *asked: answers.append(whole(*asked)) or answers[-1])
     monkeypatch.setattr(parts, "_AT_ONCE", 1)
     monkeypatch.setattr(parts._Deal, "here", lambda deal: None)  # so that the child has all to do
     assert_same(read(run), summarise([read_run(run)]))
@@ -57,10 +57,10 @@ def test_what_a_child_does_not_hand_over_is_computed_here(run, two_parts, monkey
 
 
 def test_a_pipe_that_may_not_be_widened_is_used_as_it_is(run, two_parts, monkeypatch):
-    monkeypatch.setattr(parts, "_PIPE_BYTES", 1 << 40)  # more than any system gives
+    monkeypatch.setattr(children, "_PIPE_BYTES", 1 << 40)  # more than any system gives
     answers = []
-    whole = parts._heard
-    monkeypatch.setattr(parts, "_heard", lambda *asked: answers.append(whole(*asked)) or answers[-1])
+    whole = parts._answer_of
+    monkeypatch.setattr(parts, "_answer_of", lambda *asked: answers.append(whole(*asked)) or answers[-1])
     monkeypatch.setattr(parts._Deal, "here", lambda deal: None)
     assert_same(read(run), summarise([read_run(run)]))
     assert all(answers)
