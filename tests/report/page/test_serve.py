@@ -191,3 +191,8 @@ def test_ctrl_c_while_somebody_waits_for_the_page_stops_cleanly(folder):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+
+def test_what_a_page_puts_in_place_of_the_old_is_what_a_new_page_holds(folder):
+    found = LiveFolder(folder).snapshot()
+    assert b"<h2" in found.body and found.page.count(found.body) == 1

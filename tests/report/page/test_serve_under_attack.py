@@ -112,7 +112,7 @@ def test_a_page_that_cannot_be_drawn_is_a_line_here_and_there(server, monkeypatc
         raise TypeError("no such\nfigure")
 
     simulated.write_run(tmp_path / "b", simulated.BOARDS[1], **SMALL)
-    monkeypatch.setattr("inferometer.report.page.live.render", fail)
+    monkeypatch.setattr("inferometer.report.page.live.render_live", fail)
     line = "the report could not be made: TypeError: no such figure"
     for _ in range(2):
         answer = asked(server, *GET)

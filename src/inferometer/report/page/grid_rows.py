@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
-from inferometer.report.page.tables import CellView, RowView
+from inferometer.tables import TableCell
 
-
-def row_html(row: RowView) -> Markup:
-    """Return a row with its heading, every text in it escaped."""
-    cells = "".join([_cell(cell) for cell in row.cells])
-    return Markup(f'<tr data-f="{row.index}"><th scope="row">{_escaped(row.label)}</th>{cells}</tr>')
+SHADES = 10
 
 
-def _cell(cell: CellView | None) -> str:
+def row_html(index: int, label: str, cells: Sequence[TableCell | None]) -> str:
+    """Return a row with its heading, every text in it escaped; ``index``: of the framework's colour."""
+    places = "".join([_cell(cell) for cell in cells])
+    return f'<tr data-f="{index}"><th scope="row">{_escaped(label)}</th>{places}</tr>'
+
+
+def _cell(cell: TableCell | None) -> str:
     if cell is None:
         return "<td></td>"
-    note = f"<sup>{_escaped(cell.note)}</sup>" if cell.note else ""
-    text = _escaped(cell.text)
+    note = f"<sup>{cell.note}</sup>" if cell.notes else ""
+    key, text = _escaped(cell.summary.key), _escaped(cell.text)
     if cell.shade is None:
-        return f'<td class="none" data-cell="{_escaped(cell.key)}">{text}{note}</td>'
-    mark = f'<abbr title="{_escaped(cell.meaning)}">{_escaped(cell.mark)}</abbr> ' if cell.mark else ""
-    star, text = "*" if cell.star else "", f"<b>{text}</b>" if cell.bold else text
+        return f'<td class="none" data-cell="{key}">{text}{note}</td>'
+    star, text = "*" if cell.beats_reference else "", f"<b>{text}</b>" if cell.best_overall else text
     small = f" <small>{_escaped(cell.spread)}</small>"
-    return f'<td class="s{cell.shade}" data-cell="{_escaped(cell.key)}">{mark}{star}{text}{note}{small}</td>'
+    shade = round(cell.shade * SHADES)
+    return f'<td class="s{shade}" data-cell="{key}">{_mark(cell)}{star}{text}{note}{small}</td>'
+
+
+def _mark(cell: TableCell) -> str:
+    """Return a sign with its meaning, "" for a cell without one."""
+    if cell.best:
+        meaning = "best of its batch size" + (", tied with others" if cell.tie else "")
+        return f'<abbr title="{meaning}">▲</abbr> '
+    return '<abbr title="tie with the best of its batch size">≈</abbr> ' if cell.tie else ""
 
 
 @functools.lru_cache(maxsize=1 << 16)  # a cell's key comes in every table, and few numbers are alone

@@ -24,7 +24,6 @@ from inferometer.report.figures.palette import DARK, LIGHT, Palette
 from inferometer.report.page.facts import heading
 from inferometer.report.page.figure_data import chart_data
 from inferometer.report.page.frontier import axes, symbols
-from inferometer.report.page.grid_rows import row_html
 from inferometer.report.page.page import Page, build
 from inferometer.report.writing import writing
 from inferometer.results.cells import Results
@@ -76,6 +75,18 @@ def render(
     live_tag: str = "",
 ) -> str:
     """Return the whole page; a ``live_tag`` (the tag of this version) adds the script that follows a server."""
+    return _whole(_context(results, title, notices, reference, prices), live_tag)
+
+
+def render_live(
+    results: Results, *, title: str = "", notices: Sequence[str] = (), live_tag: str
+) -> tuple[str, str]:
+    """Return the whole page, and what is inside its ``main`` alone, for a page that shows the version before."""
+    context = _context(results, title, notices)
+    return _whole(context, live_tag), filled("body.html.j2", context, live_tag=live_tag)
+
+
+def _whole(context: dict[str, Any], live_tag: str) -> str:
     live = bool(live_tag)
     scripts = {
         "library": library(),
@@ -85,7 +96,7 @@ def render(
     now = "" if live else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     return filled(
         "report.html.j2",
-        _context(results, title, notices, reference, prices),
+        context,
         live_tag=live_tag,
         policy=policy_of([BEGIN, *(script for script in scripts.values() if script)], live=live),
         style=own(_colours() + asset("report.css")),
@@ -94,11 +105,6 @@ def render(
         made_at=now,
         **{name: own(script) for name, script in scripts.items()},
     )
-
-
-def render_body(results: Results, *, title: str = "", notices: Sequence[str] = (), live_tag: str = "") -> str:
-    """Return what is inside the page's ``main`` alone, for a live page to put in place of the old."""
-    return filled("body.html.j2", _context(results, title, notices), live_tag=live_tag)
 
 
 def _context(
@@ -117,7 +123,6 @@ def _context(
         "details": own(as_data(_details(page, charts, palette))),
         "begin": own(BEGIN),
         "dash_array": dash_array,
-        "row_html": row_html,
         "colours": len(LIGHT),
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer.errors import InferometerError
-from inferometer.report.page.html import render, render_body
+from inferometer.report.page.html import render_live
 from inferometer.results.cells import Results
 from inferometer.results.summary import summarise
 from inferometer.storage.find import find_runs
@@ -55,8 +55,7 @@ class LiveFolder:
                 f"No run in {self.folder} yet. Start one with: inferometer run --out {self.folder / 'first'}"
             )
         results = _results(runs, notices)
-        page = render(results, title=self.title, notices=notices, live_tag=tag)
-        body = render_body(results, title=self.title, notices=notices, live_tag=tag)
+        page, body = render_live(results, title=self.title, notices=notices, live_tag=tag)
         return LivePage(tag, page.encode(), body.encode())
 
     def _known(self, run: Path, stamp: _Stamp) -> tuple[_Stamp, StoredRun | str]:

@@ -12,12 +12,12 @@ from inferometer.report.figures.chart import Chart
 from inferometer.report.figures.colours import LEGIBLE_SERIES, framework_label
 from inferometer.report.figures.palette import Palette, Style
 from inferometer.report.page import sections
+from inferometer.report.page.beside import tables_beside
 from inferometer.report.page.evidence import evidence
 from inferometer.report.page.facts import Progress, extent, progress
 from inferometer.report.page.frontier import frontier_data
 from inferometer.report.page.parts import part
 from inferometer.report.page.sections import Content, Section
-from inferometer.report.page.tables import grids
 from inferometer.results.cells import Results
 from inferometer.results.completeness import unfinished
 
@@ -58,18 +58,20 @@ def build(
 ) -> tuple[Page, dict[str, Chart]]:
     """Return the page, and the charts that its figures draw by their key."""
     charts: dict[str, Chart] = {}
-    views = grids(results, palette, reference)
-    groups = frontier_data(results, palette, prices)
-    decisions = recommend(results)
-    parts = tuple(
-        part(results, number, palette, charts, tables=views[key], groups=groups, decisions=decisions)
-        for number, key in enumerate(results.sections)
-    )
+    with tables_beside(results, palette, reference) as tables:
+        groups = frontier_data(results, palette, prices)
+        decisions = recommend(results)
+        behind = evidence(results, palette)
+        parts = tuple(
+            part(results, number, palette, charts, groups=groups, decisions=decisions)
+            for number in range(len(results.sections))
+        )
+        built = sections.build(Content(results, palette, parts, groups, tables, prices))
     precisions = _precisions(results)
     page = Page(
         title=title,
         facts=extent(results),
-        sections=sections.build(Content(results, palette, parts, groups, prices)),
+        sections=built,
         frameworks=tuple(Choice(str(palette.index(f)), f, palette.style(f)) for f in palette.frameworks),
         precisions=precisions,
         restricted=_restricted(precisions, len(palette.frameworks)),
@@ -77,7 +79,7 @@ def build(
         incomplete=tuple(unfinished(results)),
         empty=not results.summaries,
         groups=groups,
-        evidence=evidence(results, palette),
+        evidence=behind,
     )
     return page, charts
 

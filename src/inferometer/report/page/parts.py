@@ -1,4 +1,4 @@
-"""The results of one model in one mode as the template shows them: verdicts, tables, figures with their controls."""
+"""The results of one model in one mode as the template shows them: verdicts, figures with their controls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from inferometer.report.figures.palette import Palette, Style
 from inferometer.report.figures.plotly_layout import layout
 from inferometer.report.figures.plotly_traces import PARTS
 from inferometer.report.page.answers import Answer, answer
-from inferometer.report.page.tables import TableView, absent
 from inferometer.report.page.verdict import Verdict, verdicts
 from inferometer.results.cells import Results
 from inferometer.units import counted
@@ -63,8 +62,6 @@ class PartView:
     title: str
     answers: tuple[Answer, ...]
     verdicts: tuple[Verdict, ...]
-    tables: tuple[TableView, ...]
-    absent: tuple[str, ...]  # metrics without any value
     figure_specs: tuple[FigureView, ...]
 
 
@@ -81,7 +78,6 @@ def part(
     palette: Palette,
     charts: dict[str, Chart],
     *,
-    tables: Sequence[TableView],
     groups: Sequence[Mapping[str, Any]],
     decisions: Sequence[Decision],
 ) -> PartView:
@@ -98,7 +94,7 @@ def part(
         answer(place := places[one.machine, one.model, one.mode], one, groups[place]["measured"])
         for one in chosen
     )
-    return PartView(anchor, title, answers, found, tuple(tables), absent(tables), views)
+    return PartView(anchor, title, answers, found, views)
 
 
 def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, Chart]) -> FigureView:

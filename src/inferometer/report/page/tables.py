@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from inferometer import tables
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
+from inferometer.report.page.grid_rows import row_html
 from inferometer.results.cells import Results
-from inferometer.results.metrics import Metric, Place, metrics_in
-from inferometer.tables import Table, TableCell
-
-SHADES = 10
+from inferometer.results.metrics import METRICS, Metric, Place, metrics_in
+from inferometer.tables import Table
 
 
-class CellView(msgspec.Struct, frozen=True, gc=False):
-    """One place of a table: a number with its marks, or why there is none."""
-
-    text: str
-    spread: str
-    shade: int | None
-    mark: str  # one sign, or empty
-    meaning: str  # the sign in words
-    bold: bool
-    star: bool
-    note: str  # numbers of footnotes
-    key: str  # of the cell
-
-
-class RowView(msgspec.Struct, frozen=True, gc=False):
-    """One framework at one precision."""
-
-    index: int
-    label: str
-    cells: tuple[CellView | None, ...]
-
-
-@dataclass(frozen=True)
-class TableView:
+class TableView(msgspec.Struct, frozen=True, gc=False):
     """A metric's table, its rows grouped by batch size."""
 
     anchor: str
@@ -48,23 +24,37 @@ class TableView:
     unit: str
     machines: tuple[str, ...]
     reference: str
-    groups: tuple[tuple[int, tuple[RowView, ...]], ...]
+    groups: tuple[tuple[int, str], ...]  # batch size, and its rows as HTML, a line each
     notes: tuple[str, ...]
     within: bool  # every interval is one within a process
     better: str
 
 
-def grids(
-    results: Results, palette: Palette, reference: str | None = None
-) -> dict[tuple[str, str], list[TableView]]:
-    """Return the tables of every section, those of a metric without any value left out."""
-    found: dict[tuple[str, str], list[TableView]] = {section: [] for section in results.sections}
-    for metric in metrics_in(Place.PAGE):
-        for table in tables.build(results, metric, reference):
-            if not table.is_empty:
-                number = results.sections.index((table.model, table.mode))
-                found[table.model, table.mode].append(_view(table, f"s{number}-table-{metric.name}", palette))
-    return found
+Views = dict[int, TableView]  # of one metric, by the place of their section; those without any value left out
+
+
+def names() -> list[str]:
+    """Return the metrics of the page that may have a table, in their order."""
+    return [metric.name for metric in metrics_in(Place.PAGE)]
+
+
+def views_of(name: str, results: Results, palette: Palette, reference: str | None = None) -> Views:
+    """Return the tables of a metric."""
+    found = tables.build(results, METRICS[name], reference)
+    return {
+        number: _view(table, f"s{number}-table-{name}", palette)
+        for number, table in enumerate(found)
+        if not table.is_empty
+    }
+
+
+def by_section(results: Results, views: Mapping[str, Views]) -> list[list[TableView]]:
+    """Return the tables of every section, of the views of each metric by its name."""
+    found: dict[int, list[TableView]] = defaultdict(list)
+    for name in names():
+        for number, view in views[name].items():
+            found[number].append(view)
+    return [found[number] for number in range(len(results.sections))]
 
 
 def absent(views: Sequence[TableView]) -> tuple[str, ...]:
@@ -75,20 +65,18 @@ def absent(views: Sequence[TableView]) -> tuple[str, ...]:
 
 
 def _view(table: Table, anchor: str, palette: Palette) -> TableView:
-    groups: dict[int, list[RowView]] = {}
+    groups: dict[int, list[str]] = {}
     for row in table.rows:
         summary = next(cell.summary for cell in row.cells if cell)
-        cells = tuple(None if cell is None else _cell(cell) for cell in row.cells)
-        groups.setdefault(row.batch_size, []).append(
-            RowView(palette.index(framework_label(summary)), row.label, cells)
-        )
+        index = palette.index(framework_label(summary))
+        groups.setdefault(row.batch_size, []).append(row_html(index, row.label, row.cells))
     return TableView(
         anchor,
         table.metric.title,
         table.scale.unit,
         table.machines,
         table.reference or "",
-        tuple((size, tuple(rows)) for size, rows in groups.items()),
+        tuple((size, "\n".join(rows)) for size, rows in groups.items()),
         table.notes,
         table.within,
         _better(table.metric),
@@ -97,23 +85,3 @@ def _view(table: Table, anchor: str, palette: Palette) -> TableView:
 
 def _better(metric: Metric) -> str:
     return "more is better" if metric.higher_is_better else "less is better"
-
-
-def _cell(cell: TableCell) -> CellView:
-    mark, meaning = "", ""
-    if cell.best:
-        mark, meaning = "▲", "best of its batch size" + (", tied with others" if cell.tie else "")
-    elif cell.tie:
-        mark, meaning = "≈", "tie with the best of its batch size"
-    shade = None if cell.shade is None else round(cell.shade * SHADES)
-    return CellView(
-        cell.text,
-        cell.spread,
-        shade,
-        mark,
-        meaning,
-        cell.best_overall,
-        cell.beats_reference,
-        cell.note,
-        cell.summary.key,
-    )

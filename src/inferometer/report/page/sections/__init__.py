@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inferometer.recommendation.objectives import Prices
 from inferometer.report.figures.palette import Palette
 from inferometer.report.page.parts import PartView
+from inferometer.report.page.tables import TableView
 from inferometer.results.cells import Results
 
 
@@ -26,6 +27,7 @@ class Content:
     palette: Palette
     parts: tuple[PartView, ...]
     groups: Sequence[dict[str, Any]]  # `frontier.frontier_data`
+    tables: Callable[[], Sequence[Sequence[TableView]]]  # returns those of each part, once they are made
     prices: Prices
 
 
