@@ -5,12 +5,13 @@
 A run of side s has 10 s frameworks at s batch sizes in 5 precisions and 2 modes, each cell in 10 rounds of 2 loops of 5 batches: 100 s² cells, ten times the records
 and a hundred times the samples, so that side 10 has 10,000 cells, 100,000 records and 1,000,000 samples. They are simulated (tests/support/simulated_runs.py), and
 each command is a process of its own, whose modules are compiled before, as those of an installed package are. Printed, and written to OUT as scale.csv and scale.png: wall time, processor time (what counts on a machine busy with
-other things) and peak resident memory, and how each grew where the cells grew fourfold.
+other things) and peak resident memory of the command with its children, and how each grew where the cells grew fourfold.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import itertools
 import os
@@ -18,13 +19,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[1]
-# of which "show" is the first on a run and keeps its summaries, and "compare" the first on the second run; those that follow find them
-COMMANDS = ("show", "show again", "table", "recommend", "compare", "compare again", "report")
+# of which "show" is the first on a run and keeps its summaries, and "compare" the first on the second run; those that follow find them,
+# but for "report first"
+COMMANDS = ("show", "show again", "table", "recommend", "compare", "compare again", "report", "report first")
 AIMS_S = {  # at 10,000 cells
     "show": 5, "show again": 5, "table": 5, "recommend": 5, "compare": 8, "compare again": 8, "report": 15,
+    "report first": 15,
 }  # fmt: skip
 KEPT = ".summaries.parquet"
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "int8")
@@ -50,7 +56,7 @@ def arguments_of(command: str, first: Path, second: Path) -> list[str]:
         "compare": [str(first), str(second)],
         "report": [str(first), "--out", str(first.parent / "report.html")],
     }
-    name = command.removesuffix(" again")
+    name = command.split(maxsplit=1)[0]
     return [name, *more.get(name, [str(first)])]
 
 
@@ -65,12 +71,33 @@ def measure(arguments: list[str], bytecode: Path) -> dict[str, float]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _, status, used = os.wait4(child.pid, 0)
+    with ThreadPoolExecutor(1) as threads:
+        memory = threads.submit(peak_bytes, child.pid)
+        _, status, used = os.wait4(child.pid, 0)
+        wall_s = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"inferometer {' '.join(arguments)}: exit status {child.returncode}")
-    wall_s = time.perf_counter() - began
-    return {"wall_s": wall_s, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1e3}
+    peak_mb = max(memory.result() / 1e6, used.ru_maxrss * 1024 / 1e6)
+    return {"wall_s": wall_s, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb}
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most that a process and its children held together until it ended, looked at every 10 ms; what they share counts for each."""
+    most = 0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        while process.status() != psutil.STATUS_ZOMBIE:
+            most = max(most, sum(held_bytes(one) for one in (process, *process.children())))
+            time.sleep(0.01)
+    return most
+
+
+def held_bytes(process: psutil.Process) -> int:
+    """Return what a process holds; 0 of one that ended."""
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
 
 
 def measured(folder: Path, sides: list[int], commands: list[str]) -> list[dict[str, float | str]]:
@@ -84,6 +111,8 @@ def measured(folder: Path, sides: list[int], commands: list[str]) -> list[dict[s
         for run in (first, second):
             (run / KEPT).unlink(missing_ok=True)
         for command in commands:
+            if command == "report first":
+                (first / KEPT).unlink(missing_ok=True)
             figures = measure(arguments_of(command, first, second), bytecode)
             if not number:
                 continue

@@ -70,10 +70,18 @@ def is_worth_it(run: Path) -> bool:
 
 
 def load(run: Path) -> Results | None:
-    """Return the results of a run from its cache; None where there is none that is of this content."""
+    """Return the results of a run from its cache; None where there is none that is of this content, and then none is left there."""
     target = run / CACHE_FILE
     if not target.exists() or (duckdb := _duckdb()) is None:
         return None
+    found = _loaded(run, target, duckdb)
+    if found is None:
+        with contextlib.suppress(OSError):
+            target.unlink()  # so that whoever waits for the next one sees when it is there
+    return found
+
+
+def _loaded(run: Path, target: Path, duckdb: Any) -> Results | None:
     try:
         with duckdb.connect() as connection:
             keys = connection.execute(

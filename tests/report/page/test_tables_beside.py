@@ -121,6 +121,19 @@ def test_a_child_waits_until_the_summaries_are_kept(run, made_here, monkeypatch)
     assert made_here == []
 
 
+def test_summaries_of_other_content_are_not_taken_for_those_that_will_be_kept(kept, made_here, monkeypatch):
+    the_child_does_all(monkeypatch)
+    found = []
+    with monkeypatch.context() as now:
+        now.setattr(summary_cache, "content_of", lambda run: "another")
+        results = open_results([kept], keep=lambda *whole: found.append(whole))
+    assert found and not (kept / summary_cache.CACHE_FILE).exists()
+    with tables_beside(results, palette_of(results)) as made:
+        summary_cache.store(*found[0])
+        assert made() == alone(results)
+    assert made_here == []
+
+
 def test_where_nothing_is_kept_no_child_is_waited_for(run, made_here):
     results = open_results([run], keep=lambda *kept: None)
     assert together(results) == alone(results)
