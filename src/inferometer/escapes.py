@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 # control characters but tab and newline, and those that turn the direction of writing
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -42,6 +44,16 @@ def for_spreadsheets(text: str) -> str:
     if not text.startswith(_FORMULA) or _is_number(text):
         return text
     return f"'{text}"
+
+
+def text_cells(cells: Iterable[Any]) -> list[Any]:
+    """Return the cells of a line of CSV, whose texts a spreadsheet takes as texts."""
+    return [for_spreadsheets(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def text_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of CSV by its columns, whose texts a spreadsheet takes as texts."""
+    return dict(zip(row, text_cells(row.values()), strict=True))
 
 
 def _is_number(text: str) -> bool:

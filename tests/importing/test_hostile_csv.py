@@ -131,8 +131,8 @@ def test_escapes_in_a_run_from_elsewhere_are_shown_not_sent(tmp_path, capfd):
 @pytest.mark.parametrize("name", ["=1+1", "+1+1", "-cmd", "@SUM(A1)"])
 def test_cells_of_csv_that_begin_a_formula_are_quoted(tmp_path, name, capfd):
     imported(tmp_path, HEADER + f"{name},8,A2,100\n")
-    for command in (["table", "throughput", str(tmp_path / "out")], ["show", str(tmp_path / "out")]):
-        assert invoke([*command, "--format", "csv"]) == 0
+    for command in (["table", "throughput"], ["show"], ["history"]):
+        assert invoke([*command, str(tmp_path / "out"), "--format", "csv"]) == 0
         out = capfd.readouterr().out
         assert f"'{name.lower()}" in out and f",{name.lower()}," not in out
 

@@ -14,10 +14,10 @@ from inferometer.cli.load import print_load
 from inferometer.cli.overview_table import print_overview
 from inferometer.cli.paths import PATH
 from inferometer.errors import UsageError
+from inferometer.escapes import text_row
 from inferometer.results.summary import summarise
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
-from inferometer.tables.data import text_cells
 from inferometer.tables.overview import flat_rows
 
 
@@ -50,4 +50,4 @@ def show_command(directory: Path, form: str, why: bool) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(text_cells(row) for row in rows)
+    writer.writerows(text_row(row) for row in rows)

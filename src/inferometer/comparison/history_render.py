@@ -11,6 +11,7 @@ from rich.text import Text
 
 from inferometer.comparison.history import History, Line, Point
 from inferometer.comparison.wording import percent, word
+from inferometer.escapes import text_cells
 from inferometer.results.metrics import Metric
 from inferometer.tables.grid import Grid
 from inferometer.units import counted
@@ -80,5 +81,6 @@ def to_csv(found: History) -> str:
             names = (line.machine, model, framework, precision, size, mode, device, str(point.path))
             facts = (point.at, point.version, point.summary.status, found.metric.name, found.metric.unit)
             verdict = change.verdict if change else ""
-            writer.writerow((*names, *facts, *figures, point.summary.rounds, verdict, *ratios))
+            cells = (*names, *facts, *figures, point.summary.rounds, verdict, *ratios)
+            writer.writerow(text_cells(cells))
     return text.getvalue()

@@ -57,8 +57,8 @@ def _name(summary: CellSummary, name_parts: NameParts, *, short: bool) -> Name:
 
 
 def _name_of(cell: Cell, machine: str, name_parts: NameParts, *, short: bool) -> Name:
-    name, _, rest = cell.framework.partition("@")
-    variant = rest.partition(":")[2]
+    start, _, rest = cell.framework[1:].partition("@")  # a stranger's name may begin with one
+    name, variant = cell.framework[:1] + start, rest.partition(":")[2]
     framework = (f"{name}:{variant}" if variant else name) if short else cell.framework
     device = cell.device if name_parts.devices else ""
     return (

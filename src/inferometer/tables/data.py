@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from inferometer.escapes import for_spreadsheets
+from inferometer.escapes import text_row
 from inferometer.flags import words
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
@@ -68,13 +67,8 @@ def to_csv(results: Results, metric: Metric) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(text_cells(row) for row in rows)
+    writer.writerows(text_row(row) for row in rows)
     return out.getvalue()
-
-
-def text_cells(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of a CSV file whose texts a spreadsheet takes as texts."""
-    return {name: for_spreadsheets(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def to_json(results: Results, metric: Metric) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inferometer import units
+from inferometer.escapes import text_row
 from inferometer.flags import Flag, group
 from inferometer.records import STILL_MISSING
 from inferometer.results.estimates import Estimate
@@ -19,7 +20,6 @@ from inferometer.results.under_load import (
     meter_of,
     watts,
 )
-from inferometer.tables.data import text_cells
 from inferometer.tables.markup import markdown_table, markdown_text
 
 Text = Callable[[LoadSummary], str]
@@ -220,5 +220,5 @@ def load_csv(summaries: Sequence[LoadSummary]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(text_cells(row) for row in rows)
+    writer.writerows(text_row(row) for row in rows)
     return out.getvalue()

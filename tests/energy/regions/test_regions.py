@@ -203,6 +203,12 @@ def test_rows_csv_and_pandas_agree(bench, tmp_path):
     assert read.power_w[1] == pytest.approx(80, rel=0.02)
 
 
+def test_a_name_that_begins_a_formula_is_text_in_csv(bench):
+    with bench.profile.region("=1+1"):
+        bench.pass_time(3)
+    assert "'=1+1," in bench.profile.results().to_csv()
+
+
 def test_without_a_meter_time_is_measured_and_the_reason_told():
     bench = Bench()
     with bench.profile.region("alone"):

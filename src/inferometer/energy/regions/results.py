@@ -12,6 +12,7 @@ from typing import Any
 
 from inferometer.energy.readings import WHOLE_TYPES
 from inferometer.errors import UsageError
+from inferometer.escapes import text_row
 from inferometer.records import DeviceEnergy
 from inferometer.units import duration, significant
 
@@ -92,7 +93,7 @@ class RegionResults:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows())
+        writer.writerows(text_row(row) for row in self.rows())
         if path is not None:
             Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
         return text.getvalue()

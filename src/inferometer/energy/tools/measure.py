@@ -18,6 +18,7 @@ from inferometer.energy.meters.found import Absence
 from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.session import Session, open_session
 from inferometer.errors import UsageError
+from inferometer.escapes import text_cells
 from inferometer.interruption import STOP_SIGNALS
 from inferometer.units import duration, significant
 
@@ -86,13 +87,15 @@ class CommandRuns:
                 j = run.joules[device.uid]
                 power = None if j.energy_j is None else j.energy_j / run.seconds
                 head = (number, run.status, run.seconds, device.name, device.uid, device.type, device.meter)
-                writer.writerow((*head, j.source, j.energy_j, j.low_j, j.high_j, power, j.width, j.reason))
+                figures = (j.source, j.energy_j, j.low_j, j.high_j, power, j.width, j.reason)
+                writer.writerow(text_cells((*head, *figures)))
             for absence in self.missing:
                 head = (number, run.status, run.seconds, "", absence.device, absence.type, absence.meter)
-                writer.writerow((*head, "none", *[None] * 5, absence.reason))
+                writer.writerow(text_cells((*head, "none", *[None] * 5, absence.reason)))
             if not self.devices:
                 blank = [None] * 4
-                writer.writerow((number, run.status, run.seconds, *blank, "none", *blank, None, self.reason))
+                row = (number, run.status, run.seconds, *blank, "none", *blank, None, self.reason)
+                writer.writerow(text_cells(row))
         return text.getvalue()
 
     def _device_line(self, device: MeteredDevice) -> str:
