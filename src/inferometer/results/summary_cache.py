@@ -23,6 +23,7 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.packed import Packed, unpack
 from inferometer.storage.collector import no_collection
 from inferometer.storage.evaluations import EVALUATIONS_FILE
+from inferometer.storage.regular import opened
 from inferometer.storage.run_directory import (
     CELLS_FILE,
     RUN_FILE,
@@ -72,7 +73,7 @@ def is_worth_it(run: Path) -> bool:
 def load(run: Path) -> Results | None:
     """Return the results of a run from its cache; None where there is none that is of this content, and then none is left there."""
     target = run / CACHE_FILE
-    if not target.exists() or (duckdb := _duckdb()) is None:
+    if not target.is_file() or (duckdb := _duckdb()) is None:
         return None
     found = _loaded(run, target, duckdb)
     if found is None:
@@ -182,7 +183,7 @@ def content_of(run: Path) -> str:
 def _digest_of(path: Path) -> bytes:
     """Return the hash of a file, read in few pieces: a thread may wait for the interpreter before and after each."""
     digest, piece = hashlib.sha256(), memoryview(bytearray(min(_PIECE_BYTES, path.stat().st_size + 1)))
-    with path.open("rb", buffering=0) as file:
+    with opened(path) as file:
         while count := file.readinto(piece):
             digest.update(piece[:count])
     return digest.digest()

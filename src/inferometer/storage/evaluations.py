@@ -23,6 +23,7 @@ from inferometer.records import DatasetInfo, Evaluation
 from inferometer.redaction import redacted_bytes
 from inferometer.storage.durable import written
 from inferometer.storage.lines import append_line, cannot_write, read_lines
+from inferometer.storage.regular import bytes_of, opened
 from inferometer.worker.saved_arrays import UNREADABLE, read_archive
 
 EVALUATIONS_FILE = "accuracy.jsonl"
@@ -48,7 +49,7 @@ def decode_sound(run: Path, line: bytes) -> Evaluation:
         read_arrays(run, found.file, found.rows)  # which raises where the line says another number of rows
         if found.top1 is not None:
             read_arrays(run, answers_file(found.dataset), found.rows)
-        if found.file_hash and found.file_hash != hashlib.sha256((run / found.file).read_bytes()).hexdigest():
+        if found.file_hash and found.file_hash != hashlib.sha256(bytes_of(run / found.file)).hexdigest():
             raise StoreError(f"{found.file} is damaged")
     return found
 
@@ -120,6 +121,7 @@ def read_arrays(run: Path, name: str, rows: int) -> dict[str, Any]:
     if not name:
         raise StoreError(f"{run / EVALUATIONS_FILE} is damaged: it names no file of what was answered")
     try:
+        opened(path).close()
         arrays = read_archive(path)
     except (ValueError, *UNREADABLE) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]

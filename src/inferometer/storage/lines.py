@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from inferometer.errors import StoreError
+from inferometer.storage.regular import bytes_of
 
 _DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Line = TypeVar("_Line")
@@ -32,7 +33,7 @@ def append_line(path: Path, data: bytes) -> None:
 def read_lines(path: Path, decode: Callable[[bytes], _Line], kind: str) -> tuple[_Line, ...]:
     """Return what the file's lines hold, none where there is no file; StoreError names a line that is no ``kind``."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = bytes_of(path).split(b"\n")
     except FileNotFoundError:
         return ()
     except OSError as error:

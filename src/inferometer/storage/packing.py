@@ -17,6 +17,7 @@ from inferometer.storage.durable import written
 from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.evaluations import FOLDER as ACCURACY_FOLDER
 from inferometer.storage.lines import cannot_write
+from inferometer.storage.regular import bytes_of
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, read_run
 from inferometer.storage.scenarios import SCENARIOS_FILE
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
@@ -87,6 +88,6 @@ def _anonymous_lines(path: Path, anonymous: Anonymous) -> Iterator[bytes]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return bytes_of(path)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror or error}") from error

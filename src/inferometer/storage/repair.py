@@ -18,6 +18,7 @@ from inferometer.records import Cell, Machine, ModelInfo, Protocol, Record, RunI
 from inferometer.storage import evaluations, scenarios
 from inferometer.storage.durable import sync_folder, written
 from inferometer.storage.lines import cannot_write
+from inferometer.storage.regular import bytes_of
 from inferometer.storage.run_directory import (
     CELLS_FILE,
     DAMAGE,
@@ -154,7 +155,7 @@ def _known_by(records: Sequence[Record]) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return bytes_of(path)
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -33,6 +33,7 @@ from inferometer.storage.collector import no_collection
 from inferometer.storage.durable import sync_folder, written
 from inferometer.storage.evaluations import read_evaluations
 from inferometer.storage.lines import append_line, cannot_write
+from inferometer.storage.regular import bytes_of
 from inferometer.storage.scenarios import read_scenarios
 
 RUN_FILE = "run.json"
@@ -201,7 +202,7 @@ def read_run(path: Path | str) -> StoredRun:
     info = read_info(path)
     cells = path / CELLS_FILE
     try:
-        lines = shown(cells.read_bytes()).split(b"\n") if cells.exists() else []
+        lines = shown(bytes_of(cells)).split(b"\n") if cells.exists() else []
     except OSError as error:
         raise StoreError(f"cannot read {cells}: {error.strerror}") from error
     with no_collection():
@@ -213,7 +214,7 @@ def read_info(run: Path) -> RunInfo:
     """Read what a run directory says of its run, without its records; StoreError as `read_run`."""
     path = run / RUN_FILE
     try:
-        data = shown(path.read_bytes())
+        data = shown(bytes_of(path))
     except OSError as error:
         raise StoreError(
             f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"

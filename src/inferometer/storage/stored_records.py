@@ -16,6 +16,7 @@ from inferometer.errors import StoreError
 from inferometer.records import Cell, Record, Status
 from inferometer.records.limits import Round
 from inferometer.storage.collector import no_collection
+from inferometer.storage.regular import opened
 from inferometer.storage.run_directory import (
     CELLS_FILE,
     DAMAGE,
@@ -147,7 +148,7 @@ def read_indexed(path: Path) -> StoredRun:
     info, cells = read_info(path), path / CELLS_FILE
     index = _Index(cells)
     try:
-        with cells.open("rb") as file, no_collection():
+        with opened(cells) as file, no_collection():
             while block := file.read(_BLOCK_BYTES):
                 index.add(block + file.readline())
     except OSError as error:
