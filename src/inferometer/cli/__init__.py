@@ -21,6 +21,7 @@ from inferometer.errors import InferometerError, unknown
 from inferometer.escapes import shown
 from inferometer.host.processes import children_heard
 from inferometer.redaction import redacted
+from inferometer.threads import NO_THREAD
 from inferometer.version import __version__
 
 _PROGRAM = "inferometer"
@@ -115,8 +116,11 @@ def invoke(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # what read our output (head, less) has seen enough of it
         forget_output()
         return 0
-    except (OSError, MemoryError) as error:
-        return _fail(_message(error), 1)
+    except (OSError, MemoryError, RuntimeError) as error:
+        text = _message(error)
+        if not text:
+            raise
+        return _fail(text, 1)
 
 
 def _call(arguments: list[str] | None) -> object:
@@ -140,9 +144,13 @@ def _collector(given: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def _message(error: OSError | MemoryError) -> str:
+def _message(error: OSError | MemoryError | RuntimeError) -> str:
+    """Return what is wrong around us, in a line; "" where the fault is our own."""
     if isinstance(error, MemoryError):
         return "this takes more memory than there is; give less at once, fewer runs for instance"
+    if isinstance(error, RuntimeError):
+        remedy = "no thread more can be started: raise the limit on processes (ulimit -u, a container's pids)"
+        return remedy if str(error) == NO_THREAD else ""
     try:
         sys.stdout.flush()
     except OSError:  # it is the output that failed

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from inferometer.results import summary_cache
 from inferometer.results.cells import Results
 from inferometer.results.opening import open_results
 from inferometer.results.packed import Packed
+from inferometer.threads import in_thread
 
 Command = Callable[..., Any]
 _TURN_S = 0.0005  # after which a thread that only waits for files or for another process is let in
@@ -58,9 +59,10 @@ def results_of(runs: Sequence[Path]) -> Results:
 
 def _keep_meanwhile(results: Results, packed: Packed) -> None:
     """Keep the summaries of a run beside it while the command goes on, which ends when they are."""
-    keeping = threading.Thread(target=summary_cache.prepare(results, packed))
-    keeping.start()
-    click.get_current_context().call_on_close(keeping.join)
+    threads, keep = contextlib.ExitStack(), summary_cache.prepare(results, packed)
+    click.get_current_context().call_on_close(threads.close)
+    if in_thread(threads, keep) is None:
+        keep()
 
 
 def notice(text: str) -> None:

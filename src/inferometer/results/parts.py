@@ -11,7 +11,6 @@ import contextlib
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -26,6 +25,7 @@ from inferometer.results.summary import ranked, summaries_of, summarise
 from inferometer.storage.collector import no_collection
 from inferometer.storage.run_directory import CELLS_FILE, DAMAGE, read_run
 from inferometer.storage.stored_records import read_indexed
+from inferometer.threads import in_thread
 
 MOST_PROCESSES = 4  # what one of them does alone takes no less, so that more gain little
 WORTH_BYTES = 24_000_000  # of cells.jsonl: less is done in the time that a child takes to start
@@ -47,10 +47,10 @@ def _in_parts(run: Path) -> tuple[Results, Packed]:
         stored = read_indexed(run)
         located, machines = locate([stored])
         deal = _Deal(located, run)
-        with ThreadPoolExecutor(max(1, len(helpers))) as threads, contextlib.closing(deal):
-            answers = [threads.submit(deal.to_child, child) for child in helpers]
+        with contextlib.ExitStack() as threads, contextlib.closing(deal):
+            answers = [in_thread(threads, deal.to_child, child) for child in helpers]
             deal.here()
-            for answer in answers:
+            for answer in filter(None, answers):
                 answer.result()
             deal.here()  # what a child handed back
         summaries, packed = deal.found()

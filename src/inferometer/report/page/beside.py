@@ -12,7 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,7 @@ from inferometer.results import summary_cache
 from inferometer.results.cells import Results
 from inferometer.results.children import Child, children, heard, received, send, tell
 from inferometer.storage.collector import no_collection
+from inferometer.threads import in_thread
 
 WORTH_CELLS = 1500  # the tables of fewer are made in the time that a child takes to start
 _LOOK_S = 0.05
@@ -44,9 +45,9 @@ def tables_beside(
     if len(results.runs) != 1 or len(results.summaries) < WORTH_CELLS or usable_cores() < 2:
         yield making.here
         return
-    with ThreadPoolExecutor(1) as threads, contextlib.closing(making):
-        beside = threads.submit(making.beside, results.runs[0].path)
-        yield lambda: making.together(beside)
+    with contextlib.ExitStack() as threads, contextlib.closing(making):
+        beside = in_thread(threads, making.beside, results.runs[0].path)
+        yield making.here if beside is None else lambda: making.together(beside)
 
 
 class _Making:
