@@ -1,5 +1,7 @@
 """What the command line does with wrong or missing words."""
 
+import contextlib
+import io
 import shlex
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import sys
 import pytest
 
 from inferometer.cli import COMMANDS, invoke
+from inferometer.cli.run import _finish
 from inferometer.host.machine import describe_machine
 from simulated_runs import BOARDS, write_run
 
@@ -87,6 +90,19 @@ def test_ctrl_c_before_there_is_a_run_speaks_of_none(tmp_path, monkeypatch, caps
     assert invoke(["run", "--frameworks", "onnxrt", "--device", "cpu", "--out", str(tmp_path / "new")]) == 130
     error = capsys.readouterr().err
     assert "interrupted before anything was measured" in error and "--resume" not in error
+
+
+def test_the_last_line_of_an_interrupted_run_says_how_to_go_on(tmp_path):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    write_run(run, BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        assert _finish(run, stopped, report=False) == 130
+    assert f"run directory: {run}" in told.getvalue()
+    assert told.getvalue().splitlines()[-1] == f"interrupted; go on with: inferometer run --resume {run}"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,12 @@ def test_csv_has_a_row_a_cell_and_run(tmp_path):
 
 def test_what_no_run_has_is_said(tmp_path):
     folder = nightly(tmp_path)
-    assert "no cell is of all that was asked for" in str(history(folder, "--framework", "tf").exception)
+    for option, name, kind in (
+        ("--framework", "tf", "framework"),
+        ("--model", "none", "model"),
+        ("--machine", "H9", "machine"),
+    ):
+        assert f"unknown {kind} '{name}'" in str(history(folder, option, name).exception)
     assert "does not exist" in str(history(tmp_path / "none").exception)
 
 

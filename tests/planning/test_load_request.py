@@ -76,12 +76,21 @@ def test_a_lower_percentile_needs_fewer_queries():
         ({"latency_bound": "20ms"}, "--latency-bound is for --scenarios server"),
         ({"scenarios": "offline", "latency_bound": "20ms"}, "--latency-bound is for --scenarios server"),
         ({"audit": True}, "--audit is for --scenarios"),
+        ({"percentile": 90}, "--percentile is for --scenarios server"),
+        ({"scenarios": "offline", "percentile": 90}, "--percentile is for --scenarios server: give that too"),
+        ({"scenarios": "offline", "max_wait_ms": 2}, "--max-wait-ms is for --scenarios server"),
+        ({"max_batch": 4}, "--max-batch is for --scenarios"),
+        ({"padding": "one"}, "--padding is for --scenarios"),
+        ({"scenario_preset": "mlperf"}, "--scenario-preset is for --scenarios"),
+        ({"calibration": "rows.npz"}, "--calibration is for --precisions int8"),
+        ({"calibration": "rows.npz", "precisions": "int8-weights"}, "--calibration is for --precisions int8"),
         ({"instances": 2}, "--instances is for the scenarios server"),
         ({"scenarios": "single-stream", "instances": "1,2"}, "--instances is for the scenarios server"),
         ({"scenarios": "offline", "instances": 0}, "--instances 0 is too small"),
         ({"scenarios": "offline", "instances": "some"}, "instances 'some' is no whole number"),
         ({"scenarios": "servers"}, "unknown scenario 'servers'"),
         ({"scenarios": "server", "latency_bound": "soon"}, "'soon' is no time: write 20ms"),
+        ({"scenarios": "server", "latency_bound": "20"}, "--latency-bound 20 has no unit: write 20ms or 20s"),
         ({"scenarios": "server", "latency_bound": 0}, "--latency-bound 0 s is no time to keep"),
         ({"scenarios": "server", "latency_bound": "20ms", "percentile": 100}, "--percentile 100: give a percentile"),
         ({"scenarios": "offline", "max_batch": 0}, "--max-batch 0 is too small"),
@@ -94,6 +103,10 @@ def test_what_cannot_be_meant_is_one_line(options, said):
     with pytest.raises(UsageError, match=said) as error:
         make_request("m.onnx", **options)
     assert "\n" not in str(error.value)
+
+
+def test_a_stored_run_with_an_option_that_changes_nothing_is_resumed():
+    LoadRequest(max_batch=(4,), percentile=90).check()
 
 
 def test_it_is_stored_with_the_run_and_runs_of_before_have_none():

@@ -66,7 +66,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
     monkeypatch.setattr("inferometer.cli.run._print_plan", asked.append)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(
-        "run net.onnx --preset quick --frameworks torch,onnxrt --batch-sizes 1..4 --precisions fp32,fp16 "
+        "run net.onnx --preset quick --frameworks torch,onnxrt --batch-sizes 1..4 --precisions fp32,int8 "
         "--modes host,device --device cpu,cuda:1 --at-once --images 9 --loops 2 --warmup 0 --rounds 2 --budget 1.5 "
         "--timeout 60 --time-limit 90 --energy-window 8 --threads 1 --seed 7 --keep-trying --weights w.h5 --image a.jpg --image b "
         "--input x.npz --shape n=4 --shape m=5 --batch-axis s=1 --batch-axis r=none --input-range ids=0:9 --input-range r=16000 --tolerance 0.05 --trust-model --architecture timm:x --python torch=py --calibration c.npz "
@@ -77,7 +77,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
     )
     assert invoke([*words, "--dry-run"]) == 0
     python = make_request(
-        "net.onnx", preset="quick", frameworks=["torch", "onnxrt"], batch_sizes=[1, 2, 4], precisions=("fp32", "fp16"),
+        "net.onnx", preset="quick", frameworks=["torch", "onnxrt"], batch_sizes=[1, 2, 4], precisions=("fp32", "int8"),
         modes=("host", "device"), device=["cpu", "cuda:1"], at_once=True, images=9, loops=2, warmup=0, rounds=2,
         budget_s=1.5, timeout_s=60, time_limit_s=90, energy_window_s=8, threads=1, seed=7, keep_trying=True, weights="w.h5",
         image=["a.jpg", "b"], inputs="x.npz", shapes={"n": 4, "m": 5}, batch_axes={"s": 1, "r": None},

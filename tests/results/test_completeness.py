@@ -90,3 +90,11 @@ def test_report_says_so_beside_the_verdict(folder, tmp_path, records, words):
 def test_a_whole_run_says_nothing():
     whole = summarise([run([record(cell(), n) for n in (0, 1)])])
     assert unfinished(whole) == [] and "incomplete" not in render_markdown(whole, title="t")
+
+
+def test_one_planned_measurement_is_no_several(tmp_path, capsys):
+    RunWriter.create(tmp_path / "one", run([record(cell("onnxrt"), 0)]).info)
+    invoke(["table", "throughput", str(tmp_path / "one")])
+    assert (
+        "nothing was measured yet of 1 planned measurement (a cell in one round)" in capsys.readouterr().err
+    )

@@ -18,6 +18,15 @@ def summary_of(rates):
     return summarise([run(rounds_of(cell(), rates))]).summaries[0]
 
 
+def test_every_time_of_a_batch_is_in_ms_and_every_share_in_percent_where_one_unit_is_for_all():
+    assert {
+        METRICS[name].figure_scale.unit for name in ("latency", "p50", "p90", "p99", "copy_in", "compute")
+    } == {"ms"}
+    assert {
+        METRICS[name].figure_scale.unit for name in ("process_noise", "agreement", "accuracy", "top5")
+    } == {"%"}
+
+
 def test_noise_by_hand():
     found = NOISE.of(summary_of([990.0, 1000.0, 1010.0]))
     rates = (990.0, 1000.0, 1010.0)

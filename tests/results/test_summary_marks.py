@@ -131,6 +131,15 @@ def test_intervals_within_one_process_are_said_to_be():
     assert line(summarise([run([*alone, *pair])])) == [f"{text}: onnxrt at 8"]
 
 
+def test_a_width_beyond_ten_times_the_figure_is_no_number():
+    def shown(rates):
+        results = summarise([run(rounds_of(cell(), rates))])
+        return {c.title: c.text for c in overview.columns(results)}["±95 %"](results.summaries[0])
+
+    assert shown([1.0, 100.0, 5000.0]) == ">1000 %"
+    assert shown([100.0, 101.0, 102.0]) == "2.5 %"
+
+
 def test_an_interruption_does_not_replace_a_result():
     summary = only([record(cell()), Record(cell(), 0, "interrupted")])
     assert summary.status == "ok" and summary.rounds == 1

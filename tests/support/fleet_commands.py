@@ -37,12 +37,12 @@ def run(cluster, *arguments, address="", **settings):
 
 
 def started(cluster, out, model, *options, errors=os.devnull):
-    """Start a run of onnxrt over a cluster and return its process; ``errors``: a file for what it says."""
+    """Start a run of onnxrt over a cluster and return its process; ``errors``: a file for all that it says."""
     words = command(
         "--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *options, "--out", out
     )
     with Path(errors).open("wb") as log:
-        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=log)
+        return subprocess.Popen(words, stdout=log, stderr=log)
 
 
 def wait(holds, within_s=180):

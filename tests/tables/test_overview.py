@@ -74,7 +74,7 @@ def test_what_a_run_lacks_is_said_with_the_way_to_go_on():
     import msgspec
 
     lacking = run(rounds_of(cell("onnxrt", 8), [100.0, 101.0]), path="my runs/r", rounds=3)
-    said = "incomplete: 1 of 3 planned measurements (a cell in one round) are missing"
+    said = "incomplete: 1 of 3 planned measurements (a cell in one round) is missing"
     assert said in printed(summarise([lacking]), 200)
     begun_here = dataclasses.replace(
         lacking, info=msgspec.structs.replace(lacking.info, request={"model": {}})

@@ -27,6 +27,7 @@ from inferometer.planning.plan import requirements_for
 from inferometer.planning.request import RunRequest
 from inferometer.running.converted import Converted, convert, forms_for
 from inferometer.storage.lines import cannot_write
+from inferometer.units import counted
 from inferometer.version import __version__
 
 PART_BYTES = 62_000_000
@@ -223,7 +224,9 @@ class _Packer:
         """Pack the wheels of an environment that are not left out; ``label``: of a framework that it is for."""
         every = packages_of(wanted.lock or _lock_of(wanted, self.asked.target), self.asked.target)
         carried, left = parted(every, self.asked.leave_out)
-        self.progress(f"packing environment {wanted.name} for {wanted.accelerator}: {len(carried)} packages")
+        self.progress(
+            f"packing environment {wanted.name} for {wanted.accelerator}: {counted(len(carried), 'package')}"
+        )
         with self._downloaded(carried) as wheels:
             lines = [self._wheel(package, wheels[package.name]) for package in carried]
             names = [path.name for path in wheels.values()]

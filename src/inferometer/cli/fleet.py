@@ -96,14 +96,20 @@ def _skips(skips: Iterable[Skip]) -> dict[str, dict[str, None]]:
 
 def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) -> int:
     with connected(address) as cluster:
-        code, fleet = _measure(address, lambda screen: make(cluster, screen))
+        code, fleet = _measure(lambda screen: make(cluster, screen))
     if fleet is None:
         return code
-    status = _finish(fleet, report)
+    try:
+        status = _finish(fleet, report)
+    finally:
+        if code:  # the last line, whatever comes between
+            notice(
+                f"interrupted; go on with: inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
+            )
     return code or status
 
 
-def _measure(address: str, make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet | None]:
+def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet | None]:
     """Let a fleet measure; return the exit status, as far as an interruption decides it, and the fleet if there is something of it."""
     fleet = None
     threading.Thread(target=_import_tables, daemon=True).start()
@@ -115,8 +121,6 @@ def _measure(address: str, make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet
             if fleet is None or not fleet.folder.begun:
                 screen.say("interrupted before anything was measured")
                 return 130, None
-            again = f"inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
-            screen.say(f"interrupted; go on with: {again}")
             return 130, fleet
     return 0, fleet
 

@@ -8,7 +8,7 @@ import click
 
 from inferometer.cli.common import notice, print_parts
 from inferometer.cli.paths import PATH
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import StoreError
 
 
 @click.command("history")
@@ -45,7 +45,7 @@ def history_command(
     from inferometer import tables
     from inferometer.comparison import history_render
     from inferometer.comparison.baseline import LAST, dated_runs, read_dated
-    from inferometer.comparison.history import chosen, history
+    from inferometer.comparison.history import chosen, history, nothing_of
 
     shown = tables.metric_named(metric)
     runs = read_dated(dated_runs(folder, notice), notice)
@@ -54,8 +54,7 @@ def history_command(
     everything = history(runs, shown, last or LAST)
     found = chosen(everything, frameworks, models, machines)
     if everything.lines and not found.lines:
-        names = ", ".join(dict.fromkeys(line.name for line in everything.lines[:5]))
-        raise UsageError(f"no cell is of all that was asked for; {folder} has {names} and so on")
+        raise nothing_of(everything, frameworks, models, machines)
     if format_ == "csv":
         click.echo(history_render.to_csv(found), nl=False)
     else:

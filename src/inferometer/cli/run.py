@@ -126,14 +126,23 @@ def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) 
         if not (path / RUN_FILE).exists():
             click.echo("interrupted before anything was measured", err=True)
             return code
-        click.echo(f"interrupted; go on with: inferometer run --resume {shlex.quote(str(path))}", err=True)
         stored = read_run(path)
+    try:
+        _print_end(path, stored, report=report)
+    finally:
+        if code:  # the last line, whatever comes between
+            click.echo(
+                f"interrupted; go on with: inferometer run --resume {shlex.quote(str(path))}", err=True
+            )
+    return code or _exit_code(stored)
+
+
+def _print_end(path: Path, stored: StoredRun, *, report: bool) -> None:
     if stored.records or stored.info.skips:
         _print_table(stored)
     click.echo(f"run directory: {path}")
     if report and stored.records:
         click.echo(f"report: {_write_report(stored)}")
-    return code or _exit_code(stored)
 
 
 def _write_report(stored: StoredRun) -> Path:

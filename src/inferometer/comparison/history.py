@@ -16,6 +16,7 @@ from inferometer.comparison.baseline import LAST, newest_of_each, same_thing
 from inferometer.comparison.changes import Change
 from inferometer.comparison.compare import compare
 from inferometer.comparison.pairing import Name, NameParts, label_of, named
+from inferometer.errors import UsageError, unknown
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import Metric, Scale
@@ -160,3 +161,25 @@ def chosen(
         and (not parts or any(part in line.machine.lower() for part in parts))
     )
     return History(found.metric, lines, found.runs)
+
+
+def nothing_of(
+    found: History, frameworks: Iterable[str], models: Iterable[str], machines: Iterable[str]
+) -> UsageError:
+    """Return what is wrong with a choice that leaves no line: the name that is unknown, or that no cell has all of it."""
+    names = {
+        name for line in found.lines for name in (line.cell_name[2], line.cell_name[2].partition(":")[0])
+    }
+    of_models = {line.cell_name[1] for line in found.lines}
+    of_machines = {line.machine for line in found.lines}
+    asked = [("framework", frameworks, names), ("model", models, of_models)]
+    for kind, given, known in asked:
+        for name in given:
+            if name not in known:
+                return unknown(kind, name, known)
+    for part in machines:
+        if not any(part.lower() in machine.lower() for machine in of_machines):
+            return unknown("machine", part, of_machines)
+    return UsageError(
+        "no cell is of all that was asked for: leave out one of --framework, --model, --machine"
+    )

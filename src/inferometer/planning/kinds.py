@@ -54,7 +54,7 @@ def seconds(*, zero: bool) -> Kind:
 
 
 def durations() -> Kind:
-    """Times above 0: "20ms", "10ms,1.5s", or seconds."""
+    """Times above 0: "20ms", "10ms,1.5s", or numbers of seconds."""
 
     def check(option: str, given: Iterable[float]) -> None:
         for value in given:

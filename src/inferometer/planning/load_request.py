@@ -72,19 +72,27 @@ class LoadRequest(msgspec.Struct, frozen=True):
     audit: bool = False
 
     def check(self) -> None:
-        """Raise UsageError for a promise without a server, or a server without a promise."""
+        """Raise UsageError for a server without a promise, or instances of a single stream."""
         if "server" in self.scenarios and not self.bounds_s:
             raise UsageError(
                 "--scenarios server needs the latency to promise: give --latency-bound, such as 20ms"
             )
-        if self.bounds_s and "server" not in self.scenarios:
-            raise UsageError("--latency-bound is for --scenarios server; give it, or leave the bound out")
-        if self.audit and not self.scenarios:
-            raise UsageError("--audit is for --scenarios; give some, or leave it out")
         if max(self.instances) > 1 and not {*self.scenarios} - {"single-stream"}:
             raise UsageError(
                 "--instances is for the scenarios server, offline and multi-stream: a single stream waits for each answer"
             )
+
+    def check_used(self) -> None:
+        """Raise UsageError for an option that was given and would change nothing."""
+        if "server" not in self.scenarios:
+            self._refuse(("--latency-bound", "--percentile", "--max-wait-ms"), "--scenarios server")
+        if not self.scenarios:
+            self._refuse(("--scenario-preset", "--max-batch", "--padding", "--audit"), "--scenarios")
+
+    def _refuse(self, options: Iterable[str], meant_for: str) -> None:
+        for option in options:
+            if getattr(self, _FIELDS[option]) != getattr(_DEFAULTS, _FIELDS[option]):
+                raise UsageError(f"{option} is for {meant_for}: give that too, or leave it out")
 
     @property
     def length(self) -> ScenarioPreset:
@@ -118,6 +126,18 @@ class LoadRequest(msgspec.Struct, frozen=True):
             for wait in waits
         }
         return tuple(found)
+
+
+_FIELDS = {
+    "--latency-bound": "bounds_s",
+    "--percentile": "percentile",
+    "--max-wait-ms": "max_wait_s",
+    "--scenario-preset": "preset",
+    "--max-batch": "max_batch",
+    "--padding": "padding",
+    "--audit": "audit",
+}
+_DEFAULTS = LoadRequest()
 
 
 def check_instances(load: LoadRequest, threads: int, devices: Iterable[str]) -> None:

@@ -67,6 +67,12 @@ class RunRequest(msgspec.Struct, frozen=True):
                     f"raise --images to {size} or leave the batch size out"
                 )
 
+    def check_used(self) -> None:
+        """Raise UsageError for an option that changes nothing. Stored runs that have one are resumed all the same."""
+        self.load.check_used()
+        if self.model.calibration and "int8" not in self.precisions:
+            raise UsageError("--calibration is for --precisions int8: give that too, or leave it out")
+
     def located(self) -> RunRequest:
         """Return the request with absolute paths, so that it means the same from any directory (`run --resume`).
 
@@ -106,6 +112,7 @@ def make_request(model: str | Path = ModelRequest.model, **options: Unpack[Optio
         **{"batch_sizes": sizes, **fields[""]},
     )
     request.check()
+    request.check_used()
     return request.located()
 
 

@@ -30,7 +30,7 @@ def real(option: str, value: SupportsFloat) -> float:
 
 
 def durations(option: str, value: str | SupportsFloat | Iterable[str | SupportsFloat]) -> tuple[float, ...]:
-    """Return seconds, ascending, from "20ms", "10ms,1.5s", numbers of seconds, or several of these."""
+    """Return seconds, ascending, from "20ms", "10ms,1.5s", numbers of seconds, or several of these; UsageError for text without a unit."""
     if isinstance(value, str):
         several: Iterable[str | SupportsFloat] = names(option, value)
     else:
@@ -43,8 +43,10 @@ def _duration(option: str, value: str | SupportsFloat) -> float:
         return real(option, value)
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*(s|ms|us|µs|)\s*", value)
     if not found:
-        raise UsageError(f"{option} '{value}' is no time: write 20ms, 0.5s or seconds")
-    return float(found[1]) * {"s": 1.0, "": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}[found[2]]
+        raise UsageError(f"{option} '{value}' is no time: write 20ms or 0.5s")
+    if not found[2]:
+        raise UsageError(f"{option} {value} has no unit: write {found[1]}ms or {found[1]}s")
+    return float(found[1]) * {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}[found[2]]
 
 
 def milliseconds(option: str, value: str | SupportsFloat | Iterable[SupportsFloat]) -> tuple[float, ...]:

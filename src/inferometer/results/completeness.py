@@ -84,9 +84,10 @@ def _line(run: StoredRun) -> str:
 
 
 def _share(missing: int, planned: int) -> str:
+    of = units.counted(planned, "planned measurement")
     if missing == planned:
-        return f"nothing was measured yet of {planned:,} planned measurements (a cell in one round)"
-    return f"{missing:,} of {planned:,} planned measurements (a cell in one round) are missing"
+        return f"nothing was measured yet of {of} (a cell in one round)"
+    return f"{missing:,} of {of} (a cell in one round) {'is' if missing == 1 else 'are'} missing"
 
 
 def resume_command(run: StoredRun) -> str:

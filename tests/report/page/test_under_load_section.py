@@ -44,6 +44,10 @@ def test_a_line_a_framework_with_the_promise(tmp_path):
     assert section.count('class="full"') >= 3 and "ended early" not in section
     assert re.search(r"a: 250 requests/s, 50.0 ms, latency beyond the bound", section)
     assert "nan" not in section.lower()
+    assert section.count('<div class="scroll"><svg') == 2, "a narrow screen scrolls: letters stay as large"
+    assert 'x="4" y="14">↑ latency</text>' in section and "rotate" not in section, (
+        "beside the ticks' words, not on them"
+    )
 
 
 def test_points_lie_within_the_plot_and_rise_with_the_value(tmp_path):
@@ -51,7 +55,7 @@ def test_points_lie_within_the_plot_and_rise_with_the_value(tmp_path):
     summaries, palette = summarise_load(found), palette_of(found)
     plot = latency_plot(summaries, palette)
     for line in plot.lines:
-        assert all(70 <= mark.x <= 626 and 14 <= mark.y <= 274 for mark in line.marks)
+        assert all(70 <= mark.x <= 626 and 30 <= mark.y <= 290 for mark in line.marks)
         assert [m.x for m in line.marks] == sorted(m.x for m in line.marks)
         assert [m.y for m in line.marks] == sorted((m.y for m in line.marks), reverse=True), "up is more"
     assert len(plot.lines[0].marks) == 3, "a test that was ended early has no latency that counts"

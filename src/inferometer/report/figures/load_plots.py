@@ -12,8 +12,8 @@ from inferometer.records.scenario import why_invalid
 from inferometer.report.figures.palette import Palette, Style
 from inferometer.results.under_load import LoadSummary, joules_a_request
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 640, 320, 70, 46  # of a plot, and the room for its labels
-_TOP, _RIGHT = 14, 14
+WIDTH, HEIGHT = 640, 336
+TOP, LEFT, BOTTOM, RIGHT = 30, 70, 46, 14  # room for labels
 _STEPS = (1.0, 2.0, 5.0)
 _MOST_TICKS = 8
 
@@ -95,8 +95,8 @@ def _plot(
     values = [y for found in points.values() for _, y, _ in found]
     if not rates:
         return None
-    x = _Scale.over(rates, LEFT, WIDTH - _RIGHT)
-    y = _Scale.over([*values, *bounds], HEIGHT - BOTTOM, _TOP)
+    x = _Scale.over(rates, LEFT, WIDTH - RIGHT)
+    y = _Scale.over([*values, *bounds], HEIGHT - BOTTOM, TOP)
     lines = [
         _line(summaries[place], points[place], (x, y), palette, show) for place in points if points[place]
     ]

@@ -28,6 +28,7 @@ def _of_batch(
         of=of,
         series=product_of((name, 1)),
         words=_WORDS,
+        figure=MILLISECONDS,
         shown_in=frozenset(places),
         columns=columns,
     )

@@ -77,7 +77,9 @@ class Metric:
     asked_for: bool = False  # its absence is no news to who did not ask for it
     words: Words = Words()  # frozen
     per: str = ""  # what one value is of, where the unit does not say it: "an image"
-    figure: Scale | None = None  # the unit of figures; None: the stored one
+    figure: Scale | None = (
+        None  # the unit of figures and of the table of all cells; None: the stored one, % for shares
+    )
     shown_in: frozenset[Place] = frozenset()
     by_batch: str = ""  # what its figure against the batch size tells; "" where there is no such figure
     columns: tuple[Column, ...] = ()  # of the table that a run ends with
@@ -94,8 +96,9 @@ class Metric:
 
     @property
     def figure_scale(self) -> Scale:
-        """Return the unit of figures, which is one for all of them."""
-        return self.figure or Scale(1.0, self.unit)
+        """Return the unit of figures and of the table of all cells, which is one for all of them."""
+        only = self.quantity.scales[0] if len(self.quantity.scales) == 1 else Scale(1.0, self.unit)
+        return self.figure or only
 
     def show(self, value: float) -> str:
         """Return a value for people: with a unit of suitable size, or bare where `unit` is the only one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inferometer.results.cells import CellSummary
 from inferometer.results.metrics.metric import Metric, Reason, Words
-from inferometer.results.metrics.quantities import SECONDS
+from inferometer.results.metrics.quantities import MILLISECONDS, SECONDS
 
 
 def why_no_phase(summary: CellSummary) -> str:
@@ -29,6 +29,7 @@ def _phase(name: str, title: str) -> Metric:
         higher_is_better=False,
         of=lambda s: s.phases.get(name),
         why_none=_not_sampled,
+        figure=MILLISECONDS,
         competes=False,
         words=Words("shorter", "longer"),
     )

@@ -19,7 +19,9 @@ _WORDS = Words("faster", "slower")
 
 def _half_width(summary: CellSummary) -> str:
     share = summary.throughput.half_width if summary.throughput else None
-    return "" if share is None else f"{100 * share:.1f} %"
+    if share is None:
+        return ""
+    return f"{100 * share:.1f} %" if share < 10 else ">1000 %"
 
 
 def _process_noise(summary: CellSummary) -> Estimate | None:

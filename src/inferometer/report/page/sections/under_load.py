@@ -8,6 +8,8 @@ from inferometer.report.figures.load_plots import (
     BOTTOM,
     HEIGHT,
     LEFT,
+    RIGHT,
+    TOP,
     WIDTH,
     LoadPlot,
     energy_plot,
@@ -33,8 +35,10 @@ class LoadPart:
     notes: tuple[str, ...]
     width: int = WIDTH
     height: int = HEIGHT
+    top: int = TOP
     left: int = LEFT
     bottom: int = BOTTOM
+    right: int = RIGHT
 
 
 def build(content: Content) -> tuple[LoadPart, ...] | None:
