@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from inferometer.bundling import own_wheel
+from inferometer.bundling.target import Target
+from inferometer.bundling.wheels import download, packages_of
 from inferometer.cli import invoke
 from inferometer.storage.run_directory import read_run
 from short_run import short_run
@@ -231,6 +234,13 @@ def test_a_disk_that_takes_no_more_is_one_line(bundle, tmp_path, program, remedy
 def test_a_program_to_borrow_from_that_is_none_is_said(bundle, capsys):
     assert invoke(["unbundle", str(bundle), "--borrow", "/nowhere"]) == 2
     assert "--borrow /nowhere is no program" in capsys.readouterr().err
+
+
+def test_a_package_that_says_it_ends_before_the_python_of_its_lock_is_packed(tmp_path):
+    lock = (files("inferometer.frameworks") / "locks/litert/cpu.txt").read_text()
+    target = Target("3.12", "linux-x86_64")
+    wanted = [package for package in packages_of(lock, target) if package.name == "backports-strenum"]
+    assert wanted and set(download(wanted, target, tmp_path / "wheels")) == {"backports-strenum"}
 
 
 def test_our_own_wheel_is_the_same_each_time_and_whole(tmp_path):

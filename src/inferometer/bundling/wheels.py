@@ -71,6 +71,7 @@ def download(packages: Iterable[Package], target: Target, folder: Path) -> dict[
     listed.write_text("".join(f"{package.line}\n" for package in wanted))
     command = [
         uv_path(), *ALONE, "--quiet", "tool", "run", "--from", _PIP, "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",
+        "--ignore-requires-python",  # as uv does with an upper bound: the locks were made and measured with it
         "--disable-pip-version-check", "--no-input", "--only-binary=:all:", "--require-hashes", *target.pip_options(), "--dest", str(folder),
         "--requirement", str(listed),
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 
 from fakes import BACKENDS
@@ -10,7 +11,7 @@ from inferometer.report.figures.load_plots import energy_plot, latency_plot
 from inferometer.report.page.html import write_report
 from inferometer.results.summary import summarise
 from inferometer.results.under_load import summarise_load
-from loaded_runs import loaded_run, one_test, server
+from loaded_runs import loaded_run, one_test, renamed, server
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,14 @@ def test_a_line_a_framework_with_the_promise(tmp_path):
     assert 'x="4" y="14">↑ latency</text>' in section and "rotate" not in section, (
         "beside the ticks' words, not on them"
     )
+
+
+def test_only_what_is_invalid_is_hollow_in_plots_and_their_keys(tmp_path):
+    half = server("a", [one_test(100, 0.01)])
+    half = renamed(half, cell=msgspec.structs.replace(half.cell, precision="fp16"))
+    found = summarise([loaded_run(tmp_path, [half])])
+    (line,) = latency_plot(summarise_load(found), palette_of(found)).lines
+    assert (line.precision, line.style.fill) == ("fp16", "full")
 
 
 def test_points_lie_within_the_plot_and_rise_with_the_value(tmp_path):

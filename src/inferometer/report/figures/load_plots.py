@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inferometer import units
 from inferometer.records import LoadTest
@@ -136,7 +136,7 @@ def _line(
         for rate, value, test in points
     )
     name = f"{summary.row}, batches {summary.batching.words}{bound}"
-    style = palette.style(framework, summary.cell.precision)
+    style = replace(palette.style(framework, summary.cell.precision), fill="full")  # hollow says INVALID here
     return Line(name, style, palette.index(framework), summary.cell.precision, marks)
 
 
