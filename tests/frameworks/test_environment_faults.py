@@ -121,7 +121,26 @@ def test_an_environment_that_lost_a_package_is_built_anew_and_said(package, tmp_
     assert environments.is_built(package)
 
 
-@pytest.mark.parametrize("facts", ["{", "[]", '{"requirements": ["tiny==2.0"]}', '{"requirements": 5}'])
+def test_an_environment_whose_module_is_gone_is_built_anew_and_said(package, tmp_path):
+    said = []
+    built = environments.ensure(package, tmp_path / "log", said.append)
+    [module] = built.python.parent.parent.glob("lib/python*/site-packages/tiny*.py")
+    module.unlink()
+    environments.ensure(package, tmp_path / "log", said.append)
+    assert f"not whole: {module.name} is gone; it is built anew" in said[1]
+    assert module.exists() and environments.is_built(package)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        "{",
+        "[]",
+        '{"requirements": ["tiny==2.0"]}',
+        '{"requirements": 5}',
+        '{"requirements": [], "contents": 5}',
+    ],
+)
 def test_an_environment_whose_facts_are_damaged_is_built_anew(package, tmp_path, facts):
     environments.ensure(package, tmp_path / "log", lambda text: None)
     (environments.locate(package) / "inferometer.json").write_text(facts)

@@ -19,7 +19,7 @@ import psutil
 
 from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks import installer, locks
-from inferometer.frameworks.installed import damage_in, difference, installed_in, pinned
+from inferometer.frameworks.installed import contents_of, damage_in, difference, gone, installed_in, pinned
 from inferometer.frameworks.requirements import Requirements
 from inferometer.storage import build
 from inferometer.storage.cache import cache_folder
@@ -88,11 +88,12 @@ def _flaw_of(folder: Path) -> str:
     try:
         facts = json.loads((folder / _FACTS).read_text())
         expected = {**pinned(facts["requirements"]), **facts.get("installed", {})}
+        contents = frozenset(facts.get("contents", ()))
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         return f"its {_FACTS} cannot be read ({error})"
     if not _python(folder).exists():
         return "its Python is gone"
-    return difference(expected, installed_in(folder))
+    return difference(expected, installed_in(folder)) or gone(contents, folder)
 
 
 def _from_registry(wanted: Requirements, folder: Path, log: Path) -> Installed:
@@ -149,6 +150,7 @@ def _build(wanted: Requirements, folder: Path, log: Path, install: Install) -> N
         "torch_source": done.source,
         "python": interpreter,
         "installed": installed,
+        "contents": contents_of(folder),
         "locked": bool(wanted.lock) and not done.borrowed,
         "borrowed": dict(done.borrowed),
     }

@@ -29,6 +29,18 @@ def installed_in(environment: Path) -> dict[str, str]:
     return found
 
 
+def contents_of(environment: Path) -> list[str]:
+    """Return what lies in a virtual environment's folder of packages: modules, and their libraries."""
+    site = site_packages(environment)
+    return sorted(entry.name for entry in site.iterdir() if entry.name != "__pycache__") if site else []
+
+
+def gone(contents: Iterable[str], environment: Path) -> str:
+    """Return the first of these that is not there any more, in words; "" if all are."""
+    missing = sorted(set(contents) - set(contents_of(environment)))
+    return f"{missing[0]} is gone" if missing else ""
+
+
 def damage_in(environment: Path) -> str:
     """Return the first file of a package that is not as its record says, reading all of them; "" if none is."""
     for record in sorted(environment.glob(f"lib/python*/site-packages/*{_SUFFIX}/{_LAST}")):
