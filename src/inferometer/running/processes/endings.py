@@ -60,16 +60,21 @@ def ending_of_timeout(computing: bool, timeout_s: float, phase: str) -> Ending:
     return Ending("hung", f"idle in phase '{phase}' until {timeout_s:g} s were over (--timeout)")
 
 
-def ending_of_death(status: int, phase: str, last_words: str, oom_killed: bool) -> Ending:
-    """Return the end of a worker that died by itself or was killed; ``status`` as `subprocess` gives it."""
+def ending_of_death(
+    status: int, phase: str, last_words: str, oom_killed: bool, limit_bytes: int | None = None
+) -> Ending:
+    """Return the end of a worker that died by itself or was killed; ``status`` as `subprocess` gives it.
+
+    ``limit_bytes``: what a control group lets it have of the host's memory, if it is less.
+    """
     words = f"; last words: {last_words}" if last_words else ""
     if status >= 0:
         return Ending("crashed", f"worker left with exit status {status} in phase '{phase}'{words}")
     name = signal_name(-status)
     if status == -signal.SIGKILL and oom_killed:
-        return Ending(
-            "out-of-memory", f"the kernel killed the worker in phase '{phase}': the host's memory is full"
-        )
+        limit = f", or the {units.size(limit_bytes)} that its control group allows," if limit_bytes else ""
+        cause = f"the kernel killed the worker in phase '{phase}': the host's memory{limit} is full"
+        return Ending("out-of-memory", cause)
     if status in (-signal.SIGKILL, -signal.SIGTERM):
         return Ending("killed", f"worker was killed from outside ({name}) in phase '{phase}'{words}")
     return Ending("crashed", f"worker died of {name} in phase '{phase}'{words}")

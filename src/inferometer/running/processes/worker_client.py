@@ -25,6 +25,7 @@ from inferometer.worker.protocol import (
     RunScenario,
     Served,
 )
+from inferometer.worker.system.memory import limit_bytes
 
 _MEASURED = ("ok", "parity-failed", "wrong-device", "wrong-precision")  # endings with a record's facts
 
@@ -105,4 +106,5 @@ class WorkerClient:
         status = self._child.wait()
         if status is None:
             return Ending("hung", f"the worker closed its answers in phase '{phase}' and did not leave")
-        return ending_of_death(status, phase, self._child.last_words(), oom_kills() > self._oom_kills)
+        words, by_kernel = self._child.last_words(), oom_kills() > self._oom_kills
+        return ending_of_death(status, phase, words, by_kernel, limit_bytes())

@@ -10,6 +10,8 @@ from typing import Any
 
 from inferometer.worker.system.cgroups import MOUNT, PROC, flat, groups, read
 
+_LIMITS = ("memory.max", "memory.limit_in_bytes")
+
 
 def reset_peak() -> None:
     """Start a new peak of resident memory, where the kernel allows it (Linux: proc(5), clear_refs)."""
@@ -37,6 +39,13 @@ def free_bytes(proc: Path = PROC, mount: Path = MOUNT) -> int:
     return max(0, min(free))
 
 
+def limit_bytes(proc: Path = PROC, mount: Path = MOUNT) -> int | None:
+    """Return the least that a control group above this process allows it; None where that is all that the host has."""
+    texts = [read(group / name).strip() for group in groups("memory", proc, mount) for name in _LIMITS]
+    least = min((int(text) for text in texts if text.isdigit()), default=_host_bytes())  # "max": no limit
+    return least if least < _host_bytes() else None
+
+
 def _left_bytes(group: Path) -> int | None:
     """Return what a group's limit leaves, files that the kernel can drop at once included; None without a limit."""
     for limit, used, droppable in (
@@ -49,8 +58,12 @@ def _left_bytes(group: Path) -> int | None:
     return None
 
 
+def _host_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _host_free_bytes(proc: Path) -> int:
     with contextlib.suppress(OSError, StopIteration):
         lines = (proc / "meminfo").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return _host_bytes()
