@@ -51,6 +51,23 @@ def test_a_run_given_twice_counts_once():
     assert summary.rounds == 2
 
 
+def test_a_merged_run_beside_those_that_it_is_made_of_changes_nothing(tmp_path):
+    """Counted twice, its rounds would be runs that repeat exactly: intervals of no width, and a verdict that is firm."""
+    for name, rates in (("a", [1.0, 2.0]), ("b", [3.0, 4.0])):
+        records = [
+            msgspec.structs.replace(r, log=f"logs/{r.round}.log", started_at=f"{name}{r.round}")
+            for r in rounds_of(cell(), rates)
+        ]
+        RunWriter.create(tmp_path / name, run(records).info).append_all(records)
+    parts = read_runs([tmp_path / "a", tmp_path / "b"])
+    write(merge(parts), tmp_path / "m")
+    write(merge(read_runs([tmp_path / "m"])), tmp_path / "mm")
+    (apart,) = summarise(parts).summaries
+    for names in (["a", "b", "m"], ["m", "a", "b"], ["b", "m", "mm"], ["a", "m"]):
+        (summary,) = summarise(read_runs([tmp_path / name for name in names])).summaries
+        assert (summary.rounds, summary.throughput) == (4, apart.throughput), names
+
+
 def test_other_machines_models_and_versions_stay_apart():
     runs = [
         run([record(cell())], "a"),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 
 import pytest
 
@@ -113,6 +114,18 @@ def test_merging_takes_results_and_logs_along(tmp_path):
     folders = [merged.path / test.folder for r in merged.scenarios for test in r.tests]
     texts = [(folder / "mlperf_log_detail.txt").read_text() for folder in folders]
     assert texts == ["one", "two"]
+
+
+def test_a_run_beside_its_copy_or_what_was_merged_of_it_counts_once(tmp_path):
+    (tmp_path / "given").mkdir()
+    alone = loaded_run(tmp_path / "given", results())
+    shutil.copytree(alone.path, tmp_path / "copy")
+    write(merge([alone]), tmp_path / "merged")
+    for other in ("copy", "merged"):
+        both = [alone, read_run(tmp_path / other)]
+        for runs in (both, both[::-1]):
+            (found,) = [s for s in summarise_load(summarise(runs)) if s.cell.framework == "a"]
+            assert found.rounds == 3, other
 
 
 def test_a_run_of_before_has_none_and_a_damaged_line_is_named(tmp_path, capsys):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from inferometer.device import Device
 from inferometer.records import Cell, Machine, ModelInfo, Record
 from inferometer.results.estimates import Key
@@ -60,7 +62,7 @@ def collect(runs: Sequence[StoredRun]) -> list[Collected]:
             entry = entries.of(cell)
             for round_, at in rounds.items():
                 if len(runs) > 1:
-                    known = entry.by_round.setdefault(round_, [])
+                    known = entry.by_round.setdefault(_own_round(run, round_), [])
                     if _holds(known, run, at):  # the same run given twice, or merged and whole
                         continue
                     known.append((run, at))
@@ -70,8 +72,20 @@ def collect(runs: Sequence[StoredRun]) -> list[Collected]:
     return list(raw.values())
 
 
+def _own_round(run: StoredRun, round_: int) -> int:
+    """Return the round that a record had in the run that measured it."""
+    begins = run.info.merged_at
+    return round_ - begins[bisect.bisect_right(begins, round_) - 1] if begins else round_
+
+
 def _holds(known: Sequence[tuple[StoredRun, int]], run: StoredRun, at: int) -> bool:
-    return bool(known) and run.records[at] in [other.records[place] for other, place in known]
+    others = [(other, place) for other, place in known if other is not run]
+    return bool(others) and _mark(run, at) in [_mark(other, place) for other, place in others]
+
+
+def _mark(run: StoredRun, at: int) -> Record:
+    """Return a record without what merging changes of it."""
+    return msgspec.structs.replace(run.records[at], round=0, log="")
 
 
 def _origin(run: StoredRun, record: Head | Record) -> str:

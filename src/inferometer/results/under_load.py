@@ -21,6 +21,7 @@ from inferometer.records.scenario import why_invalid
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate, Key, round_series
 from inferometer.results.estimates.energy import meter_name
+from inferometer.storage.scenarios import mark_of
 
 NOT_MLPERF = "not a valid MLPerf length"
 
@@ -108,11 +109,14 @@ _Group = tuple[str, str, str, Cell, ScenarioName, Batching, float, float | None,
 
 
 def summarise_load(results: Results) -> tuple[LoadSummary, ...]:
-    """Return a summary of everything that the runs did under load, in order of appearance."""
+    """Return a summary of everything that the runs did under load, in order of appearance; what is in two runs counts once."""
     groups: dict[_Group, list[tuple[Key, ScenarioResult]]] = {}
+    first: dict[tuple[object, ...], int] = {}
     rows = _rows(results)
     for number, run in enumerate(results.runs):
         for result in _last_words(run.scenarios):
+            if first.setdefault(mark_of(result), number) != number:
+                continue
             cell = result.cell
             summary = rows.get((run.path, cell.framework, cell.precision, cell.device))
             place = _place(summary, cell)

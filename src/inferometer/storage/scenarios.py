@@ -52,10 +52,7 @@ def copy_scenarios(runs: Sequence[_Loaded], out: Path, firsts: Sequence[int]) ->
     known: set[tuple[object, ...]] = set()
     for number, (run, first) in enumerate(zip(runs, firsts, strict=True)):
         for found in run.scenarios:
-            mark = (
-                found.cell, found.scenario, found.batching, found.percentile, found.bound_s, found.preset,
-                found.started_at, found.elapsed_s,
-            )  # fmt: skip  # no round: a run that was merged has others
+            mark = mark_of(found)
             if mark in known:
                 continue
             known.add(mark)
@@ -65,6 +62,14 @@ def copy_scenarios(runs: Sequence[_Loaded], out: Path, firsts: Sequence[int]) ->
                 for test, folder in zip(found.tests, tests, strict=True)
             )
             append_scenario(out, msgspec.structs.replace(found, tests=renamed, round=found.round + first))
+
+
+def mark_of(found: ScenarioResult) -> tuple[object, ...]:
+    """Return what a result is known by in another run: no round, since a run that was merged has others."""
+    return (
+        found.cell, found.scenario, found.batching, found.percentile, found.bound_s, found.preset,
+        found.started_at, found.elapsed_s,
+    )  # fmt: skip
 
 
 def _copied(folder: str, run: Path, out: Path, number: int) -> str:
