@@ -166,6 +166,34 @@ def test_missing_external_weights_are_named(steps, model_cache, onnx, tmp_path):
         prepare(request, resolve(request), {"onnx"}, steps, model_cache, progress=lambda text: None)
 
 
+def downloaded(onnx, folder, *, weights_in="blobs"):
+    """Lay a model and its weights out as the Hugging Face Hub's cache does, and return the model's link."""
+    snapshot = folder / "snapshots" / "rev"
+    (snapshot / "parts").mkdir(parents=True)
+    for name, stored, back in (
+        ("external.onnx", "blobs/a1", "../.."),
+        ("parts/w.bin", f"{weights_in}/b2", "../../.."),
+    ):
+        (folder / stored).parent.mkdir(exist_ok=True)
+        (folder / stored).write_bytes((onnx / name).read_bytes())
+        (snapshot / name).symlink_to(f"{back}/{stored}")
+    return snapshot / "external.onnx"
+
+
+def test_links_of_a_cache_of_downloads_are_followed_and_keep_their_names(
+    made, steps, model_cache, onnx, tmp_path
+):
+    request = ModelRequest(str(downloaded(onnx, tmp_path)))
+    found = prepare(request, resolve(request), {"onnx"}, steps, model_cache, progress=lambda text: None)
+    assert (found.info.name, found.info.hash) == ("external", made("external.onnx").info.hash)
+
+
+def test_a_link_to_weights_elsewhere_is_refused(steps, model_cache, onnx, tmp_path):
+    request = ModelRequest(str(downloaded(onnx, tmp_path, weights_in="secrets")))
+    with pytest.raises(ModelError, match=r"weights lie outside its folder \(parts/w\.bin\): refused"):
+        prepare(request, resolve(request), {"onnx"}, steps, model_cache, progress=lambda text: None)
+
+
 def test_a_last_batch_that_a_fixed_model_cannot_take_is_left_out(onnx, tmp_path):
     """ONNX Runtime was blamed: "Got: 2 Expected: 3"."""
     result = inferometer.run(

@@ -184,6 +184,25 @@ def test_a_directory_is_no_model(tmp_path):
         resolve(ModelRequest(str(tmp_path / "m.onnx")))
 
 
+@pytest.mark.parametrize("suffix", ["onnx", "keras", "h5", "pt2", "pt", "tflite"])
+def test_a_file_that_cannot_be_read_is_called_that_and_no_model_of_another_kind(tmp_path, suffix):
+    if not Path("/proc/self/mem").exists():
+        pytest.skip("no file at hand that the system refuses to read")
+    path = tmp_path / f"m.{suffix}"
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(
+        UsageError, match=rf"model file .*m\.{suffix} cannot be read: (Input/output|Bad address)"
+    ):
+        resolve(ModelRequest(str(path)))
+
+
+def test_a_link_is_called_by_its_own_name(tmp_path):
+    (tmp_path / "0a1b").write_bytes(b"x")
+    (tmp_path / "net.onnx").symlink_to("0a1b")
+    source = resolve(ModelRequest(str(tmp_path / "net.onnx")))
+    assert (source.kind, source.name, source.file) == ("onnx", "net", tmp_path / "net.onnx")
+
+
 def test_a_saved_model_with_a_pipe_or_a_device_in_it_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").touch()
     (tmp_path / "elsewhere").symlink_to("nowhere")  # which TensorFlow never opens

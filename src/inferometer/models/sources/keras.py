@@ -206,7 +206,9 @@ def _weights(request: ModelRequest, source: Source) -> str:
     if source.file and request.weights == "random":
         return "file"
     return (
-        request.weights if request.weights in ("random", "imagenet") else str(Path(request.weights).resolve())
+        request.weights
+        if request.weights in ("random", "imagenet")
+        else str(Path(request.weights).absolute())
     )
 
 

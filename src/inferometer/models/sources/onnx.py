@@ -60,7 +60,7 @@ def _asked(request: ModelRequest) -> dict[str, Any]:
 
 
 def _paths(request: ModelRequest, source: Source) -> dict[str, str | None]:
-    return {"file": str(source.file), "inputs": str(request.inputs.resolve()) if request.inputs else None}
+    return {"file": str(source.file), "inputs": str(request.inputs.absolute()) if request.inputs else None}
 
 
 def _make(

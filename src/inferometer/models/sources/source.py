@@ -49,12 +49,17 @@ class Origin:
 
 
 def existing(path: str, kind: str) -> Path:
-    """Return the absolute path of a file; UsageError if there is none."""
+    """Return the absolute path of a file; UsageError if there is none or it cannot be read."""
     file = Path(path)
     if not file.is_file():
         what = "is a directory" if file.is_dir() else "does not exist"
         raise UsageError(f"{kind} file {path} {what}; give the path of a file")
-    return file.resolve()
+    try:
+        with file.open("rb") as opened:
+            opened.read(1)
+    except OSError as error:
+        raise UsageError(f"{kind} file {path} cannot be read: {error.strerror or error}") from error
+    return file.absolute()  # a link keeps its name: caches of downloads have others
 
 
 def hash_file(path: Path) -> str:
@@ -77,7 +82,7 @@ def refuse_weights(request: ModelRequest, name: str) -> None:
 def given_rows(request: ModelRequest) -> tuple[Path | None, str]:
     """Return the user's own rows, None where they are generated, and what to call them."""
     if request.inputs:
-        return request.inputs.resolve(), str(request.inputs)
+        return request.inputs.absolute(), str(request.inputs)
     return None, f"generated, seed {request.seed}"
 
 

@@ -68,7 +68,7 @@ def from_folder(request: ModelRequest) -> Source:
             raise UsageError(
                 f"{request.model} has {path.name}, which is neither a file nor a folder; take it out"
             )
-    return _source("savedmodel", Path(request.model).resolve(), request)
+    return _source("savedmodel", Path(request.model).absolute(), request)
 
 
 def from_file(request: ModelRequest) -> Source:

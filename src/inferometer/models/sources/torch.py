@@ -199,7 +199,7 @@ def _weights_file(request: ModelRequest, source: Source) -> Path | None:
     if source.architecture and source.file:
         return source.file
     own = source.architecture and request.weights not in NAMED_WEIGHTS
-    return Path(request.weights).resolve() if own else None
+    return Path(request.weights).absolute() if own else None
 
 
 def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path | None, str]:

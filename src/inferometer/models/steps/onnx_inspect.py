@@ -15,7 +15,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Return input specs, `parameters`, `macs`, the file's own precision and the names of external weight files."""
     path = Path(request["file"])
     model = onnxfile.read(str(path))
-    external = onnxfile.external_files(model, path.parent)
+    external = onnxfile.external_files(model, path)
     taken = onnx_taking.take(onnxfile.session(str(path)), model, request)
     asked = {**request, "ranges": taken.without_constants(request["ranges"])}
     onnx_source.rows_of(taken, asked, onnxfile.table_sizes(model))  # which raises where they do not fit

@@ -110,7 +110,7 @@ def _copied(model: Path, specs: list[tensors.Spec], folder: Path) -> str:
     import onnx
 
     copy = onnxfile.read(str(model))
-    for name in onnxfile.external_files(copy, model.parent):
+    for name in onnxfile.external_files(copy, model):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model.parent / name, folder / name)
     shapes = {spec["name"]: spec["shape"] for spec in specs}

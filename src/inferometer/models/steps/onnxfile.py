@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def read(path: str) -> Any:
 
     try:
         model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's DecodeError, OSError
+    except OSError as error:
+        raise ValueError(f"{Path(path).name} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # protobuf's DecodeError
         raise ValueError(
             f"{Path(path).name} is no ONNX model: {' '.join(str(error).split())[:200]}"
         ) from error
@@ -33,8 +36,11 @@ def read(path: str) -> Any:
     return model
 
 
-def external_files(model: Any, folder: Path) -> list[str]:
-    """Return the names of the files that hold weights; ValueError if one is absent or outside ``folder``."""
+def external_files(model: Any, path: Path) -> list[str]:
+    """Return the names of the files that hold weights; ValueError if one is absent or outside the folder of ``path``.
+
+    A link beside the model may lead to where a link of its name leads the model itself: caches of downloads keep all files in one folder.
+    """
     names = {
         entry.value
         for tensor in _all_tensors(model.graph)
@@ -42,13 +48,14 @@ def external_files(model: Any, folder: Path) -> list[str]:
         for entry in tensor.external_data
         if entry.key == "location"
     }
-    root = folder.resolve()
+    roots = path.parent.resolve(), path.resolve().parent
     for name in sorted(names):
-        target = (root / name).resolve()
-        if not target.is_relative_to(root):
+        target = (path.parent / name).resolve()
+        inside = any(target.is_relative_to(root) for root in roots)
+        if not inside or ".." in Path(os.path.normpath(name)).parts:
             raise ValueError(f"the model's weights lie outside its folder ({name}): refused")
         if not target.is_file():
-            raise ValueError(f"the model's weights are missing: {name} should lie beside it in {folder}")
+            raise ValueError(f"the model's weights are missing: {name} should lie beside it in {path.parent}")
     return sorted(names)
 
 
