@@ -51,6 +51,16 @@ def test_what_was_not_used_goes(cache, capsys):
     assert "--older-than 'soon' is no time" in capsys.readouterr().err
 
 
+def test_what_cannot_be_removed_is_kept_for_a_reason_in_words(cache, capsys):
+    lock = next(path for path in cache.glob("models/*") if path.stat().st_mtime < time.time() - 9 * 86_400)
+    lock = lock.with_name(f"{lock.name}.lock")
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    assert invoke(["cache", "prune", "--older-than", "30d"]) == 0
+    out, err = capsys.readouterr()
+    assert "freed 0 B" in out and err.startswith("kept model ") and "Errno" not in err
+
+
 def test_what_is_used_is_young_again(cache, tmp_path, capsys):
     ArtifactCache(cache / "models").get({"step": "old_step"}, lambda folder: pytest.fail("it is there"))
     invoke(["cache", "prune", "--older-than", "30d"])

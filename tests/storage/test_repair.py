@@ -55,7 +55,7 @@ def test_a_lost_end_of_line_loses_nothing(run):
 
 
 @pytest.mark.parametrize("name", ["machine", "cells", "protocol", "model", "notes"])
-def test_a_damaged_fact_is_told_and_the_others_stay(run, name):
+def test_a_damaged_fact_is_told_and_the_others_stay(run, name, capsys):
     before = read_run(run)
     text = (run / "run.json").read_text()
     (run / "run.json").write_text(text.replace(f'\n "{name}": ', f'\n "{name}": x', 1))
@@ -71,6 +71,7 @@ def test_a_damaged_fact_is_told_and_the_others_stay(run, name):
     assert after.records == before.records and f"damaged, {name} lost" in after.info.notes[-1]
     assert name != "cells" or set(after.info.cells) == {record.cell for record in before.records}
     assert invoke(["show", str(run)]) == 0
+    assert " 0 threads" not in capsys.readouterr().out
 
 
 def test_without_run_json_the_records_stay(run):

@@ -89,7 +89,8 @@ def _remove(item: _Item) -> bool:
     try:
         item.remove()
     except (InferometerError, OSError) as error:
-        click.echo(f"kept {item.kind} {item.name}: {error}", err=True)
+        reason = getattr(error, "strerror", None) or error
+        click.echo(f"kept {item.kind} {item.name}: {reason}", err=True)
         return False
     click.echo(f"removed {item.kind} {item.name}, {units.size(item.size_bytes)}")
     return True

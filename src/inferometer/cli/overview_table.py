@@ -48,8 +48,10 @@ def _headline(info: RunInfo) -> str:
     what = f"{info.model.name or 'model'} on {where or machine.name or 'an unnamed machine'}"
     if info.source != "measured":
         return f"{what}, {info.source}"
-    threads, rounds = counted(protocol.threads, "thread"), counted(protocol.rounds, "round")
-    return f"{what}, {threads}; {counted(protocol.images, 'image')} a loop, {rounds}"
+    rounds = counted(protocol.rounds, "round")
+    if protocol.threads:  # 0: not known, as of a run that was repaired
+        what += f", {counted(protocol.threads, 'thread')}"
+    return f"{what}; {counted(protocol.images, 'image')} a loop, {rounds}"
 
 
 def _print(console: Console, line: str) -> None:
