@@ -12,6 +12,9 @@ import simulated_runs as simulated
 from inferometer.cli.history import history_command
 from inferometer.comparison.history import history as lines_of
 from inferometer.results.metrics import THROUGHPUT
+from inferometer.storage.find import read_runs
+from inferometer.storage.merge import merge
+from inferometer.storage.merge import write as save
 from nightly_runs import write
 
 
@@ -66,6 +69,16 @@ def test_what_no_run_has_is_said(tmp_path):
     ):
         assert f"unknown {kind} '{name}'" in str(history(folder, option, name).exception)
     assert "does not exist" in str(history(tmp_path / "none").exception)
+
+
+def test_what_was_merged_of_runs_that_are_here_is_no_run_of_its_own(tmp_path):
+    folder = nightly(tmp_path)
+    alone = history(folder).output
+    save(merge(read_runs([folder / "day-1", folder / "day-5"])), folder / "merged")
+    found = history(folder)
+    assert [line for line in found.output.splitlines() if "left out" not in line] == alone.splitlines()
+    save(merge(read_runs([folder / "day-1", folder / "day-2"])), tmp_path / "elsewhere" / "merged")
+    assert history(tmp_path / "elsewhere").return_value == 0, "a pool alone is all that there is"
 
 
 def test_the_page_is_one_file_that_runs_only_its_own_scripts(tmp_path):

@@ -124,14 +124,22 @@ def _against(
 ) -> int:
     """Hold one run against its history, and return the exit status."""
     from inferometer.comparison import wording
-    from inferometer.comparison.baseline import LAST, before, dated_runs, newest_of_each, read_dated
+    from inferometer.comparison.baseline import (
+        LAST,
+        before,
+        dated_runs,
+        newest_of_each,
+        read_dated,
+        without_pools,
+    )
     from inferometer.comparison.compare import compare
     from inferometer.comparison.gate import LIMIT, gate
     from inferometer.results.summary import summarise
     from inferometer.storage.run_directory import read_run
 
     new = read_run(path)
-    history = read_dated(before(dated_runs(folder, notice), new, last or LAST), notice)
+    read = read_dated(before(dated_runs(folder, notice), new, last or LAST), notice)
+    history = without_pools(read, notice, new)
     if not history:
         notice(
             f"inconclusive: {folder} holds no older run of {new.info.model.name or 'this model'} on this hardware; add this one to it"

@@ -44,11 +44,11 @@ def history_command(
     """
     from inferometer import tables
     from inferometer.comparison import history_render
-    from inferometer.comparison.baseline import LAST, dated_runs, read_dated
+    from inferometer.comparison.baseline import LAST, dated_runs, read_dated, without_pools
     from inferometer.comparison.history import chosen, history, nothing_of
 
     shown = tables.metric_named(metric)
-    runs = read_dated(dated_runs(folder, notice), notice)
+    runs = without_pools(read_dated(dated_runs(folder, notice), notice), notice)
     if not runs:
         raise StoreError(f"{folder} is no run directory and has none below it")
     everything = history(runs, shown, last or LAST)

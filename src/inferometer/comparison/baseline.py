@@ -11,6 +11,7 @@ from inferometer.errors import StoreError
 from inferometer.records import Cell, RunInfo
 from inferometer.results.cells import CellSummary, Results
 from inferometer.storage.find import find_runs
+from inferometer.storage.merge import mark_of
 from inferometer.storage.run_directory import StoredRun, read_info, read_run
 
 LAST = 10  # runs that a new one is held against, unless told otherwise
@@ -58,6 +59,27 @@ def before(runs: Sequence[Dated], new: StoredRun, last: int) -> list[Dated]:
     own, kind, at = new.path.resolve(), same_thing(new.info), new.info.created_at
     older = [run for run in runs if same_thing(run.info) == kind and run.path.resolve() != own]
     return [run for run in older if not at or run.info.created_at <= at][-last:]
+
+
+def without_pools(
+    runs: Sequence[StoredRun], notice: Callable[[str], None], beside: StoredRun | None = None
+) -> list[StoredRun]:
+    """Return the runs without those that were merged of others which are here too, or of ``beside``: they are no runs of their own."""
+    if not any(run.info.merged for run in runs):
+        return list(runs)
+    own = [run for run in (*runs, *([beside] if beside else [])) if not run.info.merged]
+    known = {mark for run in own for mark in _marks(run)}
+    kept = []
+    for run in runs:
+        if run.info.merged and known & _marks(run):
+            notice(f"left out: {run.path} was merged of runs that are here too")
+        else:
+            kept.append(run)
+    return kept
+
+
+def _marks(run: StoredRun) -> set[tuple[object, ...]]:
+    return {mark_of(record) for record in run.records if record.loops or record.published}
 
 
 def newest_of_each(results: Results) -> Results:

@@ -119,17 +119,16 @@ def _fresh(run: StoredRun, known: set[tuple[object, ...]]) -> list[Record]:
     """Return the records that were not merged before (a run given twice, or whole and merged)."""
     found = []
     for record in run.records:
-        mark = (
-            record.cell,
-            record.status,
-            record.started_at,
-            record.loops,
-            *sorted(record.published.items()),
-        )
+        mark = mark_of(record)
         if mark not in known or not (record.loops or record.published):
             known.add(mark)
             found.append(record)
     return found
+
+
+def mark_of(record: Record) -> tuple[object, ...]:
+    """Return what a record is known by in another run: no round, since a run that was merged has others."""
+    return record.cell, record.status, record.started_at, record.loops, *sorted(record.published.items())
 
 
 def _log(run: StoredRun, record: Record) -> str:
