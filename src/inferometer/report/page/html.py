@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,12 @@ def write_report(
     ``reference`` names the machine that an asterisk means beating; default: the one with most wins of each metric.
     ``prices``: of what an option costs.
     """
-    page = render(results, title=title, reference=reference, prices=prices)
+    context = _context(results, title, (), reference, prices)
+    page = [piece.encode() for piece in _whole(context)]  # joined, those of a big page would take as much again
     with writing(out, "give another --out"):
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
+        with out.open("wb") as file:
+            file.writelines(page)
     return out
 
 
@@ -75,7 +77,7 @@ def render(
     live_tag: str = "",
 ) -> str:
     """Return the whole page; a ``live_tag`` (the tag of this version) adds the script that follows a server."""
-    return _whole(_context(results, title, notices, reference, prices), live_tag)
+    return "".join(_whole(_context(results, title, notices, reference, prices), live_tag))
 
 
 def render_live(
@@ -83,10 +85,10 @@ def render_live(
 ) -> tuple[str, str]:
     """Return the whole page, and what is inside its ``main`` alone, for a page that shows the version before."""
     context = _context(results, title, notices)
-    return _whole(context, live_tag), filled("body.html.j2", context, live_tag=live_tag)
+    return "".join(_whole(context, live_tag)), filled("body.html.j2", context, live_tag=live_tag)
 
 
-def _whole(context: dict[str, Any], live_tag: str) -> str:
+def _whole(context: dict[str, Any], live_tag: str = "") -> Iterator[str]:
     live = bool(live_tag)
     scripts = {
         "library": library(),
@@ -94,7 +96,7 @@ def _whole(context: dict[str, Any], live_tag: str) -> str:
         "live": asset("live.js") if live else "",
     }
     now = "" if live else f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return filled(
+    return pieces(
         "report.html.j2",
         context,
         live_tag=live_tag,
@@ -200,7 +202,12 @@ def _environment() -> Any:
 
 def filled(template: str, context: dict[str, Any], **more: Any) -> str:
     """Return a template with its values, every text escaped but what `own` marks."""
-    return str(_environment().get_template(template).render(context, **more))
+    return "".join(pieces(template, context, **more))
+
+
+def pieces(template: str, context: dict[str, Any], **more: Any) -> Iterator[str]:
+    """Return `filled` piece by piece."""
+    return iter(_environment().get_template(template).generate(context, **more))
 
 
 def own(text: str) -> Any:
