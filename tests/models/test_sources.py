@@ -289,15 +289,3 @@ def test_inputs_are_looked_at_before_anything_is_built(tmp_path):
 def test_options_for_own_models_are_refused_for_architectures(options):
     with pytest.raises(UsageError, match="--image"):
         resolve(ModelRequest(**options))
-
-
-def test_photos_made_again_have_equal_bytes(tmp_path):
-    from inferometer.models import photo_inputs
-    from inferometer.models.artifact_cache import ArtifactCache
-    from inferometer.models.step_cache import StepCache
-
-    def stack(folder):
-        steps = StepCache(lambda *_: {}, ArtifactCache(tmp_path / folder), lambda text: None)
-        return photo_inputs.stack(steps, None, 16, 16)[0].read_bytes()
-
-    assert stack("1") == stack("2")
