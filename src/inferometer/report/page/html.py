@@ -59,7 +59,8 @@ def write_report(
     ``prices``: of what an option costs.
     """
     context = _context(results, title, (), reference, prices)
-    page = [piece.encode() for piece in _whole(context)]  # joined, those of a big page would take as much again
+    # joined, the pieces of a big page would take as much again
+    page = [piece.encode() for piece in _whole(context)]
     with writing(out, "give another --out"):
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("wb") as file:
