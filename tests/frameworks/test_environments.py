@@ -14,6 +14,7 @@ from inferometer.errors import EnvironmentBuildError, UsageError
 from inferometer.frameworks import environments, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS
 from inferometer.records import Gpu
+from inferometer.units import size
 
 FILES = sorted((Path(requirements.__file__).parent / "pins").glob("*/*.txt"))
 
@@ -81,15 +82,17 @@ def test_a_version_replaces_the_pin_and_what_moves_with_it():
         requirements.with_version(requirements.read("jax", "cpu"), "jax", "abc")
 
 
-def test_build_once_then_reuse(package, tmp_path):
+def test_build_once_then_reuse_and_remove(package, tmp_path, capsys):
     said = []
     built = environments.ensure(package, tmp_path / "log", said.append)
     assert subprocess.check_output([built.python, "-c", "import tiny; print(tiny.VALUE)"]) == b"1\n"
     environments.ensure(package, tmp_path / "log", said.append)
     assert len(said) == 1
     [listed] = environments.list_installed()
-    assert listed.name.startswith("tiny-cpu-") and listed.size_bytes > 0
-    environments.remove(listed.folder)
+    listed_bytes = listed.size_bytes
+    assert listed.name.startswith("tiny-cpu-") and listed_bytes > 0
+    assert invoke(["env", "remove", "tiny"]) == 0
+    assert capsys.readouterr().out == f"removed {listed.name}, {size(listed_bytes)}\n"
     assert environments.list_installed() == []
 
 

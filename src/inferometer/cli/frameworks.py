@@ -169,8 +169,9 @@ def env_remove(names: tuple[str, ...], everything: bool) -> None:
             raise unknown("built environment", name, [item.name for item in installed])
     for item in installed:
         if everything or any(_matches(item.name, name) for name in names):
+            size = units.size(item.size_bytes)
             environments.remove(item.folder)
-            click.echo(f"removed {item.name}, {units.size(item.size_bytes)}")
+            click.echo(f"removed {item.name}, {size}")
     if everything:
         for folder in environments.remove_partial():
             click.echo(f"removed {folder.name}, left by a build that was killed")

@@ -172,14 +172,22 @@ def find_interpreter(wanted: Requirements) -> str:
 
 @dataclass(frozen=True)
 class InstalledEnvironment:
-    """One folder of the environments' cache; ``is_whole`` is False where packages or the Python that it was made of are gone."""
+    """One folder of the environments' cache."""
 
     name: str
     folder: Path
-    size_bytes: int
     requirements: tuple[str, ...]
-    is_whole: bool
     used_at: float  # when it was last asked for, seconds since the epoch
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what all its files have; of several gigabytes that takes a second, so only who shows it asks."""
+        return _size(self.folder)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return False where packages or the Python that it was made of are gone."""
+        return not _flaw_of(self.folder)
 
 
 def list_installed() -> list[InstalledEnvironment]:
@@ -188,9 +196,7 @@ def list_installed() -> list[InstalledEnvironment]:
         InstalledEnvironment(
             facts.parent.name,
             facts.parent,
-            _size(facts.parent),
             _pins_of(facts),
-            not _flaw_of(facts.parent),
             facts.parent.stat().st_mtime,
         )
         for facts in sorted(environments_folder().glob(f"*/{_FACTS}"))
