@@ -59,6 +59,7 @@ class _Making:
         self._found: dict[str, Views] = {}
         self._needed = threading.Event()
         self._child: Child | None = None
+        self._closed = False
 
     def here(self) -> Sections:
         """Make what is left in this process."""
@@ -82,7 +83,7 @@ class _Making:
         words = [str(run), *([self._reference] if self._reference is not None else [])]
         with children(__name__, words, 1) as found:
             for self._child in found:
-                if heard(self._child) == _state_of(self._results):
+                if not self._closed and heard(self._child) == _state_of(self._results):
                     self._told(self._child)
 
     def _told(self, child: Child) -> None:
@@ -97,6 +98,7 @@ class _Making:
     def close(self) -> None:
         """Make no more."""
         self._left.clear()
+        self._closed = True
         self._needed.set()
         if self._child:
             self._child.kill()
