@@ -44,6 +44,20 @@ def test_energy_net_of_what_the_device_takes_at_rest():
     assert only([all_of_it]).energy_net is None
 
 
+def test_every_row_is_net_of_the_same_power_at_rest():
+    """Of an H100's rows one was known at rest with its model in memory, at 130 W, and seemed to take half of the others' joules."""
+    (gross,) = rounds_of(cell(), [1000.0], power_w=200.0)
+    energies = [
+        msgspec.structs.replace(at_rest(gross.energy, power), idle_w=labels)
+        for power, labels in ((75.0, {"before": 75.0}), (130.0, {"before": 75.0, "loaded": 130.0}))
+    ]
+    plain, loaded = (only([msgspec.structs.replace(gross, energy=energy)]) for energy in energies)
+    assert (plain.energy_net, plain.idle_power) == (loaded.energy_net, loaded.idle_power)
+    assert loaded.energy_net.value == pytest.approx(0.125)
+    only_loaded = msgspec.structs.replace(at_rest(gross.energy, 130.0), idle_w={"loaded": 130.0})
+    assert only([msgspec.structs.replace(gross, energy=only_loaded)]).energy_net is None
+
+
 def test_phases_are_means_over_rounds_without_an_interval():
     phases = ({"copy_in": 0.001, "compute": 0.004}, {"copy_in": 0.003, "compute": 0.006}, {})
     counts = (10, 5, 0)

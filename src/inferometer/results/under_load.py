@@ -194,7 +194,7 @@ def _summary(group: _Group, found: list[tuple[Key, ScenarioResult]]) -> LoadSumm
         power=metered(watts, "W"),
         meter=most,
         other_meters=sum(meters.values()) - meters[most],
-        idle_power=next((w.get("loaded", w.get("before")) for w in rest), None),
+        idle_power=next((w.get("before", w.get("loaded")) for w in rest), None),
     )  # fmt: skip
 
 

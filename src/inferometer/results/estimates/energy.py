@@ -28,14 +28,17 @@ NOT_METERED = "not metered"
 
 
 def _primary(record: Record) -> DeviceEnergy | None:
-    """Return the energy of the device that did the work; None if it was not metered, whatever others took meanwhile."""
+    """Return the energy of the device that did the work; None if it was not metered, whatever others took meanwhile.
+
+    At rest it draws what it drew before all work: with a model in memory some rows are known at rest and others are not.
+    """
     metered = record.energy
     if metered is None or not metered.devices or (metered.reason and not metered.primary):
         return None
     first = metered.devices[0]
-    if first.device_uid == metered.primary:
-        return first
-    return next((d for d in metered.devices if d.device_uid == metered.primary), first)
+    own = next((d for d in metered.devices if d.device_uid == metered.primary), first)
+    rest_w = metered.idle_w.get("before") if metered.idle_w else own.idle_w
+    return own if own.idle_w == rest_w else replace(own, idle_w=rest_w)
 
 
 def energy(good: Good) -> Steps[dict[str, Any]]:
