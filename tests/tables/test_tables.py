@@ -137,7 +137,8 @@ def test_csv_is_exact_and_has_the_columns():
     text = tables.to_csv(results, METRICS["throughput"])
     rows = list(csv.DictReader(io.StringIO(text)))
     assert (
-        text.splitlines()[0] == "batch_size,framework,precision,gpu,value,unit,low,high,source,status,metric"
+        text.splitlines()[0]
+        == "batch_size,framework,precision,gpu,value,unit,low,high,source,status,metric,model,mode,device"
     )
     for row, summary in zip(rows, results.summaries, strict=True):
         if summary.status == "ok":
@@ -158,7 +159,11 @@ def test_json_reads_back():
 def test_two_modes_are_two_tables_and_named_in_csv():
     results = summarise([run([record(cell()), record(cell(mode="device"))])])
     assert [t.mode for t in tables.build(results, METRICS["throughput"])] == ["host", "device"]
-    assert tables.to_csv(results, METRICS["throughput"]).splitlines()[0].endswith("status,metric,model,mode")
+    assert (
+        tables.to_csv(results, METRICS["throughput"])
+        .splitlines()[0]
+        .endswith("status,metric,model,mode,device")
+    )
 
 
 def hostile():

@@ -11,6 +11,7 @@ from inferometer import importing
 from inferometer.cli.paths import PATH
 from inferometer.escapes import shown
 from inferometer.importing.longcsv import TARGETS, parse_mapping
+from inferometer.importing.places import MODEL, PRECISION
 from inferometer.storage.destinations import RUNS_FOLDER, slug
 from inferometer.units import counted
 
@@ -20,7 +21,9 @@ _SHOWN = 20
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=PATH)
 @click.option(
-    "--gpu", default="", help="Name of the machine or GPU that was measured; default: as the files say."
+    "--gpu",
+    default="",
+    help="Name of the machine or GPU that was measured, where the files have none (of loops: instead of theirs).",
 )
 @click.option(
     "--variant",
@@ -28,9 +31,15 @@ _SHOWN = 20
     help="Script or notebook results, where both are there (default py).",
 )
 @click.option("--prefix", help="Only loop files whose framework name has this prefix (v100tf_... -> v100).")
-@click.option("--model", default="mobilenet_v3_large", show_default=True, help="What was measured.")
 @click.option(
-    "--precision", default="fp32", show_default=True, help="Precision of frameworks whose name does not say."
+    "--model",
+    default="",
+    help=f"What was measured, where the files do not say.  [default: {MODEL}, and a line says so]",
+)
+@click.option(
+    "--precision",
+    default="",
+    help=f"Precision in long tables, where neither a column nor the framework's name says.  [default: {PRECISION}]",
 )
 @click.option(
     "--map",
@@ -66,6 +75,7 @@ def import_command(
     imported = importing.read(request, " ".join(["inferometer", *sys.argv[1:]]))
     _list("skipped", imported.skipped)
     _list("malformed", imported.problems)
+    _list("assumed", imported.assumed)
     if strict and imported.problems:
         click.echo(
             f"inferometer: {counted(len(imported.problems), 'malformed row')} and --strict: nothing written",

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from inferometer.device import Device
 from inferometer.errors import UsageError
 from inferometer.importing import csvfile, ema, longcsv, raw
 from inferometer.importing.csvfile import Log
+from inferometer.importing.places import MODEL, Options
 from inferometer.records import ROUNDS_LIMIT, Gpu, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.storage.destinations import destinations
 from inferometer.storage.run_directory import RunWriter
@@ -30,8 +32,8 @@ class Request:
     gpu: str = ""  # "": from the files
     variant: str | None = None  # py or nb; None: py where there are both
     prefix: str | None = None  # of the loop files' framework names
-    model: str = "mobilenet_v3_large"
-    precision: str = "fp32"
+    model: str = ""  # "": from the files, else the study's, and said
+    precision: str = ""
     mapping: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,6 +44,7 @@ class Imported:
     runs: tuple[tuple[RunInfo, tuple[Record, ...]], ...]
     problems: tuple[str, ...]
     skipped: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
 
 
 def read(request: Request, command: str = "") -> Imported:
@@ -49,17 +52,19 @@ def read(request: Request, command: str = "") -> Imported:
     log = Log()
     files = _files(request.paths, log)
     machines: dict[str, list[Record]] = defaultdict(list)
-    rest = _read_raw(files, request, machines, log)
-    _read_long(rest, request, machines, log)
+    options = Options(request.gpu, request.model, request.precision)
+    rest = _read_raw(files, request, options, machines, log)
+    _read_long(rest, request, options, machines, log)
     if not any(machines.values()):
         reasons = [*log.problems, *log.skipped]
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         hint = f": {reasons[0]}{more}" if reasons else ""
         raise UsageError(f"nothing to import in {', '.join(map(str, request.paths))}{hint}")
+    options.check()
     runs = tuple(
         (_info(name, found, request, command, log), tuple(found)) for name, found in machines.items() if found
     )
-    return Imported(runs, tuple(log.problems), tuple(log.skipped))
+    return Imported(runs, tuple(log.problems), tuple(log.skipped), tuple(log.assumed))
 
 
 def write(imported: Imported, out: Path) -> tuple[Path, ...]:
@@ -101,25 +106,39 @@ def _below(path: Path, depth: int, log: Log) -> list[Path]:
     return files
 
 
-def _read_raw(files: list[Path], request: Request, machines: dict[str, list[Record]], log: Log) -> list[Path]:
+def _read_raw(
+    files: list[Path], request: Request, options: Options, machines: dict[str, list[Record]], log: Log
+) -> list[Path]:
     """Read loop and EMA files; return the files that are neither."""
     loops = [file for path in files if (file := raw.recognise(path))]
     rest = [path for path in files if raw.recognise(path) is None]
     metered, rest = _split_ema(rest, log)
     if not loops:
+        _refuse_choices(request)
         for path in metered:
             log.skip(path, "EMA's regions, but no file of loops with them")
         return rest
     chosen = raw.choose(loops, request.variant, request.prefix, log)
     variant = next((f.variant for f in chosen if f.variant), request.variant or "")
-    records = raw.read_loops(chosen, request.model, log)
+    records = raw.read_loops(chosen, request.model or MODEL, log)
     readings = [found for path in metered if (found := _guarded_ema(path, log))]
     machines_name = request.gpu or _worker_name(readings)
     if records and not machines_name:
         raise UsageError("which machine do these loops come from? give --gpu NAME (no EMA file names one)")
     records = raw.add_energy(records, readings, variant, log)
     machines[machines_name] += list(records.values())
+    options.used |= {"gpu", "model"}
+    for record in records.values():
+        options.choose("precision", record.cell.precision)
     return rest
+
+
+def _refuse_choices(request: Request) -> None:
+    """Raise UsageError for an option that chooses among files of loops, where there are none."""
+    for name, value in (("variant", request.variant), ("prefix", request.prefix)):
+        if value is not None:
+            where = ", ".join(map(str, request.paths))
+            raise UsageError(f"--{name} {value} chooses among files of loops; {where} has none: leave it out")
 
 
 def _guarded_ema(path: Path, log: Log) -> ema.Readings | None:
@@ -155,10 +174,13 @@ def _split_ema(files: list[Path], log: Log) -> tuple[list[Path], list[Path]]:
     return metered, rest
 
 
-def _read_long(files: list[Path], request: Request, machines: dict[str, list[Record]], log: Log) -> None:
+def _read_long(
+    files: list[Path], request: Request, options: Options, machines: dict[str, list[Record]], log: Log
+) -> None:
     table: longcsv.Table = {}
-    defaults = {"model": request.model, "precision": request.precision, "gpu": request.gpu}
     raw_found = any(machines.values())
+    if request.mapping and not files:
+        raise UsageError("--map names columns of a long table, and there is none here: leave it out")
     for path in files:
         columns = csvfile.header(path)
         if raw_found and not longcsv.names_machine(columns, request.mapping):
@@ -167,7 +189,7 @@ def _read_long(files: list[Path], request: Request, machines: dict[str, list[Rec
         absent = sorted(set(request.mapping.values()) - set(columns))
         if absent:
             log.skip(path, f"has no column {absent[0]!r} that --map names")
-        elif not longcsv.read_table(path, request.mapping, defaults, table, log):
+        elif not longcsv.read_table(path, request.mapping, options, table, log):
             shown = ", ".join(columns[:8])
             log.skip(
                 path,
@@ -187,7 +209,8 @@ def _info(name: str, found: list[Record], request: Request, command: str, log: L
         if primary
         else ""
     )
-    gpu = Gpu(0, "", worked or next(iter(devices), name))
+    kinds = sorted({Device.parse(r.cell.device) for r in found})
+    gpus = tuple(Gpu(d.index, "", worked or next(iter(devices), name)) for d in kinds if d.is_gpu)
     cells = tuple(dict.fromkeys(r.cell for r in found))
     loops = [len(r.loops) for r in found if r.loops]
     last_round = max(r.round for r in found)
@@ -200,17 +223,18 @@ def _info(name: str, found: list[Record], request: Request, command: str, log: L
         source="imported",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
-        model=ModelInfo(name=request.model),
+        model=ModelInfo(name=", ".join(dict.fromkeys(cell.model for cell in cells))),
         protocol=Protocol(
             images=max((r.images for r in found), default=0) or 512,
             loops=max(loops, default=0),
             rounds=1 + last_round,
         ),
-        machine=Machine(name=name, gpus=(gpu,)),
+        machine=Machine(name=name, cpu="" if len(gpus) == len(kinds) else name, gpus=gpus),
         cells=cells,
         notes=(
             "imported: precision and placement are as the files name them, not read back",
             *(f"left out: {line}" for line in log.problems),
             *(f"skipped: {line}" for line in log.skipped),
+            *(f"assumed: {line}" for line in log.assumed),
         ),
     )

@@ -24,10 +24,11 @@ _GROUPED_NUMBER = re.compile(
 
 @dataclass
 class Log:
-    """What an import could not use: rows by file and line, files with a reason."""
+    """What an import could not use: rows by file and line, files with a reason; and what it took for granted."""
 
     problems: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
 
     def row(self, path: Path, line: int, message: str) -> None:
         """Note a malformed row."""
@@ -36,6 +37,10 @@ class Log:
     def skip(self, path: Path, reason: str) -> None:
         """Note a file that is none of ours."""
         self.skipped.append(f"{path}: {reason}")
+
+    def assume(self, path: Path, what: str) -> None:
+        """Note what a file does not say, and what it was taken for."""
+        self.assumed.append(f"{path}: {what}")
 
 
 @dataclass(frozen=True)

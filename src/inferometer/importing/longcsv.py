@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inferometer.errors import UsageError, unknown
-from inferometer.importing import names
 from inferometer.importing.csvfile import CsvRow, Log, Sheet, header, number, read, whole
+from inferometer.importing.places import Options, note_assumed, place
 from inferometer.importing.quantities import QUANTITIES, of_value, readable, scale
 from inferometer.records import STATUSES, Actual, Cell, Loop, Record
 
-# what a column may mean; the first six place a row, the rest are quantities
+# what a column may mean; these place a row, the rest are quantities
 PLACES = (
     "batch_size",
     "framework",
     "precision",
     "gpu",
+    "device",
     "model",
     "mode",
     "round",
@@ -34,7 +35,7 @@ TARGETS = (*PLACES, *QUANTITIES, "value", "unit")
 
 _ALIASES = {
     "batch": "batch_size", "batchsize": "batch_size", "bs": "batch_size", "runtime": "framework", "backend": "framework",
-    "device": "gpu", "gpu_name": "gpu", "machine": "gpu", "dtype": "precision", "network": "model",
+    "gpu_name": "gpu", "machine": "gpu", "dtype": "precision", "network": "model",
     "fps": "throughput", "images_per_s": "throughput", "elapsed_time": "elapsed", "elapsed_times": "elapsed",
     "energy_per_image": "energy", "memory_used": "memory", "gpu_memory_usage": "memory",
 }  # fmt: skip
@@ -97,7 +98,7 @@ def recognise(columns: Sequence[str], mapping: Mapping[str, str]) -> list[Column
 def names_machine(columns: Sequence[str], mapping: Mapping[str, str]) -> bool:
     """Return whether the table has a column for the machine (or is no table of ours at all)."""
     found = recognise(columns, mapping)
-    return found is None or any(column.target == "gpu" for column in found)
+    return found is None or any(column.target in ("gpu", "device") for column in found)
 
 
 def _guess(name: str) -> Column | None:
@@ -119,9 +120,7 @@ def _mapped(name: str, target: str) -> Column:
     return Column(name, target, guess.factor if guess else 1.0, has_unit=bool(guess and guess.has_unit))
 
 
-def read_table(
-    path: Path, mapping: Mapping[str, str], defaults: Mapping[str, str], table: Table, log: Log
-) -> bool:
+def read_table(path: Path, mapping: Mapping[str, str], options: Options, table: Table, log: Log) -> bool:
     """Add one long CSV's rows to ``table``; return False (nothing read) if the file is no such table."""
     absent = sorted(set(mapping.values()) - set(header(path)))
     columns = recognise(header(path), mapping)
@@ -131,11 +130,12 @@ def read_table(
     seen: dict[tuple[str, Cell, int, str], int] = {}
     for row in sheet.rows:
         try:
-            for doubt in _add(row, columns, defaults, table, seen):
+            for doubt in _add(row, columns, options, table, seen):
                 log.row(path, row.line, doubt)
         except ValueError as error:
             log.row(path, row.line, str(error))
     _note_unused(sheet, columns, log)
+    note_assumed(path, {column.target for column in columns}, options, log)
     return True
 
 
@@ -150,13 +150,13 @@ def _note_unused(sheet: Sheet, columns: list[Column], log: Log) -> None:
 def _add(
     row: CsvRow,
     columns: list[Column],
-    defaults: Mapping[str, str],
+    options: Options,
     table: Table,
     seen: dict[tuple[str, Cell, int, str], int],
 ) -> list[str]:
     """Add a row to the table; return what of it was left out, and why."""
     texts = {column.target: row.get(column.name) for column in columns}
-    gpu, cell = _place(texts, defaults)
+    gpu, cell = place(texts, options)
     status = texts.get("status") or "ok"
     if texts.get("metric") and "value" in texts:
         texts["metric"] = readable(texts["metric"])
@@ -212,26 +212,6 @@ def _reject_second(
         first = seen.setdefault((*place, name), line)
         if first != line:
             raise ValueError(f"{name} of this cell was already given on line {first} (map a round column?)")
-
-
-def _place(texts: Mapping[str, str], defaults: Mapping[str, str]) -> tuple[str, Cell]:
-    known = names.framework(texts["framework"]) if texts["framework"] else None
-    if known is None:
-        raise ValueError("framework is empty")
-    exact = known.prefix == ""
-    framework = known.framework if exact else texts["framework"].lower()
-    precision = texts.get("precision") or (known.precision if exact else defaults["precision"])
-    gpu = texts.get("gpu") or defaults.get("gpu", "")
-    if not gpu:
-        raise ValueError("no machine: the table has no gpu column; give --gpu NAME")
-    return gpu, Cell(
-        texts.get("model") or defaults["model"],
-        framework,
-        precision,
-        whole(texts["batch_size"], "batch_size"),
-        "cuda:0",
-        texts.get("mode") or "host",
-    )
 
 
 def _values(texts: Mapping[str, str], columns: Sequence[Column]) -> dict[str, float]:

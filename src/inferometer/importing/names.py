@@ -37,6 +37,11 @@ class Framework:
     precision: str
     prefix: str = ""
 
+    @property
+    def tells_precision(self) -> bool:
+        """Whether the name says its precision; of the others it is the study's word."""
+        return self.framework == "tftrt"
+
 
 def framework(name: str) -> Framework:
     """Return what ``name`` (any case, with or without a machine's prefix: v100TFTRTFP16) means."""

@@ -26,15 +26,15 @@ COLUMNS = (
     "source",
     "status",
     "metric",
+    "model",
+    "mode",
+    "device",
 )
-_MORE = ("model", "mode")  # only where there are several of either
 
 
 def long_rows(results: Results, metric: Metric) -> list[dict[str, Any]]:
-    """Return a dict a cell with `COLUMNS` as keys (and model and mode where there are several); None: not known."""
-    wide = len(results.sections) > 1
-    rows = [_row(summary, metric) for summary in results.summaries]
-    return [row if wide else {name: row[name] for name in COLUMNS} for row in rows]
+    """Return a dict a cell with `COLUMNS` as keys; None: not known."""
+    return [_row(summary, metric) for summary in results.summaries]
 
 
 def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def _row(summary: CellSummary, metric: Metric) -> dict[str, Any]:
         "metric": metric.name,
         "model": summary.model,
         "mode": summary.cell.mode,
+        "device": summary.cell.device,
     }
 
 
@@ -63,9 +64,8 @@ def _source(estimate: Estimate) -> str:
 def to_csv(results: Results, metric: Metric) -> str:
     """Return the long form as CSV; a value not known is empty, floats read back to the same bits."""
     rows = long_rows(results, metric)
-    columns = COLUMNS + (_MORE if len(results.sections) > 1 else ())
     out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(text_row(row) for row in rows)
     return out.getvalue()
