@@ -91,6 +91,44 @@ def test_a_price_list_that_means_nothing_is_one_line(tmp_path, text, told):
     assert told in str(error.value)
 
 
+def recommended(tmp_path, capsys, prices, *words):
+    """Return status and standard error of `recommend` on a run of one "Large card"."""
+    from inferometer.storage.run_directory import RunWriter
+
+    (tmp_path / "prices.toml").write_text(prices)
+    rates = {"onnxrt": [4000.0, 4010.0, 3990.0], "torch": [1000.0, 1001.0, 999.0]}
+    records = [one for name, each in rates.items() for one in rounds_of(cell(name, 8), each)]
+    made = run(records, machine=machine("Large card"))
+    writer = RunWriter.create(tmp_path / "run", made.info)
+    for one in made.records:
+        writer.append(one)
+    words = ("recommend", tmp_path / "run", "--prices", tmp_path / "prices.toml", *words)
+    return invoke(list(map(str, words))), capsys.readouterr().err
+
+
+@pytest.mark.parametrize("promise", [[], ["--max-request-latency-ms", "60000"]])
+def test_one_price_list_serves_several_folders(tmp_path, capsys, promise):
+    prices = "[machines]\nlarge = 10\nA2 = 1\nCadr = 2\n'A100' = 3\n"
+    objective = [] if promise else ["--objective", "cost"]
+    status, error = recommended(tmp_path, capsys, prices, *objective, *promise)
+    assert status == (1 if promise else 0)
+    assert error.count("\n") == 1
+    assert "these runs do not have 'A2', 'Cadr' (did you mean 'card'?), 'A100'" in error
+
+
+def test_a_price_list_of_other_machines_alone_is_refused(tmp_path, capsys):
+    status, error = recommended(tmp_path, capsys, "[machines]\nA2 = 1\nLagre = 2\n", "--objective", "cost")
+    assert status == 2 and error.count("\n") == 1
+    assert "the prices are of none of these machines: 'A2', 'Lagre' (did you mean 'Large'?)" in error
+    assert "(known: Large card)" in error
+
+
+def test_another_number_is_another_machine():
+    listed = PriceList(machines=tuple((text, Prices()) for text in ("A100", "H200", "RTX 4090", "Xoen")))
+    machines = ["NVIDIA H100 80GB HBM3", "NVIDIA RTX 3090", "Intel(R) Xeon(R) Processor", "Xeon 9"]
+    assert listed.of_none(machines) == ["'A100'", "'H200'", "'RTX 4090'", "'Xoen' (did you mean 'Xeon'?)"]
+
+
 def test_the_command_takes_the_file(tmp_path, capsys):
     assert invoke(["recommend", str(tmp_path), "--prices", str(tmp_path / "none.toml")]) != 0
     assert "Traceback" not in capsys.readouterr().err

@@ -117,8 +117,11 @@ def test_the_command_says_it_and_closed_loops_alone_have_a_doubt(tmp_path, capsy
     assert data["choice"]["framework"] == "b" and data["choice"]["energy_request_j"] == pytest.approx(0.3)
     (tmp_path / "closed").mkdir()
     closed = loaded_run(tmp_path / "closed", ())
-    assert invoke(["recommend", str(closed.path), "--max-request-latency-ms", "20"]) in (0, 1)
-    assert "service time, no queue" in " ".join(capsys.readouterr().out.split())
+    assert invoke(["recommend", str(closed.path), "--max-request-latency-ms", "60000"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no verdict" in said and "service time, no queue" in said
+    assert "verdict none: the latency of requests under load was not measured" in said
+    assert "to firm it up: inferometer run MODEL --scenarios server --latency-bound 60000ms" in said
 
 
 @pytest.mark.parametrize(

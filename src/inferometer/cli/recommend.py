@@ -17,6 +17,8 @@ from inferometer.recommendation.objectives import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
     from inferometer.recommendation.constraints import Constraints
+    from inferometer.recommendation.objectives import Prices
+    from inferometer.recommendation.price_list import PriceList
     from inferometer.recommendation.under_load import Wanted
     from inferometer.results.cells import Results
 
@@ -85,10 +87,10 @@ def recommend_command(
     """Choose framework, precision and batch size for each machine under constraints.
 
     A figure that was not measured breaks the constraint on it. Exit status 1 if no machine has a choice that its data carry.
+    Without results under load, --max-request-latency-ms has no verdict: the service times of batches are shown in their place.
     """
     from inferometer.recommendation import render
     from inferometer.recommendation.objectives import Prices
-    from inferometer.recommendation.price_list import PriceList, read_prices
     from inferometer.recommendation.recommend import recommend
     from inferometer.recommendation.under_load import Wanted
     from inferometer.results.completeness import unfinished
@@ -99,7 +101,7 @@ def recommend_command(
     request_latency = _positive(max_request_latency_ms, "--max-request-latency-ms")
     if request_latency is not None:
         priced = _refuse_others()
-        price_list = read_prices(price_file, prices) if price_file else PriceList(prices)
+        price_list = _price_list(price_file, prices, results)
         promise = Wanted(request_latency / 1e3, _positive(rate, "--rate"), price_list if priced else None)
         return _under_load(results, promise, format_)
     if rate is not None:
@@ -108,7 +110,7 @@ def recommend_command(
     for name in constraints.frameworks:
         if name not in known:
             raise unknown("framework", name, known)
-    listed = read_prices(price_file, prices) if price_file else prices
+    listed = _price_list(price_file, prices, results)
     found = recommend(results, constraints, cast(Objective, objective), listed)
     for line in unfinished(results) if not found else ():  # else they are among the reasons of the grades
         notice(line)
@@ -117,6 +119,19 @@ def recommend_command(
     else:
         click.echo((render.to_markdown if format_ == "md" else render.to_json)(found), nl=False)
     return 0 if any(a.choice and a.grade != "none" for a in found) else 1
+
+
+def _price_list(file: Path | None, usual: Prices, results: Results) -> PriceList:
+    """Return the prices of all machines; names of the file that mean none of these are told, UsageError if all do."""
+    from inferometer.recommendation.price_list import PriceList, read_prices
+
+    if file is None:
+        return PriceList(usual)
+    found, machines = read_prices(file, usual), {machine for machine, _, _ in results.scopes}
+    found.check(machines)
+    if idle := found.of_none(machines):
+        notice(f"--prices {file}: these runs do not have {', '.join(idle)}")
+    return found
 
 
 def _constraints(given: dict[str, Any]) -> Constraints:
@@ -146,7 +161,7 @@ def _constraints(given: dict[str, Any]) -> Constraints:
 
 
 def _under_load(results: Results, wanted: Wanted, format_: str) -> int:
-    """Print what keeps a promise to requests that queue; of what was measured in closed loops only, with that doubt."""
+    """Print what keeps a promise to requests that queue; of what was measured in closed loops only, without a verdict."""
     from inferometer.recommendation import load_words, render
     from inferometer.recommendation.under_load import recommend_under_load, recommend_without_load
 
@@ -160,7 +175,7 @@ def _under_load(results: Results, wanted: Wanted, format_: str) -> int:
             print_parts(render.to_text(closed)) if format_ == "text" else click.echo(
                 render.to_markdown(closed), nl=False
             )
-    return 0 if any(d.choice for d in found) or any(d.choice for d in closed) else 1
+    return 0 if any(d.choice for d in found) else 1
 
 
 _PRICES = ("price_per_kwh", "price_per_hour", "currency", "price_file")

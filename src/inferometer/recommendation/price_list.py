@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 
 _OF_ALL = ("currency", "per_kwh", "per_hour", "machines")
 _OF_ONE = ("per_kwh", "per_hour")
+_ALIKE = 0.7  # of difflib: two of five letters swapped are still it
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,48 @@ class PriceList:
         return found[0][1] if found else self.usual
 
     def check(self, machines: Collection[str]) -> None:
-        """Raise UsageError for a text that means none of these machines."""
-        for text, _ in self.machines:
-            if not any(_means(text, machine) for machine in machines):
-                raise unknown("machine of the prices", text, machines)
+        """Raise UsageError where there are texts, and all of them mean none of these machines."""
+        idle = self._idle(machines)
+        if len(idle) == 1 == len(self.machines):
+            raise unknown("machine of the prices", idle[0], machines)
+        if idle and len(idle) == len(self.machines):
+            texts = ", ".join(self.of_none(machines))
+            raise UsageError(
+                f"the prices are of none of these machines: {texts} (known: {', '.join(sorted(machines))})"
+            )
+
+    def of_none(self, machines: Collection[str]) -> list[str]:
+        """Return the texts that mean none of these machines, quoted, with what was meant where one looks like a slip."""
+        return [_with_hint(text, machines) for text in self._idle(machines)]
+
+    def _idle(self, machines: Collection[str]) -> list[str]:
+        return [text for text, _ in self.machines if not any(_means(text, machine) for machine in machines)]
 
 
 def _means(text: str, machine: str) -> bool:
     return text.casefold() in machine.casefold()
+
+
+def _with_hint(text: str, machines: Iterable[str]) -> str:
+    near = _slip_of(text, machines)
+    return f"'{text}' (did you mean '{near}'?)" if near else f"'{text}'"
+
+
+def _slip_of(text: str, machines: Iterable[str]) -> str:
+    """Return the part of a machine's name that a text looks like; other digits or another first letter are another machine."""
+    count = len(text.split())
+    for machine in machines:
+        words = machine.split()
+        for part in (" ".join(words[at : at + count]) for at in range(len(words))):
+            mine, own = text.casefold(), part.casefold()
+            alike = difflib.SequenceMatcher(None, mine, own).ratio() >= _ALIKE
+            if alike and mine[:1] == own[:1] and _digits(mine) == _digits(own):
+                return part
+    return ""
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def read_prices(path: Path, usual: Prices = USUAL_PRICES) -> PriceList:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from inferometer.flags import words
 from inferometer.recommendation.constraints import Constraints
-from inferometer.recommendation.decision import Decision
+from inferometer.recommendation.decision import Decision, Reason
 from inferometer.recommendation.load_option import LoadOption, at_rate, metered_alike, option_under_load
 from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 from inferometer.recommendation.price_list import PriceList
@@ -69,12 +69,15 @@ def _audits(decision: LoadDecision, loaded: Sequence[LoadSummary]) -> list[str]:
 
 
 def recommend_without_load(results: Results, wanted: Wanted) -> tuple[Decision, ...]:
-    """Return the decisions of machines and models with closed loops only, each with the doubt that nothing queued there."""
+    """Return the decisions of machines and models with closed loops only: no verdict, since nothing queued there."""
     known = {(summary.machine, summary.model) for summary in _servers(summarise_load(results))}
     asked = f"--scenarios server --latency-bound {wanted.limit_s * 1e3:g}ms"
+    reason = Reason(
+        "none", "the latency of requests under load was not measured", f"inferometer run MODEL {asked}"
+    )
     doubt = (
         f"{NO_QUEUE}: what a batch takes with nobody waiting; requests that come at random wait besides, and their p99 is "
-        f"often 2 to 6 times as long; measure it: inferometer run MODEL {asked}"
+        "often 2 to 6 times as long"
     )
     limits = Constraints(max_latency_s=wanted.limit_s, min_throughput=wanted.rate)
     closed = [s for s in results.summaries if (s.machine, s.model) not in known]
@@ -82,10 +85,12 @@ def recommend_without_load(results: Results, wanted: Wanted) -> tuple[Decision, 
     for machine in dict.fromkeys(s.machine for s in closed):
         own = replace(results, summaries=tuple(s for s in closed if s.machine == machine))
         if wanted.prices and _can_be_priced(own, wanted.prices.of(machine)):
-            found += recommend(own, limits, "cost", wanted.prices)
+            found += recommend(own, limits, "cost", wanted.prices.of(machine))
         else:
             found += recommend(own, limits, "throughput", USUAL_PRICES)
-    return tuple(replace(d, doubts=(*d.doubts, doubt)) for d in found)
+    return tuple(
+        replace(d, grade="none", reasons=(reason, *d.reasons), doubts=(*d.doubts, doubt)) for d in found
+    )
 
 
 def _can_be_priced(results: Results, prices: Prices) -> bool:
