@@ -99,6 +99,32 @@ def test_heat_can_be_shaded_within_all_machines(visit, report):
     assert opened.page.evaluate("location.hash") == "#shade=all"
 
 
+MARKS = """() => [...document.querySelectorAll('.frontier svg:first-child')].map((svg) => {
+    const named = (name) => [...svg.querySelectorAll(`g[aria-description="${name}"]`)];
+    const shape = (mark) => [mark.getAttribute('d'), mark.getAttribute('transform')].join();
+    const [choice, ring] = ['choice', 'ring'].map((name) => named(name).at(-1)?.firstElementChild);
+    const after = (a, b) => Boolean(a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING);
+    const dots = [...svg.querySelectorAll('g[aria-label="dot"]:not([aria-description]) > *')];
+    return choice && {
+        once_more: dots.some((dot) => shape(dot) === shape(choice)),
+        last: dots.every((dot) => after(dot, ring)) && after(ring, choice),
+        opaque: (choice.getAttribute('opacity') ?? '1') === '1', };
+})"""
+
+
+def test_the_choice_and_its_ring_lie_over_every_other_mark(visit, report):
+    page = visit(report).page
+    on_top = {"once_more": True, "last": True, "opaque": True}
+    assert page.evaluate(MARKS) == [on_top] * 3
+    before = page.evaluate(PICKS)
+    slide(page, "latency", 90)
+    assert page.evaluate(PICKS) != before
+    chosen = [marks for marks in page.evaluate(MARKS) if marks]
+    assert chosen and all(marks == on_top for marks in chosen)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert [marks for marks in page.evaluate(MARKS) if marks] == chosen
+
+
 FRONT = """([points, less]) => frontier.front(points, less).map(p => [p.x, p.y])"""
 
 

@@ -1,5 +1,7 @@
 """The user's own data answered by real worker processes with a fake framework: what is stored, and how it can end."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from inferometer.errors import StoreError
 from inferometer.models.datasets.shards import Shard, Shards, save
 from inferometer.records import DatasetInfo
 from inferometer.running.evaluation import Evaluator
+from inferometer.running.progress.observer import SilentObserver
 from inferometer.storage.evaluations import answers_file, read_arrays
 from inferometer.storage.run_directory import read_run
 
@@ -55,6 +58,29 @@ def test_every_row_is_evaluated_once_at_its_largest_batch_size(tmp_path):
     answers = read_arrays(run.path, first.file, 8)["first"]
     labels = read_arrays(run.path, answers_file(first.dataset), 8)["y"]
     assert np.count_nonzero(answers[:, 0] == labels) == 7
+
+
+class Told(SilentObserver):
+    def __init__(self):
+        self.lines = []
+
+    def preparing(self, text):
+        self.lines.append(text)
+
+
+def test_it_is_told_which_rows_are_being_answered(tmp_path):
+    observer = Told()
+    runner = fake_runner(tmp_path, [fake_framework()], observer=observer)
+    runner.run(read_run(runner.writer.path).missing)
+    for sizes in ((5, 3), (6,)):
+        shards = made_shards(tmp_path, sizes)
+        observer.lines.clear()
+        name = f"{shards.info.rows}" * 16
+        shards = replace(shards, info=msgspec.structs.replace(shards.info, hash=name))
+        Evaluator(runner=runner, shards=shards, form=lambda cell: "fake").run(read_run(runner.writer.path))
+        row = "accuracy of fake fp32 on cpu: answering"
+        whole = [f"{row} rows 1 to 5 of 8", f"{row} rows 6 to 8 of 8"]
+        assert observer.lines == (whole if len(sizes) == 2 else [f"{row} 6 rows"])
 
 
 def test_a_row_that_failed_is_not_asked(tmp_path):

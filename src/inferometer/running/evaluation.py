@@ -24,6 +24,7 @@ from inferometer.running.runner import Runner
 from inferometer.storage.evaluations import answers_file, append_evaluation, write_arrays
 from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
+from inferometer.units import counted
 from inferometer.version import __version__
 from inferometer.worker.protocol import Evaluate, Evaluated
 
@@ -157,7 +158,7 @@ class _RowRun:
     def _answered(self, client: WorkerClient) -> Evaluation | Ending:
         done, answers = 0, list[Evaluated]()
         for shard in self._of.shards.parts:
-            self._tell(done)
+            self._tell(done, shard.count)
             answer = client.evaluate(self._cell, self._request(shard))
             if isinstance(answer, Ending):
                 return answer
@@ -176,9 +177,14 @@ class _RowRun:
         counts = figures(arrays, self._of.shards.labels, self._of.shards.info.classes)
         return self._record(status="ok", file=name, file_hash=digest, rows=done, **counts)
 
-    def _tell(self, done: int) -> None:
+    def _tell(self, done: int, count: int) -> None:
+        """Say which rows are asked for now: no count of what was answered, which the worker tells at a shard's end only."""
         row = f"{self._cell.framework} {self._cell.precision} on {self._cell.device}"
-        self._runner.observer.preparing(f"accuracy of {row}: {done:,} of {self._of.shards.info.rows:,} rows")
+        whole = self._of.shards.info.rows
+        part = (
+            counted(whole, "row") if count == whole else f"rows {done + 1:,} to {done + count:,} of {whole:,}"
+        )
+        self._runner.observer.preparing(f"accuracy of {row}: answering {part}")
 
     def _request(self, shard: Shard) -> Evaluate:
         shards = self._of.shards

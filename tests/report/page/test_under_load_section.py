@@ -59,6 +59,19 @@ def test_only_what_is_invalid_is_hollow_in_plots_and_their_keys(tmp_path):
     assert (line.precision, line.style.fill) == ("fp16", "full")
 
 
+def test_promises_of_one_row_are_told_apart_by_letters(tmp_path):
+    loose, tight = (
+        server("a", [one_test(rate, 0.01, watts=50) for rate in (100, rate)], bound_s=bound)
+        for bound, rate in ((0.05, 400), (0.01, 200))
+    )
+    found = summarise([loaded_run(tmp_path, [loose, tight, server("b", [one_test(80, 0.012)])])])
+    lines = latency_plot(summarise_load(found), palette_of(found)).lines
+    assert {line.name[-7:]: line.letter for line in lines} == {"20.0 ms": "", "50.0 ms": "a", "10.0 ms": "b"}
+    html = html_of(found, tmp_path)
+    assert len(re.findall(r'class="over" [^>]*>a</text>', html)) == 4, "at both ends, in both plots"
+    assert html.count("<b>b</b> a, batches") == 2
+
+
 def test_points_lie_within_the_plot_and_rise_with_the_value(tmp_path):
     found = results(tmp_path)
     summaries, palette = summarise_load(found), palette_of(found)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from string import ascii_lowercase
 
 from inferometer import units
 from inferometer.records import LoadTest
@@ -12,8 +14,8 @@ from inferometer.records.scenario import why_invalid
 from inferometer.report.figures.palette import Palette, Style
 from inferometer.results.under_load import LoadSummary, joules_a_request
 
-WIDTH, HEIGHT = 640, 336
-TOP, LEFT, BOTTOM, RIGHT = 30, 70, 46, 14  # room for labels
+WIDTH, HEIGHT = 744, 336
+TOP, LEFT, BOTTOM, RIGHT = 30, 70, 46, 118  # room for labels; on the right, for the promises
 _STEPS = (1.0, 2.0, 5.0)
 _MOST_TICKS = 8
 
@@ -37,6 +39,7 @@ class Line:
     index: int  # of the framework in the page
     precision: str
     marks: tuple[Mark, ...]
+    letter: str = ""  # written at its ends and in the key, where another line has the same look
 
     @property
     def path(self) -> str:
@@ -71,7 +74,7 @@ def latency_plot(summaries: Sequence[LoadSummary], palette: Palette) -> LoadPlot
     return _plot(
         summaries, palette, latency,
         title="Latency of requests against their rate",
-        lead=f"{percentiles} of LoadGen's server tests, all that were tried; hollow: INVALID. The promise is the dashed line.",
+        lead=f"{percentiles} of LoadGen's server tests, all that were tried; hollow: INVALID. A promise is a dashed line.",
         y_title="latency", show=units.duration, bounds=sorted({s.bound_s for s in summaries if s.bound_s}),
     )  # fmt: skip
 
@@ -104,8 +107,15 @@ def _plot(
         title, lead, "requests/s", y_title,
         tuple((x.at(tick), units.significant(tick)) for tick in x.ticks()),
         tuple((y.at(tick), show(tick)) for tick in y.ticks()),
-        tuple((y.at(bound), show(bound)) for bound in bounds), tuple(lines),
+        tuple((y.at(bound), show(bound)) for bound in bounds), _lettered(lines),
     )  # fmt: skip
+
+
+def _lettered(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Return the lines, those of one look with letters: promises and batchings have no look of their own."""
+    looks = Counter(line.style for line in lines)
+    letters = iter(ascii_lowercase)
+    return tuple(replace(line, letter=next(letters, "")) if looks[line.style] > 1 else line for line in lines)
 
 
 def _points(summary: LoadSummary, value: _Value) -> list[tuple[float, float, LoadTest]]:

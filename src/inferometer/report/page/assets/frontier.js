@@ -41,11 +41,11 @@ const frontier = (() => {
     return Plot.line(own, { x: "x", y: "y", stroke: colour, strokeWidth: 1.3, strokeOpacity: 0.55, strokeDasharray: option.dash || undefined });
   }
 
-  function dots(own, edge, page) {
+  function dots(own, edge, page, ariaDescription) {
     const { option } = own[0];
     const colour = (d) => (d.kept ? d.colour : page.ink.grey);
     return Plot.dot(own, {
-      x: "x", y: "y", r: 4.4, symbol: drawing.symbolOf(page.symbols[option.symbol]), stroke: colour, strokeWidth: 1.4,
+      x: "x", y: "y", ariaDescription, r: 4.4, symbol: drawing.symbolOf(page.symbols[option.symbol]), stroke: colour, strokeWidth: 1.4,
       fill: (d) => (option.fill === "full" ? colour(d) : page.ink.ground),
       opacity: (d) => (d.kept ? (edge.includes(d) ? 1 : 0.5) : 0.35),
     });
@@ -60,7 +60,8 @@ const frontier = (() => {
       ...series.map(path),
       Plot.line(edge, { x: "x", y: "y", curve: "step-after", stroke: page.ink.ink, strokeWidth: 2.4, strokeOpacity: 0.8 }),
       ...series.map((own) => dots(own, edge, page)),
-      Plot.dot(chosen, { x: "x", y: "y", r: 9, stroke: page.ink.ink, strokeWidth: 1.6 }),
+      Plot.dot(chosen, { x: "x", y: "y", ariaDescription: "ring", r: 9, stroke: page.ink.ink, strokeWidth: 1.6, fill: page.ink.ground, fillOpacity: 0.75 }),
+      ...(chosen.length ? [dots(chosen, chosen, page, "choice")] : []), // once more, over what lies at the same place
       Plot.tip(points, Plot.pointer({ x: "x", y: "y", title: (d) => words(d, axis, decision), fill: page.ink.ground, maxRadius: 30 })),
     ];
   }
