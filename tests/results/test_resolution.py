@@ -56,14 +56,30 @@ def test_a_run_says_what_its_rounds_can_tell():
     assert resolution(one_round) is None
 
 
-def noisy(noise, frameworks=6, rounds=3, **devices):
+def test_noise_beyond_a_factor_of_two_is_told_as_a_multiple():
+    words = resolution(noisy(0.8)).words
+    assert re.match(
+        r"these 3 rounds tell only cells apart of which one is some [\d,.]+ times as fast; to tell 3 %: ",
+        words,
+    )
+    assert "%" not in words.partition(";")[0]
+    assert resolution(noisy(0.8)).details[1].startswith("at that noise 3 rounds find a factor of ")
+
+
+def test_longer_loops_are_a_remedy_where_they_are_short():
+    remedy = "let loops last longer (--energy-window 1), or measure on a quieter machine"
+    assert resolution(noisy(0.1, rate=1e6)).words.endswith(remedy)
+    assert resolution(noisy(0.1)).words.endswith(": measure on a quieter machine")
+
+
+def noisy(noise, frameworks=6, rounds=3, rate=1000, **devices):
     """Return a run whose rates scatter by ``noise`` between rounds; ``devices``: others and their noise."""
     random = np.random.default_rng(4)
     records = []
     for device, share in {"cuda:0": noise, **devices}.items():
         scatter = np.exp(share * random.standard_normal((frameworks, rounds)))
         for f in range(frameworks):
-            records += rounds_of(cell(f"f{f}", device=device), 1000 * scatter[f])
+            records += rounds_of(cell(f"f{f}", device=device), rate * scatter[f])
     return summarise([run(records)])
 
 

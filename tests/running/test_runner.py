@@ -72,6 +72,17 @@ def test_the_protocol_says_how_few_loops_the_budget_leaves(tmp_path):
         assert {len(r.loops) for r in run_fakes(folder, fake_framework(), request=request).records} == {least}
 
 
+def test_loops_that_a_moment_is_enough_for_go_on_for_a_while(tmp_path):
+    for seconds, budget_s, least_s in ((0.1, 0.0, 0.1), (0.1, 0.02, 0.02), (0.0, 0.0, 0.0)):
+        folder = tmp_path / f"{seconds}-{budget_s}"
+        folder.mkdir()
+        request = fake_request(loops=2, budget_s=budget_s, least_s=seconds)
+        records = run_fakes(folder, fake_framework(), request=request).records
+        assert records and all(sum(loop.elapsed_s for loop in r.loops) >= least_s for r in records)
+        if budget_s or not seconds:
+            assert all(sum(loop.elapsed_s for loop in r.loops[:-1]) < max(budget_s, 0.1) for r in records)
+
+
 def test_loops_go_on_for_the_meters_and_are_shifted_where_they_keep_step(tmp_path):
     every_period = tuple(
         0.005 * 1.01**i for i in range(350)

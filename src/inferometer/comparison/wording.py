@@ -101,6 +101,7 @@ _PROTOCOL = {  # field of records.Protocol: what people call it
     "budget_s": "budget [s]",
     "least_loops": "least loops within the budget",
     "energy_window_s": "energy window [s]",
+    "least_s": "least time of a cell's loops [s]",
 }
 
 

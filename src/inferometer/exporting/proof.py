@@ -101,14 +101,15 @@ def told(summary: CellSummary) -> str:
 def protocol(record: Record, run: StoredRun) -> dict[str, Any]:
     """Return how a cell's loops were measured, as `infer.py --bench` measures; limits of 0 s are none."""
     asked = run.info.protocol
+    window_s = max(asked.energy_window_s, asked.clock_window_s)
     return {
         "images": record.images,
         "loops": asked.loops,
         "least": min(asked.loops, asked.least_loops),
         "warmup": asked.warmup,
         "warmup_s": asked.budget_s / 3,
-        "window_s": asked.energy_window_s,
-        "most_s": max(asked.budget_s, asked.energy_window_s) if asked.budget_s else 0.0,
+        "window_s": window_s,
+        "most_s": max(asked.budget_s, window_s) if asked.budget_s else 0.0,
     }
 
 

@@ -38,6 +38,12 @@ class Protocol(msgspec.Struct, frozen=True):
     least_loops: int = 3  # that the budget leaves
     energy_window_s: float = 0.0
     time_limit_s: float = 0.0  # no round begins that would end later; 0: none
+    least_s: float = 0.0  # that a cell's loops last together, so that no few calls decide; 0: no such least
+
+    @property
+    def clock_window_s(self) -> float:
+        """Return for how long (s) a cell's loops go on at least, whatever meters need; a shorter budget cuts it."""
+        return min(self.least_s, self.budget_s) if self.budget_s else self.least_s
 
 
 class InputFacts(TypedDict, total=False):

@@ -20,6 +20,7 @@ POWER = 0.90  # share of true differences that are to be found
 AIM = 0.03  # the relative difference that a run should tell
 MOST_ROUNDS = 1000
 PRACTICAL_ROUNDS = 50
+SHORT_S = 0.05  # of a cell's loops in a round: shorter ones time the first calls of a process
 _PLANNED_POWER = 0.96  # more than POWER, since verdicts are adjusted for the number of cells
 
 
@@ -109,7 +110,7 @@ def resolution(results: Results, difference: float = AIM) -> Resolution | None:
     counts = [len(series.keys) for series in _throughputs(results.summaries).values()]
     rounds = min(count for count in counts if count > 1)
     needed = _needed(noise, rounds, difference)
-    more = "" if needed <= rounds else f"; {_remedy(needed, difference)}"
+    more = "" if needed <= rounds else f"; {_remedy(needed, difference, _are_short(results))}"
     return Resolution(f"{_finding(noise, rounds)}{more}", _behind(noise, rounds, needed, difference))
 
 
@@ -154,26 +155,45 @@ def _needed(noise: Scatter, rounds: int, difference: float) -> int:
 
 
 def _finding(noise: Scatter, rounds: int, where: str = "") -> str:
-    least = _percent(smallest_difference(noise.middle, rounds))
+    difference = smallest_difference(noise.middle, rounds)
+    if difference > 1:
+        return f"these {rounds} rounds tell only cells{where} apart of which one is some {_times(difference)} as fast"
+    least = _percent(difference)
     return f"cells{where} less than about {least} apart may not be told apart by {rounds} rounds"
 
 
-def _remedy(rounds: int, difference: float) -> str:
-    way = "measure on a quieter machine" if rounds > PRACTICAL_ROUNDS else f"--rounds {rounds}"
+def _are_short(results: Results) -> bool:
+    """Return whether most cells' loops lasted so short that longer ones would know their speed better."""
+    found = [s for s in results.summaries if s.ranked and s.throughput and s.rounds]
+    spans = [s.batches * s.cell.batch_size / s.throughput.value / s.rounds for s in found if s.throughput]
+    return bool(spans) and float(np.median(spans)) < SHORT_S
+
+
+def _remedy(rounds: int, difference: float, short: bool) -> str:
+    quieter = "measure on a quieter machine"
+    if short:
+        quieter = f"let loops last longer (--energy-window 1), or {quieter}"
+    way = quieter if rounds > PRACTICAL_ROUNDS else f"--rounds {rounds}"
     return f"to tell {100 * difference:g} %: {way}"
 
 
 def _behind(noise: Scatter, rounds: int, needed: int, difference: float) -> tuple[str, ...]:
     cells = counted(len(noise.cells), "cell")
-    least = _percent(smallest_difference(noise.middle, rounds))
+    least = smallest_difference(noise.middle, rounds)
+    told = f"a factor of {significant(1 + least, 2)}" if least > 1 else f"a difference of {_percent(least)}"
     found = [
         f"a cell's throughput scatters by {_percent(noise.middle)} between rounds (standard deviation, median of {cells})",
-        f"at that noise {rounds} rounds find a difference of {least} nine times in ten",
+        f"at that noise {rounds} rounds find {told} nine times in ten",
     ]
     if needed > rounds:
         count = f"more than {PRACTICAL_ROUNDS}" if needed > PRACTICAL_ROUNDS else f"{needed}"
         found.append(f"{100 * difference:g} % would take {count} rounds")
     return tuple(found)
+
+
+def _times(difference: float) -> str:
+    """Return a relative difference of more than 1 as a multiple."""
+    return f"{significant(1 + difference, 2)} times"
 
 
 def _percent(share: float) -> str:

@@ -82,7 +82,7 @@ def measure_message(cell: Cell, request: RunRequest, needs: MeterNeeds) -> Measu
         batch_size=cell.batch_size,
         loops=protocol.loops,
         warmup=protocol.warmup,
-        window_s=needs.window_s,
+        window_s=max(needs.window_s, protocol.clock_window_s),
         updates_s=list(needs.updates_s),
         budget_s=protocol.budget_s,
         least_loops=protocol.least_loops,

@@ -74,7 +74,7 @@ class Measure:
     batch_size: int
     loops: int
     warmup: int  # batches
-    window_s: float  # for the meters: loops go on for at least so long
+    window_s: float  # for meters and clock: loops go on for at least so long
     updates_s: list[float]  # update periods that they must not keep step with
     budget_s: float  # 0: none
     least_loops: int  # that the budget leaves

@@ -49,7 +49,7 @@ def _worker(cell: Cell) -> tuple[str, str, str, str]:
 def _nominal_s(cell: Cell, framework: Framework, protocol: Protocol, size: ModelSize, first: bool) -> float:
     speed = _speed(framework, size, cell)
     loop_s, batch_s = protocol.images / speed, cell.batch_size / speed
-    loops_s = max(protocol.loops * loop_s, protocol.energy_window_s)
+    loops_s = max(protocol.loops * loop_s, protocol.energy_window_s, protocol.clock_window_s)
     warmup_s, checks_s = protocol.warmup * batch_s, max(_CHECKED / speed, 2 * batch_s)
     if protocol.budget_s:
         least_s = min(protocol.loops, protocol.least_loops) * loop_s
