@@ -13,6 +13,7 @@ InferometerError            base: one clear line (the value, the limit, the reme
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 
 from inferometer.redaction import redacted
@@ -57,6 +58,14 @@ class MeterError(InferometerError):
 
 class ProtocolError(InferometerError):
     """A worker process broke the line protocol."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def to_write_again(error: OSError, otherwise: str) -> str:
+    """Return what to do about a file that cannot be written: where a disk or a quota is full, freeing space helps too."""
+    return f"free space or {otherwise}" if error.errno in _FULL else otherwise
 
 
 _MOST_SUGGESTED = 8

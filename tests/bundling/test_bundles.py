@@ -228,7 +228,7 @@ def test_a_disk_that_takes_no_more_is_one_line(bundle, tmp_path, program, remedy
         [*limit, *commands[program]], env=variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert "File too large; free space, or " + remedy in done.stderr
+    assert "File too large; free space or " + remedy in done.stderr
 
 
 def test_a_program_to_borrow_from_that_is_none_is_said(bundle, capsys):

@@ -1,6 +1,7 @@
 """`run --dry-run` opens the model's file in its real environment, and builds nothing."""
 
 import shlex
+import sys
 
 import numpy as np
 import pytest
@@ -54,6 +55,30 @@ def test_what_will_not_do_is_one_line_with_the_status_of_a_bad_input(plan, words
     assert (code, out) == (2, "")
     assert error.startswith("inferometer: ") and error.count("\n") == 1
     assert told in error or "is not an image" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "--powercap /nosuch",
+            "--powercap /nosuch: there is no such folder; give the one that holds intel-rapl:0",
+        ),
+        ("--out /proc/x", "cannot write /proc/x: No such file or directory; give another --out"),
+        ("--out bad.onnx/x", "cannot write bad.onnx/x: Not a directory; give another --out"),
+        ("--python onnxrt=/nosuch", "--python onnxrt=/nosuch: there is no such interpreter"),
+        ("--python onnxrt={python}", "has no module onnxruntime; install onnxruntime there, or leave"),
+    ],
+)
+def test_what_a_run_would_be_refused_for_its_plan_is_too(plan, words, told):
+    code, out, error = plan(f"image.onnx --batch-sizes 1 {words.format(python=sys.executable)}")
+    assert code != 0 and out == ""
+    assert told in error and error.count("\n") == 1
+
+
+def test_a_plan_leaves_nothing_where_the_run_is_to_be(plan, tmp_path):
+    code, _, _ = plan(f"image.onnx --batch-sizes 1 --out {tmp_path / 'new' / 'run'}")
+    assert code == 0 and list(tmp_path.iterdir()) == []
 
 
 def test_the_plan_says_what_the_model_takes_and_how_large_it_is(plan):

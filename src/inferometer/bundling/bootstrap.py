@@ -8,6 +8,7 @@ Makes an environment with inferometer in DIR (default: FOLDER/inferometer) from 
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import json
 import os
@@ -201,9 +202,9 @@ def main() -> int:
         return 1
     except OSError as error:
         where = error.filename or arguments.to.absolute().parent
-        sys.stderr.write(
-            f"unbundle: cannot write {where}: {error.strerror}; free space, or give another --to\n"
-        )
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "free space or give another --to" if full else "give another --to"
+        sys.stderr.write(f"unbundle: cannot write {where}: {error.strerror}; {remedy}\n")
         return 1
     sys.stdout.write(f"inferometer: {program}\n")
     sys.stdout.flush()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from inferometer.bundling.bootstrap import Bundle, BundleError
-from inferometer.errors import EnvironmentBuildError, StoreError, UsageError
+from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, to_write_again
 from inferometer.frameworks import environments, installer, requirements
 from inferometer.frameworks.borrowing import borrow
 from inferometer.frameworks.catalogue import parse_choice
@@ -80,10 +80,9 @@ def _told() -> Iterator[None]:
     except BundleError as error:
         raise StoreError(str(error)) from error
     except OSError as error:
-        raise StoreError(
-            f"cannot unpack into {error.filename or cache_folder()}: {error.strerror or error}; free space, or set INFEROMETER_CACHE "
-            "to another folder"
-        ) from error
+        remedy = to_write_again(error, "set INFEROMETER_CACHE to another folder")
+        where = error.filename or cache_folder()
+        raise StoreError(f"cannot unpack into {where}: {error.strerror or error}; {remedy}") from error
 
 
 def _check(bundle: Bundle) -> None:

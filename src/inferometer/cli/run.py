@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from inferometer.cli.common import notice
 from inferometer.cli.options import GroupedCommand, all_options, keywords
 from inferometer.cli.paths import PATH
+from inferometer.energy.meters.discover import check_powercap
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
 from inferometer.planning.plan import check_any, without_other_batches
@@ -24,7 +25,7 @@ from inferometer.running.progress.terminal import shown_progress
 from inferometer.running.run import Preparation, execute_prepared, prepare_run, resume
 from inferometer.storage.destinations import default_out
 from inferometer.storage.find import FLEET_FILE
-from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_free, read_run
+from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_can_be_made, check_free, read_run
 
 
 @click.command("run", cls=GroupedCommand)
@@ -73,6 +74,7 @@ def run_command(
     request = make_request(model, **keywords(options))
     if out:
         check_free(out)
+        check_can_be_made(out)
     if dry_run:
         _print_plan(request)
         return 0
@@ -172,6 +174,7 @@ def _print_table(stored: StoredRun) -> None:
 def _print_plan(request: RunRequest) -> None:
     from inferometer.cli.plan_table import print_plan
 
+    check_powercap(request.powercap)
     preparation = prepare_run(request)
     at_once = devices_at_once(preparation.request, preparation.plan)
     model = open_model(preparation, notice)

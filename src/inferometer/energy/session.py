@@ -111,7 +111,7 @@ def open_session(
     ``gpus``: the machine's GPUs, name ("cuda:0") to UUID, as far as known. ``meters``: terms as in `Selection` ('nvml',
     '!rapl', 'type=gpu', 'mqtt://host:1883/topic'). Never raises for an absent or broken meter: see `Session.reasons`.
     ``pacing``: how often to look at them (`STEADY` is enough for loops of seconds). ``environ``: the variables that
-    meters heed; by default this process's. UsageError only for a term that means nothing.
+    meters heed; by default this process's. UsageError only for a term that means nothing, and a ``powercap`` that is no folder.
     """
     from inferometer.energy.meters.known_traits import apply_stored
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import StoreError, UsageError, to_write_again
 from inferometer.exporting import proof as proofs
 from inferometer.exporting.assembled import assemble
 from inferometer.exporting.kept_rows import limits, write_rows
@@ -58,7 +58,7 @@ def export(summary: CellSummary, out: Path, notice: Notice) -> None:
         partial.replace(out)
     except OSError as error:
         raise StoreError(
-            f"cannot write {out}: {error.strerror or error}; free space or give another --out"
+            f"cannot write {out}: {error.strerror or error}; {to_write_again(error, 'give another --out')}"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

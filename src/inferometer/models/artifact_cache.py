@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inferometer.errors import ModelError
+from inferometer.errors import ModelError, to_write_again
 from inferometer.storage.build import build_once, is_partial, mark_used, remove_built, remove_partial
 from inferometer.storage.seals import flaw_of, hash_file, seals_of
 
@@ -153,9 +153,8 @@ def _flush(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> ModelError:
-    return ModelError(
-        f"cannot write the model cache {path}: {error.strerror or error}; free space or set INFEROMETER_CACHE"
-    )
+    remedy = to_write_again(error, "set INFEROMETER_CACHE to another folder")
+    return ModelError(f"cannot write the model cache {path}: {error.strerror or error}; {remedy}")
 
 
 __all__ = [

@@ -56,6 +56,12 @@ class ReadyEnvironments:
             if row.requirements and environments.is_built(row.requirements):
                 self.rows[key] = self._row_environment(row)
 
+    def check_given(self) -> None:
+        """Take the interpreters that were given for rows; UsageError for one without its framework."""
+        for key, row in self._plan.rows.items():
+            if row.requirements is None:
+                self.rows[key] = self._given(row)
+
     def has(self, name: str) -> bool:
         """Return whether steps can run in the named environment without building it."""
         return (

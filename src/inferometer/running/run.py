@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from inferometer.energy import Session
+from inferometer.energy.meters.discover import check_powercap
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus
@@ -146,6 +147,7 @@ def _carry_out(
 ) -> StoredRun:
     """Build what the plan needs, measure its rounds, then serve and evaluate where that was asked for."""
     request = preparation.request
+    check_powercap(request.powercap)
     ready = ReadyEnvironments(request, preparation.plan, writer.path / "logs", observer.preparing)
     model, preparation, reference = _make_model(preparation, ready, observer)
     info = complete_facts(preparation.facts(), ready, preparation.plan, model)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from inferometer.errors import StoreError
+from inferometer.errors import StoreError, to_write_again
 from inferometer.storage.regular import bytes_of
 
 _DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -66,4 +66,6 @@ def _write_whole(descriptor: int, data: bytes) -> None:
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """Return the error for a file of a run that cannot be written."""
-    return StoreError(f"cannot write {path}: {error.strerror or error}; free space or give another --out")
+    return StoreError(
+        f"cannot write {path}: {error.strerror or error}; {to_write_again(error, 'give another --out')}"
+    )

@@ -17,6 +17,7 @@ import contextlib
 import functools
 import shlex
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -171,6 +172,15 @@ def check_free(path: Path) -> None:
         raise StoreError(
             f"{path} is not empty (it holds {found[0]}); a run needs a folder of its own: give another --out"
         )
+
+
+def check_can_be_made(path: Path) -> None:
+    """Raise StoreError unless a folder can be made where a run directory is to be; what is made to find out is removed."""
+    above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=".inferometer-", dir=above)).rmdir()
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _is_a_beginning(path: Path, found: Sequence[str]) -> bool:

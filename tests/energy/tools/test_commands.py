@@ -87,6 +87,8 @@ def test_without_a_meter_time_is_told_and_why(tmp_path, capfd):
         (["measure", "--", "no-such-program"], "cannot run 'no-such-program'"),
         (["measure", "--repeat", "0", "--", "true"], "0 is not in the range"),
         (["measure", "--csv", "/nowhere/x.csv", "--", "true"], "cannot write /nowhere/x.csv"),
+        (["measure", "--powercap", "/nosuch", "--", "true"], "--powercap /nosuch: there is no such folder"),
+        (["meters", "--powercap", "/nosuch"], "--powercap /nosuch: there is no such folder"),
         (["measure", "--meter", "colour=red", "--", "true"], "unknown field of a meter 'colour'"),
         (
             ["meters", "--meter", "nothing", "characterize"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
+from pathlib import Path
 
 from inferometer.energy.meters import built_in, plugins
 from inferometer.energy.meters.found import Absence, Finder, Found
@@ -22,9 +23,10 @@ def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str 
     Where the processors have a meter of their own, one of the whole system is read only if it is asked for.
 
     Network meters are those of the selection and of INFEROMETER_MQTT and INFEROMETER_REDFISH (addresses with spaces between).
-    UsageError for the name of a meter that does not exist.
+    UsageError for the name of a meter that does not exist, and for a ``powercap`` that is no folder.
     """
     if powercap is not None:
+        check_powercap(powercap)
         environ = {**environ, "INFEROMETER_POWERCAP": powercap}
     check_names(selection, environ)
     environ = {
@@ -36,6 +38,14 @@ def discover(selection: Selection, environ: Mapping[str, str], *, powercap: str 
         if selection.wants_meter(name, finds_others=name in built_in.FIND_OTHERS):
             found[name] = _guarded(name, finder, environ)
     return _wanted(found, selection)
+
+
+def check_powercap(folder: str) -> None:
+    """Raise UsageError for a folder of powercap zones that was named and is none; "" for none named."""
+    if folder and not Path(folder).is_dir():
+        raise UsageError(
+            f"--powercap {folder}: there is no such folder; give the one that holds intel-rapl:0"
+        )
 
 
 def _urls(selection: Selection, environ: Mapping[str, str], meter: str) -> list[str]:

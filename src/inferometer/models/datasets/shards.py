@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from inferometer import units
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import StoreError, UsageError, to_write_again
 from inferometer.models.artifact_cache import hash_file
 from inferometer.models.datasets.decoding import pixels
 from inferometer.models.datasets.found import Images
@@ -80,7 +80,9 @@ def save(path: Path, array: Any) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}; free space") from error
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}; {to_write_again(error, 'give another --out')}"
+        ) from error
     return path
 
 
