@@ -1,6 +1,8 @@
+import errno
+
 import pytest
 
-from inferometer.errors import unknown
+from inferometer.errors import to_write_again, unknown
 from inferometer.models.catalogue import APPLICATIONS
 
 
@@ -16,6 +18,20 @@ from inferometer.models.catalogue import APPLICATIONS
 )
 def test_names_that_begin_with_what_was_typed_come_first(name, told):
     assert told in str(unknown("model", name, APPLICATIONS))
+
+
+@pytest.mark.parametrize("name", ["nosuch", "mine", "gpu0"])
+def test_a_word_that_is_like_no_name_has_no_nearest(name):
+    told = str(unknown("framework", name, ["torch", "onnxrt", "openvino", "litert", "jax", "keras"]))
+    assert told == f"unknown framework '{name}' (known: jax, keras, litert, onnxrt, openvino, torch)"
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [(errno.ENOSPC, "free space or give another --out"), (errno.ENOENT, "give another --out")],
+)
+def test_space_is_the_remedy_of_a_full_disk_alone(error, remedy):
+    assert to_write_again(OSError(error, "why"), "give another --out") == remedy
 
 
 def test_of_nothing_known_it_says_so():

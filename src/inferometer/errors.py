@@ -69,6 +69,7 @@ def to_write_again(error: OSError, otherwise: str) -> str:
 
 
 _MOST_SUGGESTED = 8
+_ALIKE = 0.6  # of difflib; below it, "nosuch" is like "torch"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
@@ -86,7 +87,7 @@ def _near(name: str, names: Sequence[str]) -> Sequence[str]:
     """Return the names that begin with what was typed, else the one that looks most like it."""
     typed = name.lower()
     begun = [known for known in names if typed and known.lower().startswith(typed)]
-    return begun or difflib.get_close_matches(typed, names, n=1, cutoff=0.5)
+    return begun or difflib.get_close_matches(typed, names, n=1, cutoff=_ALIKE)
 
 
 def _either(names: Sequence[str]) -> str:

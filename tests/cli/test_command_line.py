@@ -42,6 +42,22 @@ def test_a_wrong_word_is_one_line(words, capsys):
     assert written.out == "" and written.err.startswith("inferometer: ") and written.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("meters nosuch", "unknown command of meters 'nosuch' (known: characterize, publish, serve)"),
+        ("meters serv", "unknown command of meters 'serv'; did you mean 'serve'?"),
+        ("cache nosuch", "unknown command of cache 'nosuch' (known: list, prune, verify)"),
+        ("env nosuch", "unknown command of env 'nosuch' (known: build, list, lock, remove)"),
+        ("nosuch", "unknown command 'nosuch' (known: "),
+    ],
+)
+def test_a_wrong_command_is_told_with_those_that_there_are(words, told, capsys):
+    assert invoke(words.split()) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
 def test_show_of_a_folder_of_runs_says_which_there_are(tmp_path, capsys):
     for number in range(2):
         write_run(

@@ -187,6 +187,10 @@ def test_a_script_needs_to_be_shown_its_inputs(reach, files):
 def test_names_that_no_library_has(reach):
     with pytest.raises(ModelError, match=r"timm has no model 'test_resnets'; did you mean test_resnet"):
         reach("timm:test_resnets", "exported")
+    with pytest.raises(
+        ModelError, match=r"timm has no model 'nosuch'; it has 1,\d+, such as resnet18 and vit"
+    ):
+        reach("timm:nosuch", "exported")
     with pytest.raises(ModelError, match="torchvision has no model 'resnet19'; did you mean"):
         reach("torchvision:resnet19", "exported")
     with pytest.raises(ModelError, match="gives every image a list of its own length"):

@@ -64,7 +64,8 @@ def test_no_lead_over_a_framework_whose_noisy_cell_ties():
 
 @pytest.mark.parametrize(("asked", "nearest"), [(9, 8), (40, 64), (400, 64)])
 def test_the_nearest_batch_size_is_the_one_that_is_near(asked, nearest):
-    assert advise(batch_sizes=(asked,)).nearest.endswith(f": batch size {nearest}")
+    told = advise(batch_sizes=(asked,)).nearest
+    assert told.endswith(f" at batch size {nearest}: asked for batch size {asked} only")
 
 
 EXAMPLES = sorted(path.parent for path in (Path(__file__).parents[2] / "examples").rglob("run.json"))

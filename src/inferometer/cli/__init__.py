@@ -11,13 +11,13 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
+from inferometer.cli.groups import CommandGroup
 from inferometer.cli.signals import Stops
 from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
-from inferometer.errors import InferometerError, unknown
+from inferometer.errors import InferometerError
 from inferometer.escapes import shown
 from inferometer.host.processes import children_heard
 from inferometer.redaction import redacted
@@ -58,7 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 _READERS = ("show", "report", "table", "recommend", "compare")
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -73,11 +73,6 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS:
-            raise unknown("command", args[0], COMMANDS)
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from inferometer import units
 from inferometer.cli.common import console
+from inferometer.cli.groups import CommandGroup
 from inferometer.errors import InferometerError, UsageError
 from inferometer.frameworks import environments
 from inferometer.models import artifact_cache
@@ -32,7 +33,7 @@ class _Item:
     remove: Callable[[], None]
 
 
-@click.group("cache")
+@click.group("cache", cls=CommandGroup)
 def cache_command() -> None:
     """Verify, list or prune what is cached: environments, and models in the forms that frameworks take."""
 

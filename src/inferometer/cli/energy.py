@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from inferometer.cli.groups import CommandGroup
 from inferometer.cli.options import option
 from inferometer.cli.paths import NamedPath
 from inferometer.energy.meters.served_lines import SOCKET, SOCKET_VARIABLE
@@ -55,7 +56,7 @@ def measure_command(
     return runs.status
 
 
-@click.group("meters", invoke_without_command=True)
+@click.group("meters", cls=CommandGroup, invoke_without_command=True)
 @_meter_option
 @_powercap_option
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from inferometer import units
 from inferometer.cli.common import console
+from inferometer.cli.groups import CommandGroup
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import environments, installer, locks, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
@@ -78,7 +79,7 @@ def _variants_table() -> Table:
     return table
 
 
-@click.group("env")
+@click.group("env", cls=CommandGroup)
 def env_command() -> None:
     """List, build or remove the frameworks' environments."""
 

@@ -130,7 +130,7 @@ class ProtocolOptions(TypedDict, total=False):
         int | None,
         Option(
             "--threads", kinds.whole(0, MOST_THREADS),
-            "CPU threads of every framework.  [default: all usable cores; with --at-once shared evenly]",
+            "CPU threads of every framework; 0, the default: all usable cores, with --at-once shared evenly.",
             ("protocol.threads",),
         ),
     ]  # fmt: skip

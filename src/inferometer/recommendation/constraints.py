@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,9 +75,11 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     if constraints.min_accuracy is not None:
         limits.append(_accuracy_limit(summary, constraints.min_accuracy))
     if constraints.batch_sizes and summary.cell.batch_size not in constraints.batch_sizes:
-        limits.append(_Limit("another batch size", f"batch size {summary.cell.batch_size}", violated=True))
+        asked = _only("batch size", "batch sizes", constraints.batch_sizes)
+        limits.append(_Limit("another batch size", asked, violated=True))
     if constraints.frameworks and summary.cell.framework not in constraints.frameworks:
-        limits.append(_Limit("another framework", summary.cell.framework, violated=True))
+        asked = _only("framework", "frameworks", constraints.frameworks)
+        limits.append(_Limit("another framework", asked, violated=True))
     if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
         limits.append(_Limit.of_unknown("latency (p99) not known"))
     if objective in ("energy", "carbon") and found.energy_j is None:
@@ -84,6 +87,11 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     if objective == "cost" and found.cost is None:
         limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
     return limits
+
+
+def _only(one: str, several: str, asked: Sequence[object]) -> str:
+    word = one if len(asked) == 1 else several
+    return f"asked for {word} {', '.join(map(str, asked))} only"
 
 
 def _throughput_limit(found: Option, least: float) -> _Limit:

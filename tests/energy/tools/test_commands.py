@@ -101,7 +101,7 @@ def test_without_a_meter_time_is_told_and_why(tmp_path, capfd):
         (["run", "--meter", "mqtt://h:99999/x"], "no broker address"),
         (["meters", "publish", "http://x"], "no broker address"),
         (["meters", "publish", "mqtt://127.0.0.1:1/x", "--interval", "0"], "range"),
-        (["meters", "no-such"], "No such command"),
+        (["meters", "no-such"], "unknown command of meters"),
     ],
 )
 def test_mistakes_are_one_line_and_an_exit_status(arguments, said, capfd, monkeypatch):

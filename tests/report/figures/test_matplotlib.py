@@ -33,6 +33,31 @@ def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
             assert file.read_text().rstrip().endswith("</svg>")
 
 
+def test_numbers_on_axes_have_no_exponent(drawing):
+    from inferometer.report.figures.colours import palette_of
+    from inferometer.report.figures.figure_specs import figure_specs
+    from inferometer.report.figures.matplotlib_figure import draw_figure
+    from inferometer.results.summary import summarise
+    from simulated_runs import cell, record, run
+
+    records = [
+        record(cell(name, size), rate=rate * size)
+        for name, rate in (("onnxrt", 2e5), ("torch", 1e6))
+        for size in (1, 8)
+    ]
+    results = summarise([run(records)])
+    texts = []
+    for spec in (one for one in figure_specs(results, *results.sections[0]) if one.charts):
+        figure = draw_figure(spec, palette_of(results))
+        figure.canvas.draw()
+        texts += [
+            text.get_text()
+            for axes in figure.axes
+            for text in axes.get_xticklabels() + axes.get_yticklabels()
+        ]
+    assert "5,000,000" in texts and not [text for text in texts if "e+" in text]
+
+
 def test_hostile_names_are_drawn_as_text(hostile, tmp_path, drawing):
     from inferometer.report.figures.colours import palette_of
     from inferometer.report.figures.figure_specs import figure_specs

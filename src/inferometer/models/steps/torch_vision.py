@@ -11,6 +11,7 @@ from inferometer.models.steps.torch_modules import Built, fetching
 _FRAMES = 16  # of a video
 _DETECTED = 640  # pixels a side, where a detector takes any size
 _WEIGHTS = ("", "pretrained weights")
+_KNOWN = {"timm": "resnet18 and vit_base_patch16_224", "torchvision": "resnet18 and vit_b_16"}
 _IMAGE: tensors.Spec = {"name": "image", "dtype": "float32"}
 
 
@@ -92,5 +93,6 @@ def _unknown(kind: str, name: str, known: Sequence[str]) -> str:
     near = [item for item in known if item.startswith(name)][:3] or difflib.get_close_matches(
         name, known, n=3
     )
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"{kind} has no model '{name}'{hint}"
+    if near:
+        return f"{kind} has no model '{name}'; did you mean {' or '.join(near)}?"
+    return f"{kind} has no model '{name}'; it has {len(known):,}, such as {_KNOWN[kind]}: see {kind}'s list_models()"

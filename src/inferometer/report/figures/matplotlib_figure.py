@@ -190,8 +190,13 @@ def _scale(axes: Any, letter: str, axis: Axis) -> None:
     else:
         if axis.log:
             part.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-        part.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        part.set_major_formatter(FuncFormatter(_tick))
         part.set_minor_formatter(NullFormatter())
+
+
+def _tick(value: float, _: object) -> str:
+    """Return a number on an axis, as the page has it: 5,000,000."""
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
 
 
 def _looks(style: Style) -> dict[str, Any]:
