@@ -16,6 +16,11 @@ _LEAD = (
     "counts as copying differs."
 )
 
+_LEAD_ONE = (
+    "How long one batch computes, the only phase that is known here: sampled after the timed loops, waiting for the device, so "
+    "it is more than a batch took there."
+)
+
 
 def phases(section: SectionCells) -> FigureSpec:
     """Return the figure: a row a series, at first at the largest batch size that most rows of the machine have."""
@@ -25,8 +30,18 @@ def phases(section: SectionCells) -> FigureSpec:
         series = tuple(PlotSeries(*key, points) for key, points in rows if points)
         if series:
             charts.append(_panel(f"phases-{number}", machine, series))
+    lead = _LEAD if len(parts_known(charts)) > 1 else _LEAD_ONE
     omitted = left_out((cell.machine, why_no_phase(cell)) for cell in section.cells if not cell.phases)
-    return FigureSpec("phases", "Where a batch's time goes", _LEAD, tuple(charts), omitted, optional=True)
+    return FigureSpec("phases", "Where a batch's time goes", lead, tuple(charts), omitted, optional=True)
+
+
+def parts_known(charts: Iterable[Chart]) -> set[str]:
+    """Return the phases that any batch has, without the call's return, which is a part of compute."""
+    points = (point for chart in charts for series in chart.series for point in series.points)
+    found = {
+        name for point in points for name, ms in zip(PHASES, point.phases, strict=True) if ms is not None
+    }
+    return found - {"enqueue"}
 
 
 def _panel(key: str, machine: str, series: Sequence[PlotSeries]) -> Chart:

@@ -10,11 +10,13 @@ from inferometer.recommendation.decision import Decision
 from inferometer.report.figures.chart import BY_ROWS, Chart, FigureSpec
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.palette import Palette, Style
+from inferometer.report.figures.phase_specs import parts_known
 from inferometer.report.figures.plotly_layout import layout
 from inferometer.report.figures.plotly_traces import PARTS
 from inferometer.report.page.answers import Answer, answer
 from inferometer.report.page.verdict import Verdict, verdicts
 from inferometer.results.cells import Results
+from inferometer.results.metrics import PHASES
 from inferometer.units import counted
 
 
@@ -114,8 +116,13 @@ def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, C
         tuple(sorted({size for c in spec.charts for size in c.batch_sizes})) if one_size else (),
         _axes(spec.charts) if not (first and first.kind == "phase_bars") else (),
         _FIRST.get(first.kind, "") if first else "",
-        PARTS if first and first.kind == "phase_bars" else (),
+        _parts(spec.charts) if first and first.kind == "phase_bars" else (),
     )
+
+
+def _parts(charts: Sequence[Chart]) -> tuple[tuple[str, int, str], ...]:
+    known = parts_known(charts)
+    return tuple(part for part in PARTS if PHASES[part[1]] in known)
 
 
 _FIRST = {

@@ -80,19 +80,37 @@ const drawing = (() => {
     return order.toSorted((a, b) => a.i - b.i).map(({ at }) => at);
   }
 
+  const LABEL_FONT = 11.5; // px
+  const pen = document.createElement("canvas").getContext("2d");
+  function lengthOf(text) {
+    pen.font = `${LABEL_FONT}px ${getComputedStyle(document.body).fontFamily}`;
+    return pen.measureText(text).width;
+  }
+
+  // The room that names need beside a plot (px); of a narrow plot not more than a share.
+  const roomFor = (names, width) => Math.min(Math.max(...names.map(lengthOf)) + 14, Math.max(122, 0.2 * width));
+
+  // A name cut in its middle where it does not fit.
+  function fitted(name, room) {
+    let kept = name.length;
+    const cut = () => (kept < name.length ? `${name.slice(0, kept / 2)}…${name.slice(-kept / 2)}` : name);
+    while (kept > 4 && lengthOf(cut()) > room) kept -= 2;
+    return cut();
+  }
+
   // Names beside the ends of paths; an end has `name`, `colour`, `x`, `y` and may be `dim`.
-  function nameEnds(chart, ends, width) {
+  function nameEnds(chart, ends, width, room) {
     const root = chart.tagName === "svg" ? chart : chart.querySelector("svg");
     const [x, y] = [chart.scale("x"), chart.scale("y")];
     const heights = ends.map((end) => y.apply(end.y));
     const places = apart(heights, Math.max(...y.range));
     ends.forEach(({ name, colour, x: value, dim }, i) => {
       const from = x.apply(value) + 6;
-      svg("path", { d: `M${from},${heights[i]}L${Math.max(from, width - 116)},${places[i]}`, stroke: colour, "stroke-opacity": 0.35, fill: "none" }, root);
-      const text = svg("text", { x: width - 112, y: places[i] + 4, fill: colour, opacity: dim ? 0.45 : 1, "font-size": 11.5, "text-anchor": "start" }, root);
-      text.textContent = name.length > 17 ? `${name.slice(0, 8)}…${name.slice(-8)}` : name;
+      svg("path", { d: `M${from},${heights[i]}L${Math.max(from, width - room + 6)},${places[i]}`, stroke: colour, "stroke-opacity": 0.35, fill: "none" }, root);
+      const text = svg("text", { x: width - room + 10, y: places[i] + 4, fill: colour, opacity: dim ? 0.45 : 1, "font-size": LABEL_FONT, "text-anchor": "start" }, root);
+      text.textContent = fitted(name, room - 10);
     });
   }
 
-  return { round, symbolOf, linearTicks, scaleOf, plane, nameEnds };
+  return { round, symbolOf, linearTicks, scaleOf, plane, nameEnds, roomFor };
 })();

@@ -32,18 +32,20 @@ const figures = (() => {
     const points = found.flatMap((one) => one.points);
     if (!points.length) return null;
     const [xs, ys] = [points.map((p) => p.x), points.map((p) => p.y)];
-    const x = scaleOf(xs, size.width - 184, { log: log.x && Math.min(...xs) > 0 });
-    const most = Math.floor((size.width - 184) / 30);
+    const right = drawing.roomFor(found.map(({ series }) => series.name), size.width);
+    const wide = size.width - right - 62;
+    const x = scaleOf(xs, wide, { log: log.x && Math.min(...xs) > 0 });
+    const most = Math.floor(wide / 30);
     const sizes = chart.x.ticks.filter((tick) => tick >= x.domain[0] && tick <= x.domain[1]);
     x.ticks = sizes.filter((_, i) => i % Math.ceil(sizes.length / most) === 0);
     const y = scaleOf(ys, size.height - 66, { log: log.y && Math.min(...ys) > 0, perTick: 36 });
-    const drawn = drawing.plane(x, y, { ...size, right: 122 }, { x: chart.x.title, y: chart.y.title }, [
+    const drawn = drawing.plane(x, y, { ...size, right }, { x: chart.x.title, y: chart.y.title }, [
       Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.6, clip: true }),
       ...found.map(({ series, colour, points: own }) => Plot.line(own, { x: "x", y: "y", stroke: colour, strokeWidth: 1.5, strokeDasharray: series.dash || undefined })),
       ...found.map((one) => marker(one, look)),
       tip(points, look, (p) => `${p.name}, batch size ${p.x}\n${chart.y.title}: ${reading(p.y, p.y1, p.y2)}`),
     ]);
-    drawing.nameEnds(drawn, found.map(({ points: own, colour }) => ({ name: own[0].name, colour, ...own.at(-1) })), size.width);
+    drawing.nameEnds(drawn, found.map(({ points: own, colour }) => ({ name: own[0].name, colour, ...own.at(-1) })), size.width, right);
     return drawn;
   }
 

@@ -1,7 +1,6 @@
 // Speed against latency: a path a row through its batch sizes, the cells that nothing beats joined in bold, what breaks a limit grey.
 "use strict";
 const frontier = (() => {
-  const RIGHT = 122; // px for the names
   const LOG_RANGE = 20; // values spread wider than this are drawn on a logarithmic axis
   const { round } = drawing;
 
@@ -79,15 +78,16 @@ const frontier = (() => {
     const series = [...Map.groupBy(points, (p) => p.option.row).values()].map((own) => own.toSorted((a, b) => a.option.size - b.option.size));
     const edge = front(points.filter((p) => p.kept), !axis.more);
     const width = printing ? 660 : Math.max(300, place.clientWidth);
-    const size = { width, height: printing ? 330 : Math.min(460, Math.max(340, width * 0.5)), right: RIGHT, ink: page.ink };
+    const room = drawing.roomFor(series.map((own) => own[0].option.row), width);
+    const size = { width, height: printing ? 330 : Math.min(460, Math.max(340, width * 0.5)), right: room, ink: page.ink };
     const values = points.map((p) => p.y);
     const log = name !== "accuracy" && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > LOG_RANGE;
-    const x = drawing.scaleOf(points.flatMap((p) => [p.x, p.x2]), width - 184, { log: true });
+    const x = drawing.scaleOf(points.flatMap((p) => [p.x, p.x2]), width - room - 62, { log: true });
     const y = drawing.scaleOf(values, size.height - 66, { log, less: !axis.more, zero: name !== "accuracy", perTick: 36 });
     const title = `${axis.title}${axis.unit ? ` (${axis.unit})` : ""}${axis.more ? "" : ", less is higher up"}`;
     const chart = drawing.plane(x, y, size, { x: "Latency of a batch (ms)", y: title }, marks(points, edge, series, page, axis, decision, limit));
     const ends = series.map((own) => ({ name: own[0].option.row, colour: own.at(-1).colour, x: own.at(-1).x, y: own.at(-1).y, dim: own.every((p) => !p.kept) }));
-    drawing.nameEnds(chart, ends, width);
+    drawing.nameEnds(chart, ends, width, room);
     chart.setAttribute("aria-hidden", "true"); // the place has a label, and the cells a table
     chart.addEventListener("click", () => chart.value && drawer.open(chart.value.option.key));
     place.replaceChildren(chart);
