@@ -64,7 +64,8 @@ class PartView:
     title: str
     answers: tuple[Answer, ...]
     verdicts: tuple[Verdict, ...]
-    figure_specs: tuple[FigureView, ...]
+    figures: tuple[FigureView, ...]  # that have something to draw
+    empty: tuple[tuple[str, tuple[str, ...]], ...]  # titles of those that have nothing, and why
 
 
 _MODES = {
@@ -96,7 +97,18 @@ def part(
         answer(place := places[one.machine, one.model, one.mode], one, groups[place]["measured"])
         for one in chosen
     )
-    return PartView(anchor, title, answers, found, views)
+    return PartView(
+        anchor, title, answers, found, tuple(view for view in views if view.panels), _empty(views)
+    )
+
+
+def _empty(views: Iterable[FigureView]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the titles of the figures without a panel, those of one reason together."""
+    titles: dict[tuple[str, ...], list[str]] = {}
+    for view in views:
+        if not view.panels:
+            titles.setdefault(view.spec.omitted, []).append(view.spec.title)
+    return tuple(("; ".join(found), why) for why, found in titles.items())
 
 
 def _figure(spec: FigureSpec, anchor: str, palette: Palette, charts: dict[str, Chart]) -> FigureView:
