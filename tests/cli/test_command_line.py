@@ -98,6 +98,14 @@ def test_a_run_looks_at_the_machine_once_and_leaves_the_users_files_alone(tmp_pa
     assert [path.name for path in (tmp_path / "mine").rglob("*")] == ["logs", "train.log"]
 
 
+def test_a_folder_of_powercap_that_is_not_there_is_refused_before_anything_is_made(tmp_path, capsys):
+    words = ["run", "--frameworks", "onnxrt", "--device", "cpu", "--powercap", "/nosuch"]
+    assert invoke([*words, "--out", str(tmp_path / "new")]) == 2
+    error = capsys.readouterr().err
+    assert "--powercap /nosuch: there is no such folder" in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ctrl_c_before_there_is_a_run_speaks_of_none(tmp_path, monkeypatch, capsys):
     def stopped(*_):
         raise KeyboardInterrupt

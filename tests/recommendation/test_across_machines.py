@@ -125,7 +125,7 @@ def test_a_price_list_of_other_machines_alone_is_refused(tmp_path, capsys):
 
 def test_another_number_is_another_machine():
     listed = PriceList(machines=tuple((text, Prices()) for text in ("A100", "H200", "RTX 4090", "Xoen")))
-    machines = ["NVIDIA H100 80GB HBM3", "NVIDIA RTX 3090", "Intel(R) Xeon(R) Processor", "Xeon 9"]
+    machines = ["NVIDIA H100 80GB HBM3", "NVIDIA RTX 3090", "Intel(R) Xeon(R) Processor"]
     assert listed.of_none(machines) == ["'A100'", "'H200'", "'RTX 4090'", "'Xoen' (did you mean 'Xeon'?)"]
 
 

@@ -72,6 +72,7 @@ def run_command(
             raise UsageError(f"{resumed} is a run over a cluster: add --cluster ADDRESS")
         return _finish(resumed, lambda observer: resume(resumed, observer), report)
     request = make_request(model, **keywords(options))
+    check_powercap(request.powercap)
     if out:
         check_free(out)
         check_can_be_made(out)
@@ -174,7 +175,6 @@ def _print_table(stored: StoredRun) -> None:
 def _print_plan(request: RunRequest) -> None:
     from inferometer.cli.plan_table import print_plan
 
-    check_powercap(request.powercap)
     preparation = prepare_run(request)
     at_once = devices_at_once(preparation.request, preparation.plan)
     model = open_model(preparation, notice)

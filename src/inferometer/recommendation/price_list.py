@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from inferometer.recommendation.objectives import USUAL_PRICES, Prices
 
 _OF_ALL = ("currency", "per_kwh", "per_hour", "machines")
 _OF_ONE = ("per_kwh", "per_hour")
+_SIGNS = re.compile(r"\((R|TM)\)")  # that makers add to names
 _ALIKE = 0.7  # of difflib: two of five letters swapped are still it
 
 
@@ -64,7 +66,7 @@ def _slip_of(text: str, machines: Iterable[str]) -> str:
     """Return the part of a machine's name that a text looks like; other digits or another first letter are another machine."""
     count = len(text.split())
     for machine in machines:
-        words = machine.split()
+        words = _SIGNS.sub("", machine).split()
         for part in (" ".join(words[at : at + count]) for at in range(len(words))):
             mine, own = text.casefold(), part.casefold()
             alike = difflib.SequenceMatcher(None, mine, own).ratio() >= _ALIKE
