@@ -174,11 +174,11 @@ def between(first: Noise, second: Noise, rounds: Sequence[int]) -> list[tuple[fl
     walks = [side.walk for side in (first, second) if side.walk]
     if not walks:
         return []
-    count, sides = float(np.mean(rounds)), len(walks)
-    noise = 2 * float(np.mean([w.noise for w in walks]))
-    step = max(0.0, float(np.mean([w.steps for w in walks])) - noise)
+    count, sides = sum(rounds) / len(rounds), len(walks)  # numpy takes ten times as long to add up two numbers
+    noise = 2 * sum(w.noise for w in walks) / sides
+    step = max(0.0, sum(w.steps for w in walks) / sides - noise)
     slope_noise = sum(w.slope_noise for w in walks) / sides**2
-    trend = max(0.0, float(np.mean([w.slope for w in walks])) ** 2 - slope_noise)
+    trend = max(0.0, (sum(w.slope for w in walks) / sides) ** 2 - slope_noise)
     step_dof = float(sum(w.rounds - 1 for w in walks))
     return [(step * (2 * count**2 + 1) / (3 * count), step_dof), (trend * count**2, float(sides))]
 
