@@ -189,3 +189,9 @@ def test_a_tolerance_is_a_share(tolerance):
         RunRequest(tolerance=tolerance).check()
     RunRequest(tolerance=0.05).check()
     assert from_builtins(to_builtins(RunRequest(tolerance=0.05))).tolerance == 0.05
+
+
+def test_numbers_that_are_asked_for_stay():
+    asked, preset = make_request(rounds=4, loops=3).protocol, make_request().protocol
+    assert (asked.most_rounds, asked.least_s) == (0, 0.0)
+    assert preset.most_rounds > 0 and preset.least_s > 0

@@ -102,6 +102,8 @@ def make_request(model: str | Path = ModelRequest.model, **options: Unpack[Optio
     preset = PRESETS[name]
     if "rounds" in fields["protocol"]:
         fields["protocol"]["most_rounds"] = 0  # a number that is asked for stays
+    if "loops" in fields["protocol"]:
+        fields["protocol"]["least_s"] = 0.0
     protocol = msgspec.structs.replace(preset.protocol, **fields["protocol"])
     sizes = tuple(size for size in preset.batch_sizes if size <= protocol.images)
     asked = ModelRequest(str(model), **fields["model"])
