@@ -174,7 +174,8 @@ def between(first: Noise, second: Noise, rounds: Sequence[int]) -> list[tuple[fl
     walks = [side.walk for side in (first, second) if side.walk]
     if not walks:
         return []
-    count, sides = sum(rounds) / len(rounds), len(walks)  # numpy takes ten times as long to add up two numbers
+    # numpy takes ten times as long to add up two numbers
+    count, sides = sum(rounds) / len(rounds), len(walks)
     noise = 2 * sum(w.noise for w in walks) / sides
     step = max(0.0, sum(w.steps for w in walks) / sides - noise)
     slope_noise = sum(w.slope_noise for w in walks) / sides**2
