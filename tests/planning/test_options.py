@@ -65,6 +65,7 @@ def test_the_command_line_asks_for_what_python_asks_for(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr("inferometer.cli.run._print_plan", asked.append)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "p").mkdir()  # of --powercap, which is looked at first
     words = shlex.split(
         "run net.onnx --preset quick --frameworks torch,onnxrt --batch-sizes 1..4 --precisions fp32,int8 "
         "--modes host,device --device cpu,cuda:1 --at-once --images 9 --loops 2 --warmup 0 --rounds 2 --budget 1.5 "

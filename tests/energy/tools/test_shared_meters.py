@@ -140,7 +140,7 @@ def test_a_port_that_is_taken_and_nothing_to_serve_are_one_line(folder, zone, ca
         assert invoke([*meters, "--port", port]) == 2
         assert "in use; give another" in capsys.readouterr().err
         assert invoke([*meters, "--group", "a", "--everyone"]) == 2
-    assert (
-        invoke(["meters", "--powercap", str(tmp_path / "x"), "--meter", "rapl", "serve", "--port", "0"]) == 1
-    )
+    empty = tmp_path / "x"
+    empty.mkdir()
+    assert invoke(["meters", "--powercap", str(empty), "--meter", "rapl", "serve", "--port", "0"]) == 1
     assert "nothing to serve: no meter: rapl" in capsys.readouterr().err
