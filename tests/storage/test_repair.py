@@ -193,3 +193,18 @@ def test_evaluations_whose_right_answers_are_damaged_are_set_aside(tmp_path):
     with pytest.raises(StoreError, match="cannot read"):
         summarise([read_run(path)])
     assert repair(path).lost and summarise([read_run(path)]).summaries
+
+
+@pytest.mark.parametrize("damage", [("", ""), ('"notes":', '"notes",')])
+def test_a_run_of_a_newer_version_is_left_as_it_is(run, damage):
+    text = (run / "run.json").read_text()
+    (run / "run.json").write_text(text.replace('"schema": 1', '"schema": 5', 1).replace(*damage, 1))
+    with (run / "cells.jsonl").open("a") as file:
+        file.write('{"of": "a later form"}\n')
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(StoreError, match=r"run\.json has schema 5, this inferometer reads up to 1: upgrade"):
+        repair(run)
+    assert before == {
+        path.name: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name in before
+    }
+    assert not list(run.glob("*.damaged-*"))

@@ -27,6 +27,7 @@ from inferometer.storage.run_directory import (
     alone_in,
     decode_info,
     decode_record,
+    refuse_newer,
 )
 
 _TWO_IN_ONE = re.compile(rb'(?<=})[^\n](?={"cell":)')  # the byte between two lines was the damaged one
@@ -49,12 +50,22 @@ def repair(path: Path) -> Repair:
     if not any((path / name).is_file() for name in (RUN_FILE, CELLS_FILE)):
         raise StoreError(f"{path} is no run directory: it has neither {RUN_FILE} nor {CELLS_FILE}")
     with alone_in(path):
+        _refuse_newer(path / RUN_FILE)  # of which we would take what we do not know for damage
         done = Repair()
         records = _lines(path / CELLS_FILE, decode_record, done)
         _lines(path / evaluations.EVALUATIONS_FILE, lambda line: evaluations.decode_sound(path, line), done)
         _lines(path / scenarios.SCENARIOS_FILE, scenarios.decode_scenario, done)
         _facts(path, records, done)
     return done
+
+
+def _refuse_newer(file: Path) -> None:
+    data = _read(file)
+    try:
+        decode_info(data, file)
+    except DAMAGE:
+        facts, _ = _sound_facts(data.decode(errors="replace"))
+        refuse_newer(facts.get("schema", 0), file)
 
 
 def _lines(path: Path, decode: Callable[[bytes], Any], done: Repair) -> list[Any]:

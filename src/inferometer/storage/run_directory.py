@@ -239,12 +239,16 @@ def read_info(run: Path) -> RunInfo:
 
 def decode_info(data: bytes, path: Path) -> RunInfo:
     """Return what run.json, which lies at ``path``, says; one of `DAMAGE` if it cannot be read, StoreError if its schema is newer."""
-    schema = msgspec.json.decode(data, type=_Header).schema
+    refuse_newer(msgspec.json.decode(data, type=_Header).schema, path)
+    return _decode_info.decode(data)
+
+
+def refuse_newer(schema: int, path: Path) -> None:
+    """Raise StoreError for the schema of a newer version than this one."""
     if schema > SCHEMA:
         raise StoreError(
             f"{path} has schema {schema}, this inferometer reads up to {SCHEMA}: upgrade inferometer to read it"
         )
-    return _decode_info.decode(data)
 
 
 def decode_record(line: bytes) -> Record:
