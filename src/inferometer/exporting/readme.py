@@ -120,9 +120,8 @@ def _install(row: Row, proof: dict[str, Any]) -> str:
     if "index" in str(facts.get("torch_source", "")):  # which builds torch without CUDA
         pip = "uv pip install --python .venv/bin/python --torch-backend cpu"
     whole = " --no-deps" if _is_whole(facts) else ""
-    if whole and pip.startswith(
-        ".venv"
-    ):  # uv takes packages that say of themselves that they end before this Python; pip is to
+    # uv takes packages that say of themselves that they end before this Python; pip is to
+    if whole and pip.startswith(".venv"):
         whole += " --ignore-requires-python"
     return f"python{_plain(python)} -m venv .venv && {pip}{whole} -r requirements.txt"
 

@@ -12,11 +12,8 @@ from inferometer.importing import names
 from inferometer.importing.csvfile import Log, whole
 from inferometer.records import Cell
 
-MODEL, PRECISION, DEVICE = (
-    "mobilenet_v3_large",
-    "fp32",
-    "cuda:0",
-)  # the study's, where neither file nor option says
+# the study's, where neither file nor option says
+MODEL, PRECISION, DEVICE = "mobilenet_v3_large", "fp32", "cuda:0"
 _DEVICE = re.compile(r"cpu|(cuda|rocm):\d{1,3}")
 _CPU_NAME = re.compile(r"\b(cpu|processor|xeon|epyc|ryzen|core\(tm\)|neoverse|cortex)", re.IGNORECASE)
 _SHOWN = 3
@@ -30,9 +27,7 @@ class Options:
     model: str = ""
     precision: str = ""
     used: set[str] = field(default_factory=set)
-    told: dict[str, dict[str, None]] = field(
-        default_factory=dict
-    )  # what the files said themselves, by option
+    told: dict[str, dict[str, None]] = field(default_factory=dict)  # what files said themselves, by option
 
     def choose(self, name: str, said: str) -> str:
         """Return what a file says of ``name``, else the option; "" where neither does."""

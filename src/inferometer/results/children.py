@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, TypeVar
 
 _MOST_BYTES = 1 << 30  # of a message; more is none
 _PIPE_BYTES = 1 << 20  # what Linux allows every user
 
 Child = subprocess.Popen[bytes]
+_Work = TypeVar("_Work")
 
 
 @contextlib.contextmanager
@@ -37,6 +39,13 @@ def children(module: str, words: Sequence[str], count: int) -> Iterator[list[Chi
             child.kill()  # which does nothing to one that ended
             with contextlib.suppress(BrokenPipeError), child:
                 pass
+
+
+def taken(left: deque[_Work]) -> Iterator[_Work]:
+    """Yield work from the front until none is left; several may take of it at once, and hand some back."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield left.popleft()
 
 
 def tell(child: Child, message: bytes) -> bool:

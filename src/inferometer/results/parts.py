@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from inferometer.host.machine import usable_cores
 from inferometer.quantiles import CONFIDENCE, t_quantile
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.children import Child, children, heard, received, send, tell
+from inferometer.results.children import Child, children, heard, received, send, taken, tell
 from inferometer.results.packed import Packed, pack_located, unpack, unpack_located
 from inferometer.results.pooling import Located, locate
 from inferometer.results.summary import ranked, summaries_of, summarise
@@ -68,14 +68,14 @@ class _Deal:
 
     def here(self) -> None:
         """Summarise cells in this process until none are left."""
-        for start, cells in self._taken():
+        for start, cells in taken(self._left):
             summaries = list(summaries_of(cells))
             self._found[start] = summaries, Packed.of(summaries)
 
     def to_child(self, child: Child) -> None:
         """Have a child summarise cells until none are left, or it does not answer."""
         unread: list[tuple[int, Packed]] = []
-        for start, cells in self._taken():
+        for start, cells in taken(self._left):
             told = tell(child, pack_located(cells))
             self._unpack(unread)  # while the child goes on
             answer = _answer_of(child, cells) if told else None
@@ -99,11 +99,6 @@ class _Deal:
     def _unpack(self, answers: Sequence[tuple[int, Packed]]) -> None:
         for start, answer in answers:
             self._found[start] = unpack(answer.summaries, self._run), answer
-
-    def _taken(self) -> Iterator[tuple[int, Sequence[Located]]]:
-        with contextlib.suppress(IndexError):
-            while True:
-                yield self._left.popleft()
 
 
 def _answer_of(child: Child, cells: Sequence[Located]) -> Packed | None:

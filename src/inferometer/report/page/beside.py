@@ -23,7 +23,7 @@ from inferometer.report.figures.palette import Palette
 from inferometer.report.page.tables import TableView, Views, by_section, names, views_of
 from inferometer.results import summary_cache
 from inferometer.results.cells import Results
-from inferometer.results.children import Child, children, heard, received, send, tell
+from inferometer.results.children import Child, children, heard, received, send, taken, tell
 from inferometer.storage.collector import no_collection
 from inferometer.threads import in_thread
 
@@ -59,21 +59,22 @@ class _Making:
         self._found: dict[str, Views] = {}
         self._needed = threading.Event()
         self._child: Child | None = None
-        self._closed = False
 
     def here(self) -> Sections:
         """Make what is left in this process."""
-        for name in self._taken():
-            self._found[name] = views_of(name, self._results, self._palette, self._reference)
+        self._make()
         return by_section(self._results, self._found)
 
     def together(self, beside: Future[None]) -> Sections:
         """Make what is left here and in the child."""
         self._needed.set()
-        for name in self._taken():
-            self._found[name] = views_of(name, self._results, self._palette, self._reference)
+        self._make()
         beside.result()
         return self.here()  # what the child handed back
+
+    def _make(self) -> None:
+        for name in taken(self._left):
+            self._found[name] = views_of(name, self._results, self._palette, self._reference)
 
     def beside(self, run: Path) -> None:
         """Have a child make tables until none are left, or it does not answer."""
@@ -83,11 +84,11 @@ class _Making:
         words = [str(run), *([self._reference] if self._reference is not None else [])]
         with children(__name__, words, 1) as found:
             for self._child in found:
-                if not self._closed and heard(self._child) == _state_of(self._results):
+                if self._left and heard(self._child) == _state_of(self._results):
                     self._told(self._child)
 
     def _told(self, child: Child) -> None:
-        for name in self._taken():
+        for name in taken(self._left):
             answer = heard(child) if tell(child, name.encode()) else None
             try:
                 self._found[name] = msgspec.msgpack.decode(answer or b"", type=Views)
@@ -98,15 +99,9 @@ class _Making:
     def close(self) -> None:
         """Make no more."""
         self._left.clear()
-        self._closed = True
         self._needed.set()
         if self._child:
             self._child.kill()
-
-    def _taken(self) -> Iterator[str]:
-        with contextlib.suppress(IndexError):
-            while True:
-                yield self._left.popleft()
 
 
 def _state_of(results: Results) -> bytes:

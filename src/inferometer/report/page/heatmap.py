@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
+from inferometer.report.page.grid_rows import SHADES
 from inferometer.report.page.verdict import reading
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import THROUGHPUT
 from inferometer.tables.overview import skip_reason
-
-SHADES = 10
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,7 @@ class Metric:
     asked_for: bool = False  # its absence is no news to who did not ask for it
     words: Words = Words()  # frozen
     per: str = ""  # what one value is of, where the unit does not say it: "an image"
-    figure: Scale | None = (
-        None  # the unit of figures and of the table of all cells; None: the stored one, % for shares
-    )
+    figure: Scale | None = None  # what `figure_scale` is; None: the stored unit, % for shares
     shown_in: frozenset[Place] = frozenset()
     by_batch: str = ""  # what its figure against the batch size tells; "" where there is no such figure
     columns: tuple[Column, ...] = ()  # of the table that a run ends with
