@@ -28,9 +28,10 @@ def test_rounds_of_the_same_machine_count_on(tmp_path):
 
 def test_a_merged_run_lacks_nothing_though_its_cells_have_different_rounds(tmp_path):
     more, fewer = run(rounds_of(cell(), [1.0, 2.0]), "a"), run(rounds_of(cell("torch"), [3.0]), "b")
-    ((path, _, _),) = write(merge([more, fewer]), tmp_path / "out")
+    ((path, info, _),) = write(merge([more, fewer]), tmp_path / "out")
     stored = read_run(path)
     assert stored.missing == () and len(stored.planned) == 3
+    assert info.protocol.rounds == 2, "no cell has three"
     assert unfinished(summarise([stored])) == []
 
 

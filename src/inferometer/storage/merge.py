@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +83,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
     for run, offset, fresh in _in_turn(runs):
         begins += [offset + begin for begin in run.info.merged_at or (0,)]
         records += [msgspec.structs.replace(r, round=r.round + offset, log=_log(run, r)) for r in fresh]
-    rounds = max((r.round + 1 for r in records), default=1)
+    of_cells = Counter(cell for cell, _ in {(r.cell, r.round) for r in records})
     cells = tuple(dict.fromkeys(c for run in runs for c in run.info.cells))
     notes = (
         *dict.fromkeys(n for run in runs for n in run.info.notes),
@@ -91,7 +91,7 @@ def _merge(runs: list[StoredRun]) -> Merged:
     )
     info = msgspec.structs.replace(
         first,
-        protocol=msgspec.structs.replace(first.protocol, rounds=rounds),
+        protocol=msgspec.structs.replace(first.protocol, rounds=max(of_cells.values(), default=1)),
         cells=cells,
         skips=tuple(s for s in dict.fromkeys(s for run in runs for s in run.info.skips)),
         meters=tuple({repr(m): m for run in runs for m in run.info.meters}.values()),
