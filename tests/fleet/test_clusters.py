@@ -81,6 +81,39 @@ def test_a_plan_shows_each_kind_with_its_own_skips(cluster, model):
     assert (cluster.folder / "died").exists()  # the head's first process for a driver; the next was asked for
 
 
+def test_a_node_is_of_the_kind_of_the_cards_that_it_sees(cluster, model):
+    cards = [{"index": i, "uuid": f"GPU-{i}", "name": f"Card {i}", "driver": "580"} for i in range(2)]
+    cluster.start_node("one-of-two", gpu="1", gpus=cards)
+    try:
+        done = run(cluster, model, "--frameworks", "onnxrt", *SHORT, "--dry-run")
+    finally:
+        cluster.kill("one-of-two")
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"^Card 1 \(driver 580\), .*: one-of-two\n  2 cells: onnxrt on cuda:1$", done.stdout, re.M
+    )
+
+
+def test_a_node_on_which_nothing_can_be_built_is_told_with_the_cause(cluster, model, tmp_path):
+    cluster.start_node("bare", without="openvino", cpu="CPU C")
+    out = tmp_path / "fleet"
+    try:
+        done = run(cluster, model, "--frameworks", "openvino", *SHORT, "--out", out)
+    finally:
+        cluster.kill("bare")
+    assert done.returncode == 1
+    assert re.search(
+        r"^bare: CPU C, \d+ CPUs: nothing was measured: openvino: cannot build environment 'openvino': .+$",
+        done.stdout,
+        re.M,
+    )
+    assert {name: bool(cells) for name, cells in measured(out).items()} == {
+        "first": True,
+        "second": True,
+        "bare": False,
+    }
+
+
 def test_what_no_cluster_can_do_is_one_line(cluster, model, tmp_path):
     done = run(
         cluster, model, "--frameworks", "onnxrt", *SHORT, "--nodes", "gpu=H100", "--out", tmp_path / "none"

@@ -33,6 +33,21 @@ def test_nodes_are_one_kind_by_cpu_cards_and_driver():
     assert node("3", GPU).kind.title == "NVIDIA A2 (driver 580.1), CPU A, 8 CPUs"
 
 
+def test_a_node_that_sees_a_part_of_its_machine_s_cards_is_of_the_kind_of_that_part(monkeypatch):
+    """Two Ray nodes of a GPU each on one machine, and one of none: seen on a machine with two H200s."""
+    hopper = msgspec.structs.replace(CARD, index=1, uuid="GPU-2", name="NVIDIA H100", driver="590")
+    both = msgspec.structs.replace(GPU, gpus=(CARD, hopper))
+    first, second, none = (node(setting, both, visible=setting) for setting in ("0", "1", ""))
+    assert first.kind == node("card", GPU).kind
+    assert second.kind.title == "NVIDIA H100 (driver 590), CPU A, 8 CPUs"
+    assert none.kind == node("plain").kind
+    assert node("all", both).kind.gpus == ("NVIDIA A2", "NVIDIA H100")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # of this side, which is no node
+    plans = plan_kinds(make_request("mobilenet_v3_large", frameworks="onnxrt"), [first, second, none])
+    devices = {kind: {cell.device for cell in planned.plan.cells} for kind, planned in plans.items()}
+    assert devices == {first.kind: {"cuda:0"}, second.kind: {"cuda:1"}, none.kind: {"cpu"}}
+
+
 @pytest.mark.parametrize(
     "asked, ids",
     [(None, ["1", "3"]), ("all", ["1", "2", "3", "4"]), ("2", ["1", "2", "3", "4"]), ("gpu=a2,H100", ["3"]), ("gpu=H100", [])],

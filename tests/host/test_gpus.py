@@ -2,7 +2,7 @@
 
 import pytest
 
-from inferometer.host.gpus import visible, visible_gpus
+from inferometer.host.gpus import visibility, visible, visible_gpus
 from inferometer.records import Gpu
 
 UUIDS = ["GPU-aaaa-0", "GPU-aabb-1", "GPU-cccc-2"]
@@ -31,4 +31,4 @@ def test_cuda_visible_devices(monkeypatch, setting, indices):
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
-    assert [gpu.index for gpu in visible_gpus(gpus)] == indices
+    assert [gpu.index for gpu in visible_gpus(gpus, visibility())] == indices

@@ -1,5 +1,6 @@
 """Machines, and plans made for them."""
 
+from inferometer.host.gpus import visibility
 from inferometer.planning import plan as planning
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import look_up
@@ -21,4 +22,4 @@ def request(*frameworks, **fields):
 
 
 def make_plan(asked, machine, gpu_reason="", stored=None):
-    return planning.make_plan(asked, look_up(asked, machine, gpu_reason), stored)
+    return planning.make_plan(asked, look_up(asked, machine, gpu_reason, visibility()), stored)

@@ -52,14 +52,24 @@ class RayCluster:
             "head", ["--head", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false", *ports], died
         )
 
-    def start_node(self, name: str, version: str = "", gpu: str = "", **pretended: object) -> None:
+    def start_node(
+        self, name: str, version: str = "", gpu: str = "", *, without: str = "", **pretended: object
+    ) -> None:
         """Start a node of one CPU in Ray's eyes, which says that it is what ``pretended`` has, and wait until it is there.
 
-        ``version``: of the inferometer that it says it has. ``gpu``: the number of the one that it sees; "": none.
+        ``version``: of the inferometer that it says it has. ``gpu``: the numbers of those that it sees, with commas; "": none.
+        ``without``: the environment that it lacks, and cannot fetch.
         """
         cache = self.folder / name
         cache.mkdir()
-        (cache / "environments").symlink_to(self._environments)
+        if without:
+            (cache / "environments").mkdir()
+            for each in self._environments.iterdir():
+                if not each.name.startswith(without):
+                    (cache / "environments" / each.name).symlink_to(each)
+        else:
+            (cache / "environments").symlink_to(self._environments)
+        unreachable = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(cache / "uv")} if without else {}
         machine = json.dumps({"hostname": name, **pretended})
         variables = {
             "PRETENDED_MACHINE": machine,
@@ -67,8 +77,9 @@ class RayCluster:
             "INFEROMETER_CACHE": str(cache),
             "PRETENDED_VERSION": version,
             "CUDA_VISIBLE_DEVICES": gpu,
+            **unreachable,
         }
-        seen = ["--num-cpus=1", f"--num-gpus={int(bool(gpu))}"]
+        seen = ["--num-cpus=1", f"--num-gpus={len(gpu.split(',')) if gpu else 0}"]
         self._start(name, [f"--address=127.0.0.1:{self.port}", *seen], variables)
 
     def measuring(self) -> list[int]:

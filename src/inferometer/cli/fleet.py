@@ -133,16 +133,17 @@ def _import_tables() -> None:
 
 
 def _finish(fleet: Fleet, report: bool) -> int:
-    """Print the merged view and where everything lies; return 1 where nothing was measured."""
+    """Print the merged view and where everything lies; return 1 where a node did not end well, or measured nothing."""
     runs = fleet.folder.runs(notice)
     merged = fleet.folder.merge(runs)
     measured = any(record.status == "ok" for run in runs for record in run.records)
+    idle = {run.path.name: _reasons(run.info.skips) for run in runs if not run.records}
     if merged:
         from inferometer.cli.overview_table import print_overview
 
         print_overview(open_results([fleet.folder.path]))
     for job in fleet.jobs:
-        click.echo(f"{job.slug}: {job.node.kind.title}: {job.state}{f' ({job.at})' if job.at else ''}")
+        click.echo(f"{job.slug}: {job.node.kind.title}: {_end(job, idle.get(job.slug))}")
     click.echo(f"fleet: {fleet.folder.path} (a run a node in nodes/, merged/ by machine)")
     if report and merged:
         from inferometer.report.page.html import write_report
@@ -150,7 +151,19 @@ def _finish(fleet: Fleet, report: bool) -> int:
         path = fleet.folder.path / "report.html"
         write_report(open_results([fleet.folder.path]), path)
         click.echo(f"report: {path}")
-    return 0 if measured and all(job.state == "done" for job in fleet.jobs) else 1
+    well = all(job.state == "done" and job.slug not in idle for job in fleet.jobs)
+    return 0 if measured and well else 1
+
+
+def _end(job: Job, reasons: str | None) -> str:
+    """Return how a node ended; ``reasons``: why all of it was skipped, where it was."""
+    if job.state == "done" and reasons is not None:
+        return f"nothing was measured: {reasons or 'no cell was left'}"
+    return f"{job.state}{f' ({job.at})' if job.at else ''}"
+
+
+def _reasons(skips: Iterable[Skip]) -> str:
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in _skips(skips).items())
 
 
 @contextlib.contextmanager

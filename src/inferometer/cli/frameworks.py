@@ -15,7 +15,7 @@ from inferometer.cli.groups import CommandGroup
 from inferometer.errors import EnvironmentBuildError, UsageError, unknown
 from inferometer.frameworks import environments, installer, locks, requirements
 from inferometer.frameworks.catalogue import FRAMEWORKS, Framework, FrameworkChoice
-from inferometer.host.gpus import find_gpus, hidden_reason, visible_gpus
+from inferometer.host.gpus import find_gpus, hidden_reason, visibility, visible_gpus
 from inferometer.host.machine import describe_machine
 from inferometer.models.routes import environment_names
 from inferometer.planning.devices import driver_accelerator
@@ -39,10 +39,10 @@ def _frameworks_table() -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("name", "what it is", "devices", "version", "here"):
         table.add_column(title, overflow="fold")
-    visible = visible_gpus(gpus)
+    visible = visible_gpus(gpus, visibility())
     gpu = visible[0] if visible else None
     for framework in FRAMEWORKS.values():
-        version, state = _state(framework, gpu, gpu_reason or hidden_reason())
+        version, state = _state(framework, gpu, gpu_reason or hidden_reason(visibility()))
         table.add_row(framework.name, framework.title, ", ".join(framework.devices), version, state)
     return table
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from inferometer.errors import InferometerError, StoreError
 from inferometer.frameworks.catalogue import FrameworkChoice
-from inferometer.host.instructions import saturates
+from inferometer.host.instructions import weight_bits
 from inferometer.models.artifact_cache import hash_file, read_entry
 from inferometer.models.contract import FORMS, Artifact, Checks, Form, PreparedModel
 from inferometer.models.prepare import prepare
@@ -111,7 +111,7 @@ def _prepared(run: StoredRun, form: Form, progress: Progress) -> PreparedModel:
         ready = ReadyEnvironments(preparation.request, preparation.plan, temporary.path, progress)
         return prepare(
             preparation.request.model, preparation.situation.source, {form}, ready.run_step, cache_folder("models"),
-            progress=progress, weight_bits=7 if saturates(run.info.machine.int8) else 8,
+            progress=progress, weight_bits=weight_bits(run.info.machine.int8),
         )  # fmt: skip
 
 

@@ -150,6 +150,6 @@ def _node(one: Seen, told: Mapping[str, Any]) -> Node:
     """Return a node as it answered; of another version it tells no more than that."""
     machine = msgspec.convert(told.get("machine", {"hostname": one.name}), Machine)
     return Node(
-        one.id, one.cpus, one.gpus, machine, told.get("gpu_reason", ""), told["version"],
+        one.id, one.cpus, one.gpus, machine, told.get("gpu_reason", ""), told.get("visible"), told["version"],
         told.get("free_bytes", 0), told.get("boot", ""), told.get("gives_way", 0), told.get("parts", {}),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from inferometer.host.gpus import find_gpus
+from inferometer.host.gpus import find_gpus, visibility
 from inferometer.host.machine import describe_machine
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.find import FLEET_FILE
@@ -28,8 +28,8 @@ def describe(name: str) -> dict[str, Any]:
             _BOOT.read_text().strip() if _BOOT.exists() else "",
         )
     machine = msgspec.to_builtins(describe_machine(gpus))
-    told = {"machine": machine, "gpu_reason": reason, "free_bytes": free_bytes, "boot": boot}
-    return {**told, "parts": parts(name) if name else {}}
+    told = {"machine": machine, "gpu_reason": reason, "visible": visibility()}
+    return {**told, "free_bytes": free_bytes, "boot": boot, "parts": parts(name) if name else {}}
 
 
 def parts(name: str) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inferometer.errors import UsageError
+from inferometer.host.gpus import visible_gpus
 from inferometer.records import Machine
+from inferometer.records.machine import names_of
 from inferometer.version import __version__
 
 LEAST_FREE_BYTES = 2 * 2**30  # an environment and a model
@@ -24,6 +26,7 @@ class Node:
     gpus: float
     machine: Machine
     gpu_reason: str = ""  # why it has no GPU
+    visible: str | None = None  # CUDA_VISIBLE_DEVICES there, None where it is not set
     version: str = __version__
     free_bytes: int = LEAST_FREE_BYTES  # where its cache lies
     boot: str = ""  # equal for nodes that are one machine
@@ -38,10 +41,11 @@ class Node:
 
     @property
     def kind(self) -> Kind:
-        """Return what hardware it is."""
+        """Return what hardware it is; of one that sees a part of its machine's GPUs that part."""
         machine = self.machine
-        driver = machine.gpus[0].driver if machine.gpus else ""
-        return Kind(machine.cpu, machine.usable_cores, machine.gpu_names, driver)
+        gpus = visible_gpus(machine.gpus, self.visible)
+        driver = gpus[0].driver if gpus else ""
+        return Kind(machine.cpu, machine.usable_cores, names_of(gpus), driver)
 
     @property
     def refusal(self) -> str:

@@ -47,7 +47,7 @@ def plan_kinds(request: RunRequest, nodes: Iterable[Node]) -> dict[Kind, KindPla
 
 def _plan(request: RunRequest, node: Node) -> KindPlan:
     try:
-        plan = make_plan(request, look_up(request, node.machine, node.gpu_reason))
+        plan = make_plan(request, look_up(request, node.machine, node.gpu_reason, node.visible))
     except UsageError as error:
         return KindPlan(node.kind, None, str(error))
     if plan.cells:

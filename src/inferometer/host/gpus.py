@@ -31,9 +31,13 @@ def find_gpus() -> tuple[tuple[Gpu, ...], str]:
     return gpus, "" if gpus else "the NVIDIA driver lists no GPU"
 
 
-def visible_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """Return those that CUDA_VISIBLE_DEVICES leaves visible (indices or UUIDs, in its order)."""
-    setting = os.environ.get("CUDA_VISIBLE_DEVICES")
+def visibility() -> str | None:
+    """Return what CUDA_VISIBLE_DEVICES says to this process, None where it is not set."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def visible_gpus(gpus: tuple[Gpu, ...], setting: str | None) -> tuple[Gpu, ...]:
+    """Return those that a setting of CUDA_VISIBLE_DEVICES leaves visible (indices or UUIDs, in its order)."""
     return tuple(gpus[position] for position in visible(setting, [gpu.uuid for gpu in gpus]))
 
 
@@ -56,20 +60,19 @@ def visible(setting: str | None, uuids: Sequence[str]) -> list[int]:
     return chosen
 
 
-def hidden_reason() -> str:
-    """Return why CUDA_VISIBLE_DEVICES leaves no GPU to be measured, for when `visible_gpus` is empty."""
-    value = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    if names_mig_instance():
+def hidden_reason(setting: str | None) -> str:
+    """Return why a setting of CUDA_VISIBLE_DEVICES leaves no GPU to be measured, for when `visible_gpus` is empty."""
+    if names_mig_instance(setting):
         return (
-            f"CUDA_VISIBLE_DEVICES={value} names a MIG instance, which cannot be measured on its own yet: "
+            f"CUDA_VISIBLE_DEVICES={setting} names a MIG instance, which cannot be measured on its own yet: "
             "memory, neighbours, clocks and energy are read of whole GPUs"
         )
-    return f"CUDA_VISIBLE_DEVICES='{value}' leaves no GPU"
+    return f"CUDA_VISIBLE_DEVICES='{setting or ''}' leaves no GPU"
 
 
-def names_mig_instance() -> bool:
-    """Return whether CUDA_VISIBLE_DEVICES asks for a part of a GPU, which nothing here can look at."""
-    return _entries(os.environ.get("CUDA_VISIBLE_DEVICES", ""))[0].startswith("MIG-")
+def names_mig_instance(setting: str | None) -> bool:
+    """Return whether a setting of CUDA_VISIBLE_DEVICES asks for a part of a GPU, which nothing here can look at."""
+    return _entries(setting or "")[0].startswith("MIG-")
 
 
 def is_older(gpu: Gpu | None, capability: str) -> bool:

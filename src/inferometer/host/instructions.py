@@ -26,3 +26,8 @@ def int8_unit(cpuinfo: str) -> str:
 def saturates(unit: str) -> bool:
     """Return whether two products of 8-bit integers are added in 16 bits, which overflows where weights have all 8 bits."""
     return unit.endswith("without VNNI")
+
+
+def weight_bits(unit: str) -> int:
+    """Return how many bits weights are quantised to for a processor of such a unit: one fewer where 8 would overflow."""
+    return 7 if saturates(unit) else 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 from inferometer.device import Device
@@ -15,22 +14,27 @@ from inferometer.records import Gpu, Machine
 CUDA13_CAPABILITY = "7.5"
 
 
-def resolve_devices(names: Iterable[str], machine: Machine, gpu_reason: str = "") -> tuple[str, ...]:
-    """Return the devices that ``names`` mean on this machine (`auto` by what is visible now); UsageError for none."""
-    return tuple(dict.fromkeys(_device(name, machine, gpu_reason) for name in names))
+def resolve_devices(
+    names: Iterable[str], machine: Machine, gpu_reason: str, setting: str | None
+) -> tuple[str, ...]:
+    """Return the devices that ``names`` mean on a machine; UsageError for none.
+
+    ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
+    """
+    return tuple(dict.fromkeys(_device(name, machine, gpu_reason, setting) for name in names))
 
 
-def _device(name: str, machine: Machine, gpu_reason: str) -> str:
+def _device(name: str, machine: Machine, gpu_reason: str, setting: str | None) -> str:
     if name == "cpu":
         return name
     if name in ("auto", "cuda"):
-        return _first_visible(name, machine, gpu_reason)
+        return _first_visible(name, machine, gpu_reason, setting)
     device = _numbered(name)
     if device.index >= len(machine.gpus):
         raise UsageError(
             f"device {name} does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
         )
-    return _unhidden(device, machine)
+    return _unhidden(device, machine, setting)
 
 
 def _numbered(name: str) -> Device:
@@ -41,12 +45,14 @@ def _numbered(name: str) -> Device:
     return Device.parse(name)
 
 
-def _first_visible(name: str, machine: Machine, gpu_reason: str) -> str:
-    gpus = visible_gpus(machine.gpus)
+def _first_visible(name: str, machine: Machine, gpu_reason: str, setting: str | None) -> str:
+    gpus = visible_gpus(machine.gpus, setting)
     if gpus:
         return str(Device("cuda", gpus[0].index))
-    if machine.gpus and (name == "cuda" or names_mig_instance()):
-        raise UsageError(f"{hidden_reason()}; give --device cpu, or unset the variable for a whole GPU")
+    if machine.gpus and (name == "cuda" or names_mig_instance(setting)):
+        raise UsageError(
+            f"{hidden_reason(setting)}; give --device cpu, or unset the variable for a whole GPU"
+        )
     if name == "cuda":
         raise UsageError(
             f"device cuda does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
@@ -54,18 +60,18 @@ def _first_visible(name: str, machine: Machine, gpu_reason: str) -> str:
     return "cpu"
 
 
-def _unhidden(device: Device, machine: Machine) -> str:
-    """Return the device's name; UsageError if CUDA_VISIBLE_DEVICES keeps it from this process."""
-    visible = [str(Device("cuda", gpu.index)) for gpu in visible_gpus(machine.gpus)]
+def _unhidden(device: Device, machine: Machine, setting: str | None) -> str:
+    """Return the device's name; UsageError if CUDA_VISIBLE_DEVICES hides it."""
+    visible = [str(Device("cuda", gpu.index)) for gpu in visible_gpus(machine.gpus, setting)]
     name = str(Device("cuda", machine.gpus[device.index].index))
     if name in visible:
         return name
     if not visible:
         raise UsageError(
-            f"device {name} is hidden: {hidden_reason()}; unset the variable, or give --device cpu"
+            f"device {name} is hidden: {hidden_reason(setting)}; unset the variable, or give --device cpu"
         )
     raise UsageError(
-        f"device {name} is hidden: CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']} leaves "
+        f"device {name} is hidden: CUDA_VISIBLE_DEVICES={setting} leaves "
         f"{', '.join(visible)}; give one of these or auto, or unset the variable"
     )
 

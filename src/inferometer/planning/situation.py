@@ -57,9 +57,14 @@ class Situation:
         return min(reached, key=lambda form: strangers(self.source, form), default=taken[0])
 
 
-def look_up(request: RunRequest, machine: Machine, gpu_reason: str = "") -> Situation:
-    """Return what a request means on this machine; UsageError where it means nothing."""
+def look_up(
+    request: RunRequest, machine: Machine, gpu_reason: str = "", setting: str | None = None
+) -> Situation:
+    """Return what a request means on a machine; UsageError where it means nothing.
+
+    ``gpu_reason``: why the machine has no GPU. ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
+    """
     request.check()
-    devices = resolve_devices(request.devices, machine, gpu_reason)
+    devices = resolve_devices(request.devices, machine, gpu_reason, setting)
     check_accelerator(request, devices)
     return Situation(machine, devices, resolve(request.model), gpu_reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -20,6 +21,12 @@ class Gpu(msgspec.Struct, frozen=True):
     compute_capability: str = ""
     power_limit_w: float | None = None
     details: dict[str, Any] = {}  # ECC, persistence, MIG, clocks, temperature at the start of the run
+
+
+def names_of(gpus: Iterable[Gpu]) -> tuple[str, ...]:
+    """Return GPUs' names, alike ones once with their number: "2 x NVIDIA A2"."""
+    counts = Counter(gpu.name for gpu in gpus)
+    return tuple(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -44,9 +51,8 @@ class Machine(msgspec.Struct, frozen=True):
 
     @property
     def gpu_names(self) -> tuple[str, ...]:
-        """Return the GPUs' names, alike ones once with their number: "2 x NVIDIA A2"."""
-        counts = Counter(gpu.name for gpu in self.gpus)
-        return tuple(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
+        """Return the GPUs' names (`names_of`)."""
+        return names_of(self.gpus)
 
     @property
     def fingerprint(self) -> str:

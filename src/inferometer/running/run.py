@@ -12,8 +12,8 @@ from inferometer.energy import Session
 from inferometer.energy.meters.discover import check_powercap
 from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.frameworks.interpreters import check_interpreters
-from inferometer.host.gpus import find_gpus
-from inferometer.host.instructions import saturates
+from inferometer.host.gpus import find_gpus, visibility
+from inferometer.host.instructions import weight_bits
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.contract import PreparedModel
 from inferometer.models.prepare import prepare
@@ -78,7 +78,7 @@ def prepare_run(request: RunRequest) -> Preparation:
     check_interpreters(request.python)
     gpus, gpu_reason = find_gpus()
     machine = describe_machine(gpus)
-    situation = look_up(request, machine, gpu_reason)
+    situation = look_up(request, machine, gpu_reason, visibility())
     dataset.look_at(request)
     request = msgspec.structs.replace(
         request, devices=situation.devices
@@ -194,7 +194,7 @@ def _make_model(
     forms |= {dataset.form_of(reference, plan, situation)} if reference else set()
     model = prepare(
         request.model, situation.source, forms, ready.run_step, cache_folder("models"), progress=observer.preparing,
-        weight_bits=7 if saturates(preparation.machine.int8) else 8,
+        weight_bits=weight_bits(preparation.machine.int8),
         if_stored=lambda stored: _forms(preparation.as_stored(stored).plan, ready),
         preprocess=dataset.preprocess_of(request),
     )  # fmt: skip

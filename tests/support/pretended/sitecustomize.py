@@ -39,7 +39,10 @@ class _Pretending(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         def describe_machine(*arguments):
             import msgspec
 
-            return msgspec.structs.replace(real(*arguments), **json.loads(os.environ["PRETENDED_MACHINE"]))
+            found = real(*arguments)
+            return msgspec.convert(
+                {**msgspec.to_builtins(found), **json.loads(os.environ["PRETENDED_MACHINE"])}, type(found)
+            )
 
         module.describe_machine = describe_machine
 
