@@ -102,18 +102,9 @@ def _refuse_other_options() -> None:
 
 def _announce(preparation: Preparation) -> None:
     """Say beforehand what will be built and fetched."""
-    from inferometer.frameworks import requirements
-    from inferometer.frameworks.environments import is_built
+    from inferometer.running.unbuilt import unbuilt
 
-    plan, reachable = preparation.plan, preparation.situation.reachable
-    wanted = {row.requirements.name: row.requirements for row in plan.rows.values() if row.requirements}
-    for form in dict.fromkeys(plan.forms.values()):
-        way = reachable[form]
-        for name in [] if isinstance(way, str) else way:
-            if name not in wanted and name not in preparation.request.python:
-                wanted[name] = requirements.read(name, "cpu")
-    missing = [item for item in wanted.values() if not is_built(item)]
-    if missing:
+    if missing := unbuilt(preparation):
         sizes = ", ".join(f"{item.name} {item.download_text()}" for item in missing)
         click.echo(f"environments to build (downloads where nothing is cached): {sizes}", err=True)
 
