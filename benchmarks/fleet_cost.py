@@ -3,9 +3,8 @@
     python benchmarks/fleet_cost.py MODEL [--pairs 4] [--cluster ADDRESS] [--plain OPTIONS] [--fleet OPTIONS] [--options OPTIONS]
 
 Each pair is both commands one after the other, the order turned with each pair; one of each before them is not counted (it sends the model).
-Without --cluster a head and a node are started on this machine, outside of what is timed. Two GPUs as two nodes: start Ray twice with
-CUDA_VISIBLE_DEVICES=0 and 1, then --cluster HOST:6379 --fleet "--nodes all" --plain "--device cuda:0,cuda:1" (two nodes of one machine
-measure in turn, as two devices of one run do). Python keeps its compiled files, as where it is installed. Run it on a quiet machine. Exit
+Without --cluster a head and a node are started on this machine, outside of what is timed. --plain several times: plain runs one after the
+other, each with its options, as many as the cluster has nodes of one machine, which measure in turn (device/gpu_fleet.py). Python keeps its compiled files, as where it is installed. Run it on a quiet machine. Exit
 status 1 where the median is over 2 s, or 1 % of the throughput is lost for certain.
 """
 
@@ -54,18 +53,23 @@ def compiled() -> Iterator[None]:
         yield
 
 
-def measured(out: Path, words: list[str]) -> tuple[float, Rates]:
-    """Run a command and return the seconds that it took, and each cell's images/s."""
-    command = [sys.executable, "-m", "inferometer", "run", *words, "--out", str(out)]
-    began = time.perf_counter()
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    took_s = time.perf_counter() - began
-    if done.returncode:
-        said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise SystemExit(f"`inferometer run {shlex.join(words)}` left with status {done.returncode}: {said}")
-    cells = open_results([out / "nodes" if (out / "nodes").exists() else out]).summaries
+def measured(out: Path, *runs: list[str]) -> tuple[float, Rates]:
+    """Run commands one after the other; return the seconds that they took, and each cell's images/s, the mean of its devices and nodes."""
+    took_s, folders = 0.0, []
+    for number, words in enumerate(runs):
+        folder = out / str(number)
+        command = [sys.executable, "-m", "inferometer", "run", *words, "--out", str(folder)]
+        began = time.perf_counter()
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        took_s += time.perf_counter() - began
+        if done.returncode:
+            said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+            raise SystemExit(
+                f"`inferometer run {shlex.join(words)}` left with status {done.returncode}: {said}"
+            )
+        folders.append(folder / "nodes" if (folder / "nodes").exists() else folder)
     rates: dict[tuple[str, ...], list[float]] = {}
-    for each in cells:
+    for each in open_results(folders).summaries:
         if each.throughput:
             cell = each.cell
             key = (cell.framework, cell.precision, cell.mode, str(cell.batch_size))
@@ -83,13 +87,13 @@ def gained(plain: Rates, fleet: Rates) -> float:
     return statistics.fmean(math.log(fleet[key] / rate) for key, rate in plain.items())
 
 
-def compared(folder: Path, pairs: int, plain: list[str], fleet: list[str]) -> list[tuple[float, float]]:
+def compared(folder: Path, pairs: int, plain: list[list[str]], fleet: list[str]) -> list[tuple[float, float]]:
     """Return each pair's further seconds, and the mean logarithm of how its throughput differs."""
     found = []
     for number in range(pairs + 1):
         both = {}
         for name in ("plain", "fleet")[:: 1 if number % 2 else -1]:
-            both[name] = measured(folder / f"{name}-{number}", plain if name == "plain" else fleet)
+            both[name] = measured(folder / f"{name}-{number}", *(plain if name == "plain" else [fleet]))
         (plain_s, plain_rates), (fleet_s, fleet_rates) = both["plain"], both["fleet"]
         ratio = gained(plain_rates, fleet_rates)
         print(
@@ -108,14 +112,14 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--cluster", help="of one that runs; else one is started here")
     parser.add_argument("--options", default=OPTIONS, help="of both runs")
-    parser.add_argument("--plain", default="", help="of the plain run besides")
+    parser.add_argument("--plain", action="append", help="of the plain run besides; several times: several")
     parser.add_argument("--fleet", default="", help="of the run over the cluster besides")
     given = parser.parse_args()
     common = [given.model, *shlex.split(given.options)]
     there = contextlib.nullcontext(given.cluster) if given.cluster else cluster()
     with tempfile.TemporaryDirectory() as temporary, compiled(), there as address:
         pairs = compared(
-            Path(temporary), given.pairs, [*common, *shlex.split(given.plain)],
+            Path(temporary), given.pairs, [[*common, *shlex.split(words)] for words in given.plain or [""]],
             [*common, *shlex.split(given.fleet), "--cluster", str(address)],
         )  # fmt: skip
     seconds, ratios = zip(*pairs, strict=True)
