@@ -21,7 +21,7 @@ import msgspec
 
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.nodes import Node, Selection, by_kind, wanted
-from inferometer.fleet.plans import plan_kinds
+from inferometer.fleet.plans import plan_views
 from inferometer.planning.request import make_request
 from inferometer.records import Gpu, Machine
 from inferometer.storage.find import FLEET_FILE, NODES_FOLDER
@@ -77,7 +77,7 @@ def measure(folder: Path, nodes: list[Node], kinds: int) -> tuple[float, float, 
     began = time.perf_counter()
     request = make_request("mobilenet_v3_large", frameworks="all", precisions="fp32,fp16")
     chosen = wanted(nodes, Selection.parse("all"), {})
-    plans = plan_kinds(request, nodes)
+    plans = plan_views(request, nodes)
     planned = time.perf_counter()
     fleet = FleetFolder(folder / "fleet")
     merged = fleet.merge(fleet.runs())

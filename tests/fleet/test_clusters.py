@@ -103,7 +103,7 @@ def test_a_node_on_which_nothing_can_be_built_is_told_with_the_cause(cluster, mo
         cluster.kill("bare")
     assert done.returncode == 1
     assert re.search(
-        r"^bare: CPU C, \d+ CPUs: nothing was measured: openvino: cannot build environment 'openvino': .+$",
+        r"^bare: CPU C, \d+ CPUs: failed \(nothing was measured: openvino: cannot build environment 'openvino': .+\)$",
         done.stdout,
         re.M,
     )

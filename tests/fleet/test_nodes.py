@@ -8,7 +8,7 @@ import pytest
 from inferometer.errors import UsageError
 from inferometer.fleet.measurement import Job, note
 from inferometer.fleet.nodes import Node, Selection, by_kind, gone_on_with, slugs, wanted
-from inferometer.fleet.plans import plan_kinds
+from inferometer.fleet.plans import plan_views
 from inferometer.planning.request import make_request
 from inferometer.records import Gpu, Machine
 
@@ -43,9 +43,30 @@ def test_a_node_that_sees_a_part_of_its_machine_s_cards_is_of_the_kind_of_that_p
     assert none.kind == node("plain").kind
     assert node("all", both).kind.gpus == ("NVIDIA A2", "NVIDIA H100")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # of this side, which is no node
-    plans = plan_kinds(make_request("mobilenet_v3_large", frameworks="onnxrt"), [first, second, none])
-    devices = {kind: {cell.device for cell in planned.plan.cells} for kind, planned in plans.items()}
-    assert devices == {first.kind: {"cuda:0"}, second.kind: {"cuda:1"}, none.kind: {"cpu"}}
+    plans = plan_views(make_request("mobilenet_v3_large", frameworks="onnxrt"), [first, second, none])
+    devices = {view: {cell.device for cell in planned.plan.cells} for view, planned in plans.items()}
+    assert devices == {first.view: {"cuda:0"}, second.view: {"cuda:1"}, none.view: {"cpu"}}
+
+
+TWINS = msgspec.structs.replace(GPU, gpus=(CARD, msgspec.structs.replace(CARD, index=1, uuid="GPU-2")))
+
+
+def test_nodes_of_one_kind_are_planned_by_the_cards_that_they_see():
+    first, second = (node(setting, TWINS, visible=setting) for setting in ("0", "1"))
+    assert first.kind == second.kind == node("card", GPU).kind
+    request = make_request("mobilenet_v3_large", frameworks="onnxrt", device="cuda:1")
+    for nodes in ([first, second], [second, first]):
+        plans = plan_views(request, nodes)
+        assert {cell.device for cell in plans[second.view].plan.cells} == {"cuda:1"}
+        assert "device cuda:1 is hidden: CUDA_VISIBLE_DEVICES=0" in plans[first.view].refusal
+
+
+def test_a_node_of_a_mig_instance_is_of_no_other_node_s_kind():
+    part = node("1", GPU, visible="MIG-1c2d")
+    assert part.kind.title == "a MIG instance (driver 580.1), CPU A, 8 CPUs"
+    plans = plan_views(make_request("mobilenet_v3_large", frameworks="onnxrt"), [part, node("2")])
+    assert "names a MIG instance, which cannot be measured" in plans[part.view].refusal
+    assert plans[node("2").view].plan
 
 
 @pytest.mark.parametrize(
@@ -94,14 +115,14 @@ def test_each_kind_has_skips_of_its_own():
         GPU, gpus=(msgspec.structs.replace(CARD, name="NVIDIA H100", compute_capability="9.0"),)
     )
     plain, card, hopper = node("1", gpu_reason="no driver"), node("2", GPU), node("3", old)
-    plans = plan_kinds(request, [plain, card, hopper])
-    skips = {each.id: [skip.reason for skip in plans[each.kind].plan.skips] for each in (plain, card, hopper)}
+    plans = plan_views(request, [plain, card, hopper])
+    skips = {each.id: [skip.reason for skip in plans[each.view].plan.skips] for each in (plain, card, hopper)}
     assert skips["1"] == ["needs an NVIDIA GPU: no driver"] and skips["2"] == []
     assert "runs on compute capability" in skips["3"][0]
-    assert plans[card.kind].forms == {"onnx"}
-    nothing = plan_kinds(make_request("mobilenet_v3_large", frameworks="tensorrt-rtx"), [plain])[plain.kind]
+    assert plans[card.view].forms == {"onnx"}
+    nothing = plan_views(make_request("mobilenet_v3_large", frameworks="tensorrt-rtx"), [plain])[plain.view]
     assert nothing.plan is None and nothing.refusal.startswith("nothing can be measured: needs an NVIDIA GPU")
-    elsewhere = plan_kinds(make_request("mobilenet_v3_large", device="cuda:0"), [plain])[plain.kind]
+    elsewhere = plan_views(make_request("mobilenet_v3_large", device="cuda:0"), [plain])[plain.view]
     assert "device cuda:0 does not exist" in elsewhere.refusal
 
 
@@ -129,6 +150,19 @@ def test_a_disk_that_is_another_node_s_later_is_gone_on_with():
     later = node("5", msgspec.structs.replace(CPU, hostname="pod-2"))
     assert gone_on_with([replace(later, parts=parts(node("1")))], []) == {"5": "plain"}
     assert gone_on_with([replace(later, parts={"plain": {"nodes": {}}})], []) == {}
+
+
+def test_what_was_measured_on_some_cards_goes_on_on_these_alone():
+    """Two nodes of one machine have one name, one kind and one disk."""
+    first, second = (node(setting, TWINS, visible=setting) for setting in ("0", "1"))
+    told = {"nodes": {"card": first.facts, "card-2": second.facts}}
+    disk = {"card": told, "card-2": told}
+    for nodes in ([first, second], [second, first]):
+        assert gone_on_with([replace(each, parts=disk) for each in nodes], []) == {"0": "card", "1": "card-2"}
+    whole = node("whole", GPU, parts={"card-2": told})
+    assert whole.kind == second.kind and gone_on_with([whole], []) == {}, "another machine's card"
+    older = {"nodes": {"card": {"hostname": "card", "kind": first.kind.title}}}
+    assert gone_on_with([replace(first, parts={"card": older})], []) == {"0": "card"}
 
 
 def test_time_left_is_shown_for_as_long_as_it_is_known():

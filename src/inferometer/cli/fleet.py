@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from inferometer.fleet.fleet import Fleet, begin, go_on
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.measurement import Job
 from inferometer.fleet.nodes import Selection, by_kind, wanted
-from inferometer.fleet.plans import KindPlan, check, plan_kinds
+from inferometer.fleet.plans import KindPlan, check, plan_views
 from inferometer.planning.request import RunRequest
 from inferometer.records import Skip
 from inferometer.results.opening import open_results
@@ -54,16 +55,22 @@ def print_cluster_plan(address: str, request: RunRequest, asked: str | None) -> 
         if node.refusal:
             notice(f"node {node.name} is left out: {node.refusal}")
     sound = [node for node in nodes if not node.refusal]
-    plans = plan_kinds(request, sound)
-    chosen = {node.id for node in wanted(sound, selection, {})}
+    plans = plan_views(request, sound)
+    able = wanted([node for node in sound if plans[node.view].plan], selection, {})
+    # of a kind of which none can, those that would be taken say why
+    chosen = {
+        node.id: node for node in [*able, *wanted(sound, selection, Counter(each.kind for each in able))]
+    }
     for kind, members in by_kind(sound).items():
-        names = [node.name for node in members if node.id in chosen]
+        taken = [node for node in members if node.id in chosen]
         left = [node.name for node in members if node.id not in chosen]
-        said = [", ".join(names)] * bool(names) + [f"not asked for: {', '.join(left)}"] * bool(left)
+        said = [", ".join(node.name for node in taken)] * bool(taken) + [
+            f"not asked for: {', '.join(left)}"
+        ] * bool(left)
         click.echo(f"{kind.title}: {'; '.join(said)}")
-        if names:
-            _print_kind(plans[kind])
-    return 0 if any(plans[node.kind].plan for node in sound if node.id in chosen) else 1
+        for view in dict.fromkeys(node.view for node in taken):
+            _print_kind(plans[view])
+    return 0 if able else 1
 
 
 def _check(address: str, request: RunRequest, nodes: str | None) -> Selection:
@@ -133,17 +140,16 @@ def _import_tables() -> None:
 
 
 def _finish(fleet: Fleet, report: bool) -> int:
-    """Print the merged view and where everything lies; return 1 where a node did not end well, or measured nothing."""
+    """Print the merged view and where everything lies; return 1 where nothing was measured, or a node did not end well."""
     runs = fleet.folder.runs(notice)
     merged = fleet.folder.merge(runs)
     measured = any(record.status == "ok" for run in runs for record in run.records)
-    idle = {run.path.name: _reasons(run.info.skips) for run in runs if not run.records}
     if merged:
         from inferometer.cli.overview_table import print_overview
 
         print_overview(open_results([fleet.folder.path]))
     for job in fleet.jobs:
-        click.echo(f"{job.slug}: {job.node.kind.title}: {_end(job, idle.get(job.slug))}")
+        click.echo(f"{job.slug}: {job.node.kind.title}: {job.state}{f' ({job.at})' if job.at else ''}")
     click.echo(f"fleet: {fleet.folder.path} (a run a node in nodes/, merged/ by machine)")
     if report and merged:
         from inferometer.report.page.html import write_report
@@ -151,19 +157,7 @@ def _finish(fleet: Fleet, report: bool) -> int:
         path = fleet.folder.path / "report.html"
         write_report(open_results([fleet.folder.path]), path)
         click.echo(f"report: {path}")
-    well = all(job.state == "done" and job.slug not in idle for job in fleet.jobs)
-    return 0 if measured and well else 1
-
-
-def _end(job: Job, reasons: str | None) -> str:
-    """Return how a node ended; ``reasons``: why all of it was skipped, where it was."""
-    if job.state == "done" and reasons is not None:
-        return f"nothing was measured: {reasons or 'no cell was left'}"
-    return f"{job.state}{f' ({job.at})' if job.at else ''}"
-
-
-def _reasons(skips: Iterable[Skip]) -> str:
-    return "; ".join(f"{', '.join(names)}: {text}" for text, names in _skips(skips).items())
+    return 0 if measured and all(job.state == "done" for job in fleet.jobs) else 1
 
 
 @contextlib.contextmanager

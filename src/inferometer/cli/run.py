@@ -104,9 +104,15 @@ def _announce(preparation: Preparation) -> None:
     """Say beforehand what will be built and fetched."""
     from inferometer.running.unbuilt import unbuilt
 
-    if missing := unbuilt(preparation):
-        sizes = ", ".join(f"{item.name} {item.download_text()}" for item in missing)
-        click.echo(f"environments to build (downloads where nothing is cached): {sizes}", err=True)
+    missing = unbuilt(preparation)
+    told = {
+        "environments to build (downloads where nothing is cached)": missing.needed,
+        "environments to build as far as the model has to be converted": missing.converting,
+    }
+    for what, items in told.items():
+        if items:
+            sizes = ", ".join(f"{item.name} {item.download_text()}" for item in items)
+            click.echo(f"{what}: {sizes}", err=True)
 
 
 def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) -> int:

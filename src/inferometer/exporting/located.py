@@ -13,11 +13,13 @@ from inferometer.host.instructions import weight_bits
 from inferometer.models.artifact_cache import hash_file, read_entry
 from inferometer.models.contract import FORMS, Artifact, Checks, Form, PreparedModel
 from inferometer.models.prepare import prepare
+from inferometer.models.sources import resolve
 from inferometer.models.step_cache import CachedStep, artifact, checks_in
+from inferometer.planning.plan import Plan
 from inferometer.planning.request import from_builtins
 from inferometer.records import Cell
+from inferometer.running import dataset
 from inferometer.running.ready_environments import ReadyEnvironments
-from inferometer.running.run import prepare_run
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import TemporaryFolder
@@ -106,12 +108,13 @@ def _made_again(run: StoredRun, form: Form, progress: Progress) -> Located:
 
 
 def _prepared(run: StoredRun, form: Form, progress: Progress) -> PreparedModel:
-    preparation = prepare_run(from_builtins(run.info.request))
+    """Return the model as it was measured, converted here, whatever machine measured it."""
+    request = from_builtins(run.info.request)
     with TemporaryFolder() as temporary:
-        ready = ReadyEnvironments(preparation.request, preparation.plan, temporary.path, progress)
+        ready = ReadyEnvironments(request, Plan({}, (), ()), temporary.path, progress)
         return prepare(
-            preparation.request.model, preparation.situation.source, {form}, ready.run_step, cache_folder("models"),
-            progress=progress, weight_bits=weight_bits(run.info.machine.int8),
+            request.model, resolve(request.model), {form}, ready.run_step, cache_folder("models"), progress=progress,
+            weight_bits=weight_bits(run.info.machine.int8), preprocess=dataset.preprocess_of(request),
         )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.goods import Good, given_good, model_good
 from inferometer.fleet.measurement import Job, Measurement, Watcher
-from inferometer.fleet.nodes import Kind, Node, Selection, gone_on_with, slugs, wanted
-from inferometer.fleet.plans import KindPlan, plan_kinds
+from inferometer.fleet.nodes import Kind, Node, Selection, View, gone_on_with, slugs, wanted
+from inferometer.fleet.plans import KindPlan, plan_views
 from inferometer.planning.given_files import given_files, placed
 from inferometer.planning.request import RunRequest, from_builtins, to_builtins
 from inferometer.running.converted import convert
@@ -41,7 +41,7 @@ class Fleet:
     folder: FleetFolder
     facts: dict[str, Any]  # fleet.json
     watcher: Watcher
-    plans: dict[Kind, KindPlan] = field(default_factory=dict)
+    plans: dict[View, KindPlan] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     _finished: dict[str, str] = field(default_factory=dict)  # part of an earlier session -> its kind's title
     _goods: dict[Path | str, Good] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Fleet:
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
         self.folder.write(self.facts)
         self.watcher.say(
-            f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self.plans), 'kind')}"
+            f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self._kinds()), 'kind')}"
         )
         try:
             with ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -157,15 +157,15 @@ class Fleet:
         going = {*self._held.values(), *(job.slug for job in self.jobs if job.state not in _OVER)}
         self._held |= gone_on_with(sound, going)
         self._nodes += sound
-        fresh = {node.kind: node for node in sound if node.kind not in self.plans}
-        self.plans |= plan_kinds(self.request, fresh.values())
-        for kind in fresh:
-            if refusal := self.plans[kind].refusal:
-                self.watcher.say(f"{kind.title}: {refusal}")
+        fresh = plan_views(self.request, [node for node in sound if node.view not in self.plans])
+        self.plans |= fresh
+        for view, planned in fresh.items():
+            if planned.refusal:
+                self.watcher.say(f"{view.kind.title}: {planned.refusal}")
 
     def _next(self) -> list[Node]:
         """Return the nodes to begin on: those that hold a part of this run, and others of kinds that have too few."""
-        able = [node for node in self._nodes if self.plans[node.kind].plan]
+        able = [node for node in self._nodes if self.plans[node.view].plan]
         taken = self._taken()
         used = [job.node.id for job in self.jobs]
         holding = [node for node in able if node.id not in used and self._goes_on(node)]
@@ -189,7 +189,7 @@ class Fleet:
         taken.update({kind: max(count - _REPLACED, 0) for kind, count in failed.items()})
         over = {job.slug for job in self.jobs if job.state in _OVER}
         here = {*self._held.values(), *(job.slug for job in self.jobs)} - over
-        kinds = {kind.title: kind for kind in self.plans}
+        kinds = {kind.title: kind for kind in self._kinds()}
         gone = [title for slug, title in self._finished.items() if slug not in here]
         taken.update(kinds[title] for title in gone if title in kinds)
         return taken
@@ -199,9 +199,12 @@ class Fleet:
         known = self._held.get(node.id)
         slug = known or slugs([node.name], [job.slug for job in self.jobs] + self.folder.slugs())[0]
         self.jobs.append(Job(node, slug))
-        self.facts["nodes"].setdefault(slug, {}).update(hostname=node.name, kind=node.kind.title)
+        self.facts["nodes"].setdefault(slug, {}).update(node.facts)
         self.folder.write(self.facts)
         return self.jobs[-1]
+
+    def _kinds(self) -> set[Kind]:
+        return {view.kind for view in self.plans}
 
     def _reasons(self) -> str:
         told = [plan.refusal for plan in self.plans.values() if plan.refusal]

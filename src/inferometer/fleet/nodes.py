@@ -6,14 +6,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from inferometer.errors import UsageError
-from inferometer.host.gpus import visible_gpus
-from inferometer.records import Machine
+from inferometer.host.gpus import names_mig_instance, visible_gpus
+from inferometer.records import Gpu, Machine
 from inferometer.records.machine import names_of
 from inferometer.version import __version__
 
+_MIG = "a MIG instance"
 LEAST_FREE_BYTES = 2 * 2**30  # an environment and a model
 
 
@@ -42,10 +43,30 @@ class Node:
     @property
     def kind(self) -> Kind:
         """Return what hardware it is; of one that sees a part of its machine's GPUs that part."""
-        machine = self.machine
-        gpus = visible_gpus(machine.gpus, self.visible)
+        machine, gpus, names = self.machine, self._gpus, names_of(self._gpus)
+        if machine.gpus and names_mig_instance(self.visible):
+            gpus, names = machine.gpus, (_MIG,)
         driver = gpus[0].driver if gpus else ""
-        return Kind(machine.cpu, machine.usable_cores, names_of(gpus), driver)
+        return Kind(machine.cpu, machine.usable_cores, names, driver)
+
+    @property
+    def view(self) -> View:
+        """Return what a plan for it depends on."""
+        return View(self.kind, tuple(gpu.index for gpu in self._gpus))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what fleet.json has of it, by which the part of a run that it began is known."""
+        return {
+            "hostname": self.name,
+            "kind": self.kind.title,
+            "hardware": self.machine.fingerprint,
+            "gpus": [gpu.uuid for gpu in self._gpus],
+        }
+
+    @property
+    def _gpus(self) -> tuple[Gpu, ...]:
+        return visible_gpus(self.machine.gpus, self.visible)
 
     @property
     def refusal(self) -> str:
@@ -74,6 +95,13 @@ class Kind:
         """Return it for people: "2 x NVIDIA A2 (driver 580.1), AMD EPYC, 32 CPUs"."""
         gpus = f"{', '.join(self.gpus)} (driver {self.driver or 'not told'}), " if self.gpus else ""
         return f"{gpus}{self.cpu or 'unknown CPU'}, {self.cores} CPUs"
+
+
+class View(NamedTuple):
+    """A kind, and the numbers of the GPUs that a node sees of its machine's."""
+
+    kind: Kind
+    gpus: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -127,19 +155,26 @@ def gone_on_with(nodes: Sequence[Node], going: Iterable[str]) -> dict[str, str]:
     """Return the part of a run that each node is to go on with, by Ray's ids: one that it began, else one of its kind.
 
     ``going``: the parts that are somebody's.
-    Nodes may share a disk (a home on the network), and a disk may be another node's later (a pod's volume).
+    Nodes may share a disk (a home on the network), and a disk may be another node's later (a pod's volume). What was measured on
+    some GPUs goes on on these alone.
     """
     found: dict[str, str] = {}
     taken = set(going)
-    for facts in (("hostname", "kind"), ("kind",)):
+    for names in (("hostname", "kind"), ("kind",)):
         for node in nodes:
-            own = {"hostname": node.name, "kind": node.kind.title}
+            own = node.facts
             for part, told in node.parts.items():
                 then = told.get("nodes", {}).get(part, {})
-                if node.id not in found and part not in taken and all(then.get(f) == own[f] for f in facts):
+                if node.id not in found and part not in taken and _agree(then, own, names):
                     found[node.id] = part
                     taken.add(part)
     return found
+
+
+def _agree(then: Mapping[str, Any], now: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Return whether facts of two times have the same ``names``, and the same hardware and GPUs where the earlier has any."""
+    fixed = [name for name in ("hardware", "gpus") if name in then]
+    return all(then.get(name) == now[name] for name in (*names, *fixed))
 
 
 def slugs(names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:

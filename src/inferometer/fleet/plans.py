@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inferometer.errors import UsageError
-from inferometer.fleet.nodes import Kind, Node
+from inferometer.fleet.nodes import Kind, Node, View
 from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan, choices_of, make_plan
 from inferometer.planning.request import RunRequest
@@ -15,7 +15,7 @@ from inferometer.planning.situation import look_up
 
 @dataclass(frozen=True)
 class KindPlan:
-    """The plan of one kind of node."""
+    """The plan of the nodes of one kind that see the same of their machines' GPUs."""
 
     kind: Kind
     plan: Plan | None  # None: nothing can be measured
@@ -36,12 +36,12 @@ def check(request: RunRequest) -> None:
         request.data.words()
 
 
-def plan_kinds(request: RunRequest, nodes: Iterable[Node]) -> dict[Kind, KindPlan]:
-    """Return the plan of each kind among the nodes; one that can measure nothing says why."""
-    plans: dict[Kind, KindPlan] = {}
+def plan_views(request: RunRequest, nodes: Iterable[Node]) -> dict[View, KindPlan]:
+    """Return the plan for each view among the nodes; one that can measure nothing says why."""
+    plans: dict[View, KindPlan] = {}
     for node in nodes:
-        if node.kind not in plans:
-            plans[node.kind] = _plan(request, node)
+        if node.view not in plans:
+            plans[node.view] = _plan(request, node)
     return plans
 
 

@@ -18,6 +18,7 @@ from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
+from inferometer.running import dataset
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.storage.cache import cache_folder
 
@@ -61,8 +62,9 @@ def convert(
     forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
     for bits in _WEIGHT_BITS if any(map(is_quantised, wanted)) else _WEIGHT_BITS[:1]:
         made = prepare(
-            request.model, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits
-        )
+            request.model, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits,
+            preprocess=dataset.preprocess_of(request),
+        )  # fmt: skip
         forms |= set(made.artifacts)
         missing |= made.missing
         entries |= dict.fromkeys(made.entries)
