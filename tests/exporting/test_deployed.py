@@ -143,6 +143,8 @@ def test_a_model_that_left_the_cache_is_made_again(measured, deployed, tmp_path,
     facts = json.loads((run / "run.json").read_text())
     for conversion in facts["model"]["conversions"].values():
         conversion["key"] = "gone"
+    facts["request"]["devices"] = ["cuda:7"]  # measured elsewhere
+    facts["request"]["protocol"]["threads"] = 4096
     (run / "run.json").write_text(json.dumps(facts))
     assert invoke(["export", str(run), "litert/fp32/2", "--out", str(tmp_path / "new")]) == 0
     assert "gone through again" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_what_converts_is_built_only_where_the_cache_lacks_a_form(told, monkeypa
     assert told(model, frameworks="onnxrt") == ([], [])
 
 
-def test_what_knows_a_model_s_own_preprocessing_is_asked_in_each_run(told, tmp_path):
+def test_what_knows_a_model_s_own_preprocessing_is_told_where_it_was_not_asked_before(told, tmp_path):
     (tmp_path / "images" / "0").mkdir(parents=True)
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / "0" / "black.png")
     model, images = "timm:test_resnet", str(tmp_path / "images")
@@ -83,3 +83,20 @@ def test_a_shorter_way_that_would_be_tried_first_is_no_failure(told, monkeypatch
         Conversions, "_made", lambda self, edge, start: self.steps.run("torch", "any", {}) and start
     )
     assert told(model, frameworks="onnxrt")[1] == ["torch-models", "torch"]
+
+
+def test_photos_calibrate_a_conversion_ahead_of_a_run_as_they_do_in_it(told, tmp_path):
+    (tmp_path / "images" / "0").mkdir(parents=True)
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / "0" / f"{number}.png")
+    images = str(tmp_path / "images")
+    asked = {"frameworks": "onnxrt", "precisions": "int8", "calibration": f"{images}/0", "dataset": images}
+    options = asked | {"preprocess": "scale=0.0039215686,crop=1"}
+    convert(
+        make_request("timm:test_resnet", device="cpu", **options),
+        {"onnx", "onnx-int8"},
+        {},
+        lambda text: None,
+    )
+    assert told("timm:test_resnet", **options) == (["onnxrt"], [])

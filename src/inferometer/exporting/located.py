@@ -15,11 +15,10 @@ from inferometer.models.contract import FORMS, Artifact, Checks, Form, PreparedM
 from inferometer.models.prepare import prepare
 from inferometer.models.sources import resolve
 from inferometer.models.step_cache import CachedStep, artifact, checks_in
-from inferometer.planning.plan import Plan
 from inferometer.planning.request import from_builtins
 from inferometer.records import Cell
 from inferometer.running import dataset
-from inferometer.running.ready_environments import ReadyEnvironments
+from inferometer.running.converted import converters
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import TemporaryFolder
@@ -111,9 +110,9 @@ def _prepared(run: StoredRun, form: Form, progress: Progress) -> PreparedModel:
     """Return the model as it was measured, converted here, whatever machine measured it."""
     request = from_builtins(run.info.request)
     with TemporaryFolder() as temporary:
-        ready = ReadyEnvironments(request, Plan({}, (), ()), temporary.path, progress)
+        run_step = converters(request, temporary.path, progress).run_step
         return prepare(
-            request.model, resolve(request.model), {form}, ready.run_step, cache_folder("models"), progress=progress,
+            request.model, resolve(request.model), {form}, run_step, cache_folder("models"), progress=progress,
             weight_bits=weight_bits(run.info.machine.int8), preprocess=dataset.preprocess_of(request),
         )  # fmt: skip
 

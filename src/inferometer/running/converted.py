@@ -47,6 +47,13 @@ def forms_for(request: RunRequest, choices: Iterable[FrameworkChoice]) -> set[st
     }
 
 
+def converters(request: RunRequest, logs: Path, progress: Callable[[str], None]) -> ReadyEnvironments:
+    """Return what runs the conversions of a request's model here, whatever machine it is to be measured on."""
+    protocol = msgspec.structs.replace(request.protocol, threads=usable_cores())
+    here = msgspec.structs.replace(request, protocol=protocol)
+    return ReadyEnvironments(here, Plan({}, (), ()), logs, progress)
+
+
 def convert(
     request: RunRequest, wanted: set[str], interpreters: Mapping[str, Path], progress: Callable[[str], None]
 ) -> Converted:
@@ -55,10 +62,9 @@ def convert(
     ``interpreters``: of environments that convert, in place of those built here; their products are kept apart, since the
     cache's keys do not know them.
     """
-    protocol = msgspec.structs.replace(request.protocol, threads=usable_cores())
-    request = msgspec.structs.replace(request, protocol=protocol, python={**interpreters})
+    request = msgspec.structs.replace(request, python={**interpreters})
     source, cache = resolve(request.model), _cache(interpreters)
-    ready = ReadyEnvironments(request, Plan({}, (), ()), cache_folder("logs", "converted"), progress)
+    ready = converters(request, cache_folder("logs", "converted"), progress)
     forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
     for bits in _WEIGHT_BITS if any(map(is_quantised, wanted)) else _WEIGHT_BITS[:1]:
         made = prepare(
