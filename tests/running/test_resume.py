@@ -106,3 +106,14 @@ def test_the_devices_of_the_beginning_stay(monkeypatch):
 def test_other_options_beside_resume_are_refused_not_ignored(arguments, named, capsys):
     assert invoke(["run", "--resume", "there", *arguments]) == 2
     assert f"leave out {named}, or start a new run" in capsys.readouterr().err
+
+
+def test_what_makes_it_other_hardware_is_named():
+    """A virtual machine grows its memory as it is used."""
+    then = Machine(cpu="Xeon", physical_cores=4, memory_bytes=31 * 2**30, gpus=(Gpu(0, "GPU-1", "A2"),))
+    grown = msgspec.structs.replace(then, memory_bytes=252 * 2**30)
+    assert then.differences(grown) == "memory (GiB): 31, here 252"
+    assert then.differences(msgspec.structs.replace(then, cpu="EPYC", gpus=())) == (
+        "CPU: Xeon, here EPYC; GPUs: A2, here none"
+    )
+    assert then.differences(then) == "" and then.fingerprint == "|Xeon|4|31|A2"

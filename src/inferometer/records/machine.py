@@ -57,5 +57,21 @@ class Machine(msgspec.Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """Return what makes two hosts the same hardware for pooling: CPU, cores, memory (GiB), GPU names."""
-        gpus = ",".join(gpu.name for gpu in self.gpus)
-        return f"{self.name}|{self.cpu}|{self.physical_cores}|{round(self.memory_bytes / 2**30)}|{gpus}"
+        return "|".join(self._hardware.values())
+
+    def differences(self, here: Machine) -> str:
+        """Return, for people, by what this machine is other hardware than the one at hand."""
+        facts = zip(self._hardware.items(), here._hardware.values(), strict=True)
+        return "; ".join(
+            f"{what}: {there or 'none'}, here {now or 'none'}" for (what, there), now in facts if there != now
+        )
+
+    @property
+    def _hardware(self) -> dict[str, str]:
+        return {
+            "name": self.name,
+            "CPU": self.cpu,
+            "physical cores": str(self.physical_cores),
+            "memory (GiB)": str(round(self.memory_bytes / 2**30)),
+            "GPUs": ",".join(gpu.name for gpu in self.gpus),
+        }

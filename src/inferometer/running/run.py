@@ -119,7 +119,7 @@ def resume(path: Path, observer: Observer) -> StoredRun:
     preparation = prepare_run(_request_of(stored))
     if preparation.machine.fingerprint != stored.info.machine.fingerprint:
         raise StoreError(
-            f"{path} was begun on other hardware ({stored.info.machine.cpu}); start a new run here instead"
+            f"{path} was begun on other hardware ({stored.info.machine.differences(preparation.machine)}); start a new run here instead"
         )
     if stored.info.tool != __version__:
         raise StoreError(
