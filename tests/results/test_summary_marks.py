@@ -103,6 +103,17 @@ def test_the_mark_of_the_best_says_among_whom():
     assert meaning(cell(), skips=[skipped]) == "▲ highest throughput of its batch size"
 
 
+def test_rows_of_one_process_are_said_not_to_be_judged():
+    def meaning(*records):
+        return told_of(summarise([run([*records])]))[0].partition("; ")[2]
+
+    unknown = "how much another run would differ is not known"
+    one, other = record(cell(), rate=1000.0), record(cell("tf"), rate=990.0)
+    assert meaning(one, other) == f"which row is faster is not judged: {unknown}"
+    rows = [*rounds_of(cell(), [1000.0, 1010.0]), *rounds_of(cell("tf"), [500.0, 501.0])]
+    assert meaning(*rows).startswith("≈ may be as fast") and "judged" not in meaning(*rows)
+
+
 def test_a_percentile_of_too_few_batches_is_marked_and_one_of_enough_is_not():
     few, enough = (
         summarise([run([record(cell(batch_size=1), images=count, loops=1)])]) for count in (999, 1000)

@@ -9,7 +9,7 @@ from inferometer.results.metrics import METRICS
 from inferometer.results.summary import summarise
 from inferometer.tables import overview
 from inferometer.tables.text import MARKS, WITHIN, legend
-from simulated_runs import cell, record, run
+from simulated_runs import cell, record, rounds_of, run
 
 CUT = "short warm-up: the time budget of 6 s ended it after {} of 50 batches; the first loops may be slow"
 IN_STEP = (
@@ -108,3 +108,16 @@ def test_the_half_width_is_the_larger_half_in_every_table():
     assert built.rows[0].cells[0].spread == f"±{share:.0f} %"
     (shown,) = [c.text(results.summaries[0]) for c in overview.columns(results) if c.title == "±95 %"]
     assert shown == f"{share:.1f} %"
+
+
+def test_a_table_says_of_which_cells_nothing_is_judged():
+    def told(*records):
+        (built,) = tables.build(summarise([run([*records])]), METRICS["throughput"])
+        return [line for line in legend(built, MARKS, True) if "judged" in line]
+
+    one, other = record(cell("tf"), rate=990.0), record(cell(), rate=1000.0)
+    assert told(one, other) == [
+        "which row is better is not judged: how much another run would differ is not known"
+    ]
+    assert told(one) == []
+    assert told(*rounds_of(cell("tf"), [500.0, 501.0]), *rounds_of(cell(), [1000.0, 1010.0])) == []

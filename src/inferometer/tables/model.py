@@ -30,6 +30,7 @@ class TableCell(msgspec.Struct, frozen=True, gc=False):
     best: bool = False  # of its machine and batch size
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
+    judged: bool = True  # False: nothing is known of how the next process would change its place
     beats_reference: bool = False  # the same row on the reference machine is worse
     notes: tuple[int, ...] = ()  # numbers of its footnotes
     ends: str = ""  # of its interval, where the metric shows those: "[97.0, 98.8]"
@@ -190,6 +191,7 @@ class _Marks:
             place.best,
             place.tie,
             place.best_overall,
+            place.judged,
             self.reference is not None and surely_better(summary, found.get(self.reference), self.metric),
             self.footnotes.number(flags),
             self._ends(estimate),

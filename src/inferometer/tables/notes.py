@@ -44,19 +44,32 @@ def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[Note]:
     rivals = units.listed(["batch size", *among])
     return [
         Note(
-            f"▲ highest throughput of its {rivals}; ≈ may be as fast: the difference is within the noise, or one that so many pairs show by chance",
+            f"▲ highest throughput of its {rivals}{_of_others([s for s in ranked if not s.best])}",
             ("what counts as noise: docs/statistics.md, Ties",),
         )
     ]
 
 
+def _of_others(others: Sequence[CellSummary]) -> str:
+    """Return what the lack of a mark means for rows that are not the highest."""
+    alone = [s for s in others if not s.judged]
+    tied = "; ≈ may be as fast: the difference is within the noise, or one that so many pairs show by chance"
+    unknown = "how much another run would differ is not known"
+    if not alone:
+        return tied
+    if len(alone) == len(others):
+        return f"; which row is faster is not judged: {unknown}"
+    return f"{tied}; not judged, as {unknown}: {_cells(map(_place, alone))}"
+
+
 def _of_figures(measured: Sequence[CellSummary]) -> list[Note]:
     """Return which intervals come from a single process, whose energy is of some rounds only, and which percentiles are rough."""
-    alone = [s for s in measured if s.throughput and s.throughput.within_one_process]
+    known = [s for s in measured if s.throughput and s.throughput.half_width is not None]
+    alone = [s for s in known if s.throughput and s.throughput.within_one_process]
     lines = []
     if alone:
         (told,) = group((flag("one-process"), _place(s)) for s in alone)
-        which = "" if len(alone) == len(measured) else f": {_cells(told.whom)}"
+        which = "" if len(alone) == len(known) else f": {_cells(told.whom)}"
         lines.append(Note(f"{told.words.replace('±', '±95 %', 1)}{which}", told.details))
     energies = [(s, s.energy_image.remark) for s in measured if s.energy_image]
     lines += [_concerning(told) for told in group((f, _place(s)) for s, f in energies if f)]

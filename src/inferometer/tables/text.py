@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -103,6 +103,17 @@ def _footnote(text: str) -> RenderableType:
     return row
 
 
+def _not_judged(others: Sequence[TableCell]) -> list[str]:
+    """Return what is to be said of cells that are not the best, and of which nothing says how they compare with it."""
+    alone = [cell for cell in others if not cell.judged]
+    unknown = "how much another run would differ is not known"
+    if not alone:
+        return []
+    if len(alone) == len(others):
+        return [f"which row is better is not judged: {unknown}"]
+    return [f"not judged, as {unknown}: {', '.join(dict.fromkeys(cell.summary.name for cell in alone))}"]
+
+
 def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
     """Return what the marks mean, those that occur only."""
     cells = [cell for row in table.rows for cell in row.cells if cell]
@@ -116,6 +127,7 @@ def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:
             f"{marks['tie']} may be as good: within the noise, or a difference that so many pairs show by chance"
         )
     lines = ["   ".join(found)] if found else []
+    lines += _not_judged([cell for cell in cells if cell.estimate and not cell.best])
     if table.reference and any(cell.beats_reference for cell in cells):
         lines.append(f"* beats {table.reference} with the same framework and batch size")
     if intervals and any(cell.spread for cell in cells):

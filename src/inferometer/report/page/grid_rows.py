@@ -34,7 +34,8 @@ def _cell(cell: TableCell | None) -> str:
 def _mark(cell: TableCell) -> str:
     """Return a sign with its meaning, "" for a cell without one."""
     if cell.best:
-        meaning = "best of its batch size" + (", tied with others" if cell.tie else "")
+        doubt = ", tied with others" if cell.tie else "" if cell.judged else ", not judged against all others"
+        meaning = f"best of its batch size{doubt}"
         return f'<abbr title="{meaning}">▲</abbr> '
     return '<abbr title="tie with the best of its batch size">≈</abbr> ' if cell.tie else ""
 
