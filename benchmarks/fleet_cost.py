@@ -4,8 +4,8 @@
 
 Each pair is both commands one after the other, the order turned with each pair; one of each before them is not counted (it sends the model).
 Without --cluster a head and a node are started on this machine, outside of what is timed. --plain several times: plain runs one after the
-other, each with its options, as many as the cluster has nodes of one machine, which measure in turn (device/gpu_fleet.py). Python keeps its compiled files, as where it is installed. Run it on a quiet machine. Exit
-status 1 where the median is over 2 s, or 1 % of the throughput is lost for certain.
+other, each with its options, as many as the cluster has nodes of one machine, which measure in turn (device/gpu_fleet.py). Python keeps
+its compiled files, as where it is installed. Run it on a quiet machine. Exit status 1 where the median is over 2 s, or 1 % of the throughput is lost for certain.
 """
 
 from __future__ import annotations

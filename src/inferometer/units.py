@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -56,6 +56,14 @@ def size(count: float) -> str:
             return f"{significant(count)} {unit}"
         count /= 1024
     raise AssertionError("unreachable")
+
+
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return for each first text the second ones that come with it, each once, in their order."""
+    groups: dict[str, dict[str, None]] = {}
+    for key, name in pairs:
+        groups.setdefault(key, {})[name] = None
+    return {key: list(names) for key, names in groups.items()}
 
 
 def listed(words: Sequence[str]) -> str:

@@ -8,11 +8,12 @@ from inferometer.errors import StoreError
 from inferometer.fleet.fleet import Fleet
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.measurement import Job, Measurement
+from inferometer.fleet.node_run import lack
 from inferometer.fleet.nodes import Node, Selection
-from inferometer.fleet.plans import KindPlan
+from inferometer.fleet.plans import ViewPlan
 from inferometer.planning.request import make_request
 from inferometer.records import Machine, RunInfo, Skip
-from inferometer.storage.run_directory import RunWriter
+from inferometer.storage.run_directory import RunWriter, read_run
 from simulated_runs import cell, record
 
 
@@ -42,7 +43,7 @@ def fleet(folder, nodes, parts=(), held=(), asked=None):
     finished = {slug: of.kind.title for slug, (of, done) in dict(parts).items() if done}
     found = Fleet(
         None, make_request("model.onnx"), Selection.parse(asked), FleetFolder(folder), facts, Watcher(),
-        plans={each.view: KindPlan(each.kind, object()) for each in nodes}, _finished=finished,
+        plans={each.view: ViewPlan(object()) for each in nodes}, _finished=finished,
         _held=dict(held),
     )  # fmt: skip
     found._nodes = list(nodes)
@@ -122,9 +123,6 @@ class Mirror:
         if self.full:
             raise StoreError("cannot write here")
 
-    def lack(self):
-        return ""
-
 
 @pytest.mark.parametrize(("full", "state"), [(False, "done"), (True, "failed")])
 def test_a_run_whose_records_are_all_here_is_done_whatever_comes_of_its_logs(full, state):
@@ -142,10 +140,11 @@ def test_a_run_whose_records_are_all_here_is_done_whatever_comes_of_its_logs(ful
 
 def test_a_node_of_which_nothing_came_says_why_by_cause(tmp_path):
     refused = [Skip(cell("onnxrt", size), "no network") for size in (1, 8)]
-    mirror, run = FleetFolder(tmp_path).mirror("a"), tmp_path / "nodes" / "a"
+    run = tmp_path / "run"
     writer = RunWriter.create(run, RunInfo(skips=(*refused, Skip(cell("torch"), "no network"))))
-    assert mirror.lack() == "onnxrt, torch: no network"
+    assert lack(read_run(run)) == "onnxrt, torch: no network"
     writer.append(record(cell("tf"), 0, status="crashed", cause="it died"))
-    assert mirror.lack() == "onnxrt, torch: no network; tf: it died"
+    assert lack(read_run(run)) == "onnxrt, torch: no network; tf: it died"
+    assert not read_run(run).has_figures
     writer.append(record(cell("tf"), 1))
-    assert mirror.lack() == ""
+    assert read_run(run).has_figures

@@ -23,12 +23,11 @@ from inferometer.fleet.fleet import Fleet, begin, go_on
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.measurement import Job
 from inferometer.fleet.nodes import Selection, by_kind, wanted
-from inferometer.fleet.plans import KindPlan, check, plan_views
+from inferometer.fleet.plans import ViewPlan, check, plan_views
 from inferometer.planning.request import RunRequest
-from inferometer.records import Skip
 from inferometer.results.opening import open_results
 from inferometer.storage.run_directory import check_free
-from inferometer.units import counted
+from inferometer.units import counted, grouped
 
 
 def run_on_cluster(address: str, request: RunRequest, nodes: str | None, out: Path, report: bool) -> int:
@@ -58,18 +57,15 @@ def print_cluster_plan(address: str, request: RunRequest, asked: str | None) -> 
     plans = plan_views(request, sound)
     able = wanted([node for node in sound if plans[node.view].plan], selection, {})
     # of a kind of which none can, those that would be taken say why
-    chosen = {
-        node.id: node for node in [*able, *wanted(sound, selection, Counter(each.kind for each in able))]
-    }
+    unable = wanted(sound, selection, Counter(node.kind for node in able))
+    chosen = {node.id for node in [*able, *unable]}
     for kind, members in by_kind(sound).items():
         taken = [node for node in members if node.id in chosen]
-        left = [node.name for node in members if node.id not in chosen]
-        said = [", ".join(node.name for node in taken)] * bool(taken) + [
-            f"not asked for: {', '.join(left)}"
-        ] * bool(left)
-        click.echo(f"{kind.title}: {'; '.join(said)}")
+        names = ", ".join(node.name for node in taken)
+        left = ", ".join(node.name for node in members if node not in taken)
+        click.echo(f"{kind.title}: {'; '.join(filter(None, (names, left and f'not asked for: {left}')))}")
         for view in dict.fromkeys(node.view for node in taken):
-            _print_kind(plans[view])
+            _print_plan(plans[view])
     return 0 if able else 1
 
 
@@ -81,24 +77,16 @@ def _check(address: str, request: RunRequest, nodes: str | None) -> Selection:
     return selection
 
 
-def _print_kind(planned: KindPlan) -> None:
-    """Print what would be measured on one kind of node, and what would not."""
+def _print_plan(planned: ViewPlan) -> None:
+    """Print what would be measured on nodes of one view, and what would not."""
     plan = planned.plan
     if plan is None:
         click.echo(f"  {planned.refusal}")
         return
     rows = dict.fromkeys(f"{cell.framework} on {cell.device}" for cell in plan.cells)
     click.echo(f"  {counted(len(plan.cells), 'cell')}: {', '.join(rows)}")
-    for text, names in _skips(plan.skips).items():
+    for text, names in grouped((skip.reason, skip.cell.framework) for skip in plan.skips).items():
         click.echo(f"  skip {', '.join(names)}: {text}")
-
-
-def _skips(skips: Iterable[Skip]) -> dict[str, dict[str, None]]:
-    """Return the frameworks that are skipped for each reason."""
-    found: dict[str, dict[str, None]] = {}
-    for skip in skips:
-        found.setdefault(skip.reason, {})[skip.cell.framework] = None
-    return found
 
 
 def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) -> int:
@@ -143,7 +131,7 @@ def _finish(fleet: Fleet, report: bool) -> int:
     """Print the merged view and where everything lies; return 1 where nothing was measured, or a node did not end well."""
     runs = fleet.folder.runs(notice)
     merged = fleet.folder.merge(runs)
-    measured = any(record.status == "ok" for run in runs for record in run.records)
+    measured = any(run.has_figures for run in runs)
     if merged:
         from inferometer.cli.overview_table import print_overview
 

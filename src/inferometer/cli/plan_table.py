@@ -95,9 +95,7 @@ def _scaled_by(size: ModelSize) -> str:
 
 def _ways(plan: Plan, ways: Mapping[str, str]) -> list[str]:
     """Return for each form that is made by conversions how, and for which frameworks."""
-    rows: dict[str, dict[str, None]] = {}
-    for cell, form in plan.forms.items():
-        rows.setdefault(form, {})[cell.framework] = None
+    rows = units.grouped((form, cell.framework) for cell, form in plan.forms.items())
     return [f"model of {', '.join(names)}: {ways[form]}" for form, names in rows.items() if ways.get(form)]
 
 

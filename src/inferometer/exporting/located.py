@@ -12,13 +12,12 @@ from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.host.instructions import weight_bits
 from inferometer.models.artifact_cache import hash_file, read_entry
 from inferometer.models.contract import FORMS, Artifact, Checks, Form, PreparedModel
-from inferometer.models.prepare import prepare
 from inferometer.models.sources import resolve
 from inferometer.models.step_cache import CachedStep, artifact, checks_in
 from inferometer.planning.request import from_builtins
 from inferometer.records import Cell
-from inferometer.running import dataset
 from inferometer.running.converted import converters
+from inferometer.running.preparing import prepare_model
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import TemporaryFolder
@@ -111,9 +110,9 @@ def _prepared(run: StoredRun, form: Form, progress: Progress) -> PreparedModel:
     request = from_builtins(run.info.request)
     with TemporaryFolder() as temporary:
         run_step = converters(request, temporary.path, progress).run_step
-        return prepare(
-            request.model, resolve(request.model), {form}, run_step, cache_folder("models"), progress=progress,
-            weight_bits=weight_bits(run.info.machine.int8), preprocess=dataset.preprocess_of(request),
+        return prepare_model(
+            request, resolve(request.model), {form}, run_step, cache_folder("models"), progress=progress,
+            weight_bits=weight_bits(run.info.machine.int8),
         )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.goods import Good, given_good, model_good
 from inferometer.fleet.measurement import Job, Measurement, Watcher
 from inferometer.fleet.nodes import Kind, Node, Selection, View, gone_on_with, slugs, wanted
-from inferometer.fleet.plans import KindPlan, plan_views
+from inferometer.fleet.plans import ViewPlan, plan_views
 from inferometer.planning.given_files import given_files, placed
 from inferometer.planning.request import RunRequest, from_builtins, to_builtins
 from inferometer.running.converted import convert
@@ -41,7 +41,7 @@ class Fleet:
     folder: FleetFolder
     facts: dict[str, Any]  # fleet.json
     watcher: Watcher
-    plans: dict[View, KindPlan] = field(default_factory=dict)
+    plans: dict[View, ViewPlan] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     _finished: dict[str, str] = field(default_factory=dict)  # part of an earlier session -> its kind's title
     _goods: dict[Path | str, Good] = field(default_factory=dict)

@@ -130,21 +130,6 @@ class Mirror:
             file.write(lines)
         self._offsets[name] = before + len(lines)
 
-    def lack(self) -> str:
-        """Return why nothing was measured, by the causes of its cells, each with its frameworks; "" where something was."""
-        run = read_run(self.path)
-        if any(record.status == "ok" for record in run.records):
-            return ""
-        causes: dict[str, dict[str, None]] = {}
-        for cell, cause in [
-            *((s.cell, s.reason) for s in run.info.skips),
-            *((r.cell, r.cause) for r in run.records),
-        ]:
-            causes.setdefault(cause, {})[cell.framework] = None
-        return (
-            "; ".join(f"{', '.join(names)}: {cause}" for cause, names in causes.items()) or "no cell was left"
-        )
-
     def add(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write a run's other files."""
         for name, content in files:

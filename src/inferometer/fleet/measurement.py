@@ -148,7 +148,7 @@ class Measurement:
             self._fetch(agent, mirror)
         except (InferometerError, OSError) as error:  # all of its records are here
             self.watcher.say(f"node {job.node.name}: some of its logs did not come: {error}")
-        _end(job, event, answer["status"], mirror)
+        _end(job, event, answer["status"])
 
     def _fetch(self, agent: RemoteAgent, mirror: Mirror) -> None:
         """Take over what a run that has ended holds besides its records."""
@@ -179,12 +179,10 @@ def note(job: Job, event: Mapping[str, Any]) -> None:
     job.left = event.get("left", "")
 
 
-def _end(job: Job, event: Mapping[str, Any], status: int, mirror: Mirror) -> None:
-    """Note that a node is done; StoreError with the cause where its run failed, or measured nothing."""
+def _end(job: Job, event: Mapping[str, Any], status: int) -> None:
+    """Note that a node is done; StoreError with the cause where its run failed."""
     if status:
         interrupted = "interrupted; what it had measured is kept"
         words = interrupted if status == 130 else f"its run left with status {status}"
         raise StoreError(str(event.get("error", words)))
-    if why := mirror.lack():
-        raise StoreError(f"nothing was measured: {why}")
     job.state, job.at, job.left = "done", "", ""

@@ -23,8 +23,10 @@ from inferometer.records import Cell, Record
 from inferometer.running.progress.countdown import Countdown, cell_and_round
 from inferometer.running.progress.observer import SilentObserver
 from inferometer.running.run import execute, resume
-from inferometer.storage.run_directory import LOCK_FILE, RUN_FILE
+from inferometer.storage.run_directory import LOCK_FILE, RUN_FILE, StoredRun
+from inferometer.units import grouped
 
+_MOST_WORDS = 2000  # of an event, which `agent` reads the end of a file for
 _GRACE_S = 20.0  # for a worker to end and its records to be written
 
 
@@ -72,9 +74,9 @@ def measure(folder: Path) -> int:
         with children_heard():
             if (out / RUN_FILE).exists():
                 _await_predecessor(out)
-                resume(out, observer)
+                stored = resume(out, observer)
             else:
-                execute(from_builtins(json.loads((folder / REQUEST).read_text())), out, observer)
+                stored = execute(from_builtins(json.loads((folder / REQUEST).read_text())), out, observer)
     except InferometerError as error:
         observer.write(at=f"failed: {error}", error=str(error))
         return error.exit_code
@@ -84,7 +86,17 @@ def measure(folder: Path) -> int:
     except KeyboardInterrupt:
         observer.write(at="interrupted", interrupted=True)
         return 130
+    if not stored.has_figures:
+        observer.write(at="failed", error=f"nothing was measured: {lack(stored)}"[:_MOST_WORDS])
+        return 1
     return 0
+
+
+def lack(stored: StoredRun) -> str:
+    """Return why a run measured nothing: the causes of its cells, each with the frameworks that it holds for."""
+    skipped = [(skip.reason, skip.cell.framework) for skip in stored.info.skips]
+    causes = grouped([*skipped, *((record.cause, record.cell.framework) for record in stored.records)])
+    return "; ".join(f"{', '.join(names)}: {cause}" for cause, names in causes.items()) or "no cell was left"
 
 
 def _await_predecessor(out: Path) -> None:

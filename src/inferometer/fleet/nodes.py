@@ -43,7 +43,8 @@ class Node:
     @property
     def kind(self) -> Kind:
         """Return what hardware it is; of one that sees a part of its machine's GPUs that part."""
-        machine, gpus, names = self.machine, self._gpus, names_of(self._gpus)
+        machine, gpus = self.machine, self._gpus
+        names = names_of(gpus)
         if machine.gpus and names_mig_instance(self.visible):
             gpus, names = machine.gpus, (_MIG,)
         driver = gpus[0].driver if gpus else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inferometer.errors import UsageError
-from inferometer.fleet.nodes import Kind, Node, View
+from inferometer.fleet.nodes import Node, View
 from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan, choices_of, make_plan
 from inferometer.planning.request import RunRequest
@@ -14,10 +14,9 @@ from inferometer.planning.situation import look_up
 
 
 @dataclass(frozen=True)
-class KindPlan:
-    """The plan of the nodes of one kind that see the same of their machines' GPUs."""
+class ViewPlan:
+    """The plan of the nodes of one view."""
 
-    kind: Kind
     plan: Plan | None  # None: nothing can be measured
     refusal: str = ""  # why not
 
@@ -36,21 +35,21 @@ def check(request: RunRequest) -> None:
         request.data.words()
 
 
-def plan_views(request: RunRequest, nodes: Iterable[Node]) -> dict[View, KindPlan]:
+def plan_views(request: RunRequest, nodes: Iterable[Node]) -> dict[View, ViewPlan]:
     """Return the plan for each view among the nodes; one that can measure nothing says why."""
-    plans: dict[View, KindPlan] = {}
+    plans: dict[View, ViewPlan] = {}
     for node in nodes:
         if node.view not in plans:
             plans[node.view] = _plan(request, node)
     return plans
 
 
-def _plan(request: RunRequest, node: Node) -> KindPlan:
+def _plan(request: RunRequest, node: Node) -> ViewPlan:
     try:
         plan = make_plan(request, look_up(request, node.machine, node.gpu_reason, node.visible))
     except UsageError as error:
-        return KindPlan(node.kind, None, str(error))
+        return ViewPlan(None, str(error))
     if plan.cells:
-        return KindPlan(node.kind, plan)
+        return ViewPlan(plan)
     reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))
-    return KindPlan(node.kind, None, f"nothing can be measured: {reasons}")
+    return ViewPlan(None, f"nothing can be measured: {reasons}")

@@ -141,3 +141,8 @@ def _replace(line: str, distribution: str, pinned: str, version: str) -> str:
     """Replace the version of the distribution and of its parts: jaxlib, tensorrt-cu13-libs, ... at the same version."""
     is_part = line.startswith(distribution) and re.search(rf"=={re.escape(pinned)}(?=[;\s]|$)", line)
     return line.replace(f"=={pinned}", f"=={version}") if is_part else line
+
+
+def loadgen(python: str) -> Requirements:
+    """Return the pins of LoadGen beside rows of a Python, "" for the one at hand."""
+    return replace(read(LOADGEN, "cpu"), python=python)

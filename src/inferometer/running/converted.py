@@ -12,13 +12,12 @@ import msgspec
 from inferometer.errors import ModelError
 from inferometer.frameworks.catalogue import FrameworkChoice
 from inferometer.host.machine import describe_machine, usable_cores
-from inferometer.models.prepare import prepare
 from inferometer.models.routes import is_quantised
 from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import Situation
-from inferometer.running import dataset
+from inferometer.running.preparing import prepare_model
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.storage.cache import cache_folder
 
@@ -67,10 +66,9 @@ def convert(
     ready = converters(request, cache_folder("logs", "converted"), progress)
     forms, missing, entries = set[str](), dict[str, str](), dict[Path, None]()
     for bits in _WEIGHT_BITS if any(map(is_quantised, wanted)) else _WEIGHT_BITS[:1]:
-        made = prepare(
-            request.model, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits,
-            preprocess=dataset.preprocess_of(request),
-        )  # fmt: skip
+        made = prepare_model(
+            request, source, wanted, ready.run_step, cache, progress=progress, weight_bits=bits
+        )
         forms |= set(made.artifacts)
         missing |= made.missing
         entries |= dict.fromkeys(made.entries)

@@ -16,7 +16,6 @@ from inferometer.host.gpus import find_gpus, visibility
 from inferometer.host.instructions import weight_bits
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.contract import PreparedModel
-from inferometer.models.prepare import prepare
 from inferometer.planning.devices import gpu_of
 from inferometer.planning.load_request import check_instances
 from inferometer.planning.plan import Plan, check_any, check_given_pythons, make_plan
@@ -35,6 +34,7 @@ from inferometer.running.monitoring.gpu import monitor_gpus
 from inferometer.running.monitoring.meters import meter_needs, open_meters, tell_absences, with_window
 from inferometer.running.monitoring.shared_energy import SharedEnergyMonitor
 from inferometer.running.parallel import ParallelRunner, devices_at_once
+from inferometer.running.preparing import prepare_model
 from inferometer.running.processes.launch import Launch, launch_worker
 from inferometer.running.progress.observer import Observer
 from inferometer.running.ready_environments import ReadyEnvironments
@@ -192,11 +192,10 @@ def _make_model(
     reference = dataset.reference_row(request, plan, situation)
     forms = _forms(plan, ready)
     forms |= {dataset.form_of(reference, plan, situation)} if reference else set()
-    model = prepare(
-        request.model, situation.source, forms, ready.run_step, cache_folder("models"), progress=observer.preparing,
+    model = prepare_model(
+        request, situation.source, forms, ready.run_step, cache_folder("models"), progress=observer.preparing,
         weight_bits=weight_bits(preparation.machine.int8),
         if_stored=lambda stored: _forms(preparation.as_stored(stored).plan, ready),
-        preprocess=dataset.preprocess_of(request),
     )  # fmt: skip
     if not model.stored:
         return model, preparation, reference

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from inferometer.errors import InferometerError
 from inferometer.frameworks import requirements
 from inferometer.frameworks.environments import is_built, locate
-from inferometer.frameworks.requirements import LOADGEN, Requirements
+from inferometer.frameworks.requirements import Requirements
 from inferometer.host.instructions import weight_bits
 from inferometer.models import sources
-from inferometer.models.prepare import prepare, step_cache
+from inferometer.models.prepare import step_cache
 from inferometer.running import dataset
+from inferometer.running.preparing import prepare_model
 from inferometer.running.run import Preparation
 from inferometer.storage.cache import cache_folder
 
@@ -43,7 +43,7 @@ def _measuring(preparation: Preparation) -> list[Requirements]:
     if not preparation.request.load.scenarios:
         return rows
     pythons = dict.fromkeys(each.python for each in rows)
-    return rows + [replace(requirements.read(LOADGEN, "cpu"), python=python) for python in pythons]
+    return rows + [requirements.loadgen(python) for python in pythons]
 
 
 def _converting(preparation: Preparation) -> list[Requirements]:
@@ -59,21 +59,19 @@ def _converting(preparation: Preparation) -> list[Requirements]:
 def _forms(preparation: Preparation) -> set[str]:
     plan, situation = preparation.plan, preparation.situation
     reference = dataset.reference_row(preparation.request, plan, situation)
-    answering = {dataset.form_of(reference, plan, situation)} if reference else set()
-    return {*plan.forms.values()} | answering
+    return {*plan.forms.values(), *([dataset.form_of(reference, plan, situation)] if reference else [])}
 
 
 def _is_converted(preparation: Preparation) -> bool:
     """Return whether no step would have to run, as where all of it came with a bundle."""
     request, source = preparation.request, preparation.situation.source
-    preprocess = dataset.preprocess_of(request)
     try:
-        prepare(
-            request.model, source, _forms(preparation), _refuse, cache_folder("models"), progress=_ignore,
-            weight_bits=weight_bits(preparation.machine.int8), preprocess=preprocess,
+        prepare_model(
+            request, source, _forms(preparation), _refuse, cache_folder("models"), progress=_ignore,
+            weight_bits=weight_bits(preparation.machine.int8),
             if_stored=lambda stored: {*preparation.as_stored(stored).plan.forms.values()},
         )  # fmt: skip
-        if preprocess == "":
+        if dataset.preprocess_of(request) == "":
             sources.own_preprocessing(source, step_cache(source, _refuse, cache_folder("models"), _ignore))
     except (_RunsError, InferometerError):
         return False

@@ -62,6 +62,11 @@ class StoredRun:
     evaluations: tuple[Evaluation, ...] = ()  # on the user's own data, in the order they ended
     scenarios: tuple[ScenarioResult, ...] = ()  # under load, in the order they ended
 
+    @property
+    def has_figures(self) -> bool:
+        """Return whether any cell was measured; a run of failures only is one."""
+        return any(record.status == "ok" for record in self.records)
+
     @functools.cached_property
     def missing(self) -> tuple[tuple[Cell, int], ...]:
         """Return the planned (cell, round) pairs with no ended record, in plan order; those stopped from outside count as missing."""

@@ -10,7 +10,7 @@ from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import cut_short
 from inferometer.results.resolution import resolution
 from inferometer.tables.accuracy_notes import accuracy_notes
-from inferometer.tables.note import Note
+from inferometer.tables.note import Note, not_judged
 
 _Place = tuple[str, int]  # a row's name and a batch size
 
@@ -54,12 +54,11 @@ def _of_others(others: Sequence[CellSummary]) -> str:
     """Return what the lack of a mark means for rows that are not the highest."""
     alone = [s for s in others if not s.judged]
     tied = "; ≈ may be as fast: the difference is within the noise, or one that so many pairs show by chance"
-    unknown = "how much another run would differ is not known"
-    if not alone:
-        return tied
-    if len(alone) == len(others):
-        return f"; which row is faster is not judged: {unknown}"
-    return f"{tied}; not judged, as {unknown}: {_cells(map(_place, alone))}"
+    none_judged = 0 < len(alone) == len(others)
+    unknown = (
+        f"; {not_judged(_cells(map(_place, alone)), 'faster', all_of_them=none_judged)}" if alone else ""
+    )
+    return unknown if none_judged else tied + unknown
 
 
 def _of_figures(measured: Sequence[CellSummary]) -> list[Note]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from inferometer import units
 from inferometer.flags import words
 from inferometer.precisions import for_any
 from inferometer.results.cells import CellSummary, Results
@@ -92,7 +92,7 @@ def columns(results: Results) -> list[Column]:
 def skipped(results: Results) -> list[str]:
     """Return a line for each reason why cells were not run, with the frameworks it holds for."""
     pairs = ((skip_reason(s), name_of(s)) for s in results.summaries if s.status == "skipped")
-    return [f"skipped {', '.join(names)}: {reason}" for reason, names in _grouped(pairs).items()]
+    return [f"skipped {', '.join(names)}: {reason}" for reason, names in units.grouped(pairs).items()]
 
 
 def skip_reason(summary: CellSummary) -> str:
@@ -110,13 +110,6 @@ def failures(results: Results) -> list[str]:
 
 def _failure(summary: CellSummary, where: str) -> str:
     return f"{name_of(summary)} at {summary.cell.batch_size}{where}: {summary.status}: {summary.cause}"
-
-
-def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    groups: dict[str, dict[str, None]] = {}
-    for key, name in pairs:
-        groups.setdefault(key, {})[name] = None
-    return {key: list(names) for key, names in groups.items()}
 
 
 def flat_rows(results: Results) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from inferometer.tables.grid import Grid
 from inferometer.tables.model import Table, TableCell
+from inferometer.tables.note import not_judged
 from inferometer.tables.palette import ansi_style, colour
 
 MARKS = {"overall": "★", "best": "▲", "tie": "≈"}
@@ -106,12 +107,8 @@ def _footnote(text: str) -> RenderableType:
 def _not_judged(others: Sequence[TableCell]) -> list[str]:
     """Return what is to be said of cells that are not the best, and of which nothing says how they compare with it."""
     alone = [cell for cell in others if not cell.judged]
-    unknown = "how much another run would differ is not known"
-    if not alone:
-        return []
-    if len(alone) == len(others):
-        return [f"which row is better is not judged: {unknown}"]
-    return [f"not judged, as {unknown}: {', '.join(dict.fromkeys(cell.summary.name for cell in alone))}"]
+    names = ", ".join(dict.fromkeys(cell.summary.name for cell in alone))
+    return [not_judged(names, "better", all_of_them=len(alone) == len(others))] * bool(alone)
 
 
 def legend(table: Table, marks: dict[str, str], intervals: bool) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from inferometer.errors import EnvironmentBuildError, UsageError
@@ -57,7 +56,7 @@ class LoadgenFolders:
 
     def _build(self, python: str) -> Path:
         if python not in self._built:
-            wanted = replace(requirements.read(NAME, "cpu"), python=python)
+            wanted = requirements.loadgen(python)
             environment = environments.ensure(wanted, self._logs / f"environment-{NAME}.log", self._progress)
             self._built[python] = _packages(environment.python.parent.parent)
         return self._built[python]
