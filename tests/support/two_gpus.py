@@ -31,7 +31,9 @@ def pretend(folder, setattr_=setattr, setitem=dict.__setitem__):
     setattr_(run, "describe_machine", lambda gpus: machine)
     setattr_(run, "usable_cores", lambda: 8)
     setattr_(run, "monitor_gpus", lambda devices, gpus: ())
-    setattr_(run, "prepare_model", lambda *_, **__: type(model)(**{**vars(model), "artifacts": {"onnx": artifact}}))
+    setattr_(
+        run, "prepare_model", lambda *_, **__: type(model)(**{**vars(model), "artifacts": {"onnx": artifact}})
+    )
     for name, options in (("fake", {}), ("hanging", {"behaviour": "hang", "at": 4})):
         framework = dataclasses.replace(
             fake_framework(name, **options), title=name, form="onnx", module="json"
