@@ -14,6 +14,7 @@ from inferometer.records import Gpu, Machine
 
 CPU = Machine(hostname="plain", cpu="CPU A", logical_cores=8, usable_cores=8, memory_bytes=2**34)
 CARD = Gpu(0, "GPU-1", "NVIDIA A2", 2**34, "580.1", "13.0", "8.6")
+REQUEST = make_request("mobilenet_v3_large", frameworks="onnxrt")
 GPU = msgspec.structs.replace(CPU, hostname="card", gpus=(CARD,))
 
 
@@ -43,7 +44,7 @@ def test_a_node_that_sees_a_part_of_its_machine_s_cards_is_of_the_kind_of_that_p
     assert none.kind == node("plain").kind
     assert node("all", both).kind.gpus == ("NVIDIA A2", "NVIDIA H100")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # of this side, which is no node
-    plans = plan_views(make_request("mobilenet_v3_large", frameworks="onnxrt"), [first, second, none])
+    plans = plan_views(REQUEST, [first, second, none])
     devices = {view: {cell.device for cell in planned.plan.cells} for view, planned in plans.items()}
     assert devices == {first.view: {"cuda:0"}, second.view: {"cuda:1"}, none.view: {"cpu"}}
 
@@ -64,9 +65,19 @@ def test_nodes_of_one_kind_are_planned_by_the_cards_that_they_see():
 def test_a_node_of_a_mig_instance_is_of_no_other_node_s_kind():
     part = node("1", GPU, visible="MIG-1c2d")
     assert part.kind.title == "a MIG instance (driver 580.1), CPU A, 8 CPUs"
-    plans = plan_views(make_request("mobilenet_v3_large", frameworks="onnxrt"), [part, node("2")])
+    plans = plan_views(REQUEST, [part, node("2")])
     assert "names a MIG instance, which cannot be measured" in plans[part.view].refusal
     assert plans[node("2").view].plan
+
+
+def test_of_a_node_whose_cards_ray_may_not_give_the_cpu_is_measured():
+    held_back = Node("1", 8, 0, GPU, visible="")
+    assert held_back.kind == node("plain").kind
+    view = held_back.view
+    assert {cell.device for cell in plan_views(REQUEST, [held_back])[view].plan.cells} == {"cpu"}
+    for more in ({"device": "cuda"}, {"frameworks": "tensorrt-rtx"}):
+        planned = plan_views(make_request("mobilenet_v3_large", **more), [held_back])[view]
+        assert "Ray may give no GPU of it (--num-gpus 0)" in planned.refusal and planned.plan is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from inferometer.errors import UsageError
 from inferometer.fleet.nodes import Node, View
 from inferometer.models.sources import resolve
@@ -45,8 +47,11 @@ def plan_views(request: RunRequest, nodes: Iterable[Node]) -> dict[View, ViewPla
 
 
 def _plan(request: RunRequest, node: Node) -> ViewPlan:
+    machine, gpu_reason = node.machine, node.gpu_reason
+    if machine.gpus and not node.gpus:
+        machine, gpu_reason = replace(machine, gpus=()), "Ray may give no GPU of it (--num-gpus 0)"
     try:
-        plan = make_plan(request, look_up(request, node.machine, node.gpu_reason, node.visible))
+        plan = make_plan(request, look_up(request, machine, gpu_reason, node.visible))
     except UsageError as error:
         return ViewPlan(None, str(error))
     if plan.cells:

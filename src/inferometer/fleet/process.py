@@ -83,10 +83,8 @@ class Process:
 
 
 def variables(gpus: int) -> dict[str, str]:
-    """Return its environment: of this one's GPUs the first ``gpus``, as Ray itself gives them out (0: all), and all threads, of which
-    Ray sets a number of its own."""
+    """Return its environment: of this one's GPUs the first ``gpus``, as Ray itself gives them out, and all threads, of which Ray sets a
+    number of its own."""
     found = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    if gpus:
-        listed = found[_GPUS].split(",") if _GPUS in found else map(str, range(gpus))
-        found[_GPUS] = ",".join([*listed][:gpus])
-    return found
+    listed = found[_GPUS].split(",") if _GPUS in found else map(str, range(gpus))
+    return {**found, _GPUS: ",".join([*listed][:gpus])}
