@@ -11,6 +11,7 @@ import pytest
 from inferometer.cli import COMMANDS, invoke
 from inferometer.cli.run import _finish
 from inferometer.host.machine import describe_machine
+from inferometer.storage.run_directory import read_run
 from simulated_runs import BOARDS, write_run
 
 
@@ -116,17 +117,22 @@ def test_ctrl_c_before_there_is_a_run_speaks_of_none(tmp_path, monkeypatch, caps
     assert "interrupted before anything was measured" in error and "--resume" not in error
 
 
-def test_the_last_line_of_an_interrupted_run_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("at_the_table", [False, True])
+def test_the_last_line_of_an_interrupted_run_says_how_to_go_on(at_the_table, tmp_path, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
     run = tmp_path / "run"
     write_run(run, BOARDS[0], frameworks=("onnxrt",), precisions=("fp32",), batch_sizes=(8,))
+    if at_the_table:
+        monkeypatch.setattr("inferometer.cli.run._print_table", stopped)
     told = io.StringIO()
     with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-        assert _finish(run, stopped, report=False) == 130
-    assert f"run directory: {run}" in told.getvalue()
-    assert told.getvalue().splitlines()[-1] == f"interrupted; go on with: inferometer run --resume {run}"
+        assert _finish(run, (lambda _: read_run(run)) if at_the_table else stopped, report=False) == 130
+    assert at_the_table or f"run directory: {run}" in told.getvalue()
+    assert told.getvalue().splitlines()[-1] == (
+        f"inferometer: interrupted; go on with: inferometer run --resume {run}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from inferometer.cli.common import console, notice
+from inferometer.cli.ending import ended
 from inferometer.escapes import shown
 from inferometer.fleet.address import meant
 from inferometer.fleet.cluster import Cluster
@@ -94,14 +95,8 @@ def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) 
         code, fleet = _measure(lambda screen: make(cluster, screen))
     if fleet is None:
         return code
-    try:
-        status = _finish(fleet, report)
-    finally:
-        if code:  # the last line, whatever comes between
-            notice(
-                f"interrupted; go on with: inferometer run --cluster {shlex.quote(address)} --resume {shlex.quote(str(fleet.folder.path))}"
-            )
-    return code or status
+    words = shlex.join(["--cluster", address, "--resume", str(fleet.folder.path)])
+    return ended(code, lambda: _finish(fleet, report), f"run {words}")
 
 
 def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet | None]:

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from inferometer.cli.common import notice
+from inferometer.cli.ending import ended
 from inferometer.cli.options import GroupedCommand, all_options, keywords
 from inferometer.cli.paths import PATH
 from inferometer.energy.meters.discover import check_powercap
@@ -124,25 +125,22 @@ def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) 
     except KeyboardInterrupt:
         code = 130
         if not (path / RUN_FILE).exists():
-            click.echo("interrupted before anything was measured", err=True)
+            notice("interrupted before anything was measured")
             return code
         stored = read_run(path)
-    try:
-        _print_end(path, stored, report=report)
-    finally:
-        if code:  # the last line, whatever comes between
-            click.echo(
-                f"interrupted; go on with: inferometer run --resume {shlex.quote(str(path))}", err=True
-            )
-    return code or _exit_code(stored)
+    return ended(
+        code, lambda: _print_end(path, stored, report=report), f"run --resume {shlex.quote(str(path))}"
+    )
 
 
-def _print_end(path: Path, stored: StoredRun, *, report: bool) -> None:
+def _print_end(path: Path, stored: StoredRun, *, report: bool) -> int:
+    """Print what was measured; return 0 if anything was: failed cells are data, but a run of nothing else is a failure."""
     if stored.records or stored.info.skips:
         _print_table(stored)
     click.echo(f"run directory: {path}")
     if report and stored.records:
         click.echo(f"report: {_write_report(stored)}")
+    return 0 if stored.has_figures else 1
 
 
 def _write_report(stored: StoredRun) -> Path:
@@ -152,11 +150,6 @@ def _write_report(stored: StoredRun) -> Path:
     path = stored.path / "report.html"
     write_report(summarise([stored]), path)
     return path
-
-
-def _exit_code(stored: StoredRun) -> int:
-    """Return 0 if anything was measured; failed cells are data, but a run of nothing else is a failure."""
-    return 0 if stored.has_figures else 1
 
 
 def _print_table(stored: StoredRun) -> None:
