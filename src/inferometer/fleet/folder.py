@@ -16,6 +16,7 @@ from inferometer.planning.request import from_builtins
 from inferometer.storage import merge
 from inferometer.storage.durable import written
 from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER, Notice
+from inferometer.storage.inside import inside
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
 
@@ -126,22 +127,16 @@ class Mirror:
     def _append(self, name: str, lines: bytes) -> None:
         """Add to a file of records; its first lines begin it anew, since a copy of an earlier driver's may be there."""
         before = self._offsets.get(name, 0)
-        with self._inside(name).open("ab" if before else "wb") as file:
+        with inside(self.path, name).open("ab" if before else "wb") as file:
             file.write(lines)
         self._offsets[name] = before + len(lines)
 
     def add(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write a run's other files."""
         for name, content in files:
-            target = self._inside(name)
+            target = inside(self.path, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-
-    def _inside(self, name: str) -> Path:
-        target = (self.path / name).resolve()
-        if not target.is_relative_to(self.path.resolve()):
-            raise StoreError(f"a node sent a file outside of its run: {name}")
-        return target
 
 
 def _replace(target: Path, content: bytes) -> None:

@@ -22,6 +22,7 @@ from inferometer.errors import StoreError
 from inferometer.records import DatasetInfo, Evaluation
 from inferometer.redaction import redacted_bytes
 from inferometer.storage.durable import written
+from inferometer.storage.inside import inside
 from inferometer.storage.lines import append_line, cannot_write, read_lines
 from inferometer.storage.regular import bytes_of, opened
 from inferometer.worker.saved_arrays import UNREADABLE, read_archive
@@ -49,7 +50,10 @@ def decode_sound(run: Path, line: bytes) -> Evaluation:
         read_arrays(run, found.file, found.rows)  # which raises where the line says another number of rows
         if found.top1 is not None:
             read_arrays(run, answers_file(found.dataset), found.rows)
-        if found.file_hash and found.file_hash != hashlib.sha256(bytes_of(run / found.file)).hexdigest():
+        if (
+            found.file_hash
+            and found.file_hash != hashlib.sha256(bytes_of(inside(run, found.file))).hexdigest()
+        ):
             raise StoreError(f"{found.file} is damaged")
     return found
 
@@ -117,9 +121,9 @@ def write_arrays(run: Path, name: str, arrays: Mapping[str, Any]) -> str:
 
 def read_arrays(run: Path, name: str, rows: int) -> dict[str, Any]:
     """Return the arrays in a file of a run directory; StoreError if it is damaged or has another number of rows."""
-    path = run / name
     if not name:
         raise StoreError(f"{run / EVALUATIONS_FILE} is damaged: it names no file of what was answered")
+    path = inside(run, name)
     try:
         opened(path).close()
         arrays = read_archive(path)

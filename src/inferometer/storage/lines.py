@@ -10,6 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from inferometer.errors import StoreError, to_write_again
+from inferometer.escapes import shown_json
+from inferometer.redaction import redacted_bytes
 from inferometer.storage.regular import bytes_of
 
 _DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -31,7 +33,7 @@ def append_line(path: Path, data: bytes) -> None:
 
 
 def read_lines(path: Path, decode: Callable[[bytes], _Line], kind: str) -> tuple[_Line, ...]:
-    """Return what the file's lines hold, none where there is no file; StoreError names a line that is no ``kind``."""
+    """Return what the file's lines hold, as far as it may be shown, none where there is no file; StoreError names a line that is no ``kind``."""
     try:
         lines = bytes_of(path).split(b"\n")
     except FileNotFoundError:
@@ -43,7 +45,7 @@ def read_lines(path: Path, decode: Callable[[bytes], _Line], kind: str) -> tuple
         if not line.strip():
             continue
         try:
-            found.append(decode(line))
+            found.append(decode(shown_json(redacted_bytes(line))))
         except _DAMAGE as error:
             raise StoreError(f"{path}:{number}: damaged {kind}: {error}") from error
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -140,14 +141,21 @@ def _log(run: StoredRun, record: Record) -> str:
 
 
 def write(merged: Sequence[Merged], out: Path) -> list[tuple[Path, RunInfo, int]]:
-    """Write the runs where `destinations` says; return (path, info, number of records) of each."""
-    written = []
-    for path, (info, records, runs) in zip(
-        destinations([found.info for found in merged], out), merged, strict=True
-    ):
-        writer = RunWriter.create(path, info)
-        writer.append_all(records)
-        copy_evaluations(runs, path)
-        copy_scenarios(runs, path, [first for _, first, _ in _in_turn(runs)])
-        written.append((path, info, len(records)))
+    """Write the runs where `destinations` says, all or none; return (path, info, number of records) of each."""
+    written: list[tuple[Path, RunInfo, int]] = []
+    try:
+        for path, one in zip(destinations([found.info for found in merged], out), merged, strict=True):
+            writer = RunWriter.create(path, one.info)
+            written.append((path, one.info, len(one.records)))
+            _fill(writer, one)
+    except BaseException:
+        for path, _, _ in written:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
     return written
+
+
+def _fill(writer: RunWriter, merged: Merged) -> None:
+    writer.append_all(merged.records)
+    copy_evaluations(merged.runs, writer.path)
+    copy_scenarios(merged.runs, writer.path, [first for _, first, _ in _in_turn(merged.runs)])

@@ -11,6 +11,7 @@ import msgspec
 
 from inferometer.records import ScenarioResult
 from inferometer.redaction import redacted_bytes
+from inferometer.storage.inside import inside
 from inferometer.storage.lines import append_line, cannot_write, read_lines
 
 SCENARIOS_FILE = "scenarios.jsonl"
@@ -73,11 +74,16 @@ def mark_of(found: ScenarioResult) -> tuple[object, ...]:
 
 
 def _copied(folder: str, run: Path, out: Path, number: int) -> str:
-    """Copy one test's logs, as far as there are any; return where they lie in the new run."""
+    """Copy one test's logs, as far as there are any and no link leads elsewhere; return where they lie in the new run."""
     target = f"{FOLDER}/{number}/{folder.removeprefix(f'{FOLDER}/')}"
-    if (run / folder).is_dir():
+    source, copy = inside(run, folder), inside(out, target)
+    if source.is_dir():
         try:
-            shutil.copytree(run / folder, out / target)
+            shutil.copytree(source, copy, ignore=_links)
         except OSError as error:
-            raise cannot_write(out / target, error) from error
+            raise cannot_write(copy, error) from error
     return target
+
+
+def _links(folder: str, names: Sequence[str]) -> list[str]:
+    return [name for name in names if (Path(folder) / name).is_symlink()]
