@@ -94,6 +94,7 @@ def test_the_report_lies_beside_it(finished):
 
 def test_the_python_api_gives_the_same(finished):
     result = inferometer.load(finished)
+    assert inferometer.load(finished / "run.json").path == result.path
     frame = result.to_pandas()
     assert len(frame) == len(EVERYTHING.split(",")) * 2 and set(frame.framework) == set(EVERYTHING.split(","))
     assert "<table" in result._repr_html_()

@@ -190,7 +190,8 @@ def _watching(observer: Observer | None, path: Path) -> Iterator[Observer]:
 def _run_path(path: Path | str) -> Path:
     if path == "":
         raise UsageError("the path of the run is empty; give a run directory, '.' for the current folder")
-    return Path(path)
+    given = Path(path)
+    return given.parent if given.name == RUN_FILE else given  # as the command line's readers take it
 
 
 __all__ = ["Result", "SilentObserver", "load", "resume", "run"]

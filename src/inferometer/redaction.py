@@ -25,6 +25,13 @@ def redacted(text: str) -> str:
     return text
 
 
+def without_user(address: str) -> str:
+    """Return an address without user name and password, whatever signs these hold: of a text `redacted` can only guess where it ends."""
+    before, at, host = address.rpartition("@")
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme if separator else ''}{separator}{_HIDDEN}@{host}" if at else address
+
+
 def redacted_bytes(data: bytes) -> bytes:
     """Return a file's content, JSON or text in UTF-8, as `redacted` does."""
     return _USER_BYTES.sub(f"{_HIDDEN}@".encode(), data) if b"://" in data else data

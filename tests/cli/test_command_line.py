@@ -136,6 +136,21 @@ def test_the_last_line_of_an_interrupted_run_says_how_to_go_on(at_the_table, tmp
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--frameworks", "onnxrt", "--out", "{}/o\udcff"],
+        ["show", "{}/o\udcff"],
+        ["report", "{}", "--title", "a\udce9"],
+    ],
+)
+def test_a_word_that_is_not_utf_8_is_refused(words, tmp_path, capsys):
+    assert invoke([word.format(tmp_path) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert r"\x" in error and "is not UTF-8; rename" in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("command", "closed"),
     [("show {run}", ">&-"), ("--version", ">&-"), ("report {run} --out {run}/report.html", "<&- >&- 2>&-")],
 )

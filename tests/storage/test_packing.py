@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from inferometer.cli import invoke
+from inferometer.energy.meters.built_in import mqtt, redfish
 from inferometer.records import Cell, Energy, Gpu, Machine, ModelInfo, Record, RunInfo, Skip
 from inferometer.records.energy import DeviceEnergy
-from inferometer.redaction import redacted
+from inferometer.redaction import redacted, without_user
 from inferometer.storage.run_directory import RunWriter, read_run
 
 HOST, USER, CARD = "gammaray.lab.example.org", "mcurie", "GPU-0b1c2d3e-1111-2222-3333-444455556666"
@@ -32,6 +33,8 @@ def run(tmp_path):
         ),
         meters=(
             {"meter": "mqtt", "reason": "no broker", "device": "mqtt://rack7.lab.example.org:1883/EMA"},
+            {"meter": "mqtt", "reason": "no broker at rack8.lab.example.org:1883/EMA: timed out"},
+            {"meter": "redfish", "reason": "bmc7.lab.example.org answers with 401"},
             {"meter": "redfish", "uid": "redfish://bmc7.lab.example.org:443/redfish/v1/Chassis/1"},
         ),
         jobs=({"system": "slurm", "job": "4711", "account": "p-radium", "nodes": "nid[001-002]"},),
@@ -49,6 +52,8 @@ def run(tmp_path):
         )
     )
     (writer.path / "logs" / "0.log").write_text(f"opened {MODEL} through http://{USER}:pw@proxy/\n")
+    (writer.path / "dataset-shards").mkdir()
+    (writer.path / "dataset-shards" / "0.npy").write_bytes(b"a photo")  # as a killed run leaves them
     (writer.path / ".lock").touch()
     (writer.path / ".summaries.parquet").touch()
     return writer.path
@@ -135,6 +140,18 @@ def test_a_damaged_run_is_not_packed(run, tmp_path, capsys):
 def test_passwords_in_addresses_are_hidden(text, shown):
     assert redacted(text) == shown
     assert redacted(shown) == shown
+
+
+@pytest.mark.parametrize("password", ["p'w", 'p"w', "p\\w", "p<w>", "p/w@x", "p?w", ""])
+def test_an_address_is_told_without_its_user_whatever_the_password_holds(password):
+    assert without_user(f"redfish://admin:{password}@bmc:8443") == "redfish://***@bmc:8443"
+    assert without_user(f"{password}@bmc") == "***@bmc"
+    assert without_user("redfish://bmc:8443") == "redfish://bmc:8443"
+    for name, finder in (("INFEROMETER_MQTT", mqtt.find), ("INFEROMETER_REDFISH", redfish.find)):
+        scheme = name.rpartition("_")[2].lower()
+        (absence,) = finder({name: f"{scheme}://admin:{password}@bmc:8443"}).absences
+        assert absence.device == f"{scheme}://***@bmc:8443"
+        assert not password or password not in absence.line
 
 
 def test_no_password_is_stored_or_read(run):

@@ -129,6 +129,12 @@ def test_a_folder_with_other_files_in_it_is_no_place_for_a_run(tmp_path):
         RunWriter.create(project / "logs" / "train.log", RunInfo())
 
 
+def test_of_a_run_that_cannot_be_written_nothing_is_left(tmp_path):
+    with pytest.raises(UnicodeEncodeError):
+        RunWriter.create(tmp_path / "run", RunInfo(command="a\udcff"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_folder_of_the_user_outlives_a_withdrawn_run(tmp_path):
     (tmp_path / "mine").mkdir()
     RunWriter.create(tmp_path / "mine", RunInfo()).withdraw()

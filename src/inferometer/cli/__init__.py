@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import click
 
+from inferometer.cli.encoding import other_encoding, refuse_other_encodings
 from inferometer.cli.groups import CommandGroup
 from inferometer.cli.signals import Stops
 from inferometer.cli.streams import forget_output, open_closed_streams, write_plainly_where_needed
@@ -111,7 +112,7 @@ def invoke(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # what read our output (head, less) has seen enough of it
         forget_output()
         return 0
-    except (OSError, MemoryError, RuntimeError) as error:
+    except (OSError, MemoryError, RuntimeError, UnicodeEncodeError) as error:
         text = _message(error)
         if not text:
             raise
@@ -123,6 +124,7 @@ def _call(arguments: list[str] | None) -> object:
     if f"_{_PROGRAM}_COMPLETE".upper() in os.environ:
         cli.main(prog_name=_PROGRAM)  # answers the shell and exits
     given = sys.argv[1:] if arguments is None else list(arguments)
+    refuse_other_encodings(given)
     try:
         with cli.make_context(_PROGRAM, given) as context, _collector(given):
             return cli.invoke(context)
@@ -139,10 +141,12 @@ def _collector(given: Sequence[str]) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def _message(error: OSError | MemoryError | RuntimeError) -> str:
+def _message(error: OSError | MemoryError | RuntimeError | UnicodeEncodeError) -> str:
     """Return what is wrong around us, in a line; "" where the fault is our own."""
     if isinstance(error, MemoryError):
         return "this takes more memory than there is; give less at once, fewer runs for instance"
+    if isinstance(error, UnicodeEncodeError):
+        return other_encoding(error.object)
     if isinstance(error, RuntimeError):
         remedy = "no thread more can be started: raise the limit on processes (ulimit -u, a container's pids)"
         return remedy if str(error) == NO_THREAD else ""

@@ -18,6 +18,7 @@ from inferometer.cli.options import option
 from inferometer.cli.paths import NamedPath
 from inferometer.energy.meters.served_lines import SOCKET, SOCKET_VARIABLE
 from inferometer.errors import MeterError, UsageError
+from inferometer.escapes import shown
 from inferometer.redaction import redacted
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def measure_command(
     _check_writable(csv_path)
     runs = measure(command, repeat=repeat, meters=terms, powercap=powercap)
     for line in runs.lines():
-        click.echo(redacted(line), err=True)
+        click.echo(shown(redacted(line)), err=True)
     if csv_path is not None:
         Path(csv_path).write_text(redacted(runs.to_csv()), encoding="utf-8", newline="")
     return runs.status
@@ -72,7 +73,7 @@ def meters_command(ctx: click.Context, terms: tuple[str, ...], powercap: str | N
     from inferometer.energy.tools.list_meters import describe_meters, table
 
     rows = describe_meters(terms, powercap)
-    click.echo(redacted(json.dumps(rows, indent=1) if as_json else table(rows)))
+    click.echo(shown(redacted(json.dumps(rows, indent=1) if as_json else table(rows))))
 
 
 @meters_command.command("characterize")

@@ -25,8 +25,7 @@ from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.runner import Runner
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.run_directory import StoredRun, read_run
-
-SHARDS_FOLDER = "dataset-shards"  # of a run, while it is measured
+from inferometer.storage.temporary import SHARDS_FOLDER
 
 
 def look_at(request: RunRequest) -> None:

@@ -39,7 +39,7 @@ from inferometer.running.processes.launch import Launch, launch_worker
 from inferometer.running.progress.observer import Observer
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.running.run_info import as_begun, complete_facts, planned_facts
-from inferometer.running.runner import COMPILE_FOLDER, Runner
+from inferometer.running.runner import Runner
 from inferometer.running.time_limit import TimeLimit
 from inferometer.storage import temporary
 from inferometer.storage.cache import cache_folder
@@ -227,7 +227,7 @@ def _measure_all_rounds(runner: Runner, info: RunInfo, preparation: Preparation)
 
 def _forget_compiled(path: Path) -> None:
     """Remove the code that workers compiled: it is warm within one process's rounds only (`CompileCache`)."""
-    shutil.rmtree(path / COMPILE_FOLDER, ignore_errors=True)
+    shutil.rmtree(path / temporary.COMPILE_FOLDER, ignore_errors=True)
 
 
 def _measure_rounds(runner: Runner, info: RunInfo, session: Session, preparation: Preparation) -> StoredRun:

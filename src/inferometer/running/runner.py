@@ -32,10 +32,9 @@ from inferometer.running.progress.time_left import nominal_times
 from inferometer.running.schedule import Assignment, assign
 from inferometer.running.time_limit import TimeLimit
 from inferometer.storage.run_directory import RunWriter
+from inferometer.storage.temporary import COMPILE_FOLDER
 from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
 from inferometer.worker.protocol import Measure, Measured, Open, Opened
-
-COMPILE_FOLDER = "compile-cache"
 
 
 @dataclass(frozen=True, kw_only=True)

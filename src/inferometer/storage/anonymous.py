@@ -16,7 +16,8 @@ _KEPT = ("cell", "cells")  # what a cell is called names nobody
 _HOME = re.compile(r"/(?:home|Users)/([^/\s\"']+)")
 _QUOTED = re.compile(r"'((?:~|\.{1,2})?/[^']*)'")
 _PATH = re.compile(r"(?<![\w./:~-])(?:~|\.{1,2})?(?:/[^\s\"'/:;,()\[\]]+)+/?")
-_BROKER = re.compile(r"((?:mqtts?|redfish(?:\+http)?)://)[^/\s\"']+")
+_BROKER = re.compile(r"((?:mqtts?|redfish(?:\+http)?)://)([^/\s\"']+)")
+_BROKER_BARE = re.compile(r"(?<=broker at )(?!\w+:/)[^/\s]+(?=/)")  # as the reasons of version 0.1 name it
 _PUBLIC = re.compile(r"(?:hf|timm|torchvision):[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -30,6 +31,7 @@ class Anonymous:
         host = str(machine.get("hostname") or "")
         self._words = dict.fromkeys((host, host.partition(".")[0]), "host")
         self._words |= dict.fromkeys((*_users(texts), *_own_user()), "user")
+        self._words |= dict.fromkeys(_hosts(texts), "host")
         self._words = {word: said for word, said in self._words.items() if len(word) >= _SHORTEST}
         paths = {text for text in texts if text.startswith(("/", "~/")) and "\n" not in text}
         self._paths = sorted(paths, key=len, reverse=True)  # those with spaces are known only as a whole
@@ -59,7 +61,7 @@ class Anonymous:
 
     def text(self, text: str) -> str:
         """Return a text without the names."""
-        text = _BROKER.sub(r"\1host", redacted(text))
+        text = _BROKER_BARE.sub("host", _BROKER.sub(r"\1host", redacted(text)))
         for path in self._paths:
             text = text.replace(path, _last(path))
         text = _PATH.sub(lambda found: _last(found[0]), _QUOTED.sub(lambda found: _last(found[1]), text))
@@ -101,6 +103,13 @@ def _strings(value: Any) -> Iterator[str]:
 def _users(texts: list[str]) -> Iterator[str]:
     for text in texts:
         yield from _HOME.findall(text)
+
+
+def _hosts(texts: list[str]) -> Iterator[str]:
+    """Yield the hosts of network meters; errors name them without the address."""
+    for text in texts:
+        for _, place in _BROKER.findall(redacted(text)):
+            yield place.rpartition("@")[2].rpartition(":")[0] or place
 
 
 def _own_user() -> tuple[str, ...]:

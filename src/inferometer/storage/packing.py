@@ -20,13 +20,9 @@ from inferometer.storage.lines import cannot_write
 from inferometer.storage.regular import bytes_of
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, read_run
 from inferometer.storage.scenarios import SCENARIOS_FILE
-from inferometer.storage.temporary import FOLDER as TEMPORARY_FOLDER
+from inferometer.storage.temporary import HELD_MEANWHILE
 
 SUFFIX = ".tar.gz"
-_LEFT_OUT = (
-    "compile-cache",
-    TEMPORARY_FOLDER,
-)  # what a run holds while it is measured; hidden files are caches and locks
 _LINES = (CELLS_FILE, EVALUATIONS_FILE, SCENARIOS_FILE)
 _ANONYMOUS_NAME = "run"
 
@@ -63,7 +59,7 @@ def _write(file: Any, files: dict[str, bytes], name: str) -> None:
 def _whole(run: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run)
-        left_out = name.parts[0] in _LEFT_OUT or name.parts[0].startswith(".")
+        left_out = name.parts[0] in HELD_MEANWHILE or name.parts[0].startswith(".")  # caches and locks
         if path.is_file() and not path.is_symlink() and not left_out:
             content = _read(path)
             yield name.as_posix(), content if path.suffix == ".npz" else redacted_bytes(content)

@@ -117,7 +117,7 @@ class RunWriter:
         try:
             writer.write_info(info)
             append_line(writer._cells, b"")
-        except StoreError:
+        except BaseException:
             writer._clear()
             raise
         sync_folder(path)

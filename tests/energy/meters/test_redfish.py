@@ -7,6 +7,7 @@ import pytest
 
 from bmc import CHASSIS, SENSOR, mockup, serving_bmc
 from broker import free_port
+from inferometer.cli import invoke
 from inferometer.energy import open_session
 from inferometer.energy.integration.integrate import span_energy
 from inferometer.energy.meters.built_in import redfish
@@ -45,6 +46,16 @@ def test_power_of_a_chassis_with_its_sensors_interval():
     assert meter.device.uid.endswith(f"{CHASSIS}/1")
     assert (meter.traits.kind, meter.traits.period_s, meter.traits.resolution) == ("power", 0.2, 0.1)
     assert meter.traits.push and not meter.traits.integrates
+
+
+def test_a_chassis_sends_the_terminal_nothing(monkeypatch, capfd):
+    told = mockup(WATTS)
+    told[f"{CHASSIS}/1"]["Model"] = "3500\x1b]0;owned\x07"
+    with serving_bmc(told) as bmc:
+        monkeypatch.setenv("INFEROMETER_REDFISH", bmc.url)
+        assert invoke(["meters", "--meter", "redfish"]) == 0
+    shown = capfd.readouterr().out
+    assert r"Contoso 3500\x1b]0;owned\x07" in shown and not set("\x1b\x07") & set(shown)
 
 
 def test_a_counter_of_joules_comes_first_and_one_of_kilowatt_hours_last():

@@ -8,13 +8,17 @@ import sys
 import pytest
 
 import simulated_runs as simulated
+from evaluated_runs import evaluated_run
 from inferometer.cli import invoke
 from inferometer.errors import UsageError
 from inferometer.report.page import live as live_module
 from inferometer.report.page.live import LiveFolder
 from inferometer.report.page.serve import is_local, open_server
 from inferometer.storage.run_directory import RunWriter, read_run
+from inferometer.storage.scenarios import append_scenario
 from live_server import serving
+from loaded_runs import one_test
+from loaded_runs import server as result
 
 SMALL = {"frameworks": ("tf", "onnxrt"), "precisions": ("fp32",), "batch_sizes": (8, 16), "rounds": 2}
 
@@ -49,6 +53,19 @@ def test_tag_changes_with_the_folder_only(folder):
     assert second.tag != first.tag
     assert b"Tesla V100" in second.body
     assert b"Tesla V100" not in first.body
+
+
+def test_results_under_load_and_accuracy_appear_as_they_come(tmp_path):
+    run = evaluated_run(tmp_path / "r", [1, 2, 3], {("onnxrt", "fp32"): [1, 2, 3]})
+    evaluated = (run.path / "accuracy.jsonl").read_bytes()
+    (run.path / "accuracy.jsonl").unlink()
+    live = LiveFolder(tmp_path)
+    before = live.snapshot()
+    (run.path / "accuracy.jsonl").write_bytes(evaluated)
+    after = live.snapshot()
+    assert b"table-accuracy" in after.body and b"table-accuracy" not in before.body
+    append_scenario(run.path, result("onnxrt", [one_test(10, 0.01)]))
+    assert b"Under load" in live.snapshot().body and b"Under load" not in after.body
 
 
 def test_only_the_run_that_changed_is_read_again(folder, monkeypatch):

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from inferometer.errors import MeterError, UsageError
+from inferometer.redaction import without_user
 
 DEFAULT_TOPIC = "EMA/devices"
 CONNECT_S = 3.0
@@ -38,20 +39,22 @@ class Address:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"'{url}' is no broker address ({error}); {example}") from error
+            raise UsageError(f"'{without_user(url)}' is no broker address ({error}); {example}") from error
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise UsageError(f"'{url}' is no broker address; {example}")
+            raise UsageError(f"'{without_user(url)}' is no broker address; {example}")
         if parts.username or parts.password:
             raise UsageError(
                 "a password in an address would be stored with the run; set EMA_MQTT_CREDS=user:password"
             )
+        if "@" in parts.path:
+            raise UsageError("a topic with @ looks like a password in what is stored; take another topic")
         tls = parts.scheme == "mqtts"
         return cls(
             parts.hostname, port or (8883 if tls else 1883), parts.path.strip("/") or DEFAULT_TOPIC, tls
         )
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}/{self.topic}"
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}/{self.topic}"
 
 
 class Connection:

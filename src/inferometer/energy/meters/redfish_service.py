@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from inferometer.errors import MeterError, UsageError
+from inferometer.redaction import without_user
 
 ROOT = "/redfish/v1"
 ANSWER_S = 5.0
@@ -36,9 +37,11 @@ class Address:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"'{url}' is no address ({error}); write redfish://bmc") from error
+            raise UsageError(f"'{without_user(url)}' is no address ({error}); write redfish://bmc") from error
         if parts.scheme not in ("redfish", "redfish+http") or not parts.hostname or parts.path.strip("/"):
-            raise UsageError(f"'{url}' is no address of a BMC; write redfish://bmc or redfish://bmc:8443")
+            raise UsageError(
+                f"'{without_user(url)}' is no address of a BMC; write redfish://bmc or redfish://bmc:8443"
+            )
         if parts.username or parts.password:
             raise UsageError(
                 f"a password in an address would be stored with the run; set {CREDENTIALS}=user:password"

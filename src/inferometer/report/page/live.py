@@ -11,10 +11,13 @@ from inferometer.errors import InferometerError
 from inferometer.report.page.html import render_live
 from inferometer.results.cells import Results
 from inferometer.results.summary import summarise
+from inferometer.storage.evaluations import EVALUATIONS_FILE
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
+from inferometer.storage.scenarios import SCENARIOS_FILE
 
-_Stamp = tuple[int, int, int, int]  # sizes and times of change of a run's two files
+_Stamp = tuple[tuple[int, int], ...]  # sizes and times of change of a run's files
+_FILES = (RUN_FILE, CELLS_FILE, EVALUATIONS_FILE, SCENARIOS_FILE)  # that are written while it is measured
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def _results(runs: list[StoredRun], notices: list[str]) -> Results:
 
 
 def _stamp(run: Path) -> _Stamp:
-    return (*_file_stamp(run / RUN_FILE), *_file_stamp(run / CELLS_FILE))
+    return tuple(_file_stamp(run / name) for name in _FILES)
 
 
 def _file_stamp(file: Path) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from inferometer.energy.meters.wire import Registered, clock_topic, decode_readi
 from inferometer.energy.readings import MeteredDevice, Reading, Traits
 from inferometer.energy.track import Track
 from inferometer.errors import InferometerError, MeterError
+from inferometer.redaction import without_user
 
 REGISTRATION_S = 3.0
 
@@ -152,4 +153,4 @@ def _open(
 
 
 def _absent(reason: str, url: str) -> Found:
-    return Found(absences=(Absence("mqtt", "external", reason, device=url.partition("?")[0]),))
+    return Found(absences=(Absence("mqtt", "external", reason, device=without_user(url).partition("?")[0]),))

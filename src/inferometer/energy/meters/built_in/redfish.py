@@ -20,6 +20,8 @@ from inferometer.energy.meters.redfish_service import ROOT, Address, Service, li
 from inferometer.energy.readings import MeteredDevice, Reading, Traits
 from inferometer.energy.track import Track
 from inferometer.errors import InferometerError, MeterError
+from inferometer.escapes import shown
+from inferometer.redaction import without_user
 
 PERIOD_S = 1.0  # between two looks, and of a sensor that does not tell its own
 SHORTEST_S = 0.1  # between two looks
@@ -110,13 +112,15 @@ def find(environ: Mapping[str, str]) -> Found:
         try:
             meters = tuple(_chassis(Address.parse(url), environ))
         except InferometerError as error:
-            found += Found(absences=(Absence("redfish", "external", str(error), device=url),))
+            found += Found(absences=(Absence("redfish", "external", str(error), device=without_user(url)),))
             continue
         found += Found(meters)
         if not meters:
             reason = "no chassis tells energy or power by EnvironmentMetrics or PowerSubsystem"
             found += Found(
-                absences=(Absence("redfish", "external", reason, "update the BMC's firmware", url),)
+                absences=(
+                    Absence("redfish", "external", reason, "update the BMC's firmware", without_user(url)),
+                )
             )
     return found
 
@@ -129,7 +133,7 @@ def _chassis(address: Address, environ: Mapping[str, str]) -> Iterator[RedfishMe
             source = _source(service, chassis)
             if source is not None:
                 told = " ".join(str(chassis.get(key) or "") for key in ("Manufacturer", "Model")).strip()
-                name = told or str(chassis.get("Name") or path)
+                name = shown(told or str(chassis.get("Name") or path))
                 device = MeteredDevice(f"{address}{path}", name, "external", "redfish")
                 yield RedfishMeter(device, source, Service(address, environ))
     finally:
