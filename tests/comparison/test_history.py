@@ -7,11 +7,15 @@ import re
 import msgspec
 import numpy as np
 from click.testing import CliRunner
+from rich.console import Console
 
 import simulated_runs as simulated
 from inferometer.cli.history import history_command
 from inferometer.comparison.history import history as lines_of
+from inferometer.comparison.history_render import to_csv, to_text
+from inferometer.records import Loop
 from inferometer.results.metrics import THROUGHPUT
+from inferometer.results.metrics.latency import P99
 from inferometer.storage.find import read_runs
 from inferometer.storage.merge import merge
 from inferometer.storage.merge import write as save
@@ -46,6 +50,44 @@ def test_a_step_is_one_change_at_the_run_where_it_came(tmp_path):
     assert len(changes) == 3
     assert all(re.search(r"2026-11-05, 2\.0: slower, -10\.", line) for line in changes)
     assert "1.0, 2.0" in found.output
+
+
+def test_cells_of_one_name_are_told_apart_by_what_differs():
+    machine = simulated.GPU_MACHINE
+    fewer = msgspec.structs.replace(machine, usable_cores=2, hostname="other")
+    rounds = simulated.rounds_of(simulated.cell("onnxrt"), [1000.0, 1001.0])
+    first = simulated.run(rounds, "a", model_hash="abcdef0123")
+    other = simulated.run(rounds, "b", model_hash="0123abcdef")
+    smaller = simulated.run(rounds, "c", fewer, model_hash="abcdef0123")
+
+    def titles(*runs):
+        found = lines_of(runs, THROUGHPUT)
+        return [found.title_of(line).partition("cuda:0")[2] for line in found.lines]
+
+    assert titles(first) == [""]
+    assert titles(first, other) == [" (abcdef01)", " (0123abcd)"]
+    cores = f"{machine.usable_cores} CPUs, {machine.hostname or 'unknown host'}"
+    assert titles(first, smaller) == [f" ({cores})", " (2 CPUs, other)"]
+    rows = [line.split(",") for line in to_csv(lines_of([first, other], THROUGHPUT)).splitlines()]
+    assert [row[-1] for row in rows] == ["model_hash", "abcdef0123", "0123abcdef"]
+
+
+def test_a_cell_without_the_metric_says_why_instead():
+    made = simulated.run(simulated.rounds_of(simulated.cell("onnxrt"), [1000.0, 1001.0]))
+    device = [
+        msgspec.structs.replace(
+            r,
+            cell=msgspec.structs.replace(r.cell, mode="device"),
+            loops=tuple(Loop(x.elapsed_s, ()) for x in r.loops),
+        )
+        for r in made.records
+    ]
+    run = type(made)(made.path, msgspec.structs.replace(made.info, cells=(device[0].cell,)), tuple(device))
+    (line,) = to_csv(lines_of([run], P99)).splitlines()[1:]
+    assert ",p99,s,,,," in line
+    console = Console(width=200, file=io.StringIO())
+    console.print(*to_text(lines_of([run], P99)))
+    assert console.file.getvalue().count("not timed") == 2
 
 
 def test_csv_has_a_row_a_cell_and_run(tmp_path):

@@ -1,11 +1,13 @@
-"""The Python examples of docs/energy.md run as they stand."""
+"""The Python examples of docs/energy.md run as they stand; docs/formats.md has the columns that are written."""
 
 import subprocess
 import sys
 
 import pytest
 
-from documented import examples
+from documented import DOCS, examples
+from inferometer.energy.regions import results
+from inferometer.energy.tools import measure
 
 EXAMPLES = examples("energy.md")
 
@@ -16,6 +18,11 @@ def test_example(code, tmp_path):
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("columns", [results.COLUMNS, measure.COLUMNS], ids=["regions", "measure"])
+def test_the_columns_are_those_that_are_written(columns):
+    assert f"\n    {','.join(columns)}\n" in (DOCS / "formats.md").read_text()
 
 
 def test_there_are_examples():

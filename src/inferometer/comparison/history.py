@@ -17,11 +17,13 @@ from inferometer.comparison.changes import Change
 from inferometer.comparison.compare import compare
 from inferometer.comparison.pairing import Name, NameParts, label_of, named
 from inferometer.errors import UsageError, unknown
+from inferometer.records import RunInfo
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import Metric, Scale
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import StoredRun
+from inferometer.units import counted
 
 CHANGES = ("better", "worse", "broken", "repaired")
 
@@ -55,6 +57,9 @@ class Line:
     machine: str
     cell_name: Name
     points: tuple[Point, ...]
+    facts: tuple[
+        str, ...
+    ] = ()  # that tell it from another of its name: the model's content, the machine's share and host
 
     @property
     def changes(self) -> tuple[Point, ...]:
@@ -76,13 +81,27 @@ class History:
         values = [point.estimate.value for line in self.lines for point in line.points if point.estimate]
         return self.metric.scale_for(values)
 
+    def title_of(self, line: Line) -> str:
+        """Return a line's name, its machine before it where there are several, behind it what tells it from others of that name."""
+        title = self._plain_title(line)
+        alike = self._facts[title]
+        told = [fact for fact, *others in zip(line.facts, *alike, strict=True) if len(set(others)) > 1]
+        return f"{title} ({', '.join(told)})" if told else title
+
+    @functools.cached_property
+    def _facts(self) -> dict[str, list[tuple[str, ...]]]:
+        """The facts of the lines of each name."""
+        found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        for line in self.lines:
+            found[self._plain_title(line)].append(line.facts)
+        return found
+
+    def _plain_title(self, line: Line) -> str:
+        return f"{line.machine}: {line.name}" if self._several_machines else line.name
+
     @functools.cached_property
     def _several_machines(self) -> bool:
         return len({line.machine for line in self.lines}) > 1
-
-    def title_of(self, line: Line) -> str:
-        """Return a line's name, its machine before it where there are several."""
-        return f"{line.machine}: {line.name}" if self._several_machines else line.name
 
 
 def history(runs: Sequence[StoredRun], metric: Metric, last: int = LAST) -> History:
@@ -116,7 +135,9 @@ class _Group:
                 if summary.status != "skipped":
                     self._add(name, number, summary, changes.get(summary.key))
         return [
-            Line(label_of(name), points[-1].summary.machine, name, tuple(points))
+            Line(
+                label_of(name), points[-1].summary.machine, name, tuple(points), _facts_of(self.runs[-1].info)
+            )
             for name, points in self._points.items()
         ]
 
@@ -143,6 +164,12 @@ class _Group:
         if point.is_change:
             self._since[name] = []
         self._since.setdefault(name, []).append(number)
+
+
+def _facts_of(info: RunInfo) -> tuple[str, ...]:
+    machine = info.machine
+    content = info.model.hash[:8] or "unknown content"
+    return content, counted(machine.usable_cores, "CPU"), machine.hostname or "unknown host"
 
 
 def chosen(

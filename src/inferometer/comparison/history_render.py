@@ -29,8 +29,8 @@ def to_text(found: History) -> Iterator[RenderableType]:
         row = (
             found.title_of(line),
             str(len(line.points)),
-            ends[0] if ends else line.points[0].summary.status,
-            ends[-1] if ends and line.points[-1].estimate else line.points[-1].summary.status,
+            ends[0] if ends else _without(line.points[0], found.metric),
+            ends[-1] if ends and line.points[-1].estimate else _without(line.points[-1], found.metric),
             versions(line),
             str(len(line.changes)) if line.changes else "",
         )
@@ -45,6 +45,12 @@ def to_text(found: History) -> Iterator[RenderableType]:
                 f"{found.title_of(line)}: {told(point, found.metric)}",
                 style=_STYLES[point.change.verdict],
             )
+
+
+def _without(point: Point, metric: Metric) -> str:
+    """Return why a point has no figure, shortly."""
+    summary = point.summary
+    return metric.why_none(summary)[0] if summary.measured else summary.status
 
 
 def versions(line: Line) -> str:
@@ -63,7 +69,7 @@ def told(point: Point, metric: Metric) -> str:
 
 COLUMNS = (
     "machine", "model", "framework", "precision", "batch_size", "mode", "device", "run", "created_at", "version", "status",
-    "metric", "unit", "value", "low", "high", "rounds", "verdict", "ratio", "ratio_low", "ratio_high", "p",
+    "metric", "unit", "value", "low", "high", "rounds", "verdict", "ratio", "ratio_low", "ratio_high", "p", "model_hash",
 )  # fmt: skip
 
 
@@ -81,6 +87,7 @@ def to_csv(found: History) -> str:
             names = (line.machine, model, framework, precision, size, mode, device, str(point.path))
             facts = (point.at, point.version, point.summary.status, found.metric.name, found.metric.unit)
             verdict = change.verdict if change else ""
-            cells = (*names, *facts, *figures, point.summary.rounds, verdict, *ratios)
+            hashed = point.summary.model_hash
+            cells = (*names, *facts, *figures, point.summary.rounds, verdict, *ratios, hashed)
             writer.writerow(text_cells(cells))
     return text.getvalue()

@@ -19,6 +19,7 @@ from inferometer.records import Cell
 from inferometer.running.converted import converters
 from inferometer.running.preparing import prepare_model
 from inferometer.storage.cache import cache_folder
+from inferometer.storage.commands import again
 from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import TemporaryFolder
 
@@ -124,5 +125,5 @@ def _gone(run: StoredRun, cause: str) -> StoreError:
 
 
 def _command(run: StoredRun) -> str:
-    """Return the command that measured a run."""
-    return run.info.command or "inferometer run"
+    """Return the command that measures what a run measured."""
+    return again(run.info.command or "inferometer run")

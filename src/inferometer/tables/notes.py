@@ -53,7 +53,8 @@ def _meaning_of_marks(ranked: Sequence[CellSummary]) -> list[Note]:
 def _of_others(others: Sequence[CellSummary]) -> str:
     """Return what the lack of a mark means for rows that are not the highest."""
     alone = [s for s in others if not s.judged]
-    tied = "; ≈ may be as fast: the difference is within the noise, or one that so many pairs show by chance"
+    words = "; ≈ may be as fast: the difference is within the noise, or one that so many pairs show by chance"
+    tied = words if any(s.tie for s in others) else ""
     none_judged = 0 < len(alone) == len(others)
     unknown = (
         f"; {not_judged(_cells(map(_place, alone)), 'faster', all_of_them=none_judged)}" if alone else ""

@@ -6,7 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import simulated_runs as simulated
 from inferometer.errors import StoreError
+from inferometer.report.figures.palette import Palette
+from inferometer.report.page.evidence import evidence
 from inferometer.report.page.html import library, render, write_report
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import read_run
@@ -24,6 +27,22 @@ def test_order_of_the_report(page):
     places = [page.index(f">{name}</h") for name in SECTIONS]
     assert places == sorted(places)
     assert "<title>Cards compared</title>" in page
+
+
+@pytest.mark.parametrize("at_once", ["", " --at-once"])
+def test_the_command_of_a_cell_is_one_that_is_taken(tmp_path, at_once):
+    run = read_run(simulated.write_run(tmp_path / "run", simulated.BOARDS[0], failures=False))
+    command = (
+        f"inferometer run net --preset report --frameworks tf,torch --device=cuda:0,cuda:1 --out x{at_once}"
+    )
+    info = msgspec.structs.replace(run.info, command=command)
+    results = summarise([type(run)(run.path, info, run.records)])
+    told = evidence(results, Palette(s.cell.framework for s in results.summaries))["cells"][0]
+    words = dict(told["facts"])["Measure it again"].split()
+    device = ["--device=cuda:0,cuda:1", "--at-once"] if at_once else []
+    assert words[:5] == ["inferometer", "run", "net", "--preset", "study"]
+    assert words[5 : 5 + len(device)] == device and words.count("--frameworks") == 1
+    assert words.count("--device") == (not at_once) and "--out" not in words
 
 
 def test_nothing_refers_to_a_network(page):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from inferometer.flags import group
+from inferometer.records import Cell
 from inferometer.report.figures.colours import framework_label
 from inferometer.report.figures.palette import Palette
 from inferometer.report.figures.rounding import numbers
 from inferometer.report.page.verdict import reading
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.metrics import ENERGY, MEMORY, PHASES, THROUGHPUT, Metric, Place, metrics_in
+from inferometer.storage.commands import again
 from inferometer.storage.run_directory import StoredRun
 from inferometer.units import counted, duration
 
@@ -152,20 +152,21 @@ def _origin(summary: CellSummary, runs: dict[Any, StoredRun]) -> Iterator[tuple[
         yield "Log", summary.log
     command = next((run.info.command for run in found if run.info.command.startswith("inferometer run")), "")
     if command:
-        cell = summary.cell
-        # a file is measured at what it holds whatever is asked
-        precision = "" if cell.precision.startswith("stored-") else f" --precisions {cell.precision}"
-        only = f"--frameworks {shlex.quote(cell.framework)}{precision} --batch-sizes {cell.batch_size}"
-        yield "Measure it again", f"{_without_out(command)} {only} --device {cell.device} --modes {cell.mode}"
+        yield "Measure it again", _of_cell(command, summary.cell)
 
 
-@functools.lru_cache(maxsize=64)  # of the few runs of a page, asked by every cell
-def _without_out(command: str) -> str:
-    """Return a command without the run directory that it wrote to."""
-    words = shlex.split(command)
-    kept = [
-        w
-        for i, w in enumerate(words)
-        if not (w == "--out" or (i and words[i - 1] == "--out") or w.startswith("--out="))
-    ]
-    return shlex.join(kept)
+def _of_cell(command: str, cell: Cell) -> str:
+    """Return a run's command for one cell alone, on all of its devices where they were measured at once."""
+    chosen = {
+        "--frameworks": cell.framework,
+        "--precisions": cell.precision,
+        "--batch-sizes": str(cell.batch_size),
+        "--device": cell.device,
+        "--modes": cell.mode,
+    }
+    if "--at-once" in command:
+        del chosen["--device"]
+    replaced = tuple(chosen)
+    if cell.precision.startswith("stored-"):  # a file is measured at what it holds whatever is asked
+        del chosen["--precisions"]
+    return again(command, replaced, [word for pair in chosen.items() for word in pair])

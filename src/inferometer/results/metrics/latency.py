@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Estimate
-from inferometer.results.metrics.metric import Column, Metric, Place, Words, number, product_of
+from inferometer.results.estimates import PUBLISHED, Estimate
+from inferometer.results.metrics.metric import Column, Metric, Place, Reason, Words, number, product_of
 from inferometer.results.metrics.quantities import MILLISECONDS, SECONDS
 
 _WORDS = Words("faster", "slower")
+
+
+def _not_timed(summary: CellSummary) -> Reason:
+    if summary.throughput and summary.throughput.source == PUBLISHED:
+        return "not told", "what was imported does not tell it"
+    if summary.cell.mode != "host":
+        return "not timed", f"batches are not timed one by one in {summary.cell.mode} mode"
+    return "not timed", "no full batch was timed by itself"
 
 
 def _of_batch(
@@ -27,6 +35,7 @@ def _of_batch(
         higher_is_better=False,
         of=of,
         series=product_of((name, 1)),
+        why_none=_not_timed,
         words=_WORDS,
         figure=MILLISECONDS,
         shown_in=frozenset(places),

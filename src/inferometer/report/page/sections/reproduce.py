@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inferometer.report.page.sections import Content
+from inferometer.storage.commands import again
 from inferometer.storage.run_directory import StoredRun
 
 ORDER, TITLE = 90, "Run it again"
@@ -27,7 +28,7 @@ def build(content: Content) -> tuple[Recipe, ...]:
 def _recipe(run: StoredRun) -> Recipe:
     info = run.info
     facts = (
-        ("Command", info.command),
+        ("Command", again(info.command)),
         ("inferometer", info.tool),
         ("Model", " ".join(part for part in (info.model.source, info.model.weights) if part)),
         ("Model hash", info.model.hash),
