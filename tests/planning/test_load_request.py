@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from inferometer.cli import invoke
 from inferometer.errors import UsageError
 from inferometer.planning.load_request import SCENARIO_PRESETS, LoadRequest, check_instances, sizes_of
 from inferometer.planning.request import from_builtins, make_request, to_builtins
@@ -117,3 +118,26 @@ def test_it_is_stored_with_the_run_and_runs_of_before_have_none():
     del data["load"]
     assert from_builtins(data).load == LoadRequest()
     assert "server, offline, p99 within 20 ms, 1500 ms, 5 s a test" in request.load.words()
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ({"scenarios": ("offline",)}, 1, 1),
+        ({"scenarios": ("server", "offline"), "bounds_s": (0.02,)}, 2, 9),
+        ({"scenarios": ("server",), "bounds_s": (0.02, 0.05), "max_batch": (1, 8), "max_wait_s": (0.0, 0.001)}, 6, 48),
+        ({"scenarios": ("single-stream", "offline"), "instances": (1, 2), "audit": True}, 9, 9),
+    ],
+)  # fmt: skip
+def test_how_long_tests_take_goes_by_how_many_there_are(asked, least, most):
+    load = LoadRequest(**asked)
+    assert load.tests_s(2, 3) == (2 * 3 * 5.0 * least, 2 * 3 * 5.0 * most)
+    longer = LoadRequest(**asked, preset="standard")
+    assert longer.tests_s(1, 1) == (60.0 * least, 60.0 * most)
+
+
+def test_a_dry_run_says_how_long_the_load_takes(capsys):
+    words = ["--frameworks", "onnxrt", "--scenarios", "server", "--latency-bound", "20ms", "--rounds", "1"]
+    assert invoke(["run", *words, "--device", "cpu", "--batch-sizes", "1", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "under load: server, p99 within 20 ms, 5 s a test; that takes about 5.00 s to 40.0 s more" in told

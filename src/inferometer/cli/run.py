@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from inferometer import units
 from inferometer.cli.common import notice
 from inferometer.cli.ending import ended
 from inferometer.cli.options import GroupedCommand, all_options, keywords
@@ -17,7 +18,8 @@ from inferometer.cli.paths import PATH
 from inferometer.energy.meters.discover import check_powercap
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
-from inferometer.planning.plan import check_any, without_other_batches
+from inferometer.planning.load_request import LoadRequest
+from inferometer.planning.plan import Plan, check_any, without_other_batches
 from inferometer.planning.request import RunRequest, make_request
 from inferometer.running.opening import open_model
 from inferometer.running.parallel import devices_at_once
@@ -162,6 +164,13 @@ def _print_table(stored: StoredRun) -> None:
     print_load(results)
 
 
+def _load_words(load: LoadRequest, plan: Plan, rounds: int) -> str:
+    rows = len({(cell.framework, cell.precision, cell.device) for cell in plan.cells})
+    least, most = (units.duration(seconds) for seconds in load.tests_s(rows, rounds))
+    takes = least if least == most else f"{least} to {most}"
+    return f"after the rounds every row is put under load: {load.words()}; that takes about {takes} more"
+
+
 def _print_plan(request: RunRequest) -> None:
     from inferometer.cli.plan_table import print_plan
 
@@ -176,7 +185,7 @@ def _print_plan(request: RunRequest) -> None:
     ways = {form: way(form) for form in plan.forms.values()}
     print_plan(plan, preparation.request.protocol, at_once=at_once, ways=ways, model=model)
     if request.load.scenarios:
-        click.echo(f"after the rounds every row is put under load: {request.load.words()}")
+        click.echo(_load_words(request.load, plan, preparation.request.protocol.rounds))
     if request.data:
         click.echo(f"after the rounds every row answers {request.data.words()}")
     check_any(plan)

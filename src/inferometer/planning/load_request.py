@@ -13,6 +13,9 @@ from inferometer.errors import UsageError
 from inferometer.records import Batching, Padding, ScenarioName
 from inferometer.units import counted, listed
 
+MOST_TESTS = 8  # of a search for the highest rate
+_AUDIT_TESTS = 2
+
 
 @dataclass(frozen=True)
 class ScenarioPreset:
@@ -105,6 +108,20 @@ class LoadRequest(msgspec.Struct, frozen=True):
         promise = f", p{self.percentile:g} within {bounds}" if bounds else ""
         several = f", instances {listed([*map(str, self.instances)])}" if self.instances != (1,) else ""
         return f"{', '.join(self.scenarios)}{promise}, {self.length.title}{several}"
+
+    def tests_s(self, rows: int, rounds: int) -> tuple[float, float]:
+        """Return how long the tests of so many rows take, in seconds: from the fewest that a search takes to the most.
+
+        As long as a preset's tests usually are; what loads, prepares and rehearses a row comes on top.
+        """
+        fewest = most = 0
+        for scenario in self.scenarios:
+            searches = len(self.policies(scenario)) * len(self.promises(scenario))
+            audits = _AUDIT_TESTS * self.audit
+            fewest += searches * (1 + audits)
+            most += searches * ((MOST_TESTS if scenario == "server" else 1) + audits)
+        each_s = rows * rounds * self.length.min_s
+        return fewest * each_s, most * each_s
 
     def promises(self, scenario: ScenarioName) -> tuple[float | None, ...]:
         """Return the bounds that a scenario is run with."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-MOST_TESTS = 8
+from inferometer.planning.load_request import MOST_TESTS
+
 _WIDEST = 4.0
 _CLOSE = 1.02  # a valid and an invalid rate so near each other end the search
 
