@@ -94,7 +94,7 @@ def test_a_run_looks_at_the_machine_once_and_leaves_the_users_files_alone(tmp_pa
     assert invoke([*words, str(tmp_path / "new")]) == 2
     assert "has no module openvino" in capsys.readouterr().err
     assert looked == [1] and not (tmp_path / "new").exists()
-    assert invoke([*words, str(tmp_path / "mine")]) == 1
+    assert invoke([*words, str(tmp_path / "mine")]) == 2
     assert "is not empty (it holds logs)" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "mine").rglob("*")] == ["logs", "train.log"]
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 import simulated_runs as simulated
 from inferometer.cli.compare import compare_command
 from inferometer.comparison.baseline import before, dated_runs, newest_of_each, read_dated
-from inferometer.errors import StoreError, UsageError
+from inferometer.errors import UsageError
 from inferometer.results.summary import summarise
 from inferometer.storage.run_directory import read_run
 from nightly_runs import write
@@ -49,7 +49,7 @@ def test_a_history_of_other_hardware_or_of_nothing_is_none(nights, tmp_path):
     assert (found.return_value, "holds no older run" in found.output) == (4, True)
     (tmp_path / "empty").mkdir()
     assert compare(write(tmp_path, 10), "--against", tmp_path / "empty").return_value == 4
-    assert isinstance(compare(nights / "day-1", "--against", tmp_path / "none").exception, StoreError)
+    assert isinstance(compare(nights / "day-1", "--against", tmp_path / "none").exception, UsageError)
 
 
 def test_only_the_last_older_runs_count_and_damaged_ones_are_left_out(nights):

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from inferometer.cli.merge import merge_command
-from inferometer.errors import StoreError
+from inferometer.errors import UsageError
 from inferometer.records import Actual, Gpu, Machine
 from inferometer.results.completeness import unfinished
 from inferometer.results.summary import summarise
@@ -101,7 +101,7 @@ def test_folders_of_runs_are_found_once(tmp_path):
     assert [p.name for p in find_runs(tmp_path)] == ["two", "one"]
     assert len(read_runs([tmp_path, tmp_path / "two", tmp_path / "two" / "run.json"])) == 2
     for path in (tmp_path / "nowhere", tmp_path / "x" / "one" / "logs"):
-        with pytest.raises(StoreError) as caught:
+        with pytest.raises(UsageError) as caught:
             read_runs([path])
         assert "\n" not in str(caught.value)
 
@@ -124,5 +124,5 @@ def test_several_machines_get_a_directory_each_called_after_them(tmp_path):
         [run([record(cell(), rate=number + 1.0)], f"r{number}", machine=m) for number, m in enumerate(gpus)]
     )
     assert [path.name for path, _, _ in write(merged, tmp_path)] == ["a2", "a2-2", "titan-x-pascal"]
-    with pytest.raises(StoreError, match="already holds a run"):
+    with pytest.raises(UsageError, match="already holds a run"):
         write(merged, tmp_path)

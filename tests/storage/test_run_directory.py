@@ -4,7 +4,7 @@ import sys
 import msgspec
 import pytest
 
-from inferometer.errors import StoreError
+from inferometer.errors import StoreError, UsageError
 from inferometer.records import SCHEMA, Cell, Loop, Protocol, Record, RunInfo
 from inferometer.storage.run_directory import RunWriter, alone_in, read_run
 
@@ -64,12 +64,12 @@ def test_rounds_added_later_are_for_cells_that_were_measured(tmp_path):
 
 def test_existing_run_is_not_overwritten(tmp_path):
     RunWriter.create(tmp_path, info())
-    with pytest.raises(StoreError, match="--resume"):
+    with pytest.raises(UsageError, match="--resume"):
         RunWriter.create(tmp_path, info())
 
 
 def test_no_run_directory_is_one_line(tmp_path):
-    with pytest.raises(StoreError, match="no run directory"):
+    with pytest.raises(UsageError, match="no run directory"):
         read_run(tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_a_folder_with_other_files_in_it_is_no_place_for_a_run(tmp_path):
     project = tmp_path / "project"
     (project / "logs").mkdir(parents=True)
     (project / "logs" / "train.log").write_text("mine")
-    with pytest.raises(StoreError, match=r"is not empty \(it holds logs\).*another --out"):
+    with pytest.raises(UsageError, match=r"is not empty \(it holds logs\).*another --out"):
         RunWriter.create(project, RunInfo())
     assert (project / "logs" / "train.log").read_text() == "mine"
     with pytest.raises(StoreError, match="cannot write"):
@@ -146,7 +146,7 @@ def test_what_a_run_that_was_killed_as_it_began_left_is_no_obstacle(tmp_path):
     (tmp_path / "run" / "run.tmp").write_text("{")
     RunWriter.create(tmp_path / "run", RunInfo())
     assert read_run(tmp_path / "run").records == ()
-    with pytest.raises(StoreError, match="already holds a run"):
+    with pytest.raises(UsageError, match="already holds a run"):
         RunWriter.create(tmp_path / "run", RunInfo())
 
 

@@ -8,7 +8,7 @@ import click
 
 from inferometer.cli.common import notice, print_parts
 from inferometer.cli.paths import PATH
-from inferometer.errors import StoreError
+from inferometer.errors import UsageError
 
 
 @click.command("history")
@@ -50,7 +50,7 @@ def history_command(
     shown = tables.metric_named(metric)
     runs = without_pools(read_dated(dated_runs(folder, notice), notice), notice)
     if not runs:
-        raise StoreError(f"{folder} is no run directory and has none below it")
+        raise UsageError(f"{folder} is no run directory and has none below it")
     everything = history(runs, shown, last or LAST)
     found = chosen(everything, frameworks, models, machines)
     if everything.lines and not found.lines:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from inferometer.errors import StoreError
+from inferometer.errors import StoreError, UsageError
 from inferometer.records import Cell, RunInfo
 from inferometer.results.cells import CellSummary, Results
 from inferometer.storage.find import find_runs
@@ -31,9 +31,9 @@ def same_thing(info: RunInfo) -> tuple[object, ...]:
 
 
 def dated_runs(folder: Path, notice: Callable[[str], None]) -> list[Dated]:
-    """Return the runs below a folder, the oldest first; ``notice`` is told of damaged ones. StoreError without a folder."""
+    """Return the runs below a folder, the oldest first; ``notice`` is told of damaged ones. UsageError without a folder."""
     if not folder.exists():
-        raise StoreError(f"{folder} does not exist")
+        raise UsageError(f"{folder} does not exist")
     found = []
     for path in find_runs(folder, notice=notice):
         try:

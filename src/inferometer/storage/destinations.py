@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from inferometer.errors import StoreError
+from inferometer.errors import UsageError
 from inferometer.records import RunInfo
 from inferometer.storage.run_directory import RUN_FILE, check_free
 
@@ -24,7 +24,7 @@ def default_out(model: str) -> Path:
 
 
 def destinations(infos: Sequence[RunInfo], out: Path) -> list[Path]:
-    """Return a free directory for every run; StoreError if one holds a run, or anything else, already."""
+    """Return a free directory for every run; UsageError if one holds a run, or anything else, already."""
     if len(infos) == 1:
         paths = [out]
     else:
@@ -33,7 +33,7 @@ def destinations(infos: Sequence[RunInfo], out: Path) -> list[Path]:
             paths.append(_another(out / slug(_machine(info)), paths))
     for path in paths:
         if (path / RUN_FILE).exists():
-            raise StoreError(f"{path} already holds a run; give another --out")
+            raise UsageError(f"{path} already holds a run; give another --out")
         check_free(path)
     return paths
 

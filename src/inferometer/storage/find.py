@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from inferometer.errors import StoreError
+from inferometer.errors import InferometerError, StoreError, UsageError
 from inferometer.storage.run_directory import RUN_FILE, StoredRun, read_run
 
 MAX_DEPTH = 3
@@ -50,7 +50,7 @@ class FoundRuns(NamedTuple):
 
 
 def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> tuple[StoredRun, ...]:
-    """Read every run that ``paths`` mean, each once; StoreError if a path holds none that can be read.
+    """Read every run that ``paths`` mean, each once; UsageError if a path holds none, StoreError if none can be read.
 
     A damaged run is left out where a folder above it was given, as is a folder that cannot be read; ``notice`` is told.
     """
@@ -58,7 +58,7 @@ def read_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None
 
 
 def locate_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: None) -> FoundRuns:
-    """Return every run directory that ``paths`` mean; StoreError if a path holds none. ``notice``: see `find_runs`."""
+    """Return every run directory that ``paths`` mean; UsageError if a path holds none, StoreError if it holds what cannot be read. ``notice``: see `find_runs`."""
     found: dict[Path, Path] = {}
     named: set[Path] = set()
     for path in paths:
@@ -67,7 +67,7 @@ def locate_runs(paths: Sequence[Path | str], *, notice: Notice = lambda text: No
         for text in unread:
             notice(text)
         if not runs:
-            raise StoreError(_none_there(path, unread))
+            raise _none_there(path, unread)
         for run in runs:
             found.setdefault(run.resolve(), run)
         named |= {run.resolve() for run in runs if run in (Path(path), Path(path).parent)}
@@ -92,11 +92,9 @@ def read_found(
     return tuple(sound)
 
 
-def _none_there(path: Path | str, unread: Sequence[str]) -> str:
+def _none_there(path: Path | str, unread: Sequence[str]) -> InferometerError:
     if unread:
-        return f"{path} has no run directory that can be read"
-    return (
-        f"{path} is no run directory and has none below it"
-        if Path(path).exists()
-        else f"{path} does not exist"
-    )
+        return StoreError(f"{path} has no run directory that can be read")
+    if not Path(path).exists():
+        return UsageError(f"{path} does not exist; give a run directory, or a folder of them")
+    return UsageError(f"{path} is no run directory and has none below it")

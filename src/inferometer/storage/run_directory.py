@@ -25,7 +25,7 @@ from pathlib import Path
 
 import msgspec
 
-from inferometer.errors import StoreError
+from inferometer.errors import StoreError, UsageError
 from inferometer.escapes import shown_json
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo, ScenarioResult
 from inferometer.redaction import redacted_bytes
@@ -106,7 +106,7 @@ class RunWriter:
 
     @classmethod
     def create(cls, path: Path, info: RunInfo) -> RunWriter:
-        """Make a new run directory holding ``info``; StoreError if ``path`` holds anything or cannot be written."""
+        """Make a new run directory holding ``info``; UsageError if ``path`` holds anything, StoreError if it cannot be written."""
         check_free(path)
         made_folder = not path.exists()
         try:
@@ -160,21 +160,21 @@ class RunWriter:
 
 
 def check_free(path: Path) -> None:
-    """Raise StoreError unless ``path`` may become a run directory: it does not exist, is an empty folder, or one that a run which
+    """Raise UsageError unless ``path`` may become a run directory: it does not exist, is an empty folder, or one that a run which
     was killed as it began left.
 
     A folder with other files in it is refused, since a run writes, and clears away, logs and compiled code in its own.
     """
     try:
         if (path / RUN_FILE).exists():
-            raise StoreError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
+            raise UsageError(f"{path} already holds a run; give another --out, or go on with --resume {path}")
         found = sorted(entry.name for entry in path.iterdir())
     except FileNotFoundError:
         return
     except OSError as error:
         raise cannot_write(path, error) from error
     if found and not _is_a_beginning(path, found):
-        raise StoreError(
+        raise UsageError(
             f"{path} is not empty (it holds {found[0]}); a run needs a folder of its own: give another --out"
         )
 
@@ -226,14 +226,14 @@ def read_run(path: Path | str) -> StoredRun:
 
 
 def read_info(run: Path) -> RunInfo:
-    """Read what a run directory says of its run, without its records; StoreError as `read_run`."""
+    """Read what a run directory says of its run, without its records; UsageError where there is none, StoreError as `read_run`."""
     path = run / RUN_FILE
     try:
         data = shown(bytes_of(path))
     except OSError as error:
-        raise StoreError(
-            f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
-        ) from error
+        text = f"{path.parent} is no run directory: cannot read {path.name} ({error.strerror})"
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        raise UsageError(text) if missing else StoreError(text) from error
     try:
         return decode_info(data, path)
     except DAMAGE as error:

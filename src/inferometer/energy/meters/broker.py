@@ -39,7 +39,7 @@ class Address:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"'{without_user(url)}' is no broker address ({error}); {example}") from error
+            raise UsageError(f"'{without_user(url)}' is no broker address; {example}") from error
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise UsageError(f"'{without_user(url)}' is no broker address; {example}")
         if parts.username or parts.password:

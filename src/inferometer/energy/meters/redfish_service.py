@@ -37,7 +37,7 @@ class Address:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"'{without_user(url)}' is no address ({error}); write redfish://bmc") from error
+            raise UsageError(f"'{without_user(url)}' is no address of a BMC; write redfish://bmc") from error
         if parts.scheme not in ("redfish", "redfish+http") or not parts.hostname or parts.path.strip("/"):
             raise UsageError(
                 f"'{without_user(url)}' is no address of a BMC; write redfish://bmc or redfish://bmc:8443"
