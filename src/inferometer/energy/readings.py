@@ -38,6 +38,7 @@ class MeteredDevice:
     name: str
     type: str  # gpu, cpu, dram, psys, external
     meter: str  # the plug-in: nvml, rapl, mqtt, amd, ...
+    origin: str = ""  # where it was announced, of a network's: devices of one announcement are one host's
 
 
 @dataclass(frozen=True)

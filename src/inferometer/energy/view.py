@@ -13,7 +13,7 @@ from inferometer.energy.integration.cell_energy import (
     above_idle_j,
     all_packages,
     device_energy,
-    is_package,
+    sockets,
     steady,
 )
 from inferometer.energy.integration.idle import IdleStretches
@@ -25,6 +25,7 @@ from inferometer.energy.sampling.clock import Clock
 from inferometer.energy.sampling.meter_facts import condition_flags, conditions
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Energy
+from inferometer.records.energy import counted_once
 
 if TYPE_CHECKING:
     from inferometer.energy.integration.visits import Stretch, VisitsEnergy
@@ -115,15 +116,14 @@ class MeterView:
             return Energy(reason="no loop was timed on this host's clock", absence="not timed")
         idle = {uid: self.idle_w(uid) for uid in self.channels}
         devices = [device_energy(c, loops, idle[uid]) for uid, c in self.channels.items()]
-        parts = [d for d in devices if is_package(d)]
-        whole = [all_packages(parts)] if len(parts) > 1 else []
-        for cpu in whole:  # of several sockets
-            idle[cpu.device_uid] = _added([idle[d.device_uid] for d in parts])
-        candidates = [*whole, *(d for d in devices if not (whole and d in parts))]
-        primary = self._primary(candidates, idle)
+        for uids in sockets(meter.device for meter in self.meters):
+            whole = all_packages([d for d in devices if d.device_uid in uids])
+            idle[whole.device_uid] = _added([idle[uid] for uid in uids])
+            devices.append(whole)
+        primary = self._primary(counted_once(devices), idle)
         reason = "" if primary else self.reason
         absence = NO_METER if reason else ""
-        return Energy((*devices, *whole), primary, reason, idle.get(primary, {}), absence)
+        return Energy(tuple(devices), primary, reason, idle.get(primary, {}), absence)
 
     def awaited_ns(self, energy: Energy, end_ns: int) -> int:
         """Return when meters that told no figure of work until ``end_ns`` must have had their next update; 0: none is awaited."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,9 @@ import msgspec
 EnergySource = Literal["counter", "sampled", "estimated", "unresolved", "none"]
 
 
+NETWORK = "mqtt"  # the meter whose devices may be another host's
+# meters of a socket of this host, by whose counter it is: perf's is rapl's; two whose are not may show one socket twice
+SOCKET_METERS = {"rapl": "rapl", "perf": "rapl", "hwmon": "hwmon"}
 WIDE = 0.5  # half-width of an interval over the estimate beyond which it is called unresolved
 
 
@@ -59,6 +63,26 @@ class DeviceEnergy(msgspec.Struct, frozen=True, gc=False):
         A share that a model estimated claims no interval, and so none that is wide.
         """
         return "" if self.device_type == "share" else width_text(self.energy_j, self.low_j, self.high_j)
+
+
+def joined_uid(uids: Iterable[str]) -> str:
+    """Return what several sockets together are called."""
+    return "+".join(uids)
+
+
+def uids_in(uid: str) -> tuple[str, ...]:
+    """Return the sockets that `joined_uid` made one of, or the device itself; announced names may have a "+" within."""
+    scheme, colon, _ = uid.partition(":")
+    first, *others = uid.split(f"+{scheme}{colon}" if colon else "+")
+    return (first, *(f"{scheme}{colon}{other}" if colon else other for other in others))
+
+
+def counted_once(devices: Iterable[DeviceEnergy]) -> list[DeviceEnergy]:
+    """Return the devices of which none is a part of another: of several sockets the whole."""
+    every = list(devices)
+    joined = [uids for device in every if len(uids := uids_in(device.device_uid)) > 1]
+    parts = {uid for uids in joined for uid in uids}
+    return [device for device in every if device.device_uid not in parts]
 
 
 class Energy(msgspec.Struct, frozen=True, gc=False):

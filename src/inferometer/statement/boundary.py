@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from inferometer.records import DeviceEnergy, Energy
+from inferometer.records.energy import counted_once
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, round_series
 from inferometer.results.estimates.energy import meter_reach
@@ -74,8 +75,7 @@ def total(parts: Iterable[Part]) -> Estimate | None:
 def _alone(energy: Energy) -> list[DeviceEnergy]:
     """Return the devices that count once: of several sockets the whole, not its parts; no GPU beside the one at work."""
     gpu = any(d.device_uid == energy.primary and d.device_type == "gpu" for d in energy.devices)
-    parts = {uid for d in energy.devices if "+" in d.device_uid for uid in d.device_uid.split("+")}
-    return [d for d in energy.devices if d.device_uid not in parts and not (gpu and d.device_type == "gpu")]
+    return [d for d in counted_once(energy.devices) if not (gpu and d.device_type == "gpu")]
 
 
 def _estimate(devices: list[DeviceEnergy]) -> Estimate | None:

@@ -109,3 +109,22 @@ def test_energy_of_a_span_comes_from_it(tmp_path, monkeypatch):
         session.sampler.wait_past(start_ns + 600_000_000, 5.0)
         (joules,) = session.span(start_ns + 200_000_000, start_ns + 500_000_000).values()
     assert joules.low_j <= 15.0 <= joules.high_j
+
+
+def test_both_sockets_of_a_processor_are_its_energy(tmp_path):
+    for number, watts in enumerate((100, 120)):
+        sensor(
+            tmp_path,
+            number,
+            "power_meter",
+            power1_average=watts * 1_000_000,
+            power1_oem_info=f"CPU Power Socket {number}",
+            power1_average_interval=20,
+        )
+    with open_session("cpu", ["hwmon"], environ={"INFEROMETER_HWMON": str(tmp_path)}) as session:
+        start_ns = session.clock.now_ns()
+        session.sampler.wait_past(start_ns + 900_000_000, 5.0)
+        energy = session.energy([(start_ns + 200_000_000, start_ns + 800_000_000, 1)])
+    whole = next(d for d in energy.devices if d.device_uid == energy.primary)
+    assert whole.device_name == "CPU Power Socket 0 + CPU Power Socket 1"
+    assert whole.energy_j == pytest.approx(220 * 0.6, rel=0.01)

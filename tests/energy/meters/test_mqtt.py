@@ -175,6 +175,24 @@ def test_malformed_readings_are_dropped_and_counted_and_a_jump_is_told(secured, 
             assert meter.conditions() == {"malformed_messages": 3}
 
 
+def test_hosts_that_call_their_sockets_alike_are_told_apart(secured, environ):
+    topics = ("two/a", "two/b")
+    with Talker(secured) as talker:
+        for topic in topics:
+            names = [f"package-{number} rapl:package-{number}" for number in range(2)]
+            sockets = [Registered(name, f"{topic}/{name[-1]}", "cpu") for name in names]
+            talker.announce(topic, encode_registration(sockets))
+        with open_session("cpu", ["mqtt", *(secured.url(topic) for topic in topics)]) as session:
+            start = time.monotonic_ns()
+            time.sleep(0.2)
+            energy = session.energy([(start, time.monotonic_ns(), 8)])
+    there = f" {secured.url(topics[1])}"
+    first, second = (f"mqtt:package-{number} rapl:package-{number}" for number in range(2))
+    assert [device.device_uid for device in energy.devices] == [
+        first, second, first + there, second + there, f"{first}+{second}", f"{first}{there}+{second}{there}"
+    ]  # fmt: skip
+
+
 class TestNoBroker:
     def reason(self, url, environ):
         (absence,) = find({**environ, "INFEROMETER_MQTT": url}).absences

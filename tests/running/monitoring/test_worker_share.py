@@ -45,6 +45,11 @@ def test_without_energy_there_is_no_share_of_it():
     assert made(gpu, primary="GPU-1", own_of_all=0.5).energy.devices == (gpu,)
 
 
+def test_sockets_by_the_kernels_power_meters_are_this_hosts_too():
+    sockets = [msgspec.structs.replace(one, meter="hwmon") for one in SOCKETS if one.device_type == "cpu"]
+    assert made(*sockets, own_of_all=0.25).energy.devices[-1].energy_j == pytest.approx(25.0)
+
+
 def test_a_meter_on_the_network_may_be_of_another_host():
     remote = msgspec.structs.replace(device("mqtt:p0", 60.0), meter="mqtt")
     assert made(remote, primary="mqtt:p0", own_of_all=0.5).energy.devices == (remote,)

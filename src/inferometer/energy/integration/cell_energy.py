@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from inferometer.energy.integration.joules import Joules, combine, explained, merge_spans, without_pauses
+from inferometer.energy.readings import MeteredDevice
 from inferometer.energy.sampling.channel import Channel
 from inferometer.records import DeviceEnergy
+from inferometer.records.energy import SOCKET_METERS, joined_uid
 
 Span = tuple[int, int, int]  # start and end (CLOCK_MONOTONIC, ns), images inferred within
 
@@ -56,7 +59,7 @@ def all_packages(packages: Sequence[DeviceEnergy]) -> DeviceEnergy:
     sources = {d.source for d in packages}
     return msgspec.structs.replace(
         packages[0],
-        device_uid="+".join(d.device_uid for d in packages),
+        device_uid=joined_uid(d.device_uid for d in packages),
         device_name=" + ".join(d.device_name for d in packages),
         source=sources.pop() if len(sources) == 1 else "unresolved",
         energy_j=_sum([d.energy_j for d in packages]),
@@ -67,9 +70,18 @@ def all_packages(packages: Sequence[DeviceEnergy]) -> DeviceEnergy:
     )
 
 
-def is_package(device: DeviceEnergy) -> bool:
-    """Return whether this is a socket's own counter, a part of the CPU."""
-    return device.device_type == "cpu" and device.meter in ("rapl", "perf")
+def sockets(devices: Iterable[MeteredDevice]) -> list[list[str]]:
+    """Return the uids of the sockets of each host that has several, as one meter counts them.
+
+    A host's sockets are called alike but for their numbers; a core beside its package, or the same socket by another
+    meter, is not.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for device in devices:
+        meter = device.origin or SOCKET_METERS.get(device.meter, "")
+        if device.type == "cpu" and meter:
+            found.setdefault((meter, re.sub(r"\d+", "", device.name)), []).append(device.uid)
+    return [uids for uids in found.values() if len(uids) > 1]
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Record
-from inferometer.records.energy import width_text
+from inferometer.records.energy import uids_in, width_text
 from inferometer.results.estimates.quantity import (
     Estimate,
     Good,
@@ -171,8 +171,8 @@ def _of_one_meter(
 @functools.lru_cache(maxsize=256)
 def meter_name(uid: str, device_type: str, meter: str) -> str:
     """Return what a device's joules are those of; one socket is not the whole of two."""
-    parts = uid.count("+") + 1
-    packages = f", {parts} packages" if parts > 1 and meter in ("rapl", "perf") else ""
+    parts = len(uids_in(uid)) if device_type == "cpu" else 1
+    packages = f", {parts} packages" if parts > 1 else ""
     return f"{meter} ({device_type}{packages})"
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 import msgspec
 
 from inferometer.records import DeviceEnergy, Energy, Record
+from inferometer.records.energy import SOCKET_METERS, counted_once
 
 TYPE = "share"  # no device: it is in the whole already
-_PACKAGES = (("cpu", "rapl"), ("cpu", "perf"))  # this host's own: a network's meter may be of another
 
 
 def with_worker_share(energy: Energy, record: Record) -> Energy:
     """Return the energy with a share for the processors as a whole, where the worker knew its part of their time."""
     share = _share_of_all(record)
-    packages = [d for d in energy.devices if (d.device_type, d.meter) in _PACKAGES and d.energy_j is not None]
-    wholes = [d for d in packages if "+" in d.device_uid] or packages
+    # of this host's own: a network's meter may be of another
+    packages = [d for d in energy.devices if d.device_type == "cpu" and d.meter in SOCKET_METERS]
+    wholes = [d for d in counted_once(packages) if d.energy_j is not None]
     if share is None or not wholes:
         return energy
     return msgspec.structs.replace(energy, devices=(*energy.devices, *(_part(d, share) for d in wholes)))

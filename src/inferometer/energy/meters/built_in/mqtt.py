@@ -28,11 +28,14 @@ REGISTRATION_S = 3.0
 class MqttMeter:
     """One announced device."""
 
-    def __init__(self, registered: Registered, connection: Connection, now_ns: Callable[[], int]) -> None:
-        self.device = MeteredDevice(f"mqtt:{registered.name}", registered.name, registered.type, "mqtt")
+    def __init__(
+        self, device: MeteredDevice, topic: str, connection: Connection, now_ns: Callable[[], int]
+    ) -> None:
+        """``topic``: where its readings come."""
+        self.device = device
         self.traits = Traits("counter", DEFAULT_PERIOD_NS / 1e9, resolution=1e-6, push=True)
         self.malformed = 0
-        self._topic, self._connection, self._now_ns = registered.topic, connection, now_ns
+        self._topic, self._connection, self._now_ns = topic, connection, now_ns
         self._clock = ArrivalClock()
         self._track: Track | None = None
         self._message: tuple[int, int] | None = None
@@ -102,7 +105,9 @@ def find(environ: Mapping[str, str], *, now_ns: Callable[[], int] = time.monoton
         try:
             address = Address.parse(url)
             devices = read_registration(address, environ)
-            found += Found(_open(devices, address, environ, now_ns))
+            taken = {meter.device.uid: meter.device.origin for meter in found.meters}
+            named = [(_device(one, str(address), taken), one.topic) for one in devices]
+            found += Found(_open(named, address, environ, now_ns))
             if not devices:
                 found += _absent("the registration names no device", url)
         except InferometerError as error:
@@ -137,17 +142,28 @@ def read_registration(address: Address, environ: Mapping[str, str]) -> tuple[Reg
         raise MeterError(f"what is announced at {address} is malformed: {error}") from error
 
 
+def _device(registered: Registered, origin: str, taken: Mapping[str, str]) -> MeteredDevice:
+    """Return an announced device; hosts call theirs alike, so the uid of a second of that name has its address."""
+    uid = f"mqtt:{registered.name}"
+    if taken.get(uid, origin) != origin:
+        uid = f"{uid} mqtt://{origin}"
+    return MeteredDevice(uid, registered.name, registered.type, "mqtt", origin)
+
+
 def _open(
-    devices: Iterable[Registered], address: Address, environ: Mapping[str, str], now_ns: Callable[[], int]
+    devices: Iterable[tuple[MeteredDevice, str]],
+    address: Address,
+    environ: Mapping[str, str],
+    now_ns: Callable[[], int],
 ) -> tuple[MqttMeter, ...]:
     """Return the meters, each with a connection of its own; none is left open where one cannot be made."""
     with contextlib.ExitStack() as opened:
         meters = []
-        for device in devices:
+        for device, topic in devices:
             connection = Connection(address, environ)
             connection.open()
             opened.callback(connection.close)
-            meters.append(MqttMeter(device, connection, now_ns))
+            meters.append(MqttMeter(device, topic, connection, now_ns))
         opened.pop_all()
     return tuple(meters)
 
