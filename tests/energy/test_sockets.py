@@ -3,7 +3,7 @@
 import pytest
 
 from inferometer.energy.meters.simulated import PowerCurve, SimulatedClock, SimulatedMeter
-from inferometer.energy.readings import MeteredDevice
+from inferometer.energy.readings import MeteredDevice, Traits
 from inferometer.energy.session import Session
 from inferometer.results.estimates.energy import meter_name
 from simulation import RAPL_COUNTER, RAPL_FAULTS, S, loops, run
@@ -66,3 +66,33 @@ def test_announced_names_may_have_a_plus_sign():
     assert joules(energy) == pytest.approx(2000, rel=0.01)
     assert meter_name(energy.primary, "cpu", "mqtt") == "mqtt (cpu, 2 packages)"
     assert meter_name(names[0], "cpu", "mqtt") == "mqtt (cpu)"
+
+
+def memory(meter, origin=""):
+    return MeteredDevice(f"{meter}:{origin}dram", "dram", "dram", meter, origin)
+
+
+def test_processors_of_another_host_never_stand_for_ones_own():
+    """They had a job of their own meanwhile, with more joules above rest."""
+    energy = measured(
+        (package(0, "rapl"), 60), (package(0, "mqtt", THERE), 300), (package(1, "mqtt", THERE), 300)
+    )
+    assert energy.primary == "rapl:0" and joules(energy) == pytest.approx(600, rel=0.01)
+    assert [device.device_uid for device in energy.devices] == ["rapl:0", f"mqtt:{THERE}0", f"mqtt:{THERE}1"]
+    others = [device for device in energy.devices if device.meter == "mqtt"]
+    assert all(device.energy_j == pytest.approx(3000, rel=0.01) for device in others)
+
+
+def test_a_host_without_counters_is_told_its_own_over_the_network():
+    energy = measured((package(0, "mqtt", HERE), 100), (memory("rapl"), 10))
+    assert joules(energy) == pytest.approx(1000, rel=0.01)
+
+
+def test_another_hosts_meter_does_not_make_the_loops_longer():
+    here, there = Traits("counter", 0.001), Traits("counter", 0.5)
+    own, other = (
+        SimulatedMeter(PowerCurve.steady(1, 1), SimulatedClock(), traits, device=device)
+        for traits, device in ((here, package(0, "rapl")), (there, package(0, "mqtt", THERE)))
+    )
+    assert Session([own, other], device="cpu").window_s() == Session([own], device="cpu").window_s()
+    assert Session([other], device="cpu").window_s() == 10.0

@@ -123,6 +123,20 @@ def test_the_boundary_says_what_is_in_it():
     assert host.energy.high == pytest.approx(101 + 5.5 + 55, rel=2e-2)
 
 
+@pytest.mark.parametrize(("own", "joules"), [(True, 155.0), (False, 150.0)])
+def test_another_hosts_processors_are_stated_only_where_the_host_has_none(own, joules):
+    def with_network(one):
+        devices = one.energy.devices if own else one.energy.devices[:1]
+        remote = one.energy.devices[-1]
+        remote = msgspec.structs.replace(remote, device_uid="mqtt:p", meter="mqtt")
+        return msgspec.structs.replace(one, energy=Energy((*devices, remote), "GPU-1"))
+
+    records = [with_network(with_host(cell(), 1000.0, round_=number)) for number in range(3)]
+    line = line_of(records, boundary="metered")
+    assert line.energy.value == pytest.approx(joules, rel=1e-3)
+    assert [part.included for part in line.parts if part.meter == "mqtt"] == [not own]
+
+
 def test_an_unresolved_part_of_the_boundary_leaves_no_total():
     records = [with_host(cell(), 1000.0, round_=number) for number in range(3)]
     records = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from inferometer.energy.sampling.clock import Clock
 from inferometer.energy.sampling.meter_facts import condition_flags, conditions
 from inferometer.flags import Flag, flag
 from inferometer.records import DeviceEnergy, Energy
-from inferometer.records.energy import counted_once
+from inferometer.records.energy import counted_once, is_strangers
 
 if TYPE_CHECKING:
     from inferometer.energy.integration.visits import Stretch, VisitsEnergy
@@ -116,7 +117,7 @@ class MeterView:
             return Energy(reason="no loop was timed on this host's clock", absence="not timed")
         idle = {uid: self.idle_w(uid) for uid in self.channels}
         devices = [device_energy(c, loops, idle[uid]) for uid, c in self.channels.items()]
-        for uids in sockets(meter.device for meter in self.meters):
+        for uids in sockets(m.device for m in self.meters if m.device.uid not in self._strangers):
             whole = all_packages([d for d in devices if d.device_uid in uids])
             idle[whole.device_uid] = _added([idle[uid] for uid in uids])
             devices.append(whole)
@@ -204,7 +205,15 @@ class MeterView:
         own = self._gpus.get(self.device if device is None else device)
         # another host's meter of this card, or a plug-in's, may hold its UUID in a longer name, or none
         another = own is not None and any(u in uid for u in self._gpus.values() if u != own)
-        return self._fits(device_type, device) and not (device_type == "gpu" and another)
+        strange = uid in self._strangers or (device_type == "gpu" and another)
+        return self._fits(device_type, device) and not strange
+
+    @functools.cached_property
+    def _strangers(self) -> frozenset[str]:
+        """Return the processors and memory that are another host's."""
+        devices = [meter.device for meter in self.meters]
+        known = [(device.type, device.meter) for device in devices]
+        return frozenset(d.uid for d in devices if is_strangers(d.type, d.meter, known))
 
     def _named(self) -> str:
         return f"{self.device} ({self._gpus[self.device]})" if self.device in self._gpus else "this device"

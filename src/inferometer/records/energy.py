@@ -11,7 +11,8 @@ import msgspec
 EnergySource = Literal["counter", "sampled", "estimated", "unresolved", "none"]
 
 
-NETWORK = "mqtt"  # the meter whose devices may be another host's
+_NETWORK = "mqtt"  # the meter whose devices may be another host's
+HOST_TYPES = ("cpu", "dram")  # of what every host has of its own
 # meters of a socket of this host, by whose counter it is: perf's is rapl's; two whose are not may show one socket twice
 SOCKET_METERS = {"rapl": "rapl", "perf": "rapl", "hwmon": "hwmon"}
 WIDE = 0.5  # half-width of an interval over the estimate beyond which it is called unresolved
@@ -63,6 +64,16 @@ class DeviceEnergy(msgspec.Struct, frozen=True, gc=False):
         A share that a model estimated claims no interval, and so none that is wide.
         """
         return "" if self.device_type == "share" else width_text(self.energy_j, self.low_j, self.high_j)
+
+
+def is_strangers(device_type: str, meter: str, beside: Iterable[tuple[str, str]]) -> bool:
+    """Return whether processors or memory of a network are another host's: that of the work has its own ``beside`` (type, meter).
+
+    A host without, as a virtual machine is, may be told its own over the network.
+    """
+    if meter != _NETWORK or device_type not in HOST_TYPES:
+        return False
+    return any(type_ == device_type and other != _NETWORK for type_, other in beside)
 
 
 def joined_uid(uids: Iterable[str]) -> str:

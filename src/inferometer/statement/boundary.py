@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from inferometer.records import DeviceEnergy, Energy
-from inferometer.records.energy import counted_once
+from inferometer.records.energy import HOST_TYPES, counted_once, is_strangers
 from inferometer.results.cells import CellSummary
 from inferometer.results.estimates import Estimate, round_series
 from inferometer.results.estimates.energy import meter_reach
 
 Boundary = Literal["device", "metered"]
 BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
-_OF_THE_HOST = ("cpu", "dram")
 _SEES_ALL = ("psys", "external")  # a meter of the whole system: what else is metered is in it already
 
 
@@ -41,20 +40,22 @@ def parts_of(cell: CellSummary, boundary: Boundary) -> tuple[Part, ...]:
     """Return every metered device of a cell that counts by itself, the one that did the work first.
 
     "device": that one alone is included, as in every table. "metered": also the host's processors and memory as far as they
-    are metered, unless the first is a meter of the whole system, which sees them.
+    are metered, unless the first is a meter of the whole system, which sees them; a network's only where the host has none.
     """
     energies = [r.energy for r in cell.records if r.status == "ok" and r.energy and r.energy.devices]
     if not energies:
         return ()
     primary = energies[-1].primary
     whole = any(d.device_uid == primary and d.device_type in _SEES_ALL for d in energies[-1].devices)
+    known_types = [(d.device_type, d.meter) for e in energies for d in e.devices]
     found = []
     for uid in dict.fromkeys([primary, *(d.device_uid for e in energies for d in _alone(e))]):
         own = [d for e in energies for d in e.devices if d.device_uid == uid]
         if not own:
             continue
         first, known = own[0], uid == primary
-        host = boundary == "metered" and first.device_type in _OF_THE_HOST and not whole
+        strange = is_strangers(first.device_type, first.meter, known_types)
+        host = boundary == "metered" and first.device_type in HOST_TYPES and not whole and not strange
         energy = cell.energy_image if known else _estimate(own)
         sources = ", ".join(dict.fromkeys(str(d.source) for d in own))
         found.append(
