@@ -28,7 +28,7 @@ def sampled_energy(window: Window, traits: Traits, start_ns: int, end_ns: int) -
     middle = (window.before_ns + window.after_ns) / 2 - (traits.window_s + traits.period_s) / 2 * 1e9
     seconds = (end_ns - start_ns) / 1e9
     inside = (middle >= start_ns) & (middle <= end_ns)
-    trouble = _trouble(window, traits, middle[inside], start_ns, end_ns)
+    trouble = _trouble(window, traits, middle, start_ns, end_ns)
     if trouble or np.count_nonzero(inside) < MIN_SAMPLES or seconds < 2 * traits.window_s:
         mean = _mean_nearby(middle, window.power_w, start_ns, end_ns)
         most = max(traits.max_power_w, float(window.power_w.max()))
@@ -62,6 +62,7 @@ def sampled_visits(
     place = np.searchsorted(starts_ns, middle, "right") - 1
     inside = (place >= 0) & (middle <= ends_ns[np.maximum(place, 0)])
     gap = next((b.reason for b in window.breaks if b.touches(first, last)), "")
+    gap = gap or _silence(middle, traits, first, last)
     shortest_s = float((ends_ns - starts_ns).min()) / 1e9
     if gap or np.count_nonzero(inside) < MIN_SAMPLES or shortest_s < 2 * (traits.window_s + traits.period_s):
         passed = np.append(0.0, np.cumsum(np.diff(middle) * (window.power_w[1:] + window.power_w[:-1]) / 2))
@@ -76,15 +77,26 @@ def sampled_visits(
     return Joules("sampled", energy, max(energy - half, 0.0), energy + half)
 
 
-def _trouble(window: Window, traits: Traits, inside: NDArray[np.float64], start_ns: int, end_ns: int) -> str:
+def _trouble(window: Window, traits: Traits, middle: NDArray[np.float64], start_ns: int, end_ns: int) -> str:
     """Return why the readings do not cover the span whole, or an empty text."""
     gap = next((b for b in window.breaks if b.touches(start_ns, end_ns)), None)
     if gap is not None:
         return f"{gap.reason} ({max(gap.start_ns - start_ns, 0) / 1e9:.3g} s into the span)"
-    gaps_s = np.diff(inside) / 1e9
-    if len(gaps_s) and gaps_s.max() > max(_SILENT_PERIODS * max(traits.period_s, 0.05), _SILENT_S):
-        return f"no reading for {gaps_s.max():.3g} s within the span"
-    return ""
+    return _silence(middle, traits, start_ns, end_ns)
+
+
+def _silence(middle: NDArray[np.float64], traits: Traits, start_ns: int, end_ns: int) -> str:
+    """Return for how long no reading tells of the span, its two ends included, or an empty text.
+
+    The reading next to an end may be as far from it as readings are from one another.
+    """
+    inside = middle[(middle >= start_ns) & (middle <= end_ns)]
+    usual_s = float(np.median(np.diff(inside))) / 1e9 if len(inside) > 1 else 0.0
+    gaps_s = np.diff(np.concatenate(([start_ns], inside, [end_ns]))) / 1e9
+    limits_s = np.full(len(gaps_s), max(_SILENT_PERIODS * max(traits.period_s, 0.05), _SILENT_S))
+    limits_s[[0, -1]] += traits.window_s + max(traits.period_s, usual_s)
+    silent_s = gaps_s[gaps_s > limits_s]
+    return f"no reading for {silent_s.max():.3g} s within the span" if len(silent_s) else ""
 
 
 def _mean_nearby(
