@@ -1,11 +1,13 @@
 """Which GPUs CUDA_VISIBLE_DEVICES leaves: one rule for the plan and for the meters."""
 
+import sys
+
+import pynvml
 import pytest
 
-from inferometer.host.gpus import visibility, visible, visible_gpus
+from inferometer.host.gpus import find_gpus, is_fault, visibility, visible, visible_gpus
 from inferometer.records import Gpu
-
-UUIDS = ["GPU-aaaa-0", "GPU-aabb-1", "GPU-cccc-2"]
+from nvml_stand_in import UUIDS, StandIn
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,46 @@ def test_cuda_visible_devices(monkeypatch, setting, indices):
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", setting)
     assert [gpu.index for gpu in visible_gpus(gpus, visibility())] == indices
+
+
+def found(monkeypatch, library):
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    return find_gpus()
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"],
+)
+def test_a_gpu_that_is_lost_hides_no_other_and_changes_no_number(monkeypatch, call):
+    gpus, reason = found(monkeypatch, StandIn(lost={1: call}))
+    assert [(gpu.index, gpu.uuid) for gpu in gpus] == [(0, UUIDS[0]), (2, UUIDS[2])]
+    assert reason == "cuda:1 does not answer (GPU is lost): reset it, or restart the machine"
+    assert is_fault(reason)
+    for setting, left in ((None, [0, 2]), ("2,1,0", [2, 0]), ("1", []), ("GPU-c", [2]), ("GPU-", [])):
+        assert [gpu.index for gpu in visible_gpus(gpus, setting)] == left, setting
+
+
+def test_gpus_none_of_which_answers_are_told_each(monkeypatch):
+    lost = dict.fromkeys((0, 1), "nvmlDeviceGetHandleByIndex")
+    assert found(monkeypatch, StandIn(UUIDS[:2], lost=lost)) == (
+        (),
+        "cuda:0 does not answer (GPU is lost), cuda:1 does not answer (GPU is lost): reset it, or restart the machine",
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "fault"),
+    [
+        (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, "no NVIDIA driver", False),
+        (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, "no NVIDIA driver", False),
+        (pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH, "the NVIDIA driver answers with an error", True),
+    ],
+)
+def test_a_driver_that_does_not_work_is_a_fault_and_none_is_not(monkeypatch, code, said, fault):
+    library = StandIn()
+    library.nvmlInit = lambda: (_ for _ in ()).throw(pynvml.NVMLError(code))
+    gpus, reason = found(monkeypatch, library)
+    assert gpus == () and reason.startswith(f"{said} (")
+    assert is_fault(reason) is fault
+    assert not is_fault(found(monkeypatch, StandIn([]))[1])

@@ -202,6 +202,8 @@ def machine_command(as_json: bool) -> None:
         "GPUs": ", ".join(f"{gpu.name} ({units.size(gpu.memory_bytes)})" for gpu in machine.gpus)
         or f"none: {gpu_reason}",
     }
+    if machine.gpus and gpu_reason:
+        lines["GPUs"] += f"; {gpu_reason}"
     if machine.gpus:
         lines["driver"] = f"{machine.gpus[0].driver}, CUDA {machine.gpus[0].cuda}"
     for name, text in lines.items():

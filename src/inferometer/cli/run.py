@@ -175,6 +175,8 @@ def _print_plan(request: RunRequest) -> None:
     from inferometer.cli.plan_table import print_plan
 
     preparation = prepare_run(request)
+    if preparation.situation.notice:
+        notice(preparation.situation.notice)
     at_once = devices_at_once(preparation.request, preparation.plan)
     model = open_model(preparation, notice)
     plan, way = preparation.plan, preparation.situation.way

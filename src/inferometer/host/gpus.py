@@ -6,11 +6,18 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from inferometer.device import Device
 from inferometer.records import Gpu
+
+_ERROR = "the NVIDIA driver answers with an error"
+_SILENT = "does not answer"
 
 
 def find_gpus() -> tuple[tuple[Gpu, ...], str]:
-    """Return the GPUs of this host, and why there are none where there are none."""
+    """Return the GPUs of this host that answer, and why others do not, or why there are none.
+
+    Each keeps the number that the driver gives it, whatever became of those before it.
+    """
     try:
         import pynvml
     except ImportError:
@@ -18,17 +25,46 @@ def find_gpus() -> tuple[tuple[Gpu, ...], str]:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        return (), f"no NVIDIA driver ({error})"
+        absent = (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+        what = "no NVIDIA driver" if error.value in absent else _ERROR
+        return (), f"{what} ({error})"
+    gpus, silent = [], {}
     try:
         driver = _text(pynvml.nvmlSystemGetDriverVersion())
         cuda = _cuda_version(pynvml)
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        gpus = tuple(_describe(pynvml, i, handle, driver, cuda) for i, handle in enumerate(handles))
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            try:
+                gpus.append(_describe(pynvml, index, driver, cuda))
+            except pynvml.NVMLError as error:
+                silent[index] = error
     except pynvml.NVMLError as error:
-        return (), f"the NVIDIA driver answers with an error ({error})"
+        return (), f"{_ERROR} ({error})"
     finally:
         pynvml.nvmlShutdown()
-    return gpus, "" if gpus else "the NVIDIA driver lists no GPU"
+    return tuple(gpus), _silence(pynvml, silent) or ("" if gpus else "the NVIDIA driver lists no GPU")
+
+
+def is_fault(reason: str) -> bool:
+    """Return whether a reason of `find_gpus` is of GPUs or a driver that are there and do not work."""
+    return _SILENT in reason or reason.startswith(_ERROR)
+
+
+def is_silent(device: Device, reason: str) -> bool:
+    """Return whether a reason of `find_gpus` says of a GPU that it does not answer."""
+    return f"{device} {_SILENT}" in reason
+
+
+def silence(nvml: Any, index: int, error: Exception) -> tuple[str, str]:
+    """Return that a GPU which the driver lists does not answer, and the remedy."""
+    forbidden = getattr(error, "value", None) == nvml.NVML_ERROR_NO_PERMISSION
+    remedy = "join the group that owns /dev/nvidia*" if forbidden else "reset it, or restart the machine"
+    return f"{Device('cuda', index)} {_SILENT} ({error})", remedy
+
+
+def _silence(nvml: Any, errors: dict[int, Exception]) -> str:
+    told = [silence(nvml, index, error) for index, error in errors.items()]
+    remedies = dict.fromkeys(remedy for _, remedy in told)
+    return f"{', '.join(reason for reason, _ in told)}: {'; '.join(remedies)}" if told else ""
 
 
 def visibility() -> str | None:
@@ -38,11 +74,13 @@ def visibility() -> str | None:
 
 def visible_gpus(gpus: tuple[Gpu, ...], setting: str | None) -> tuple[Gpu, ...]:
     """Return those that a setting of CUDA_VISIBLE_DEVICES leaves visible (indices or UUIDs, in its order)."""
-    return tuple(gpus[position] for position in visible(setting, [gpu.uuid for gpu in gpus]))
+    known = {gpu.index: gpu for gpu in gpus}
+    uuids = [known[index].uuid if index in known else "" for index in range(max(known, default=-1) + 1)]
+    return tuple(known[index] for index in visible(setting, uuids) if index in known)
 
 
 def visible(setting: str | None, uuids: Sequence[str]) -> list[int]:
-    """Return the positions that CUDA_VISIBLE_DEVICES leaves, in its order.
+    """Return the positions that CUDA_VISIBLE_DEVICES leaves, in its order; "" stands for a GPU that does not answer.
 
     Like CUDA, up to the first entry that names no GPU, more than one, or one that was named before.
     """
@@ -89,7 +127,9 @@ def _entries(value: str) -> list[str]:
     return [part.strip() for part in value.split(",")]
 
 
-def _describe(nvml: Any, index: int, handle: Any, driver: str, cuda: str) -> Gpu:
+def _describe(nvml: Any, index: int, driver: str, cuda: str) -> Gpu:
+    """Return a GPU; NVMLError if it does not answer."""
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
     capability = _ask(nvml.nvmlDeviceGetCudaComputeCapability, handle)
     limit = _ask(nvml.nvmlDeviceGetPowerManagementLimit, handle)
     memory = _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
@@ -130,7 +170,9 @@ def _ask(call: Any, *arguments: Any) -> Any:
 
     try:
         return call(*arguments)
-    except pynvml.NVMLError:
+    except pynvml.NVMLError as error:
+        if error.value == pynvml.NVML_ERROR_GPU_IS_LOST:
+            raise
         return None  # not supported on this card
 
 

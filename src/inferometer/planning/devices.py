@@ -6,7 +6,14 @@ from collections.abc import Iterable
 
 from inferometer.device import Device
 from inferometer.errors import UsageError
-from inferometer.host.gpus import hidden_reason, is_older, names_mig_instance, visible_gpus
+from inferometer.host.gpus import (
+    hidden_reason,
+    is_fault,
+    is_older,
+    is_silent,
+    names_mig_instance,
+    visible_gpus,
+)
 from inferometer.planning.request import RunRequest
 from inferometer.records import Gpu, Machine
 
@@ -30,9 +37,10 @@ def _device(name: str, machine: Machine, gpu_reason: str, setting: str | None) -
     if name in ("auto", "cuda"):
         return _first_visible(name, machine, gpu_reason, setting)
     device = _numbered(name)
-    if device.index >= len(machine.gpus):
+    if machine.gpu_at(device.index) is None:
+        what = f"{name} does not exist: {_found(machine, gpu_reason)}"
         raise UsageError(
-            f"device {name} does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
+            f"device {gpu_reason if is_silent(device, gpu_reason) else what}; give --device cpu or auto"
         )
     return _unhidden(device, machine, setting)
 
@@ -49,6 +57,8 @@ def _first_visible(name: str, machine: Machine, gpu_reason: str, setting: str | 
     gpus = visible_gpus(machine.gpus, setting)
     if gpus:
         return str(Device("cuda", gpus[0].index))
+    if machine.gpus and gpu_reason and name == "cuda":
+        raise UsageError(f"{hidden_reason(setting)} ({gpu_reason}); give --device cpu, or another GPU")
     if machine.gpus and (name == "cuda" or names_mig_instance(setting)):
         raise UsageError(
             f"{hidden_reason(setting)}; give --device cpu, or unset the variable for a whole GPU"
@@ -60,10 +70,19 @@ def _first_visible(name: str, machine: Machine, gpu_reason: str, setting: str | 
     return "cpu"
 
 
+def fallback_notice(
+    names: Iterable[str], devices: Iterable[str], gpu_reason: str, setting: str | None
+) -> str:
+    """Return that "auto" means the CPU for GPUs that do not work, "" where it does not, or they were hidden on purpose."""
+    if "auto" not in names or "cpu" not in devices or not is_fault(gpu_reason) or setting in ("", "-1"):
+        return ""
+    return f"no GPU can be used, so the CPU is measured: {gpu_reason}"
+
+
 def _unhidden(device: Device, machine: Machine, setting: str | None) -> str:
     """Return the device's name; UsageError if CUDA_VISIBLE_DEVICES hides it."""
     visible = [str(Device("cuda", gpu.index)) for gpu in visible_gpus(machine.gpus, setting)]
-    name = str(Device("cuda", machine.gpus[device.index].index))
+    name = str(device)
     if name in visible:
         return name
     if not visible:
@@ -85,7 +104,7 @@ def _found(machine: Machine, gpu_reason: str) -> str:
 def gpu_of(device: str, machine: Machine) -> Gpu | None:
     """Return the GPU that a device names, or None for the CPU."""
     named = Device.parse(device)
-    return machine.gpus[named.index] if named.is_gpu else None
+    return machine.gpu_at(named.index) if named.is_gpu else None
 
 
 def check_accelerator(request: RunRequest, devices: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from inferometer.errors import unknown
 from inferometer.frameworks.catalogue import Framework
 from inferometer.models.routes import forms_reachable, route_words, routes, strangers
 from inferometer.models.sources import Source, resolve
-from inferometer.planning.devices import check_accelerator, resolve_devices
+from inferometer.planning.devices import check_accelerator, fallback_notice, resolve_devices
 from inferometer.planning.request import RunRequest
 from inferometer.records import Machine
 from inferometer.worker.precisions import QUANTISED
@@ -24,6 +24,7 @@ class Situation:
     devices: tuple[str, ...]
     source: Source
     gpu_reason: str = ""  # why the machine has no GPU, for the skips
+    notice: str = ""  # what is to be said beforehand of the devices
 
     @cached_property
     def reachable(self) -> Mapping[str, list[str] | str]:
@@ -62,9 +63,10 @@ def look_up(
 ) -> Situation:
     """Return what a request means on a machine; UsageError where it means nothing.
 
-    ``gpu_reason``: why the machine has no GPU. ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
+    ``gpu_reason``: why the machine has no GPU, or fewer. ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
     """
     request.check()
     devices = resolve_devices(request.devices, machine, gpu_reason, setting)
     check_accelerator(request, devices)
-    return Situation(machine, devices, resolve(request.model), gpu_reason)
+    notice = fallback_notice(request.devices, devices, gpu_reason, setting)
+    return Situation(machine, devices, resolve(request.model), gpu_reason, notice)

@@ -49,6 +49,10 @@ class Machine(msgspec.Struct, frozen=True):
     gpus: tuple[Gpu, ...] = ()
     name: str = ""  # a given name (import --gpu, --machine-name); shown instead of the hardware's
 
+    def gpu_at(self, index: int) -> Gpu | None:
+        """Return the GPU of a number, by which the driver knows it; None if there is none, or it did not answer."""
+        return next((gpu for gpu in self.gpus if gpu.index == index), None)
+
     @property
     def gpu_names(self) -> tuple[str, ...]:
         """Return the GPUs' names (`names_of`)."""

@@ -148,6 +148,8 @@ def _carry_out(
     """Build what the plan needs, measure its rounds, then serve and evaluate where that was asked for."""
     request = preparation.request
     check_powercap(request.powercap)
+    if preparation.situation.notice:
+        observer.preparing(preparation.situation.notice)
     ready = ReadyEnvironments(request, preparation.plan, writer.path / "logs", observer.preparing)
     model, preparation, reference = _make_model(preparation, ready, observer)
     info = complete_facts(preparation.facts(), ready, preparation.plan, model)

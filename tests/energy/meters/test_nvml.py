@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from types import SimpleNamespace
 
 import pynvml
 import pytest
@@ -10,50 +9,7 @@ import pytest
 from inferometer.energy.meters.built_in import nvml
 from inferometer.errors import MeterError
 from inferometer.host.gpu_snapshot import SLOWDOWNS
-
-UUIDS = ["GPU-aaaa-0", "GPU-aabb-1", "GPU-cccc-2"]
-
-
-class StandIn:
-    """Answers like pynvml for GPUs of a kind: each call in ``refused`` raises as an old GPU would."""
-
-    NVMLError = pynvml.NVMLError
-    NVML_SUCCESS = pynvml.NVML_SUCCESS
-
-    def __init__(self, uuids=UUIDS, refused=(), mig=(), capability=(9, 0)):
-        self.uuids, self.refused, self.mig, self.capability = uuids, set(refused), mig, capability
-
-    def __getattr__(self, name):
-        if name.startswith("NVML_"):
-            return getattr(pynvml, name)
-        if not hasattr(pynvml, name):
-            raise AttributeError(name)
-        return lambda *arguments: self._answer(name, *arguments)
-
-    def _answer(self, name, handle=None, *_):
-        if name in self.refused:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        answers = {
-            "nvmlDeviceGetCount": lambda: len(self.uuids),
-            "nvmlDeviceGetHandleByIndex": lambda: handle,
-            "nvmlDeviceGetUUID": lambda: self.uuids[handle],
-            "nvmlDeviceGetName": lambda: b"Fake GPU",
-            "nvmlDeviceGetMigMode": lambda: (int(handle in self.mig), 0),
-            "nvmlDeviceGetCudaComputeCapability": lambda: self.capability,
-            "nvmlDeviceGetTotalEnergyConsumption": lambda: 5_000,
-            "nvmlDeviceGetPowerUsage": lambda: 70_000,
-            "nvmlDeviceGetFieldValues": lambda: [
-                SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=71_000))
-            ],
-            "nvmlDeviceGetClockInfo": lambda: 1980,
-            "nvmlDeviceGetTemperature": lambda: 40,
-            "nvmlDeviceGetUtilizationRates": lambda: SimpleNamespace(gpu=90),
-            "nvmlDeviceGetCurrentClocksThrottleReasons": lambda: 0x44,
-            "nvmlSystemGetDriverVersion": lambda: b"580.1",
-            "nvmlDeviceGetEnforcedPowerLimit": lambda: 500_000,
-            "nvmlDeviceGetPowerManagementLimitConstraints": lambda: [100_000, 700_000],
-        }
-        return answers.get(name, lambda: None)()
+from nvml_stand_in import UUIDS, StandIn
 
 
 def find(monkeypatch, library, environ=None):
@@ -116,6 +72,19 @@ def test_a_gpu_that_falls_off_the_bus_is_a_meter_error(monkeypatch):
     library.refused.add("nvmlDeviceGetTotalEnergyConsumption")
     with pytest.raises(MeterError, match="NVML"):
         meter.read()
+
+
+@pytest.mark.parametrize("call", ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID"])
+@pytest.mark.parametrize(
+    ("setting", "metered", "told"),
+    [(None, [0, 2], True), ("0", [0], False), ("2,1", [2], True), ("1", [], True), ("GPU-cccc", [2], False)],
+)
+def test_a_gpu_that_is_lost_hides_no_other(monkeypatch, call, setting, metered, told):
+    library = StandIn(lost={1: call})
+    found = find(monkeypatch, library, {} if setting is None else {"CUDA_VISIBLE_DEVICES": setting})
+    assert [meter.device.uid for meter in found.meters] == [UUIDS[index] for index in metered]
+    lost = "nvml: cuda:1 does not answer (GPU is lost) (reset it, or restart the machine)"
+    assert [absence.line for absence in found.absences] == ([lost] if told else [])
 
 
 def test_what_rides_along(monkeypatch):

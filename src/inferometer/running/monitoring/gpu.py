@@ -245,5 +245,6 @@ def _holds(pid: int, held: int | None) -> Flag:
 def monitor_gpus(devices: Iterable[str], gpus: tuple[Gpu, ...]) -> tuple[GpuMonitor, ...]:
     """Return a watch over the GPUs among ``devices`` (one or none)."""
     named = {name: Device.parse(name) for name in devices}
-    wanted = {name: gpus[device.index] for name, device in named.items() if device.is_gpu}
+    known = {gpu.index: gpu for gpu in gpus}
+    wanted = {name: known[device.index] for name, device in named.items() if device.is_gpu}
     return (GpuMonitor(wanted, NvmlReader()),) if wanted else ()

@@ -15,7 +15,7 @@ from inferometer.energy.meters.found import Absence, Found
 from inferometer.energy.readings import Meter, MeteredDevice, Traits
 from inferometer.errors import MeterError
 from inferometer.host.gpu_snapshot import slowdowns
-from inferometer.host.gpus import visible
+from inferometer.host.gpus import silence, visible
 
 COUNTER_PERIOD_S = 0.1  # measured on H100; shorter on older GPUs, which costs nothing but precision
 POWER_PERIOD_S = 0.1
@@ -140,19 +140,32 @@ def find(environ: Mapping[str, str]) -> Found:
         count = library.nvmlDeviceGetCount()
     except library.NVMLError as error:
         return Found(absences=(_no_driver(library, error),))
-    handles = [library.nvmlDeviceGetHandleByIndex(i) for i in range(count)]
-    uuids = [_text(library.nvmlDeviceGetUUID(handle)) for handle in handles]
+    cards = [_card(library, index) for index in range(count)]
+    uuids = ["" if isinstance(card, Absence) else card[1] for card in cards]
     found = Found()
     for index in visible(environ.get("CUDA_VISIBLE_DEVICES"), uuids):
-        found += _meter(library, handles[index])
+        card = cards[index]
+        found += Found(absences=(card,)) if isinstance(card, Absence) else _meter(library, card[0])
     if not found.meters and not found.absences:
         reason = f"CUDA_VISIBLE_DEVICES={environ.get('CUDA_VISIBLE_DEVICES')} shows none of {count} GPUs"
         found += Found(absences=(Absence("nvml", "gpu", reason, "unset it or name a GPU"),))
     return found
 
 
+def _card(library: Any, index: int) -> tuple[Any, str] | Absence:
+    """Return a GPU's handle and UUID, or that it does not answer: then the others keep their numbers."""
+    try:
+        handle = library.nvmlDeviceGetHandleByIndex(index)
+        return handle, _text(library.nvmlDeviceGetUUID(handle))
+    except library.NVMLError as error:
+        return Absence("nvml", "gpu", *silence(library, index, error))
+
+
 def _meter(library: Any, handle: Any) -> Found:
-    name = _text(library.nvmlDeviceGetName(handle))
+    try:
+        name = _text(library.nvmlDeviceGetName(handle))
+    except library.NVMLError as error:
+        return Found(absences=(Absence("nvml", "gpu", f"NVML: {error}"),))
     try:
         mig, _ = library.nvmlDeviceGetMigMode(handle)
     except library.NVMLError:
