@@ -232,10 +232,28 @@ class TestNoBroker:
         assert said in self.reason(f"mqtt://{HOST}:1/x", {key: value})
 
 
-@pytest.mark.parametrize("url", ["mqtt://", "mqtt://h:99999/x", "http://h/x", "mqtt://user:pass@h/x"])
-def test_addresses_that_mean_nothing(url):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mqtt://",
+        "mqtt://h:99999/x",
+        "http://h/x",
+        "mqtt://user:pass@h/x",
+        f"mqtt://{64 * 'h'}/x",
+        "mqtt://h..h",
+        "mqtt://h/+/x",
+    ],
+)
+def test_addresses_that_mean_nothing_take_no_other_with_them(url, secured, environ):
     with pytest.raises(UsageError):
         Address.parse(url)
+    with Talker(secured) as talker:
+        talker.announce("beside", encode_registration([Registered("psu", "beside/0")]))
+        found = find({**environ, "INFEROMETER_MQTT": f"{url} {secured.url('beside')}"})
+    assert [meter.device.uid for meter in found.meters] == ["mqtt:psu"]
+    assert len(found.absences) == 1 and "\n" not in found.absences[0].line
+    for meter in found.meters:
+        meter.close()
 
 
 def test_publish_on_one_side_and_measure_on_the_other(tmp_path, secured, environ, capfd, monkeypatch):

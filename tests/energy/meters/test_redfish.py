@@ -221,7 +221,9 @@ def test_nobody_there_and_no_tls_are_one_line(monkeypatch):
     assert "does not answer" in absence.line
 
 
-@pytest.mark.parametrize("url", ["redfish://", "redfish://h:x", "redfish://u:p@h", "redfish://h/path"])
+@pytest.mark.parametrize(
+    "url", ["redfish://", "redfish://h:x", "redfish://u:p@h", "redfish://h/path", f"redfish://{64 * 'h'}"]
+)
 def test_addresses_of_bmcs_that_mean_nothing(url):
     with pytest.raises(UsageError):
         redfish.Address.parse(url)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from inferometer.energy.meters.addresses import split_address
 from inferometer.errors import MeterError, UsageError
 from inferometer.redaction import without_user
 
@@ -35,11 +35,7 @@ class Address:
     def parse(cls, url: str) -> Address:
         """Read mqtt://HOST[:PORT][/TOPIC] (mqtts:// for TLS with the system's authorities); UsageError otherwise."""
         example = "write mqtt://host:1883/EMA/devices"
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise UsageError(f"'{without_user(url)}' is no broker address; {example}") from error
+        parts, port = split_address(url, "broker address", example)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise UsageError(f"'{without_user(url)}' is no broker address; {example}")
         if parts.username or parts.password:
@@ -48,6 +44,10 @@ class Address:
             )
         if "@" in parts.path:
             raise UsageError("a topic with @ looks like a password in what is stored; take another topic")
+        if "+" in parts.path:
+            raise UsageError(
+                f"'{without_user(url)}' has a wildcard for its topic, and nothing is announced on such; {example}"
+            )
         tls = parts.scheme == "mqtts"
         return cls(
             parts.hostname, port or (8883 if tls else 1883), parts.path.strip("/") or DEFAULT_TOPIC, tls

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
+from inferometer.energy.meters.addresses import split_address
 from inferometer.errors import MeterError, UsageError
 from inferometer.redaction import without_user
 
@@ -33,11 +33,7 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> Address:
         """Read redfish://HOST[:PORT] (HTTPS), or redfish+http:// for one without TLS; UsageError otherwise."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise UsageError(f"'{without_user(url)}' is no address of a BMC; write redfish://bmc") from error
+        parts, port = split_address(url, "address of a BMC", "write redfish://bmc")
         if parts.scheme not in ("redfish", "redfish+http") or not parts.hostname or parts.path.strip("/"):
             raise UsageError(
                 f"'{without_user(url)}' is no address of a BMC; write redfish://bmc or redfish://bmc:8443"
