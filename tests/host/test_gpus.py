@@ -5,7 +5,7 @@ import sys
 import pynvml
 import pytest
 
-from inferometer.host.gpus import find_gpus, is_fault, visibility, visible, visible_gpus
+from inferometer.host.gpus import find_gpus, is_fault, order_caution, visibility, visible, visible_gpus
 from inferometer.records import Gpu
 from nvml_stand_in import UUIDS, StandIn
 
@@ -77,3 +77,24 @@ def test_a_driver_that_does_not_work_is_a_fault_and_none_is_not(monkeypatch, cod
     assert gpus == () and reason.startswith(f"{said} (")
     assert is_fault(reason) is fault
     assert not is_fault(found(monkeypatch, StandIn([]))[1])
+
+
+@pytest.mark.parametrize(
+    ("names", "setting", "order", "told"),
+    [
+        (("A2", "H100"), "1", None, True),
+        (("A2", "H100"), "1", "FASTEST_FIRST", True),
+        (("A2", "H100"), "1", "PCI_BUS_ID", False),
+        (("A2", "A2"), "1", None, False),
+        (("A2", "H100"), "GPU-aabb", None, False),
+        (("A2", "H100"), "1,0", None, False),  # all of them
+        (("A2", "H100"), None, None, False),
+        (("A2", "H100"), "", None, False),
+    ],
+)
+def test_numbers_that_cuda_may_read_otherwise_are_told(monkeypatch, names, setting, order, told):
+    monkeypatch.setitem(sys.modules, "pynvml", StandIn(UUIDS[:2], names=names))
+    given = {"CUDA_VISIBLE_DEVICES": setting, "CUDA_DEVICE_ORDER": order}
+    caution = order_caution({key: value for key, value in given.items() if value is not None})
+    assert bool(caution) is told
+    assert not told or caution.endswith("set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name cards by UUID")

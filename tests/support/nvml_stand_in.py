@@ -13,8 +13,9 @@ class StandIn:
     NVMLError = pynvml.NVMLError
     NVML_SUCCESS = pynvml.NVML_SUCCESS
 
-    def __init__(self, uuids=UUIDS, refused=(), mig=(), capability=(9, 0), lost=()):
+    def __init__(self, uuids=UUIDS, refused=(), mig=(), capability=(9, 0), lost=(), names=()):
         self.uuids, self.refused, self.mig, self.capability = uuids, set(refused), mig, capability
+        self.names = names
         self.lost = dict(lost)  # by index the call that says so, as the first of that card
 
     def __getattr__(self, name):
@@ -33,7 +34,7 @@ class StandIn:
             "nvmlDeviceGetCount": lambda: len(self.uuids),
             "nvmlDeviceGetHandleByIndex": lambda: handle,
             "nvmlDeviceGetUUID": lambda: self.uuids[handle],
-            "nvmlDeviceGetName": lambda: b"Fake GPU",
+            "nvmlDeviceGetName": lambda: self.names[handle] if self.names else b"Fake GPU",
             "nvmlDeviceGetMigMode": lambda: (int(handle in self.mig), 0),
             "nvmlDeviceGetCudaComputeCapability": lambda: self.capability,
             "nvmlDeviceGetTotalEnergyConsumption": lambda: 5_000,

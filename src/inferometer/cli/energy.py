@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from inferometer.cli.common import notice
 from inferometer.cli.groups import CommandGroup
 from inferometer.cli.options import option
 from inferometer.cli.paths import NamedPath
@@ -50,6 +51,8 @@ def measure_command(
 
     _check_writable(csv_path)
     runs = measure(command, repeat=repeat, meters=terms, powercap=powercap)
+    if runs.caution:
+        notice(runs.caution)
     for line in runs.lines():
         click.echo(shown(redacted(line)), err=True)
     if csv_path is not None:

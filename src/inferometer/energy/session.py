@@ -20,6 +20,7 @@ from inferometer.energy.sampling.meter_facts import meter_facts
 from inferometer.energy.sampling.pacing import REGIONS, Pacing
 from inferometer.energy.sampling.sampler import Sampler
 from inferometer.energy.view import MeterView
+from inferometer.host.gpus import order_caution
 
 _LATE_S = 1.0  # by which a read may come late where others have the processors
 
@@ -66,6 +67,12 @@ class Session(MeterView):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @property
+    def order_caution(self) -> str:
+        """Return why this process's programs may use other cards than those metered, "" if they do not."""
+        cards = any(meter.device.meter == "nvml" for meter in self.meters)
+        return order_caution(os.environ) if cards else ""
 
     def await_reports(self, limit_s: float = 3.0) -> None:
         """Wait until the meters that report by themselves have done so, and their pace is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inferometer.device import Device
@@ -96,6 +96,24 @@ def visible(setting: str | None, uuids: Sequence[str]) -> list[int]:
             break
         chosen += matches
     return chosen
+
+
+def order_caution(environ: Mapping[str, str]) -> str:
+    """Return that the numbers of CUDA_VISIBLE_DEVICES may mean other cards to a program than to the driver; "" if they cannot.
+
+    CUDA numbers cards of several kinds by speed, as it guesses that, unless it is told to go by the bus.
+    """
+    setting = environ.get("CUDA_VISIBLE_DEVICES")
+    numbered = any(entry.isdigit() for entry in _entries(setting or ""))
+    if setting is None or not numbered or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID":
+        return ""
+    gpus, _ = find_gpus()
+    if len({gpu.name for gpu in gpus}) < 2 or len(visible_gpus(gpus, setting)) == len(gpus):
+        return ""
+    return (
+        f"CUDA_VISIBLE_DEVICES={setting} may mean other cards to CUDA than those metered, as they are of several kinds: "
+        "set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name cards by UUID"
+    )
 
 
 def hidden_reason(setting: str | None) -> str:

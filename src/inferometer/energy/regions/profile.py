@@ -41,6 +41,8 @@ class Profile:
         """Use ``session`` (started here if it is not), or open one for every meter of this machine."""
         self.session = session or open_session()
         self.session.start()
+        if caution := self.session.order_caution:
+            warnings.warn(caution, RuntimeWarning, stacklevel=2)
         self._read_meters, self._now_ns = self.session.sampler.read_fast, self.session.sampler.clock.now_ns
         self._process = os.getpid()
         self._lock = threading.Lock()

@@ -50,6 +50,7 @@ class CommandRuns:
     stopped_of: int | None = None  # runs asked for, where a signal ended them early
     stopped_as: int = INTERRUPTED  # exit status of the run that it cut short
     missing: tuple[Absence, ...] = ()  # devices that cannot be metered though others of their kind are
+    caution: str = ""  # why the cards that were metered may not be the command's
 
     @property
     def status(self) -> int:
@@ -144,7 +145,8 @@ def measure(
             else:
                 runs.append(run)
         stopped_of = repeat if interrupted else None
-        return CommandRuns(tuple(runs), devices, opened.reason, stopped_of, cut_as, opened.missing)
+        missing, caution = opened.missing, opened.order_caution
+        return CommandRuns(tuple(runs), devices, opened.reason, stopped_of, cut_as, missing, caution)
 
 
 def _run(command: Sequence[str], session: Session) -> tuple[CommandRun, bool]:
