@@ -14,23 +14,13 @@ from inferometer.fleet.folder import FleetFolder
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
 from simulated_runs import BOARDS, write_run
+from travelled import sent
 
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(goods, "CHUNK_BYTES", 200_000)
-
-
-def sent(good):
-    """Bring a good to this machine's cache, as to a node's."""
-    incoming, digest, sizes = goods.Incoming(good.place, good.key, good.path.name), hashlib.sha256(), []
-    for chunk in good.chunks():
-        incoming.add(chunk)
-        digest.update(chunk)
-        sizes.append(len(chunk))
-    incoming.finish(digest.hexdigest())
-    return sizes
 
 
 @pytest.fixture

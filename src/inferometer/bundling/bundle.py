@@ -21,11 +21,12 @@ from inferometer.frameworks.catalogue import ALL, FRAMEWORKS, FrameworkChoice, p
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.frameworks.requirements import LOADGEN, Requirements
 from inferometer.models.routes import environment_names
-from inferometer.planning.given_files import given_files
+from inferometer.planning.given_files import carried, given_files
 from inferometer.planning.options import ACCELERATORS
 from inferometer.planning.plan import requirements_for
 from inferometer.planning.request import RunRequest
 from inferometer.running.converted import Converted, convert, forms_for
+from inferometer.storage import archives
 from inferometer.storage.lines import cannot_write
 from inferometer.units import counted
 from inferometer.version import __version__
@@ -118,6 +119,8 @@ def _check(asked: BundleRequest, out: Path) -> None:
             )
     check_interpreters(asked.convert_with, "--convert-with")
     own_wheel.requirement_lines(asked.extras)
+    for path in given_files(asked.run):
+        list(carried(path))
     _check_out(out)
 
 
@@ -262,7 +265,8 @@ class _Packer:
         self.downloads.mkdir(exist_ok=True)
         temporary = self.downloads / "archive"
         with tarfile.open(temporary, "w:gz", compresslevel=4) as archive:
-            archive.add(path, path.name)
+            for member, lies in carried(path):
+                archives.add(archive, member, lies)
         self.writer.add(name, temporary)
         temporary.unlink()
         return name

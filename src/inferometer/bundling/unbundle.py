@@ -101,13 +101,14 @@ def _check(bundle: Bundle) -> None:
 
 def _given(bundle: Bundle, name: str) -> Path:
     target = cache_folder("bundled") / str(bundle.entries[name]["sha256"])[:12]
+    own = Path(name).name.removesuffix(".tar.gz")
 
     def fill(partial: Path) -> None:
         with _extracted(bundle, name, partial) as archive:
-            unpack(archive, partial)
+            unpack(archive, partial, own)
 
     build_once(target, fill, target.is_dir)
-    return next(target.iterdir())
+    return target / own
 
 
 def _model(bundle: Bundle, name: str) -> None:

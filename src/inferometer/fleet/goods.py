@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferometer.errors import StoreError
-from inferometer.storage.archives import unpack, unpack_content
+from inferometer.planning.given_files import carried
+from inferometer.storage.archives import info_of, unpack, unpack_content
 from inferometer.storage.build import build_once
 from inferometer.storage.cache import cache_folder
 
@@ -33,7 +34,7 @@ class Good:
 
 
 def given_good(path: Path) -> Good:
-    """Return a file of the user's; its key is the hash of its content."""
+    """Return a file of the user's; its key is the hash of its content, of what lies at the end of links too."""
     digest = hashlib.sha256()
     for chunk in _chunks(path):
         digest.update(chunk)
@@ -90,19 +91,15 @@ class Incoming:
         if self._place == MODELS:  # an entry is its folder's content
             unpack_content(self._file, folder, self._name)
         else:
-            unpack(self._file, folder)
+            unpack(self._file, folder, self._name)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
     """Yield a deterministic archive of a file or folder in pieces of `CHUNK_BYTES` at most."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        for member in sorted([path, *path.rglob("*")] if path.is_dir() else [path]):
-            info = archive.gettarinfo(member, arcname=str(Path(path.name) / member.relative_to(path)))
-            info.uid = info.gid = 0
-            info.uname = info.gname = ""
-            info.mode = 0o755 if info.isdir() or info.mode & 0o100 else 0o644  # as any umask leaves it
-            info.mtime = 0
+        for name, member in carried(path):
+            info = info_of(name, member)
             archive.addfile(info)
             if info.isreg():
                 yield from _content(archive, member, buffer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import msgspec
 
 from inferometer.models.contract import NAMED_WEIGHTS, is_path
 from inferometer.planning.request import RunRequest
+from inferometer.storage import archives
 
 
 def given_files(request: RunRequest) -> list[Path]:
@@ -19,6 +20,14 @@ def given_files(request: RunRequest) -> list[Path]:
     found += [] if model.weights in NAMED_WEIGHTS else [Path(model.weights)]
     found += [*(model.images or ()), model.inputs, model.calibration, request.dataset, request.labels]
     return list(dict.fromkeys(path for path in found if path))
+
+
+def carried(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what travels for a file or folder, each with its name there: itself, and all in it, whatever links lead to it.
+
+    UsageError for what cannot travel.
+    """
+    yield from archives.members(path)
 
 
 def placed(request: RunRequest, places: Mapping[Path, Path]) -> RunRequest:

@@ -1,0 +1,51 @@
+"""The user's own files in a bundle: what links lead to is packed, and what cannot be unpacked is one line."""
+
+import tarfile
+
+import pytest
+
+from inferometer.cli import invoke
+from inferometer.planning.request import make_request
+from travelled import bundle_of, unbundled
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A model's file as a hub's cache has it: a link to content elsewhere."""
+    (tmp_path / "blob").write_bytes(b"weights")
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "model.onnx").symlink_to("../blob")
+    return tmp_path / "snapshot" / "model.onnx"
+
+
+def test_a_linked_model_is_unbundled_as_a_file_of_its_name(linked, tmp_path):
+    [there] = unbundled(bundle_of(make_request(str(linked)), tmp_path / "bundle"))
+    assert there.name == "model.onnx" and not there.is_symlink() and there.read_bytes() == b"weights"
+
+
+def test_a_link_that_leads_nowhere_is_told_before_anything_is_converted(tmp_path, capsys):
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "x.npy").symlink_to("gone.npy")
+    (tmp_path / "rows" / "y.npy").write_bytes(b"")
+    out = tmp_path / "out"
+    arguments = ["--frameworks", "onnxrt", "--input", str(tmp_path / "rows"), "--out", str(out)]
+    assert invoke(["bundle", "mobilenet_v3_large", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert "x.npy is a link to gone.npy, which cannot be read" in told and told.count("\n") == 1
+    assert not out.exists()
+
+
+def test_an_archive_that_leads_out_of_its_folder_is_one_line(linked, tmp_path, capsys):
+    """As bundles were made of linked files: the link itself was packed."""
+    with tarfile.open(tmp_path / "archive", "w:gz") as archive:
+        archive.add(linked, linked.name)
+    packed = {"given": {"given/0/model.onnx.tar.gz": tmp_path / "archive"}}
+    bundle = bundle_of(make_request("mobilenet_v3_large"), tmp_path / "bundle", **packed)
+    assert invoke(["unbundle", str(bundle)]) == 1
+    told = capsys.readouterr().err
+    assert "model.onnx cannot be unpacked: " in told and told.count("\n") == 1 and "Traceback" not in told
