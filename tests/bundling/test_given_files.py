@@ -1,4 +1,4 @@
-"""The user's own files in a bundle: what links lead to is packed, and what cannot be unpacked is one line."""
+"""The user's own files in a bundle: what links lead to and what lies beside is packed, what cannot be unpacked is one line."""
 
 import tarfile
 
@@ -6,6 +6,7 @@ import pytest
 
 from inferometer.cli import invoke
 from inferometer.planning.request import make_request
+from steprunner import write_onnx
 from travelled import bundle_of, unbundled
 
 
@@ -26,6 +27,16 @@ def linked(tmp_path):
 def test_a_linked_model_is_unbundled_as_a_file_of_its_name(linked, tmp_path):
     [there] = unbundled(bundle_of(make_request(str(linked)), tmp_path / "bundle"))
     assert there.name == "model.onnx" and not there.is_symlink() and there.read_bytes() == b"weights"
+
+
+@pytest.mark.environment
+def test_an_onnx_file_is_unbundled_with_the_weights_beside_it(tmp_path):
+    (tmp_path / "onnx").mkdir()
+    model = write_onnx(tmp_path / "onnx") / "external.onnx"
+    [there] = unbundled(bundle_of(make_request(str(model)), tmp_path / "bundle"))
+    assert there.name == "external.onnx" and there.read_bytes() == model.read_bytes()
+    weights = there.parent / "parts" / "w.bin"
+    assert weights.read_bytes() == (model.parent / "parts" / "w.bin").read_bytes()
 
 
 def test_a_link_that_leads_nowhere_is_told_before_anything_is_converted(tmp_path, capsys):

@@ -62,6 +62,16 @@ def test_one_node_of_each_kind_measures_and_the_merged_view_has_both(cluster, mo
         assert not any(name.startswith("onnx_source") for name in logs)
 
 
+def test_a_linked_file_with_weights_beside_it_is_measured_on_each_node(cluster, model, tmp_path):
+    """As a hub's cache has it."""
+    for name in ("external.onnx", "parts"):
+        (tmp_path / name).symlink_to(model.parent / name)
+    file, out = tmp_path / "external.onnx", tmp_path / "fleet"
+    done = run(cluster, file, "--frameworks", "onnxrt", *short_run("1"), "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert measured(out) == {"first": [("onnxrt", 1)], "second": [("onnxrt", 1)]}
+
+
 def test_a_plan_shows_each_kind_with_its_own_skips(cluster, model):
     done = run(
         cluster,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from inferometer.models.companions import companions
 from inferometer.models.contract import NAMED_WEIGHTS, is_path
 from inferometer.planning.request import RunRequest
 from inferometer.storage import archives
@@ -23,11 +24,14 @@ def given_files(request: RunRequest) -> list[Path]:
 
 
 def carried(path: Path) -> Iterator[tuple[str, Path]]:
-    """Yield what travels for a file or folder, each with its name there: itself, and all in it, whatever links lead to it.
+    """Yield what travels for a file or folder, each with its name there: itself, all in it, and what it names beside it.
 
-    UsageError for what cannot travel.
+    Of links what they lead to. UsageError for what cannot travel.
     """
     yield from archives.members(path)
+    if path.is_file():
+        for name in companions(path):
+            yield name, path.parent / name
 
 
 def placed(request: RunRequest, places: Mapping[Path, Path]) -> RunRequest:
