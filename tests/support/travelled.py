@@ -27,21 +27,26 @@ def sent(good):
     return sizes
 
 
-def bundle_of(request, folder, **packed):
-    """Write a bundle of the files that a request names, without environments; ``packed``: entries in place of them, by kind."""
+def bundle_of(request, folder, wheels=(), **packed):
+    """Write a bundle of the files that a request names, without environments.
+
+    ``wheels``: of inferometer itself. ``packed``: entries in place of others, by kind, with the files of their content.
+    """
     folder.mkdir()
     with PartWriter(folder, 1_000_000) as writer:
         given = _Packer(BundleRequest(request, ("cpu",), HERE), writer, folder / ".downloads", print).given()
         for names in packed.values():
             for name, path in names.items():
                 writer.add(name, path)
+        for path in wheels:
+            writer.add(f"wheels/{path.name}", path)
     manifest = {
         "format": bootstrap.FORMAT,
         "inferometer": __version__,
         "python": HERE.python,
         "platform": HERE.platform,
         "model": request.model.model,
-        "core": {"wheels": [], "requirements": []},
+        "core": {"wheels": [path.name for path in wheels], "requirements": []},
         "models": [],
         "given": given,
         "environments": [],

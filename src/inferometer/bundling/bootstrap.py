@@ -8,6 +8,7 @@ Makes an environment with inferometer in DIR (default: FOLDER/inferometer) from 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import hashlib
 import json
@@ -130,7 +131,11 @@ def _listed(names: list[str]) -> str:
 
 
 def check_target(target: Path) -> None:
-    """Raise BundleError for a folder that holds something and was not made here: it would be replaced."""
+    """Raise BundleError for what was not made here, and would be replaced: a file, a link, a folder that holds something."""
+    if target.is_symlink():
+        raise BundleError(f"--to {target} is a link; give the folder that it leads to, or a new one")
+    if target.exists() and not target.is_dir():
+        raise BundleError(f"--to {target} is a file; give a new folder")
     if target.is_dir() and any(target.iterdir()) and not (target / _MADE_HERE).is_file():
         raise BundleError(f"--to {target} is not empty, and not made by unbundle.py; give a new folder")
 
@@ -145,29 +150,50 @@ def make_core(bundle: Bundle, target: Path) -> Path:
         listed = wheels / "requirements.txt"
         listed.write_text("\n".join(core["requirements"]) + "\n")
         uv = str(_uv_of(wheels))
-        if target.exists():  # aside first: one that is half removed would be taken for somebody's own
-            target.rename(wheels / "replaced")
+        with _new_folder(target, wheels):
+            _install(uv, target, wheels, listed)
+    return target / "bin" / "inferometer"
+
+
+@contextlib.contextmanager
+def _new_folder(target: Path, temporary: Path) -> Iterator[None]:
+    """Make a folder, in place of one that was made here earlier, which comes back where the new one cannot be finished."""
+    replaced = temporary / "replaced"
+    if target.exists():  # aside first: one that is half removed would be taken for somebody's own
+        target.rename(replaced)
+    try:
         target.mkdir(parents=True)
         (target / _MADE_HERE).touch()  # first, so that one left unfinished may be replaced
-        alone = ["--no-config", "--no-python-downloads", "--offline", "--quiet"]
-        _call(
-            [uv, *alone, "venv", "--no-project", "--allow-existing", "--python", sys.executable, str(target)],
-            wheels,
-        )
-        python = str(target / "bin" / "python")
-        _call(
-            [uv, *alone, "pip", "install", "--compile-bytecode", "--python", python, "--no-index", "--find-links", str(wheels), "--no-deps",
-             "--require-hashes", "--requirements", str(listed)], wheels,
-        )  # fmt: skip
-    return target / "bin" / "inferometer"
+        yield
+    except BaseException:
+        if target.exists():
+            target.rename(temporary / "unfinished")
+        if replaced.exists():
+            replaced.rename(target)
+        raise
+
+
+def _install(uv: str, target: Path, wheels: Path, listed: Path) -> None:
+    alone = ["--no-config", "--no-python-downloads", "--offline", "--quiet"]
+    _call(
+        [uv, *alone, "venv", "--no-project", "--allow-existing", "--python", sys.executable, str(target)],
+        wheels,
+    )
+    python = str(target / "bin" / "python")
+    _call(
+        [uv, *alone, "pip", "install", "--compile-bytecode", "--python", python, "--no-index", "--find-links", str(wheels), "--no-deps",
+         "--require-hashes", "--requirements", str(listed)], wheels,
+    )  # fmt: skip
 
 
 def _uv_of(wheels: Path) -> Path:
     """Return uv's program, out of its wheel."""
-    wheel = next(wheels.glob("uv-*.whl"))
-    with zipfile.ZipFile(wheel) as file:
-        name = next(name for name in file.namelist() if name.endswith(".data/scripts/uv"))
-        program = Path(file.extract(name, wheels))
+    try:
+        with zipfile.ZipFile(next(wheels.glob("uv-*.whl"))) as file:
+            name = next(name for name in file.namelist() if name.endswith(".data/scripts/uv"))
+            program = Path(file.extract(name, wheels))
+    except (StopIteration, zipfile.BadZipFile):
+        raise BundleError("the bundle has no uv, which installs the rest; make it again") from None
     program.chmod(0o755)
     return program
 
