@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,13 @@ from inferometer import units
 from inferometer.cli.common import console
 from inferometer.cli.groups import CommandGroup
 from inferometer.errors import InferometerError, UsageError
+from inferometer.fleet import kept as fleets
+from inferometer.fleet.goods import GIVEN
 from inferometer.frameworks import environments
 from inferometer.models import artifact_cache
+from inferometer.storage import build
 from inferometer.storage.cache import cache_folder
+from inferometer.storage.kept import Kept, kept_in
 
 _UNITS_S = {"h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
@@ -29,13 +34,13 @@ class _Item:
     name: str
     size_bytes: int
     used_at: float
-    verify: Callable[[], str]  # why it is damaged, "" if it is not
+    verify: Callable[[], str] | None  # why it is damaged, "" if it is not; None where nothing tells
     remove: Callable[[], None]
 
 
 @click.group("cache", cls=CommandGroup)
 def cache_command() -> None:
-    """Verify, list or prune what is cached: environments, and models in the forms that frameworks take."""
+    """Verify, list or prune what is cached: environments, models in the forms that frameworks take, and what fleets and bundles brought."""
 
 
 @cache_command.command("list")
@@ -59,9 +64,9 @@ def cache_verify() -> int:
 
     Ends with status 1 where something was damaged.
     """
-    damaged, items = 0, list(_items())
+    damaged, items = 0, [item for item in _items() if item.verify]
     for item in items:
-        flaw = item.verify()
+        flaw = item.verify() if item.verify else ""
         if not flaw:
             continue
         damaged += 1
@@ -80,7 +85,8 @@ def cache_prune(older_than: str) -> int:
     for item in _items():
         if item.used_at < limit and _remove(item):
             freed += item.size_bytes
-    for folder in [*environments.remove_partial(), *artifact_cache.remove_partial(cache_folder("models"))]:
+    left = (build.remove_partial(cache_folder() / name) for name in ("models", GIVEN, "bundled"))
+    for folder in [*environments.remove_partial(), *itertools.chain.from_iterable(left)]:
         click.echo(f"removed {folder.name}, left by a process that was killed")
     click.echo(f"freed {units.size(freed)}")
     return 0
@@ -103,11 +109,39 @@ def _items() -> Iterator[_Item]:
             "environment", found.name, found.size_bytes, found.used_at,
             partial(environments.verify, found.folder), partial(environments.remove, found.folder),
         )  # fmt: skip
-    for entry in artifact_cache.entries(cache_folder("models")):
-        yield _Item(
-            "model", f"{entry.folder.name} ({entry.step})", entry.size_bytes, entry.used_at,
-            partial(artifact_cache.verify, entry.folder), partial(artifact_cache.remove, entry.folder),
-        )  # fmt: skip
+    for root in (cache_folder() / "models", *(cache_folder() / "models-by-given").glob("*/")):
+        for entry in artifact_cache.entries(root):
+            yield _Item(
+                "model", f"{entry.folder.name} ({entry.step})", entry.size_bytes, entry.used_at,
+                partial(artifact_cache.verify, entry.folder), partial(artifact_cache.remove, entry.folder),
+            )  # fmt: skip
+    for kind, lying, verify, remove in (
+        ("fleet part", fleets.parts(), None, fleets.remove_part),
+        ("fleet file", fleets.files(), fleets.flaw_of, fleets.remove_file),
+        ("fleet piece", fleets.incoming(), None, fleets.remove_incoming),
+        ("bundled file", kept_in(cache_folder() / "bundled", reading_counts=True), None, _remove_kept),
+        ("given file", kept_in(cache_folder() / "given", reading_counts=True), None, _remove_kept),
+    ):
+        for kept in lying:
+            yield _item_of(kind, kept, verify, remove)
+
+
+def _item_of(
+    kind: str, kept: Kept, verify: Callable[[Kept], str] | None, remove: Callable[[Kept], None]
+) -> _Item:
+    """Return a file or folder that is kept, by a name that tells a person what it is."""
+    name = kept.path.name
+    if kind == "fleet part":
+        name = f"{kept.path.parent.name}/{name}"
+    elif kept.path.is_dir():
+        name = f"{name} ({kept.holds})"
+    return _Item(
+        kind, name, kept.size_bytes, kept.used_at, partial(verify, kept) if verify else None, partial(remove, kept)
+    )  # fmt: skip
+
+
+def _remove_kept(kept: Kept) -> None:
+    build.remove_built(kept.path)
 
 
 def _seconds(text: str) -> float:

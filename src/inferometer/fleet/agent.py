@@ -13,6 +13,7 @@ from inferometer.fleet import goods
 from inferometer.fleet.process import Process
 from inferometer.planning.given_files import placed
 from inferometer.planning.request import from_builtins, to_builtins
+from inferometer.storage.build import mark_used
 from inferometer.storage.cache import cache_folder
 from inferometer.storage.evaluations import EVALUATIONS_FILE, files_named
 from inferometer.storage.find import FLEET_FILE
@@ -37,6 +38,7 @@ class Agent:
 
     def __init__(self, name: str, slug: str, process: Process) -> None:
         self._folder = cache_folder("fleet", name, slug)
+        mark_used(self._folder)  # also one that is gone on with after months
         self._run = self._folder / "run"
         self._process = process
         self._incoming: dict[str, goods.Incoming] = {}

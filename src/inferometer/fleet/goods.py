@@ -13,11 +13,11 @@ from pathlib import Path
 from inferometer.errors import StoreError
 from inferometer.planning.given_files import carried
 from inferometer.storage.archives import info_of, unpack, unpack_content
-from inferometer.storage.build import build_once
+from inferometer.storage.build import build_once, mark_used
 from inferometer.storage.cache import cache_folder
 
 CHUNK_BYTES = 64 * 2**20
-GIVEN, MODELS = "fleet-files", "models"  # folders of the cache
+GIVEN, MODELS, INCOMING = "fleet-files", "models", "fleet-incoming"  # folders of the cache
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,10 @@ def model_good(entry: Path) -> Good:
 
 
 def is_here(place: str, key: str) -> bool:
-    """Return whether a node's cache holds it."""
-    return (cache_folder(place) / key).is_dir()
+    """Return whether a node's cache holds it, which is then used anew."""
+    folder = cache_folder(place) / key
+    mark_used(folder)
+    return folder.is_dir()
 
 
 def placed_at(good_key: str, name: str) -> Path:
@@ -62,7 +64,7 @@ class Incoming:
     def __init__(self, place: str, key: str, name: str) -> None:
         self._target, self._place, self._key, self._name = cache_folder(place) / key, place, key, name
         # several nodes may have one cache, in a home on the network: each has a file of its own
-        self._file = cache_folder("fleet-incoming") / f"{place}-{key}-{socket.gethostname()}"
+        self._file = cache_folder(INCOMING) / f"{place}-{key}-{socket.gethostname()}"
         self._digest = hashlib.sha256()
         self._file.unlink(missing_ok=True)
 
