@@ -1,10 +1,12 @@
 """The user's own files in a bundle: what links lead to and what lies beside is packed, what cannot be unpacked is one line."""
 
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from inferometer.cli import invoke
+from inferometer.models.images import default_photos
 from inferometer.planning.request import make_request
 from steprunner import write_onnx
 from travelled import bundle_of, unbundled
@@ -40,15 +42,22 @@ def test_an_onnx_file_is_unbundled_with_the_weights_beside_it(tmp_path):
 
 
 def test_a_link_that_leads_nowhere_is_told_before_anything_is_converted(tmp_path, capsys):
-    (tmp_path / "rows").mkdir()
-    (tmp_path / "rows" / "x.npy").symlink_to("gone.npy")
-    (tmp_path / "rows" / "y.npy").write_bytes(b"")
-    out = tmp_path / "out"
-    arguments = ["--frameworks", "onnxrt", "--input", str(tmp_path / "rows"), "--out", str(out)]
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    (photos / "here.jpg").symlink_to(default_photos()[0])
+    (photos / "x.jpg").symlink_to("gone.jpg")
+    arguments = ["--frameworks", "onnxrt", "--image", str(photos), "--out", str(out)]
     assert invoke(["bundle", "mobilenet_v3_large", *arguments]) == 2
     told = capsys.readouterr().err
-    assert "x.npy is a link to gone.npy, which cannot be read" in told and told.count("\n") == 1
+    assert "x.jpg is a link to gone.jpg, which cannot be read" in told and told.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_model_that_is_not_there_is_told_as_by_a_run(tmp_path, capsys):
+    assert invoke(["bundle", "nowhere.onnx", "--frameworks", "onnxrt", "--out", str(tmp_path / "out")]) == 2
+    assert "model file nowhere.onnx does not exist; give the path" in capsys.readouterr().err.replace(
+        f"{Path.cwd()}/", ""
+    )
 
 
 def test_an_archive_that_leads_out_of_its_folder_is_one_line(linked, tmp_path, capsys):

@@ -70,6 +70,8 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
     wanted = [*_wanted(asked, choices)]
     _check(asked, out)
     forms = forms_for(asked.run, [choice for choice, _ in choices])
+    for path in given_files(asked.run):  # which exist, as was found with the forms
+        list(carried(path))
     converted = convert(asked.run, forms, asked.convert_with, progress)
     downloads = out / ".downloads"
     try:
@@ -119,8 +121,6 @@ def _check(asked: BundleRequest, out: Path) -> None:
             )
     check_interpreters(asked.convert_with, "--convert-with")
     own_wheel.requirement_lines(asked.extras)
-    for path in given_files(asked.run):
-        list(carried(path))
     _check_out(out)
 
 
