@@ -137,6 +137,57 @@ def test_another_hosts_processors_are_stated_only_where_the_host_has_none(own, j
     assert [part.included for part in line.parts if part.meter == "mqtt"] == [not own]
 
 
+def test_rounds_of_another_meter_are_in_no_part_of_it():
+    def by_wall(one):
+        gpu, *_ = one.energy.devices
+        wall = msgspec.structs.replace(
+            gpu,
+            device_uid="wall",
+            device_name="wall meter",
+            device_type="external",
+            meter="ipmi",
+            seconds=100.0,
+        )
+        return msgspec.structs.replace(one, energy=Energy((wall,), "wall"))
+
+    by_gpu = [with_host(cell(), 1000.0, round_=number) for number in range(2)]
+    (scope,) = state(
+        summarise([run(by_gpu, "A"), run([by_wall(record(cell(), power_w=300.0))], "B")]),
+        Terms(FACTORS, boundary="metered"),
+    ).scopes
+    (line,) = scope.lines
+    assert line.energy.value == pytest.approx(155.0, rel=1e-3) and line.rounds == 2
+    assert [p.uid for p in line.parts if p.included] == ["GPU-1", "dram", "rapl:p0+rapl:p1"]
+    later = summarise([run(rounds_of(cell(), QUIET, power_w=100.0), "A"), run([by_wall(by_gpu[0])], "B")])
+    (scope,) = state(later, Terms(FACTORS, least_s=0.1)).scopes
+    assert "metered in 3 of 4 rounds by nvml (gpu)" in scope.unstated[0].reason
+
+
+def test_hosts_joules_jump_from_run_to_run_as_the_cards_do():
+    def one(the_run, number, factor):
+        made = with_host(cell(), 1000.0, round_=number)
+        rounds = (
+            msgspec.structs.replace(
+                d,
+                **{
+                    name: getattr(d, name) * factor * (1 + 1e-3 * number)
+                    for name in ("energy_j", "low_j", "high_j")
+                },
+            )
+            for d in made.energy.devices
+        )
+        return msgspec.structs.replace(made, energy=Energy(tuple(rounds), "GPU-1"))
+
+    runs = [
+        run([one(name, number, factor) for number in range(5)], name)
+        for name, factor in (("A", 0.8), ("B", 1.0), ("C", 1.2))
+    ]
+    (scope,) = state(summarise(runs), Terms(FACTORS, boundary="metered")).scopes
+    card, *host = scope.lines[0].parts
+    for part in host:  # runs are what is repeated, three of them, not fifteen rounds
+        assert part.energy.half_width > 0.9 * card.energy.half_width > 0.5
+
+
 def test_an_unresolved_part_of_the_boundary_leaves_no_total():
     records = [with_host(cell(), 1000.0, round_=number) for number in range(3)]
     records = [

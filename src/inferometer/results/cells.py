@@ -13,7 +13,7 @@ import msgspec
 from inferometer.flags import Flag
 from inferometer.records import Actual, Cell, Machine, Parity, Record
 from inferometer.results.accuracy import Accuracy
-from inferometer.results.estimates import Estimate, PrepareEstimate, Series
+from inferometer.results.estimates import Estimate, Good, Key, PrepareEstimate, Series
 from inferometer.storage.run_directory import StoredRun
 
 Scope = tuple[str, str, str]  # machine, model, mode
@@ -74,6 +74,7 @@ class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=Tr
     shortest_loop_s: float | None = None  # of the rounds that ended well
     log: str = ""  # of the first of its records that has one
     records: Sequence[Record] = ()
+    keys: tuple[Key, ...] = ()  # (run, round) of each record
     best: bool = False  # highest throughput of its machine, model, mode and batch size
     tie: bool = False  # of two or more that the data cannot tell from the best (the best included)
     judged: bool = True  # False: nothing is known of how the next process would change its place
@@ -88,6 +89,11 @@ class CellSummary(msgspec.Struct, frozen=True, eq=False, gc=False, array_like=Tr
     def measured(self) -> bool:
         """Return whether the cell ended well, so that each metric it has an estimate of counts."""
         return self.status == "ok"
+
+    @property
+    def good(self) -> Good:
+        """Return its rounds that ended well."""
+        return [at for at in zip(self.keys, self.records, strict=True) if at[1].status == "ok"]
 
     @property
     def ranked(self) -> bool:

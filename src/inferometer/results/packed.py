@@ -25,9 +25,9 @@ _NO_MARKS: Mapping[str, bool] = {}
 
 
 class _Row(msgspec.Struct, gc=False):
-    summary: CellSummary  # without its series
+    summary: CellSummary  # without its series and keys
     offsets: list[int]  # where its records begin in cells.jsonl
-    rounds: list[tuple[Key, ...]]  # that series have: most have the same
+    rounds: list[tuple[Key, ...]]  # that records and series have, the records' first: most have the same
     series: dict[str, tuple[int, tuple[float, ...]]]  # by name: which of `rounds`, and the logarithms
 
 
@@ -75,11 +75,11 @@ def _figures_of(summaries: Sequence[CellSummary]) -> Floats:
 
 
 def _pack(summary: CellSummary) -> bytes:
-    places: dict[tuple[Key, ...], int] = {}
+    places: dict[tuple[Key, ...], int] = {summary.keys: 0}
     series = {
         name: (places.setdefault(one.keys, len(places)), one.logs) for name, one in summary.series.items()
     }
-    plain = replace(summary, records=(), paths=(), series={})
+    plain = replace(summary, records=(), keys=(), paths=(), series={})
     return _encoder.encode(_Row(plain, _offsets(summary.records), list(places), series))
 
 
@@ -94,7 +94,7 @@ def unpack(
         rounds = [shared.setdefault(keys, keys) for keys in row.rounds]
         series = {name: Series(rounds[place], logs) for name, (place, logs) in row.series.items()}
         records = StoredRecords(file, row.offsets)
-        found.append(replace(row.summary, paths=paths, records=records, series=series, **own))
+        found.append(replace(row.summary, paths=paths, records=records, keys=rounds[0], series=series, **own))
     return found
 
 

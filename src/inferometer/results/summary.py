@@ -94,5 +94,6 @@ def _summary(entry: pooling.Pool, values: dict[str, Any]) -> CellSummary:
         flags=(*entry.flags, *doubts.of(entry.good, values.get("series", {}).get("throughput"))),
         log=entry.log,
         records=place.records,
+        keys=place.rounds,
         **values,
     )

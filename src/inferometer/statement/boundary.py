@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from inferometer.records import DeviceEnergy, Energy
 from inferometer.records.energy import HOST_TYPES, counted_once, is_strangers
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Estimate, round_series
-from inferometer.results.estimates.energy import meter_reach
+from inferometer.results.estimates import Estimate, Key, round_series
+from inferometer.results.estimates.energy import meter_reach, metered_rounds
 
 Boundary = Literal["device", "metered"]
 BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 _SEES_ALL = ("psys", "external")  # a meter of the whole system: what else is metered is in it already
+_Rounds = Sequence[tuple[Key, DeviceEnergy]]
 
 
 @dataclass(frozen=True)
@@ -42,26 +43,34 @@ def parts_of(cell: CellSummary, boundary: Boundary) -> tuple[Part, ...]:
     "device": that one alone is included, as in every table. "metered": also the host's processors and memory as far as they
     are metered, unless the first is a meter of the whole system, which sees them; a network's only where the host has none.
     """
-    energies = [r.energy for r in cell.records if r.status == "ok" and r.energy and r.energy.devices]
-    if not energies:
+    good = cell.good
+    at_work = metered_rounds(good)
+    if not at_work:
         return ()
-    primary = energies[-1].primary
-    whole = any(d.device_uid == primary and d.device_type in _SEES_ALL for d in energies[-1].devices)
-    known_types = [(d.device_type, d.meter) for e in energies for d in e.devices]
-    found = []
-    for uid in dict.fromkeys([primary, *(d.device_uid for e in energies for d in _alone(e))]):
-        own = [d for e in energies for d in e.devices if d.device_uid == uid]
-        if not own:
-            continue
-        first, known = own[0], uid == primary
-        strange = is_strangers(first.device_type, first.meter, known_types)
-        host = boundary == "metered" and first.device_type in HOST_TYPES and not whole and not strange
-        energy = cell.energy_image if known else _estimate(own)
-        sources = ", ".join(dict.fromkeys(str(d.source) for d in own))
-        found.append(
-            Part(uid, first.device_name, first.device_type, first.meter, sources, energy, known or host)
-        )
+    metered = [(key, record.energy) for key, record in good if record.energy and key in at_work]
+    primary = next(reversed(at_work.values()))
+    types = [(d.device_type, d.meter) for _, e in metered for d in e.devices]
+    found = [_part(list(at_work.items()), cell.energy_image, included=True)]
+    for uid in dict.fromkeys(d.device_uid for _, e in metered for d in _alone(e)):
+        if uid != primary.device_uid:
+            own = [(key, d) for key, e in metered for d in e.devices if d.device_uid == uid]
+            included = boundary == "metered" and _adds(own[0][1], primary, types)
+            found.append(_part(own, _estimate(own), included=included))
     return tuple(found)
+
+
+def _adds(device: DeviceEnergy, primary: DeviceEnergy, types: Sequence[tuple[str, str]]) -> bool:
+    """Return whether a device is the host's beside the one at work; ``types``: (type, meter) of all that was metered."""
+    strange = is_strangers(device.device_type, device.meter, types)
+    return device.device_type in HOST_TYPES and primary.device_type not in _SEES_ALL and not strange
+
+
+def _part(rounds: _Rounds, energy: Estimate | None, *, included: bool) -> Part:
+    first = rounds[0][1]
+    sources = ", ".join(dict.fromkeys(str(d.source) for _, d in rounds))
+    return Part(
+        first.device_uid, first.device_name, first.device_type, first.meter, sources, energy, included
+    )
 
 
 def total(parts: Iterable[Part]) -> Estimate | None:
@@ -79,12 +88,11 @@ def _alone(energy: Energy) -> list[DeviceEnergy]:
     return [d for d in counted_once(energy.devices) if not (gpu and d.device_type == "gpu")]
 
 
-def _estimate(devices: list[DeviceEnergy]) -> Estimate | None:
-    known = [
-        d for d in devices if d.energy_j is not None and d.energy_j > 0 and d.images and not d.unresolved
-    ]
-    if len(known) < len(devices) or not known:
+def _estimate(rounds: _Rounds) -> Estimate | None:
+    """Return the joules an image; None where a round's are not known."""
+    devices = [d for _, d in rounds]
+    if not all(d.energy_j and d.energy_j > 0 and d.images and not d.unresolved for d in devices):
         return None
-    series = round_series(((0, number), (d.energy_j or 0.0) / d.images) for number, d in enumerate(known))
-    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for d in known))
-    return series.estimate("J", source, claimed=meter_reach(known))
+    series = round_series((key, (d.energy_j or 0.0) / d.images) for key, d in rounds)
+    source = ", ".join(dict.fromkeys(f"{d.meter} {d.source}" for d in devices))
+    return series.estimate("J", source, claimed=meter_reach(devices))

@@ -9,6 +9,7 @@ from inferometer.host.scheduler import job_words
 from inferometer.results.carbon import CarbonFactors
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.estimates import Estimate
+from inferometer.results.estimates.energy import metered_rounds
 from inferometer.statement.boundary import Boundary, Part, parts_of, total
 from inferometer.units import duration
 
@@ -112,10 +113,11 @@ def _line(cell: CellSummary, terms: Terms) -> Line | Unstated:
             else cell.energy_reason
         )
         return Unstated(cell, why or "its energy is not known")
-    windows, rounds = _windows_s(cell), sum(r.status == "ok" for r in cell.records)
+    good = cell.good
+    windows, rounds = [d.seconds for d in metered_rounds(good).values()], len(good)
     if terms.least_s and 0 < len(windows) < rounds:
         asked = f"at least {terms.least_s:g} s are asked for in every round"
-        return Unstated(cell, f"metered in {len(windows)} of {rounds} rounds; {asked}")
+        return Unstated(cell, f"metered in {len(windows)} of {rounds} rounds by {cell.meter}; {asked}")
     shortest = min(windows, default=0.0)
     if shortest < terms.least_s:
         told = f"metered for {duration(shortest)}" if windows else "for how long it was metered is not known"
@@ -128,18 +130,6 @@ def _line(cell: CellSummary, terms: Terms) -> Line | Unstated:
     whole = operational.plus(embodied) if embodied else operational
     stated = energy.times(terms.unit, "J")
     return Line(cell, parts, shortest, len(windows), stated, operational, embodied, whole)
-
-
-def _windows_s(cell: CellSummary) -> list[float]:
-    """Return the seconds of metered work of each round that the energy is known of."""
-    primaries = [
-        device
-        for r in cell.records
-        if r.status == "ok" and r.energy
-        for device in r.energy.devices
-        if device.device_uid == r.energy.primary and device.energy_j is not None
-    ]
-    return [device.seconds for device in primaries if device.seconds > 0]
 
 
 def _embodied(cell: CellSummary, terms: Terms) -> Estimate | None:

@@ -47,9 +47,7 @@ def energy(good: Good) -> Steps[dict[str, Any]]:
     Or the reason why there is none.
     """
     metered = [(key, device) for key, record in good if (device := _primary(record))]
-    resolved = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
-    resolved = [(k, d) for k, d in resolved if not d.unresolved] or resolved
-    resolved, meter, remark = _of_one_meter(resolved)
+    resolved, meter, remark = _of_one_meter(_resolved(metered))
     if not resolved:
         return _why_none([record for _, record in good], [d for _, d in metered])
     if resolved[0][1].unresolved:
@@ -71,6 +69,18 @@ def energy(good: Good) -> Steps[dict[str, Any]]:
     if "energy_image" in series:
         fields |= yield from _net(fields, resolved, claimed or 0.0)
     return fields
+
+
+def metered_rounds(good: Good) -> dict[Key, DeviceEnergy]:
+    """Return the device that did the work in each round that power and energy are known of, all by the one meter."""
+    found = [(key, device) for key, record in good if (device := _primary(record))]
+    return dict(_of_one_meter(_resolved(found))[0])
+
+
+def _resolved(metered: Sequence[tuple[Key, DeviceEnergy]]) -> list[tuple[Key, DeviceEnergy]]:
+    """Return the rounds with an energy; those known roughly only where there are no others."""
+    known = [(k, d) for k, d in metered if d.energy_j is not None and d.energy_j > 0 and d.seconds > 0]
+    return [(k, d) for k, d in known if not d.unresolved] or known
 
 
 def _series(resolved: Sequence[tuple[Key, DeviceEnergy]]) -> dict[str, Series]:
