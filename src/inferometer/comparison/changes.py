@@ -16,12 +16,15 @@ Verdict = Literal[
     "worse",
     "tie",
     "unclear",  # it would be a change, were this cell the only one compared
-    "not judged",  # one round on both sides: nothing is known of the next process
+    "not judged",  # nothing is known of the next process, as of one round on both sides
     "broken",
     "repaired",
     "not comparable",
 ]
 ONE_ROUND = "one round"
+NO_INTERVAL = "no interval is known of it"
+TO_ZERO = "its interval reaches 0, of which a ratio says nothing"
+NO_ROUNDS = "it is not known round by round"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from inferometer.records import Machine
 from inferometer.results.cells import CellSummary
 from inferometer.results.collecting import hardware_name
 from inferometer.results.metrics import Metric
+from inferometer.units import listed
 
 
 def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) -> str:
@@ -22,6 +23,23 @@ def difference(a: CellSummary, b: CellSummary, first: Machine, second: Machine) 
     if first.usable_cores != second.usable_cores:
         return f"other share of the CPU: {first.usable_cores} / {second.usable_cores} cores usable"
     return _other_model(a, b)
+
+
+def no_ratio(metric: Metric, a: CellSummary, b: CellSummary) -> str:
+    """Return why two cells' figures have no ratio, and what to compare instead; or ""."""
+    sides = {"A": metric.of(a), "B": metric.of(b)}
+    if none := [side for side, found in sides.items() if found is None]:
+        return f"no {metric.name} in {listed(none)}"
+    # all lost is a ratio, of a metric without noise: 0
+    low = [
+        side
+        for side, found in sides.items()
+        if found and (found.value < 0 or (found.value == 0 and not (metric.exact and side == "B")))
+    ]
+    if not low:
+        return ""
+    remedy = f" (compare --metric {metric.instead})" if metric.instead else ""
+    return f"{metric.name} is 0 or less in {listed(low)}, of which a ratio says nothing{remedy}"
 
 
 def other_measure(metric: Metric, a: CellSummary, b: CellSummary) -> str:

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from inferometer.comparison.changes import ONE_ROUND, Change, Comparison
-from inferometer.comparison.comparability import difference, other_measure
+from inferometer.comparison.changes import NO_INTERVAL, NO_ROUNDS, ONE_ROUND, TO_ZERO, Change, Comparison
+from inferometer.comparison.comparability import difference, no_ratio, other_measure
 from inferometer.comparison.pairing import Name, NameParts, label_of, named, planned, without_framework
 from inferometer.records import Machine
 from inferometer.results import drift, stats
 from inferometer.results.cells import CellSummary, Results
-from inferometer.results.estimates import PUBLISHED
+from inferometer.results.estimates import PUBLISHED, Estimate
 from inferometer.results.floor import floor_of, under_floor
 from inferometer.results.metrics import THROUGHPUT, Metric, no_series
 from inferometer.results.tie_test import differences, spread_by_intervals
@@ -123,10 +123,8 @@ class _Judge:
 
     def _both(self, label: str, a: CellSummary, b: CellSummary) -> Change:
         ours, theirs = self.metric.of(a), self.metric.of(b)
-        if ours is None or theirs is None or min(ours.value, theirs.value) <= 0:
-            reason = f"no {self.metric.name} in {'A' if ours is None else 'B'}"
-            return Change(label, a, b, "not comparable", reason=reason)
-        if reason := other_measure(self.metric, a, b):
+        reason = no_ratio(self.metric, a, b) or other_measure(self.metric, a, b)
+        if reason or ours is None or theirs is None:
             return Change(label, a, b, "not comparable", reason=reason)
         ratio = theirs.value / ours.value
         equal = under_floor(ratio, floor_of(self.metric, a, b))
@@ -145,10 +143,12 @@ class _Judge:
 
     def _spread(self, a: CellSummary, b: CellSummary) -> tuple[stats.Spread | None, str]:
         first, second = self.metric.series(a), self.metric.series(b)
+        figures = [found for s in (a, b) if (found := self.metric.of(s))]
         if self.metric.series is no_series:
-            return spread_by_intervals(self.metric.of(a), self.metric.of(b)), "the intervals of both"
+            spread = spread_by_intervals(self.metric.of(a), self.metric.of(b))
+            return spread, "the intervals of both" if spread else _why_no_spread(figures)
         if not (first and second and first.logs and second.logs):
-            return None, PUBLISHED
+            return None, PUBLISHED if PUBLISHED in [found.source for found in figures] else NO_ROUNDS
         if self.shared_run and (delta := differences(first, second)):
             of_runs = f" of {delta.runs} runs" if delta.runs > 1 else ""
             return self.shared.paired(delta), f"{len(delta.keys)} paired rounds{of_runs}"
@@ -167,6 +167,10 @@ class _Judge:
         error = self.noise * math.sqrt(sum(1 / count for count in counts))
         basis = f"{counts[0]} and {counts[1]} rounds, noise of {100 * self.noise:g} % as given"
         return stats.Spread(log_ratio, error, math.inf), basis
+
+
+def _why_no_spread(figures: Sequence[Estimate]) -> str:
+    return NO_INTERVAL if any(found.low is None for found in figures) else TO_ZERO
 
 
 def _basis(known: Sequence[tuple[float, float] | None], counts: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import shorten
 
-from inferometer.comparison.changes import Change, Comparison
+from inferometer.comparison.changes import NO_INTERVAL, NO_ROUNDS, TO_ZERO, Change, Comparison
 from inferometer.flags import DISTURBED, Flag, group, group_key
 from inferometer.records import Protocol
 from inferometer.results.cells import CellSummary
@@ -145,7 +145,7 @@ def unsure(found: Comparison) -> list[str]:
 
 
 def _why(verdict: str, reason: str) -> str:
-    if verdict != "not judged":
+    if verdict != "not judged" or reason in (NO_INTERVAL, TO_ZERO, NO_ROUNDS):
         return reason
     return (
         f"{reason}, which says nothing of the next process (more rounds tell, or --noise what you know of it)"

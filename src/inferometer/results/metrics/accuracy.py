@@ -79,6 +79,7 @@ ACCURACY = _ON_DATA_SET(
 LOSS = _ON_DATA_SET(
     name="accuracy_loss", title="Accuracy lost against fp32", quantity=SHARE, higher_is_better=False,
     of=_evaluated("loss"), why_none=_why_no_loss, words=Words("less lost", "more lost"),
+    instead="accuracy",
     columns=(Column("lost to fp32", _loss_column, drop_order=4, place=9),),
 )  # fmt: skip
 AGREEMENT = Metric(

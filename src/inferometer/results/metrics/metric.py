@@ -74,6 +74,7 @@ class Metric:
     exact: bool = False  # no noise: any difference is one
     competes: bool = True  # a row can be best at it
     shows_ends: bool = False  # of its interval: half a width in % of a share would be misread
+    instead: str = ""  # the metric to compare where this one is 0 or less, which has no ratio
     asked_for: bool = False  # its absence is no news to who did not ask for it
     words: Words = Words()  # frozen
     per: str = ""  # what one value is of, where the unit does not say it: "an image"
