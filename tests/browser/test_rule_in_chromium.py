@@ -10,6 +10,7 @@ import no_difference
 from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.portable import OBJECTIVES, portable
 from inferometer.recommendation.recommend import recommend
+from inferometer.records import Memory
 from inferometer.report.page.html import ASSETS
 from inferometer.results.summary import summarise
 from simulated_runs import GPU_MACHINE, cell, record, run
@@ -35,6 +36,8 @@ def differing(seed):
     for name, size in itertools.product("abcde"[: rng.integers(2, 6)], (1, 4, 16)):
         rate = 100.0 * float(rng.choice([1.0, 1.01, 1.4, 3.0])) * size**0.4
         power = None if seed % 5 == 0 and name == "b" else watts[name]
+        own, used = int(rng.choice([1, 2])) * 10**9, int(rng.choice([2, 3])) * 10**9
+        memory = Memory(10**9, own, None if seed % 3 == 0 and name == "c" else used)
         for number in range(rounds):
             speed = rate * float(np.exp(rng.choice([0.002, 0.03]) * rng.normal()))
             records.append(
@@ -44,6 +47,7 @@ def differing(seed):
                     speed,
                     64,
                     power_w=power,
+                    memory=memory,
                     noise=0.01,
                     seed=int(rng.integers(1e9)),
                 )

@@ -210,9 +210,12 @@ def test_then_the_shortest_latency_then_the_least_memory_then_the_first_name():
     sizes = [*rounds_of(cell("a", 64), NOISY[0]), *rounds_of(cell("b", 8), NOISY[1])]
     found = decide(sizes)
     assert found.choice.summary.row == "b" and [step.by for step in found.steps] == ["latency"]
-    little = {"memory": Memory(10**9, 10**9, None)}
+    little = {"memory": Memory(10**9, None, 10**9)}
     found = decide(tied(None, little))
     assert found.choice.summary.row == "b" and [step.by for step in found.steps] == ["memory"]
+    as_the_framework_says = {"memory": Memory(10**9, 10**9, None)}
+    found = decide(tied(None, as_the_framework_says))
+    assert found.choice.summary.row == "a" and [step.by for step in found.steps] == ["name"]
     found = decide(tied())
     assert found.choice.summary.row == "a" and [step.by for step in found.steps] == ["name"]
 

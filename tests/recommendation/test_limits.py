@@ -7,7 +7,7 @@ from advised import advise, agreeing, sample
 from inferometer.flags import flag
 from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.recommend import recommend
-from inferometer.records import Loop, Parity, Record
+from inferometer.records import Loop, Memory, Parity, Record
 from inferometer.results.summary import summarise
 from simulated_runs import cell, record, rounds_of, run
 
@@ -25,6 +25,20 @@ from simulated_runs import cell, record, rounds_of, run
 )
 def test_constraints(constraint, choice):
     assert advise(**constraint).choice.name == choice
+
+
+def test_memory_is_limited_by_what_the_driver_counts():
+    """An allocator's own peak leaves out what the framework takes besides, and the host's memory is no GPU's."""
+    told = {"driver": Memory(10**9, 10**9, 2 * 10**9), "own": Memory(10**9, 10**9), "host": Memory(10**9)}
+    gpu = [r for name, memory in told.items() for r in rounds_of(cell(name), [1e3] * 3, memory=memory)]
+    for limit, chosen in ((3e9, "driver"), (1.5e9, None)):
+        (found,) = recommend(summarise([run(gpu)]), Constraints(max_memory_bytes=limit))
+        assert (found.choice and found.choice.summary.row) == chosen
+        refused = {("memory by the driver not known", 1), ("memory not known", 1)}
+        assert refused <= set(found.refused)
+    cpu = rounds_of(cell("host", device="cpu"), [1e3] * 3, memory=told["host"])
+    (found,) = recommend(summarise([run(cpu)]), Constraints(max_memory_bytes=3e9))
+    assert found.choice.summary.row == "host"
 
 
 def test_nothing_fits_says_what_came_nearest():

@@ -55,7 +55,7 @@ def ended(the_cell, round_, loops, images, **more):
         "prepare": Prepare(1.0, 0.5, 0.25),
         "parity": Parity(True, 1e-6, 1e-6, 1.0, 1.0, 1e-3, images),
         "actual": Actual(the_cell.device, "GPU-1", the_cell.precision, 4, "1.0"),
-        "memory": Memory(10**9, 2 * 10**9, None),
+        "memory": Memory(10**9, None, 2 * 10**9),
     }
     if phases := phases_of(the_cell, loops, images):
         defaults |= {"phases": phases, "phase_batches": 10}

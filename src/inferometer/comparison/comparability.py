@@ -44,13 +44,14 @@ def no_ratio(metric: Metric, a: CellSummary, b: CellSummary) -> str:
 
 def other_measure(metric: Metric, a: CellSummary, b: CellSummary) -> str:
     """Return why a metric of two cells is of different things, energy by two meters or answers to two data sets; or ""."""
-    if metric.metered:
-        return f"other meter: {a.meter} / {b.meter}" if a.meter and b.meter and a.meter != b.meter else ""
+    ours, theirs = metric.measure(a), metric.measure(b)
+    if ours and theirs and ours != theirs:
+        return f"other {'meter' if metric.metered else 'source'}: {ours} / {theirs}"
     if not metric.asked_for or a.evaluated is None or b.evaluated is None:
         return ""
-    ours, theirs = a.evaluated.evaluation.dataset, b.evaluated.evaluation.dataset
-    alike = ours.key == theirs.key
-    return "" if alike else f"other data set, labels or preprocessing: {ours.hash[:8]} / {theirs.hash[:8]}"
+    first, second = a.evaluated.evaluation.dataset, b.evaluated.evaluation.dataset
+    alike = first.key == second.key
+    return "" if alike else f"other data set, labels or preprocessing: {first.hash[:8]} / {second.hash[:8]}"
 
 
 def _gpu(machine: Machine, summary: CellSummary) -> str:

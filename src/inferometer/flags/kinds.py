@@ -171,6 +171,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "one-meter": _kind("energy is of the rounds metered by {meter} alone; left out: {others}", scope=ENERGY),
     "meter": _kind("energy by {meter}: compared with cells of the same meter only", scope=ENERGY),
+    "memory-source": _kind("peak memory of the {source}: compared with cells of the same source only"),
     # what the rounds show of themselves
     "loops-held-up": _kind(
         "{held:of loop} took far longer than the others ({lost_s:duration} in all): the program was stopped, or the machine "

@@ -78,8 +78,9 @@ def _least_latency(options: Sequence[Option], judge: Judge) -> list[Option]:
 
 
 def _least_memory(options: Sequence[Option]) -> list[Option]:
-    peaks = [o.summary.memory.value if o.summary.memory else None for o in options]
-    known = [peak for peak in peaks if peak is not None]
-    if len(known) < len(options):
+    """Return those of nearly the least memory; all, where some have no figure or not of the same source."""
+    known = [o.summary.memory for o in options if o.summary.memory]
+    if len(known) < len(options) or len({found.source for found in known}) > 1:
         return list(options)
-    return [o for o, peak in zip(options, known, strict=True) if peak <= min(known) * (1 + NEARLY)]
+    least = min(found.value for found in known)
+    return [o for o, found in zip(options, known, strict=True) if found.value <= least * (1 + NEARLY)]

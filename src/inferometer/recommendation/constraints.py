@@ -10,6 +10,7 @@ from typing import NamedTuple
 from inferometer.recommendation.objectives import Objective
 from inferometer.recommendation.options import Option, score
 from inferometer.results.cells import CellSummary
+from inferometer.results.estimates.untimed import BY_FRAMEWORK
 from inferometer.results.metrics import ACCURACY, LOSS
 
 
@@ -64,7 +65,9 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     upper(f"latency ({found.to_limit_kind})", found.latency_to_limit_s, constraints.max_latency_s, 1e-3, "ms")
     upper("power", found.power_w, constraints.max_power_w, 1.0, "W")
     upper("energy", found.energy_j, constraints.max_energy_j, 1e-3, "mJ an image")
-    upper("memory", peak_bytes(summary), constraints.max_memory_bytes, 1e9, "GB")
+    peak = peak_bytes(summary)
+    whose = "memory by the driver" if peak is None and summary.memory else "memory"
+    upper(whose, peak, constraints.max_memory_bytes, 1e9, "GB")
     upper("cost of a million images", found.cost, constraints.max_cost, 1.0, found.currency)
     if constraints.min_throughput is not None:
         limits.append(_throughput_limit(found, constraints.min_throughput))
@@ -100,8 +103,9 @@ def _throughput_limit(found: Option, least: float) -> _Limit:
 
 
 def peak_bytes(summary: CellSummary) -> float | None:
-    """Return the largest peak of any round: a limit must hold for all of them."""
-    return (summary.memory.upper or summary.memory.value) if summary.memory else None
+    """Return the largest peak of any round: a limit must hold for all of them, and for more than a framework tells of itself."""
+    found = summary.memory
+    return None if found is None or found.source == BY_FRAMEWORK else found.upper or found.value
 
 
 def _agreement_limit(summary: CellSummary, least: float) -> _Limit:

@@ -115,6 +115,7 @@ def _option(found: Option, judges: dict[Any, Judge]) -> Data:
         "latency_kind": found.to_limit_kind,
         "mean_latency": judges["latency"].value(cell),
         "memory": cell.memory.value if cell.memory else None,
+        "memory_source": cell.memory.source if cell.memory else "",
         "peak": peak_bytes(cell),
         "loss": None if loss is None else loss.value if loss.high is None else loss.high,
         "meter": cell.meter,

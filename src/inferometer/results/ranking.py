@@ -1,6 +1,6 @@
 """Who is best at a metric, and which rows the data cannot tell from the best (pure).
 
-Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too. Rounds of one run are
+Rivals are the cells of one machine, model, mode and batch size, for energies of one meter too, for memory of one source. Rounds of one run are
 paired, since its frameworks are interleaved; the variance of every comparison borrows from all comparisons on the
 machine; p-values are multiplied by the number of pairs, because the best is chosen by looking. Where no cell has a second
 process nothing is known of the noise between processes, and nothing is judged. `TieTest` is the one rule of this, for
@@ -10,7 +10,7 @@ tables, verdicts and recommendations alike. See docs/statistics.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -44,6 +44,12 @@ def of_one_meter(summaries: Sequence[CellSummary], metric: Metric) -> list[CellS
     meters = Counter(s.meter for s in summaries if s.measured and s.meter) if metric.metered else Counter()
     most = next(iter(meters.most_common(1)), ("", 0))[0]
     return [s for s in summaries if len(meters) < 2 or s.meter == most]
+
+
+def several_measures(summaries: Iterable[CellSummary], metric: Metric) -> bool:
+    """Return whether cells of one machine were measured by different things, so that some do not compete."""
+    found = {(s.machine, measure) for s in summaries if s.measured and (measure := metric.measure(s))}
+    return len(found) > len({machine for machine, _ in found})
 
 
 def rank_cells(summaries: Sequence[CellSummary], metric: Metric) -> dict[str, Rank]:

@@ -24,15 +24,16 @@ Standing = Literal[
     "unclear",  # they would, were this pair the only one looked at
     "not judged",  # one process each: nothing is known of the next
 ]
-Scope = tuple[str, str, str, str]  # machine, model, mode, meter ("" where the metric is not metered)
+Scope = tuple[str, str, str, str]  # machine, model, mode, and what measured it: `Metric.measure`
 Group = tuple[str, str, str, str, int]  # scope, batch size
 Block = tuple[dict[str, int], stats.Floats]  # where each cell's values are, by its key, and a row a cell
 
 
 def group_of(summary: CellSummary, metric: Metric) -> Group:
     """Return what a cell competes within."""
-    meter = summary.meter if metric.metered else ""
-    return summary.machine, summary.model, summary.cell.mode, meter, summary.cell.batch_size
+    return (
+        summary.machine, summary.model, summary.cell.mode, metric.measure(summary), summary.cell.batch_size,
+    )  # fmt: skip
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):

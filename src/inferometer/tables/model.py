@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import msgspec
 
 from inferometer.errors import unknown
-from inferometer.flags import ENERGY, flag
+from inferometer.flags import ENERGY, Flag, flag
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import unfinished
 from inferometer.results.estimates import Estimate
 from inferometer.results.metrics import FORMER_NAMES, METRICS, Metric, Scale
-from inferometer.results.ranking import Rank, rank_cells
+from inferometer.results.ranking import Rank, rank_cells, several_measures
 from inferometer.results.tie_test import group_of
 from inferometer.tables.footnotes import Footnotes
 from inferometer.units import significant
@@ -140,9 +140,7 @@ def _build(results: Results, metric: Metric, model: str, mode: str, reference: s
     marks = _Marks(
         metric, places, _shades(summaries, metric, places), reference, scale, mixed=len(set(within)) > 1
     )
-    marks.meters = metric.metered and len({(s.machine, s.meter) for s in summaries if s.meter}) > len(
-        {s.machine for s in summaries if s.meter}
-    )
+    marks.meters = several_measures(summaries, metric)
     rows = tuple(
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
@@ -168,7 +166,7 @@ class _Marks:
     ) -> None:
         self.metric, self.places, self.shades = metric, places, shades
         self.reference, self.scale, self.mixed = reference, scale, mixed
-        self.meters = False  # cells of one machine were metered by different ones
+        self.meters = False  # cells of one machine were measured by different ones
         self.footnotes = Footnotes()
 
     def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
@@ -181,7 +179,7 @@ class _Marks:
             return TableCell(summary, word, notes=self.footnotes.exactly(reason))
         flags = [f for f in summary.flags if self.metric.metered or f.scope != ENERGY]
         flags += [estimate.remark] if estimate.remark else []
-        flags += [flag("meter", meter=summary.meter)] if self.meters else []
+        flags += [_measured_by(summary, self.metric)] if self.meters else []
         flags += [flag("one-process")] if self.mixed and estimate.within_one_process else []
         return TableCell(
             summary,
@@ -202,6 +200,12 @@ class _Marks:
         if not self.metric.shows_ends or low is None or high is None or low == high:
             return ""
         return f"[{', '.join(f'{end / self.scale.factor:.3g}' for end in (low, high))}]"
+
+
+def _measured_by(summary: CellSummary, metric: Metric) -> Flag:
+    if metric.metered:
+        return flag("meter", meter=summary.meter)
+    return flag("memory-source", source=metric.measure(summary))
 
 
 def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:

@@ -8,6 +8,8 @@ from inferometer import units
 from inferometer.flags import Flag, Told, flag, group
 from inferometer.results.cells import CellSummary, Results
 from inferometer.results.completeness import cut_short
+from inferometer.results.metrics import MEMORY
+from inferometer.results.ranking import several_measures
 from inferometer.results.resolution import resolution
 from inferometer.tables.accuracy_notes import accuracy_notes
 from inferometer.tables.note import Note, not_judged
@@ -26,6 +28,7 @@ def notes(results: Results) -> list[Note]:
         *map(Note, cut_short(results)),
         *_of_inputs(results),
         *_of_energy([s for s in summaries if s.measured]),
+        *_of_memory([s for s in summaries if s.measured]),
         *accuracy_notes(results),
         *(_concerning(told) for told in group((f, _place(s)) for s in summaries for f in s.flags)),
     ]
@@ -87,6 +90,16 @@ def _of_inputs(results: Results) -> list[Note]:
 def _of_energy(measured: Sequence[CellSummary]) -> list[Note]:
     reasons = dict.fromkeys(s.energy_reason for s in measured if s.energy_reason)
     return [Note(f"energy: {reason}") for reason in reasons]
+
+
+def _of_memory(measured: Sequence[CellSummary]) -> list[Note]:
+    """Return whose word each cell's memory is, where that differs on a machine."""
+    if not several_measures(measured, MEMORY):
+        return []
+    known = [(s, s.memory.source) for s in measured if s.memory]
+    return [
+        _concerning(told) for told in group((flag("memory-source", source=w), _place(s)) for s, w in known)
+    ]
 
 
 def name_of(summary: CellSummary) -> str:

@@ -38,16 +38,14 @@ def prepare(good: Good) -> Steps[dict[str, Any]]:
 
 
 _OLD_INPUTS = 4  # distinct inputs of runs that stored a share only: `images` counted their repetitions too
-_MEMORY_SOURCES = (
-    ("device_used_bytes", "device, by the driver"),
-    ("device_peak_bytes", "device, by the framework"),
-    ("rss_peak_bytes", "process (RSS)"),
-)
+BY_FRAMEWORK = "device, by the framework"  # of its allocator: what else the framework takes is not in it
+_DEVICE_SOURCES = (("device_used_bytes", "device, by the driver"), ("device_peak_bytes", BY_FRAMEWORK))
+_HOST_SOURCES = (("rss_peak_bytes", "process (RSS)"),)
 
 
 def memory(good: Good, cell: Cell) -> Steps[dict[str, Any]]:
     """Find the peak of a round, of the device where the cell ran on one, else of the process; a limit must hold for all."""
-    for name, source in _MEMORY_SOURCES[2 if cell.device == "cpu" else 0 :]:
+    for name, source in _HOST_SOURCES if cell.device == "cpu" else _DEVICE_SOURCES:
         peaks = [(key, getattr(r.memory, name)) for key, r in good if r.memory]
         peaks = [(key, float(peak)) for key, peak in peaks if peak is not None]
         series = round_series(peaks)

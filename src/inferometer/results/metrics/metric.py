@@ -71,6 +71,7 @@ class Metric:
     )
     why_none: Callable[[CellSummary], Reason] = not_known  # of a cell that ended well
     metered: bool = False  # rests on a meter's joules, so that cells of two meters never compete
+    by_source: bool = False  # cells whose estimates come from two sources never compete
     exact: bool = False  # no noise: any difference is one
     competes: bool = True  # a row can be best at it
     shows_ends: bool = False  # of its interval: half a width in % of a share would be misread
@@ -87,6 +88,13 @@ class Metric:
     def unit(self) -> str:
         """Return the SI unit, as stored and exported."""
         return self.quantity.unit
+
+    def measure(self, summary: CellSummary) -> str:
+        """Return what measured a cell, where those measured by another never compete with it: its meter, or its source; ""."""
+        if self.metered:
+            return summary.meter
+        found = self.of(summary) if self.by_source else None
+        return found.source if found else ""
 
     @property
     def noun(self) -> str:

@@ -39,9 +39,10 @@ const rule = (() => {
   }
 
   function leastMemory(group, left) {
-    const peaks = left.map((i) => group.options[i].memory);
-    if (peaks.includes(null)) return left;
-    return left.filter((i) => group.options[i].memory <= Math.min(...peaks) * (1 + NEARLY));
+    const of = (i) => group.options[i];
+    const peaks = left.map((i) => of(i).memory);
+    if (new Set(left.map((i) => of(i).memory_source)).size > 1 || peaks.includes(null)) return left;
+    return left.filter((i) => of(i).memory <= Math.min(...peaks) * (1 + NEARLY));
   }
 
   // By code points, as Python compares texts.
