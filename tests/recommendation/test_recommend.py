@@ -6,7 +6,8 @@ import pytest
 
 from advised import advise, sample
 from inferometer.errors import UsageError
-from inferometer.recommendation import render
+from inferometer.recommendation import render, wording
+from inferometer.recommendation.constraints import Constraints
 from inferometer.recommendation.objectives import Prices, carbon_per_million, cost_per_million, metric_of
 from inferometer.recommendation.options import option, pareto
 from inferometer.recommendation.recommend import recommend
@@ -83,6 +84,51 @@ def unmetered():
     return summarise(
         [run([r for f, rate in (("a", 1000.0), ("b", 500.0)) for r in rounds_of(cell(f), [rate] * 3)])]
     )
+
+
+def in_part(meter=None):
+    """Return results of a, metered, of b, twice as fast and not metered or by another meter, and of c, half as fast."""
+    records = [
+        r for f, rate in (("a", 1000.0), ("c", 500.0)) for r in rounds_of(cell(f), [rate] * 3, power_w=90.0)
+    ]
+    rival = rounds_of(cell("b"), [2000.0] * 3, power_w=meter and 90.0)
+    return summarise([run([*records, *(by_meter(one, meter) if meter else one for one in rival)])])
+
+
+def by_meter(one, meter):
+    replace = msgspec.structs.replace
+    devices = tuple(replace(device, meter=meter) for device in one.energy.devices)
+    return replace(one, energy=replace(one.energy, devices=devices))
+
+
+@pytest.mark.parametrize(
+    ("objective", "prices", "figure"),
+    [
+        ("energy", Prices(), "least energy an image"),
+        ("cost", Prices(0.3, 2.0), "least cost"),
+        ("carbon", Prices(carbon=FACTORS), "least carbon"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("meter", "missing"), [(None, "energy not known"), ("ipmi", "energy by another meter, ipmi (gpu)")]
+)
+def test_a_rival_without_the_figure_is_neither_beaten_nor_beyond_a_limit(
+    objective, prices, figure, meter, missing
+):
+    (found,) = recommend(in_part(meter), objective=objective, prices=prices)
+    assert found.choice.summary.row == "a" and not found.limited
+    assert wording.why(found) == f"It has the {figure} of those that have such a figure."
+    assert wording.grade_sentence(found).startswith(f"weak: 1 cell has no such figure ({missing})")
+    assert found.refused == ((missing, 1),)
+    (found,) = recommend(in_part(meter), Constraints(frameworks=("a", "c")), objective, prices)
+    assert found.grade == "firm" and found.limited  # what breaks a limit is no rival
+    (found,) = recommend(in_part(meter), Constraints(max_latency_s=0.01), objective, prices)
+    assert wording.why(found) == f"It has the {figure} of those within the limits that have such a figure."
+
+
+def test_a_price_that_was_given_is_not_asked_for():
+    (found,) = recommend(in_part(), objective="cost", prices=Prices(0.3))
+    assert found.refused == (("energy not known, and no --price-per-hour", 1),)
 
 
 def test_cost_without_a_meter_is_that_of_the_hours_and_says_so():

@@ -50,7 +50,7 @@ class _Limit(NamedTuple):
         return cls(name, name, violated=True, unknown=True)
 
 
-def _limits(found: Option, constraints: Constraints, objective: Objective) -> list[_Limit]:
+def _limits(found: Option, constraints: Constraints) -> list[_Limit]:
     """Return every constraint that was given."""
     summary = found.summary
     limits: list[_Limit] = []
@@ -83,13 +83,18 @@ def _limits(found: Option, constraints: Constraints, objective: Objective) -> li
     if constraints.frameworks and summary.cell.framework not in constraints.frameworks:
         asked = _only("framework", "frameworks", constraints.frameworks)
         limits.append(_Limit("another framework", asked, violated=True))
-    if objective == "latency" and found.latency_to_limit_s is None and constraints.max_latency_s is None:
-        limits.append(_Limit.of_unknown("latency (p99) not known"))
-    if objective in ("energy", "carbon") and found.energy_j is None:
-        limits.append(_Limit.of_unknown("energy not known"))
-    if objective == "cost" and found.cost is None:
-        limits.append(_Limit.of_unknown("energy not known, and no --price-per-hour"))
     return limits
+
+
+def lacking(found: Option, objective: Objective) -> str:
+    """Return why an option has no figure of the objective, which is no limit that it breaks; "" where it has one."""
+    if objective == "latency" and found.latency_to_limit_s is None:
+        return "latency (p99) not known"
+    if objective in ("energy", "carbon") and found.energy_j is None:
+        return "energy not known"
+    if objective == "cost" and found.cost is None:
+        return "energy not known" if found.priced_by_hour else "energy not known, and no --price-per-hour"
+    return ""
 
 
 def _only(one: str, several: str, asked: Sequence[object]) -> str:
@@ -152,19 +157,19 @@ def _accuracy_limit(summary: CellSummary, least: float) -> _Limit:
     return _Limit(name, exactly, low < least)
 
 
-def violations(found: Option, constraints: Constraints, objective: Objective = "throughput") -> list[str]:
+def violations(found: Option, constraints: Constraints) -> list[str]:
     """Return the constraints that an option breaks; a figure that is not known breaks its constraint."""
-    return [limit.name for limit in _limits(found, constraints, objective) if limit.violated]
+    return [limit.name for limit in _limits(found, constraints) if limit.violated]
 
 
-def broken_limits(found: Option, constraints: Constraints, objective: Objective) -> list[str]:
+def broken_limits(found: Option, constraints: Constraints) -> list[str]:
     """Return the constraints that an option breaks, with its figure and the limit."""
-    return [limit.exactly for limit in _limits(found, constraints, objective) if limit.violated]
+    return [limit.exactly for limit in _limits(found, constraints) if limit.violated]
 
 
 def excess(found: Option, constraints: Constraints, objective: Objective) -> tuple[float, ...]:
     """Return how far an option is from meeting the constraints (unknown figures first, then the size), then how good it is."""
-    unknown = sum(limit.unknown for limit in _limits(found, constraints, objective))
+    unknown = sum(limit.unknown for limit in _limits(found, constraints)) + bool(lacking(found, objective))
     pairs = (
         (found.latency_to_limit_s, constraints.max_latency_s),
         (found.power_w, constraints.max_power_w),

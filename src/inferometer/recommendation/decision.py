@@ -57,11 +57,12 @@ class Decision:
     doubts: tuple[str, ...] = ()  # what a figure of the choice rests on that may not hold
     prices: Prices = USUAL_PRICES  # that its cost is made of
     limited: bool = False  # cells were left out since they break a limit
+    unknown: int = 0  # cells that break none were left out since they have no figure of the objective
 
     @property
     def alone(self) -> bool:
         """Return whether the choice was the only one that meets the limits."""
-        return self.limited and self.lead is None and not self.ties
+        return self.limited and not self.unknown and self.lead is None and not self.ties
 
     @property
     def tie(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from inferometer.flags import DISTURBED, group, words
@@ -70,6 +71,17 @@ def nothing_to_choose(cells: Sequence[CellSummary], *, met_nothing: bool) -> lis
     if any(cell.measured for cell in cells):
         return [Reason("none", "no throughput is known", "a choice takes throughputs: measure them")]
     return []
+
+
+def without_figure(reasons: Counter[str]) -> list[Reason]:
+    """Return what is open since cells that break no limit have no figure of the objective; ``reasons``: why, and how many."""
+    count = reasons.total()
+    if not count:
+        return []
+    said = (
+        f"{counted(count, 'cell')} {'has' if count == 1 else 'have'} no such figure ({listed(list(reasons))})"
+    )
+    return [Reason("weak", said, "measure what is missing, or choose by another objective")]
 
 
 def _missing(gap: Gap) -> Reason:

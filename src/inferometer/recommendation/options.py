@@ -34,6 +34,7 @@ class Option:
     latency_to_limit_s: float | None = None  # what a limit on the latency is held against
     to_limit_kind: str = ""  # which latency that is
     currency: str = ""  # of the cost
+    priced_by_hour: bool = False  # the cost has a price of the machine's hours
 
     @property
     def name(self) -> str:
@@ -76,6 +77,7 @@ def option(summary: CellSummary, prices: Prices = USUAL_PRICES, *, p99_known: bo
         carbon.value if carbon else None,
         *to_limit,
         prices.currency,
+        bool(prices.per_hour),
     )
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from inferometer.errors import UsageError
 from inferometer.flags import words
 from inferometer.recommendation.choosing import Judges, as_good, choose
-from inferometer.recommendation.constraints import ANYTHING, Constraints, broken_limits, excess, violations
+from inferometer.recommendation.constraints import (
+    ANYTHING,
+    Constraints,
+    broken_limits,
+    excess,
+    lacking,
+    violations,
+)
 from inferometer.recommendation.decision import Decision, Reason, Step
 from inferometer.recommendation.grading import (
     by_gravity,
@@ -18,6 +25,7 @@ from inferometer.recommendation.grading import (
     nothing_to_choose,
     of_the_cells,
     of_the_choice,
+    without_figure,
 )
 from inferometer.recommendation.objectives import (
     MEAN_LATENCY,
@@ -133,6 +141,7 @@ def _decide(
         )  # fmt: skip
     candidates = as_good(sifted.options, asked.objective, asked.judge)
     ahead = lead(asked.judge.ranked(o.summary for o in sifted.options), asked.judge)
+    open_ = [*open_, *without_figure(sifted.unknown)]
     choice, steps, reasons = _settle(candidates, ahead, asked, open_)
     leader, ties = candidates[0], tuple(o for o in candidates if o is not choice)
     runner_up = _runner_up(choice, ties, sifted.options, asked.objective)
@@ -153,7 +162,8 @@ def _decide(
         nearest="",
         doubts=_doubts(choice, asked, hours_only=hours_only),
         prices=asked.prices,
-        limited=bool(sifted.near),
+        limited=sifted.limited,
+        unknown=sifted.unknown.total(),
     )
 
 
@@ -212,7 +222,9 @@ class _Sifted:
     """A machine's cells by whether they may be chosen."""
 
     options: list[Option] = field(default_factory=list)
-    near: list[Option] = field(default_factory=list)  # measured, but they break a constraint
+    near: list[Option] = field(default_factory=list)  # measured, but they break a constraint or lack a figure
+    limited: bool = False  # some break a constraint
+    unknown: Counter[str] = field(default_factory=Counter)  # why others have no figure of the objective
     refused: Counter[str] = field(default_factory=Counter)  # why cells are no options, and how many
 
 
@@ -224,11 +236,17 @@ def _sift(summaries: Sequence[CellSummary], asked: _Question) -> _Sifted:
         found = options.get(summary.key)
         if found is None:
             sifted.refused["throughput not known" if summary.measured else summary.status] += 1
-        elif summary.meter and summary not in comparable:
-            sifted.refused[f"energy by another meter, {summary.meter}"] += 1
-        else:
-            reasons = violations(found, asked.constraints, asked.objective)
-            sifted.refused.update(reasons)
+            continue
+        broken, missing = violations(found, asked.constraints), lacking(found, asked.objective)
+        other_meter = bool(summary.meter) and summary not in comparable
+        if other_meter:
+            missing = f"energy by another meter, {summary.meter}"
+        sifted.limited |= bool(broken)
+        if missing and not broken:
+            sifted.unknown[missing] += 1
+        reasons = list(dict.fromkeys(filter(None, (*broken, missing))))
+        sifted.refused.update([missing] if other_meter else reasons)
+        if not other_meter:
             (sifted.near if reasons else sifted.options).append(found)
     return sifted
 
@@ -238,7 +256,8 @@ def _nearest(near: Sequence[Option], asked: _Question) -> str:
     if not near:
         return ""
     closest = min(near, key=lambda o: excess(o, asked.constraints, asked.objective))
-    return f"{closest.name}: {'; '.join(broken_limits(closest, asked.constraints, asked.objective))}"
+    told = (*broken_limits(closest, asked.constraints), lacking(closest, asked.objective))
+    return f"{closest.name}: {'; '.join(dict.fromkeys(filter(None, told)))}"
 
 
 def _doubts(choice: Option, asked: _Question, *, hours_only: bool) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def why(decision: Decision) -> str:
     if decision.choice is None:
         return ""
     best = _BEST[decision.objective]
-    among = "of those within the limits" if decision.limited else "of what was measured"
+    among = _among(decision)
     if not decision.ties:
         judged = decision.grade in ("firm", "tie") and decision.lead
         if judged:
@@ -60,6 +60,13 @@ def why(decision: Decision) -> str:
     steps = [f"{_STEPS[step.by]}{f' (of {step.left})' if step.left > 1 else ''}" for step in decision.steps]
     within = " within the limits" if decision.limited else ""
     return f"Of the {count}{within} that cannot be told from {best}: {', then '.join(steps)}."
+
+
+def _among(decision: Decision) -> str:
+    known = " that have such a figure" if decision.unknown else ""
+    if decision.limited:
+        return f"of those within the limits{known}"
+    return f"of those{known}" if known else "of what was measured"
 
 
 def tied_names(decision: Decision) -> list[str]:
@@ -93,7 +100,7 @@ def remedies(decision: Decision) -> tuple[str, ...]:
 def standing(lead: Lead | None, metric: Metric, grade: Grade) -> str:
     """Return how the best cell stands among the other frameworks: its lead only where the data carry one."""
     if lead is None:
-        return "No other framework or precision was measured here."
+        return "No other framework or precision has such a figure here."
     if grade == "preliminary":
         return "No lead is claimed while planned measurements are missing."
     if grade == "none":

@@ -6,12 +6,11 @@ const rule = (() => {
   const GRADES = ["none", "preliminary", "weak", "tie", "firm"]; // the least sure first
 
   // Whether an option keeps every limit that is given; a figure that is not known keeps none.
-  function keeps(option, limits, objective) {
+  function keeps(option, limits) {
     const most = [["latency", "latency"], ["power", "power"], ["energy", "energy"], ["peak", "memory"], ["loss", "loss"], ["cost", "cost"]];
     for (const [figure, name] of most)
       if (limits[name] !== undefined && (option[figure] === null || option[figure] > limits[name])) return false;
-    if (limits.frameworks && !limits.frameworks.has(option.framework)) return false;
-    return option[objective] !== null;
+    return !limits.frameworks || limits.frameworks.has(option.framework);
   }
 
   // The letter of `portable` for two options by their places in an objective's order.
@@ -77,11 +76,12 @@ const rule = (() => {
   }
 
   // Why a choice is not firm, as [grade, word] pairs.
-  function reasons(group, choice, leader, lead, ties, objective, byLatency) {
+  function reasons(group, choice, leader, lead, ties, objective, byLatency, unknown) {
     const of = (i) => group.options[i];
     const pair = [...new Set([choice, leader])];
     const involved = [...new Set([...pair, ...ties, ...(lead ? [lead.option] : [])])];
     const found = group.open === "firm" ? [] : [[group.open, group.open === "preliminary" ? "not all is measured" : "failures or no rival"]];
+    if (unknown) found.push(["weak", `${unknown} cell${unknown > 1 ? "s have" : " has"} no such figure`]);
     if (pair.some((i) => of(i).wide[objective])) found.push(["none", "known to ±50 % or worse"]);
     if (pair.some((i) => of(i).alone[objective]) || (lead && !lead.judged)) found.push(["weak", "one process only"]);
     if (involved.some((i) => of(i).disturbed)) found.push(["weak", "not measured in quiet"]);
@@ -95,7 +95,8 @@ const rule = (() => {
   // The decision for one machine, model and mode; options by their numbers, `choice` null where nothing keeps the limits.
   function decide(group, limits, objective) {
     const byLatency = limits.latency !== undefined;
-    const kept = new Set([...group.options.keys()].filter((i) => keeps(group.options[i], limits, objective)));
+    const within = [...group.options.keys()].filter((i) => keeps(group.options[i], limits));
+    const kept = new Set(within.filter((i) => group.options[i][objective] !== null));
     const order = group.order[objective];
     const places = [...order.keys()].filter((place) => kept.has(order[place]));
     if (!places.length) return { kept, choice: null, leader: null, ties: [], grade: "none", reasons: [] };
@@ -103,7 +104,7 @@ const rule = (() => {
     const lead = rival(group, places, objective);
     const settle = (choice) => {
       const ties = found.filter((i) => i !== choice);
-      const why = reasons(group, choice, found[0], lead, ties, objective, byLatency);
+      const why = reasons(group, choice, found[0], lead, ties, objective, byLatency, within.length - kept.size);
       return { kept, choice, leader: found[0], ties, grade: gravest(why), reasons: why };
     };
     const chosen = settle(choose(group, found, objective));
