@@ -140,14 +140,8 @@ def test_another_hosts_processors_are_stated_only_where_the_host_has_none(own, j
 def test_rounds_of_another_meter_are_in_no_part_of_it():
     def by_wall(one):
         gpu, *_ = one.energy.devices
-        wall = msgspec.structs.replace(
-            gpu,
-            device_uid="wall",
-            device_name="wall meter",
-            device_type="external",
-            meter="ipmi",
-            seconds=100.0,
-        )
+        names = {"device_uid": "wall", "device_name": "wall meter", "device_type": "external"}
+        wall = msgspec.structs.replace(gpu, **names, meter="ipmi", seconds=100.0)
         return msgspec.structs.replace(one, energy=Energy((wall,), "wall"))
 
     by_gpu = [with_host(cell(), 1000.0, round_=number) for number in range(2)]
