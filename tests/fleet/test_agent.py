@@ -38,6 +38,14 @@ def test_a_poll_ends_as_soon_as_the_run_does(agent):
     assert time.monotonic() - began < 200
 
 
+def test_of_models_that_are_here_those_of_the_run_were_asked_for_last(agent, tmp_path):
+    for place, at in (("wanted", 1), ("other", 2)):
+        (tmp_path / "models" / place).mkdir(parents=True)
+        os.utime(tmp_path / "models" / place, (at, at))
+    assert agent.lacking([("models", "wanted"), ("models", "absent")]) == [("models", "absent")]
+    assert max((tmp_path / "models").iterdir(), key=os.path.getmtime).name == "wanted"
+
+
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])
 def test_where_the_kernel_tells_no_end_a_poll_takes_its_time(agent, monkeypatch, code):
     def refused(process):

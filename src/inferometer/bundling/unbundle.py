@@ -22,7 +22,7 @@ from inferometer.frameworks.requirements import Requirements
 from inferometer.models import artifact_cache
 from inferometer.planning.plan import requirements_for
 from inferometer.storage.archives import unpack, unpack_content
-from inferometer.storage.build import build_once
+from inferometer.storage.build import build_once, mark_used
 from inferometer.storage.cache import cache_folder
 from inferometer.version import __version__
 
@@ -122,6 +122,7 @@ def _model(bundle: Bundle, name: str) -> None:
             raise StoreError(f"model {key} of the bundle is damaged: {flaw}; make the bundle again")
 
     build_once(target, fill, lambda: target.is_dir() and not artifact_cache.verify(target), mode=0o700)
+    mark_used(target)  # of several that one FILE.py made, the one that came last counts
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ Layout: ``<root>/<key>/`` holds a step's files and entry.json, which has their s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -69,6 +70,15 @@ class ArtifactCache:
         mark_used(target)
         self.asked[target] = None
         return target, dict(_content(target)["made"])
+
+    def last_facts(self, facts: dict[str, Any]) -> dict[str, Any] | None:
+        """Return all facts of the entry made of ``facts``, and of others besides, that was asked for or came last; None for none."""
+        for entry in reversed(entries(self.root)):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+                known = dict(_content(entry.folder)["parts"]["facts"])
+                if facts.items() <= known.items():
+                    return known
+        return None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from inferometer.errors import UsageError
 from inferometer.models import photo_inputs
 from inferometer.models.contract import NAMED_WEIGHTS, ModelRequest
 from inferometer.models.sources import torch_processors
+from inferometer.models.sources.factory_content import content_of
 from inferometer.models.sources.source import (
     Origin,
     Source,
@@ -129,7 +131,16 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
 
 def inspect(request: ModelRequest, source: Source, steps: StepCache) -> dict[str, Any]:
     """Return what the model takes, and how large it is; weights that a hub would have to send are left random."""
-    facts, paths = _asked(request, source)
+    return _inspected(request, source, steps, *_asked(request, source, steps))
+
+
+def _inspected(
+    request: ModelRequest,
+    source: Source,
+    steps: StepCache,
+    facts: dict[str, Any],
+    paths: dict[str, Path | None],
+) -> dict[str, Any]:
     rows, located = rows_asked(request)
     weights = "random" if facts["weights"] == "pretrained" else facts["weights"]
     facts, paths = {**facts, **rows, "weights": weights}, {**paths, **located}
@@ -153,8 +164,8 @@ def own_preprocessing(source: Source, steps: StepCache) -> dict[str, Any] | None
 
 
 def _make(request: ModelRequest, source: Source, steps: StepCache) -> tuple[CachedStep, str]:
-    facts, paths = _asked(request, source)
-    inputs, data = _data(request, source, steps)
+    facts, paths = _asked(request, source, steps)
+    inputs, data = _data(request, source, lambda: _inspected(request, source, steps, facts, paths), steps)
     more = None if request.inputs else photo_inputs.more_beside(inputs)
     facts = {
         **facts,
@@ -173,7 +184,9 @@ def _make(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Cach
     return made, data
 
 
-def _asked(request: ModelRequest, source: Source) -> tuple[dict[str, Any], dict[str, Path | None]]:
+def _asked(
+    request: ModelRequest, source: Source, steps: StepCache
+) -> tuple[dict[str, Any], dict[str, Path | None]]:
     """Return what makes the module what it is, and where its files lie."""
     weights = _weights_file(request, source)
     factory = _FACTORY.fullmatch(source.architecture)
@@ -192,7 +205,8 @@ def _asked(request: ModelRequest, source: Source) -> tuple[dict[str, Any], dict[
         "shapes": request.shapes,
         "trust": request.trust_model,
     }
-    return facts, {"file": own, "code": code, "weights_file": weights}
+    paths = {"file": own, "code": code, "weights_file": weights}
+    return ({**facts, "content": content_of(facts, paths, ENVIRONMENT, steps)} if code else facts), paths
 
 
 def _weights_file(request: ModelRequest, source: Source) -> Path | None:
@@ -202,13 +216,15 @@ def _weights_file(request: ModelRequest, source: Source) -> Path | None:
     return Path(request.weights).absolute() if own else None
 
 
-def _data(request: ModelRequest, source: Source, steps: StepCache) -> tuple[Path | None, str]:
+def _data(
+    request: ModelRequest, source: Source, inspected: Callable[[], dict[str, Any]], steps: StepCache
+) -> tuple[Path | None, str]:
     """Return the file of inputs (None: generated) and what to call it: photos where an architecture takes one image."""
     if request.inputs:
         return given_rows(request)
     named_images = source.architecture and not request.input_ranges
     if request.images or named_images:
-        specs = inspect(request, source, steps)["inputs"]
+        specs = inspected()["inputs"]
         if request.images or (len(specs) == 1 and photo_inputs.layout_of(specs)):
             return photo_inputs.as_input(steps, request.images, specs)
     return given_rows(request)

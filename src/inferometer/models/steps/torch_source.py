@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,10 @@ def start(request: dict[str, Any]) -> Any:
     import torch
 
     archives.bound_memory(memory.free_bytes())
-    torch.manual_seed(int(request["seed"]))
+    seed = int(request["seed"])
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # whatever a FACTORY() draws its weights by
+    random.seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     return torch
 
