@@ -10,7 +10,7 @@ import numpy as np
 from inferometer.exporting.located import Located
 from inferometer.models.step_cache import read_arrays
 from inferometer.worker.data import ImageStack
-from inferometer.worker.parity import Ambiguity, limit_of
+from inferometer.worker.parity import Ambiguity, integers, limit_of
 from inferometer.worker.parity.arrays import is_float
 from inferometer.worker.parity.limits import coarser, tolerant
 from inferometer.worker.parity.spread import SMALLEST_MAGNITUDE
@@ -24,8 +24,7 @@ def write_rows(located: Located, memory_layout: str, path: Path) -> int:
     stack = ImageStack.load(
         located.inputs, located.reference, located.source_layout, artifact.layout, images=0
     )
-    count = len(stack.rows[0])
-    places = np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).astype(int))
+    places = _kept(len(stack.rows[0]))
     turned = memory_layout == "NHWC" and artifact.layout == "NCHW"
     arrays: dict[str, Any] = {}
     for number, rows in enumerate(stack.rows):
@@ -35,6 +34,11 @@ def write_rows(located: Located, memory_layout: str, path: Path) -> int:
     arrays |= {f"output_{number}": rows[places] for number, rows in enumerate(stack.reference)}
     np.savez(path, **arrays)
     return len(places)
+
+
+def _kept(count: int) -> Any:
+    """Return the numbers of the rows that are kept of so many."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).astype(int))
 
 
 def limits(located: Located, precision: str, tolerance: float | None) -> dict[str, Any]:
@@ -50,8 +54,12 @@ def limits(located: Located, precision: str, tolerance: float | None) -> dict[st
     outputs: list[dict[str, Any]] = []
     for number, rows in enumerate(read_arrays(located.reference)):
         name = located.artifact.outputs[number].name
-        scale, error, cosine = 0.0, 1 - limit.equal, -1.0
-        if is_float(rows):
+        scale, cosine = 0.0, -1.0
+        if not is_float(rows):
+            kept = rows[_kept(len(rows))]
+            ambiguous = ambiguity.differing(number, precision) if ambiguity else 0.0
+            error = integers.allowed(kept, limit, ambiguous) / kept.size
+        else:
             largest = float(np.max(np.abs(rows)))
             scale = largest if largest >= SMALLEST_MAGNITUDE else 1.0
             error, cosine = limit.max_rel, limit.cosine

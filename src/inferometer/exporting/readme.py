@@ -141,5 +141,5 @@ def _limit(output: dict[str, Any]) -> str:
     if output["error"] is None:
         return f"`{output['name']}` is not compared, since each row's answer has a size of its own"
     if not output["scale"]:
-        return f"`{output['name']}` {output['error']:.1%} of its whole numbers may differ"
+        return f"`{output['name']}` {100 * output['error']:.2g}% of its whole numbers may differ"
     return f"`{output['name']}` {output['error']:.1e} and {output['cosine']:.6g}"

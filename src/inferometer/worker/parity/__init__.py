@@ -7,6 +7,7 @@
     ambiguity   how far the reference differs from itself, measured when it is made; it raises the limits
     steadiness  whether the reference can judge anything then
     measures    of whole outputs
+    integers    how many of an output's may differ
     slice_error of the slice that is furthest beyond its limit
     compare     the verdict
     agreement   of how many inputs the top class is the reference's, and whether outputs are class scores at all

@@ -102,6 +102,15 @@ class Ambiguity:
         ]
         return max(found, default=0.0)
 
+    def differing(self, output: int, precision: str) -> float:
+        """Return the largest share of an output's integers that a right framework may answer otherwise."""
+        wanted = self._doubles(self.reference, output)
+        found = [
+            reach(kind, precision) * float(np.mean(self._doubles(self.kinds[kind], output) != wanted))
+            for kind in self.concerning(precision)
+        ]
+        return max(found, default=0.0)
+
     def _doubles(self, outputs: Kind, output: int) -> Any:
         return np.asarray(outputs[output], np.float64)
 

@@ -17,6 +17,11 @@ class Limit:
     slice_rel: float  # rms error of a slice over the rms by which its values differ between inputs
     gain: float  # largest |slope - 1| of outputs over reference, both around their means over the rows
     unit: float  # largest relative error of storing a value
+    ties: float = 1e-4  # share of integers that near ties may change, where an output has many (`integers`)
+
+    def without_ties(self) -> Limit:
+        """Return the limit where no tie explains what differs."""
+        return replace(self, ties=0.0)
 
 
 _INT8 = Limit(1e-1, 0.99, 0.9, 1.5e-1, 2.5e-2, 2.0**-11)  # 255 steps, the same in the reference
@@ -43,5 +48,13 @@ def coarser(first: str, second: str) -> str:
 
 
 def tolerant(limit: Limit, tolerance: float) -> Limit:
-    """Return the limit of a user who states what error is no fault: it replaces every other one but `equal`."""
-    return replace(limit, max_rel=tolerance, cosine=-1.0, slice_rel=tolerance, gain=float("inf"))
+    """Return the limit of a user who states what error is no fault: it replaces every other one."""
+    return replace(
+        limit,
+        max_rel=tolerance,
+        cosine=-1.0,
+        equal=1 - tolerance,
+        slice_rel=tolerance,
+        gain=float("inf"),
+        ties=0.0,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from inferometer.worker.parity import integers
 from inferometer.worker.parity.ambiguity import Ambiguity
 from inferometer.worker.parity.arrays import is_float, numbers, slope, smallest_cosine
 from inferometer.worker.parity.limits import Limit
@@ -37,9 +38,9 @@ def measure(actual: Any, expected: Any, limit: Limit, doubt: Doubt | None = None
     a, e = numbers(actual), numbers(expected)
     max_abs = float(np.max(np.abs(a - e)))
     if not is_float(expected):
-        equal = float(np.mean(a == e))
-        cause = f"{equal:.1%} of the integer outputs agree, the limit is {limit.equal:.0%}"
-        return Measures(max_abs, 0.0, 1.0, equal, limit.max_rel, "" if equal >= limit.equal else cause)
+        ambiguous = doubt[0].differing(doubt[1], doubt[2]) if doubt else 0.0
+        cause = integers.cause_of(a, e, limit, ambiguous)
+        return Measures(max_abs, 0.0, 1.0, float(np.mean(a == e)), limit.max_rel, cause)
     scale = float(np.max(np.abs(e)))
     max_rel = max_abs / scale if scale >= SMALLEST_MAGNITUDE else max_abs
     found = Measures(max_abs, max_rel, smallest_cosine(a, e), _top1(a, e), limit.max_rel)
