@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -103,6 +104,46 @@ def test_hash_of_a_folder_sees_names_and_content(tmp_path):
     assert hash_file(first) == hash_file(second)
     (second / "a").rename(second / "b")
     assert hash_file(first) != hash_file(second)
+
+
+def linked(folder, target):
+    """Write a folder whose variables lie behind a link, with a circle beside."""
+    (folder / "model").mkdir(parents=True)
+    (folder / "model/saved_model.pb").write_bytes(b"graph")
+    (folder / "model/variables").symlink_to(target)
+    (folder / "model/circle").symlink_to("..")
+    return folder / "model"
+
+
+def test_a_folder_is_hashed_with_what_lies_behind_its_links(tmp_path):
+    outside = tmp_path / "elsewhere"
+    (outside / "deep").mkdir(parents=True)
+    (outside / "deep/weights").write_bytes(b"old")
+    model = linked(tmp_path / "own", outside)
+    (model / "deep-too").symlink_to("variables/deep")
+    before = hash_file(model)
+    assert hash_file(model) == before
+    (outside / "deep/weights").write_bytes(b"new")
+    assert hash_file(model) != before
+
+
+def test_a_link_that_leads_to_another_folder_of_the_same_is_another_content(tmp_path):
+    found = set()
+    for version in ("v1", "v2"):
+        model = linked(tmp_path / version / "of", version)
+        for name in ("v1", "v2"):
+            (model / name).mkdir()
+            (model / name / "weights").write_bytes(name.encode())
+        found.add(hash_file(model))
+    assert len(found) == 2
+
+
+def test_the_hash_of_a_folder_without_links_is_what_it_was(tmp_path):
+    for name in ("b/c", "a-b", "a/z/y", "a/b"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    text = "".join(f"{name}\n{name}" for name in ("a/b", "a/z/y", "a-b", "b/c"))
+    assert hash_file(tmp_path) == hashlib.sha256(text.encode()).hexdigest()
 
 
 def flip(file, at=0):

@@ -8,6 +8,7 @@ found by reading everything (``thorough``).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,40 @@ _BLOCK_BYTES = 1 << 20
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, of a directory's files by name and content."""
+    """Return the SHA-256 of a file's content, of a directory's files by name and content, those behind links to folders too."""
     digest = hashlib.sha256()
-    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
-    for file in files:
-        if path.is_dir():
-            digest.update(f"{file.relative_to(path).as_posix()}\n".encode())
-        with file.open("rb") as opened:
-            while block := opened.read(_BLOCK_BYTES):
-                digest.update(block)
+    if not path.is_dir():
+        _add(digest, path)
+        return digest.hexdigest()
+    files, again = _inside(path)
+    for file in sorted([*files, *again]):
+        digest.update(f"{file.relative_to(path).as_posix()}\n".encode())
+        if file in again:
+            digest.update(f"-> {again[file].relative_to(path).as_posix()}\n".encode())
+        else:
+            _add(digest, file)
     return digest.hexdigest()
+
+
+def _add(digest: Any, file: Path) -> None:
+    with file.open("rb") as opened:
+        while block := opened.read(_BLOCK_BYTES):
+            digest.update(block)
+
+
+def _inside(folder: Path) -> tuple[list[Path], dict[Path, Path]]:
+    """Return the files in a folder, links followed as models' loaders do, and by link what leads where another way has led."""
+    files: list[Path] = []
+    again: dict[Path, Path] = {}
+    known = {folder.resolve(): folder}
+    for place, folders, names in os.walk(folder, followlinks=True):
+        files += [file for file in map(Path(place).joinpath, names) if file.is_file()]
+        for inner in sorted(map(Path(place).joinpath, folders), key=lambda path: (path.is_symlink(), path)):
+            first = known.setdefault(inner.resolve(), inner)
+            if first != inner:  # a circle, or a second way
+                again[inner] = first
+        folders[:] = sorted(name for name in folders if Path(place, name) not in again)
+    return files, again
 
 
 def seals_of(folder: Path) -> dict[str, dict[str, Any]]:
