@@ -24,6 +24,7 @@ from inferometer.storage.run_directory import StoredRun
 from inferometer.storage.temporary import TemporaryFolder
 
 Progress = Callable[[str], None]
+_KEY_LENGTH = 32  # of a key (`artifact_cache.key_of`), where a file's hash has 64
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _in_cache(run: StoredRun, form: Form) -> Located | None:
     if source is None or made is None:
         return None
     found = artifact(form, made, conversions[form].get("via", ""))
-    if not found.path.exists() or hash_file(found.path) != conversions[form].get("file_hash"):
+    if not found.path.exists() or not _is_measured(found, conversions[form].get("file_hash", "")):
         return None
     return Located(
         found,
@@ -79,6 +80,11 @@ def _in_cache(run: StoredRun, form: Form) -> Located | None:
         found.own.checks if found.own else checks_in(source.folder, source.answer),
         source.answer["layout"],
     )
+
+
+def _is_measured(found: Artifact, recorded: str) -> bool:
+    """Return whether a file is the one that a run's record names; of a user's ONNX file, runs before 2026-11-29 name the key of its parts."""
+    return recorded == (found.hash if len(recorded) == _KEY_LENGTH else hash_file(found.path))
 
 
 def _entry(facts: dict[str, Any]) -> CachedStep | None:
@@ -102,7 +108,10 @@ def _made_again(run: StoredRun, form: Form, progress: Progress) -> Located:
     reference, checks = (
         (found.own.reference, found.own.checks) if found.own else (model.reference, model.checks)
     )
-    again = found.hash != run.info.model.conversions[form].get("file_hash")
+    recorded = run.info.model.conversions[form].get("file_hash", "")
+    again = (
+        len(recorded) != _KEY_LENGTH and found.hash != recorded
+    )  # of a key, the model's hash has told already
     return Located(found, model.inputs, reference, checks, model.layout, made_again=again)
 
 

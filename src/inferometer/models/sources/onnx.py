@@ -39,14 +39,14 @@ def make(request: ModelRequest, source: Source, steps: StepCache) -> Origin:
     """Return the file itself, with rows and reference outputs."""
     inspected = inspect(request, source, steps)
     made, data = _make(request, source, steps, inspected)
-    changes = made.answer["notes"]
+    changes, content = made.answer["notes"], made.answer["content_hash"]
     return Origin(
         made,
         source=str(source.file),
         weights="its own",
         data="; ".join([data, *changes]),
         reference=f"ONNX Runtime {made.answer['versions']['onnxruntime']} without graph optimisations, CPU",
-        content=[made.answer["file_hash"], *changes] if changes else made.answer["file_hash"],
+        content=[content, *changes] if changes else content,
     )
 
 
@@ -82,7 +82,7 @@ def _make(
         layout = photo_inputs.layout_of(answer["inputs"])
         size = {name: inspected[name] for name in ("parameters", "macs")}
         known = judged(source, folder, {**answer, **size, "layout": layout})
-        return {**known, "file_hash": facts["content_hash"]}
+        return {**known, "content_hash": facts["content_hash"]}
 
     paths = {"file": source.file, "inputs": inputs, "more": more}
     saying = f"computing reference outputs of {source.name}"
