@@ -69,6 +69,17 @@ def test_a_row_that_is_wrong_as_a_whole_is_no_tie():
     assert not judge(late, many)["passed"]
 
 
+def test_a_detector_with_wrong_classes_fails():
+    classes = RANDOM.integers(0, 80, (16, 100))
+    for wrong in (
+        np.roll(classes, 1, axis=0),
+        np.roll(classes, 1, axis=1),
+        np.minimum(classes, 78),
+        changed(classes, 3),
+    ):
+        assert not judge(wrong, classes)["passed"]
+
+
 @pytest.mark.parametrize("share", [1e-5, 1e-4])
 def test_a_constant_never_passes_for_a_small_object(share):
     mask = np.zeros((8, 256, 256), np.int64)
