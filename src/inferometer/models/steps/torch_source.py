@@ -52,9 +52,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     sizes = torch_exporting.table_sizes(program, [spec["name"] for spec in specs])
     asked = {**request, "ranges": {**model.ranges, **request["ranges"]}}
     arrays = checks.rows_of(asked, specs, sizes)
+    flat, module = module, torch_exporting.sparing(torch, module, [*arrays.values()], tensors.batch_of(specs))
     if model.untrained:
         torch_modules.recalibrate(torch, model.module, module, list(arrays.values()))
+    if model.untrained or module is not flat:
         program, specs, notes = _program(torch, module, sample, model)
+    if module is not flat:
+        notes.append("changes its inputs in place: each call gets a copy of them")
     out, batch = Path(request["out"]), tensors.batch_of(specs)
     # what the user gave, which no converter can have changed, where it computes in fp32
     judge = module if stored or model.original is None else model.original
