@@ -5,7 +5,7 @@
 Runs are simulated and sent through the real code. A simulated run has frameworks x batch sizes x rounds. The logarithm of a loop's rate is the sum of: the cell's own
 level; an effect of the process (framework and round), half of which every batch size of that process shares; the
 machine's drift at the time of the round, shared by all frameworks; and the loop's own noise. Two runs follow each other
-in time, so drift goes on from the first to the second. With --most each run goes on to as many rounds as the noise of its
+in time, so drift goes on from the first to the second; so do older runs and the last one, which has another number of rounds. With --most each run goes on to as many rounds as the noise of its
 first ones asks for, as a run does by itself (`results/resolution.py`).
 
 False alarm: any cell of a whole comparison of two runs of the same thing called better or worse. Power: share of the
@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from inferometer.comparison.changes import Change
 from inferometer.comparison.compare import compare
 from inferometer.records import Cell, Loop, Machine, ModelInfo, Protocol, Record, RunInfo
 from inferometer.results.cells import Results
@@ -31,6 +33,7 @@ from inferometer.storage.run_directory import StoredRun
 
 LOOPS = 10
 LOOP_NOISE = 0.01
+HISTORY = (5, 10)  # older runs, and rounds of each
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,28 @@ def two_runs(scene: Scene, random: np.random.Generator, change: float) -> tuple[
     a = simulate(scene, random, course, levels, "a")
     took = a.runs[0].info.protocol.rounds
     b = simulate(scene, random, course[took:], changed, "b")
-    found = compare(a, b).changes
+    return _outcome(compare(a, b).changes, change)
+
+
+def _outcome(found: Sequence[Change], change: float) -> tuple[bool, float]:
     alarm = any(
         c.verdict in ("better", "worse") for c in found if change == 0 or c.first.cell.framework != "f0"
     )
     hits = [c.verdict == "worse" for c in found if c.first.cell.framework == "f0"]
     return alarm, float(np.mean(hits))
+
+
+def of_a_history(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
+    """Compare a run with older ones of another number of rounds."""
+    runs, rounds = HISTORY
+    older = replace(scene, rounds=rounds, most=0)
+    course = drift_of(replace(older, rounds=max(rounds, scene.longest)), random, runs + 1)
+    levels = np.log(1000) + random.normal(size=(scene.frameworks, scene.batch_sizes))
+    changed = levels.copy()
+    changed[0] += math.log1p(-change)
+    known = [simulate(older, random, course[n * rounds :], levels, f"day-{n}").runs[0] for n in range(runs)]
+    last = simulate(scene, random, course[runs * rounds :], changed, "last")
+    return _outcome(compare(summarise(known), last).changes, change)
 
 
 def one_run(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool, float]:
@@ -129,7 +148,12 @@ def ties(scene: Scene, random: np.random.Generator, change: float) -> tuple[bool
     return any(not s.tie for s in equal), float(np.mean(told))
 
 
-METHODS = {"two runs": two_runs, "paired in one run": one_run, "ties in one run": ties}
+METHODS = {
+    "two runs": two_runs,
+    "5 older runs of 10 rounds": of_a_history,
+    "paired in one run": one_run,
+    "ties in one run": ties,
+}
 
 
 def measure(method: str, scene: Scene, trials: int, change: float, seed: int = 0) -> tuple[float, float]:

@@ -49,6 +49,11 @@ def test_pooled_runs_hold_the_truth_of_the_next_run():
     assert coverage >= 0.93 and changed <= 0.05 and told <= 0.05
 
 
+def test_a_short_run_is_not_called_changed_for_its_few_rounds(power):
+    scene = power.Scene(frameworks=3, batch_sizes=1, rounds=1, noise=0.02)
+    assert power.measure("5 older runs of 10 rounds", scene, 50, 0.0, seed=16)[0] <= 0.08
+
+
 @pytest.mark.parametrize("method", ["two runs", "paired in one run", "ties in one run"])
 @pytest.mark.parametrize("drift", ["none", "walk:1", "ramp:5"])
 def test_few_false_alarms_with_noise_between_processes_and_drift(power, method, drift):

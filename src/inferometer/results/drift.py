@@ -214,11 +214,35 @@ def unpaired(
 def between_pools(first: Series, second: Series) -> stats.Spread | None:
     """Return how far apart two cells are of which at least one was measured in several runs; None otherwise.
 
-    What repeats are the runs; a cell of a single one takes the other's variance between runs.
+    What repeats are the runs; a cell of a single one takes the other's variance between runs, and where it has fewer rounds than
+    those, what its mean varies more by them.
     """
     known = [(s.units.variance, s.runs - 1.0) if s.runs > 1 else None for s in (first, second)]
     ours, theirs = (s.units if s.runs > 1 else s.by_run().units for s in (first, second))
-    return unpaired(ours, theirs, known)
+    spread, added = unpaired(ours, theirs, known), _of_fewer_rounds(first, second)
+    more = unpaired(ours, theirs, known, added=added) if added else None
+    # two runs may agree by luck: the rounds' many degrees of freedom must not hide how few runs there are
+    return stats.wider(spread, more) if spread and more else spread
+
+
+def _of_fewer_rounds(first: Series, second: Series) -> list[tuple[float, float]]:
+    """Return by how much the mean of a single run varies more than those of the other side's runs, which have more rounds."""
+    single, pooled = sorted((first, second), key=lambda side: side.runs)
+    share = 1 / len(single.keys) - pooled.runs / len(pooled.keys)
+    if single.runs > 1 or share <= 0:
+        return []
+    variance, freedom = _within_runs(first, second)
+    return [(variance * share, freedom)]
+
+
+def _within_runs(*sides: Series) -> tuple[float, float]:
+    """Return the variance of a round about the mean of its run, over all runs, and its degrees of freedom."""
+    squares = freedom = 0.0
+    for side in sides:
+        means = dict(zip((run for run, _ in side.by_run().keys), side.by_run().logs, strict=True))
+        squares += sum((log - means[run]) ** 2 for (run, _), log in zip(side.keys, side.logs, strict=True))
+        freedom += len(side.keys) - len(means)
+    return squares / freedom, freedom
 
 
 @dataclass(frozen=True)

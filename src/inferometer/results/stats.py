@@ -49,6 +49,13 @@ class Spread(msgspec.Struct, frozen=True, gc=False):
         return math.exp(self.log_ratio - reach), math.exp(self.log_ratio + reach)
 
 
+def wider(first: Spread, second: Spread) -> Spread:
+    """Return the one of two spreads of a difference that claims less: the wider interval, the larger p-value."""
+    lows = [spread.interval()[0] for spread in (first, second)]
+    chosen = first if lows[0] <= lows[1] else second
+    return msgspec.structs.replace(chosen, known_p=max(first.p, second.p))
+
+
 @dataclass(frozen=True)
 class Prior:
     """What all cells together say about a cell's variance (Smyth 2004, section 3 and 6)."""
