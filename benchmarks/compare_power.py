@@ -5,8 +5,9 @@
 Runs are simulated and sent through the real code. A simulated run has frameworks x batch sizes x rounds. The logarithm of a loop's rate is the sum of: the cell's own
 level; an effect of the process (framework and round), half of which every batch size of that process shares; the
 machine's drift at the time of the round, shared by all frameworks; and the loop's own noise. Two runs follow each other
-in time, so drift goes on from the first to the second; so do older runs and the last one, which has another number of rounds. With --most each run goes on to as many rounds as the noise of its
-first ones asks for, as a run does by itself (`results/resolution.py`).
+in time, so drift goes on from the first to the second; older runs and the last one, of another number of rounds, likewise.
+With --most each run goes on to as many rounds as the noise of its first ones asks for, as a run does by itself
+(`results/resolution.py`).
 
 False alarm: any cell of a whole comparison of two runs of the same thing called better or worse. Power: share of the
 cells of one framework, truly 3 % slower in the second run, that are called worse.

@@ -7,17 +7,17 @@ from inferometer.records import Gpu, Machine, Record
 from inferometer.report.markdown import render_markdown, write_markdown
 from inferometer.report.xlsx import write_workbook
 from inferometer.results.summary import summarise
-from simulated_runs import BOARDS, cell, record, run, write_run
+from simulated_runs import BOARDS, cell, rounds_of, run, write_run
 
 
 def sample():
     evil = cell("=HYPERLINK(1)|<script>")
     fast = [
-        record(cell("tf"), rate=100.0, power_w=50.0),
-        record(cell("onnxrt"), rate=300.0, power_w=60.0),
+        *rounds_of(cell("tf"), [100.0] * 2, power_w=50.0),
+        *rounds_of(cell("onnxrt"), [300.0] * 2, power_w=60.0),
         Record(evil, 0, "crashed", cause="<b>x</b>"),
     ]
-    slow = [record(cell("tf"), rate=120.0), record(cell("onnxrt"), rate=200.0)]
+    slow = [*rounds_of(cell("tf"), [120.0] * 2), *rounds_of(cell("onnxrt"), [200.0] * 2)]
     return summarise([run(fast, "a"), run(slow, "b", machine=Machine(gpus=(Gpu(0, "x", "A2"),)))])
 
 

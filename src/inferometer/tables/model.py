@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,6 +17,7 @@ from inferometer.results.metrics import FORMER_NAMES, METRICS, Metric, Scale
 from inferometer.results.ranking import Rank, rank_cells, several_measures
 from inferometer.results.tie_test import group_of
 from inferometer.tables.footnotes import Footnotes
+from inferometer.tables.reference import most_wins, surely_better
 from inferometer.units import significant
 
 
@@ -31,7 +32,7 @@ class TableCell(msgspec.Struct, frozen=True, gc=False):
     tie: bool = False  # cannot be told from that best
     best_overall: bool = False  # of its machine over all batch sizes
     judged: bool = True  # False: nothing is known of how the next process would change its place
-    beats_reference: bool = False  # the same row on the reference machine is worse
+    beats_reference: bool = False  # the same row on the reference machine is surely worse
     notes: tuple[int, ...] = ()  # numbers of its footnotes
     ends: str = ""  # of its interval, where the metric shows those: "[97.0, 98.8]"
 
@@ -213,30 +214,6 @@ def why_empty(summary: CellSummary, metric: Metric) -> tuple[str, str]:
     if summary.status != "ok":
         return summary.status, summary.cause
     return metric.why_none(summary)
-
-
-def surely_better(summary: CellSummary, other: CellSummary | None, metric: Metric) -> bool:
-    """Return whether a cell is better than the same cell on another machine, beyond their intervals where known."""
-    if other is None or other is summary or not (other.measured and summary.measured):
-        return False
-    ours, theirs = metric.of(summary), metric.of(other)
-    if ours is None or theirs is None or not metric.better(ours.value, theirs.value):
-        return False
-    if None in (ours.low, ours.high, theirs.low, theirs.high):
-        return True
-    near = (ours.low, theirs.high) if metric.higher_is_better else (ours.high, theirs.low)
-    return metric.better(near[0] or 0.0, near[1] or 0.0)
-
-
-def most_wins(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Rank]) -> str | None:
-    """Return the machine that is best for most rows and batch sizes."""
-    groups: dict[tuple[int, str], dict[str, float]] = defaultdict(dict)
-    for summary in summaries:
-        if summary.key in places:
-            groups[summary.cell.batch_size, summary.row][summary.machine] = places[summary.key].value
-    pick: Callable[..., str] = max if metric.higher_is_better else min
-    wins = Counter(pick(found, key=found.__getitem__) for found in groups.values() if len(found) > 1)
-    return wins.most_common(1)[0][0] if wins else None
 
 
 def _shades(summaries: Sequence[CellSummary], metric: Metric, places: dict[str, Rank]) -> dict[str, float]:
