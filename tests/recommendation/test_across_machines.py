@@ -1,6 +1,9 @@
 """Several machines: each by its own prices, and which of them, as far as intervals tell."""
 
+import re
+
 import msgspec
+import numpy as np
 import pytest
 
 from inferometer.cli import invoke
@@ -10,8 +13,9 @@ from inferometer.recommendation.across import across_machines
 from inferometer.recommendation.objectives import Prices
 from inferometer.recommendation.price_list import PriceList, read_prices
 from inferometer.recommendation.recommend import recommend
+from inferometer.records import Loop
 from inferometer.results.summary import summarise
-from simulated_runs import GPU_MACHINE, cell, rounds_of, run
+from simulated_runs import GPU_MACHINE, cell, ended, rounds_of, run
 
 LIST = """
 currency = "USD"
@@ -27,13 +31,15 @@ def machine(name):
     return msgspec.structs.replace(GPU_MACHINE, gpus=(msgspec.structs.replace(gpu, name=name),))
 
 
-def results(rates):
-    return summarise(
-        [
-            run(rounds_of(cell("onnxrt", 8), each, power_w=100.0), path=name, machine=machine(name))
-            for name, each in rates.items()
-        ]
-    )
+def results(rates, rival=True):
+    """Return results of a run a machine, of onnxrt at these rates and, where there is a ``rival``, of torch at half of them."""
+    runs = []
+    for name, each in rates.items():
+        records = rounds_of(cell("onnxrt", 8), each, power_w=100.0)
+        if rival:
+            records += rounds_of(cell("torch", 8), [rate / 2 for rate in each], power_w=100.0)
+        runs.append(run(records, path=name, machine=machine(name)))
+    return summarise(runs)
 
 
 RATES = {"Large card": [4000.0, 4010.0, 3990.0], "Small card": [1000.0, 1001.0, 999.0]}
@@ -59,6 +65,66 @@ def test_the_fastest_machine_leads_and_equal_ones_are_not_told_apart():
     alike = {"a": [1000.0, 1010.0, 990.0], "b": [1002.0, 1012.0, 992.0]}
     (sentence,) = across_machines(recommend(results(alike)))
     assert "b (" in sentence and " or a (" in sentence and "do not tell them apart" in sentence
+
+
+def test_machines_that_one_cannot_be_told_from_stand_together():
+    rates = {"a": [2000.0, 2001.0, 1999.0], "b": [1000.0, 1001.0, 999.0], "c": [980.0, 981.0, 979.0]}
+    (sentence,) = across_machines(recommend(results(rates)))
+    assert re.search(r"fastest: a \([^)]*\); then b \([^)]*\) or c \([^)]*\)$", sentence)
+
+
+def test_a_choice_that_the_data_do_not_carry_makes_no_order_sure():
+    (sentence,) = across_machines(recommend(results(RATES, rival=False)))
+    assert sentence.endswith(
+        "the order is not sure: the data do not carry the choice on Large card and Small card"
+    )
+
+
+def of_tails(rng, tails, rounds=5, batches=64):
+    """Return results of two equal machines whose processes differ in how long their rare slow batches take."""
+    runs = []
+    for name in ("a", "b"):
+        records = []
+        for number, framework in ((n, f) for n in range(rounds) for f in ("onnxrt", "torch")):
+            slow = 1 + tails * np.exp(0.25 * rng.normal())
+            seconds = 0.008 * np.exp(0.002 * rng.normal(size=(4, batches)))
+            seconds *= np.where(rng.random(seconds.shape) < 0.02, slow, 1.0)
+            loops = [Loop(float(one.sum()), tuple(one.tolist()), images=8 * batches) for one in seconds]
+            records.append(ended(cell(framework, 8), number, loops, 8 * batches))
+        runs.append(run(records, path=name, machine=machine(name)))
+    return summarise(runs)
+
+
+def test_equal_machines_are_not_ordered_by_their_p99():
+    rng = np.random.default_rng(4)
+    said = [across_machines(recommend(of_tails(rng, 0.5), objective="latency"))[0] for _ in range(40)]
+    assert sum("; then" in sentence for sentence in said) <= 3
+
+
+def test_a_rough_p99_makes_no_order_sure():
+    (sentence,) = across_machines(recommend(results(RATES), objective="latency"))
+    assert "; then Small card" in sentence and "; the order is not sure: the p99 of" in sentence
+    assert sentence.endswith("is rough (more loops or rounds firm it up)")
+
+
+def test_equal_machines_are_not_ordered_by_what_two_days_differ_by():
+    rng = np.random.default_rng(5)
+
+    def drawn():
+        day = 0.01 * rng.normal()
+        return (1000 * np.exp(day + 0.003 * rng.normal(size=5))).tolist()
+
+    said = [across_machines(recommend(results({"a": drawn(), "b": drawn()})))[0] for _ in range(100)]
+    assert sum("; then" in sentence for sentence in said) <= 8
+
+
+def test_a_mean_is_not_held_against_a_p99():
+    loops = [Loop(0.5, (), images=64)]
+    whole = [ended(cell(name, 8), n, loops, 64) for n in range(3) for name in ("onnxrt", "torch")]
+    timed = results({"a": [1000.0, 1001.0, 999.0]}).runs[0]
+    found = summarise([timed, run(whole, path="b", machine=machine("b"))])
+    (sentence,) = across_machines(recommend(found, objective="latency"))
+    assert "not all have a p99" in sentence
 
 
 def test_one_process_makes_no_order_sure():

@@ -1,13 +1,14 @@
-"""Which of several machines: their choices in order of the objective, those that intervals cannot tell apart together (pure)."""
+"""Which of several machines: their choices in order of the objective, those that cannot be told apart together (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from inferometer.recommendation.decision import Decision
-from inferometer.recommendation.objectives import Objective
+from inferometer.recommendation.objectives import Objective, batch_latency
 from inferometer.recommendation.options import Option, score
 from inferometer.results.estimates import Estimate
+from inferometer.results.judging import NEARLY
 from inferometer.results.metrics import ENERGY
 from inferometer.units import duration, listed, significant
 
@@ -37,24 +38,60 @@ def across_machines(found: Sequence[Decision]) -> list[str]:
 
 def _sentence(decisions: Sequence[Decision]) -> str:
     objective = decisions[0].objective
-    ordered = sorted(decisions, key=lambda d: -score(_choice(d), objective))
-    best = _reach(_choice(ordered[0]), objective)
-    alike = [d for d in ordered if d is ordered[0] or _overlap(best, _reach(_choice(d), objective))]
-    others = [d for d in ordered if d not in alike]
-    named = " or ".join(_named(d) for d in alike)
-    said = f"of these machines {_SUPERLATIVES[objective]}: {named}"
-    if len(alike) > 1:
-        said += " (their intervals do not tell them apart)"
-    if others:
-        said += f"; then {', '.join(_named(d) for d in others)}"
-    return said + _without_interval(ordered, objective) + _of_several_meters(decisions, objective)
+    first, *later = _told_apart(sorted(decisions, key=lambda d: -score(_choice(d), objective)))
+    said = f"of these machines {_SUPERLATIVES[objective]}: {_either(first)}"
+    if len(first) > 1:
+        said += " (their figures do not tell them apart)"
+    if later:
+        said += f"; then {', '.join(map(_either, later))}"
+    return said + _unsure(decisions) + _of_several_meters(decisions, objective)
 
 
-def _without_interval(decisions: Sequence[Decision], objective: Objective) -> str:
-    names = [d.machine for d in decisions if _reach(_choice(d), objective) is None]
-    if not names:
-        return ""
-    return f"; the order is not sure: no interval over processes is known of {listed(names)} (more rounds give one)"
+def _told_apart(ordered: Sequence[Decision]) -> list[list[Decision]]:
+    """Return the machines, the best first, together with those that one of them cannot be told from."""
+    groups: list[list[Decision]] = []
+    for decision in ordered:
+        if groups and any(_alike(before, decision) for before in groups[-1]):
+            groups[-1].append(decision)
+        else:
+            groups.append([decision])
+    return groups
+
+
+def _either(decisions: Sequence[Decision]) -> str:
+    return " or ".join(map(_named, decisions))
+
+
+def _alike(first: Decision, second: Decision) -> bool:
+    """Return whether the intervals of two overlap, or the figures differ by no more than two runs on two days do."""
+    pair = [(_choice(d), d.objective) for d in (first, second)]
+    values = [choice.figure(objective) or 0.0 for choice, objective in pair]
+    if max(values) <= (1 + NEARLY) * min(values):
+        return True
+    ours, theirs = (_reach(choice, objective) for choice, objective in pair)
+    return bool(ours and theirs and ours[0] <= theirs[1] and theirs[0] <= ours[1])
+
+
+def _unsure(decisions: Sequence[Decision]) -> str:
+    """Return why the order is not sure; "" where nothing speaks against it."""
+    by_latency = decisions[0].objective == "latency"
+    bare = [d.machine for d in decisions if _reach(_choice(d), d.objective) is None]
+    rough = [d.machine for d in decisions if by_latency and _is_rough(_choice(d))]
+    weak = [d.machine for d in decisions if d.grade == "none"]
+    why = []
+    if by_latency and len({_choice(d).summary.p99 is None for d in decisions}) > 1:
+        why.append("not all have a p99, and a mean lies below one")
+    if bare:
+        why.append(f"no interval over processes is known of {listed(bare)} (more rounds give one)")
+    if rough:
+        why.append(f"the p99 of {listed(rough)} is rough (more loops or rounds firm it up)")
+    if weak:
+        why.append(f"the data do not carry the choice on {listed(weak)}")
+    return f"; the order is not sure: {'; '.join(why)}" if why else ""
+
+
+def _is_rough(choice: Option) -> bool:
+    return batch_latency(choice.summary)[0].remark is not None
 
 
 def _of_several_meters(decisions: Sequence[Decision], objective: Objective) -> str:
@@ -87,29 +124,28 @@ def _reach(choice: Option, objective: Objective) -> tuple[float, float] | None:
 
     Of what is made of throughput and energy the relative half widths add up: more than 95 % of it lies within.
     """
-    value, summary = choice.figure(objective), choice.summary
-    if objective == "latency":
-        parts = [summary.latency_batch or summary.throughput]
-    elif objective == "throughput":
-        parts = [summary.throughput]
-    elif objective == "energy":
-        parts = [summary.energy_image]
-    else:
-        parts = [summary.throughput, *([summary.energy_image] if choice.energy_j is not None else [])]
-    halves = [_half(part) for part in parts]
+    value, halves = choice.figure(objective), [_half(part) for part in _parts(choice, objective)]
     if value is None or any(half is None for half in halves):
         return None
     half = sum(half for half in halves if half is not None)
     return value * (1 - half), value * (1 + half)
 
 
+def _parts(choice: Option, objective: Objective) -> list[Estimate | None]:
+    """Return the estimates that an option's figure is made of."""
+    summary = choice.summary
+    if objective == "latency":  # a mean may follow from the throughput alone
+        return [summary.p99 or summary.latency_batch or summary.throughput]
+    if objective == "throughput":
+        return [summary.throughput]
+    if objective == "energy":
+        return [summary.energy_image]
+    return [summary.throughput, *([summary.energy_image] if choice.energy_j is not None else [])]
+
+
 def _half(estimate: Estimate | None) -> float | None:
     """Return the half width; None where the interval says nothing of another process."""
     return None if estimate is None or estimate.within_one_process else estimate.half_width
-
-
-def _overlap(first: tuple[float, float] | None, second: tuple[float, float] | None) -> bool:
-    return bool(first and second and first[0] <= second[1] and second[0] <= first[1])
 
 
 def _choice(decision: Decision) -> Option:
