@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from inferometer.findings import findings, regressions
@@ -62,6 +63,32 @@ def test_slope_and_r2_by_hand():
     assert line.slope == pytest.approx(0.1) and line.r2 == pytest.approx(1.0)
     (text,) = texts(results, "slope")
     assert "together): a +100 (+100 to +100; R² 1.00). Not told from none: b." in text
+
+
+def two_ages(meters=("nvml", "nvml"), hashes=("aaa", "aaa")):
+    """Return results of an H100 and of an A100 that is four times as slow, each by its meter and of its model."""
+    runs = []
+    for gpu, rate, meter, content in zip(
+        ("NVIDIA H100", "NVIDIA A100"), (4000.0, 1000.0), meters, hashes, strict=True
+    ):
+        records = [one for name in "abc" for one in rounds_of(cell(name), quiet(rate), power_w=100.0)]
+        for place, one in enumerate(records):
+            devices = (msgspec.structs.replace(one.energy.devices[0], meter=meter),)
+            records[place] = msgspec.structs.replace(
+                one, energy=msgspec.structs.replace(one.energy, devices=devices)
+            )
+        machine = Machine(hostname=gpu, gpus=(Gpu(0, f"GPU-{gpu}", gpu),))
+        runs.append(run(records, path=gpu, machine=machine, model_hash=content))
+    return summarise(runs)
+
+
+def test_machines_are_compared_by_one_meter_and_at_one_model():
+    (text,) = texts(two_ages(), "machines")
+    assert "4.00 x the throughput" in text and "0.250 x the energy an image" in text
+    (text,) = texts(two_ages(("nvml", "ipmi")), "machines")
+    assert "4.00 x the throughput" in text and "energy" not in text
+    assert texts(two_ages(hashes=("aaa", "bbb")), "machines") == []
+    assert texts(two_ages(hashes=("aaa", "")), "machines") != []
 
 
 def three(name, watts, rates=(100.0, 200.0, 300.0)):

@@ -31,14 +31,14 @@ def machine(name):
     return msgspec.structs.replace(GPU_MACHINE, gpus=(msgspec.structs.replace(gpu, name=name),))
 
 
-def results(rates, rival=True):
+def results(rates, rival=True, hashes=("abc",) * 9):
     """Return results of a run a machine, of onnxrt at these rates and, where there is a ``rival``, of torch at half of them."""
     runs = []
-    for name, each in rates.items():
+    for (name, each), content in zip(rates.items(), hashes, strict=False):
         records = rounds_of(cell("onnxrt", 8), each, power_w=100.0)
         if rival:
             records += rounds_of(cell("torch", 8), [rate / 2 for rate in each], power_w=100.0)
-        runs.append(run(records, path=name, machine=machine(name)))
+        runs.append(run(records, path=name, machine=machine(name), model_hash=content))
     return summarise(runs)
 
 
@@ -116,6 +116,39 @@ def test_equal_machines_are_not_ordered_by_what_two_days_differ_by():
 
     said = [across_machines(recommend(results({"a": drawn(), "b": drawn()})))[0] for _ in range(100)]
     assert sum("; then" in sentence for sentence in said) <= 8
+
+
+def by_wall_meter(stored):
+    """Return a run whose energies are of a wall meter."""
+    records = []
+    for one in stored.records:
+        devices = (msgspec.structs.replace(one.energy.devices[0], meter="ipmi", device_type="external"),)
+        records.append(
+            msgspec.structs.replace(one, energy=msgspec.structs.replace(one.energy, devices=devices))
+        )
+    return type(stored)(stored.path, stored.info, tuple(records))
+
+
+def test_joules_of_two_meters_make_no_order():
+    large, small = results(RATES).runs
+    found = summarise([large, by_wall_meter(small)])
+    for objective, prices in (("energy", Prices()), ("cost", Prices())):
+        (sentence,) = across_machines(recommend(found, objective=objective, prices=prices))
+        assert sentence.startswith(
+            "no order of these machines, whose energies are of different meters (nvml (gpu) and ipmi"
+        )
+        assert "least energy" not in sentence and "; then" not in sentence
+    assert "; then" in across_machines(recommend(found))[0]
+    hours = Prices(per_kwh=0.0, per_hour=1.0)
+    assert "; then" in across_machines(recommend(found, objective="cost", prices=hours))[0]
+
+
+def test_models_of_one_name_and_two_contents_make_no_order():
+    (sentence,) = across_machines(recommend(results(RATES, hashes=("aaa", "bbb"))))
+    assert sentence == (
+        "no order of machines across mobilenet (aaa) and mobilenet (bbb): one name, but different models"
+    )
+    assert "; then" in across_machines(recommend(results(RATES, hashes=("aaa", ""))))[0]
 
 
 def test_a_mean_is_not_held_against_a_p99():

@@ -78,7 +78,8 @@ def test_joules_of_two_meters_and_models_of_two_contents_have_none():
         ]
 
     assert marked(both(metered("nvml", 50.0), metered("nvml", 20.0)), "energy", reference="H100")[0]
-    assert not marked(both(metered("nvml", 50.0), metered("ipmi", 20.0)), "energy", reference="H100")[0]
+    found, text = marked(both(metered("nvml", 50.0), metered("ipmi", 20.0)), "energy", reference="H100")
+    assert not found and "energy by nvml (gpu)" in text and "energy by ipmi (gpu)" in text
     cells = [
         summarise(
             [run(rounds_of(cell(), [rate, 1.001 * rate]), machine=GPU_MACHINE, model_hash=name)]

@@ -108,13 +108,18 @@ def _value(cell: CellSummary, metric: Metric) -> float:
 
 
 def _common(results: Results, newer: str, older: str, metric: Metric) -> list[_Pair]:
-    """Return the cells that both machines have a positive, finite figure of."""
+    """Return the cells that both machines have a positive, finite figure of; of joules, by one meter."""
     cells: dict[tuple[str, str, str, int], dict[str, CellSummary]] = defaultdict(dict)
     for s in results.summaries:
         estimate = metric.of(s) if s.measured else None
         if estimate and 0 < estimate.value < math.inf:
             cells[s.model, s.cell.mode, s.row, s.cell.batch_size][s.machine] = s
-    return [(found[newer], found[older]) for found in cells.values() if newer in found and older in found]
+    pairs = [(found[newer], found[older]) for found in cells.values() if newer in found and older in found]
+    return [
+        pair
+        for pair in pairs
+        if not (metric.metered and all(s.meter for s in pair) and pair[0].meter != pair[1].meter)
+    ]
 
 
 def _spread(rows: Sequence[Sequence[float]], pairs: Sequence[_Pair], metric: Metric) -> stats.Spread | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from inferometer.recommendation.decision import Decision
 from inferometer.recommendation.objectives import Objective, batch_latency
@@ -23,7 +23,7 @@ _SUPERLATIVES: dict[Objective, str] = {
 
 
 def across_machines(found: Sequence[Decision]) -> list[str]:
-    """Return a sentence for each model and mode that several machines have a choice for."""
+    """Return a sentence for each model and mode that several machines have a choice for: their order, or why there is none."""
     groups: dict[tuple[str, str], list[Decision]] = {}
     for decision in found:
         if decision.choice and decision.choice.figure(decision.objective) is not None:
@@ -33,18 +33,36 @@ def across_machines(found: Sequence[Decision]) -> list[str]:
         (f"{model}, {mode} mode: " if several else "") + _sentence(group)
         for (model, mode), group in groups.items()
         if len(group) > 1
+    ] + _of_other_models(groups)
+
+
+def _of_other_models(groups: Mapping[tuple[str, str], Sequence[Decision]]) -> list[str]:
+    """Return which models of one name are of different content, so that their machines have no order."""
+    labels: dict[tuple[str, str], dict[str, set[str]]] = {}  # by name and mode: the machines of each label
+    for (label, mode), group in groups.items():
+        machines = labels.setdefault((_choice(group[0]).summary.cell.model, mode), {})
+        machines.setdefault(label, set()).update(decision.machine for decision in group)
+    return [
+        f"no order of machines across {listed(list(machines))}: one name, but different models"
+        for machines in labels.values()
+        if len(set(map(frozenset, machines.values()))) > 1
     ]
 
 
 def _sentence(decisions: Sequence[Decision]) -> str:
     objective = decisions[0].objective
+    if meters := _several_meters(decisions):
+        each = ", ".join(map(_named, decisions))
+        return (
+            f"no order of these machines, whose energies are of different meters ({listed(meters)}): {each}"
+        )
     first, *later = _told_apart(sorted(decisions, key=lambda d: -score(_choice(d), objective)))
     said = f"of these machines {_SUPERLATIVES[objective]}: {_either(first)}"
     if len(first) > 1:
         said += " (their figures do not tell them apart)"
     if later:
         said += f"; then {', '.join(map(_either, later))}"
-    return said + _unsure(decisions) + _of_several_meters(decisions, objective)
+    return said + _unsure(decisions)
 
 
 def _told_apart(ordered: Sequence[Decision]) -> list[list[Decision]]:
@@ -94,11 +112,13 @@ def _is_rough(choice: Option) -> bool:
     return batch_latency(choice.summary)[0].remark is not None
 
 
-def _of_several_meters(decisions: Sequence[Decision], objective: Objective) -> str:
-    meters = {_choice(d).summary.meter for d in decisions} if objective in _METERED else set()
-    if objective == "cost" and not any(d.prices.per_kwh for d in decisions):
-        return ""
-    return "; their energies are of different meters, which see different parts" if len(meters) > 1 else ""
+def _several_meters(decisions: Sequence[Decision]) -> list[str]:
+    """Return the meters behind what the objective judges by, where they differ: they see different parts of a machine."""
+    objective = decisions[0].objective
+    if objective not in _METERED or (objective == "cost" and not any(d.prices.per_kwh for d in decisions)):
+        return []
+    meters = dict.fromkeys(meter for d in decisions if (meter := _choice(d).summary.meter))
+    return list(meters) if len(meters) > 1 else []
 
 
 def _named(decision: Decision) -> str:

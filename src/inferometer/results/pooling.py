@@ -129,13 +129,14 @@ def _made_unique(labels: dict[Identity, str]) -> dict[Identity, str]:
 
 
 def _model_labels(raw: Sequence[Collected]) -> dict[tuple[str, str], str]:
-    """Name a model by its input shapes, or its hash, where one machine measured two of the same name."""
+    """Name a model by its input shapes, or its hash, where two of the same name are known, on whatever machines."""
     contents: dict[tuple[Identity, Cell], set[str]] = defaultdict(set)
     shapes: dict[str, dict[str, str]] = defaultdict(dict)
     for entry in raw:
         contents[entry.identity, entry.cell].add(entry.model_hash)
         shapes[entry.cell.model][entry.model_hash] = entry.shapes
     ambiguous = {cell.model for (_, cell), hashes in contents.items() if len(hashes) > 1}
+    ambiguous |= {name for name, hashes in shapes.items() if len(set(hashes) - {""}) > 1}
     labels = {}
     for entry in raw:
         name, known = entry.cell.model, list(shapes[entry.cell.model].values())

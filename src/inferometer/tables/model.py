@@ -141,7 +141,8 @@ def _build(results: Results, metric: Metric, model: str, mode: str, reference: s
     marks = _Marks(
         metric, places, _shades(summaries, metric, places), reference, scale, mixed=len(set(within)) > 1
     )
-    marks.meters = several_measures(summaries, metric)
+    meters = {s.meter for s in summaries if s.meter} if metric.metered else set()
+    marks.meters = len(meters) > 1 or several_measures(summaries, metric)
     rows = tuple(
         TableRow(size, row, tuple(marks.cell(grid[size, row], machine) for machine in machines))
         for size, row in sorted(grid, key=lambda pair: (pair[0], labels[pair[1]]))
@@ -167,7 +168,7 @@ class _Marks:
     ) -> None:
         self.metric, self.places, self.shades = metric, places, shades
         self.reference, self.scale, self.mixed = reference, scale, mixed
-        self.meters = False  # cells of one machine were measured by different ones
+        self.meters = False  # cells were measured by different ones
         self.footnotes = Footnotes()
 
     def cell(self, found: dict[str, CellSummary], machine: str) -> TableCell | None:
