@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from inferometer.errors import UsageError
+from inferometer.quantiles import SURE_TO_ONE_SIDE
 from inferometer.results.carbon import JOULES_A_KWH, CarbonFactors
 from inferometer.results.cells import CellSummary
-from inferometer.results.estimates import Estimate, Series, round_series
+from inferometer.results.estimates import Estimate, Repeated, Series, round_series
 from inferometer.results.metrics import ENERGY, P99, THROUGHPUT, Metric, Words
 from inferometer.results.metrics.quantities import Quantity
 from inferometer.units import significant
@@ -80,18 +81,28 @@ def batch_latency(summary: CellSummary) -> tuple[Estimate, str]:
 def latency_to_limit(summary: CellSummary, *, p99_known: bool) -> tuple[float | None, str]:
     """Return the seconds that a limit on the latency is held against, and what they are; None: not known.
 
-    The p99's upper confidence bound; where the batches are too few for one, the longest of them. A mean only where no rival
-    has a p99 (``p99_known``), since a limit that some meet by their p99 is not met by another's mean.
+    The p99's upper confidence bound; where the batches are too few for one, the longest of them, or the bound by how the rounds'
+    p99 scatter where that is more. A mean only where no rival has a p99 (``p99_known``), since a limit that some meet by their p99 is not met by another's mean.
     """
     p99 = summary.p99
     if p99 and p99.upper is not None:
         if math.isfinite(p99.upper):
             return p99.upper, "p99 with 95 % confidence"
-        return summary.longest_batch_s, "longest of few batches"
+        between, longest = _between_rounds(p99, summary), summary.longest_batch_s
+        if between is not None and (longest is None or between > longest):
+            return between, "bound of a rough p99"
+        return longest, "longest of few batches"
     if p99 or not p99_known:
         estimate, kind = batch_latency(summary)
         return estimate.value, kind
     return None, "p99"
+
+
+def _between_rounds(p99: Estimate, summary: CellSummary) -> float | None:
+    """Return what a p99 does not exceed by how those of the rounds scatter; None for fewer than two."""
+    rounds = summary.series.get("p99")
+    reach = Repeated(rounds).reach(SURE_TO_ONE_SIDE) if rounds else None
+    return None if reach is None else p99.value * math.exp(min(reach, 700.0))
 
 
 @functools.lru_cache(maxsize=64)  # asked of every cell; and one metric is judged once

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from inferometer.flags import Flag, flag
-from inferometer.quantiles import CONFIDENCE, t_quantile
+from inferometer.quantiles import CONFIDENCE, SURE_TO_ONE_SIDE, t_quantile
 from inferometer.records import Cell, Record
 from inferometer.results import samples
 from inferometer.results.estimates.batches import LEVELS, Batches, Pooled, seconds_of_full_batches
@@ -20,7 +20,6 @@ from inferometer.results.estimates.together import Steps
 from inferometer.results.stats import Floats
 
 _NAMES = ("latency_batch", *(f"p{level}" for level in LEVELS))
-_SURE_TO_ONE_SIDE = 2 * CONFIDENCE - 1  # two-sided, for a bound that holds with `CONFIDENCE`
 
 
 def throughput(good: Good) -> Steps[dict[str, Any]]:
@@ -119,7 +118,7 @@ def _bounded(estimate: Estimate, rounds: Repeated, ordered: Floats, worth: float
     scatter. Infinity where the batches are too few for any.
     """
     place = samples.place_of_bound(len(ordered), level / 100, worth)
-    reach = rounds.reach(_SURE_TO_ONE_SIDE)
+    reach = rounds.reach(SURE_TO_ONE_SIDE)
     between = estimate.value * math.exp(min(reach or 0.0, 700.0))
     upper = math.inf if place is None else max(float(ordered[place]), between)
     return replace(estimate, upper=upper, remark=_too_few(len(ordered), worth, level))
