@@ -12,7 +12,7 @@ from inferometer.errors import StoreError
 from inferometer.fleet import goods
 from inferometer.fleet.folder import FleetFolder
 from inferometer.storage.find import find_runs
-from inferometer.storage.run_directory import read_run
+from inferometer.storage.run_directory import RunWriter, read_run
 from simulated_runs import BOARDS, write_run
 from travelled import sent
 
@@ -161,6 +161,26 @@ def test_the_merged_view_pools_equal_machines_and_is_what_readers_find(fleet):
     assert fleet.merge(fleet.runs()) == paths  # anew, after more has come
 
 
+def test_a_merge_that_is_killed_leaves_readers_the_copies(fleet):
+    copies = find_runs(fleet.path)
+    fleet.merge(fleet.runs())
+    pid = os.fork()
+    if not pid:
+        made = []
+
+        def create(path, info, create=RunWriter.create):
+            made.append(path)
+            return create(path, info) if len(made) == 1 else os._exit(9)
+
+        RunWriter.create = create
+        fleet.merge(fleet.runs())
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    assert find_runs(fleet.path) == copies
+    assert len(fleet.merge(fleet.runs())) == 2
+    assert {path.name for path in fleet.path.iterdir()} == {"fleet.json", "nodes", "merged"}
+
+
 def test_a_copy_that_cannot_be_read_is_told_and_the_others_are_merged(fleet):
     (fleet.path / "nodes" / "two" / "run.json").write_text("{")
     told = []
@@ -170,5 +190,5 @@ def test_a_copy_that_cannot_be_read_is_told_and_the_others_are_merged(fleet):
 
 
 def test_no_file_is_written_outside_of_a_run(fleet):
-    with pytest.raises(StoreError, match="outside of its run"):
+    with pytest.raises(StoreError, match="outside of it"):
         fleet.mirror("one").add([("../../evil", b"")])

@@ -67,6 +67,7 @@ class Fleet:
                 return
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
         self.folder.write(self.facts)
+        self.folder.unmerge()  # an earlier session's, which would hide what comes now
         self.watcher.say(
             f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self._kinds()), 'kind')}"
         )

@@ -14,11 +14,13 @@ import msgspec
 from inferometer.errors import StoreError, UsageError
 from inferometer.planning.request import from_builtins
 from inferometer.storage import merge
-from inferometer.storage.durable import written
+from inferometer.storage.durable import replace_durably, written
 from inferometer.storage.find import FLEET_FILE, MERGED_FOLDER, NODES_FOLDER, Notice
 from inferometer.storage.inside import inside
 from inferometer.storage.lines import cannot_write
 from inferometer.storage.run_directory import CELLS_FILE, RUN_FILE, StoredRun, read_run
+
+_PARTIAL = f".{MERGED_FOLDER}"  # of a merged view that is being written or removed; no reader looks into it
 
 
 class _Facts(msgspec.Struct):
@@ -85,16 +87,33 @@ class FleetFolder:
         return found
 
     def merge(self, runs: Iterable[StoredRun]) -> list[Path]:
-        """Write the merged view of the copies anew and return its run directories, one a machine of its kind."""
-        out = self.path / MERGED_FOLDER
-        shutil.rmtree(out, ignore_errors=True)
-        return write_merged(runs, out)
+        """Write the merged view of the copies anew and return its run directories, one a machine of its kind.
 
+        It is whole or not there, since readers take it in place of the copies.
+        """
+        self.unmerge()
+        partial, out = self.path / _PARTIAL, self.path / MERGED_FOLDER
+        measured = [run for run in runs if run.records]
+        if not measured:
+            return []
+        written = [path for path, _, _ in merge.write(merge.merge(measured), partial)]
+        try:
+            replace_durably(partial, out)
+        except OSError as error:
+            raise cannot_write(out, error) from error
+        return [out / path.relative_to(partial) for path in written]
 
-def write_merged(runs: Iterable[StoredRun], out: Path) -> list[Path]:
-    """Write runs that hold records as `inferometer merge` does; return the directories."""
-    measured = [run for run in runs if run.records]
-    return [path for path, _, _ in merge.write(merge.merge(measured), out)] if measured else []
+    def unmerge(self) -> None:
+        """Remove the merged view, so that readers take the copies, which may have more; StoreError if it stays."""
+        partial, out = self.path / _PARTIAL, self.path / MERGED_FOLDER
+        shutil.rmtree(partial, ignore_errors=True)  # what one that was killed has left
+        try:
+            out.rename(partial)  # at once: a killed process leaves no half of it
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise cannot_write(out, error) from error
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 class Mirror:
