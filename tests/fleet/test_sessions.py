@@ -1,15 +1,23 @@
 """Runs over a cluster of which only the nodes are pretended: what they leave, and what the command says of it."""
 
+import contextlib
+
 import pytest
 
+from inferometer.cli import invoke
+from inferometer.fleet import fleet as fleets
+from inferometer.fleet.cluster import Cluster as RayNodes
 from inferometer.fleet.fleet import Fleet
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.gate import Gate
 from inferometer.fleet.nodes import Node, Selection
+from inferometer.fleet.remote import UnreachedError
 from inferometer.planning.request import make_request, to_builtins
 from inferometer.records import Machine
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
+from parts import needed
+from processes import wait_for
 from simulated_runs import BOARDS, write_run
 from steprunner import write_onnx
 
@@ -62,9 +70,13 @@ class Cluster:
 
     def __init__(self, run, each=lambda number: None):
         self.gate, self._run, self._each = Gate(), run, each
+        self.looks, self.away = 0, ()  # how often it was asked for its nodes, and when it does not answer
         self.nodes = [Node("1", 8, 0, Machine(hostname="a", cpu="CPU A", logical_cores=8, usable_cores=8))]
 
     def seen(self):
+        self.looks += 1
+        if self.looks in self.away:
+            raise UnreachedError("the cluster does not answer (broken)")
         return self.nodes
 
     def greet(self, seen, name):
@@ -93,6 +105,8 @@ def measured(tmp_path):
 def request_(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path / "cache"))
     model = write_onnx(tmp_path) / "image.onnx"
+    monkeypatch.setattr(fleets, "_SHOW_S", 0.01)
+    monkeypatch.setattr(fleets, "_LOOK_EVERY_S", 0.01)
     return make_request(str(model), frameworks="onnxrt", batch_sizes="1,8")
 
 
@@ -109,3 +123,81 @@ def test_what_an_earlier_session_merged_hides_nothing_of_the_next(measured, requ
     fleet(Cluster(measured, lambda number: found.append(find_runs(out))), request_, out).run()
     assert found[0] == (out / "nodes" / "a",)
     assert find_runs(out) == (out / "nodes" / "a", out / "nodes" / "a-2")
+
+
+def test_a_cluster_that_does_not_answer_for_a_moment_is_told_once_and_ends_nothing(
+    measured, request_, tmp_path
+):
+    watcher = Watcher()
+    cluster = Cluster(measured, lambda number: wait_for(lambda: not number or cluster.looks > 6))
+    cluster.away = (3, 4, 5)  # it is asked twice before anything begins
+    found = fleet(cluster, request_, tmp_path / "fleet", watcher)
+    found.run()
+    assert [job.state for job in found.jobs] == ["done"]
+    about = [text for text in watcher.told if text.startswith("the cluster")]
+    assert about == [
+        "the cluster does not answer (broken); it is asked again, and what is measured goes on",
+        "the cluster answers again",
+    ]
+
+
+@pytest.fixture
+def command(measured, request_, tmp_path, monkeypatch):
+    """Return the exit status of `run --cluster` with more words, on a cluster where ``each`` is called before each record."""
+
+    def run(*words, each=lambda number: None):
+        @contextlib.contextmanager
+        def connected(address):
+            yield Cluster(measured, each)
+
+        monkeypatch.setattr("inferometer.cli.fleet.connected", connected)
+        return invoke(["run", "--cluster", "HEAD:1", *map(str, words)])
+
+    return lambda *words, **more: run(
+        request_.model.model, "--frameworks", "onnxrt", "--batch-sizes", "1,8", *words, **more
+    )
+
+
+def test_an_error_here_shows_what_had_come_and_how_to_go_on(command, tmp_path, capsys):
+    out = tmp_path / "fleet"
+
+    def break_disk(number):
+        (out / "fleet.tmp").mkdir(exist_ok=True)  # where fleet.json is written
+
+    assert command("--out", out, each=break_disk) == 1
+    told = capsys.readouterr()
+    assert f"cannot write {out}" in told.err
+    assert "image" in told.out and "a: CPU A" in told.out
+    assert told.err.splitlines()[-1] == (
+        f"inferometer: ended by an error; go on with: inferometer run --cluster HEAD:1 --resume {out}"
+    )
+
+
+def test_an_error_before_anything_is_begun_is_one_line(command, tmp_path, capsys):
+    out = tmp_path / "fleet"
+    assert command("--nodes", "gpu=H100", "--out", out) == 2
+    assert "none is of a kind that --nodes asks for" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_ray_raises_where_a_connection_breaks_is_one_of_ours():
+    needed("ray")
+    import grpc
+
+    channel = grpc.insecure_channel("127.0.0.1:9", [("grpc.enable_http_proxy", 0)])
+
+    class Ray:
+        exceptions = None
+
+        def remote(self, **needs):
+            return lambda made: made
+
+        def nodes(self):
+            return channel.unary_unary("/nodes")(b"")
+
+    cluster = RayNodes(Ray(), by_client=True)
+    with pytest.raises(UnreachedError, match=r"^the cluster does not answer \(failed to connect") as found:
+        cluster.seen()
+    assert "\n" not in str(found.value)
+    channel.close()
+    with pytest.raises(UnreachedError, match="closed channel"):
+        cluster.seen()

@@ -6,18 +6,21 @@ from collections.abc import Callable
 
 from inferometer.cli.common import notice
 
+INTERRUPTED = "interrupted"
 
-def ended(code: int, show: Callable[[], int], again: str) -> int:
+
+def ended(code: int, show: Callable[[], int], again: str, reason: str = INTERRUPTED) -> int:
     """Let ``show`` print a run and return its exit status, and return ``code`` if that is not 0.
 
-    Of one that was interrupted (``code``), or is while it is shown, the last line says by which words of `inferometer` to go on.
+    Of one that did not end well (``code``, for a ``reason`` in a few words), or is interrupted while it is shown, the last line says by
+    which words of `inferometer` to go on.
     """
     status = 0
     try:
         status = show()
     except KeyboardInterrupt:
-        code = 130
+        code, reason = 130, INTERRUPTED
     finally:
         if code:
-            notice(f"interrupted; go on with: inferometer {again}")
+            notice(f"{reason}; go on with: inferometer {again}")
     return code or status

@@ -15,16 +15,18 @@ from rich.live import Live
 from rich.table import Table
 
 from inferometer.cli.common import console, notice
-from inferometer.cli.ending import ended
+from inferometer.cli.ending import INTERRUPTED, ended
+from inferometer.errors import InferometerError
 from inferometer.escapes import shown
 from inferometer.fleet.address import meant
 from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.connection import connected
-from inferometer.fleet.fleet import Fleet, begin, go_on
+from inferometer.fleet.fleet import Fleet
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.measurement import Job
 from inferometer.fleet.nodes import Selection, by_kind, wanted
 from inferometer.fleet.plans import ViewPlan, check, plan_views
+from inferometer.fleet.sessions import begin, go_on
 from inferometer.planning.request import RunRequest
 from inferometer.results.opening import open_results
 from inferometer.storage.run_directory import check_free
@@ -92,15 +94,15 @@ def _print_plan(planned: ViewPlan) -> None:
 
 def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) -> int:
     with connected(address) as cluster:
-        code, fleet = _measure(lambda screen: make(cluster, screen))
+        code, reason, fleet = _measure(lambda screen: make(cluster, screen))
     if fleet is None:
         return code
     words = shlex.join(["--cluster", address, "--resume", str(fleet.folder.path)])
-    return ended(code, lambda: _finish(fleet, report), f"run {words}")
+    return ended(code, lambda: _finish(fleet, report), f"run {words}", reason)
 
 
-def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet | None]:
-    """Let a fleet measure; return the exit status, as far as an interruption decides it, and the fleet if there is something of it."""
+def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, str, Fleet | None]:
+    """Let a fleet measure; return the exit status and why, as far as they are known by then, and the fleet if there is something of it."""
     fleet = None
     threading.Thread(target=_import_tables, daemon=True).start()
     with _screen() as screen:
@@ -110,9 +112,14 @@ def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, Fleet | None]:
         except KeyboardInterrupt:
             if fleet is None or not fleet.folder.begun:
                 screen.say("interrupted before anything was measured")
-                return 130, None
-            return 130, fleet
-    return 0, fleet
+                return 130, INTERRUPTED, None
+            return 130, INTERRUPTED, fleet
+        except (InferometerError, OSError) as error:
+            if fleet is None or not fleet.jobs:
+                raise
+            screen.say(str(error))
+            return 1, "ended by an error", fleet
+    return 0, "", fleet
 
 
 def _import_tables() -> None:

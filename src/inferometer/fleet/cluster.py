@@ -16,7 +16,7 @@ from inferometer.fleet import agent, envoy
 from inferometer.fleet.gate import Gate
 from inferometer.fleet.goods import GIVEN, Good, Incoming, placed_at
 from inferometer.fleet.nodes import Node
-from inferometer.fleet.remote import Hold, RemoteAgent, on_node, one_line
+from inferometer.fleet.remote import Hold, RemoteAgent, on_node, one_line, reached
 from inferometer.records import Machine
 from inferometer.version import __version__
 
@@ -48,10 +48,12 @@ class Cluster:
         self._envoys = ray.remote(num_cpus=0, max_restarts=0)(envoy.Envoy)
 
     def seen(self) -> list[Seen]:
-        """Return the nodes that are there now."""
+        """Return the nodes that are there now; UnreachedError where that cannot be had."""
+        with reached():  # Ray's client asks for this once, and does not connect anew
+            found = self._ray.nodes()
         return [
             Seen(node["NodeID"], node["NodeManagerHostname"], node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
-            for node in self._ray.nodes()
+            for node in found
             if node["Alive"]
         ]  # fmt: skip
 
@@ -59,7 +61,8 @@ class Cluster:
         """Let nodes begin to say what they are, for a fleet's run; one of which Ray may give no CPU is not asked."""
         for one in seen:
             if one.cpus and one.id not in self._greeted:
-                self._greeted[one.id] = self._envoy(one, name)
+                with reached():
+                    self._greeted[one.id] = self._envoy(one, name)
 
     def _envoy(self, node: Seen | Node, name: str) -> RemoteAgent:
         """Let a node begin to say what it is."""
@@ -68,11 +71,13 @@ class Cluster:
         return RemoteAgent(self._ray, self.gate, actor, facts)
 
     def ask(self, seen: Iterable[Seen], name: str, say: Callable[[str], None]) -> list[Node]:
-        """Return what nodes answer of themselves; one that does not answer is told and left out."""
+        """Return what nodes answer of themselves; one that does not answer is told and left out. UnreachedError as for `seen`."""
         asked = list(seen)
         self.greet(asked, name)
         answers = {one: self._greeted[one.id].facts for one in asked if one.id in self._greeted}
-        self._ray.wait([*answers.values()], num_returns=len(answers), timeout=_LOOK_S) if answers else None
+        if answers:
+            with reached():
+                self._ray.wait([*answers.values()], num_returns=len(answers), timeout=_LOOK_S)
         nodes = []
         for one in asked:
             if one not in answers:
@@ -85,18 +90,20 @@ class Cluster:
 
     def _answer(self, one: Seen, reference: Any, say: Callable[[str], None]) -> Any:
         """Return what a node answered, once it was waited for; None, and told, where it did not."""
-        try:
-            return self._ray.get(reference, timeout=0.1)
-        except self._ray.exceptions.RayError as error:
-            say(f"node {one.name} does not answer and is left out: {one_line(error, 200)}")
-            return None
+        with reached():
+            try:
+                return self._ray.get(reference, timeout=0.1)
+            except self._ray.exceptions.RayError as error:
+                say(f"node {one.name} does not answer and is left out: {one_line(error, 200)}")
+        return None
 
     def bring_back(self, key: str, name: str, say: Callable[[str], None]) -> Path:
         """Return a file of the user's, which this host lacks, from a node that has it; StoreError where none has."""
         ask = self._ray.remote(num_cpus=0, max_retries=0)(agent.given)
         for one in self.seen():
-            reference = ask.options(scheduling_strategy=on_node(one.id)).remote(key, name)
-            self._ray.wait([reference], timeout=_LOOK_S)
+            with reached():
+                reference = ask.options(scheduling_strategy=on_node(one.id)).remote(key, name)
+                self._ray.wait([reference], timeout=_LOOK_S)
             if found := self._answer(one, reference, say):
                 incoming = Incoming(GIVEN, key, name)
                 incoming.add(found)
@@ -108,8 +115,9 @@ class Cluster:
 
     def hold(self, node: Node, name: str, slug: str) -> RemoteAgent:
         """Return an agent that has a whole node, once nothing else of the cluster is on it."""
-        held = self._greeted.pop(node.id, None) or self._envoy(node, name)
-        held.hold(Hold(self._ray, node, by_client=self._by_client), name, slug)
+        with reached():
+            held = self._greeted.pop(node.id, None) or self._envoy(node, name)
+            held.hold(Hold(self._ray, node, by_client=self._by_client), name, slug)
         return held
 
     def let_go(self) -> None:
@@ -138,12 +146,13 @@ class Cluster:
 
     def _put(self, chunk: bytes, name: str) -> Any:
         self.gate.check()
-        try:
-            return self._ray.put(chunk)
-        except self._ray.exceptions.RayError as error:  # its memory and disk are full
-            raise StoreError(
-                f"the cluster's object store does not take {name}: {one_line(error, 200)}"
-            ) from error
+        with reached():
+            try:
+                return self._ray.put(chunk)
+            except self._ray.exceptions.RayError as error:  # its memory and disk are full
+                raise StoreError(
+                    f"the cluster's object store does not take {name}: {one_line(error, 200)}"
+                ) from error
 
 
 def _node(one: Seen, told: Mapping[str, Any]) -> Node:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections import Counter
@@ -18,11 +17,11 @@ from inferometer.fleet.goods import Good, given_good, model_good
 from inferometer.fleet.measurement import Job, Measurement, Watcher
 from inferometer.fleet.nodes import Kind, Node, Selection, View, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import ViewPlan, plan_views
-from inferometer.planning.given_files import given_files, placed
-from inferometer.planning.request import RunRequest, from_builtins, to_builtins
+from inferometer.fleet.remote import UnreachedError
+from inferometer.planning.given_files import given_files
+from inferometer.planning.request import RunRequest
 from inferometer.running.converted import convert
 from inferometer.units import counted
-from inferometer.version import __version__
 
 _SHOW_S = 1.0
 _LOOK_EVERY_S = 5.0  # for nodes that come late
@@ -52,6 +51,7 @@ class Fleet:
         default_factory=dict
     )  # Ray's id of a node -> the part that its machine keeps
     _known: set[str] = field(default_factory=set)  # Ray's ids of nodes that were asked
+    _unreached: bool = False  # the cluster did not answer when nodes were looked for last
     _nodes: list[Node] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _packed: threading.Event = field(default_factory=threading.Event)  # what is to travel is known
@@ -133,16 +133,29 @@ class Fleet:
                 return_when=FIRST_COMPLETED,
             )
             if time.monotonic() - looked > _LOOK_EVERY_S:
-                self._meet()
+                self._look_again()
                 looked = time.monotonic()
         for future in futures:
             future.result()  # what was none of ours to expect
 
+    def _look_again(self) -> None:
+        """Look for nodes that came late; where the cluster does not answer, the jobs tell in the end whether it is gone."""
+        try:
+            self._meet()
+        except UnreachedError as error:
+            if not self._unreached:
+                self.watcher.say(f"{error}; it is asked again, and what is measured goes on")
+            self._unreached = True
+            return
+        if self._unreached:
+            self.watcher.say("the cluster answers again")
+        self._unreached = False
+
     def _meet(self) -> None:
         """Ask the nodes that are new what they are, and plan for their kinds."""
         new = [one for one in self.cluster.seen() if one.id not in self._known]
-        self._known |= {one.id for one in new}
         nodes = self.cluster.ask(new, self.facts["name"], self.watcher.say)
+        self._known |= {one.id for one in new}
         for node in nodes:
             if node.refusal:
                 self.watcher.say(f"node {node.name} is left out: {node.refusal}")
@@ -244,51 +257,3 @@ class Fleet:
     def _await_goods(self, within_s: float) -> list[Good] | None:
         """Return what is to travel, None if it is not known within so many seconds."""
         return [*self._goods.values()] if self._packed.wait(within_s) else None
-
-
-def begin(cluster: Cluster, request: RunRequest, nodes: str | None, out: Path, watcher: Watcher) -> Fleet:
-    """Return a new fleet that will write into ``out``."""
-    selection = Selection.parse(nodes)
-    facts = {
-        "name": f"{out.resolve().name}-{secrets.token_hex(4)}",
-        "tool": __version__,
-        "selection": nodes or "",
-        "request": to_builtins(request),
-        "nodes": {},
-    }
-    return Fleet(cluster, request, selection, FleetFolder(out), facts, watcher)
-
-
-def go_on(cluster: Cluster, resumed: Path, watcher: Watcher) -> Fleet:
-    """Return a fleet that goes on with one that was begun: its folder, or its name, of which the nodes keep what they measured.
-
-    StoreError where neither is known, or it was begun by another version.
-    """
-    folder = FleetFolder(resumed)
-    kept = folder.read() if resumed.is_dir() else _asked_for(cluster, resumed, watcher)
-    if kept["tool"] != __version__:
-        raise StoreError(
-            f"{resumed} was begun by inferometer {kept['tool']}, this is {__version__}: its measurements do not mix; start a new run"
-        )
-    gone = {Path(path): told for path, told in kept["files"].items() if not Path(path).exists()}
-    places = {path: cluster.bring_back(key, name, watcher.say) for path, (key, name) in gone.items()}
-    request = placed(from_builtins(kept["request"]), places)
-    files = {str(places.get(Path(path), path)): told for path, told in kept["files"].items()}
-    facts = {**kept, "request": to_builtins(request), "files": files}
-    finished = {slug: kept["nodes"][slug]["kind"] for slug in folder.slugs() if _is_done(kept, slug)}
-    selection = Selection.parse(kept["selection"] or None)
-    return Fleet(cluster, request, selection, folder, facts, watcher, _finished=finished)
-
-
-def _is_done(facts: dict[str, Any], slug: str) -> bool:
-    return bool(facts["nodes"].get(slug, {}).get("state") == "done")
-
-
-def _asked_for(cluster: Cluster, name: Path, watcher: Watcher) -> dict[str, Any]:
-    """Return what fleet.json said, as the nodes keep it; StoreError where none does."""
-    for node in cluster.ask(cluster.seen(), name.name, watcher.say):
-        for kept in node.parts.values():
-            return {**kept, "nodes": {}}
-    raise StoreError(
-        f"{name} is no fleet's folder, and no node of the cluster keeps a part of a run of that name"
-    )

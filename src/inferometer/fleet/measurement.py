@@ -14,7 +14,7 @@ from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.folder import Mirror
 from inferometer.fleet.goods import Good
 from inferometer.fleet.nodes import Node
-from inferometer.fleet.remote import NodeLostError, RemoteAgent
+from inferometer.fleet.remote import NodeLostError, RemoteAgent, UnreachedError
 from inferometer.planning.request import RunRequest, to_builtins
 
 # what is to travel, None if it is not known within so many seconds
@@ -68,19 +68,25 @@ class Measurement:
     ) -> None:
         """Measure, from waiting for the node to its last record; ``facts`` are fleet.json's."""
         job = self.job
-        agent = self.cluster.hold(job.node, facts["name"], job.slug)
         try:
-            self._await_node(agent)
-            with self._turn():
+            with self._held(facts["name"]) as agent, self._turn():
                 self._send(agent, await_goods)
                 agent.call("start", to_builtins(request), facts["files"], facts)
                 self._follow(agent, mirror)
-        except NodeLostError as error:
+        except (NodeLostError, UnreachedError) as error:
             job.state, job.at = "lost", "the node is gone; what it had measured is kept"
             self.watcher.say(f"node {job.node.name} is lost: {error}")
         except (InferometerError, OSError) as error:  # a file here that is gone ends no other node's run
             job.state, job.at, job.unkept = "failed", str(error), isinstance(error, _NotKeptError)
             self.watcher.say(f"node {job.node.name}: {error}")
+
+    @contextlib.contextmanager
+    def _held(self, name: str) -> Iterator[RemoteAgent]:
+        """Hold the node for a run."""
+        agent = self.cluster.hold(self.job.node, name, self.job.slug)
+        try:
+            self._await_node(agent)
+            yield agent
         finally:
             agent.release()
 

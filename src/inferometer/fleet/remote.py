@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from inferometer.errors import InferometerError, StoreError
@@ -17,6 +17,21 @@ _CHECK_S = 1.0  # whether the cluster is left
 
 class NodeLostError(InferometerError):
     """A node, or Ray's process on it, is gone."""
+
+
+class UnreachedError(InferometerError):
+    """The cluster itself does not answer, for a moment or for good."""
+
+
+@contextlib.contextmanager
+def reached() -> Iterator[None]:
+    """Raise UnreachedError for what Ray raises where a connection breaks: behind ray:// also gRPC's errors, and bare ones."""
+    try:
+        yield
+    except InferometerError:
+        raise
+    except Exception as error:
+        raise UnreachedError(f"the cluster does not answer ({one_line(error, 200)})") from error
 
 
 class RemoteAgent:
@@ -72,7 +87,7 @@ class RemoteAgent:
             raise
         except exceptions.RayTaskError as error:
             raise StoreError(_cause(error.cause or error)) from error
-        except exceptions.RayError as error:
+        except Exception as error:  # Ray's; behind ray:// also gRPC's, and bare ones
             raise NodeLostError(one_line(error, 200)) from error
 
     def release(self) -> None:
@@ -143,8 +158,9 @@ def on_node(node_id: str) -> Any:
 
 
 def one_line(error: BaseException, most: int) -> str:
-    """Return an error's words as one line of so many characters at most."""
-    return " ".join(str(error).split())[:most]
+    """Return an error's words as one line of so many characters at most; gRPC's are among other things."""
+    details = getattr(error, "details", None)
+    return " ".join(str(details() if callable(details) else error).split())[:most]
 
 
 def _cause(error: BaseException) -> str:
