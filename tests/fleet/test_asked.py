@@ -1,12 +1,17 @@
 """What a command for a cluster says at once, before anybody is connected to; and of an address where no cluster is."""
 
+import contextlib
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from inferometer.cli import invoke
+from inferometer.fleet.address import asks_for_token
 from parts import needed
 
 NOWHERE = "127.0.0.1:9"  # the port of `discard`, where nobody listens
@@ -111,19 +116,43 @@ def test_another_server_is_told_from_a_cluster(capsys, web_server, scheme):
     assert "no Ray cluster answers (something else does)" in said
 
 
-@pytest.fixture
-def other_service():
-    """A server of gRPC, as all of Ray's are, that knows none of the calls."""
-    needed("ray")
+@contextlib.contextmanager
+def service(*handlers):
+    """A server of gRPC, as all of Ray's are."""
     from concurrent.futures import ThreadPoolExecutor
 
     import grpc
 
-    server = grpc.server(ThreadPoolExecutor(1))
+    server = grpc.server(ThreadPoolExecutor(1), handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield port
     server.stop(None)
+
+
+@pytest.fixture
+def other_service():
+    """One that knows none of the calls."""
+    needed("ray")
+    with service() as port:
+        yield port
+
+
+@pytest.fixture
+def guarded():
+    """One that asks for a token."""
+    needed("ray")
+    import grpc
+
+    class Guard(grpc.GenericRpcHandler):
+        def service(self, details):
+            def refuse(request, context):
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
+
+            return grpc.unary_unary_rpc_method_handler(refuse)
+
+    with service(Guard()) as port:
+        yield port
 
 
 @pytest.mark.parametrize(
@@ -131,3 +160,21 @@ def other_service():
 )  # fmt: skip
 def test_the_port_of_another_part_of_ray_is_said_with_a_remedy(capsys, other_service, scheme, remedy):
     assert remedy in told(capsys, "--cluster", f"{scheme}127.0.0.1:{other_service}")
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_token_that_is_missing_is_said(guarded, tmp_path, scheme):
+    address = f"{scheme}127.0.0.1:{guarded}"
+    others = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    done = subprocess.run(  # Ray reads its variables once
+        [sys.executable, "-m", "inferometer", "run", "--cluster", address], capture_output=True, text=True, check=False, timeout=240,
+        env={**others, "HOME": str(tmp_path), "RAY_AUTH_MODE": "token"},
+    )  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert f"--cluster {address}: Ray's token is missing here" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_what_asks_for_a_token_is_told_from_what_does_not(guarded, other_service, scheme):
+    assert asks_for_token(f"{scheme}127.0.0.1:{guarded}")
+    assert not asks_for_token(f"{scheme}127.0.0.1:{other_service}")

@@ -49,7 +49,7 @@ def check_answers(address: str) -> None:
     except OSError as error:
         raise no_cluster(address, error.strerror or str(error)) from error
     if "RAY_USE_TLS" not in os.environ:
-        _check_speaks(address, f"{host}:{port}")
+        _check_speaks(address)
 
 
 def no_cluster(address: str, words: str) -> UsageError:
@@ -59,22 +59,38 @@ def no_cluster(address: str, words: str) -> UsageError:
     )
 
 
-def _check_speaks(address: str, place: str) -> None:
+def no_token(address: str) -> UsageError:
+    """Return the error for a cluster that asks for a token, and has none from here or another one."""
+    return UsageError(
+        f"--cluster {address}: Ray's token is missing here, or is not the cluster's; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN "
+        "(or RAY_AUTH_TOKEN_PATH, a file with it) to the cluster's, here and on every node"
+    )
+
+
+def asks_for_token(address: str) -> bool:
+    """Return whether what answers at an address asks for a token."""
+    if address == LOCAL or "RAY_USE_TLS" in os.environ:
+        return False
+    return _status(address) == "UNAUTHENTICATED"
+
+
+def _check_speaks(address: str) -> None:
     """Raise UsageError where another server than Ray's of that kind answers; one that is slow to answer may be it."""
-    by_client = address.startswith(_CLIENT)
-    status = _status_of(place, _CLIENT_CALL if by_client else _HEAD_CALL)
+    status = _status(address)
     if status == "UNIMPLEMENTED":
+        by_client = address.startswith(_CLIENT)
         other = "the cluster's head" if by_client else "Ray's client server"
-        remedy = f"leave out {_CLIENT}" if by_client else f"give {_CLIENT}{place}"
+        remedy = f"leave out {_CLIENT}" if by_client else f"give {_CLIENT}{address}"
         raise UsageError(f"--cluster {address}: that is the port of {other}, if of Ray at all; {remedy}")
     if status == "UNAVAILABLE":
         raise no_cluster(address, "something else does")
 
 
-def _status_of(place: str, call: str) -> str:
-    """Return gRPC's word for how a server took a call, "OK" where it answered."""
+def _status(address: str) -> str:
+    """Return gRPC's word for how what is at an address took a call that it should know, "OK" where it answered."""
     import grpc
 
+    place, call = address.removeprefix(_CLIENT), _CLIENT_CALL if address.startswith(_CLIENT) else _HEAD_CALL
     status = ""
     for number in range(_TRIES):
         time.sleep(number)

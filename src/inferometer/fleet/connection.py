@@ -13,7 +13,7 @@ from typing import Any
 
 from inferometer.errors import UsageError
 from inferometer.fleet import envoy
-from inferometer.fleet.address import LOCAL, check_answers, meant, no_cluster
+from inferometer.fleet.address import LOCAL, asks_for_token, check_answers, meant, no_cluster, no_token
 from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.remote import one_line
 
@@ -39,7 +39,11 @@ def connected(address: str) -> Iterator[Cluster]:
     try:
         with _own_signals():
             _connect(ray, address, settings)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except ray.exceptions.AuthenticationError as error:
+        raise no_token(address) from error
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        if asks_for_token(address):  # else it would have been told of one that is wrong
+            raise no_token(address) from error
         raise no_cluster(address, one_line(error, 300)) from error
     cluster = Cluster(ray, by_client=address.startswith("ray://"))
     try:
