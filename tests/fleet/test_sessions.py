@@ -1,6 +1,7 @@
 """Runs over a cluster of which only the nodes are pretended: what they leave, and what the command says of it."""
 
 import contextlib
+import shutil
 
 import pytest
 
@@ -153,9 +154,8 @@ def command(measured, request_, tmp_path, monkeypatch):
         monkeypatch.setattr("inferometer.cli.fleet.connected", connected)
         return invoke(["run", "--cluster", "HEAD:1", *map(str, words)])
 
-    return lambda *words, **more: run(
-        request_.model.model, "--frameworks", "onnxrt", "--batch-sizes", "1,8", *words, **more
-    )
+    new = [request_.model.model, "--frameworks", "onnxrt", "--batch-sizes", "1,8"]
+    return lambda *words, **more: run(*([] if "--resume" in words else new), *words, **more)
 
 
 def test_an_error_here_shows_what_had_come_and_how_to_go_on(command, tmp_path, capsys):
@@ -201,3 +201,21 @@ def test_what_ray_raises_where_a_connection_breaks_is_one_of_ours():
     channel.close()
     with pytest.raises(UnreachedError, match="closed channel"):
         cluster.seen()
+
+
+@pytest.mark.parametrize(("nodes", "state", "status"), [("all", "", 1), ("1", "", 0), ("all", "done", 0)])
+def test_a_part_whose_node_is_away_is_named_where_nothing_makes_up_for_it(
+    command, tmp_path, capsys, nodes, state, status
+):
+    out = tmp_path / "fleet"
+    assert command("--nodes", nodes, "--out", out) == 0
+    folder = FleetFolder(out)
+    facts = folder.read()
+    facts["nodes"]["b"] = {**facts["nodes"]["a"], "hostname": "b", "state": state}
+    folder.write(facts)
+    shutil.copytree(out / "nodes" / "a", out / "nodes" / "b")
+    capsys.readouterr()
+    assert command("--resume", out) == status
+    told = capsys.readouterr()
+    assert ("b: CPU A, 8 CPUs: unfinished, no node of the cluster went on with it\n" in told.out) == status
+    assert ("unfinished: b; go on with: inferometer run" in told.err) == status

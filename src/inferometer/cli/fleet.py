@@ -119,7 +119,7 @@ def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, str, Fleet | None]:
                 raise
             screen.say(str(error))
             return 1, "ended by an error", fleet
-    return 0, "", fleet
+    return (1, f"unfinished: {', '.join(fleet.missing)}", fleet) if fleet.missing else (0, "", fleet)
 
 
 def _import_tables() -> None:
@@ -130,7 +130,7 @@ def _import_tables() -> None:
 
 
 def _finish(fleet: Fleet, report: bool) -> int:
-    """Print the merged view and where everything lies; return 1 where nothing was measured, or a node did not end well."""
+    """Print the merged view and where everything lies; return 1 where nothing was measured, or a part of the run is unfinished."""
     runs = fleet.folder.runs(notice)
     merged = fleet.folder.merge(runs)
     measured = any(run.has_figures for run in runs)
@@ -140,6 +140,10 @@ def _finish(fleet: Fleet, report: bool) -> int:
         print_overview(open_results([fleet.folder.path]))
     for job in fleet.jobs:
         click.echo(f"{job.slug}: {job.node.kind.title}: {job.state}{f' ({job.at})' if job.at else ''}")
+    absent = [slug for slug in fleet.missing if slug not in {job.slug for job in fleet.jobs}]
+    for slug in absent:
+        kind = fleet.facts["nodes"][slug]["kind"]
+        click.echo(f"{slug}: {kind}: unfinished, no node of the cluster went on with it")
     click.echo(f"fleet: {fleet.folder.path} (a run a node in nodes/, merged/ by machine)")
     if report and merged:
         from inferometer.report.page.html import write_report
@@ -147,7 +151,7 @@ def _finish(fleet: Fleet, report: bool) -> int:
         path = fleet.folder.path / "report.html"
         write_report(open_results([fleet.folder.path]), path)
         click.echo(f"report: {path}")
-    return 0 if measured and all(job.state == "done" for job in fleet.jobs) else 1
+    return 0 if measured and not absent and all(job.state == "done" for job in fleet.jobs) else 1
 
 
 @contextlib.contextmanager

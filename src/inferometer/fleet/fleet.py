@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,14 +90,20 @@ class Fleet:
 
     def _is_whole(self) -> bool:
         """Return whether all that was begun earlier is done, or as much as was asked of its kind."""
-        return bool(self._finished) and all(
-            slug in self._finished or self._has_enough(told["kind"])
-            for slug, told in self.facts["nodes"].items()
-        )
+        return bool(self._finished) and not self.missing
 
-    def _has_enough(self, kind: str) -> bool:
-        """Return whether a kind, by its title, was finished earlier by as many nodes as are asked for: one."""
-        return self.selection.each == 1 and kind in self._finished.values()
+    @property
+    def missing(self) -> list[str]:
+        """Return the parts of the run that are not done, and for which not enough equal nodes are."""
+        kinds = {slug: told["kind"] for slug, told in self.facts["nodes"].items()}
+        here = {job.slug: kinds[job.slug] for job in self.jobs if job.state == "done"}
+        done = {**self._finished, **here}
+        return [slug for slug, kind in kinds.items() if slug not in done and not self._enough(kind, done)]
+
+    def _enough(self, kind: str, done: Mapping[str, str]) -> bool:
+        """Return whether a kind, by its title, was finished by as many nodes as are asked for; ``done``: kinds of finished parts."""
+        each = self.selection.each
+        return each is not None and Counter(done.values())[kind] >= each
 
     def _busy(self) -> str:
         names = [job.slug for job in self.jobs if job.state in ("sending", "measuring")]
@@ -190,7 +197,9 @@ class Fleet:
     def _goes_on(self, node: Node) -> bool:
         """Return whether a node holds a part that is wanted: not one left unfinished where another of its kind has finished."""
         part = self._held.get(node.id)
-        return part is not None and (part in self._finished or not self._has_enough(node.kind.title))
+        return part is not None and (
+            part in self._finished or not self._enough(node.kind.title, self._finished)
+        )
 
     def _taken(self) -> Counter[Kind]:
         """Return how many nodes of each kind have measured or are at it, also those that finished earlier and are gone.
