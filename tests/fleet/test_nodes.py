@@ -89,6 +89,20 @@ def test_what_is_asked_of_each_kind_measures(asked, ids):
     assert sorted(each.id for each in wanted(nodes, Selection.parse(asked), {})) == ids
 
 
+@pytest.mark.parametrize(
+    "asked, name, taken",
+    [
+        ("A10", "NVIDIA A10", True), ("A10", "NVIDIA A100-SXM4-40GB", False), ("A100", "NVIDIA A100-SXM4-40GB", True),
+        ("a100-sxm4", "NVIDIA A100-SXM4-40GB", True), ("L4", "NVIDIA L40S", False), ("A2", "NVIDIA RTX A2000", False),
+        ("H100", "NVIDIA H100 80GB HBM3", True), ("H100", "NVIDIA GH100", False), ("RTX A2000", "NVIDIA RTX A2000 12GB", True),
+        ("NVIDIA A2", "NVIDIA A2", True), ("Xp", "NVIDIA TITAN Xp", True), ("X (Pascal)", "NVIDIA TITAN X (Pascal)", True),
+    ],
+)  # fmt: skip
+def test_a_gpu_is_meant_by_whole_words_of_its_name(asked, name, taken):
+    machine = msgspec.structs.replace(CPU, gpus=(msgspec.structs.replace(CARD, name=name),))
+    assert Selection.parse(f"gpu={asked}").takes(node("1", machine).kind) == taken
+
+
 def test_a_kind_that_has_its_nodes_needs_no_other_and_a_used_one_is_not_taken_again():
     nodes = [node("1"), node("2")]
     assert wanted(nodes, Selection.parse(None), {nodes[0].kind: 1}) == []

@@ -128,7 +128,12 @@ class Selection:
 
     def takes(self, kind: Kind) -> bool:
         """Return whether nodes of a kind are asked for."""
-        return not self.gpus or any(name.lower() in gpu.lower() for name in self.gpus for gpu in kind.gpus)
+        return not self.gpus or any(_names(name, gpu) for name in self.gpus for gpu in kind.gpus)
+
+
+def _names(part: str, name: str) -> bool:
+    """Return whether a part of a GPU's name means it: whole words of it, so that A10 is no A100 and L4 no L40S."""
+    return bool(re.search(rf"(?<![a-z0-9]){re.escape(part.lower())}(?![a-z0-9])", name.lower()))
 
 
 def by_kind(nodes: Iterable[Node]) -> dict[Kind, list[Node]]:
