@@ -1,7 +1,9 @@
 """What holds a node: it looks after the process that measures."""
 
+import contextlib
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,11 +12,13 @@ import time
 import pytest
 
 from evaluated_runs import evaluated_run
+from inferometer.errors import StoreError
 from inferometer.fleet import agent as agents
 from inferometer.fleet.agent import Agent
 from inferometer.fleet.folder import Mirror
 from inferometer.fleet.node_facts import parts
 from inferometer.fleet.process import Process
+from inferometer.planning.request import make_request, to_builtins
 from inferometer.storage.evaluations import answers_file, read_arrays, read_evaluations
 
 ENDS = [sys.executable, "-c", "input()"]  # once its input is closed
@@ -103,6 +107,39 @@ def test_other_files_come_a_few_at_a_time_and_one_that_is_too_large_is_told(agen
         ["logs/f"],
     ]
     assert [name for answer in answers for name in answer["left_out"]] == ["logs/d (1 MiB)"]
+
+
+@contextlib.contextmanager
+def full_disk(most_bytes):
+    """A disk that takes so much of a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_up_makes_no_node_forget_the_part_that_it_keeps(agent):
+    request = to_builtins(make_request("mobilenet_v3_large", frameworks="onnxrt"))
+    facts = {"name": "fleet", "nodes": {"node": {"hostname": "node"}}}
+    agent.start(request, {}, facts)
+    more = {f"node-{number}": {"hostname": f"node-{number}"} for number in range(30)}  # which came late
+    with (
+        full_disk(80),
+        pytest.raises(OSError, match="large"),
+    ):
+        agent.start(request, {}, {**facts, "nodes": more})
+    assert parts("fleet") == {"node": facts}
+
+
+def test_a_disk_that_fills_up_here_keeps_the_copy_of_an_earlier_session(tmp_path):
+    answer = {"info": b"{}", "info_at": 1, "files": [], "lines": {"cells.jsonl": b"one\n"}}
+    Mirror(tmp_path).take(answer)
+    copy = tmp_path / "cells.jsonl"
+    with full_disk(1), pytest.raises(StoreError, match="cannot write"):
+        Mirror(tmp_path).take({**answer, "info": None, "lines": {"cells.jsonl": b"one\ntwo\n"}})
+    assert copy.read_bytes() == b"one\n"
 
 
 def test_a_name_means_itself_also_with_characters_of_patterns(tmp_path, monkeypatch):

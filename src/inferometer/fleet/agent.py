@@ -15,6 +15,7 @@ from inferometer.planning.given_files import placed
 from inferometer.planning.request import from_builtins, to_builtins
 from inferometer.storage.build import mark_used
 from inferometer.storage.cache import cache_folder
+from inferometer.storage.durable import written
 from inferometer.storage.evaluations import EVALUATIONS_FILE, files_named
 from inferometer.storage.find import FLEET_FILE
 from inferometer.storage.run_directory import CELLS_FILE, LOCK_FILE, RUN_FILE
@@ -66,8 +67,10 @@ class Agent:
         """Begin to measure, or go on where this node holds a part; ``files``: path as asked -> key and name here."""
         places = {Path(path): goods.placed_at(key, name) for path, (key, name) in files.items()}
         asked = placed(from_builtins(request), places)
-        (self._folder / FLEET_FILE).write_text(json.dumps(fleet))
-        (self._folder / REQUEST).write_text(json.dumps(to_builtins(asked)))
+        # whole or as before: a disk that fills up now makes the node forget no part that it keeps
+        for name, facts in ((FLEET_FILE, fleet), (REQUEST, to_builtins(asked))):
+            with written(self._folder / name) as file:
+                file.write(json.dumps(facts).encode())
         (self._folder / EVENTS).unlink(missing_ok=True)
         self._process.measure(self._folder)
 

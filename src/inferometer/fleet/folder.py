@@ -145,9 +145,12 @@ class Mirror:
 
     def _append(self, name: str, lines: bytes) -> None:
         """Add to a file of records; its first lines begin it anew, since a copy of an earlier driver's may be there."""
-        before = self._offsets.get(name, 0)
-        with inside(self.path, name).open("ab" if before else "wb") as file:
-            file.write(lines)
+        before, target = self._offsets.get(name, 0), inside(self.path, name)
+        if before:
+            with target.open("ab") as file:
+                file.write(lines)
+        else:
+            _replace(target, lines)
         self._offsets[name] = before + len(lines)
 
     def add(self, files: Iterable[tuple[str, bytes]]) -> None:
