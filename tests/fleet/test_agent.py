@@ -17,11 +17,17 @@ from inferometer.fleet import agent as agents
 from inferometer.fleet.agent import Agent
 from inferometer.fleet.folder import Mirror
 from inferometer.fleet.node_facts import parts
+from inferometer.fleet.node_run import EventWriter
 from inferometer.fleet.process import Process
 from inferometer.planning.request import make_request, to_builtins
+from inferometer.storage.cache import cache_folder
 from inferometer.storage.evaluations import answers_file, read_arrays, read_evaluations
 
-ENDS = [sys.executable, "-c", "input()"]  # once its input is closed
+ENDS = [
+    sys.executable,
+    "-c",
+    "import sys; sys.stdin.readline(); sys.exit(1)",
+]  # once it has a folder, or its input is closed
 
 
 @pytest.fixture
@@ -118,6 +124,36 @@ def full_disk(most_bytes):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_run_that_cannot_say_why_it_ended_has_a_cause_all_the_same(agent, tmp_path, monkeypatch):
+    folder = cache_folder("fleet", "fleet", "node")
+    (folder / "child.log").write_text("KeyError: of an earlier session\n")
+    agent.start(to_builtins(make_request("mobilenet_v3_large")), {}, {"name": "fleet"})
+    EventWriter(folder / "events.jsonl").write(at="measuring")
+    with full_disk(0):
+        EventWriter(folder / "events.jsonl").write(at="failed", error="the disk is full")
+    agent.child.wait()
+    assert agent.poll(0, {}, 0)["event"] == {"at": "measuring", "error": "its run left with status 1"}
+    full = shutil.disk_usage(folder)._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    told = agent.poll(0, {}, 0)["event"]["error"]
+    assert told == "its run left with status 1: 1 MiB are free for its cache"
+
+
+def test_the_last_line_of_its_log_is_the_cause_of_a_run_that_ends_in_an_error_of_ours(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-m", "inferometer.fleet.child", "fleet", "0"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as child:  # fmt: skip
+        agent = Agent("fleet", "node", Process(child))
+        folder = cache_folder("fleet", "fleet", "node")
+        (folder / "request.json").write_text("{")  # nothing that is expected
+        Process(child).measure(folder)
+        child.wait(timeout=60)
+        told = agent.poll(0, {}, 0)["event"]["error"]
+    assert told.startswith("its run left with status 1: json.decoder.JSONDecodeError: ")
+    assert told.endswith(f"; more in {folder / 'child.log'} there")
 
 
 def test_a_disk_that_fills_up_makes_no_node_forget_the_part_that_it_keeps(agent):

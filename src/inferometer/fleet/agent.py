@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,11 +22,14 @@ from inferometer.storage.find import FLEET_FILE
 from inferometer.storage.run_directory import CELLS_FILE, LOCK_FILE, RUN_FILE
 from inferometer.storage.scenarios import SCENARIOS_FILE
 
-EVENTS, REQUEST = "events.jsonl", "request.json"
+EVENTS, REQUEST, LOG = "events.jsonl", "request.json", "child.log"
+INTERRUPTED = 130  # the exit status of a run
 RECORDS = (CELLS_FILE, EVALUATIONS_FILE, SCENARIOS_FILE)  # which grow by a line as each ends
 _MOST_BYTES = 8 * 2**20  # of records, or of small files, in one answer
 _MOST_FILE_BYTES = 256 * 2**20  # a larger file stays on its node
 _EVENT_BYTES = 16_384  # more than a line of what goes on has
+_LITTLE_BYTES = 64 * 2**20  # of a disk: what is written may not fit
+_MOST_WORDS = 400
 
 
 def given(key: str, name: str) -> bytes | None:
@@ -43,6 +47,7 @@ class Agent:
         self._run = self._folder / "run"
         self._process = process
         self._incoming: dict[str, goods.Incoming] = {}
+        self._logged_before = 0  # bytes of the log that are an earlier session's
 
     def lacking(self, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return which of (folder of the cache, key) are not here; the others count as asked for now."""
@@ -72,6 +77,8 @@ class Agent:
             with written(self._folder / name) as file:
                 file.write(json.dumps(facts).encode())
         (self._folder / EVENTS).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._logged_before = (self._folder / LOG).stat().st_size
         self._process.measure(self._folder)
 
     def poll(self, info_at: int, offsets: Mapping[str, int], within_s: float) -> dict[str, Any]:
@@ -81,6 +88,7 @@ class Agent:
         """
         self._process.await_end(within_s)
         status = self._process.status()  # first: what is read below is then all there is
+        event = self._event()
         lines = {name: self._lines(name, offsets.get(name, 0)) for name in RECORDS}
         answer: dict[str, Any] = {
             "status": status,
@@ -88,7 +96,7 @@ class Agent:
             "info_at": info_at,
             "lines": lines,
             "files": self._small(files_named(lines[EVALUATIONS_FILE])),
-            "event": self._event() or self._died(status),
+            "event": event | self._died(status, event),
             "more": any(lines.values()),
         }
         with contextlib.suppress(OSError):
@@ -136,9 +144,30 @@ class Agent:
         """Interrupt the run; what has been measured is kept."""
         self._process.interrupt()
 
-    def _died(self, status: int | None) -> dict[str, Any]:
-        words = self._process.last_words() if status else ""
-        return {"error": words} if words else {}
+    def _died(self, status: int | None, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return why a run ended that could not say it itself: an error of ours, a full disk, or it was killed."""
+        if not status or status == INTERRUPTED or "error" in event:
+            return {}
+        if words := self._process.last_words():
+            return {"error": words}
+        logged, room = self._last_logged(), self._little_room()
+        where = f"more in {self._folder / LOG} there" if logged else ""
+        causes = "; ".join(filter(None, (logged, room, where)))
+        return {"error": f"its run left with status {status}{causes and ': '}{causes}"}
+
+    def _last_logged(self) -> str:
+        """Return the last line that the process has written of errors, "" for none."""
+        with contextlib.suppress(OSError, IndexError), (self._folder / LOG).open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - _EVENT_BYTES, min(self._logged_before, end)))
+            return file.read().decode(errors="replace").strip().splitlines()[-1][:_MOST_WORDS]
+        return ""
+
+    def _little_room(self) -> str:
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(self._folder).free
+            return f"{free / 2**20:.0f} MiB are free for its cache" if free < _LITTLE_BYTES else ""
+        return ""
 
     def _event(self) -> dict[str, Any]:
         with contextlib.suppress(OSError, ValueError, IndexError), (self._folder / EVENTS).open("rb") as file:

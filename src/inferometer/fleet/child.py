@@ -19,6 +19,7 @@ def main(name: str, niceness: int) -> int:
     facts = {**describe(name), "gives_way": _as_urgent_as(niceness)}
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
+    from inferometer.fleet.agent import LOG
     from inferometer.fleet.node_run import measure  # takes longer than it takes to tell
     from inferometer.storage.cache import open_log
 
@@ -27,7 +28,7 @@ def main(name: str, niceness: int) -> int:
     if not line:
         return 0
     folder = Path(os.fsdecode(line.rstrip(b"\n")))
-    with open_log(folder / "child.log") as log:
+    with open_log(folder / LOG) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     return measure(folder)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from inferometer.errors import InferometerError, StoreError
+from inferometer.fleet.agent import INTERRUPTED
 from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.folder import Mirror
 from inferometer.fleet.goods import Good
@@ -189,6 +190,6 @@ def _end(job: Job, event: Mapping[str, Any], status: int) -> None:
     """Note that a node is done; StoreError with the cause where its run failed."""
     if status:
         interrupted = "interrupted; what it had measured is kept"
-        words = interrupted if status == 130 else f"its run left with status {status}"
+        words = interrupted if status == INTERRUPTED else f"its run left with status {status}"
         raise StoreError(str(event.get("error", words)))
     job.state, job.at, job.left = "done", "", ""

@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 
 from inferometer.errors import InferometerError
-from inferometer.fleet.agent import EVENTS, REQUEST
+from inferometer.fleet.agent import EVENTS, INTERRUPTED, REQUEST
 from inferometer.host.processes import children_heard
 from inferometer.interruption import STOP_SIGNALS
 from inferometer.planning.request import from_builtins
@@ -57,8 +57,8 @@ class EventWriter(SilentObserver):
         self._count(at=f"{cell_and_round(record.cell, record.round)}: {record.status}")
 
     def write(self, **facts: Any) -> None:
-        """Append one event."""
-        with self._path.open("a") as file:
+        """Append one event; one that a full disk does not take is lost, and the run's own error counts."""
+        with contextlib.suppress(OSError), self._path.open("a") as file:
             file.write(json.dumps(facts) + "\n")
 
     def _count(self, at: str) -> None:
@@ -85,7 +85,7 @@ def measure(folder: Path) -> int:
         return 1
     except KeyboardInterrupt:
         observer.write(at="interrupted", interrupted=True)
-        return 130
+        return INTERRUPTED
     if not stored.has_figures:
         observer.write(at="failed", error=f"nothing was measured: {lack(stored)}"[:_MOST_WORDS])
         return 1
