@@ -33,6 +33,21 @@ def test_every_figure_with_data_is_written_twice(one_cell, tmp_path, drawing):
             assert file.read_text().rstrip().endswith("</svg>")
 
 
+def test_a_narrow_logarithmic_axis_has_numbers(drawing):
+    from matplotlib.figure import Figure
+
+    from inferometer.report.figures.chart import Axis
+    from inferometer.report.figures.matplotlib_figure import _scale
+
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([101, 149], [1, 2])
+    _scale(axes, "x", Axis("Latency", "ms", log=True))
+    figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    assert len([label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]) >= 2
+
+
 def test_numbers_on_axes_have_no_exponent(drawing):
     from inferometer.report.figures.colours import palette_of
     from inferometer.report.figures.figure_specs import figure_specs

@@ -2,7 +2,8 @@ import pytest
 
 from inferometer.errors import UsageError
 from inferometer.report.figures import plotly_figure
-from inferometer.report.figures.plotly_layout import text
+from inferometer.report.figures.chart import Axis, Chart, PlotSeries, Point
+from inferometer.report.figures.plotly_layout import layout, text
 from inferometer.results.summary import summarise
 from simulated_runs import cell, record, run
 
@@ -14,6 +15,20 @@ def test_every_figure_is_valid_plotly(results):
     assert names[:2] == ("power-throughput", "throughput-by-batch")
     for name in names:
         assert isinstance(plotly_figure.figure(results, name), Figure)
+
+
+@pytest.mark.parametrize("values", [(101.0, 149.0), (3.1, 3.9)])
+def test_a_narrow_logarithmic_axis_takes_even_steps(values):
+    """None of 2 and 5 times a power of ten is within it."""
+    chart = _log_chart(values)
+    assert "dtick" not in layout(chart)["yaxis"]
+    assert layout(_log_chart((3.0, 3000.0)))["yaxis"]["dtick"] == "D2"
+
+
+def _log_chart(values):
+    points = tuple(Point(1, value) for value in values)
+    series = (PlotSeries("tf", "fp32", points),)
+    return Chart("power", "", "lines", Axis("x", ticks=(1.0,)), Axis("y", log=True), series)
 
 
 def test_power_throughput_has_markers_line_and_r2_of_every_framework(results):

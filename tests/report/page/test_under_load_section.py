@@ -86,6 +86,14 @@ def test_points_lie_within_the_plot_and_rise_with_the_value(tmp_path):
     assert 2 <= len(plot.x_ticks) <= 8 and 2 <= len(plot.y_ticks) <= 8
 
 
+def test_one_rate_and_one_latency_have_numbers_on_their_axes(tmp_path):
+    """1, 2 and 5 times a power of ten are not within 15 % of 350 requests/s, nor of 35 ms."""
+    found = summarise([loaded_run(tmp_path, [server("a", [one_test(350, 0.035)], bound_s=0.035)])])
+    plot = latency_plot(summarise_load(found), palette_of(found))
+    assert [words for _, words in plot.x_ticks] == ["320", "340", "360", "380", "400"]
+    assert len(plot.y_ticks) >= 2
+
+
 def test_without_meters_there_is_no_plot_of_energy_and_without_load_no_section(tmp_path):
     run = loaded_run(tmp_path, [server("a", [one_test(100, 0.01)])])
     found = summarise([run])

@@ -10,6 +10,7 @@ import msgspec
 Kind = Literal["lines", "fit", "dots", "boxes", "phase_bars"]
 BY_ROWS = ("dots", "boxes", "phase_bars")  # kinds with a row a series, which show one batch size at a time
 BEST = 0  # the batch size that stands for "each framework at its best"
+SPAN_OF_DIGITS = 5.0  # a logarithmic axis that reaches over so much has two of 1, 2, 5 and 10; a narrower one takes even steps
 
 
 @dataclass(frozen=True)

@@ -176,4 +176,12 @@ class _Scale:
             found = [s * 10.0**d for d in decades for s in steps if self.low <= s * 10.0**d <= self.high]
             if len(found) <= _MOST_TICKS:
                 break
-        return found[:: math.ceil(len(found) / _MOST_TICKS) or 1]
+        few = len(found) < 2
+        return self._even_ticks() if few else found[:: math.ceil(len(found) / _MOST_TICKS)]
+
+    def _even_ticks(self) -> list[float]:
+        """Return the multiples of a round step, three at least: a narrow range may hold none of `_STEPS`."""
+        most = (self.high - self.low) / 3
+        power = 10.0 ** math.floor(math.log10(most))
+        step = max(digit * power for digit in _STEPS if digit * power <= most)
+        return [step * count for count in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import UsageError
-from inferometer.report.figures.chart import BEST, BY_ROWS, Axis, Chart, FigureSpec, PlotSeries
+from inferometer.report.figures.chart import (
+    BEST,
+    BY_ROWS,
+    SPAN_OF_DIGITS,
+    Axis,
+    Chart,
+    FigureSpec,
+    PlotSeries,
+)
 from inferometer.report.figures.colours import LEGIBLE_SERIES, palette_of
 from inferometer.report.figures.figure_specs import figure_specs
 from inferometer.report.figures.matplotlib_phases import explain_parts, phase_bars
@@ -176,7 +184,7 @@ def _panel(axes: Any, chart: Chart, palette: Palette) -> None:
 
 
 def _scale(axes: Any, letter: str, axis: Axis) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     getattr(axes, f"set_{letter}label")(axis.title)
     part = getattr(axes, f"{letter}axis")
@@ -189,7 +197,9 @@ def _scale(axes: Any, letter: str, axis: Axis) -> None:
         part.set_minor_locator(NullLocator())
     else:
         if axis.log:
-            part.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+            low, high = part.get_view_interval()
+            wide = high / low >= SPAN_OF_DIGITS
+            part.set_major_locator(LogLocator(10, subs=(1, 2, 5)) if wide else AutoLocator())
         part.set_major_formatter(FuncFormatter(_tick))
         part.set_minor_formatter(NullFormatter())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inferometer.report.figures.chart import BY_ROWS, Axis, Chart, PlotSeries
+from inferometer.report.figures.chart import BY_ROWS, SPAN_OF_DIGITS, Axis, Chart, PlotSeries
 
 Spec = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -25,8 +25,8 @@ def layout(chart: Chart) -> Spec:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12.5, "color": INK},
         "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 12.5}},
-        "xaxis": _axis(chart.x),
-        "yaxis": _rows_axis(chart) if by_rows else _axis(chart.y),
+        "xaxis": _axis(chart.x, _span(chart)),
+        "yaxis": _rows_axis(chart) if by_rows else _axis(chart.y, _span(chart)),
         "dragmode": False,
         "height": len(chart.series) * ROW_PX + rows_margin(chart) if by_rows else 380,
     }
@@ -46,7 +46,14 @@ def _above(chart: Chart) -> int:
     return TOOLBAR_PX if chart.kind == "phase_bars" else 0
 
 
-def _axis(axis: Axis) -> Spec:
+def _span(chart: Chart) -> float:
+    """Return how many times the least value the largest is; a logarithmic axis shows no others than above 0."""
+    points = [point for series in chart.series for point in series.points]
+    values = [value for point in points for value in point.quantiles or (point.value,) if value > 0]
+    return max(values, default=1.0) / min(values, default=1.0)
+
+
+def _axis(axis: Axis, span: float) -> Spec:
     spec: Spec = {
         "title": {"text": text(axis.title), "standoff": 10},
         "type": "log" if axis.log else "linear",
@@ -64,7 +71,7 @@ def _axis(axis: Axis) -> Spec:
             "tickangle": 0,
         }
     elif axis.log:
-        spec |= {"dtick": "D2"}
+        spec |= {"dtick": "D2"} if span >= SPAN_OF_DIGITS else {}  # else plotly takes even steps
     else:
         spec |= {"rangemode": "tozero"}
     return spec

@@ -1,4 +1,4 @@
-// What every figure is drawn with: round ticks, markers, scales and axes.
+// What every figure is drawn with: markers, scales and axes.
 "use strict";
 const drawing = (() => {
   const { svg } = dom;
@@ -17,42 +17,27 @@ const drawing = (() => {
     };
   }
 
-  // 1, 2 and 5 of every power of ten within a range, fewer where there is no room, more where there are too few.
-  function logTicks(low, high, most) {
-    const powers = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) powers.push(power);
-    const within = (digits) =>
-      powers.flatMap((p) => digits.map((d) => Number((d * 10 ** p).toPrecision(3)))).filter((v) => v >= low * 0.999 && v <= high * 1.001);
-    const choices = [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]].map(within);
-    return choices.find((ticks) => ticks.length <= most) ?? choices.at(-1);
-  }
-
-  // About so many round numbers within a range.
-  function linearTicks(low, high, most) {
-    const rough = (high - low) / most;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const unit = power * [1, 2, 5, 10].find((digit) => digit * power >= rough * 0.999);
-    const first = Math.ceil(low / unit - 1e-9);
-    return Array.from({ length: Math.floor(high / unit + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * unit).toPrecision(12)));
-  }
-
-  // A scale over some values: its domain with some room, and its ticks.
-  function scaleOf(values, pixels, { log, less = false, zero = true, perTick = 48 }) {
+  // A scale over some values: its domain with some room, and its ticks; no logarithmic one has a place for 0.
+  function scaleOf(values, pixels, { log: wished, less = false, zero = true, upward = false }) {
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    const most = Math.max(2, Math.floor(pixels / perTick));
-    if (!log) {
-      const room = 0.05 * (high - low || Math.abs(high) || 1);
-      const domain = zero ? [Math.min(0, low), high + room] : [low - room, high + room];
-      return { type: "linear", domain, ticks: linearTicks(...domain, most), reverse: less };
-    }
-    const room = (high / low) ** 0.05 || 1.05;
-    const domain = low === high ? [low / 1.5, high * 1.5] : [low / room, high * room];
-    return { type: "log", domain, ticks: logTicks(...domain, most), reverse: less };
+    const log = wished && low > 0;
+    const domain = log ? logDomain(low, high) : linearDomain(low, high, zero);
+    return { type: log ? "log" : "linear", domain, ticks: ticks.of(domain, { pixels, log, upward }), reverse: less };
+  }
+
+  function linearDomain(low, high, zero) {
+    const room = 0.05 * (high - low || Math.abs(high) || 1);
+    return zero ? [Math.min(0, low), high + room] : [low - room, high + room];
+  }
+
+  function logDomain(low, high) {
+    const room = low === high ? 1.5 : Math.max(1.005, (high / low) ** 0.05);
+    return [low / room, high * room];
   }
 
   // Ticks as text of our own, since a logarithmic scale leaves out labels of its own accord.
   function axisMarks(x, y, titles) {
-    const look = { text: (value) => round(value), tickSize: 0, labelArrow: "none" };
+    const look = { text: ticks.label, tickSize: 0, labelArrow: "none" };
     return [
       Plot.gridX(x.ticks, { strokeOpacity: 0.12 }),
       Plot.gridY(y.ticks, { strokeOpacity: 0.12 }),
@@ -112,5 +97,5 @@ const drawing = (() => {
     });
   }
 
-  return { round, symbolOf, linearTicks, scaleOf, plane, nameEnds, roomFor };
+  return { round, symbolOf, scaleOf, plane, nameEnds, roomFor };
 })();

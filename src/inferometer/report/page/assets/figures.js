@@ -31,14 +31,13 @@ const figures = (() => {
     const found = spread(chart, hidden, look, ([at, value, low, high]) => ({ x: at, y: value, y1: low, y2: high }));
     const points = found.flatMap((one) => one.points);
     if (!points.length) return null;
-    const [xs, ys] = [points.map((p) => p.x), points.map((p) => p.y)];
     const right = drawing.roomFor(found.map(({ series }) => series.name), size.width);
     const wide = size.width - right - 62;
-    const x = scaleOf(xs, wide, { log: log.x && Math.min(...xs) > 0 });
+    const x = scaleOf(points.map((p) => p.x), wide, { log: log.x });
     const most = Math.floor(wide / 30);
     const sizes = chart.x.ticks.filter((tick) => tick >= x.domain[0] && tick <= x.domain[1]);
     x.ticks = sizes.filter((_, i) => i % Math.ceil(sizes.length / most) === 0);
-    const y = scaleOf(ys, size.height - 66, { log: log.y && Math.min(...ys) > 0, perTick: 36 });
+    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, upward: true });
     const drawn = drawing.plane(x, y, { ...size, right }, { x: chart.x.title, y: chart.y.title }, [
       Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.6, clip: true }),
       ...found.map(({ series, colour, points: own }) => Plot.line(own, { x: "x", y: "y", stroke: colour, strokeWidth: 1.5, strokeDasharray: series.dash || undefined })),
@@ -56,8 +55,8 @@ const figures = (() => {
     }));
     const points = found.flatMap((one) => one.points);
     if (!points.length) return null;
-    const x = scaleOf(points.map((p) => p.x), size.width - 90, { log: log.x, perTick: 56 });
-    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, perTick: 36 });
+    const x = scaleOf(points.map((p) => p.x), size.width - 90, { log: log.x });
+    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, upward: true });
     const fitted = ({ series: { fit: line }, points: own }) => {
       const [first, last] = [Math.min(...own.map((p) => p.x)), Math.max(...own.map((p) => p.x))];
       return Array.from({ length: 25 }, (_, i) => first + ((last - first) * i) / 24).map((at) => ({ x: at, y: line[1] + line[0] * at }));
@@ -84,7 +83,7 @@ const figures = (() => {
       marks: [
         Plot.gridX(x.ticks, { strokeOpacity: 0.12 }),
         Plot.ruleY(names, { strokeOpacity: 0.08 }),
-        Plot.axisX(x.ticks, { text: (value) => round(value), tickSize: 0, label: `${title} →`, labelAnchor: "center", labelArrow: "none" }),
+        Plot.axisX(x.ticks, { text: ticks.label, tickSize: 0, label: `${title} →`, labelAnchor: "center", labelArrow: "none" }),
         Plot.axisY(names, { text: (name) => (name.length > fits ? `${name.slice(0, fits / 2 - 1)}…${name.slice(1 - fits / 2)}` : name), tickSize: 0, label: null }),
         ...marks(x),
       ],
@@ -143,7 +142,7 @@ const figures = (() => {
     const title = how.share ? `Share of time, batch size ${at} (%)` : `Time, batch size ${at} (ms)`;
     const scale = (room) => {
       const domain = [0, (end * room) / Math.max(room - 62, 1)];
-      return { type: "linear", domain, ticks: how.share ? [0, 20, 40, 60, 80, 100] : drawing.linearTicks(0, end, Math.max(2, Math.floor(room / 60))) };
+      return { type: "linear", domain, ticks: how.share ? [0, 20, 40, 60, 80, 100] : ticks.linear(0, end, Math.max(2, Math.floor(room / 60))) };
     };
     const said = (p) => {
       const told = p.part === "compute" && p.enqueue !== null ? `compute; the call returned after ${round(p.enqueue)} ms` : p.part;

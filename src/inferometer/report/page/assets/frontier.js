@@ -83,7 +83,7 @@ const frontier = (() => {
     const values = points.map((p) => p.y);
     const log = name !== "accuracy" && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > LOG_RANGE;
     const x = drawing.scaleOf(points.flatMap((p) => [p.x, p.x2]), width - room - 62, { log: true });
-    const y = drawing.scaleOf(values, size.height - 66, { log, less: !axis.more, zero: name !== "accuracy", perTick: 36 });
+    const y = drawing.scaleOf(values, size.height - 66, { log, less: !axis.more, zero: name !== "accuracy", upward: true });
     const title = `${axis.title}${axis.unit ? ` (${axis.unit})` : ""}${axis.more ? "" : ", less is higher up"}`;
     const chart = drawing.plane(x, y, size, { x: "Latency of a batch (ms)", y: title }, marks(points, edge, series, page, axis, decision, limit));
     const ends = series.map((own) => ({ name: own[0].option.row, colour: own.at(-1).colour, x: own.at(-1).x, y: own.at(-1).y, dim: own.every((p) => !p.kept) }));
