@@ -31,8 +31,8 @@ from inferometer.version import __version__
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = (
-    "dom.js", "rule.js", "state.js", "answers.js", "limits.js", "ticks.js", "drawing.js", "frontier.js", "figures.js", "figure_table.js", "decide.js",
-    "heatmap.js", "rove.js", "drawer.js", "cells.js", "saving.js", "report.js",
+    "dom.js", "rule.js", "state.js", "answers.js", "limits.js", "ticks.js", "drawing.js", "intervals.js", "frontier.js", "figures.js",
+    "figure_table.js", "decide.js", "heatmap.js", "rove.js", "drawer.js", "cells.js", "saving.js", "report.js",
 )  # fmt: skip
 BEGIN = "inferometer.begin();"  # right behind the first screen, which is drawn before the rest is read
 _JSON_ESCAPES = {

@@ -3,6 +3,7 @@
 const drawing = (() => {
   const { svg } = dom;
   const LABEL_PX = 13;
+  const LEAST_REACH = 1.25; // times a logarithmic domain goes on for an interval, however narrow it is itself
   const round = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 6 });
 
   // A marker as Plot draws it; corners are of a box of 14 by 14, a circle has none.
@@ -18,12 +19,23 @@ const drawing = (() => {
   }
 
   // A scale over some values: its domain with some room, and its ticks; no logarithmic one has a place for 0.
-  function scaleOf(values, pixels, { log: wished, less = false, zero = true, upward = false }) {
+  // It goes on to the ends of intervals that are no further out than the values' own domain is long: points stay readable.
+  function scaleOf(values, pixels, { log: wished, less = false, zero = true, upward = false, ends = [] }) {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const log = wished && low > 0;
-    const domain = log ? logDomain(low, high) : linearDomain(low, high, zero);
+    const over = log ? logDomain : (...range) => linearDomain(...range, zero);
+    const own = over(low, high);
+    const near = ends.filter(log ? logNear(own) : linearNear(own));
+    const whole = over(Math.min(low, ...near), Math.max(high, ...near));
+    const domain = [Math.min(own[0], whole[0]), Math.max(own[1], whole[1])];
     return { type: log ? "log" : "linear", domain, ticks: ticks.of(domain, { pixels, log, upward }), reverse: less };
   }
+
+  const linearNear = ([low, high]) => (end) => end >= 2 * low - high && end <= 2 * high - low;
+  const logNear = ([low, high]) => {
+    const times = Math.max(high / low, LEAST_REACH);
+    return (end) => end >= low / times && end <= high * times;
+  };
 
   function linearDomain(low, high, zero) {
     const room = 0.05 * (high - low || Math.abs(high) || 1);

@@ -37,9 +37,9 @@ const figures = (() => {
     const most = Math.floor(wide / 30);
     const sizes = chart.x.ticks.filter((tick) => tick >= x.domain[0] && tick <= x.domain[1]);
     x.ticks = sizes.filter((_, i) => i % Math.ceil(sizes.length / most) === 0);
-    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, upward: true });
+    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, upward: true, ends: intervals.ends(points, "y") });
     const drawn = drawing.plane(x, y, { ...size, right }, { x: chart.x.title, y: chart.y.title }, [
-      Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.6, clip: true }),
+      ...intervals.marks(points, "y", y, { strokeOpacity: 0.6 }),
       ...found.map(({ series, colour, points: own }) => Plot.line(own, { x: "x", y: "y", stroke: colour, strokeWidth: 1.5, strokeDasharray: series.dash || undefined })),
       ...found.map((one) => marker(one, look)),
       tip(points, look, (p) => `${p.name}, batch size ${p.x}\n${chart.y.title}: ${reading(p.y, p.y1, p.y2)}`),
@@ -55,15 +55,15 @@ const figures = (() => {
     }));
     const points = found.flatMap((one) => one.points);
     if (!points.length) return null;
-    const x = scaleOf(points.map((p) => p.x), size.width - 90, { log: log.x });
-    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, upward: true });
+    const x = scaleOf(points.map((p) => p.x), size.width - 90, { log: log.x, ends: intervals.ends(points, "x") });
+    const y = scaleOf(points.map((p) => p.y), size.height - 66, { log: log.y, upward: true, ends: intervals.ends(points, "y") });
     const fitted = ({ series: { fit: line }, points: own }) => {
       const [first, last] = [Math.min(...own.map((p) => p.x)), Math.max(...own.map((p) => p.x))];
       return Array.from({ length: 25 }, (_, i) => first + ((last - first) * i) / 24).map((at) => ({ x: at, y: line[1] + line[0] * at }));
     };
     return drawing.plane(x, y, { ...size, right: 18 }, { x: chart.x.title, y: chart.y.title }, [
-      Plot.ruleX(points.filter((p) => both(p.y1, p.y2)), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.5, clip: true }),
-      Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeOpacity: 0.5, clip: true }),
+      ...intervals.marks(points, "y", y, { strokeOpacity: 0.5 }),
+      ...intervals.marks(points, "x", x, { strokeOpacity: 0.5 }),
       ...found.filter(({ series }) => series.fit).map((one) => Plot.line(fitted(one).filter((p) => p.y > 0 || !log.y), { x: "x", y: "y", stroke: one.colour, strokeWidth: 1.3, strokeOpacity: 0.75, strokeDasharray: one.series.dash || undefined })),
       ...found.map((one) => marker(one, look, { r: "r" })),
       tip(points, look, (p) => `${p.name}, batch size ${p.size}\n${round(p.x)} images/s, ${reading(p.y, p.y1, p.y2)} W`),
@@ -97,9 +97,9 @@ const figures = (() => {
     const found = spread(chart, how.hidden, how.look, ([size, value, low, high], series) => ({ x: size === at ? value : null, y: series.name, x1: low, x2: high }));
     const points = found.flatMap((one) => one.points);
     if (!points.length) return null;
-    const scale = (room) => scaleOf(points.map((p) => p.x), room, { log: how.log.x });
-    return rows(found, scale, chart.x.title, how, () => [
-      Plot.ruleY(points.filter((p) => both(p.x1, p.x2)), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeWidth: 1.4, clip: true }),
+    const scale = (room) => scaleOf(points.map((p) => p.x), room, { log: how.log.x, ends: intervals.ends(points, "x") });
+    return rows(found, scale, chart.x.title, how, (x) => [
+      ...intervals.marks(points, "x", x, { strokeOpacity: 1, strokeWidth: 1.4 }),
       ...found.map((one) => marker(one, how.look)),
       tip(points, how.look, (p) => `${p.name}\n${chart.x.title}: ${reading(p.x, p.x1, p.x2)}`),
     ]);
@@ -170,6 +170,7 @@ const figures = (() => {
   function draw(place, chart, how) {
     const drawn = KINDS[chart.kind](chart, how);
     place.classList.toggle("empty", !drawn);
+    if (drawn) intervals.explain(drawn);
     place.dataset.series = drawn ? shownIn(chart, how).join("|") : "";
     drawn?.setAttribute("aria-hidden", "true"); // the place has a label, and the data a table
     place.replaceChildren(...(drawn ? [drawn] : []));

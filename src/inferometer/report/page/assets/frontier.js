@@ -50,12 +50,12 @@ const frontier = (() => {
     });
   }
 
-  function marks(points, edge, series, page, axis, decision, limit) {
+  function marks(points, { x, y }, edge, series, page, axis, decision, limit) {
     const chosen = points.filter((p) => p.i === decision.choice);
     return [
       ...(limit === undefined ? [] : [Plot.ruleX([1e3 * limit], { stroke: page.ink.ink, strokeDasharray: "4 3" })]),
-      Plot.ruleX(points.filter((p) => p.y1 !== null && p.y2 !== null), { x: "x", y1: "y1", y2: "y2", stroke: "colour", strokeOpacity: 0.5, clip: true }),
-      Plot.ruleY(points.filter((p) => p.x2 > p.x1), { y: "y", x1: "x1", x2: "x2", stroke: "colour", strokeOpacity: 0.28, clip: true }),
+      ...intervals.marks(points, "y", y, { strokeOpacity: 0.5 }),
+      ...intervals.marks(points.filter((p) => p.x2 > p.x1), "x", x, { strokeOpacity: 0.4 }),
       ...series.map(path),
       Plot.line(edge, { x: "x", y: "y", curve: "step-after", stroke: page.ink.ink, strokeWidth: 2.4, strokeOpacity: 0.8 }),
       ...series.map((own) => dots(own, edge, page)),
@@ -82,12 +82,13 @@ const frontier = (() => {
     const size = { width, height: printing ? 330 : Math.min(460, Math.max(340, width * 0.5)), right: room, ink: page.ink };
     const values = points.map((p) => p.y);
     const log = name !== "accuracy" && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > LOG_RANGE;
-    const x = drawing.scaleOf(points.flatMap((p) => [p.x, p.x2]), width - room - 62, { log: true });
-    const y = drawing.scaleOf(values, size.height - 66, { log, less: !axis.more, zero: name !== "accuracy", upward: true });
+    const x = drawing.scaleOf(points.flatMap((p) => [p.x, p.x2]), width - room - 62, { log: true, ends: intervals.ends(points, "x") });
+    const y = drawing.scaleOf(values, size.height - 66, { log, less: !axis.more, zero: name !== "accuracy", upward: true, ends: intervals.ends(points, "y") });
     const title = `${axis.title}${axis.unit ? ` (${axis.unit})` : ""}${axis.more ? "" : ", less is higher up"}`;
-    const chart = drawing.plane(x, y, size, { x: "Latency of a batch (ms)", y: title }, marks(points, edge, series, page, axis, decision, limit));
+    const chart = drawing.plane(x, y, size, { x: "Latency of a batch (ms)", y: title }, marks(points, { x, y }, edge, series, page, axis, decision, limit));
     const ends = series.map((own) => ({ name: own[0].option.row, colour: own.at(-1).colour, x: own.at(-1).x, y: own.at(-1).y, dim: own.every((p) => !p.kept) }));
     drawing.nameEnds(chart, ends, width, room);
+    intervals.explain(chart);
     chart.setAttribute("aria-hidden", "true"); // the place has a label, and the cells a table
     chart.addEventListener("click", () => chart.value && drawer.open(chart.value.option.key));
     place.replaceChildren(chart);
