@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 RUN = (
     Path(__file__).parents[2] / "examples" / "h100" / "pipelined-two-ahead"
-)  # a cell of 6 to 12 ms, one of 122 to 135 ms
+)  # a cell of 6 to 12 ms, one of 103 to 135 ms
 LABELS = """(place, letter) => [...place.querySelectorAll(`[aria-label="${letter}-axis tick label"] text`)].map(t => {
     const { left, right, top, bottom } = t.getBoundingClientRect();
     return { text: t.textContent, left, right, top, bottom };

@@ -75,3 +75,21 @@ def test_a_saved_figure_explains_its_arrow_heads(visit, loaded):
     page = visit(loaded).page
     saved = page.evaluate("saving.standalone(document.querySelector('#s0-images_per_joule-by-batch')).text")
     assert NOTE in saved
+
+
+LEADERS = """() => {
+    const place = document.querySelector('.frontier');
+    const right = (e) => e.getBoundingClientRect().right;
+    const bars = [...place.querySelectorAll('[aria-label=rule] line')];
+    return [...place.querySelectorAll('path.leader')].map(leader => {
+        const { left, top } = leader.getBoundingClientRect();
+        const bar = bars.find(b => Math.abs(b.getBoundingClientRect().top - top) < 1 && Number(b.getAttribute('x2')) !== Number(b.getAttribute('x1')));
+        const { stroke, strokeDasharray } = getComputedStyle(leader);
+        return { ink: stroke === getComputedStyle(leader).color, dotted: strokeDasharray !== 'none', behind: left >= right(bar) };
+    });
+}"""
+
+
+def test_what_leads_to_a_name_does_not_look_like_a_bar(visit, loaded):
+    leaders = visit(loaded).page.evaluate(LEADERS)
+    assert leaders == [{"ink": True, "dotted": True, "behind": True}] * 3

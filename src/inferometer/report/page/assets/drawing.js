@@ -95,15 +95,17 @@ const drawing = (() => {
     return cut();
   }
 
-  // Names beside the ends of paths; an end has `name`, `colour`, `x`, `y` and may be `dim`.
+  // Names beside the ends of paths; an end has `name`, `colour`, `x`, `y`, may be `dim`, and `x2` is where its bar ends.
+  // What leads there is grey and dotted, since it is no interval.
   function nameEnds(chart, ends, width, room) {
     const root = chart.tagName === "svg" ? chart : chart.querySelector("svg");
     const [x, y] = [chart.scale("x"), chart.scale("y")];
     const heights = ends.map((end) => y.apply(end.y));
     const places = apart(heights, Math.max(...y.range));
-    ends.forEach(({ name, colour, x: value, dim }, i) => {
-      const from = x.apply(value) + 6;
-      svg("path", { d: `M${from},${heights[i]}L${Math.max(from, width - room + 6)},${places[i]}`, stroke: colour, "stroke-opacity": 0.35, fill: "none" }, root);
+    ends.forEach(({ name, colour, x: value, x2 = value, dim }, i) => {
+      const from = x.apply(x2) + 6;
+      const way = `M${from},${heights[i]}L${Math.max(from, width - room + 6)},${places[i]}`;
+      svg("path", { d: way, class: "leader", stroke: "currentColor", "stroke-opacity": 0.45, "stroke-dasharray": "1 3", fill: "none" }, root);
       const text = svg("text", { x: width - room + 10, y: places[i] + 4, fill: colour, opacity: dim ? 0.45 : 1, "font-size": LABEL_FONT, "text-anchor": "start" }, root);
       text.textContent = fitted(name, room - 10);
     });

@@ -86,7 +86,7 @@ const frontier = (() => {
     const y = drawing.scaleOf(values, size.height - 66, { log, less: !axis.more, zero: name !== "accuracy", upward: true, ends: intervals.ends(points, "y") });
     const title = `${axis.title}${axis.unit ? ` (${axis.unit})` : ""}${axis.more ? "" : ", less is higher up"}`;
     const chart = drawing.plane(x, y, size, { x: "Latency of a batch (ms)", y: title }, marks(points, { x, y }, edge, series, page, axis, decision, limit));
-    const ends = series.map((own) => ({ name: own[0].option.row, colour: own.at(-1).colour, x: own.at(-1).x, y: own.at(-1).y, dim: own.every((p) => !p.kept) }));
+    const ends = series.map((own) => ({ ...own.at(-1), name: own[0].option.row, dim: own.every((p) => !p.kept) }));
     drawing.nameEnds(chart, ends, width, room);
     intervals.explain(chart);
     chart.setAttribute("aria-hidden", "true"); // the place has a label, and the cells a table
