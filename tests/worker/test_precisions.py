@@ -227,6 +227,10 @@ def test_torch_is_read_by_its_products_not_by_its_output(tmp_path):
     assert "as wanted" in tried(tmp_path, "torch", "torch_precision_trial.py", tmp_path)
 
 
+def test_programs_that_cast_between_floating_types_give_what_they_gave_the_user(tmp_path):
+    assert "as wanted" in tried(tmp_path, "torch", "torch_casts_trial.py", tmp_path)
+
+
 def test_tensorflow_tells_which_nodes_ran_elsewhere(tmp_path):
     assert "as wanted" in tried(tmp_path, "tf", "tf_placement_trial.py", tmp_path)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from inferometer.worker.flags import Flag, flag
 
-_SHORT = {"float16": "fp16", "bfloat16": "bf16"}
+_SHORT = {"float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 _PRODUCTS = frozenset((
     "conv1d", "conv2d", "conv3d", "linear", "matmul", "mm", "bmm", "addmm", "addbmm", "baddbmm", "mv", "addmv", "dot",
     "inner", "tensordot", "einsum", "bilinear", "chain_matmul", "linalg_matmul", "linalg_multi_dot", "lstm", "gru",
