@@ -219,6 +219,10 @@ def test_onnxruntime_gets_the_values_of_every_batch_through_staging(tmp_path):
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_staging_trial.py", tmp_path)
 
 
+def test_bound_outputs_of_which_the_data_decide_the_size_are_those_of_every_batch(tmp_path):
+    assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_ragged_trial.py", tmp_path)
+
+
 def test_tf32_is_forbidden_to_tensorrt_inside_onnxruntime_before_it_loads(tmp_path):
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_tf32_trial.py", tmp_path)
 

@@ -10,6 +10,7 @@ import numpy as np
 from inferometer.exporting.templates.onnxruntime_options import session_options
 from inferometer.exporting.templates.shared import HERE, main
 from inferometer.exporting.templates.staged import Staged, load_libraries
+from inferometer.worker.backends.parts.onnx_free import free_outputs
 
 ARTIFACT = "model.onnx"
 HALF = False  # the float32 file is converted to float16 when it is loaded
@@ -40,9 +41,10 @@ class Model:
             )
         self._names = [value.name for value in self._session.get_inputs()]
         self._runtime, self._staged, self._bound = onnxruntime, Staged(), dict[int, Any]()
+        self._free = [] if GRAPH else free_outputs(self._session)
 
     def _bind(self, batch: tuple[Any, ...]) -> Any:
-        """Return a binding whose outputs, too, have memory, of the shapes that a first run gives."""
+        """Return a binding whose outputs have memory of the shapes that a first run gives, but those whose shape the data may decide."""
         new = self._runtime.OrtValue.ortvalue_from_shape_and_type
         binding, settings = self._session.io_binding(), self._runtime.RunOptions()
         settings.add_run_config_entry("gpu_graph_id", "-1")  # not captured: outputs move afterwards
@@ -53,13 +55,14 @@ class Model:
         for known in self._session.get_outputs():
             binding.bind_output(known.name, "cuda", 0)
         self._session.run_with_iobinding(binding, settings)
-        results = [new(v.shape(), v.element_type(), "cuda", 0) for v in binding.get_outputs()]
-        for known, value in zip(self._session.get_outputs(), results):
-            binding.bind_ortvalue_output(known.name, value)
+        for known, value in zip(self._session.get_outputs(), binding.get_outputs()):
+            if known.name not in self._free:
+                own = new(value.shape(), value.element_type(), "cuda", 0)
+                binding.bind_ortvalue_output(known.name, own)
         settings = self._runtime.RunOptions()
         if GRAPH:
             settings.add_run_config_entry("gpu_graph_id", str(len(batch[0])))
-        return binding, settings, given, results
+        return binding, settings, given
 
     def run(self, batch: tuple[Any, ...]) -> list[Any]:
         """Return an array a model output; ``batch``: one a model input."""
@@ -67,12 +70,14 @@ class Model:
             return list(self._session.run(None, dict(zip(self._names, batch))))
         if len(batch[0]) not in self._bound:
             self._bound[len(batch[0])] = self._bind(batch)
-        binding, settings, given, results = self._bound[len(batch[0])]
+        binding, settings, given = self._bound[len(batch[0])]
         for value, array in zip(given, self._staged.fill(batch)):
             value.update_inplace(array)
+        for name in self._free:  # whose memory of the last batch the binding keeps
+            binding.bind_output(name, "cuda", 0)
         self._session.run_with_iobinding(binding, settings)
         binding.synchronize_outputs()
-        return [value.numpy() for value in results]
+        return [value.numpy() for value in binding.get_outputs()]
 
 
 def halved(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Batch, Opening, Outputs
+from inferometer.worker.backends.parts.onnx_free import free_outputs
 from inferometer.worker.backends.parts.pinned_memory import PinnedBuffers
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -32,6 +33,8 @@ class Binding:
         if self._fixed:
             self._run_options.add_run_config_entry("gpu_graph_id", str(len(batch[0])))
         self._values = [self._own(array) for array in self._typed(batch)]
+        # of a CUDA graph all are fixed: operators that decide a shape wait for the device, which no graph captures
+        self._free = [] if self._fixed else free_outputs(session)
         self._bind(self._values)
         self._bind_outputs()
 
@@ -56,21 +59,22 @@ class Binding:
             self._binding.bind_ortvalue_input(name.name, value)
 
     def _bind_outputs(self) -> None:
-        """Bind outputs to fixed buffers: their shapes come from one unbound run, since they may depend on the inputs."""
-        for output in self._outputs:
-            self._binding.bind_output(output.name, self._device, 0)
+        """Bind outputs to fixed buffers of the shapes that one unbound run gives, but those whose shape the data may decide."""
+        self._unbind([output.name for output in self._outputs])
         options = self._runtime.RunOptions()
         options.add_run_config_entry("gpu_graph_id", "-1")  # outputs move afterwards: do not capture this run
         self._session.run_with_iobinding(self._binding, options)
-        found = self._binding.get_outputs()
-        self._results = [
-            self._runtime.OrtValue.ortvalue_from_shape_and_type(
-                value.shape(), value.element_type(), self._device, 0
-            )
-            for value in found
-        ]
-        for output, value in zip(self._outputs, self._results):
-            self._binding.bind_ortvalue_output(output.name, value)
+        for output, value in zip(self._outputs, self._binding.get_outputs()):
+            if output.name not in self._free:
+                fixed = self._runtime.OrtValue.ortvalue_from_shape_and_type(
+                    value.shape(), value.element_type(), self._device, 0
+                )
+                self._binding.bind_ortvalue_output(output.name, fixed)
+
+    def _unbind(self, names: list[str]) -> None:
+        """Leave the buffers of outputs to the next run: a binding keeps those of the last."""
+        for name in names:
+            self._binding.bind_output(name, self._device, 0)
 
     def fill(self, batch: Batch) -> None:
         """Copy a batch into the input buffers."""
@@ -85,6 +89,7 @@ class Binding:
 
     def run(self) -> None:
         """Run on the input buffers."""
+        self._unbind(self._free)
         self._session.run_with_iobinding(self._binding, self._run_options)
 
     def run_on(self, values: list[Any]) -> None:
@@ -104,5 +109,6 @@ class Binding:
         """Return the outputs as numpy, in arrays of their own."""
         self.synchronise()
         return [
-            np.array(value.numpy()) if self._device == "cpu" else value.numpy() for value in self._results
+            np.array(value.numpy()) if self._device == "cpu" else value.numpy()
+            for value in self._binding.get_outputs()
         ]
