@@ -1,5 +1,5 @@
 """Writes three ONNX files: `maps.onnx` (outputs of four and three axes, one of whole numbers), `means.onnx` and `odd.onnx` (an operator
-that nobody knows); runs in the onnxrt environment: `python odd_onnx.py FOLDER`."""
+that nobody knows), each as `beside-...` with its weights in another file; runs in the onnxrt environment: `python odd_onnx.py FOLDER`."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,10 @@ def save(path, last, outputs, domains=()):
         [convolution, last], "odd", [image], outputs, [numpy_helper.from_array(WEIGHTS, "w")]
     )
     opsets = [helper.make_opsetid(name, version) for name, version in (("", 17), *domains)]
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    onnx.save(model, path)
+    beside = {"save_as_external_data": True, "location": f"{path.stem}.bin", "size_threshold": 0}
+    onnx.save(model, path.with_name(f"beside-{path.name}"), **beside)
 
 
 def main(folder):

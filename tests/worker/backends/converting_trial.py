@@ -46,6 +46,10 @@ for size in (2, 5):
     for resident, wanted in zip(placed, (first, second), strict=True):
         fetched = runtime.fetch(runtime.run_resident(resident))
         assert all(np.array_equal(ours, theirs) for ours, theirs in zip(fetched, wanted, strict=True))
+apart = opened(f"beside-{sys.argv[6]}", ("y", "k"))
+apart.prepare(batches[0])
+for ours, theirs in zip(apart.run(batches[0]), runtime.run(batches[0]), strict=True):
+    assert np.allclose(ours, theirs, atol=1e-5), "weights in another file are read"
 told = runtime.actual()
 assert (told["device"], told["precision"], told["threads"]) == ("cpu", "fp32", 2), told
 print("as wanted")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from importlib import util
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.exporting.templates.shared import HERE, THREADS, main
+from inferometer.worker.backends.parts.onnx_whole import whole
 
 ARTIFACT = "model.onnx"
 OUTPUTS: list[str] = []
@@ -33,7 +33,8 @@ class Model:
         path = HERE / "ncnn" / "model.ncnn.param"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            shutil.copy(HERE / ARTIFACT, path.parent / "model.onnx")  # pnnx writes beside what it reads
+            # pnnx writes beside what it reads, and reads no weights from other files
+            (path.parent / "model.onnx").write_bytes(whole(HERE / ARTIFACT))
             shapes = (f"[{','.join(map(str, (1, *a.shape[1:])))}]{TYPES[a.dtype.name]}" for a in batch)
             pnnx = str(Path(str(util.find_spec("pnnx").origin)).with_name("pnnx"))  # type: ignore[union-attr]
             command = [pnnx, "model.onnx", f"inputshape={','.join(shapes)}", "fp16=0"]

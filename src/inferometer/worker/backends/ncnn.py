@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from inferometer.worker.backend import Backend, Batch, Opening, Outputs
+from inferometer.worker.backends.parts import onnx_whole
 from inferometer.worker.failures import Unsupported
 
 _LOWER = (
@@ -108,12 +109,12 @@ def _convert(opening: Opening, batch: Batch) -> Path:
     if (folder / "whole").exists():
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    link = folder / "model.onnx"  # pnnx writes beside what it reads
-    link.unlink(missing_ok=True)
-    link.symlink_to(opening.path.absolute())
+    model = folder / "model.onnx"  # pnnx writes beside what it reads, and reads no weights from other files
+    model.unlink(missing_ok=True)  # a link to the cache, as it was before
+    model.write_bytes(onnx_whole.whole(opening.path))
     shapes = ",".join(_shape(array) for array in batch)
     done = subprocess.run(
-        [_pnnx(), link.name, f"inputshape={shapes}", "fp16=0"], cwd=folder, stdin=subprocess.DEVNULL,
+        [_pnnx(), model.name, f"inputshape={shapes}", "fp16=0"], cwd=folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode or not target.exists():
