@@ -223,6 +223,10 @@ def test_bound_outputs_of_which_the_data_decide_the_size_are_those_of_every_batc
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_ragged_trial.py", tmp_path)
 
 
+def test_onnxruntime_says_that_it_computes_files_of_float64_in_it(tmp_path):
+    assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_double_trial.py", tmp_path)
+
+
 def test_tf32_is_forbidden_to_tensorrt_inside_onnxruntime_before_it_loads(tmp_path):
     assert "as wanted" in tried(tmp_path, "onnxrt", "onnx_tf32_trial.py", tmp_path)
 

@@ -177,8 +177,7 @@ def _program(row: Row, *, by_inductor: bool) -> tuple[dict[str, str], dict[str, 
     """Return the part that loads the program, where it is not the plain one, and its constants."""
     if row.precision == "int8" or holds_integers(row.cell.precision):
         return {"program": "program_quantised"}, {"INDUCTOR": by_inductor}
-    changed = row.on_gpu or (row.precision != "fp32" and not row.options.get("autocast"))
-    return {"program": "program_lowered"} if changed else {}, {}
+    return {}, {}
 
 
 def _jax(row: Row) -> Settings:

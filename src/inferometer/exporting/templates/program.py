@@ -1,16 +1,14 @@
-"""An exported program as a plain module: a part of the templates for torch."""
+"""An exported program as a plain module, on any device and in any precision: a part of the templates for torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from inferometer.exporting.templates.shared import DEVICE
+from inferometer.worker.backends.parts.torch_program import module_of
+
 
 def loaded(torch: Any, path: Path, dtype: Any) -> Any:
-    """Return a float32 program as a module of plain arguments, without the export's checks."""
-    module = torch.export.load(path).module()
-    for node in reversed(list(module.graph.nodes)):
-        if not node.users and (node.op in ("call_module", "get_attr") or "_assert" in str(node.target)):
-            module.graph.erase_node(node)
-    module.graph.set_codegen(torch.fx.graph.CodeGen())
-    return torch.fx.GraphModule(module, module.graph).eval()
+    """Return a program as a module of plain arguments, without the export's checks, weights in ``dtype``."""
+    return module_of(torch, torch.export.load(path), torch.device(DEVICE), dtype)

@@ -104,7 +104,11 @@ def start(request: dict[str, Any]) -> Any:
 
 
 def built(torch: Any, request: dict[str, Any]) -> Built:
-    """Return the module that a request names, with its weights."""
+    """Return the module that a request names, with its weights, in fp32 where these are float64."""
+    return torch_singles.narrowed(torch, _built(torch, request))
+
+
+def _built(torch: Any, request: dict[str, Any]) -> Built:
     for name in ("file", "weights_file"):
         if request.get(name):
             archives.check_archive(Path(request[name]), memory.free_bytes())

@@ -25,6 +25,7 @@ _PRECISIONS = {
     "cuda": ("fp32", "tf32", "fp16"),
     "tensorrt": ("fp32", "tf32", "fp16"),
 }
+_FLOATS = {"tensor(float)", "tensor(float16)", "tensor(double)"}
 
 _OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 
@@ -235,7 +236,14 @@ class Runtime(Backend):
             return "fp16"
         if self._operators and self._operators.integers.precision:
             return self._operators.integers.precision
+        if self._takes_doubles():
+            return "fp64"
         return "tf32" if options.get(_PROVIDERS["cuda"], {}).get("use_tf32") == "1" else "fp32"
+
+    def _takes_doubles(self) -> bool:
+        """Return whether the file is of float64, by all that it takes and gives: nothing narrows it."""
+        values = (*self._session.get_inputs(), *self._session.get_outputs())
+        return {value.type for value in values} & _FLOATS == {"tensor(double)"}
 
     def release(self) -> None:
         """Drop the buffers of other shapes."""
