@@ -216,7 +216,7 @@ def test_a_module_of_the_callers_own_process(files, tmp_path):
 import sys
 sys.path[:0] = {[str(Path(__file__).parents[2] / "src"), str(files)]!r}
 sys.path += {[path for path in sys.path if path.endswith("site-packages")]!r}
-import inferometer, net
+import inferometer, net, torch
 module, examples = net.build()
 module.train()
 result = inferometer.run(
@@ -224,7 +224,13 @@ result = inferometer.run(
     threads=1, out={str(tmp_path / "run")!r},
 )
 assert module.training
-print([(s.model, s.cell.framework, s.status) for s in result.results.summaries])
+half = inferometer.run(
+    torch.nn.Linear(8, 4).bfloat16(), example_inputs=torch.randn(1, 8).bfloat16(), frameworks="torch", batch_sizes=[2],
+    images=4, loops=2, warmup=1, rounds=1, threads=1, out={str(tmp_path / "half")!r},
+)
+found = [*result.results.summaries, *half.results.summaries]
+print([(s.model, s.cell.framework, s.status) for s in found])
+print([flag.kind for record in half.run.records for flag in record.flags])
 for wrong in (3, module):
     try:
         inferometer.run(wrong)
@@ -234,6 +240,7 @@ for wrong in (3, module):
     done = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "('Two', 'torch', 'ok')" in done.stdout and "('Two', 'onnxrt', 'ok')" in done.stdout
+    assert "('Linear', 'torch', 'ok')" in done.stdout and "widened" in done.stdout
     assert "cannot measure a int; give a torch.nn.Module" in done.stdout
     assert "give example_inputs=tensor" in done.stdout
 

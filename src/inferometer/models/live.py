@@ -97,11 +97,11 @@ def _exported(module: Any, example_inputs: Any, folder: Path) -> Path:
 def _program(torch: Any, built: Built) -> Any:
     """Return the exported program, for any batch; for batches as large as the examples' where that is refused."""
     flat = torch_exporting.flat(torch, built.module, built.keywords or None)
-    arrays = [example.detach().numpy() for example in built.examples]
+    rows = [example.detach() for example in built.examples]
     try:
-        return torch_exporting.export(torch, flat, arrays, None)
+        return torch_exporting.export(torch, flat, rows, None)
     except ValueError:
-        return torch_exporting.export(torch, flat, arrays, len(arrays[0]))
+        return torch_exporting.export(torch, flat, rows, len(rows[0]))
 
 
 def _on_cpu(torch: Any, inputs: Any) -> Any:

@@ -55,10 +55,10 @@ def export(
 ) -> Any:
     """Return a module's exported program, its batch free unless ``fixed``; ValueError (one line) if torch.export refuses.
 
-    ``arrays``: rows of every input, of which as many are used as the trace needs. ``tidy``: what a converter left in
+    ``arrays``: rows of every input, or tensors of them, of which as many are used as the trace needs. ``tidy``: what a converter left in
     between is removed (`torch_graph`), where that can be. ``most``: rows that a free batch may have, None for any number.
     """
-    sample = tuple(torch.from_numpy(rows(array, fixed or 2)) for array in arrays)
+    sample = tuple(_tensor(torch, array, fixed or 2) for array in arrays)
     free = None if fixed else ({0: torch.export.Dim("batch", min=1, max=most)},) * len(sample)
     tries: list[Callable[[], Any]] = [
         lambda: _exported(torch, module, sample, free, strict=False),
@@ -75,6 +75,13 @@ def export(
             causes.append(refusals.line(error))
     plain = causes[-2]  # the strict trace's would be of Dynamo, which is tried for what the plain one misses
     raise ValueError(f"torch.export refuses the model: {plain}")
+
+
+def _tensor(torch: Any, given: Any, count: int) -> Any:
+    """Return ``count`` rows, those given in turn; of a tensor without numpy, which has no bfloat16."""
+    if isinstance(given, torch.Tensor):
+        return given[[place % len(given) for place in range(count)]]
+    return torch.from_numpy(rows(given, count))
 
 
 def _exported(torch: Any, module: Any, sample: Any, free: Any, *, strict: bool) -> Any:
