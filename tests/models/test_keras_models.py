@@ -1,10 +1,12 @@
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import inferometer
 from inferometer.errors import EnvironmentBuildError, ModelError
 from inferometer.models.catalogue import APPLICATIONS
 from inferometer.models.contract import ModelRequest, TensorSpec
@@ -203,6 +205,32 @@ def test_random_weights_are_calibrated_and_the_same_in_every_process(steps, tmp_
         request, resolve(request), {"keras"}, steps, tmp_path / "first", progress=lambda text: None
     )
     assert other.info.hash != first.info.hash
+
+
+CALIBRATED = """
+import os, sys
+import numpy as np
+from inferometer.models.steps import kerasfile, keras_source
+keras = kerasfile.start("tensorflow")
+keras.utils.set_random_seed(0)
+model = keras.applications.MobileNetV3Small(weights=None)
+keras_source.recalibrate(keras, model, [np.random.default_rng(0).uniform(-1, 1, (2, 224, 224, 3)).astype(np.float32)])
+print(kerasfile.weights_hash(model), kerasfile.weights_hash(model, "seed 0"), kerasfile.weights_hash(model, "seed 1"))
+"""
+
+
+def test_random_weights_are_one_model_whatever_processor_calibrates_them(tmp_path):
+    python = interpreter("tf", tmp_path / "environment.log")
+    path = str(Path(inferometer.__file__).parents[1])
+    (here, one, other), (there, again, _) = (
+        subprocess.run(
+            [python, "-c", CALIBRATED], env={**os.environ, "PYTHONPATH": path, **processor},
+            capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for processor in ({}, {"ONEDNN_MAX_CPU_ISA": "SSE41"})
+    )  # fmt: skip
+    assert here != there, "both round alike: this shows nothing"
+    assert one == again != other
 
 
 TABLE = """

@@ -34,7 +34,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     model = built(keras, request)
     specs = kerasfile.input_specs(model, request["shapes"])
     arrays = _data(keras, model, specs, request)
-    if request["application"] and request["weights"] == "random":
+    drawn_by = f"seed {request['seed']}" if request["application"] and request["weights"] == "random" else ""
+    if drawn_by:
         recalibrate(keras, model, list(arrays.values()))
     out = Path(request["out"])
     outputs = _outputs(model, arrays, specs)
@@ -51,7 +52,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         **stored(model),
         "inputs": specs,
         "outputs": tensors.output_specs(outputs, batch=tensors.batch_of(specs)),
-        "hash": kerasfile.weights_hash(model),
+        "hash": kerasfile.weights_hash(model, drawn_by),
         **size(model, specs),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__},
     }

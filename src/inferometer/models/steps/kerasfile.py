@@ -113,15 +113,18 @@ def table_sizes(model: Any, specs: Sequence[tensors.Spec]) -> dict[str, int]:
     return sizes
 
 
-def weights_hash(model: Any) -> str:
-    """Return a SHA-256 over every weight, by name and shape: the same in every process and on every backend."""
+def weights_hash(model: Any, drawn_by: str = "") -> str:
+    """Return a SHA-256 over every weight, by name and shape: the same in every process and on every backend.
+
+    ``drawn_by``: what random weights were drawn by, which stands for their values: processors round calibrated ones differently.
+    """
     import hashlib
 
     import numpy as np
 
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(drawn_by.encode())
     for weight in model.weights:
         array = np.ascontiguousarray(weight.numpy() if hasattr(weight, "numpy") else weight)
         digest.update(f"{weight.path}|{array.dtype}|{array.shape}\n".encode())
-        digest.update(array.tobytes())
+        digest.update(b"" if drawn_by else array.tobytes())
     return digest.hexdigest()

@@ -83,7 +83,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         "outputs": tensors.output_specs(outputs, batch=batch),
         "layout": _layout(specs),
         "notes": notes,
-        "hash": _hash(module, program),
+        "hash": _hash(module, program, f"seed {request['seed']}" if model.untrained else ""),
         **size(torch, model),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, **model.versions},
     }
@@ -206,10 +206,11 @@ def size(torch: Any, model: Built) -> dict[str, int | None]:
     return {"parameters": parameters, "macs": torch_size.macs(torch, module, widened(model.specs))}
 
 
-def _hash(module: Any, program: Any) -> str:
-    digest = hashlib.sha256(str(program.graph).encode())
+def _hash(module: Any, program: Any, drawn_by: str) -> str:
+    """Return a SHA-256 over graph and weights; what random ones were drawn by stands for their values (`kerasfile.weights_hash`)."""
+    digest = hashlib.sha256(f"{drawn_by}{program.graph}".encode())
     held = {**program.constants, **module.state_dict()}  # some buffers and constants are in the program only
     for name, value in sorted((name, value) for name, value in held.items() if hasattr(value, "dtype")):
         digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}\n".encode())
-        digest.update(np.ascontiguousarray(value.detach().numpy()).tobytes())
+        digest.update(b"" if drawn_by else np.ascontiguousarray(value.detach().numpy()).tobytes())
     return digest.hexdigest()
