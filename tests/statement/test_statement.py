@@ -214,6 +214,8 @@ def test_what_was_metered_too_shortly_is_not_stated(tmp_path, capsys):
     assert left["framework"] == "short" and "--energy-window 60" in left["reason"]
     path = stored(tmp_path / "other", short)
     assert invoke(["statement", path, *GRID, *SITE, "--min-seconds", "60"]) == 1
+    told = capsys.readouterr().out
+    assert "no figure is stated" in told and "batch size 8 (256 ms)" in told
 
 
 def test_a_round_that_was_not_metered_is_none_that_was_metered_for_long():

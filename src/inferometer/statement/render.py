@@ -83,7 +83,8 @@ def _scope(scope: Scoped, found: Statement) -> Iterator[str]:
         yield ""
         reasons: dict[str, list[str]] = {}
         for one in scope.unstated:
-            reasons.setdefault(one.reason, []).append(one.cell.name)
+            told = f" ({one.figure})" if one.figure else ""
+            reasons.setdefault(one.reason, []).append(f"{one.cell.name}{told}")
         yield from (f"- {markdown_text(f'{reason}: {listed(names)}')}" for reason, names in reasons.items())
 
 
@@ -124,7 +125,7 @@ def _boundary(scope: Scoped) -> Iterator[str]:
         word = "included" if included else f"{how}, but not included"
         yield f"- {word}: {markdown_text(device)}, {source}"
     if not parts:
-        yield "- no device was metered"
+        yield "- nothing: no figure is stated"
     yield from (f"- no meter: {markdown_text(line)}" for line in scope.absences)
     yield from (f"- measured in {markdown_text(job)}" for job in scope.jobs)
 
@@ -165,7 +166,10 @@ def _object(scope: Scoped) -> dict[str, Any]:
         "model": scope.model,
         "mode": scope.mode,
         "cells": [_line(line) for line in scope.lines],
-        "not_stated": [{**_cell(one.cell.cell), "reason": one.reason} for one in scope.unstated],
+        "not_stated": [
+            {**_cell(one.cell.cell), "reason": ": ".join(filter(None, (one.reason, one.figure)))}
+            for one in scope.unstated
+        ],
         "no_meter": list(scope.absences),
         "jobs": list(scope.jobs),
     }

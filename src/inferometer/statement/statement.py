@@ -47,6 +47,7 @@ class Unstated:
 
     cell: CellSummary
     reason: str
+    figure: str = ""  # of this cell alone, where many share the reason
 
 
 @dataclass(frozen=True)
@@ -113,23 +114,31 @@ def _line(cell: CellSummary, terms: Terms) -> Line | Unstated:
             else cell.energy_reason
         )
         return Unstated(cell, why or "its energy is not known")
-    good = cell.good
-    windows, rounds = [d.seconds for d in metered_rounds(good).values()], len(good)
-    if terms.least_s and 0 < len(windows) < rounds:
-        asked = f"at least {terms.least_s:g} s are asked for in every round"
-        return Unstated(cell, f"metered in {len(windows)} of {rounds} rounds by {cell.meter}; {asked}")
-    shortest = min(windows, default=0.0)
-    if shortest < terms.least_s:
-        told = f"metered for {duration(shortest)}" if windows else "for how long it was metered is not known"
-        remedy = f"at least {terms.least_s:g} s are asked for: measure with --energy-window {terms.least_s:g}"
-        return Unstated(cell, f"{told}; {remedy}")
+    windows = [d.seconds for d in metered_rounds(cell.good).values()]
+    if short := _too_short(cell, windows, terms.least_s):
+        return short
     if terms.factors.embodied and cell.throughput is None:
         return Unstated(cell, "its throughput is not known, which the embodied emissions take")
     operational = energy.times(terms.factors.operational_g(1.0) * terms.unit, "g")
     embodied = _embodied(cell, terms)
     whole = operational.plus(embodied) if embodied else operational
     stated = energy.times(terms.unit, "J")
-    return Line(cell, parts, shortest, len(windows), stated, operational, embodied, whole)
+    return Line(cell, parts, min(windows, default=0.0), len(windows), stated, operational, embodied, whole)
+
+
+def _too_short(cell: CellSummary, windows: Sequence[float], least_s: float) -> Unstated | None:
+    """Return why a cell was not metered for long enough in every round; None if it was. ``windows``: seconds of the metered ones."""
+    shortest, rounds = min(windows, default=0.0), len(cell.good)
+    if least_s and 0 < len(windows) < rounds:
+        asked = f"at least {least_s:g} s are asked for in every round"
+        return Unstated(cell, f"metered in {len(windows)} of {rounds} rounds by {cell.meter}; {asked}")
+    if shortest >= least_s:
+        return None
+    if not windows:
+        told = "for how long it was metered is not known"
+        return Unstated(cell, f"{told}; at least {least_s:g} s are asked for")
+    remedy = f"measure with --energy-window {least_s:g}"
+    return Unstated(cell, f"metered for less than {least_s:g} s; {remedy}", duration(shortest))
 
 
 def _embodied(cell: CellSummary, terms: Terms) -> Estimate | None:
