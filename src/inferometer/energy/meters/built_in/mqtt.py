@@ -146,7 +146,7 @@ def _device(registered: Registered, origin: str, taken: Mapping[str, str]) -> Me
     """Return an announced device; hosts call theirs alike, so the uid of a second of that name has its address."""
     uid = f"mqtt:{registered.name}"
     if taken.get(uid, origin) != origin:
-        uid = f"{uid} mqtt://{origin}"
+        uid = f"{uid} {origin}"
     return MeteredDevice(uid, registered.name, registered.type, "mqtt", origin)
 
 
