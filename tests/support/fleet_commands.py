@@ -36,11 +36,10 @@ def run(cluster, *arguments, address="", **settings):
     )  # fmt: skip
 
 
-def started(cluster, out, model, *options, errors=os.devnull):
+def started(cluster, out, model, *options, errors=os.devnull, address=""):
     """Start a run of onnxrt over a cluster and return its process; ``errors``: a file for all that it says."""
-    words = command(
-        "--cluster", f"127.0.0.1:{cluster.port}", model, "--frameworks", "onnxrt", *options, "--out", out
-    )
+    address = address or f"127.0.0.1:{cluster.port}"
+    words = command("--cluster", address, model, "--frameworks", "onnxrt", *options, "--out", out)
     with Path(errors).open("wb") as log:
         return subprocess.Popen(words, stdout=log, stderr=log)
 
