@@ -107,7 +107,10 @@ def test_what_cannot_be_meant_is_one_line(options, said):
 
 
 def test_a_stored_run_with_an_option_that_changes_nothing_is_resumed():
-    LoadRequest(max_batch=(4,), percentile=90).check()
+    load = LoadRequest(max_batch=(4,), percentile=90)
+    load.check()
+    with pytest.raises(UsageError, match="is for --scenarios"):
+        load.check_used()  # as of a new run
 
 
 def test_it_is_stored_with_the_run_and_runs_of_before_have_none():

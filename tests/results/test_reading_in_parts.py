@@ -11,7 +11,8 @@ from inferometer.results import children, parts
 from inferometer.results.cells import CellSummary
 from inferometer.results.summary import summarise
 from inferometer.storage import stored_records
-from inferometer.storage.run_directory import CELLS_FILE, read_run, shown
+from inferometer.storage.lines import shown
+from inferometer.storage.run_directory import CELLS_FILE, read_run
 
 
 @pytest.fixture(scope="module")

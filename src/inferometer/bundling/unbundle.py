@@ -24,6 +24,7 @@ from inferometer.planning.plan import requirements_for
 from inferometer.storage.archives import unpack, unpack_content
 from inferometer.storage.build import build_once, mark_used
 from inferometer.storage.cache import cache_folder
+from inferometer.storage.kept import BUNDLED
 from inferometer.version import __version__
 
 Progress = Callable[[str], None]
@@ -100,7 +101,7 @@ def _check(bundle: Bundle) -> None:
 
 
 def _given(bundle: Bundle, name: str) -> Path:
-    target = cache_folder("bundled") / str(bundle.entries[name]["sha256"])[:12]
+    target = cache_folder(BUNDLED) / str(bundle.entries[name]["sha256"])[:12]
     own = Path(name).name.removesuffix(".tar.gz")
 
     def fill(partial: Path) -> None:

@@ -18,12 +18,11 @@ from inferometer.cli.common import console
 from inferometer.cli.groups import CommandGroup
 from inferometer.errors import InferometerError, UsageError
 from inferometer.fleet import kept as fleets
-from inferometer.fleet.goods import GIVEN
 from inferometer.frameworks import environments
 from inferometer.models import artifact_cache
 from inferometer.storage import build
 from inferometer.storage.cache import cache_folder
-from inferometer.storage.kept import Kept, kept_in
+from inferometer.storage.kept import BUNDLED, SENT, Kept, kept_in
 
 _UNITS_S = {"h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
@@ -85,7 +84,7 @@ def cache_prune(older_than: str) -> int:
     for item in _items():
         if item.used_at < limit and _remove(item):
             freed += item.size_bytes
-    left = (build.remove_partial(cache_folder() / name) for name in ("models", GIVEN, "bundled"))
+    left = (build.remove_partial(cache_folder() / name) for name in ("models", SENT, BUNDLED))
     for folder in [*environments.remove_partial(), *itertools.chain.from_iterable(left)]:
         click.echo(f"removed {folder.name}, left by a process that was killed")
     click.echo(f"freed {units.size(freed)}")
@@ -119,7 +118,7 @@ def _items() -> Iterator[_Item]:
         ("fleet part", fleets.parts(), None, fleets.remove_part),
         ("fleet file", fleets.files(), fleets.flaw_of, fleets.remove_file),
         ("fleet piece", fleets.incoming(), None, fleets.remove_incoming),
-        ("bundled file", kept_in(cache_folder() / "bundled", reading_counts=True), None, _remove_kept),
+        ("bundled file", kept_in(cache_folder() / BUNDLED, reading_counts=True), None, _remove_kept),
         ("given file", kept_in(cache_folder() / "given", reading_counts=True), None, _remove_kept),
     ):
         for kept in lying:

@@ -109,10 +109,9 @@ def _made_again(run: StoredRun, form: Form, progress: Progress) -> Located:
         (found.own.reference, found.own.checks) if found.own else (model.reference, model.checks)
     )
     recorded = run.info.model.conversions[form].get("file_hash", "")
-    again = (
-        len(recorded) != _KEY_LENGTH and found.hash != recorded
-    )  # of a key, the model's hash has told already
-    return Located(found, model.inputs, reference, checks, model.layout, made_again=again)
+    # of a key, the model's hash has told already
+    differs = len(recorded) != _KEY_LENGTH and found.hash != recorded
+    return Located(found, model.inputs, reference, checks, model.layout, made_again=differs)
 
 
 def _prepared(run: StoredRun, form: Form, progress: Progress) -> PreparedModel:

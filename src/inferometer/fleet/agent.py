@@ -51,10 +51,7 @@ class Agent:
 
     def lacking(self, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return which of (folder of the cache, key) are not here; the others count as asked for now."""
-        lacking = [(place, key) for place, key in wanted if not goods.is_here(place, key)]
-        for place, key in {*wanted}.difference(lacking):
-            mark_used(cache_folder(place) / key)
-        return lacking
+        return [(place, key) for place, key in wanted if not goods.is_here(place, key)]
 
     def receive(self, place: str, key: str, name: str, number: int, chunk: bytes) -> None:
         """Take a piece of what was lacking."""

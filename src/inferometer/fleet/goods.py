@@ -15,9 +15,10 @@ from inferometer.planning.given_files import carried
 from inferometer.storage.archives import info_of, unpack, unpack_content
 from inferometer.storage.build import build_once, mark_used
 from inferometer.storage.cache import cache_folder
+from inferometer.storage.kept import SENT
 
 CHUNK_BYTES = 64 * 2**20
-GIVEN, MODELS, INCOMING = "fleet-files", "models", "fleet-incoming"  # folders of the cache
+GIVEN, MODELS, INCOMING = SENT, "models", "fleet-incoming"  # folders of the cache
 
 
 @dataclass(frozen=True)

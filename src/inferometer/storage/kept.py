@@ -8,6 +8,8 @@ from pathlib import Path
 
 from inferometer.storage.build import is_partial
 
+SENT, BUNDLED = "fleet-files", "bundled"  # folders of the cache: what a fleet sent, what a bundle brought
+
 
 @dataclass(frozen=True)
 class Kept:

@@ -45,10 +45,15 @@ def read_lines(path: Path, decode: Callable[[bytes], _Line], kind: str) -> tuple
         if not line.strip():
             continue
         try:
-            found.append(decode(shown_json(redacted_bytes(line))))
+            found.append(decode(shown(line)))
         except _DAMAGE as error:
             raise StoreError(f"{path}:{number}: damaged {kind}: {error}") from error
     return tuple(found)
+
+
+def shown(data: bytes) -> bytes:
+    """Return what of a run's files may be shown: without passwords, which runs of version 0.1 may hold, and control characters."""
+    return shown_json(redacted_bytes(data))
 
 
 def _end_torn_line(descriptor: int) -> None:

@@ -26,14 +26,13 @@ from pathlib import Path
 import msgspec
 
 from inferometer.errors import StoreError, UsageError
-from inferometer.escapes import shown_json
 from inferometer.records import SCHEMA, STILL_MISSING, Cell, Evaluation, Record, RunInfo, ScenarioResult
 from inferometer.redaction import redacted_bytes
 from inferometer.storage import legacy
 from inferometer.storage.collector import no_collection
 from inferometer.storage.durable import sync_folder, written
 from inferometer.storage.evaluations import read_evaluations
-from inferometer.storage.lines import append_line, cannot_write
+from inferometer.storage.lines import append_line, cannot_write, shown
 from inferometer.storage.regular import bytes_of
 from inferometer.storage.scenarios import read_scenarios
 
@@ -265,11 +264,6 @@ def decode_record(line: bytes) -> Record:
         return legacy.with_absence(_decode_record.decode(line))
     except msgspec.ValidationError:
         return legacy.with_absence(legacy.record_of(msgspec.json.decode(line)))
-
-
-def shown(data: bytes) -> bytes:
-    """Return what of a run's files may be shown: without passwords, which runs of version 0.1 may hold, and control characters."""
-    return shown_json(redacted_bytes(data))
 
 
 def _remedy(run: Path) -> str:

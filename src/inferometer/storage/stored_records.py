@@ -16,6 +16,7 @@ from inferometer.errors import StoreError
 from inferometer.records import Cell, Record, Status
 from inferometer.records.limits import Round
 from inferometer.storage.collector import no_collection
+from inferometer.storage.lines import shown
 from inferometer.storage.regular import opened
 from inferometer.storage.run_directory import (
     CELLS_FILE,
@@ -24,7 +25,6 @@ from inferometer.storage.run_directory import (
     damaged_record,
     decode_record,
     read_info,
-    shown,
 )
 from inferometer.storage.scenarios import read_scenarios
 

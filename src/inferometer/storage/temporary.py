@@ -21,10 +21,8 @@ from inferometer.errors import StoreError
 from inferometer.storage.cache import cache_folder
 
 FOLDER = "tmp"  # of a run or of the cache
-COMPILE_FOLDER, SHARDS_FOLDER = (
-    "compile-cache",
-    "dataset-shards",
-)  # of a run: compiled code, and the user's data set
+COMPILE_FOLDER = "compile-cache"
+SHARDS_FOLDER = "dataset-shards"  # the user's data set
 HELD_MEANWHILE = (FOLDER, COMPILE_FOLDER, SHARDS_FOLDER)  # while a run is measured
 # A socket's path may have 103 bytes (macOS; Linux: 107), and multiprocessing and torch append up to 34 for theirs.
 _LONGEST_BYTES = 64

@@ -8,8 +8,8 @@ from typing import Any
 
 from inferometer.models.step_cache import StepCache
 from inferometer.storage.cache import cache_folder
+from inferometer.storage.kept import BUNDLED, SENT
 
-_RECEIVED = ("bundled", "fleet-files")  # the folders of the cache where a user's files from elsewhere lie
 _OF = ("architecture", "code_hash", "weights_hash", "seed")  # the facts of which a factory makes its module
 
 
@@ -30,4 +30,4 @@ def content_of(
 
 def _is_received(code: Path | None) -> bool:
     cache = cache_folder().resolve()
-    return code is not None and any(code.resolve().is_relative_to(cache / name) for name in _RECEIVED)
+    return code is not None and any(code.resolve().is_relative_to(cache / name) for name in (BUNDLED, SENT))

@@ -109,18 +109,17 @@ def find(environ: Mapping[str, str]) -> Found:
     """Return the chassis of each BMC of INFEROMETER_REDFISH; one that cannot be used becomes an absence."""
     found = Found()
     for url in environ.get("INFEROMETER_REDFISH", "").split():
+        place = without_user(url)
         try:
             meters = tuple(_chassis(Address.parse(url), environ))
         except InferometerError as error:
-            found += Found(absences=(Absence("redfish", "external", str(error), device=without_user(url)),))
+            found += Found(absences=(Absence("redfish", "external", str(error), device=place),))
             continue
         found += Found(meters)
         if not meters:
             reason = "no chassis tells energy or power by EnvironmentMetrics or PowerSubsystem"
             found += Found(
-                absences=(
-                    Absence("redfish", "external", reason, "update the BMC's firmware", without_user(url)),
-                )
+                absences=(Absence("redfish", "external", reason, "update the BMC's firmware", place),)
             )
     return found
 
