@@ -6,6 +6,7 @@ from pathlib import Path
 import filelock
 import pytest
 
+from fleet_commands import end_drivers
 from inferometer.frameworks import environments, requirements
 from ray_nodes import ray_cluster
 from steprunner import write_onnx
@@ -32,3 +33,10 @@ def cluster(no_other_ray, model, tmp_path_factory):
     kinds = {"first": {"cpu": "CPU A"}, "second": {"cpu": "CPU B"}}
     with ray_cluster(environments.environments_folder(), kinds) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def no_driver_left():
+    """Let no run over a cluster outlive its test."""
+    yield
+    end_drivers()

@@ -177,4 +177,4 @@ def test_a_connection_that_breaks_for_a_moment_ends_nothing(cluster, model, tmp_
     assert told.count("the cluster does not answer (") == 1 and "Traceback" not in told
     assert "the cluster answers again" in told
     cells = [("onnxrt", size) for size in (1, 2, 4)]
-    assert measured(out) == {"first": cells, "second": cells}
+    assert [*measured(out).values()] == [cells, cells]  # one of each kind, whichever is there still

@@ -24,6 +24,8 @@ LONG = [
     "3",
 ]
 
+_started = []
+
 
 def command(*arguments):
     return [sys.executable, "-m", "inferometer", "run", *map(str, arguments)]
@@ -41,7 +43,17 @@ def started(cluster, out, model, *options, errors=os.devnull, address=""):
     address = address or f"127.0.0.1:{cluster.port}"
     words = command("--cluster", address, model, "--frameworks", "onnxrt", *options, "--out", out)
     with Path(errors).open("wb") as log:
-        return subprocess.Popen(words, stdout=log, stderr=log)
+        driver = subprocess.Popen(words, stdout=log, stderr=log)
+    _started.append(driver)
+    return driver
+
+
+def end_drivers():
+    """End what a test that failed has left, which would disturb others."""
+    while _started:
+        driver = _started.pop()
+        driver.kill()  # which does nothing to one that ended
+        driver.wait()
 
 
 def wait(holds, within_s=180):

@@ -72,19 +72,22 @@ class Fleet:
         self.watcher.say(
             f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self._kinds()), 'kind')}"
         )
+        self._measure_all()
+
+    def _measure_all(self) -> None:
+        """Measure until no node is left to begin on; a first Ctrl-C lets all end what they are at, a second waits for nobody."""
+        threads = ThreadPoolExecutor(_AT_ONCE)
         try:
-            with ThreadPoolExecutor(_AT_ONCE) as threads:
-                try:
-                    begun = self._begin(threads)
-                    self._convert()  # meanwhile
-                    self._supervise(threads, begun)
-                except KeyboardInterrupt:
-                    self.watcher.say(
-                        f"interrupted: waiting for the nodes to end what they are at{self._busy()}"
-                    )
-                    raise
-                finally:
-                    self._stopping.set()
+            begun = self._begin(threads)
+            self._convert()  # meanwhile
+            self._supervise(threads, begun)
+            threads.shutdown()
+        except BaseException as error:
+            self._stopping.set()
+            if isinstance(error, KeyboardInterrupt):
+                self.watcher.say(f"interrupted: waiting for the nodes to end what they are at{self._busy()}")
+            threads.shutdown()
+            raise
         finally:
             self._keep_ends()
 
