@@ -9,6 +9,7 @@ from inferometer.errors import UsageError
 from inferometer.fleet.measurement import Job, note
 from inferometer.fleet.nodes import Node, Selection, by_kind, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import plan_views
+from inferometer.host.gpus import Lack
 from inferometer.planning.request import make_request
 from inferometer.records import Gpu, Machine
 
@@ -139,7 +140,7 @@ def test_each_kind_has_skips_of_its_own():
     old = msgspec.structs.replace(
         GPU, gpus=(msgspec.structs.replace(CARD, name="NVIDIA H100", compute_capability="9.0"),)
     )
-    plain, card, hopper = node("1", gpu_reason="no driver"), node("2", GPU), node("3", old)
+    plain, card, hopper = node("1", lack=Lack("no driver")), node("2", GPU), node("3", old)
     plans = plan_views(request, [plain, card, hopper])
     skips = {each.id: [skip.reason for skip in plans[each.view].plan.skips] for each in (plain, card, hopper)}
     assert skips["1"] == ["needs an NVIDIA GPU: no driver"] and skips["2"] == []

@@ -5,7 +5,7 @@ import sys
 import pynvml
 import pytest
 
-from inferometer.host.gpus import find_gpus, is_fault, order_caution, visibility, visible, visible_gpus
+from inferometer.host.gpus import Lack, find_gpus, order_caution, visibility, visible, visible_gpus
 from inferometer.records import Gpu
 from nvml_stand_in import UUIDS, StandIn
 
@@ -46,20 +46,18 @@ def found(monkeypatch, library):
     ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo"],
 )
 def test_a_gpu_that_is_lost_hides_no_other_and_changes_no_number(monkeypatch, call):
-    gpus, reason = found(monkeypatch, StandIn(lost={1: call}))
+    gpus, lack = found(monkeypatch, StandIn(lost={1: call}))
     assert [(gpu.index, gpu.uuid) for gpu in gpus] == [(0, UUIDS[0]), (2, UUIDS[2])]
-    assert reason == "cuda:1 does not answer (GPU is lost): reset it, or restart the machine"
-    assert is_fault(reason)
+    told = "cuda:1 does not answer (GPU is lost): reset it, or restart the machine"
+    assert lack == Lack(told, fault=True, silent=(1,))
     for setting, left in ((None, [0, 2]), ("2,1,0", [2, 0]), ("1", []), ("GPU-c", [2]), ("GPU-", [])):
         assert [gpu.index for gpu in visible_gpus(gpus, setting)] == left, setting
 
 
 def test_gpus_none_of_which_answers_are_told_each(monkeypatch):
     lost = dict.fromkeys((0, 1), "nvmlDeviceGetHandleByIndex")
-    assert found(monkeypatch, StandIn(UUIDS[:2], lost=lost)) == (
-        (),
-        "cuda:0 does not answer (GPU is lost), cuda:1 does not answer (GPU is lost): reset it, or restart the machine",
-    )
+    told = "cuda:0 does not answer (GPU is lost), cuda:1 does not answer (GPU is lost): reset it, or restart the machine"
+    assert found(monkeypatch, StandIn(UUIDS[:2], lost=lost)) == ((), Lack(told, fault=True, silent=(0, 1)))
 
 
 @pytest.mark.parametrize(
@@ -73,10 +71,10 @@ def test_gpus_none_of_which_answers_are_told_each(monkeypatch):
 def test_a_driver_that_does_not_work_is_a_fault_and_none_is_not(monkeypatch, code, said, fault):
     library = StandIn()
     library.nvmlInit = lambda: (_ for _ in ()).throw(pynvml.NVMLError(code))
-    gpus, reason = found(monkeypatch, library)
-    assert gpus == () and reason.startswith(f"{said} (")
-    assert is_fault(reason) is fault
-    assert not is_fault(found(monkeypatch, StandIn([]))[1])
+    gpus, lack = found(monkeypatch, library)
+    assert gpus == () and lack.reason.startswith(f"{said} (")
+    assert lack.fault is fault and lack.silent == ()
+    assert found(monkeypatch, StandIn([]))[1] == Lack("the NVIDIA driver lists no GPU")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from inferometer.cli.frameworks import _state
 from inferometer.errors import UsageError
 from inferometer.frameworks.catalogue import FRAMEWORKS, parse_choice
+from inferometer.host.gpus import Lack
 from inferometer.models.contract import ModelRequest
 from inferometer.planning.plan import check_given_pythons
 from inferometer.precisions import stored_as
@@ -16,16 +17,16 @@ from plans_of import A2, WITH_GPUS, make_plan, request
 HERE = Machine(logical_cores=2)
 
 
-REASON = "no NVIDIA driver"
+LACK = Lack("no NVIDIA driver")
 
 
 def test_every_framework_is_a_cell_or_a_reason():
-    plan = make_plan(request(), HERE, REASON)
+    plan = make_plan(request(), HERE, LACK)
     usual = {name for name, framework in FRAMEWORKS.items() if not framework.named_only}
     assert {c.framework for c in plan.cells} | {s.cell.framework for s in plan.skips} == usual
     slow = set(FRAMEWORKS) - usual
     assert slow == {"executorch", "torch-aot"}
-    named = make_plan(msgspec.structs.replace(request(), frameworks=tuple(slow)), HERE, REASON)
+    named = make_plan(msgspec.structs.replace(request(), frameworks=tuple(slow)), HERE, LACK)
     assert {c.framework for c in named.cells} == slow
     assert {c.framework for c in plan.cells} >= {
         "tf",
@@ -117,7 +118,7 @@ def test_a_precision_that_a_framework_has_not_is_skipped():
 )
 def test_what_cannot_be_met_is_one_line(fields, text):
     with pytest.raises(UsageError, match=text) as caught:
-        make_plan(msgspec.structs.replace(request(), **fields), HERE, REASON)
+        make_plan(msgspec.structs.replace(request(), **fields), HERE, LACK)
     assert "\n" not in str(caught.value)
 
 
@@ -179,7 +180,7 @@ def test_a_file_that_is_quantised_already_is_one_precision_whichever_is_asked(tm
     file = tmp_path / "model.onnx"
     file.touch()
     asked = request("onnxrt", "openvino", model=ModelRequest(str(file)), precisions=precisions)
-    plan = make_plan(asked, HERE, REASON, QUANTISED)
+    plan = make_plan(asked, HERE, LACK, QUANTISED)
     assert [(c.framework, c.precision, c.batch_size) for c in plan.cells] == [
         (name, "stored-int8", size) for name in ("onnxrt", "openvino") for size in (1, 8)
     ]
@@ -190,7 +191,7 @@ def test_half_precision_of_a_quantised_file_is_a_skip_that_says_what_it_holds(tm
     file = tmp_path / "model.onnx"
     file.touch()
     asked = request("openvino", model=ModelRequest(str(file)), precisions=("bf16",))
-    plan = make_plan(asked, HERE, REASON, QUANTISED)
+    plan = make_plan(asked, HERE, LACK, QUANTISED)
     assert not plan.cells
     reason = plan.skips[0].reason
     assert "int8 weights and activations in 9 of 9" in reason and "for bf16 give the model in fp32" in reason
@@ -200,8 +201,8 @@ def test_a_flatbuffer_asked_for_int8_is_opened_since_it_may_be_quantised_already
     file = tmp_path / "model.tflite"
     file.touch()
     asked = request("litert", model=ModelRequest(str(file)), precisions=("int8",))
-    assert {cell.precision for cell in make_plan(asked, HERE, REASON).cells} == {"int8"}
-    found = make_plan(asked, HERE, REASON, QUANTISED)
+    assert {cell.precision for cell in make_plan(asked, HERE, LACK).cells} == {"int8"}
+    found = make_plan(asked, HERE, LACK, QUANTISED)
     assert {(cell.precision, found.forms[cell]) for cell in found.cells} == {("stored-int8", "tflite")}
 
 

@@ -1,6 +1,6 @@
 """Machines, and plans made for them."""
 
-from inferometer.host.gpus import visibility
+from inferometer.host.gpus import NO_LACK, visibility
 from inferometer.planning import plan as planning
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import look_up
@@ -21,5 +21,5 @@ def request(*frameworks, **fields):
     )
 
 
-def make_plan(asked, machine, gpu_reason="", stored=None):
-    return planning.make_plan(asked, look_up(asked, machine, gpu_reason, visibility()), stored)
+def make_plan(asked, machine, lack=NO_LACK, stored=None):
+    return planning.make_plan(asked, look_up(asked, machine, lack, visibility()), stored)

@@ -35,14 +35,14 @@ def frameworks_command(variants: bool) -> None:
 
 
 def _frameworks_table() -> Table:
-    gpus, gpu_reason = find_gpus()
+    gpus, lack = find_gpus()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("name", "what it is", "devices", "version", "here"):
         table.add_column(title, overflow="fold")
     visible = visible_gpus(gpus, visibility())
     gpu = visible[0] if visible else None
     for framework in FRAMEWORKS.values():
-        version, state = _state(framework, gpu, gpu_reason or hidden_reason(visibility()))
+        version, state = _state(framework, gpu, lack.reason or hidden_reason(visibility()))
         table.add_row(framework.name, framework.title, ", ".join(framework.devices), version, state)
     return table
 
@@ -186,7 +186,7 @@ def _matches(folder: str, name: str) -> bool:
 @click.option("--json", "as_json", is_flag=True, help="Print every fact as JSON.")
 def machine_command(as_json: bool) -> None:
     """Describe this machine."""
-    gpus, gpu_reason = find_gpus()
+    gpus, lack = find_gpus()
     machine = describe_machine(gpus)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(machine), indent=1))
@@ -200,10 +200,10 @@ def machine_command(as_json: bool) -> None:
         "virtualised": machine.virtualization or "not as far as can be told",
         "load now": f"{machine.load_1m:.2f} (mean of 1 minute)",
         "GPUs": ", ".join(f"{gpu.name} ({units.size(gpu.memory_bytes)})" for gpu in machine.gpus)
-        or f"none: {gpu_reason}",
+        or f"none: {lack.reason}",
     }
-    if machine.gpus and gpu_reason:
-        lines["GPUs"] += f"; {gpu_reason}"
+    if machine.gpus and lack.reason:
+        lines["GPUs"] += f"; {lack.reason}"
     if machine.gpus:
         lines["driver"] = f"{machine.gpus[0].driver}, CUDA {machine.gpus[0].cuda}"
     for name, text in lines.items():

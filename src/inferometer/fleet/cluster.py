@@ -17,6 +17,7 @@ from inferometer.fleet.gate import Gate
 from inferometer.fleet.goods import GIVEN, Good, Incoming, placed_at
 from inferometer.fleet.nodes import Node
 from inferometer.fleet.remote import Hold, RemoteAgent, on_node, one_line, reached
+from inferometer.host.gpus import Lack
 from inferometer.records import Machine
 from inferometer.version import __version__
 
@@ -159,6 +160,6 @@ def _node(one: Seen, told: Mapping[str, Any]) -> Node:
     """Return a node as it answered; of another version it tells no more than that."""
     machine = msgspec.convert(told.get("machine", {"hostname": one.name}), Machine)
     return Node(
-        one.id, one.cpus, one.gpus, machine, told.get("gpu_reason", ""), told.get("visible"), told["version"],
+        one.id, one.cpus, one.gpus, machine, msgspec.convert(told.get("lack", {}), Lack), told.get("visible"), told["version"],
         told.get("free_bytes", 0), told.get("boot", ""), told.get("gives_way", 0), told.get("parts", {}),
     )  # fmt: skip

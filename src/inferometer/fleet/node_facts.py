@@ -20,7 +20,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 def describe(name: str) -> dict[str, Any]:
     """Return what this node is, as plain values, and as "parts" what it keeps of a fleet's run."""
-    gpus, reason = find_gpus()
+    gpus, lack = find_gpus()
     free_bytes, boot = 0, ""
     with contextlib.suppress(OSError):
         free_bytes, boot = (
@@ -28,7 +28,7 @@ def describe(name: str) -> dict[str, Any]:
             _BOOT.read_text().strip() if _BOOT.exists() else "",
         )
     machine = msgspec.to_builtins(describe_machine(gpus))
-    told = {"machine": machine, "gpu_reason": reason, "visible": visibility()}
+    told = {"machine": machine, "lack": msgspec.to_builtins(lack), "visible": visibility()}
     return {**told, "free_bytes": free_bytes, "boot": boot, "parts": parts(name) if name else {}}
 
 

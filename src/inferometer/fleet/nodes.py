@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from inferometer.errors import UsageError
-from inferometer.host.gpus import names_mig_instance, visible_gpus
+from inferometer.host.gpus import NO_LACK, Lack, names_mig_instance, visible_gpus
 from inferometer.records import Gpu, Machine
 from inferometer.records.machine import names_of
 from inferometer.version import __version__
@@ -26,7 +26,7 @@ class Node:
     cpus: float
     gpus: float
     machine: Machine
-    gpu_reason: str = ""  # why it has no GPU
+    lack: Lack = NO_LACK  # why it has no GPU, or fewer
     visible: str | None = None  # CUDA_VISIBLE_DEVICES there, None where it is not set
     version: str = __version__
     free_bytes: int = LEAST_FREE_BYTES  # where its cache lies

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from inferometer.errors import UsageError
 from inferometer.fleet.nodes import Node, View
+from inferometer.host.gpus import Lack
 from inferometer.models.sources import resolve
 from inferometer.planning.plan import Plan, choices_of, make_plan
 from inferometer.planning.request import RunRequest
@@ -47,11 +48,11 @@ def plan_views(request: RunRequest, nodes: Iterable[Node]) -> dict[View, ViewPla
 
 
 def _plan(request: RunRequest, node: Node) -> ViewPlan:
-    machine, gpu_reason = node.machine, node.gpu_reason
+    machine, lack = node.machine, node.lack
     if machine.gpus and not node.gpus:
-        machine, gpu_reason = replace(machine, gpus=()), "Ray may give no GPU of it (--num-gpus 0)"
+        machine, lack = replace(machine, gpus=()), Lack("Ray may give no GPU of it (--num-gpus 0)")
     try:
-        plan = make_plan(request, look_up(request, machine, gpu_reason, node.visible))
+        plan = make_plan(request, look_up(request, machine, lack, node.visible))
     except UsageError as error:
         return ViewPlan(None, str(error))
     if plan.cells:

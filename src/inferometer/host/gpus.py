@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from inferometer.device import Device
 from inferometer.records import Gpu
 
 _ERROR = "the NVIDIA driver answers with an error"
-_SILENT = "does not answer"
 
 
-def find_gpus() -> tuple[tuple[Gpu, ...], str]:
+@dataclass(frozen=True)
+class Lack:
+    """Why a host has no GPU, or fewer than its driver lists."""
+
+    reason: str = ""  # with the remedy; "": nothing is lacking
+    fault: bool = False  # GPUs, or a driver, are there and do not work
+    silent: tuple[int, ...] = ()  # the numbers of GPUs that do not answer
+
+
+NO_LACK = Lack()
+
+
+def find_gpus() -> tuple[tuple[Gpu, ...], Lack]:
     """Return the GPUs of this host that answer, and why others do not, or why there are none.
 
     Each keeps the number that the driver gives it, whatever became of those before it.
@@ -21,13 +33,13 @@ def find_gpus() -> tuple[tuple[Gpu, ...], str]:
     try:
         import pynvml
     except ImportError:
-        return (), "nvidia-ml-py is not installed (pip install nvidia-ml-py)"
+        return (), Lack("nvidia-ml-py is not installed (pip install nvidia-ml-py)")
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        absent = (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
-        what = "no NVIDIA driver" if error.value in absent else _ERROR
-        return (), f"{what} ({error})"
+        if error.value in (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED):
+            return (), Lack(f"no NVIDIA driver ({error})")
+        return (), Lack(f"{_ERROR} ({error})", fault=True)
     gpus, silent = [], {}
     try:
         driver = _text(pynvml.nvmlSystemGetDriverVersion())
@@ -38,33 +50,26 @@ def find_gpus() -> tuple[tuple[Gpu, ...], str]:
             except pynvml.NVMLError as error:
                 silent[index] = error
     except pynvml.NVMLError as error:
-        return (), f"{_ERROR} ({error})"
+        return (), Lack(f"{_ERROR} ({error})", fault=True)
     finally:
         pynvml.nvmlShutdown()
-    return tuple(gpus), _silence(pynvml, silent) or ("" if gpus else "the NVIDIA driver lists no GPU")
-
-
-def is_fault(reason: str) -> bool:
-    """Return whether a reason of `find_gpus` is of GPUs or a driver that are there and do not work."""
-    return _SILENT in reason or reason.startswith(_ERROR)
-
-
-def is_silent(device: Device, reason: str) -> bool:
-    """Return whether a reason of `find_gpus` says of a GPU that it does not answer."""
-    return f"{device} {_SILENT}" in reason
+    if silent:
+        return tuple(gpus), _silence(pynvml, silent)
+    return tuple(gpus), Lack("" if gpus else "the NVIDIA driver lists no GPU")
 
 
 def silence(nvml: Any, index: int, error: Exception) -> tuple[str, str]:
     """Return that a GPU which the driver lists does not answer, and the remedy."""
     forbidden = getattr(error, "value", None) == nvml.NVML_ERROR_NO_PERMISSION
     remedy = "join the group that owns /dev/nvidia*" if forbidden else "reset it, or restart the machine"
-    return f"{Device('cuda', index)} {_SILENT} ({error})", remedy
+    return f"{Device('cuda', index)} does not answer ({error})", remedy
 
 
-def _silence(nvml: Any, errors: dict[int, Exception]) -> str:
+def _silence(nvml: Any, errors: dict[int, Exception]) -> Lack:
     told = [silence(nvml, index, error) for index, error in errors.items()]
     remedies = dict.fromkeys(remedy for _, remedy in told)
-    return f"{', '.join(reason for reason, _ in told)}: {'; '.join(remedies)}" if told else ""
+    reason = f"{', '.join(reason for reason, _ in told)}: {'; '.join(remedies)}"
+    return Lack(reason, fault=True, silent=tuple(errors))
 
 
 def visibility() -> str | None:

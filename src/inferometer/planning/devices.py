@@ -6,14 +6,7 @@ from collections.abc import Iterable
 
 from inferometer.device import Device
 from inferometer.errors import UsageError
-from inferometer.host.gpus import (
-    hidden_reason,
-    is_fault,
-    is_older,
-    is_silent,
-    names_mig_instance,
-    visible_gpus,
-)
+from inferometer.host.gpus import Lack, hidden_reason, is_older, names_mig_instance, visible_gpus
 from inferometer.planning.request import RunRequest
 from inferometer.records import Gpu, Machine
 
@@ -22,25 +15,25 @@ CUDA13_CAPABILITY = "7.5"
 
 
 def resolve_devices(
-    names: Iterable[str], machine: Machine, gpu_reason: str, setting: str | None
+    names: Iterable[str], machine: Machine, lack: Lack, setting: str | None
 ) -> tuple[str, ...]:
     """Return the devices that ``names`` mean on a machine; UsageError for none.
 
     ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
     """
-    return tuple(dict.fromkeys(_device(name, machine, gpu_reason, setting) for name in names))
+    return tuple(dict.fromkeys(_device(name, machine, lack, setting) for name in names))
 
 
-def _device(name: str, machine: Machine, gpu_reason: str, setting: str | None) -> str:
+def _device(name: str, machine: Machine, lack: Lack, setting: str | None) -> str:
     if name == "cpu":
         return name
     if name in ("auto", "cuda"):
-        return _first_visible(name, machine, gpu_reason, setting)
+        return _first_visible(name, machine, lack, setting)
     device = _numbered(name)
     if machine.gpu_at(device.index) is None:
-        what = f"{name} does not exist: {_found(machine, gpu_reason)}"
+        what = f"{name} does not exist: {_found(machine, lack)}"
         raise UsageError(
-            f"device {gpu_reason if is_silent(device, gpu_reason) else what}; give --device cpu or auto"
+            f"device {lack.reason if device.index in lack.silent else what}; give --device cpu or auto"
         )
     return _unhidden(device, machine, setting)
 
@@ -53,30 +46,26 @@ def _numbered(name: str) -> Device:
     return Device.parse(name)
 
 
-def _first_visible(name: str, machine: Machine, gpu_reason: str, setting: str | None) -> str:
+def _first_visible(name: str, machine: Machine, lack: Lack, setting: str | None) -> str:
     gpus = visible_gpus(machine.gpus, setting)
     if gpus:
         return str(Device("cuda", gpus[0].index))
-    if machine.gpus and gpu_reason and name == "cuda":
-        raise UsageError(f"{hidden_reason(setting)} ({gpu_reason}); give --device cpu, or another GPU")
+    if machine.gpus and lack.reason and name == "cuda":
+        raise UsageError(f"{hidden_reason(setting)} ({lack.reason}); give --device cpu, or another GPU")
     if machine.gpus and (name == "cuda" or names_mig_instance(setting)):
         raise UsageError(
             f"{hidden_reason(setting)}; give --device cpu, or unset the variable for a whole GPU"
         )
     if name == "cuda":
-        raise UsageError(
-            f"device cuda does not exist: {_found(machine, gpu_reason)}; give --device cpu or auto"
-        )
+        raise UsageError(f"device cuda does not exist: {_found(machine, lack)}; give --device cpu or auto")
     return "cpu"
 
 
-def fallback_notice(
-    names: Iterable[str], devices: Iterable[str], gpu_reason: str, setting: str | None
-) -> str:
+def fallback_notice(names: Iterable[str], devices: Iterable[str], lack: Lack, setting: str | None) -> str:
     """Return that "auto" means the CPU for GPUs that do not work, "" where it does not, or they were hidden on purpose."""
-    if "auto" not in names or "cpu" not in devices or not is_fault(gpu_reason) or setting in ("", "-1"):
+    if "auto" not in names or "cpu" not in devices or not lack.fault or setting in ("", "-1"):
         return ""
-    return f"no GPU can be used, so the CPU is measured: {gpu_reason}"
+    return f"no GPU can be used, so the CPU is measured: {lack.reason}"
 
 
 def _unhidden(device: Device, machine: Machine, setting: str | None) -> str:
@@ -95,10 +84,10 @@ def _unhidden(device: Device, machine: Machine, setting: str | None) -> str:
     )
 
 
-def _found(machine: Machine, gpu_reason: str) -> str:
+def _found(machine: Machine, lack: Lack) -> str:
     if machine.gpus:
         return f"this machine has {len(machine.gpus)}"
-    return gpu_reason or "this machine has no GPU"
+    return lack.reason or "this machine has no GPU"
 
 
 def gpu_of(device: str, machine: Machine) -> Gpu | None:

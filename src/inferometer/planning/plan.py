@@ -137,7 +137,7 @@ def _row(
     kind = Device.parse(device).kind
     if kind not in framework.devices:
         if kind == "cpu":
-            cause = "" if situation.machine.gpus and not situation.notice else situation.gpu_reason
+            cause = "" if situation.machine.gpus and not situation.notice else situation.lack.reason
             cause = cause or "the device asked for is the CPU"
             return None, f"needs an NVIDIA GPU: {cause}"
         return None, f"{framework.name} runs on {', '.join(framework.devices)} only; add --device cpu"

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from inferometer.errors import unknown
 from inferometer.frameworks.catalogue import Framework
+from inferometer.host.gpus import NO_LACK, Lack
 from inferometer.models.routes import forms_reachable, route_words, routes, strangers
 from inferometer.models.sources import Source, resolve
 from inferometer.planning.devices import check_accelerator, fallback_notice, resolve_devices
@@ -23,7 +24,7 @@ class Situation:
     machine: Machine
     devices: tuple[str, ...]
     source: Source
-    gpu_reason: str = ""  # why the machine has no GPU, for the skips
+    lack: Lack = NO_LACK  # why the machine has no GPU, or fewer
     notice: str = ""  # what is to be said beforehand of the devices
 
     @cached_property
@@ -59,14 +60,14 @@ class Situation:
 
 
 def look_up(
-    request: RunRequest, machine: Machine, gpu_reason: str = "", setting: str | None = None
+    request: RunRequest, machine: Machine, lack: Lack = NO_LACK, setting: str | None = None
 ) -> Situation:
     """Return what a request means on a machine; UsageError where it means nothing.
 
-    ``gpu_reason``: why the machine has no GPU, or fewer. ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
+    ``lack``: why the machine has no GPU, or fewer. ``setting``: CUDA_VISIBLE_DEVICES there, None where it is not set.
     """
     request.check()
-    devices = resolve_devices(request.devices, machine, gpu_reason, setting)
+    devices = resolve_devices(request.devices, machine, lack, setting)
     check_accelerator(request, devices)
-    notice = fallback_notice(request.devices, devices, gpu_reason, setting)
-    return Situation(machine, devices, resolve(request.model), gpu_reason, notice)
+    notice = fallback_notice(request.devices, devices, lack, setting)
+    return Situation(machine, devices, resolve(request.model), lack, notice)

@@ -76,9 +76,9 @@ def prepare_run(request: RunRequest) -> Preparation:
     """Look at the machine and plan; UsageError for what cannot be met."""
     check_given_pythons(request)
     check_interpreters(request.python)
-    gpus, gpu_reason = find_gpus()
+    gpus, lack = find_gpus()
     machine = describe_machine(gpus)
-    situation = look_up(request, machine, gpu_reason, visibility())
+    situation = look_up(request, machine, lack, visibility())
     dataset.look_at(request)
     request = msgspec.structs.replace(
         request, devices=situation.devices
