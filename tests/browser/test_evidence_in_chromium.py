@@ -40,6 +40,8 @@ def test_a_link_opens_what_is_behind_a_number(visit, report, cell):
     assert again.endswith(
         "--frameworks onnxrt --precisions fp32 --batch-sizes 64 --device cuda:0 --modes host"
     )
+    lines = {option.bounding_box()["height"] for option in drawer.locator("code >> text=/^--/").all()}
+    assert len(lines) == 1, "no option is broken after its dashes"
     assert drawer.locator("svg[role=img]").count() == 2
     link = drawer.get_by_role("link", name="Link to this cell").get_attribute("href")
     assert link.startswith(report) and "c=NVIDIA+A2%2Fonnxrt%2Ffp32%2F64%2Fhost" in link

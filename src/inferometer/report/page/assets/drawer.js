@@ -20,6 +20,15 @@ const drawer = (() => {
     for (const value of thick ? [values[2]] : values) svg("circle", { cx: x(value), cy: 11, r: 4, fill: "var(--link)" }, root);
   }
 
+  // not broken within an option
+  function command(text, place) {
+    const code = element("code", undefined, place);
+    for (const word of text.split(" ")) {
+      if (code.hasChildNodes()) code.append(" ");
+      element("span", word, code, { class: "word" });
+    }
+  }
+
   function fill(cell) {
     const target = panel();
     target.replaceChildren();
@@ -35,7 +44,8 @@ const drawer = (() => {
     for (const [name, text] of cell.facts) {
       element("dt", name, list);
       const place = element("dd", undefined, list);
-      element(name === "Measure it again" || name === "Log" ? "code" : "span", text, place);
+      if (name === "Measure it again") command(text, place);
+      else element(name === "Log" ? "code" : "span", text, place);
     }
     const link = element("p", undefined, target, { class: "how" });
     element("a", "Link to this cell", link, { href: location.href.split("#")[0] + `#${new URLSearchParams({ c: cell.at })}` });
