@@ -69,7 +69,7 @@ def ours(broker, topic):
 @contextlib.contextmanager
 def anothers(broker, topic):
     """A publisher that keeps step with its meter, whose readings are always 0.25 s old when they are sent."""
-    stop, own_us = threading.Event(), 3_000_000_000
+    stop, own_us = threading.Event(), 3_000_000_000  # its clock began earlier than this one
     connection = Connection(Address.parse(broker.url(topic)), {})
     connection.open()
     connection.publish(topic, encode_registration([Registered("rack", f"{topic}/rack")]), retain=True)
@@ -77,7 +77,7 @@ def anothers(broker, topic):
     def publish():
         while not stop.wait(0.3):
             taken = time.monotonic() - 0.25
-            reading = encode_reading(round(drawn_j(taken) * 1e6), round(taken * 1e6) - own_us)
+            reading = encode_reading(round(drawn_j(taken) * 1e6), round(taken * 1e6) + own_us)
             connection.publish(f"{topic}/rack", reading)
 
     thread = threading.Thread(target=publish)
