@@ -87,7 +87,7 @@ def by_workbook(results, path):
     return [(row[3], row[4]) for row in rows]
 
 
-def check(folder, tmp_path):
+def assert_all_say_the_same(folder, tmp_path):
     results = summarise(read_runs([folder]))
     wanted = expected(load(folder).recommend())
     sorted_wanted = sorted(wanted)
@@ -103,10 +103,10 @@ def check(folder, tmp_path):
     for text in (asked["md"], render_markdown(results, title="t")):
         assert by_text(text) == tuple(map(list, zip(*wanted, strict=True)))
     assert by_text(asked["text"]) == tuple(map(list, zip(*wanted, strict=True)))
-    check_json(json.loads(asked["json"]), load(folder).recommend())
+    assert_json_says(json.loads(asked["json"]), load(folder).recommend())
 
 
-def check_json(rows, decisions):
+def assert_json_says(rows, decisions):
     for row, decision in zip(rows, decisions, strict=True):
         assert row["grade"] == decision.grade
         assert [r["reason"] for r in row["reasons"]] == [r.words for r in decision.reasons]
@@ -120,12 +120,12 @@ def check_json(rows, decisions):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: "-".join(path.parts[-2:]))
 def test_every_output_says_the_same_of_an_example(path, tmp_path):
-    check(path, tmp_path)
+    assert_all_say_the_same(path, tmp_path)
 
 
 @pytest.mark.parametrize("kind", MADE)
 def test_every_output_says_the_same_of_a_simulated_run(kind, tmp_path):
-    check(MADE[kind](tmp_path / "run"), tmp_path)
+    assert_all_say_the_same(MADE[kind](tmp_path / "run"), tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["firm", "tie", "weak", "preliminary", "none"])

@@ -32,7 +32,7 @@ def joined(shards, place=0):
     return np.concatenate([np.load(part.rows[place]) for part in shards.parts])
 
 
-def refused(path, match, tmp_path, labels=None, preprocess="scale=1/255", **kind):
+def assert_refused(path, match, tmp_path, labels=None, preprocess="scale=1/255", **kind):
     with pytest.raises(UsageError, match=match) as caught:
         prepared(DatasetRequest(path, labels, preprocess), tmp_path, **kind)
     assert "\n" not in str(caught.value)

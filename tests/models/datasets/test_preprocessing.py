@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_sets import joined, prepared, refused
+from data_sets import assert_refused, joined, prepared
 from inferometer.errors import UsageError
 from inferometer.models.datasets.prepared import DatasetRequest
 from inferometer.models.datasets.preprocessing import parsed, settled, written
@@ -46,7 +46,7 @@ def test_palettes_with_transparency_warn_nobody(folder, tmp_path):
 
 def test_images_of_16_bits_are_refused_rather_than_white(folder, tmp_path):
     Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(folder / "cat" / "deep.png")
-    refused(folder, "deep.png has pixels of more than 8 bits", tmp_path)
+    assert_refused(folder, "deep.png has pixels of more than 8 bits", tmp_path)
 
 
 def test_preprocess_is_read():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_sets import X, Y, image, prepared, refused, saved
+from data_sets import X, Y, assert_refused, image, prepared, saved
 from inferometer.errors import UsageError
 from inferometer.models.datasets.npz import members
 from inferometer.models.datasets.prepared import DatasetRequest
@@ -14,7 +14,7 @@ from inferometer.models.datasets.prepared import DatasetRequest
 
 def test_images_that_cannot_be_read(folder, tmp_path):
     (folder / "cat" / "0.jpg").write_bytes(b"no image")
-    refused(folder, "0.jpg is not an image", tmp_path)
+    assert_refused(folder, "0.jpg is not an image", tmp_path)
 
 
 def test_images_that_end_early(folder, tmp_path):
@@ -22,34 +22,34 @@ def test_images_that_end_early(folder, tmp_path):
     Image.fromarray(noise).save(folder / "cat" / "0.jpg")
     whole = (folder / "cat" / "0.jpg").read_bytes()
     (folder / "cat" / "0.jpg").write_bytes(whole[: len(whole) // 2])
-    refused(folder, "cannot read image .*0.jpg: .*truncated", tmp_path)
+    assert_refused(folder, "cannot read image .*0.jpg: .*truncated", tmp_path)
 
 
 def test_images_too_large_or_too_long(folder, tmp_path, monkeypatch):
     image(folder / "cat" / "0.png", size=(60_000, 1))
-    refused(folder, "60000x1: too long for a crop of 224x224", tmp_path, shape=(None, 3, 224, 224))
+    assert_refused(folder, "60000x1: too long for a crop of 224x224", tmp_path, shape=(None, 3, 224, 224))
     monkeypatch.setattr("inferometer.models.images.LARGEST_PIXELS", 1000)
-    refused(folder, "0.png has 60000x1 pixels, the limit is 1,000", tmp_path)
+    assert_refused(folder, "0.png has 60000x1 pixels, the limit is 1,000", tmp_path)
 
 
 def test_folders_without_images_or_without_folders(folder, tmp_path):
     (folder / "yak").mkdir()
-    refused(folder, "class folder .*yak holds no image", tmp_path)
-    refused(folder / "yak", "has no folder in it; give a folder with a folder a class", tmp_path)
-    refused(tmp_path / "none", "none does not exist", tmp_path)
+    assert_refused(folder, "class folder .*yak holds no image", tmp_path)
+    assert_refused(folder / "yak", "has no folder in it; give a folder with a folder a class", tmp_path)
+    assert_refused(tmp_path / "none", "none does not exist", tmp_path)
 
 
 def test_classes_that_are_not_the_models(folder, tmp_path):
-    refused(folder, "has 3 classes, the model 10: give --labels FILE", tmp_path, outputs=((10,),))
+    assert_refused(folder, "has 3 classes, the model 10: give --labels FILE", tmp_path, outputs=((10,),))
     labels = tmp_path / "labels.txt"
     labels.write_text("cat\ndog\nyak\n")
-    refused(folder, "--labels has no line for the folders owl", tmp_path, labels=labels)
+    assert_refused(folder, "--labels has no line for the folders owl", tmp_path, labels=labels)
     labels.write_text("cat\ndog\ncat\n")
-    refused(folder, r"line 3: names 'cat' twice, as 1 too", tmp_path, labels=labels)
+    assert_refused(folder, r"line 3: names 'cat' twice, as 1 too", tmp_path, labels=labels)
     labels.write_bytes(b"\xff\xfe\x00")
-    refused(folder, "labels.txt cannot be read as text", tmp_path, labels=labels)
+    assert_refused(folder, "labels.txt cannot be read as text", tmp_path, labels=labels)
     labels.write_text("")
-    refused(folder, "labels.txt is empty", tmp_path, labels=labels)
+    assert_refused(folder, "labels.txt is empty", tmp_path, labels=labels)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_classes_that_are_not_the_models(folder, tmp_path):
 )
 def test_lines_of_a_csv_that_mean_nothing(folder, tmp_path, text, match):
     (folder / "all.csv").write_text(text)
-    refused(folder / "all.csv", match, tmp_path)
+    assert_refused(folder / "all.csv", match, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,19 @@ def test_lines_of_a_csv_that_mean_nothing(folder, tmp_path, text, match):
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path, arrays, match):
-    refused(saved(tmp_path, **arrays), match, tmp_path, preprocess="")
+    assert_refused(saved(tmp_path, **arrays), match, tmp_path, preprocess="")
 
 
 def test_files_that_are_no_npz(tmp_path):
     (tmp_path / "d.npz").write_bytes(b"PK no zip")
-    refused(tmp_path / "d.npz", "d.npz is no .npz", tmp_path)
+    assert_refused(tmp_path / "d.npz", "d.npz is no .npz", tmp_path)
     whole = saved(tmp_path, x=X, y=Y).read_bytes()
     (tmp_path / "d.npz").write_bytes(whole.replace(b"\x93NUMPY", b"\x93BUMPY"))
-    refused(tmp_path / "d.npz", "'x' cannot be read", tmp_path)
+    assert_refused(tmp_path / "d.npz", "'x' cannot be read", tmp_path)
     unclosed = b"\x93NUMPY\x01\x00\x05\x00((((\n"
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         archive.writestr("x.npy", unclosed)
-    refused(tmp_path / "d.npz", "'x' is no array as numpy.save writes it", tmp_path)
+    assert_refused(tmp_path / "d.npz", "'x' is no array as numpy.save writes it", tmp_path)
 
 
 def test_a_header_that_says_more_than_there_is(tmp_path):
@@ -113,18 +113,20 @@ def test_disks_that_are_too_small(folder, tmp_path, monkeypatch):
     import shutil
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 5))
-    refused(folder, r"takes 192 B as rows, 5\.00 B are free in", tmp_path)
+    assert_refused(folder, r"takes 192 B as rows, 5\.00 B are free in", tmp_path)
 
 
 def test_models_without_images_or_scores(folder, tmp_path):
-    refused(folder, "needs a model with one image input", tmp_path, shape=(None, 7))
-    refused(folder, "first output is 21x4x4 an image: no class scores", tmp_path, outputs=((21, 4, 4),))
+    assert_refused(folder, "needs a model with one image input", tmp_path, shape=(None, 7))
+    assert_refused(
+        folder, "first output is 21x4x4 an image: no class scores", tmp_path, outputs=((21, 4, 4),)
+    )
 
 
 def test_class_numbers_where_no_output_is_a_row_of_scores(tmp_path):
     """A binary classifier of one score, say: its answers are values."""
     match = "no output is a row of class scores: give 1 a row"
-    refused(saved(tmp_path, x=X, y=Y), match, tmp_path, preprocess="", outputs=((1,),))
+    assert_refused(saved(tmp_path, x=X, y=Y), match, tmp_path, preprocess="", outputs=((1,),))
 
 
 def test_of_several_outputs_the_one_that_has_so_many_classes_is_judged(folder, tmp_path):
@@ -138,7 +140,9 @@ def test_of_several_outputs_the_one_that_has_so_many_classes_is_judged(folder, t
 def test_folders_called_by_numbers_need_an_order(tmp_path):
     for number in range(11):
         image(tmp_path / "data" / str(number) / "1.png")
-    refused(tmp_path / "data", r"order as text \(0, 1, 10, ...\) is another", tmp_path, outputs=((11,),))
+    assert_refused(
+        tmp_path / "data", r"order as text \(0, 1, 10, ...\) is another", tmp_path, outputs=((11,),)
+    )
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(map(str, range(11))))
     shards = prepared(DatasetRequest(tmp_path / "data", labels, "scale=1"), tmp_path, outputs=((11,),))
