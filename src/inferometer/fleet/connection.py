@@ -15,6 +15,7 @@ from inferometer.errors import UsageError
 from inferometer.fleet import envoy
 from inferometer.fleet.address import LOCAL, asks_for_token, check_answers, meant, no_cluster, no_token
 from inferometer.fleet.cluster import Cluster
+from inferometer.fleet.quiet import quiet
 from inferometer.fleet.remote import one_line
 
 _NAMESPACE = "inferometer"
@@ -46,11 +47,12 @@ def connected(address: str) -> Iterator[Cluster]:
             raise no_token(address) from error
         raise no_cluster(address, one_line(error, 300)) from error
     cluster = Cluster(ray, by_client=address.startswith("ray://"))
-    try:
-        yield cluster
-    finally:
-        cluster.gate.close()
-        ray.shutdown()
+    with quiet():
+        try:
+            yield cluster
+        finally:
+            cluster.gate.close()
+            ray.shutdown()
 
 
 @contextlib.contextmanager
