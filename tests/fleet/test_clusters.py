@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from inferometer.frameworks import environments
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
 from parts import needed
+from ray_nodes import free_port
 from short_run import short_run
 
 needed("ray")
@@ -30,10 +33,14 @@ def test_a_cluster_of_its_own_is_there_for_as_long_as_the_run(no_other_ray, mode
         pytest.skip("another Ray runs on this machine")
     out, chosen = tmp_path / "fleet", ["--frameworks", "onnxrt", *short_run("1")]
     cache = environments.environments_folder().parent
-    done = subprocess.run(
-        command("--cluster", "local", model, *chosen, "--out", out), capture_output=True, text=True, check=False,
-        env={**os.environ, "HOME": str(tmp_path), "INFEROMETER_CACHE": str(cache)},
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # a short path: Ray puts sockets below it
+        killed = Path(folder, "ray", "ray_current_cluster")
+        killed.parent.mkdir()
+        killed.write_text(f"127.0.0.1:{free_port()}")  # as a Ray that was killed leaves it
+        done = subprocess.run(
+            command("--cluster", "local", model, *chosen, "--out", out), capture_output=True, text=True, check=False, timeout=240,
+            env={**os.environ, "HOME": str(tmp_path), "INFEROMETER_CACHE": str(cache), "RAY_TMPDIR": folder},
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".ray").exists()  # a token there would be asked for by every cluster to come
     assert [*measured(out).values()] == [[("onnxrt", 1)]]

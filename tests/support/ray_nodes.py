@@ -41,7 +41,7 @@ class RayCluster:
     def __init__(self, folder: Path, environments: Path) -> None:
         """``environments``: of built ones, which all nodes share."""
         self.folder, self._environments = folder, environments
-        self.port, self.client_port = _free_port(), _free_port()
+        self.port, self.client_port = free_port(), free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start_head(self) -> None:
@@ -106,7 +106,7 @@ class RayCluster:
             "--block",
             "--object-store-memory=100000000",
             *arguments,
-            *(f"--{name}-port={_free_port()}" for name in _AGENTS),
+            *(f"--{name}-port={free_port()}" for name in _AGENTS),
         ]
         if name == "head":
             command.append(f"--temp-dir={self.folder / 'ray'}")
@@ -168,7 +168,7 @@ def _kill(process: psutil.Process) -> None:
         process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -28,15 +28,19 @@ from inferometer.fleet.nodes import Selection, by_kind, wanted
 from inferometer.fleet.plans import ViewPlan, check, plan_views
 from inferometer.fleet.sessions import begin, go_on
 from inferometer.planning.request import RunRequest
+from inferometer.redaction import redacted
 from inferometer.results.opening import open_results
-from inferometer.storage.run_directory import check_free
+from inferometer.storage.run_directory import check_can_be_made, check_free
 from inferometer.units import counted, grouped
+
+_INTERRUPTED = 130  # an exit status
 
 
 def run_on_cluster(address: str, request: RunRequest, nodes: str | None, out: Path, report: bool) -> int:
     """Measure on a cluster's nodes and print what came back."""
     _check(address, request, nodes)
     check_free(out)
+    check_can_be_made(out)
     return _run(address, report, lambda cluster, watcher: begin(cluster, request, nodes, out, watcher))
 
 
@@ -93,33 +97,33 @@ def _print_plan(planned: ViewPlan) -> None:
 
 
 def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) -> int:
-    with connected(address) as cluster:
-        code, reason, fleet = _measure(lambda screen: make(cluster, screen))
-    if fleet is None:
-        return code
+    """Measure, and print what came back; whenever a Ctrl-C comes, once something was begun the last line says how to go on."""
+    begun: list[Fleet] = []
+    try:
+        with connected(address) as cluster, _screen() as screen:
+            begun.append(make(cluster, screen))
+            code, reason = _measure(begun[0], screen)
+    except KeyboardInterrupt:  # also one that comes while the cluster is left
+        if not (begun and begun[0].folder.begun):
+            notice("interrupted before anything was measured")
+            return _INTERRUPTED
+        code, reason = _INTERRUPTED, INTERRUPTED
+    (fleet,) = begun
     words = shlex.join(["--cluster", address, "--resume", str(fleet.folder.path)])
     return ended(code, lambda: _finish(fleet, report), f"run {words}", reason)
 
 
-def _measure(make: Callable[[_Screen], Fleet]) -> tuple[int, str, Fleet | None]:
-    """Let a fleet measure; return the exit status and why, as far as they are known by then, and the fleet if there is something of it."""
-    fleet = None
+def _measure(fleet: Fleet, screen: _Screen) -> tuple[int, str]:
+    """Let a fleet measure; return the exit status and why, as far as they are known by then."""
     threading.Thread(target=_import_tables, daemon=True).start()
-    with _screen() as screen:
-        try:
-            fleet = make(screen)
-            fleet.run()
-        except KeyboardInterrupt:
-            if fleet is None or not fleet.folder.begun:
-                screen.say("interrupted before anything was measured")
-                return 130, INTERRUPTED, None
-            return 130, INTERRUPTED, fleet
-        except (InferometerError, OSError) as error:
-            if fleet is None or not fleet.jobs:
-                raise
-            screen.say(str(error))
-            return 1, "ended by an error", fleet
-    return (1, f"unfinished: {', '.join(fleet.missing)}", fleet) if fleet.missing else (0, "", fleet)
+    try:
+        fleet.run()
+    except (InferometerError, OSError) as error:
+        if not fleet.jobs:
+            raise
+        screen.say(str(error))
+        return 1, "ended by an error"
+    return (1, f"unfinished: {', '.join(fleet.missing)}") if fleet.missing else (0, "")
 
 
 def _import_tables() -> None:
@@ -139,7 +143,8 @@ def _finish(fleet: Fleet, report: bool) -> int:
 
         print_overview(open_results([fleet.folder.path]))
     for job in fleet.jobs:
-        click.echo(f"{job.slug}: {job.node.kind.title}: {job.state}{f' ({job.at})' if job.at else ''}")
+        why = f" ({shown(redacted(job.at))})" if job.at else ""
+        click.echo(f"{job.slug}: {job.node.kind.title}: {job.state}{why}")
     absent = [slug for slug in fleet.missing if slug not in {job.slug for job in fleet.jobs}]
     for slug in absent:
         kind = fleet.facts["nodes"][slug]["kind"]

@@ -51,8 +51,10 @@ def connected(address: str) -> Iterator[Cluster]:
         try:
             yield cluster
         finally:
-            cluster.gate.close()
-            ray.shutdown()
+            try:
+                cluster.gate.close()
+            finally:  # also where a Ctrl-C comes meanwhile
+                ray.shutdown()
 
 
 @contextlib.contextmanager
@@ -73,13 +75,25 @@ def _connect(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
     if address != LOCAL:
         ray.init(address=address, **settings)
         return
+    if running := _running():
+        ray.init(address=running, **settings)
+        return
+    # else Ray leaves a token in the home, which every cluster that is started there later asks for
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_worker_niceness", "0")  # 15 else
+    ray.init(address="local", include_dashboard=False, **settings)
+
+
+def _running() -> str:
+    """Return where this machine's Ray answers, "" where none does: one that was killed leaves its address, which Ray tries for minutes."""
+    from ray._private.services import get_ray_address_from_environment
+
     try:
-        ray.init(address="auto", **settings)
-    except ConnectionError:
-        # else Ray leaves a token in the home, which every cluster that is started there later asks for
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        os.environ.setdefault("RAY_worker_niceness", "0")  # 15 else
-        ray.init(address="local", include_dashboard=False, **settings)
+        found = str(get_ray_address_from_environment("auto", None))
+        check_answers(found)
+    except (ConnectionError, UsageError):
+        return ""
+    return "" if found == LOCAL else found
 
 
 def _connect_by_client(ray: Any, address: str, settings: Mapping[str, Any]) -> None:
