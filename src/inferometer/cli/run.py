@@ -45,7 +45,7 @@ from inferometer.storage.run_directory import RUN_FILE, StoredRun, check_can_be_
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Measure on a Ray cluster: ray://HOST:10001, or local (docs/fleet.md).",
+    help="Measure on a Ray cluster: ray://HOST:10001, HOST:6379 from one of its machines, or local (docs/fleet.md).",
 )
 @click.option(
     "--nodes",
