@@ -5,12 +5,11 @@ import threading
 import pytest
 
 from inferometer.errors import StoreError
-from inferometer.fleet.fleet import Fleet
-from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.measurement import Job, Measurement
 from inferometer.fleet.node_run import lack
 from inferometer.fleet.nodes import Node, Selection
 from inferometer.fleet.plans import ViewPlan
+from inferometer.fleet.who_measures import Roster
 from inferometer.planning.request import make_request
 from inferometer.records import Machine, RunInfo, Skip
 from inferometer.storage.run_directory import RunWriter, read_run
@@ -32,61 +31,55 @@ class Watcher:
         self.told.append(text)
 
 
-def fleet(folder, nodes, parts=(), held=(), asked=None):
-    """Return a fleet of which these nodes answer; ``parts``: slug -> (node, whether it is done); ``held``: id -> slug."""
-    facts = {
-        "nodes": {
-            slug: {"hostname": of.name, "kind": of.kind.title} | ({"state": "done"} if done else {})
-            for slug, (of, done) in dict(parts).items()
-        }
+def roster(nodes, parts=(), held=(), asked=None):
+    """Return one of which these nodes answered; ``parts``: slug -> (node, whether it is done); ``held``: id -> slug."""
+    known = {
+        slug: {"hostname": of.name, "kind": of.kind.title} | ({"state": "done"} if done else {})
+        for slug, (of, done) in dict(parts).items()
     }
     finished = {slug: of.kind.title for slug, (of, done) in dict(parts).items() if done}
-    found = Fleet(
-        None, make_request("model.onnx"), Selection.parse(asked), FleetFolder(folder), facts, Watcher(),
-        plans={each.view: ViewPlan(object()) for each in nodes}, _finished=finished,
-        _held=dict(held),
-    )  # fmt: skip
-    found._nodes = list(nodes)
+    found = Roster(Selection.parse(asked), known, finished, held=dict(held))
+    found.meet(nodes, {each.view: ViewPlan(object()) for each in nodes})
     return found
 
 
-def begun(fleet):
-    return [each.id for each in fleet._next()]
+def begun(roster):
+    return [each.id for each in roster.next()]
 
 
-def ended(fleet, one, state, **more):
-    job = fleet._add(one)
+def ended(roster, one, state, **more):
+    job = roster.add(one, ())
     job.state = state
     for name, value in more.items():
         setattr(job, name, value)
     return job
 
 
-def test_a_part_left_unfinished_is_not_gone_on_with_where_an_equal_node_has_finished(tmp_path):
+def test_a_part_left_unfinished_is_not_gone_on_with_where_an_equal_node_has_finished():
     parts = {"a": (node("a"), False), "b": (node("b"), True)}
-    resumed = fleet(tmp_path, [node("a")], parts, held={"a": "a"})
-    assert begun(resumed) == [] and resumed._is_whole()
-    everywhere = fleet(tmp_path, [node("a")], parts, held={"a": "a"}, asked="all")
-    assert begun(everywhere) == ["a"] and not everywhere._is_whole()
+    resumed = roster([node("a")], parts, held={"a": "a"})
+    assert begun(resumed) == [] and resumed.is_whole
+    everywhere = roster([node("a")], parts, held={"a": "a"}, asked="all")
+    assert begun(everywhere) == ["a"] and not everywhere.is_whole
 
 
-def test_a_kind_that_is_not_done_is_missing_though_another_is(tmp_path):
+def test_a_kind_that_is_not_done_is_missing_though_another_is():
     parts = {"a": (node("a"), True), "b": (node("b", "CPU B"), False)}
-    resumed = fleet(tmp_path, [node("a")], parts)
-    assert begun(resumed) == [] and not resumed._is_whole()
+    resumed = roster([node("a")], parts)
+    assert begun(resumed) == [] and not resumed.is_whole
 
 
-def test_a_finished_node_that_is_looked_at_again_stays_finished(tmp_path):
-    resumed = fleet(tmp_path, [node("a"), node("b")], {"a": (node("a"), True)}, held={"a": "a"})
+def test_a_finished_node_that_is_looked_at_again_stays_finished():
+    resumed = roster([node("a"), node("b")], {"a": (node("a"), True)}, held={"a": "a"})
     assert begun(resumed) == ["a"]
     ended(resumed, node("a"), "lost")
-    assert resumed.facts["nodes"]["a"]["state"] == "done"
+    assert resumed.parts["a"]["state"] == "done"
     assert begun(resumed) == []  # its copy is here, so that b measures nothing
 
 
 @pytest.mark.parametrize(("unkept", "next_one"), [(False, ["b"]), (True, [])])
-def test_what_cannot_be_written_here_is_not_measured_by_another_node(tmp_path, unkept, next_one):
-    running = fleet(tmp_path, [node("a"), node("b")])
+def test_what_cannot_be_written_here_is_not_measured_by_another_node(unkept, next_one):
+    running = roster([node("a"), node("b")])
     ended(running, node("a"), "failed", unkept=unkept)
     assert begun(running) == next_one
 

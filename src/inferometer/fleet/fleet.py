@@ -1,11 +1,9 @@
-"""One run over the nodes of a cluster: who measures, what travels, what comes back, and what is done about what fails."""
+"""One run over the nodes of a cluster: what travels, what comes back, and what is done about what fails."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +14,10 @@ from inferometer.fleet.cluster import Cluster
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.goods import Good, given_good, model_good
 from inferometer.fleet.measurement import Job, Measurement, Watcher
-from inferometer.fleet.nodes import Kind, Node, Selection, View, gone_on_with, slugs, wanted
-from inferometer.fleet.plans import ViewPlan, plan_views
+from inferometer.fleet.nodes import Node, Selection
+from inferometer.fleet.plans import plan_views
 from inferometer.fleet.remote import UnreachedError
+from inferometer.fleet.who_measures import Roster
 from inferometer.planning.given_files import given_files
 from inferometer.planning.request import RunRequest
 from inferometer.running.converted import convert
@@ -26,8 +25,6 @@ from inferometer.units import counted
 
 _SHOW_S = 1.0
 _LOOK_EVERY_S = 5.0  # for nodes that come late
-_OVER = ("failed", "lost")
-_REPLACED = 2  # nodes of a kind that fail, for which others measure
 _AT_ONCE = 256  # nodes that measure at the same time
 
 
@@ -41,21 +38,19 @@ class Fleet:
     folder: FleetFolder
     facts: dict[str, Any]  # fleet.json
     watcher: Watcher
-    plans: dict[View, ViewPlan] = field(default_factory=dict)
-    jobs: list[Job] = field(default_factory=list)
     _finished: dict[str, str] = field(default_factory=dict)  # part of an earlier session -> its kind's title
     _goods: dict[Path | str, Good] = field(default_factory=dict)
     _machines: dict[str, threading.Lock] = field(
         default_factory=dict
     )  # boot id -> held by who measures there
-    _held: dict[str, str] = field(
-        default_factory=dict
-    )  # Ray's id of a node -> the part that its machine keeps
     _known: set[str] = field(default_factory=set)  # Ray's ids of nodes that were asked
     _unreached: bool = False  # the cluster did not answer when nodes were looked for last
-    _nodes: list[Node] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _packed: threading.Event = field(default_factory=threading.Event)  # what is to travel is known
+    _roster: Roster = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._roster = Roster(self.selection, self.facts["nodes"], self._finished)
 
     def run(self) -> None:
         """Measure on every node that is wanted, late ones included; the folder has what comes back, also what a Ctrl-C leaves."""
@@ -63,14 +58,14 @@ class Fleet:
         self._look_at_files()  # while they start
         self._meet()
         if not self._next():
-            if self._is_whole():
+            if self._roster.is_whole:
                 self.watcher.say("nothing is missing: what was asked of each kind has been measured")
                 return
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
         self.folder.write(self.facts)
         self.folder.unmerge()  # an earlier session's, which would hide what comes now
         self.watcher.say(
-            f"fleet {self.facts['name']}: {counted(len(self._nodes), 'node')} of {counted(len(self._kinds()), 'kind')}"
+            f"fleet {self.facts['name']}: {counted(len(self._roster.nodes), 'node')} of {counted(len(self._roster.kinds), 'kind')}"
         )
         self._measure_all()
 
@@ -91,22 +86,15 @@ class Fleet:
         finally:
             self._keep_ends()
 
-    def _is_whole(self) -> bool:
-        """Return whether all that was begun earlier is done, or as much as was asked of its kind."""
-        return bool(self._finished) and not self.missing
+    @property
+    def jobs(self) -> list[Job]:
+        """Return what measures, or has."""
+        return self._roster.jobs
 
     @property
     def missing(self) -> list[str]:
         """Return the parts of the run that are not done, and for which not enough equal nodes are."""
-        kinds = {slug: told["kind"] for slug, told in self.facts["nodes"].items()}
-        here = {job.slug: kinds[job.slug] for job in self.jobs if job.state == "done"}
-        done = {**self._finished, **here}
-        return [slug for slug, kind in kinds.items() if slug not in done and not self._enough(kind, done)]
-
-    def _enough(self, kind: str, done: Mapping[str, str]) -> bool:
-        """Return whether a kind, by its title, was finished by as many nodes as are asked for; ``done``: kinds of finished parts."""
-        each = self.selection.each
-        return each is not None and Counter(done.values())[kind] >= each
+        return self._roster.missing
 
     def _busy(self) -> str:
         names = [job.slug for job in self.jobs if job.state in ("sending", "measuring")]
@@ -175,67 +163,28 @@ class Fleet:
                 f"what measures gives way to other processes on {', '.join(node.name for node in less)}: Ray gives it a niceness of "
                 f"{less[0].gives_way}; start Ray there with RAY_worker_niceness=0"
             )
-        if self._nodes and sound:
+        if self._roster.nodes and sound:
             self.watcher.say(f"came late: {', '.join(node.name for node in sound)}")
-        # what those left that are over, others may go on with
-        going = {*self._held.values(), *(job.slug for job in self.jobs if job.state not in _OVER)}
-        self._held |= gone_on_with(sound, going)
-        self._nodes += sound
-        fresh = plan_views(self.request, [node for node in sound if node.view not in self.plans])
-        self.plans |= fresh
+        fresh = plan_views(self.request, [node for node in sound if node.view not in self._roster.plans])
+        self._roster.meet(sound, fresh)
         for view, planned in fresh.items():
             if planned.refusal:
                 self.watcher.say(f"{view.kind.title}: {planned.refusal}")
 
     def _next(self) -> list[Node]:
-        """Return the nodes to begin on: those that hold a part of this run, and others of kinds that have too few."""
-        able = [node for node in self._nodes if self.plans[node.view].plan]
-        taken = self._taken()
-        used = [job.node.id for job in self.jobs]
-        holding = [node for node in able if node.id not in used and self._goes_on(node)]
-        taken.update(node.kind for node in holding)
-        others = wanted(able, self.selection, taken, [*used, *(node.id for node in holding)])
-        return [*holding, *others] if not self._stopping.is_set() else []
-
-    def _goes_on(self, node: Node) -> bool:
-        """Return whether a node holds a part that is wanted: not one left unfinished where another of its kind has finished."""
-        part = self._held.get(node.id)
-        return part is not None and (
-            part in self._finished or not self._enough(node.kind.title, self._finished)
-        )
-
-    def _taken(self) -> Counter[Kind]:
-        """Return how many nodes of each kind have measured or are at it, also those that finished earlier and are gone.
-
-        A node that is lost counts for nothing, and so do the first that fail: what fails on three of a kind fails on all, and
-        what cannot be written here is no better from another node.
-        """
-        taken = Counter(job.node.kind for job in self.jobs if job.state not in _OVER or job.unkept)
-        failed = Counter(job.node.kind for job in self.jobs if job.state == "failed" and not job.unkept)
-        taken.update({kind: max(count - _REPLACED, 0) for kind, count in failed.items()})
-        over = {job.slug for job in self.jobs if job.state in _OVER}
-        here = {*self._held.values(), *(job.slug for job in self.jobs)} - over
-        kinds = {kind.title: kind for kind in self._kinds()}
-        gone = [title for slug, title in self._finished.items() if slug not in here]
-        taken.update(kinds[title] for title in gone if title in kinds)
-        return taken
+        """Return the nodes to begin on."""
+        return [] if self._stopping.is_set() else self._roster.next()
 
     def _add(self, node: Node) -> Job:
-        """Return a new job, whose folder is the node's of an earlier part where it had one."""
-        known = self._held.get(node.id)
-        slug = known or slugs([node.name], [job.slug for job in self.jobs] + self.folder.slugs())[0]
-        self.jobs.append(Job(node, slug))
-        self.facts["nodes"].setdefault(slug, {}).update(node.facts)
+        """Return a new job, which fleet.json has."""
+        job = self._roster.add(node, self.folder.slugs())
         self.folder.write(self.facts)
-        return self.jobs[-1]
-
-    def _kinds(self) -> set[Kind]:
-        return {view.kind for view in self.plans}
+        return job
 
     def _reasons(self) -> str:
-        told = [plan.refusal for plan in self.plans.values() if plan.refusal]
+        told = [plan.refusal for plan in self._roster.plans.values() if plan.refusal]
         return "; ".join(dict.fromkeys(told)) or (
-            "none is of a kind that --nodes asks for" if self._nodes else "no node answers that may"
+            "none is of a kind that --nodes asks for" if self._roster.nodes else "no node answers that may"
         )
 
     def _look_at_files(self) -> None:
@@ -250,7 +199,7 @@ class Fleet:
 
     def _convert(self) -> None:
         """Convert the model here, for every kind's forms at once, before anything is sent."""
-        forms = set().union(*(plan.forms for plan in self.plans.values()))
+        forms = set().union(*(plan.forms for plan in self._roster.plans.values()))
         try:
             for entry in convert(self.request, forms, {}, self.watcher.say).entries:
                 self._goods[entry.name] = model_good(entry)
