@@ -70,7 +70,7 @@ class Cluster:
     """A cluster of one node, whose runs are ``run``'s."""
 
     def __init__(self, run, each=lambda number: None):
-        self.gate, self._run, self._each = Gate(), run, each
+        self.gate, self._run, self._each, self.awaited = Gate(), run, each, ()
         self.looks, self.away = 0, ()  # how often it was asked for its nodes, and when it does not answer
         self.nodes = [Node("1", 8, 0, Machine(hostname="a", cpu="CPU A", logical_cores=8, usable_cores=8))]
 
@@ -83,10 +83,10 @@ class Cluster:
     def greet(self, seen, name):
         pass
 
-    def ask(self, seen, name, say):
+    def ask(self, seen, name, say, *waits):
         return list(seen)
 
-    def let_go(self):
+    def let_go(self, kept):
         pass
 
     def hold(self, node, name, slug):

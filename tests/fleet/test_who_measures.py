@@ -1,6 +1,7 @@
 """Which nodes begin, of those that are there, with what earlier sessions and other nodes have left."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,44 @@ def test_what_cannot_be_written_here_is_not_measured_by_another_node(unkept, nex
     running = roster([node("a"), node("b")])
     ended(running, node("a"), "failed", unkept=unkept)
     assert begun(running) == next_one
+
+
+def test_a_node_that_died_and_comes_back_goes_on_in_any_session():
+    resumed = roster([node("a")], {"a": (node("a"), False)}, held={"a": "a"})
+    ended(resumed, node("a"), "lost")
+    back = replace(node("a"), id="a2", parts={"a": {"nodes": {"a": node("a").facts}}})
+    resumed.meet([back], {})
+    assert begun(resumed) == ["a2"] and resumed.add(back, ()).slug == "a"
+
+
+def test_a_busy_node_is_given_up_for_an_equal_one_and_taken_again_where_all_are_busy():
+    found = roster([node("a"), node("b"), node("c", "CPU C")])
+    first, _ = found.begin(list)
+    assert first.slug == "a"
+    assert not found.give_up(first, 9.0) and found.give_up(first, 11.0)
+    (second,) = found.begin(list)
+    assert second.slug == "b" and [*found.parts] == ["c", "b"]
+    assert not found.give_up(second, 11.0)  # a was waited for
+    assert found.give_up(second, 301.0)
+    (third,) = found.begin(list)
+    assert third.slug == "a" and [*found.parts] == ["c", "a"]
+    third.state = "lost"
+    assert begun(found) == ["b"]
+
+
+@pytest.mark.parametrize(("asked", "given_up"), [("2", [True, False]), ("all", [False, False])])
+def test_no_more_nodes_are_given_up_than_equal_ones_are_free(asked, given_up):
+    found = roster([node("a"), node("b"), node("c")], asked=asked)
+    jobs = found.begin(list)[:2]
+    assert [found.give_up(job, 11.0) for job in jobs] == given_up
+    assert [job.slug for job in found.begin(list)] == ["c"] * sum(given_up)
+
+
+def test_a_busy_node_that_has_a_part_is_given_up_as_any_other():
+    resumed = roster([node("a"), node("b")], {"a": (node("a"), False)}, held={"a": "a"})
+    (job,) = resumed.begin(list)
+    assert resumed.give_up(job, 11.0)
+    assert [each.slug for each in resumed.begin(list)] == ["b"] and [*resumed.parts] == ["a", "b"]
 
 
 class Agent:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from inferometer.fleet import agent, envoy
 from inferometer.fleet.gate import Gate
 from inferometer.fleet.goods import GIVEN, Good, Incoming, placed_at
 from inferometer.fleet.nodes import Node
-from inferometer.fleet.remote import Hold, RemoteAgent, on_node, one_line, reached
+from inferometer.fleet.remote import Hold, RemoteAgent, cause_of, on_node, one_line, reached
 from inferometer.host.gpus import Lack
 from inferometer.records import Machine
 from inferometer.version import __version__
 
-_LOOK_S = 120.0  # a first worker on a node starts in seconds, on a network disk in a minute
+LOOK_S = 120.0  # a first worker on a node starts in seconds, on a network disk in a minute
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Seen:
     """A node that is in the cluster, before it was asked anything."""
 
     id: str
-    name: str
-    cpus: float
-    gpus: float
+    name: str = field(compare=False)
+    cpus: float = field(compare=False)
+    gpus: float = field(compare=False)
 
 
 class Cluster:
@@ -44,6 +45,7 @@ class Cluster:
         ] = {}  # key -> references to its pieces, and their SHA-256
         self._sending = threading.Lock()
         self._greeted: dict[str, RemoteAgent] = {}  # by the ids of nodes that are not held
+        self._awaited: dict[Seen, float] = {}  # asked, without an answer yet -> until when, by time.monotonic
         self.gate = Gate()
         # its code is sent once, whatever the number of nodes
         self._envoys = ray.remote(num_cpus=0, max_restarts=0)(envoy.Envoy)
@@ -71,31 +73,66 @@ class Cluster:
         facts = actor.meet.remote(__version__, name, int(node.gpus))
         return RemoteAgent(self._ray, self.gate, actor, facts)
 
-    def ask(self, seen: Iterable[Seen], name: str, say: Callable[[str], None]) -> list[Node]:
-        """Return what nodes answer of themselves; one that does not answer is told and left out. UnreachedError as for `seen`."""
+    @property
+    def awaited(self) -> list[Seen]:
+        """Return the nodes that were asked last, have not answered yet, and may still: who is to know asks again."""
+        return [*self._awaited]
+
+    def ask(
+        self, seen: Iterable[Seen], name: str, say: Callable[[str], None], first_s: float = LOOK_S, more_s: float = LOOK_S
+    ) -> list[Node]:  # fmt: skip
+        """Return what nodes answer of themselves: a first one within ``first_s``, and the others within ``more_s`` of that.
+
+        One that has not answered by then is `awaited`; 120 s after it was asked first it is told and left out, as is one that cannot
+        answer. UnreachedError as for `seen`.
+        """
         asked = list(seen)
         self.greet(asked, name)
         answers = {one: self._greeted[one.id].facts for one in asked if one.id in self._greeted}
-        if answers:
-            with reached():
-                self._ray.wait([*answers.values()], num_returns=len(answers), timeout=_LOOK_S)
+        late = self._late(answers, first_s, more_s)
         nodes = []
         for one in asked:
             if one not in answers:
                 nodes.append(Node(one.id, one.cpus, one.gpus, Machine(hostname=one.name)))
+            elif one in late:
+                continue
             elif (told := self._answer(one, answers[one], say)) is not None:
                 nodes.append(_node(one, told))
             else:
                 self._greeted.pop(one.id).release()
         return nodes
 
+    def _late(self, answers: Mapping[Seen, Any], first_s: float, more_s: float) -> list[Seen]:
+        """Wait for answers, by references to them; return those that are `awaited` now."""
+        now = time.monotonic()
+        self._awaited = {one: self._awaited.get(one, now + LOOK_S) for one in answers}
+        for number, most_s in ((1, first_s), (len(answers), more_s)):
+            left_s = max(self._awaited.values(), default=now) - time.monotonic()
+            come = self._come(answers, number, max(min(most_s, left_s), 0.0))
+        now = time.monotonic()
+        self._awaited = {one: by for one, by in self._awaited.items() if one not in come and by > now}
+        return self.awaited
+
+    def _come(self, answers: Mapping[Seen, Any], number: int, within_s: float) -> list[Seen]:
+        """Wait for so many answers, and return who has given one."""
+        if not answers:
+            return []
+        with reached():
+            come = set(self._ray.wait([*answers.values()], num_returns=number, timeout=within_s)[0])
+        return [one for one, reference in answers.items() if reference in come]
+
     def _answer(self, one: Seen, reference: Any, say: Callable[[str], None]) -> Any:
         """Return what a node answered, once it was waited for; None, and told, where it did not."""
         with reached():
             try:
                 return self._ray.get(reference, timeout=0.1)
+            except self._ray.exceptions.GetTimeoutError:
+                why = f"nothing came within {LOOK_S:g} s"
+            except self._ray.exceptions.RayTaskError as error:
+                why = cause_of(error.cause or error)
             except self._ray.exceptions.RayError as error:
-                say(f"node {one.name} does not answer and is left out: {one_line(error, 200)}")
+                why = one_line(error, 200)
+        say(f"node {one.name} does not answer and is left out: {why}")
         return None
 
     def bring_back(self, key: str, name: str, say: Callable[[str], None]) -> Path:
@@ -104,7 +141,7 @@ class Cluster:
         for one in self.seen():
             with reached():
                 reference = ask.options(scheduling_strategy=on_node(one.id)).remote(key, name)
-                self._ray.wait([reference], timeout=_LOOK_S)
+                self._ray.wait([reference], timeout=LOOK_S)
             if found := self._answer(one, reference, say):
                 incoming = Incoming(GIVEN, key, name)
                 incoming.add(found)
@@ -121,10 +158,13 @@ class Cluster:
             held.hold(Hold(self._ray, node, by_client=self._by_client), name, slug)
         return held
 
-    def let_go(self) -> None:
-        """Let nodes go that have said what they are and are not held."""
-        while self._greeted:
-            self._greeted.popitem()[1].release()
+    def let_go(self, kept: Iterable[str] = ()) -> None:
+        """Let nodes go that have said what they are and are not held, but those that are to be: ``kept``, by Ray's ids."""
+        spared = {*kept, *(one.id for one in self._awaited)}
+        for each in [*self._greeted]:
+            # one that is held meanwhile is no longer among them
+            if each not in spared and (agent := self._greeted.pop(each, None)):
+                agent.release()
 
     def send(self, good: Good, holder: RemoteAgent, go_on: Callable[[], None]) -> None:
         """Bring a file to a node; its bytes go into the object store once, whichever nodes ask for it.

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from inferometer.errors import InferometerError, StoreError, UsageError
-from inferometer.fleet.cluster import Cluster
+from inferometer.fleet.cluster import LOOK_S, Cluster
 from inferometer.fleet.folder import FleetFolder
 from inferometer.fleet.goods import Good, given_good, model_good
-from inferometer.fleet.measurement import Job, Measurement, Watcher
-from inferometer.fleet.nodes import Node, Selection
+from inferometer.fleet.measurement import NOT_BEGUN, Job, Measurement, Watcher
+from inferometer.fleet.nodes import Selection
 from inferometer.fleet.plans import plan_views
 from inferometer.fleet.remote import UnreachedError
 from inferometer.fleet.who_measures import Roster
@@ -25,6 +25,8 @@ from inferometer.units import counted
 
 _SHOW_S = 1.0
 _LOOK_EVERY_S = 5.0  # for nodes that come late
+_OTHERS_S = 10.0  # for the others to say what they are, once a node has
+_LATE_S = 1.0  # the same, once the run may go on
 _AT_ONCE = 256  # nodes that measure at the same time
 
 
@@ -57,7 +59,9 @@ class Fleet:
         self.cluster.greet(self.cluster.seen(), self.facts["name"])
         self._look_at_files()  # while they start
         self._meet()
-        if not self._next():
+        while not self._roster.next() and not self._roster.is_whole and self.cluster.awaited:
+            self._meet()
+        if not self._roster.next():
             if self._roster.is_whole:
                 self.watcher.say("nothing is missing: what was asked of each kind has been measured")
                 return
@@ -67,6 +71,8 @@ class Fleet:
         self.watcher.say(
             f"fleet {self.facts['name']}: {counted(len(self._roster.nodes), 'node')} of {counted(len(self._roster.kinds), 'kind')}"
         )
+        for one in self.cluster.awaited:
+            self.watcher.say(f"node {one.name} has not answered yet; the others begin")
         self._measure_all()
 
     def _measure_all(self) -> None:
@@ -81,7 +87,10 @@ class Fleet:
             self._stopping.set()
             if isinstance(error, KeyboardInterrupt):
                 self.watcher.say(f"interrupted: waiting for the nodes to end what they are at{self._busy()}")
-            threads.shutdown()
+            threads.shutdown(cancel_futures=True)
+            for job in self.jobs:
+                if job.state == "waiting":  # for others to end, more than measure at once
+                    job.state, job.at = "failed", NOT_BEGUN
             raise
         finally:
             self._keep_ends()
@@ -111,8 +120,11 @@ class Fleet:
 
     def _begin(self, threads: ThreadPoolExecutor) -> list[Future[None]]:
         """Begin on the nodes that are to measure now, and let the others go, which may stay idle."""
-        begun = [threads.submit(self._measure, self._add(node)) for node in self._next()]
-        self.cluster.let_go()
+        jobs = [] if self._stopping.is_set() else self._roster.begin(self.folder.slugs)
+        if jobs:
+            self.folder.write(self.facts)
+        begun = [threads.submit(self._measure, job) for job in jobs]
+        self.cluster.let_go(job.node.id for job in self.jobs)
         return begun
 
     def _supervise(self, threads: ThreadPoolExecutor, futures: list[Future[None]]) -> None:
@@ -123,13 +135,13 @@ class Fleet:
             futures += begun
             self.watcher.update(self.jobs)
             self._keep_ends()
-            if ended and not begun:
+            if ended and not begun and (self._unreached or not self.cluster.awaited):
                 break
-            wait(
-                [future for future in futures if not future.done()],
-                timeout=_SHOW_S,
-                return_when=FIRST_COMPLETED,
-            )
+            going = [future for future in futures if not future.done()]
+            if going:
+                wait(going, timeout=_SHOW_S, return_when=FIRST_COMPLETED)
+            else:
+                time.sleep(_SHOW_S)  # for a node that has not answered yet
             if time.monotonic() - looked > _LOOK_EVERY_S:
                 self._look_again()
                 looked = time.monotonic()
@@ -152,12 +164,17 @@ class Fleet:
     def _meet(self) -> None:
         """Ask the nodes that are new what they are, and plan for their kinds."""
         new = [one for one in self.cluster.seen() if one.id not in self._known]
-        nodes = self.cluster.ask(new, self.facts["name"], self.watcher.say)
-        self._known |= {one.id for one in new}
+        # one that hangs keeps nobody from beginning, nor what measures from being looked after
+        waits = (_LATE_S, _LATE_S) if self._roster.nodes else (LOOK_S, _OTHERS_S)
+        nodes = self.cluster.ask(new, self.facts["name"], self.watcher.say, *waits)
+        self._known |= {one.id for one in new} - {one.id for one in self.cluster.awaited}
         for node in nodes:
             if node.refusal:
                 self.watcher.say(f"node {node.name} is left out: {node.refusal}")
         sound = [node for node in nodes if not node.refusal]
+        for node in sound:
+            if node.lack.fault:
+                self.watcher.say(f"node {node.name}: {node.lack.reason}")
         if less := [node for node in sound if node.gives_way]:
             self.watcher.say(
                 f"what measures gives way to other processes on {', '.join(node.name for node in less)}: Ray gives it a niceness of "
@@ -171,18 +188,12 @@ class Fleet:
             if planned.refusal:
                 self.watcher.say(f"{view.kind.title}: {planned.refusal}")
 
-    def _next(self) -> list[Node]:
-        """Return the nodes to begin on."""
-        return [] if self._stopping.is_set() else self._roster.next()
-
-    def _add(self, node: Node) -> Job:
-        """Return a new job, which fleet.json has."""
-        job = self._roster.add(node, self.folder.slugs())
-        self.folder.write(self.facts)
-        return job
-
     def _reasons(self) -> str:
-        told = [plan.refusal for plan in self._roster.plans.values() if plan.refusal]
+        told = [
+            plan.refusal
+            for view, plan in self._roster.plans.items()
+            if plan.refusal and self.selection.takes(view.kind)
+        ]
         return "; ".join(dict.fromkeys(told)) or (
             "none is of a kind that --nodes asks for" if self._roster.nodes else "no node answers that may"
         )
@@ -211,7 +222,7 @@ class Fleet:
         """Measure on one node; two of one machine take turns, since they would disturb each other."""
         machine = self._machines.setdefault(job.node.boot or job.node.id, threading.Lock())
         with self.cluster.gate.used():  # until all that the measurement has of Ray is gone
-            Measurement(self.cluster, job, self.watcher, self._stopping, machine).run(
+            Measurement(self.cluster, job, self.watcher, self._stopping, machine, self._roster.give_up).run(
                 self.facts, self.request, self._await_goods, self.folder.mirror(job.slug)
             )
 

@@ -20,10 +20,15 @@ from inferometer.planning.request import RunRequest, to_builtins
 
 # what is to travel, None if it is not known within so many seconds
 AwaitGoods = Callable[[float], list[Good] | None]
+GIVEN_UP = "given up"  # the state of a job in whose place an equal node measures
 NOT_BEGUN = "interrupted before it began"
 _POLL_S = 1.0
-_PATIENCE_S = 10.0  # before it is told that a node is waited for
+PATIENCE_S = 10.0  # before it is told that a node is waited for, or an equal one is taken
 _STOP_S = 60.0  # for a run to end once it is interrupted
+
+
+class _GivenUpError(InferometerError):
+    """Another job has the node, and an equal one measures instead."""
 
 
 class _NotKeptError(InferometerError):
@@ -36,12 +41,13 @@ class Job:
 
     node: Node
     slug: str
-    state: str = "waiting"  # waiting, sending, measuring, done, failed, lost
+    state: str = "waiting"  # waiting, sending, measuring, done, failed, lost, given up
     at: str = ""  # what it is doing, or why it ended
     done: int = 0
     total: int = 0
     left: str = ""
     unkept: bool = False  # what came back could not be written here
+    new: bool = True  # no earlier session began it
 
 
 class Watcher(Protocol):
@@ -63,6 +69,9 @@ class Measurement:
     watcher: Watcher
     stopping: threading.Event
     machine: threading.Lock  # held by the one of its nodes that measures
+    give_up: Callable[[Job, float], bool] = lambda job, waited_s: (
+        False
+    )  # after so many seconds, for an equal node
 
     def run(
         self, facts: Mapping[str, Any], request: RunRequest, await_goods: AwaitGoods, mirror: Mirror
@@ -74,6 +83,8 @@ class Measurement:
                 self._send(agent, await_goods)
                 agent.call("start", to_builtins(request), facts["files"], facts)
                 self._follow(agent, mirror)
+        except _GivenUpError as error:
+            self.watcher.say(f"node {job.node.name}: {error}")
         except (NodeLostError, UnreachedError) as error:
             job.state, job.at = "lost", "the node is gone; what it had measured is kept"
             self.watcher.say(f"node {job.node.name} is lost: {error}")
@@ -84,6 +95,7 @@ class Measurement:
     @contextlib.contextmanager
     def _held(self, name: str) -> Iterator[RemoteAgent]:
         """Hold the node for a run."""
+        self._go_on()
         agent = self.cluster.hold(self.job.node, name, self.job.slug)
         try:
             self._await_node(agent)
@@ -98,7 +110,10 @@ class Measurement:
         self._go_on()
         while not agent.is_there(_POLL_S):
             self._go_on()
-            if not told and time.monotonic() - began > _PATIENCE_S:
+            waited_s = time.monotonic() - began
+            if self.give_up(self.job, waited_s):
+                raise _GivenUpError("another job may have its CPUs or GPUs; an equal node is taken instead")
+            if not told and waited_s > PATIENCE_S:
                 told = True
                 self.watcher.say(
                     f"node {self.job.node.name}: {self.job.at}; another job may have its CPUs or GPUs"

@@ -86,7 +86,7 @@ class RemoteAgent:
         except exceptions.GetTimeoutError:
             raise
         except exceptions.RayTaskError as error:
-            raise StoreError(_cause(error.cause or error)) from error
+            raise StoreError(cause_of(error.cause or error)) from error
         except Exception as error:  # Ray's; behind ray:// also gRPC's, and bare ones
             raise NodeLostError(one_line(error, 200)) from error
 
@@ -163,7 +163,7 @@ def one_line(error: BaseException, most: int) -> str:
     return " ".join(str(details() if callable(details) else error).split())[:most]
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """Return what went wrong on a node: of the system's errors the file and the words."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk of its cache is full; free some, then go on with --resume"

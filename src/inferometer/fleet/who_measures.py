@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inferometer.fleet.measurement import Job
+from inferometer.fleet.measurement import GIVEN_UP, PATIENCE_S, Job
 from inferometer.fleet.nodes import Kind, Node, Selection, View, gone_on_with, slugs, wanted
 from inferometer.fleet.plans import ViewPlan
 
 _OVER = ("failed", "lost")
 _REPLACED = 2  # nodes of a kind that fail, for which others measure
+_LONG_PATIENCE_S = 300.0  # for a node that another job may have, where all equal ones were waited for too
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Roster:
     held: dict[str, str] = field(
         default_factory=dict
     )  # Ray's id of a node -> the part that its machine keeps
+    given_up: list[str] = field(default_factory=list)  # Ray's ids of nodes, by when each was given up
+    _deciding: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def kinds(self) -> set[Kind]:
@@ -56,20 +60,57 @@ class Roster:
         """Take in nodes that answered, and the plans of views that are new."""
         new = list(nodes)
         # what those left that are over, others may go on with
-        going = {*self.held.values(), *(job.slug for job in self.jobs if job.state not in _OVER)}
+        over = {job.slug for job in self.jobs if job.state in _OVER}
+        going = {*self.held.values(), *(job.slug for job in self.jobs)} - over
         self.held |= gone_on_with(new, going)
         self.nodes += new
         self.plans |= plans
 
+    def begin(self, in_use: Callable[[], Iterable[str]]) -> list[Job]:
+        """Return new jobs for the nodes to begin on, in folders that are not ``in_use``; those that were given up are none any more."""
+        with self._deciding:
+            self._forget_given_up()
+            return [self.add(node, in_use()) for node in self.next()]
+
     def next(self) -> list[Node]:
-        """Return the nodes to begin on: those that hold a part of this run, and others of kinds that have too few."""
-        able = [node for node in self.nodes if self.plans[node.view].plan]
-        taken = self._taken()
-        used = [job.node.id for job in self.jobs]
-        holding = [node for node in able if node.id not in used and self._goes_on(node)]
-        taken.update(node.kind for node in holding)
-        others = wanted(able, self.selection, taken, [*used, *(node.id for node in holding)])
-        return [*holding, *others]
+        """Return the nodes to begin on: those that hold a part of this run, and others of kinds that have too few.
+
+        Of those that were given up the one that was waited for longest ago, where no other is left.
+        """
+        able, taken, used = self._able(), self._taken(), {job.node.id for job in self.jobs}
+        fresh = [node for node in able if node.id not in self.given_up]
+        found = [node for node in fresh if node.id not in used and self._goes_on(node)]
+        tried = [[node] for each in self.given_up for node in able if node.id == each]
+        for nodes in (fresh, *tried):
+            counted = taken + Counter(node.kind for node in found)
+            found += wanted(nodes, self.selection, counted, {*used, *(node.id for node in found)})
+        return found
+
+    def _able(self) -> list[Node]:
+        return [node for node in self.nodes if self.plans[node.view].plan]
+
+    def give_up(self, job: Job, waited_s: float) -> bool:
+        """Give up a job whose node was waited for so long, and return True, where an equal node is free that nobody else takes."""
+        with self._deciding:
+            kind, each = job.node.kind, self.selection.each
+            if each is None or waited_s < PATIENCE_S:
+                return False
+            used = {other.node.id for other in self.jobs}
+            free = [node.id for node in self._able() if node.kind == kind and node.id not in used]
+            if waited_s < _LONG_PATIENCE_S:
+                free = [one for one in free if one not in self.given_up]
+            if len(free) <= max(each - self._taken()[kind], 0):
+                return False
+            job.state = GIVEN_UP
+            self.given_up = [*(one for one in self.given_up if one != job.node.id), job.node.id]
+            return True
+
+    def _forget_given_up(self) -> None:
+        """Drop the jobs that were given up, and what fleet.json would say of parts that never began."""
+        for job in self.jobs:
+            if job.state == GIVEN_UP and job.new:
+                self.parts.pop(job.slug)
+        self.jobs = [job for job in self.jobs if job.state != GIVEN_UP]
 
     def _goes_on(self, node: Node) -> bool:
         """Return whether a node holds a part that is wanted: not one left unfinished where another of its kind has finished."""
@@ -84,11 +125,13 @@ class Roster:
         A node that is lost counts for nothing, and so do the first that fail: what fails on three of a kind fails on all, and
         what cannot be written here is no better from another node.
         """
-        taken = Counter(job.node.kind for job in self.jobs if job.state not in _OVER or job.unkept)
-        failed = Counter(job.node.kind for job in self.jobs if job.state == "failed" and not job.unkept)
+        jobs = [job for job in self.jobs if job.state != GIVEN_UP]
+        taken = Counter(job.node.kind for job in jobs if job.state not in _OVER or job.unkept)
+        failed = Counter(job.node.kind for job in jobs if job.state == "failed" and not job.unkept)
         taken.update({kind: max(count - _REPLACED, 0) for kind, count in failed.items()})
-        over = {job.slug for job in self.jobs if job.state in _OVER}
-        here = {*self.held.values(), *(job.slug for job in self.jobs)} - over
+        over = {job.slug for job in jobs if job.state in _OVER}
+        held = {part for node, part in self.held.items() if node not in self.given_up}
+        here = {*held, *(job.slug for job in jobs)} - over
         kinds = {kind.title: kind for kind in self.kinds}
         gone = [title for slug, title in self.finished.items() if slug not in here]
         taken.update(kinds[title] for title in gone if title in kinds)
@@ -98,6 +141,6 @@ class Roster:
         """Return a new job, whose folder is the node's of an earlier part where it had one, else none of those ``in_use``."""
         known = self.held.get(node.id)
         slug = known or slugs([node.name], [*(job.slug for job in self.jobs), *in_use])[0]
-        self.jobs.append(Job(node, slug))
+        self.jobs.append(Job(node, slug, new=slug not in self.parts))
         self.parts.setdefault(slug, {}).update(node.facts)
         return self.jobs[-1]
