@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from fleet_commands import LONG, command, measured, records_in, run, started, wait
+from inferometer.fleet.connection import connected
 from inferometer.storage.find import find_runs
 from inferometer.storage.run_directory import read_run
 from parts import needed
@@ -104,6 +105,25 @@ def test_ctrl_c_does_not_wait_for_a_node_that_another_job_holds(cluster, model, 
     (busy,) = [path.parent.name for path in out.glob("nodes/*/run.json")]
     assert f"waiting for the nodes to end what they are at: {busy}\n" in told
     wait(lambda: not cluster.measuring())
+
+
+def test_an_equal_node_measures_where_another_job_holds_the_first(cluster, model, tmp_path):
+    out = tmp_path / "fleet"
+    cluster.start_node("further", cpu="CPU A")
+    try:
+        with connected(f"127.0.0.1:{cluster.port}") as found:
+            (first,) = [each for each in found.ask(found.seen(), "other", print) if each.name == "first"]
+            other = found.hold(first, "other", "first")
+            wait(lambda: other.is_there(1.0))
+            found.let_go()
+            done = run(cluster, model, "--frameworks", "onnxrt", *short_run("1"), "--out", out)
+            other.release()
+    finally:
+        cluster.kill("further")
+    assert done.returncode == 0, done.stderr
+    assert "node first: another job may have its CPUs or GPUs; an equal node is taken instead" in done.stderr
+    assert measured(out) == {name: [("onnxrt", 1)] for name in ("further", "second")}
+    assert "first" not in done.stdout
 
 
 def test_an_equal_node_measures_for_one_that_fails_and_not_again_once_it_is_gone(cluster, model, tmp_path):
