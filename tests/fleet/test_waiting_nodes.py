@@ -65,7 +65,7 @@ class Cluster:
     def __init__(self, nodes, busy=(), late=None, measure=lambda: None):
         self.gate, self._nodes, self._busy = Gate(), nodes, busy
         self._late, self._measure = late or {}, measure
-        self.awaited, self.held, self.kept = [], [], []
+        self.awaited, self.held, self.kept, self.waits = [], [], [], []
 
     def seen(self):
         return [Seen(each.id, each.name, each.cpus, each.gpus) for each in self._nodes]
@@ -75,6 +75,7 @@ class Cluster:
 
     def ask(self, seen, name, say, *waits):
         asked = [each.id for each in seen]
+        self.waits.append(waits)
         self._late = {id: number - (id in asked) for id, number in self._late.items()}
         self.awaited = [each for each in seen if self._late.get(each.id, 0) > 0]
         late = [each.id for each in self.awaited]
@@ -131,6 +132,7 @@ def test_a_node_that_answers_late_delays_no_other_and_measures_all_the_same(tmp_
     found = fleet(tmp_path / "fleet", cluster, "all")
     found.run()
     assert states(found) == {"a": "done", "b": "done"}
+    assert cluster.waits[:2] == [(120.0, 10.0), (1.0, 1.0)]  # s; what measures is looked after meanwhile
     told = found.watcher.told
     assert "node b has not answered yet; the others begin" in told
     assert told.index("came late: b") > told.index("node b has not answered yet; the others begin")
