@@ -57,9 +57,8 @@ def print_cluster_plan(address: str, request: RunRequest, asked: str | None) -> 
     selection = _check(address, request, asked)
     with connected(address) as cluster:
         nodes = cluster.ask(cluster.seen(), "", notice)
-    for node in nodes:
-        if node.refusal:
-            notice(f"node {node.name} is left out: {node.refusal}")
+    for warning in filter(None, (node.warning for node in nodes)):
+        notice(warning)
     sound = [node for node in nodes if not node.refusal]
     plans = plan_views(request, sound)
     able = wanted([node for node in sound if plans[node.view].plan], selection, {})

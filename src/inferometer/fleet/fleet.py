@@ -168,13 +168,9 @@ class Fleet:
         waits = (_LATE_S, _LATE_S) if self._roster.nodes else (LOOK_S, _OTHERS_S)
         nodes = self.cluster.ask(new, self.facts["name"], self.watcher.say, *waits)
         self._known |= {one.id for one in new} - {one.id for one in self.cluster.awaited}
-        for node in nodes:
-            if node.refusal:
-                self.watcher.say(f"node {node.name} is left out: {node.refusal}")
+        for warning in filter(None, (node.warning for node in nodes)):
+            self.watcher.say(warning)
         sound = [node for node in nodes if not node.refusal]
-        for node in sound:
-            if node.lack.fault:
-                self.watcher.say(f"node {node.name}: {node.lack.reason}")
         if less := [node for node in sound if node.gives_way]:
             self.watcher.say(
                 f"what measures gives way to other processes on {', '.join(node.name for node in less)}: Ray gives it a niceness of "

@@ -81,6 +81,13 @@ class Node:
             return f"{self.free_bytes / 2**30:.1f} GiB are free for its cache, {LEAST_FREE_BYTES / 2**30:.0f} are needed; free some, or set INFEROMETER_CACHE there"
         return ""
 
+    @property
+    def warning(self) -> str:
+        """Return what is to be told of it beforehand: that it is left out, or that its GPUs fail; "" for neither."""
+        if self.refusal:
+            return f"node {self.name} is left out: {self.refusal}"
+        return f"node {self.name}: {self.lack.reason}" if self.lack.fault else ""
+
 
 @dataclass(frozen=True, order=True)
 class Kind:
