@@ -228,6 +228,27 @@ def test_another_number_is_another_machine():
     assert listed.of_none(machines) == ["'A100'", "'H200'", "'RTX 4090'", "'Xoen' (did you mean 'Xeon'?)"]
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "meant"),
+    [
+        ("A10", "NVIDIA A10", True), ("A10", "NVIDIA A100-SXM4-80GB", False), ("A100", "NVIDIA A100-SXM4-80GB", True),
+        ("L4", "NVIDIA L40S", False), ("L4", "NVIDIA L4", True), ("A2", "NVIDIA RTX A2000", False), ("a2", "2 x NVIDIA A2", True),
+        ("H100", "NVIDIA H100 80GB HBM3", True), ("EPYC", "AMD EPYC 7763 64-Core Processor", True),
+        ("Xeon", "Intel(R) Xeon(R) Processor", True), ("", "NVIDIA A2", False),
+    ],
+)  # fmt: skip
+def test_a_machine_is_meant_by_whole_words_of_its_name(text, name, meant):
+    dear = Prices(per_hour=7.0)
+    assert (PriceList(machines=((text, dear),)).of(name) == dear) == meant
+
+
+def test_machines_whose_names_begin_alike_have_a_price_each():
+    listed = PriceList(
+        machines=tuple((text, Prices(per_hour=cost)) for text, cost in (("NVIDIA A10", 1.0), ("A100", 2.0)))
+    )
+    assert [listed.of(name).per_hour for name in ("NVIDIA A10", "NVIDIA A100-PCIE-40GB")] == [1.0, 2.0]
+
+
 def test_the_command_takes_the_file(tmp_path, capsys):
     assert invoke(["recommend", str(tmp_path), "--prices", str(tmp_path / "none.toml")]) != 0
     assert "Traceback" not in capsys.readouterr().err

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from inferometer.errors import UsageError
 from inferometer.host.gpus import NO_LACK, Lack, names_mig_instance, visible_gpus
 from inferometer.records import Gpu, Machine
-from inferometer.records.machine import names_of
+from inferometer.records.machine import is_named, names_of
 from inferometer.version import __version__
 
 _MIG = "a MIG instance"
@@ -135,12 +135,7 @@ class Selection:
 
     def takes(self, kind: Kind) -> bool:
         """Return whether nodes of a kind are asked for."""
-        return not self.gpus or any(_names(name, gpu) for name in self.gpus for gpu in kind.gpus)
-
-
-def _names(part: str, name: str) -> bool:
-    """Return whether a part of a GPU's name means it: whole words of it, so that A10 is no A100 and L4 no L40S."""
-    return bool(re.search(rf"(?<![a-z0-9]){re.escape(part.lower())}(?![a-z0-9])", name.lower()))
+        return not self.gpus or any(is_named(name, gpu) for name in self.gpus for gpu in kind.gpus)
 
 
 def by_kind(nodes: Iterable[Node]) -> dict[Kind, list[Node]]:

@@ -1,4 +1,4 @@
-"""What each machine costs: prices that hold for all, and those of machines whose name holds a text (a TOML file)."""
+"""What each machine costs: prices that hold for all, and those of machines whose name has some words (a TOML file)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from inferometer.errors import UsageError, unknown
 from inferometer.recommendation.objectives import USUAL_PRICES, Prices
+from inferometer.records.machine import is_named
 
 _OF_ALL = ("currency", "per_kwh", "per_hour", "machines")
 _OF_ONE = ("per_kwh", "per_hour")
@@ -21,14 +22,14 @@ _ALIKE = 0.7  # of difflib: two of five letters swapped are still it
 
 @dataclass(frozen=True)
 class PriceList:
-    """Prices by machine; a text means every machine whose name holds it, upper and lower case alike."""
+    """Prices by machine; a text means every machine whose name has it as whole words (`is_named`)."""
 
     usual: Prices = USUAL_PRICES
     machines: tuple[tuple[str, Prices], ...] = ()
 
     def of(self, machine: str) -> Prices:
         """Return a machine's prices; UsageError where several texts mean it."""
-        found = [(text, prices) for text, prices in self.machines if _means(text, machine)]
+        found = [(text, prices) for text, prices in self.machines if is_named(text, machine)]
         if len(found) > 1:
             texts = " and ".join(f"'{text}'" for text, _ in found)
             raise UsageError(f"the prices' {texts} both mean {machine}: make them longer")
@@ -50,11 +51,7 @@ class PriceList:
         return [_with_hint(text, machines) for text in self._idle(machines)]
 
     def _idle(self, machines: Collection[str]) -> list[str]:
-        return [text for text, _ in self.machines if not any(_means(text, machine) for machine in machines)]
-
-
-def _means(text: str, machine: str) -> bool:
-    return text.casefold() in machine.casefold()
+        return [text for text, _ in self.machines if not any(is_named(text, machine) for machine in machines)]
 
 
 def _with_hint(text: str, machines: Iterable[str]) -> str:

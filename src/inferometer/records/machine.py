@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -27,6 +28,12 @@ def names_of(gpus: Iterable[Gpu]) -> tuple[str, ...]:
     """Return GPUs' names, alike ones once with their number: "2 x NVIDIA A2"."""
     counts = Counter(gpu.name for gpu in gpus)
     return tuple(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
+
+
+def is_named(text: str, name: str) -> bool:
+    """Return whether a text means hardware of a name: whole words of it, in any case, so that A10 is no A100 and L4 no L40S."""
+    words = re.escape(text.casefold())
+    return bool(text) and bool(re.search(rf"(?<![a-z0-9]){words}(?![a-z0-9])", name.casefold()))
 
 
 class Machine(msgspec.Struct, frozen=True):
