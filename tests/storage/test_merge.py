@@ -106,6 +106,19 @@ def test_folders_of_runs_are_found_once(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("view", ["nodes/a", "merged", "merged/b"])
+@pytest.mark.parametrize("above", ["2026", "2026/lab", "2026/lab/x"])
+def test_a_fleet_is_found_as_deep_as_a_run(tmp_path, view, above):
+    lab = tmp_path / above
+    written(lab / "plain")
+    written(lab / "fleet" / view)
+    (lab / "fleet" / "fleet.json").touch()
+    found = find_runs(tmp_path / "2026")
+    assert [path.relative_to(lab).as_posix() for path in found] == [f"fleet/{view}", "plain"]
+    written(lab / "1" / "2" / "3" / "far")
+    assert find_runs(tmp_path / "2026") == found
+
+
 def test_command_writes_one_directory_a_machine(tmp_path):
     written(tmp_path / "a")
     written(tmp_path / "b")

@@ -20,7 +20,8 @@ def find_runs(
 ) -> tuple[Path, ...]:
     """Return ``path`` if it is a run directory, else every run directory below it, sorted.
 
-    A folder that cannot be read is left out; ``notice`` is told.
+    ``depth``: how many levels of folders may lie above a run; a fleet's own count as none. A folder that cannot be read is
+    left out; ``notice`` is told.
     """
     path = Path(path)
     if path.name == RUN_FILE:
@@ -28,18 +29,20 @@ def find_runs(
     try:
         if (path / RUN_FILE).exists():
             return (path,)
-        if not path.is_dir() or depth == 0:
+        is_fleet = (path / FLEET_FILE).exists()
+        if not path.is_dir() or (depth == 0 and not is_fleet):
             return ()
         children = sorted(
             child for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")
         )
-        if (path / FLEET_FILE).exists():  # the merged view holds the nodes' runs already
+        if is_fleet:  # the merged view holds the nodes' runs already
             merged = path / MERGED_FOLDER
             children = [merged if merged in children else path / NODES_FOLDER]
     except OSError as error:
         notice(f"{path} cannot be read and is left out: {error.strerror or error}")
         return ()
-    return tuple(run for child in children for run in find_runs(child, depth - 1, notice=notice))
+    below = max(depth, 1) if is_fleet else depth - 1
+    return tuple(run for child in children for run in find_runs(child, below, notice=notice))
 
 
 class FoundRuns(NamedTuple):
