@@ -178,6 +178,63 @@ def test_a_disk_that_fills_up_here_keeps_the_copy_of_an_earlier_session(tmp_path
     assert copy.read_bytes() == b"one\n"
 
 
+@pytest.fixture
+def resumed(agent, tmp_path, monkeypatch):
+    """Return the folder of a part on its node, and the copy of two of its records that an earlier session has left here."""
+    monkeypatch.setattr(agents, "_MOST_BYTES", 4)  # a line
+    run = tmp_path / "fleet" / "fleet" / "node" / "run"
+    run.mkdir(parents=True)
+    (run / "cells.jsonl").write_bytes(b"one\ntwo\n")
+    (run / "run.json").write_bytes(b"{}")
+    before = Mirror(tmp_path / "here")
+    for _ in range(2):
+        before.take(agent.poll(*before.position, 0))
+    return run / "cells.jsonl", tmp_path / "here" / "cells.jsonl"
+
+
+def test_a_node_that_dies_while_its_records_come_again_takes_none_from_the_copy(agent, resumed):
+    kept, copy = resumed
+    with kept.open("ab") as file:
+        file.write(b"six\n")
+    mirror = Mirror(copy.parent)
+    seen = []
+    for _ in range(4):
+        mirror.take(agent.poll(*mirror.position, 0))
+        seen.append(copy.read_bytes())
+    assert seen == [b"one\ntwo\n", b"one\ntwo\n", b"one\ntwo\nsix\n", b"one\ntwo\nsix\n"]
+    assert sorted(path.name for path in copy.parent.iterdir()) == ["cells.jsonl", "run.json"]
+
+
+def test_records_that_a_node_has_lost_stay_here_until_its_run_has_ended_well(agent, resumed):
+    kept, copy = resumed
+    kept.write_bytes(b"one\n")
+    mirror = Mirror(copy.parent)
+    for status in (None, None, 1, 0):
+        assert copy.read_bytes() == b"one\ntwo\n"
+        mirror.take({**agent.poll(*mirror.position, 0), "status": status})
+    assert copy.read_bytes() == b"one\n", "what it has is all of it"
+
+
+def test_a_part_that_is_empty_on_its_node_leaves_the_copy_as_it_is(agent, resumed):
+    kept, copy = resumed
+    kept.unlink()
+    mirror = Mirror(copy.parent)
+    mirror.take(agent.poll(*mirror.position, 0))
+    assert copy.read_bytes() == b"one\ntwo\n"
+    kept.write_bytes(b"one\ntwo\nsix\n")
+    for _ in range(3):
+        mirror.take(agent.poll(*mirror.position, 0))
+    assert copy.read_bytes() == b"one\ntwo\nsix\n"
+
+
+def test_records_that_cannot_be_read_on_a_node_are_not_none(agent, resumed):
+    kept, _ = resumed
+    kept.unlink()
+    kept.mkdir()
+    with pytest.raises(IsADirectoryError):
+        agent.poll(0, {}, 0)
+
+
 def test_a_name_means_itself_also_with_characters_of_patterns(tmp_path, monkeypatch):
     monkeypatch.setenv("INFEROMETER_CACHE", str(tmp_path))
     for name in ("run[1]", "run1"):

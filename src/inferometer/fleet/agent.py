@@ -125,7 +125,8 @@ class Agent:
         return path.relative_to(self._run).as_posix() not in (RUN_FILE, LOCK_FILE, *RECORDS)
 
     def _lines(self, name: str, offset: int) -> bytes:
-        with contextlib.suppress(OSError), (self._run / name).open("rb") as file:
+        """Return whole lines of a file of records from a byte on, none where it is not there; OSError where it cannot be read."""
+        with contextlib.suppress(FileNotFoundError), (self._run / name).open("rb") as file:
             file.seek(offset)
             return _whole_lines(file)
         return b""

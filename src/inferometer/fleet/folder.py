@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class FleetFolder:
         return facts
 
     def mirror(self, slug: str) -> Mirror:
-        """Return the copy of a node's run, as empty as it begins."""
+        """Return the copy of a node's run, as an earlier session left it."""
         return Mirror(self.path / NODES_FOLDER / slug)
 
     def slugs(self) -> list[str]:
@@ -117,12 +118,16 @@ class FleetFolder:
 
 
 class Mirror:
-    """A run directory that follows one on a node."""
+    """A run directory that follows one on a node.
+
+    Records that an earlier session brought stay until this one has brought as many bytes: the node may die before.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._info_at = 0
         self._offsets: dict[str, int] = {}
+        self._coming: dict[str, Path] = {}  # files of records that are still shorter than the copy of before
 
     @property
     def position(self) -> tuple[int, dict[str, int]]:
@@ -139,19 +144,35 @@ class Mirror:
             for name, lines in answer["lines"].items():
                 if lines or name == CELLS_FILE:
                     self._append(name, lines)
+            if answer.get("status") == 0 and not answer.get("more"):  # the node's are whole, though shorter
+                for name in [*self._coming]:
+                    self._take_place(name)
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self._info_at = answer["info_at"]
 
     def _append(self, name: str, lines: bytes) -> None:
-        """Add to a file of records; its first lines begin it anew, since a copy of an earlier driver's may be there."""
-        before, target = self._offsets.get(name, 0), inside(self.path, name)
-        if before:
-            with target.open("ab") as file:
+        """Add to a file of records; its first lines begin it anew, beside the copy of an earlier session where that has more."""
+        target = inside(self.path, name)
+        if name in self._offsets:
+            with self._coming.get(name, target).open("ab") as file:
                 file.write(lines)
+        elif len(lines) < _size(target):
+            self._coming[name] = target.with_name(f".{name}")
+            _replace(self._coming[name], lines)
         else:
             _replace(target, lines)
-        self._offsets[name] = before + len(lines)
+        self._offsets[name] = self._offsets.get(name, 0) + len(lines)
+        if name in self._coming and self._offsets[name] >= _size(target):
+            self._take_place(name)
+
+    def _take_place(self, name: str) -> None:
+        """Put what has come of a file of records in the place of the copy of before."""
+        coming = self._coming[name]
+        with coming.open("rb") as file:
+            os.fsync(file.fileno())
+        replace_durably(coming, inside(self.path, name))
+        del self._coming[name]
 
     def add(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write a run's other files."""
@@ -159,6 +180,10 @@ class Mirror:
             target = inside(self.path, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _replace(target: Path, content: bytes) -> None:
