@@ -79,7 +79,9 @@ def test_a_folder_in_use_is_said(capsys, tmp_path):
 
 def test_what_is_no_fleet_cannot_be_gone_on_with(capsys, tmp_path):
     (tmp_path / "own").mkdir()
-    assert "own is no fleet's folder" in told(capsys, "--cluster", NOWHERE, "--resume", "own", code=1)
+    (tmp_path / "file").touch()
+    for name in ("own", "file"):
+        assert f"{name} is no fleet's folder" in told(capsys, "--cluster", NOWHERE, "--resume", name)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\x00", '{"name": 1}'])

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -144,12 +145,15 @@ def test_a_cluster_that_does_not_answer_for_a_moment_is_told_once_and_ends_nothi
 
 @pytest.fixture
 def command(measured, request_, tmp_path, monkeypatch):
-    """Return the exit status of `run --cluster` with more words, on a cluster where ``each`` is called before each record."""
+    """Return the exit status of `run --cluster` with more words, on a cluster where ``each`` is called before each record, and whose
+    node keeps ``parts``."""
 
-    def run(*words, each=lambda number: None):
+    def run(*words, each=lambda number: None, parts=None):
         @contextlib.contextmanager
         def connected(address):
-            yield Cluster(measured, each)
+            cluster = Cluster(measured, each)
+            cluster.nodes = [replace(node, parts=parts or {}) for node in cluster.nodes]
+            yield cluster
 
         monkeypatch.setattr("inferometer.cli.fleet.connected", connected)
         return invoke(["run", "--cluster", "HEAD:1", *map(str, words)])
@@ -219,3 +223,42 @@ def test_a_part_whose_node_is_away_is_named_where_nothing_makes_up_for_it(
     told = capsys.readouterr()
     assert ("b: CPU A, 8 CPUs: unfinished, no node of the cluster went on with it\n" in told.out) == status
     assert ("unfinished: b; go on with: inferometer run" in told.err) == status
+
+
+@pytest.mark.parametrize(
+    ("harm", "cause"),
+    [
+        (lambda copy: (copy / "cells.jsonl").write_text("{\n"), "damaged record"),
+        (lambda copy: (copy / "run.json").write_text("{"), "run.json is damaged"),
+        (lambda copy: (copy / "cells.jsonl").unlink(), "its copy has no figures"),
+        (shutil.rmtree, "is no run directory"),
+        (lambda copy: None, ""),
+    ],
+)
+def test_a_finished_part_whose_copy_gives_nothing_is_measured_again_or_told(
+    command, tmp_path, capsys, harm, cause
+):
+    out = tmp_path / "fleet"
+    assert command("--out", out) == 0
+    folder = FleetFolder(out)
+    facts = folder.read()
+    shutil.copytree(out / "nodes" / "a", out / "nodes" / "b")
+    facts["nodes"]["b"] = {**facts["nodes"]["a"], "hostname": "b", "kind": "CPU B, 8 CPUs"}
+    folder.write(facts)
+    capsys.readouterr()
+    for slug in ("a", "b"):
+        harm(out / "nodes" / slug)
+    assert command("--resume", out, parts={"a": facts}) == bool(cause)
+    told = capsys.readouterr()
+    for slug in ("a", "b"):
+        told_of = [line for line in told.err.splitlines() if f"{slug} does not count as measured: " in line]
+        assert [cause in line for line in told_of] == [True] * bool(cause)
+    assert read_run(out / "nodes" / "a").has_figures, "its node gave them again"
+    assert ("b: CPU B, 8 CPUs: unfinished, no node of the cluster went on with it\n" in told.out) == bool(
+        cause
+    )
+
+
+def test_a_name_of_no_run_is_a_wrong_path(command, capsys):
+    assert command("--resume", "nowhere-12345678") == 2
+    assert "no node of the cluster keeps a part of a run of that name" in capsys.readouterr().err

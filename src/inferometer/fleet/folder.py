@@ -55,13 +55,13 @@ class FleetFolder:
             raise cannot_write(self.path, error) from error
 
     def read(self) -> dict[str, Any]:
-        """Return what fleet.json says; StoreError if it cannot be read."""
+        """Return what fleet.json says; UsageError where there is none, StoreError if it cannot be read."""
         path = self.path / FLEET_FILE
         try:
             facts: dict[str, Any] = msgspec.json.decode(path.read_bytes())
             from_builtins(msgspec.convert(facts, _Facts).request)
-        except FileNotFoundError:
-            raise StoreError(
+        except (FileNotFoundError, NotADirectoryError):
+            raise UsageError(
                 f"{self.path} is no fleet's folder: it has no {FLEET_FILE}; give the folder, or the name, of a run with --cluster"
             ) from None
         except (OSError, msgspec.MsgspecError, UsageError) as error:
@@ -77,12 +77,16 @@ class FleetFolder:
         """Return the nodes that something came from."""
         return sorted(path.parent.name for path in self.path.glob(f"{NODES_FOLDER}/*/{RUN_FILE}"))
 
+    def read_part(self, slug: str) -> StoredRun:
+        """Read the copy of a node's run; errors as `read_run`."""
+        return read_run(self.path / NODES_FOLDER / slug)
+
     def runs(self, notice: Notice = lambda text: None) -> list[StoredRun]:
         """Return the copies that can be read; ``notice`` is told of those that cannot, which stay as they are."""
         found = []
         for slug in self.slugs():
             try:
-                found.append(read_run(self.path / NODES_FOLDER / slug))
+                found.append(self.read_part(slug))
             except StoreError as error:
                 notice(f"{slug} is left out: {error}")
         return found
