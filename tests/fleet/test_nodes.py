@@ -152,6 +152,28 @@ def test_each_kind_has_skips_of_its_own():
     assert "device cuda:0 does not exist" in elsewhere.refusal
 
 
+@pytest.mark.parametrize(
+    ("asked", "refusal"),
+    [
+        ({"threads": 64}, "--threads 64 is more than this machine's 8 CPUs"),
+        ({"threads": 8}, ""),
+        ({"threads": 4, "instances": "16"}, "--instances 16 is more than the 4 CPU threads to share out: give 4 at most"),
+        ({"instances": "16"}, "--instances 16 is more than the 8 CPU threads to share out: give 8 at most"),
+        ({"instances": "8"}, ""),
+    ],
+)  # fmt: skip
+def test_a_plan_promises_no_more_threads_than_the_node_has(asked, refusal):
+    more = {"scenarios": "offline"} if "instances" in asked else {}
+    request = make_request("mobilenet_v3_large", frameworks="onnxrt", **asked, **more)
+    planned = plan_views(request, [node("1")])[node("1").view]
+    assert (planned.refusal, planned.plan is None) == (refusal, bool(refusal))
+
+
+def test_a_plan_of_devices_at_once_needs_two_on_the_node():
+    request = make_request("mobilenet_v3_large", frameworks="onnxrt", at_once=True)
+    assert "--at-once needs two devices" in plan_views(request, [node("1")])[node("1").view].refusal
+
+
 def test_folders_have_names_of_their_own():
     assert slugs(["node 1", "Node-1", "..."], taken=["node-1"]) == ["node-1-2", "node-1-3", "node"]
 

@@ -18,11 +18,11 @@ from inferometer.cli.paths import PATH
 from inferometer.energy.meters.discover import check_powercap
 from inferometer.errors import UsageError
 from inferometer.models.contract import ModelRequest
+from inferometer.planning.cpu_shares import devices_at_once
 from inferometer.planning.load_request import LoadRequest
 from inferometer.planning.plan import Plan, check_any, without_other_batches
 from inferometer.planning.request import RunRequest, make_request
 from inferometer.running.opening import open_model
-from inferometer.running.parallel import devices_at_once
 from inferometer.running.progress.observer import Observer
 from inferometer.running.progress.terminal import shown_progress
 from inferometer.running.run import Preparation, execute_prepared, prepare_run, resume

@@ -1,4 +1,4 @@
-"""What would be measured on each kind of node, and why the rest cannot be. Pure."""
+"""What would be measured on each kind of node, and why the rest cannot be. It looks at the model's files, here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from inferometer.errors import UsageError
 from inferometer.fleet.nodes import Node, View
 from inferometer.host.gpus import Lack
 from inferometer.models.sources import resolve
+from inferometer.planning.cpu_shares import with_threads
 from inferometer.planning.plan import Plan, choices_of, make_plan
 from inferometer.planning.request import RunRequest
 from inferometer.planning.situation import look_up
@@ -53,6 +54,7 @@ def _plan(request: RunRequest, node: Node) -> ViewPlan:
         machine, lack = replace(machine, gpus=()), Lack("Ray may give no GPU of it (--num-gpus 0)")
     try:
         plan = make_plan(request, look_up(request, machine, lack, node.visible))
+        with_threads(request, plan, machine, machine.usable_cores, cpus=machine.logical_cores)
     except UsageError as error:
         return ViewPlan(None, str(error))
     if plan.cells:

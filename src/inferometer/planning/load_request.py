@@ -157,8 +157,11 @@ _FIELDS = {
 _DEFAULTS = LoadRequest()
 
 
-def check_instances(load: LoadRequest, threads: int, devices: Iterable[str]) -> None:
-    """Raise UsageError for more instances than threads to share out, more threads than CPUs, or instances of a GPU."""
+def check_instances(load: LoadRequest, threads: int, devices: Iterable[str], cpus: int | None = None) -> None:
+    """Raise UsageError for more instances than threads to share out, more threads than CPUs, or instances of a GPU.
+
+    ``cpus``: to which processes may be pinned, None for those of this process.
+    """
     most = max(load.instances)
     if most == 1:
         return
@@ -171,9 +174,10 @@ def check_instances(load: LoadRequest, threads: int, devices: Iterable[str]) -> 
         raise UsageError(
             f"--instances {most} is more than the {counted(threads, 'CPU thread')} to share out: give {threads} at most"
         )
-    if not hasattr(os, "sched_setaffinity"):
-        raise UsageError(f"--instances {most} pins processes to cores, which this system cannot")
-    cpus = len(os.sched_getaffinity(0))
+    if cpus is None:
+        if not hasattr(os, "sched_setaffinity"):
+            raise UsageError(f"--instances {most} pins processes to cores, which this system cannot")
+        cpus = len(os.sched_getaffinity(0))
     if max(threads // count * count for count in load.instances if count > 1) > cpus:
         raise UsageError(
             f"--instances {most} gives each thread a CPU, and {counted(cpus, 'CPU')} may be used here: give --threads {cpus}"

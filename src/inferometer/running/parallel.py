@@ -8,29 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
-from inferometer.errors import UsageError
 from inferometer.interruption import Interruption
-from inferometer.planning.plan import Plan
-from inferometer.planning.request import RunRequest
 from inferometer.records import Cell
 from inferometer.running.monitoring.cell_monitor import CellMonitor
 from inferometer.running.progress.observer import OneAtATime
 from inferometer.running.runner import Runner
 from inferometer.running.schedule import Assignment
 from inferometer.units import counted
-
-
-def devices_at_once(request: RunRequest, plan: Plan) -> tuple[str, ...]:
-    """Return the devices to be measured at once, none if they take turns; UsageError where there are not two."""
-    devices = tuple(dict.fromkeys(cell.device for cell in plan.cells))
-    if not request.at_once:
-        return ()
-    if len(devices) == 1:
-        raise UsageError(
-            f"--at-once needs two devices with something to measure, and there is one ({devices[0]}): "
-            "give for example --device cuda:0,cuda:1, or leave --at-once out"
-        )
-    return devices
 
 
 def at_once_text(devices: Sequence[str], threads: int) -> str:

@@ -10,14 +10,14 @@ import msgspec
 
 from inferometer.energy import Session
 from inferometer.energy.meters.discover import check_powercap
-from inferometer.errors import InferometerError, StoreError, UsageError
+from inferometer.errors import InferometerError, StoreError
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.host.gpus import find_gpus, visibility
 from inferometer.host.instructions import weight_bits
 from inferometer.host.machine import describe_machine, usable_cores
 from inferometer.models.contract import PreparedModel
+from inferometer.planning.cpu_shares import with_threads
 from inferometer.planning.devices import gpu_of
-from inferometer.planning.load_request import check_instances
 from inferometer.planning.plan import Plan, check_any, check_given_pythons, make_plan
 from inferometer.planning.request import RunRequest, from_builtins
 from inferometer.planning.situation import Situation, look_up
@@ -33,7 +33,7 @@ from inferometer.running.monitoring.energy import EnergyMonitor
 from inferometer.running.monitoring.gpu import monitor_gpus
 from inferometer.running.monitoring.meters import meter_needs, open_meters, tell_absences, with_window
 from inferometer.running.monitoring.shared_energy import SharedEnergyMonitor
-from inferometer.running.parallel import ParallelRunner, devices_at_once
+from inferometer.running.parallel import ParallelRunner
 from inferometer.running.preparing import prepare_model
 from inferometer.running.processes.launch import Launch, launch_worker
 from inferometer.running.progress.observer import Observer
@@ -84,13 +84,7 @@ def prepare_run(request: RunRequest) -> Preparation:
         request, devices=situation.devices
     )  # a resumed run must not choose anew
     plan = make_plan(request, situation)
-    workers = len(devices_at_once(request, plan)) or 1
-    threads = request.protocol.threads or max(usable_cores() // workers, 1)
-    if threads > machine.logical_cores:
-        raise UsageError(f"--threads {threads} is more than this machine's {machine.logical_cores} CPUs")
-    check_instances(request.load, threads, {cell.device for cell in plan.cells})
-    protocol = msgspec.structs.replace(request.protocol, threads=threads)
-    return Preparation(msgspec.structs.replace(request, protocol=protocol), situation, plan)
+    return Preparation(with_threads(request, plan, machine, usable_cores()), situation, plan)
 
 
 def execute(request: RunRequest, out: Path, observer: Observer) -> StoredRun:

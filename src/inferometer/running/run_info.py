@@ -14,11 +14,12 @@ import msgspec
 from inferometer.errors import StoreError
 from inferometer.host.scheduler import batch_job
 from inferometer.models.contract import PreparedModel
+from inferometer.planning.cpu_shares import devices_at_once
 from inferometer.planning.devices import gpu_of
 from inferometer.planning.plan import Plan, fixed_batch_reason
 from inferometer.planning.request import RunRequest, to_builtins
 from inferometer.records import Cell, Machine, RunInfo, Skip
-from inferometer.running.parallel import at_once_text, devices_at_once
+from inferometer.running.parallel import at_once_text
 from inferometer.running.ready_environments import ReadyEnvironments
 from inferometer.version import __version__
 
