@@ -16,7 +16,7 @@ from inferometer.errors import StoreError
 from inferometer.fleet import agent as agents
 from inferometer.fleet.agent import Agent
 from inferometer.fleet.folder import Mirror
-from inferometer.fleet.node_facts import parts
+from inferometer.fleet.node_facts import parts_of
 from inferometer.fleet.node_run import EventWriter
 from inferometer.fleet.process import Process
 from inferometer.planning.request import make_request, to_builtins
@@ -166,7 +166,7 @@ def test_a_disk_that_fills_up_makes_no_node_forget_the_part_that_it_keeps(agent)
         pytest.raises(OSError, match="large"),
     ):
         agent.start(request, {}, {**facts, "nodes": more})
-    assert parts("fleet") == {"node": facts}
+    assert parts_of("fleet") == {"node": facts}
 
 
 def test_a_disk_that_fills_up_here_keeps_the_copy_of_an_earlier_session(tmp_path):
@@ -241,4 +241,4 @@ def test_a_name_means_itself_also_with_characters_of_patterns(tmp_path, monkeypa
         folder = tmp_path / "fleet" / name / "node"
         folder.mkdir(parents=True)
         (folder / "fleet.json").write_text(f'{{"name": "{name}"}}')
-    assert parts("run[1]") == {"node": {"name": "run[1]"}}
+    assert parts_of("run[1]") == {"node": {"name": "run[1]"}}

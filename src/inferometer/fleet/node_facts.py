@@ -29,10 +29,10 @@ def describe(name: str) -> dict[str, Any]:
         )
     machine = msgspec.to_builtins(describe_machine(gpus))
     told = {"machine": machine, "lack": msgspec.to_builtins(lack), "visible": visibility()}
-    return {**told, "free_bytes": free_bytes, "boot": boot, "parts": parts(name) if name else {}}
+    return {**told, "free_bytes": free_bytes, "boot": boot, "parts": parts_of(name) if name else {}}
 
 
-def parts(name: str) -> dict[str, dict[str, Any]]:
+def parts_of(name: str) -> dict[str, dict[str, Any]]:
     """Return what this machine keeps of a fleet's run: by the name of each node's part what fleet.json said."""
     found = {}
     with contextlib.suppress(OSError):
