@@ -138,7 +138,7 @@ def test_what_no_cluster_can_do_is_one_line(cluster, model, tmp_path):
     assert done.returncode == 2 and "none is of a kind that --nodes asks for" in done.stderr
     assert not (tmp_path / "none").exists()
     done = run(cluster, "--resume", tmp_path / "unknown")
-    assert done.returncode == 1 and "no node of the cluster keeps a part" in done.stderr
+    assert done.returncode == 2 and "no node of the cluster keeps a part" in done.stderr
     done = run(cluster, model, address="127.0.0.1:9")
     assert done.returncode == 2 and "no Ray cluster answers" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
