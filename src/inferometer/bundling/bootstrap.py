@@ -14,12 +14,14 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, BinaryIO
 
 MANIFEST = "bundle.json"
@@ -31,6 +33,45 @@ _NAMED = 8  # parts that an error lists
 
 class BundleError(Exception):
     """A bundle cannot be used; its text is one line for the user."""
+
+
+class Stops:
+    """What Ctrl-C, SIGTERM and SIGHUP do: they end this at once; once it is ``held``, where it can be undone (`check`)."""
+
+    def __init__(self) -> None:
+        self.heard = 0  # the last signal; 0: none came
+        self.held = False
+        self._child: subprocess.Popen[str] | None = None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a script's background
+                signal.signal(number, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.heard = number
+        if not self.held:
+            self.held = True  # nothing that is told or undone is interrupted again
+            raise KeyboardInterrupt
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._child and self.heard not in (0, signal.SIGINT):  # the terminal interrupts the child itself
+            self._child.send_signal(self.heard)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal came."""
+        if self.heard:
+            raise KeyboardInterrupt
+
+    def call(self, command: list[str], **options: Any) -> tuple[int, str]:
+        """Run a command to its end, also where a signal comes; return its status, as a shell tells it, and its stderr if piped."""
+        self.check()
+        self.held = True
+        self._child = subprocess.Popen(command, text=True, **options)
+        self._pass_on()  # what came before there was a child
+        _, words = self._child.communicate()
+        status = self._child.returncode
+        self._child = None
+        return 128 - status if status < 0 else status, words
 
 
 class Bundle:
@@ -140,18 +181,23 @@ def check_target(target: Path) -> None:
         raise BundleError(f"--to {target} is not empty, and not made by unbundle.py; give a new folder")
 
 
-def make_core(bundle: Bundle, target: Path) -> Path:
-    """Make the environment of inferometer itself from a bundle and return its program; BundleError with uv's last words."""
+def make_core(bundle: Bundle, target: Path, stops: Stops) -> Path:
+    """Make the environment of inferometer itself from a bundle and return its program.
+
+    BundleError with uv's last words, KeyboardInterrupt where a signal came: then all is as it was.
+    """
     core = bundle.manifest["core"]
+    stops.held = True
     with tempfile.TemporaryDirectory(prefix="inferometer-bundle-", dir=target.parent) as temporary:
         wheels = Path(temporary)
         for wheel in core["wheels"]:
+            stops.check()
             bundle.extract(f"wheels/{wheel}", wheels / wheel)
         listed = wheels / "requirements.txt"
         listed.write_text("\n".join(core["requirements"]) + "\n")
         uv = str(_uv_of(wheels))
         with _new_folder(target, wheels):
-            _install(uv, target, wheels, listed)
+            _install(uv, target, wheels, listed, stops)
     return target / "bin" / "inferometer"
 
 
@@ -173,16 +219,15 @@ def _new_folder(target: Path, temporary: Path) -> Iterator[None]:
         raise
 
 
-def _install(uv: str, target: Path, wheels: Path, listed: Path) -> None:
+def _install(uv: str, target: Path, wheels: Path, listed: Path, stops: Stops) -> None:
     alone = ["--no-config", "--no-python-downloads", "--offline", "--quiet"]
     _call(
-        [uv, *alone, "venv", "--no-project", "--allow-existing", "--python", sys.executable, str(target)],
-        wheels,
-    )
+        [uv, *alone, "venv", "--no-project", "--allow-existing", "--python", sys.executable, str(target)], wheels, stops,
+    )  # fmt: skip
     python = str(target / "bin" / "python")
     _call(
         [uv, *alone, "pip", "install", "--compile-bytecode", "--python", python, "--no-index", "--find-links", str(wheels), "--no-deps",
-         "--require-hashes", "--requirements", str(listed)], wheels,
+         "--require-hashes", "--requirements", str(listed)], wheels, stops,
     )  # fmt: skip
 
 
@@ -198,43 +243,57 @@ def _uv_of(wheels: Path) -> Path:
     return program
 
 
-def _call(command: list[str], temporary: Path) -> None:
+def _call(command: list[str], temporary: Path, stops: Stops) -> None:
     kept = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
     cache = {} if "UV_CACHE_DIR" in kept else {"UV_CACHE_DIR": str(temporary / "uv-cache")}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**kept, **cache})
-    if done.returncode:
-        words = " ".join(done.stderr.split())
+    piped = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    status, told = stops.call(command, env={**kept, **cache}, **piped)
+    stops.check()
+    if status:
+        words = " ".join(told.split())
         raise BundleError(
             f"inferometer cannot be installed from the bundle: {words[max(words.rfind('error:'), 0) :][:400]}"
         )
 
 
 def main() -> int:
-    """Install inferometer, then let it unpack the rest; return its status."""
-    here = Path(__file__).resolve().parent
+    """Install inferometer, then let it unpack the rest; return its status, 128 + the signal where one came."""
+    stops, here = Stops(), Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description="Unpack this bundle without a network.")
     parser.add_argument("--to", type=Path, default=here / "inferometer", help="folder for inferometer itself")
     arguments, rest = parser.parse_known_args()
+    target = arguments.to.absolute()
     try:
-        bundle = Bundle(here)
-        bundle.check_machine()
-        bundle.check_parts()
-        target = arguments.to.absolute()
-        check_target(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        program = make_core(bundle, target)
+        program = _core(here, target, stops)
+        sys.stdout.write(f"inferometer: {program}\n")
+        sys.stdout.flush()
+        status, _ = stops.call([str(program), "unbundle", str(here), *rest])
+        if status:
+            stops.check()
+        return status
+    except KeyboardInterrupt:
+        again = "interrupted; give the same command again; what was there whole stays"
+        return _failed(again, 128 + stops.heard)
     except BundleError as error:
-        sys.stderr.write(f"unbundle: {error}\n")
-        return 1
+        return _failed(str(error), 1)
     except OSError as error:
-        where = error.filename or arguments.to.absolute().parent
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         remedy = "free space or give another --to" if full else "give another --to"
-        sys.stderr.write(f"unbundle: cannot write {where}: {error.strerror}; {remedy}\n")
-        return 1
-    sys.stdout.write(f"inferometer: {program}\n")
-    sys.stdout.flush()
-    return subprocess.run([str(program), "unbundle", str(here), *rest], check=False).returncode
+        return _failed(f"cannot write {error.filename or target.parent}: {error.strerror}; {remedy}", 1)
+
+
+def _core(here: Path, target: Path, stops: Stops) -> Path:
+    bundle = Bundle(here)
+    bundle.check_machine()
+    bundle.check_parts()
+    check_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return make_core(bundle, target, stops)
+
+
+def _failed(cause: str, status: int) -> int:
+    sys.stderr.write(f"unbundle: {cause}\n")
+    return status
 
 
 if __name__ == "__main__":
