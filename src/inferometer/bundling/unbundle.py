@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +165,10 @@ class _PackedEnvironment:
                 f"the bundle leaves out {', '.join(left_out)} of environment {wanted.name}; give --borrow PYTHON, an interpreter "
                 "that has them"
             )
-        wheels = Path(tempfile.mkdtemp(prefix=".wheels-", dir=folder.parent))
+        wheels = (
+            folder / ".wheels"
+        )  # within, so that whoever clears away what a killed build left takes them too
+        wheels.mkdir()
         try:
             for name in self.facts["wheels"]:
                 self.bundle.extract(f"wheels/{name}", wheels / name)
