@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from inferometer.errors import EnvironmentBuildError, StoreError
-from inferometer.frameworks import environments, locks, requirements
+from inferometer.frameworks import environments, installer, locks, requirements
 from inferometer.frameworks.installed import installed_in, normalised, pinned
 from inferometer.frameworks.requirements import Requirements
 from inferometer.records import RunInfo
@@ -109,6 +109,14 @@ def test_the_working_directory_changes_nothing(wheels, tmp_path, monkeypatch, na
     environment = built(wanted if with_lock else replace(wanted, lock=""), tmp_path)
     [module] = environment.python.parent.parent.glob("lib/python*/site-packages/tiny.py")
     assert module.read_text() == "VALUE = 1\n"
+
+
+def test_a_new_lock_has_nothing_that_a_package_installed_alone_needs(wheels):
+    write_wheel(wheels, "beside", {"beside.py": ""})
+    wanted = Requirements("tiny", "cpu", ("tiny==1.0", "beside==1.0"))
+    for alone, needed in (((), {"below"}), (("tiny",), set())):
+        lock = installer.lock_of(replace(wanted, alone=alone), "3.12")
+        assert {entry.partition("==")[0] for entry in locks.entries(lock)} == {"tiny", "beside"} | needed
 
 
 def test_another_lock_is_another_environment(wheels):

@@ -136,12 +136,8 @@ def env_lock(names: tuple[str, ...]) -> int:
     for wanted in known:
         if names and wanted.name not in names:
             continue
-        alone = wanted.without_dependencies()
         try:
-            lock = installer.compile_lock(
-                [line for line in wanted.lines if line not in alone], _PYTHON, dependencies=True
-            )
-            lock += installer.compile_lock([*alone], _PYTHON, dependencies=False) if alone else ""
+            lock = installer.lock_of(wanted, _PYTHON)
         except EnvironmentBuildError as error:
             failed += 1
             click.echo(f"{wanted.name} {wanted.accelerator}: {error}", err=True)

@@ -98,6 +98,13 @@ def install_wheels(wanted: Requirements, lines: Iterable[str], wheels: Path, fol
     )  # fmt: skip
 
 
+def lock_of(wanted: Requirements, python: str) -> str:
+    """Return a lock of a set, in which what is installed alone brings nothing along; EnvironmentBuildError if there is no way."""
+    alone = wanted.without_dependencies()
+    lock = compile_lock([line for line in wanted.lines if line not in alone], python, dependencies=True)
+    return lock + (compile_lock([*alone], python, dependencies=False) if alone else "")
+
+
 def compile_lock(lines: list[str], python: str, *, dependencies: bool) -> str:
     """Return every package that requirement lines lead to, with its version and hashes; EnvironmentBuildError if there is no way.
 
