@@ -42,11 +42,13 @@ class Unbundled(NamedTuple):
 def unbundle(folder: Path, *, borrowed_from: Path | None, progress: Progress) -> Unbundled:
     """Unpack a bundle into the caches; what is there already, whole, is left alone.
 
-    UsageError where it is for another machine or version, StoreError where parts are missing or damaged. On disk besides
-    lie one environment's wheels at a time.
+    UsageError where there is none, or it is for another machine or version, StoreError where parts are missing or damaged. On disk besides
+    lie one environment's wheels, or one archive, at a time.
     """
     if borrowed_from and not (borrowed_from.is_file() and os.access(borrowed_from, os.X_OK)):
         raise UsageError(f"--borrow {borrowed_from} is no program; give the path of a Python interpreter")
+    if not folder.exists():
+        raise UsageError(f"{folder} does not exist; give the folder that `inferometer bundle` wrote")
     with _told():
         bundle = Bundle(folder)
         _check(bundle)
