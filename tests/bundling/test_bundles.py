@@ -183,6 +183,11 @@ def test_a_bundle_that_leaves_packages_out_asks_for_an_interpreter(bundle, tmp_p
         (["--frameworks", ""], "--frameworks is empty"),
         (["--accelerator", ""], "--accelerator is empty"),
         (["--without", "nothing"], "unknown framework 'nothing'"),
+        (["--without", "torch"], "--without torch: it is none of the frameworks asked for (onnxrt)"),
+        (
+            ["--leave-out", "nvidia-*,numpy"],
+            "--leave-out nvidia-*: no environment of this bundle has a package",
+        ),
         (["--extras", "clusters"], "unknown extra 'clusters'; did you mean 'cluster'?"),
         (["--extras", "dev"], "unknown extra 'dev'"),
         (["--part-bytes", "10"], "--part-bytes 10 is too few"),
@@ -202,6 +207,13 @@ def test_a_file_is_no_place_for_a_bundle(tmp_path, capsys):
     (tmp_path / "out").touch()
     assert invoke(["bundle", "--frameworks", "onnxrt", "--out", str(tmp_path / "out")]) == 2
     assert "out is a file; give a folder" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_model_is_looked_at(capsys):
+    assert invoke(["bundle", "nowhere.onnx", "--frameworks", "onnxrt", "--out", "/proc/nope"]) == 1
+    told = capsys.readouterr().err
+    assert "cannot write /proc/nope: " in told and told.endswith("give another --out\n")
+    assert told.count("\n") == 1
 
 
 def test_where_packing_fails_the_same_command_may_be_given_again(model, tmp_path, monkeypatch, capsys):
@@ -234,6 +246,13 @@ def test_a_disk_that_takes_no_more_is_one_line(bundle, tmp_path, program, remedy
 def test_a_program_to_borrow_from_that_is_none_is_said(bundle, capsys):
     assert invoke(["unbundle", str(bundle), "--borrow", "/nowhere"]) == 2
     assert "--borrow /nowhere is no program" in capsys.readouterr().err
+
+
+def test_a_bundle_that_is_not_there_is_a_wrong_usage(tmp_path, capsys):
+    assert invoke(["unbundle", str(tmp_path / "nowhere")]) == 2
+    assert (
+        "nowhere does not exist; give the folder that `inferometer bundle` wrote" in capsys.readouterr().err
+    )
 
 
 def test_a_package_that_says_it_ends_before_the_python_of_its_lock_is_packed(tmp_path):

@@ -135,3 +135,10 @@ def test_what_is_left_out_is_chosen_by_patterns():
     assert {package.name for package in carried} >= {"onnxruntime-gpu", "numpy"}
     assert {package.name for package in left} >= {"nvidia-cublas", "nvidia-cudnn-cu13"}
     assert not any(package.name.startswith("nvidia-") for package in carried)
+
+
+@pytest.mark.parametrize("pattern", ["typing_extensions", "Typing.Extensions", "typing_*"])
+def test_a_pattern_is_compared_as_installers_compare_names(pattern):
+    lock = requirements.read("torch", "cpu").lock
+    _, left = parted(packages_of(lock, Target("3.12", "linux-x86_64")), [pattern])
+    assert [package.name for package in left] == ["typing-extensions"]

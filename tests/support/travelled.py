@@ -6,8 +6,9 @@ import shutil
 import sys
 
 from inferometer.bundling import bootstrap
-from inferometer.bundling.bundle import BundleRequest, _Packer
+from inferometer.bundling.bundle import _Packer
 from inferometer.bundling.parts import PartWriter
+from inferometer.bundling.request import BundleRequest
 from inferometer.bundling.target import Target
 from inferometer.bundling.unbundle import unbundle
 from inferometer.fleet import goods

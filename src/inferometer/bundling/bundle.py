@@ -7,48 +7,28 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from inferometer.bundling import bootstrap, own_wheel
+from inferometer.bundling.contents import Content, choices_of, contents_of, wanted_of
 from inferometer.bundling.parts import PartWriter, check_part_bytes
-from inferometer.bundling.target import Target
-from inferometer.bundling.wheels import Package, download, packages_of, parted
-from inferometer.errors import EnvironmentBuildError, StoreError, UsageError, unknown
-from inferometer.frameworks import installer, requirements
-from inferometer.frameworks.catalogue import ALL, FRAMEWORKS, FrameworkChoice, parse_choice
+from inferometer.bundling.request import BundleRequest
+from inferometer.bundling.wheels import Package, download, packages_of
+from inferometer.errors import StoreError, UsageError, unknown
+from inferometer.frameworks import installer
 from inferometer.frameworks.interpreters import check_interpreters
-from inferometer.frameworks.requirements import LOADGEN, Requirements
 from inferometer.models.routes import environment_names
 from inferometer.planning.given_files import carried, given_files
-from inferometer.planning.options import ACCELERATORS
-from inferometer.planning.plan import requirements_for
-from inferometer.planning.request import RunRequest
 from inferometer.running.converted import Converted, convert, forms_for
 from inferometer.storage import archives
 from inferometer.storage.lines import cannot_write
+from inferometer.storage.run_directory import check_can_be_made
 from inferometer.units import counted
 from inferometer.version import __version__
 
-PART_BYTES = 62_000_000
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class BundleRequest:
-    """What is to be packed, and for which machine."""
-
-    run: RunRequest  # its model, frameworks and precisions
-    accelerators: tuple[str, ...]  # cpu, cuda12, cuda13
-    target: Target
-    without: tuple[str, ...] = ()  # frameworks that the other machine has: only the model's forms are packed
-    leave_out: tuple[str, ...] = ()  # patterns of packages that the other machine's Python has
-    extras: tuple[str, ...] = ()  # of inferometer itself: cluster, index, ...
-    convert_with: dict[str, Path] = field(
-        default_factory=dict
-    )  # environment -> interpreter here that converts
-    part_bytes: int = PART_BYTES
 
 
 class Bundled(NamedTuple):
@@ -62,23 +42,24 @@ class Bundled(NamedTuple):
 
 
 def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
-    """Write the bundle into the new folder ``out``; on disk beside it lies one environment's wheels at a time.
+    """Write the bundle into the new folder ``out``; on disk in it lies, besides, one environment's wheels or one archive at a time.
 
     UsageError for what cannot be asked, EnvironmentBuildError where wheels cannot be had, ModelError where no form can.
     """
-    choices = _choices(asked)
-    wanted = [*_wanted(asked, choices)]
+    choices = choices_of(asked)
+    wanted = [*wanted_of(asked, choices)]
     _check(asked, out)
     forms = forms_for(asked.run, [choice for choice, _ in choices])
     for path in given_files(asked.run):  # which exist, as was found with the forms
         list(carried(path))
+    contents = contents_of(asked, wanted)
     converted = convert(asked.run, forms, asked.convert_with, progress)
     downloads = out / ".downloads"
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _removed_if_failed(out):
             with PartWriter(out, asked.part_bytes) as writer:
-                manifest = _pack(_Packer(asked, writer, downloads, progress), wanted, converted)
+                manifest = _pack(_Packer(asked, writer, downloads, progress), contents, converted)
             manifest |= {"parts": writer.parts, "entries": [*writer.entries.values()]}
             _write_last(out, manifest, asked.part_bytes)
     except OSError as error:
@@ -90,9 +71,7 @@ def make_bundle(asked: BundleRequest, out: Path, progress: Progress) -> Bundled:
     return Bundled(out, len(writer.parts), size, names, converted.forms)
 
 
-def _pack(
-    packer: _Packer, wanted: Iterable[tuple[str, Requirements]], converted: Converted
-) -> dict[str, Any]:
+def _pack(packer: _Packer, contents: Iterable[Content], converted: Converted) -> dict[str, Any]:
     """Pack everything, and return what the manifest says of it."""
     asked = packer.asked
     return {
@@ -104,15 +83,12 @@ def _pack(
         "core": packer.core(),
         "models": packer.models(converted),
         "given": packer.given(),
-        "environments": [
-            *(packer.environment(label, each) for label, each in wanted),
-            packer.loadgen(),
-        ],
+        "environments": [packer.environment(each) for each in contents],
     }
 
 
 def _check(asked: BundleRequest, out: Path) -> None:
-    """Raise UsageError, before anything is converted or downloaded, for what would be found later."""
+    """Raise UsageError or StoreError, before anything is converted or downloaded, for what would be found later."""
     check_part_bytes(asked.part_bytes)
     for name, path in asked.convert_with.items():
         if name not in environment_names():
@@ -130,6 +106,9 @@ def _check_out(out: Path) -> None:
             raise UsageError(f"{out} is not empty; give another --out")
     except NotADirectoryError:
         raise UsageError(f"--out {out} is a file; give a folder") from None
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    check_can_be_made(out)
 
 
 @contextlib.contextmanager
@@ -152,48 +131,6 @@ def _write_last(out: Path, manifest: dict[str, Any], part_bytes: int) -> None:
         )
     shutil.copyfile(bootstrap.__file__, out / "unbundle.py")
     (out / bootstrap.MANIFEST).write_text(text, encoding="utf-8")
-
-
-def _choices(asked: BundleRequest) -> list[tuple[FrameworkChoice, str]]:
-    """Return each framework with each accelerator that it runs on; UsageError where there is nothing."""
-    for option, given in (("--accelerator", asked.accelerators), ("--frameworks", asked.run.frameworks)):
-        if not given:
-            raise UsageError(f"{option} is empty; give one name at least")
-    for name in asked.accelerators:
-        if name not in ACCELERATORS:
-            raise unknown("accelerator", name, ACCELERATORS)
-    all_ = [name for name in ALL if not FRAMEWORKS[name].only_given]
-    names = [each for name in asked.run.frameworks for each in (all_ if name == "all" else [name])]
-    found = [
-        (choice, accelerator)
-        for choice in map(parse_choice, dict.fromkeys(names))
-        for accelerator in asked.accelerators
-        if accelerator.rstrip("0123456789") in choice.framework.devices
-    ]
-    if not found:
-        raise UsageError(
-            f"--accelerator {','.join(asked.accelerators)} has nothing of {','.join(asked.run.frameworks)}; give another"
-        )
-    return found
-
-
-def _wanted(
-    asked: BundleRequest, choices: Iterable[tuple[FrameworkChoice, str]]
-) -> Iterator[tuple[str, Requirements]]:
-    """Yield each environment once, with a framework that it is for, but those that the other machine has."""
-    without = {parse_choice(name).environment for name in asked.without}
-    seen = set()
-    for choice, accelerator in choices:
-        if choice.environment in without:
-            continue
-        wanted = requirements_for(choice, accelerator)
-        if wanted.python and wanted.python != asked.target.python:
-            raise UsageError(
-                f"environment '{wanted.name}' needs Python {wanted.python}: give --python {wanted.python}, or leave it out"
-            )
-        if (wanted.name, wanted.accelerator, wanted.lines) not in seen:
-            seen.add((wanted.name, wanted.accelerator, wanted.lines))
-            yield choice.label, wanted
 
 
 @dataclass(frozen=True)
@@ -219,28 +156,23 @@ class _Packer:
             lines.append(self._wheel(Package("inferometer", __version__, ()), own))
         return {"wheels": [*names, own.name], "requirements": lines}
 
-    def loadgen(self) -> dict[str, Any]:
-        """Pack LoadGen, which is no framework, for runs with scenarios."""
-        return self.environment("", requirements.read(LOADGEN, "cpu"))
-
-    def environment(self, label: str, wanted: Requirements) -> dict[str, Any]:
-        """Pack the wheels of an environment that are not left out; ``label``: of a framework that it is for."""
-        every = packages_of(wanted.lock or _lock_of(wanted, self.asked.target), self.asked.target)
-        carried, left = parted(every, self.asked.leave_out)
+    def environment(self, content: Content) -> dict[str, Any]:
+        """Pack the wheels of an environment that are not left out."""
+        wanted, packages = content.requirements, content.carried
         self.progress(
-            f"packing environment {wanted.name} for {wanted.accelerator}: {counted(len(carried), 'package')}"
+            f"packing environment {wanted.name} for {wanted.accelerator}: {counted(len(packages), 'package')}"
         )
-        with self._downloaded(carried) as wheels:
-            lines = [self._wheel(package, wheels[package.name]) for package in carried]
+        with self._downloaded(packages) as wheels:
+            lines = [self._wheel(package, wheels[package.name]) for package in packages]
             names = [path.name for path in wheels.values()]
         return {
             "name": wanted.name,
-            "choice": label,  # "": no framework's
+            "choice": content.label,
             "accelerator": wanted.accelerator,
             "lock": hashlib.sha256(wanted.lock.encode()).hexdigest(),
             "wheels": names,
             "requirements": lines,
-            "left_out": [package.name for package in left],
+            "left_out": [package.name for package in content.left_out],
         }
 
     def models(self, converted: Converted) -> list[str]:
@@ -279,10 +211,3 @@ class _Packer:
             yield download(packages, self.asked.target, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lock_of(wanted: Requirements, target: Target) -> str:
-    """Resolve a set that has no lock, such as one with another version of the framework."""
-    if any("@" in line.partition(";")[0] for line in wanted.lines):
-        raise EnvironmentBuildError(f"environment '{wanted.name}' is made of files, which no bundle carries")
-    return installer.compile_lock([*wanted.lines], target.python, dependencies=True)

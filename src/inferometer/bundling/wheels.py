@@ -55,7 +55,7 @@ def packages_of(lock: str, target: Target) -> list[Package]:
 
 def parted(packages: Iterable[Package], left_out: Iterable[str]) -> tuple[list[Package], list[Package]]:
     """Return the packages that are carried, and those whose name one of the patterns is for ("nvidia-*")."""
-    patterns = [pattern.lower() for pattern in left_out]
+    patterns = [normalised(pattern) for pattern in left_out]
     carried: list[Package] = []
     left: list[Package] = []
     for package in packages:

@@ -69,7 +69,8 @@ def bundle_command(
     leave_out: tuple[str, ...], convert_with: tuple[str, ...], part_bytes: int, out: Path, **options: Any,
 ) -> int:  # fmt: skip
     """Pack MODEL, its frameworks and inferometer for a machine without a network (docs/bundles.md)."""
-    from inferometer.bundling.bundle import BundleRequest, make_bundle
+    from inferometer.bundling.bundle import make_bundle
+    from inferometer.bundling.request import BundleRequest
     from inferometer.bundling.target import Target
     from inferometer.planning.request import make_request
 
