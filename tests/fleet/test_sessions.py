@@ -225,6 +225,19 @@ def test_a_part_whose_node_is_away_is_named_where_nothing_makes_up_for_it(
     assert ("unfinished: b; go on with: inferometer run" in told.err) == status
 
 
+def test_a_part_that_no_node_can_go_on_with_is_named(command, tmp_path, capsys):
+    out = tmp_path / "fleet"
+    assert command("--out", out) == 0
+    folder = FleetFolder(out)
+    facts = folder.read()
+    away = {**facts["nodes"]["a"], "hostname": "b", "kind": "NVIDIA H100", "state": ""}
+    folder.write({**facts, "selection": "gpu=H100", "nodes": {"b": away}})
+    capsys.readouterr()
+    assert command("--resume", out) == 1
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == "inferometer: unfinished: b; no node of the cluster can go on with it"
+
+
 @pytest.mark.parametrize(
     ("harm", "cause"),
     [

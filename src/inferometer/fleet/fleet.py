@@ -65,6 +65,10 @@ class Fleet:
             if self._roster.is_whole:
                 self.watcher.say("nothing is missing: what was asked of each kind has been measured")
                 return
+            if self.missing:
+                raise StoreError(
+                    f"unfinished: {', '.join(self.missing)}; no node of the cluster can go on with it"
+                )
             raise UsageError(f"no node of the cluster can measure this: {self._reasons()}")
         self.folder.write(self.facts)
         self.folder.unmerge()  # an earlier session's, which would hide what comes now
