@@ -1,5 +1,6 @@
 """The user's own files in a bundle: what links lead to and what lies beside is packed, what cannot be unpacked is one line."""
 
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -39,6 +40,28 @@ def test_an_onnx_file_is_unbundled_with_the_weights_beside_it(tmp_path):
     assert there.name == "external.onnx" and there.read_bytes() == model.read_bytes()
     weights = there.parent / "parts" / "w.bin"
     assert weights.read_bytes() == (model.parent / "parts" / "w.bin").read_bytes()
+
+
+def test_what_is_printed_of_a_folder_of_transformers_is_what_a_run_takes(tmp_path, capsys):
+    (tmp_path / "cfg").mkdir()
+    (tmp_path / "cfg" / "config.json").write_text("{}")
+    (tmp_path / "w.safetensors").touch()
+    asked = (
+        make_request(f"hf:{tmp_path / 'cfg'}"),
+        make_request(str(tmp_path / "w.safetensors"), architecture=f"hf:{tmp_path / 'cfg'}"),
+    )
+    bundles = [bundle_of(request, tmp_path / f"bundle{number}") for number, request in enumerate(asked)]
+    shutil.rmtree(tmp_path / "cfg")
+    for bundle in bundles:
+        assert invoke(["unbundle", str(bundle)]) == 0
+    *_, first, weights, second = [
+        line.removeprefix("file ")
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("file ")
+    ]
+    assert first == second and weights.endswith("/w.safetensors")
+    there = Path(first.removeprefix("hf:"))
+    assert first == f"hf:{there}" and [path.name for path in there.iterdir()] == ["config.json"]
 
 
 def test_a_link_that_leads_nowhere_is_told_before_anything_is_converted(tmp_path, capsys):

@@ -12,6 +12,7 @@ from inferometer.bundling.request import BundleRequest
 from inferometer.bundling.target import Target
 from inferometer.bundling.unbundle import unbundle
 from inferometer.fleet import goods
+from inferometer.planning.given_files import prefixes
 from inferometer.version import __version__
 
 HERE = Target(f"{sys.version_info.major}.{sys.version_info.minor}", f"linux-{bootstrap.platform.machine()}")
@@ -50,6 +51,7 @@ def bundle_of(request, folder, wheels=(), **packed):
         "core": {"wheels": [path.name for path in wheels], "requirements": []},
         "models": [],
         "given": given,
+        "prefixes": prefixes(request),
         "environments": [],
         **{kind: [*names] for kind, names in packed.items()},
         "parts": writer.parts,

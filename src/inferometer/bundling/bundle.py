@@ -20,7 +20,7 @@ from inferometer.errors import StoreError, UsageError, unknown
 from inferometer.frameworks import installer
 from inferometer.frameworks.interpreters import check_interpreters
 from inferometer.models.routes import environment_names
-from inferometer.planning.given_files import carried, given_files
+from inferometer.planning.given_files import carried, given_files, prefixes
 from inferometer.running.converted import Converted, convert, forms_for
 from inferometer.storage import archives
 from inferometer.storage.lines import cannot_write
@@ -83,6 +83,7 @@ def _pack(packer: _Packer, contents: Iterable[Content], converted: Converted) ->
         "core": packer.core(),
         "models": packer.models(converted),
         "given": packer.given(),
+        "prefixes": prefixes(asked.run),
         "environments": [packer.environment(each) for each in contents],
     }
 

@@ -34,6 +34,7 @@ class Unbundled(NamedTuple):
 
     model: str
     given: tuple[Path, ...]  # the user's own files, where they lie now
+    words: tuple[str, ...]  # by which each is given to a run
     environments: tuple[Path, ...]
     failed: tuple[str, ...]  # why others could not be made
     models: int  # entries of the model cache
@@ -55,13 +56,15 @@ def unbundle(folder: Path, *, borrowed_from: Path | None, progress: Progress) ->
         bundle.check_parts()
         manifest = bundle.manifest
         given = tuple(_given(bundle, name) for name in manifest["given"])
+        prefixes = manifest.get("prefixes", [""] * len(given))  # earlier bundles have none
+        words = tuple(f"{prefix}{path}" for prefix, path in zip(prefixes, given, strict=True))
         for name in manifest["models"]:
             _model(bundle, name)
         packed = [
             _PackedEnvironment(bundle, facts, borrowed_from, progress) for facts in manifest["environments"]
         ]
         made, failed = _environments(packed)
-    return Unbundled(manifest["model"], given, made, failed, len(manifest["models"]))
+    return Unbundled(manifest["model"], given, words, made, failed, len(manifest["models"]))
 
 
 def _environments(packed: Iterable[_PackedEnvironment]) -> tuple[tuple[Path, ...], tuple[str, ...]]:

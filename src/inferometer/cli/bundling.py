@@ -104,8 +104,8 @@ def unbundle_command(*, folder: Path, borrow: Path | None) -> int:
     for path in done.environments:
         click.echo(f"environment {path.name}")
     click.echo(f"model {done.model}: {units.counted(done.models, 'cached step')}")
-    for path in done.given:
-        click.echo(f"file {path}")
+    for word in done.words:
+        click.echo(f"file {word}")
     for cause in done.failed:
         notice(cause)
     return 1 if done.failed else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,12 @@ def given_files(request: RunRequest) -> list[Path]:
     return list(dict.fromkeys(path for path in found if path))
 
 
+def prefixes(request: RunRequest) -> list[str]:
+    """Return what is typed before the path of each of `given_files`: "hf:" before a folder that is a model by it, else nothing."""
+    named = request.model.model, request.model.architecture
+    return ["hf:" if f"hf:{path}" in named else "" for path in given_files(request)]
+
+
 def carried(path: Path) -> Iterator[tuple[str, Path]]:
     """Yield what travels for a file or folder, each with its name there: itself, all in it, and what it names beside it.
 
@@ -35,13 +41,16 @@ def carried(path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def placed(request: RunRequest, places: Mapping[Path, Path]) -> RunRequest:
-    """Return a request with its files where ``places`` says; those it does not know stay."""
+    """Return a request with its files where ``places`` says; those it does not know stay.
+
+    What lay where the request says need not be on this machine.
+    """
 
     def at(path: Path | None) -> Path | None:
         return places.get(path, path) if path else None
 
     def named(name: str) -> str:
-        path = _path_in(name)
+        path = _path_in(name, places)
         return name.replace(str(path), str(places[path])) if path and path in places else name
 
     model = request.model
@@ -61,11 +70,15 @@ def placed(request: RunRequest, places: Mapping[Path, Path]) -> RunRequest:
     )
 
 
-def _path_in(name: str) -> Path | None:
-    """Return the file or folder that a name holds: FILE, FILE.py:FACTORY, hf:FOLDER; None for other names."""
+def _path_in(name: str, known: Collection[Path] = ()) -> Path | None:
+    """Return the file or folder that a name holds: FILE, FILE.py:FACTORY, hf:FOLDER; None for other names.
+
+    ``hf:`` is followed by a folder where it is here, or one of the ``known``, else by a name of the hub.
+    """
     prefix, colon, rest = name.partition(":")
     if colon and prefix.endswith(".py"):
         return Path(prefix)
     if colon:
-        return Path(rest) if prefix == "hf" and Path(rest).is_dir() else None
+        folder = Path(rest)
+        return folder if prefix == "hf" and (folder in known or folder.is_dir()) else None
     return Path(name) if name and is_path(name) else None

@@ -191,13 +191,13 @@ def _asked(
     weights = _weights_file(request, source)
     factory = _FACTORY.fullmatch(source.architecture)
     code = Path(factory[1]) if factory else None
-    folder = Path(source.architecture[3:]) if source.architecture.startswith("hf:") else None
+    folder = _folder(source.architecture)
     own = None if source.architecture else source.file
     facts = {
         "kind": {"torch-program": "exported", "torchscript": "torchscript"}.get(source.kind, "architecture"),
-        "architecture": f"FILE.py:{factory[2]}" if factory else source.architecture,
+        "architecture": _wherever(source.architecture),
         "code_hash": hash_file(code) if code else "",
-        "folder_hash": hash_file(folder) if folder and folder.is_dir() else "",
+        "folder_hash": hash_file(folder) if folder else "",
         "file_hash": hash_file(own) if own else "",
         "weights": "file" if weights else request.weights,
         "weights_hash": hash_file(weights) if weights else "",
@@ -205,8 +205,21 @@ def _asked(
         "shapes": request.shapes,
         "trust": request.trust_model,
     }
-    paths = {"file": own, "code": code, "weights_file": weights}
+    paths = {"file": own, "code": code, "folder": folder, "weights_file": weights}
     return ({**facts, "content": content_of(facts, paths, ENVIRONMENT, steps)} if code else facts), paths
+
+
+def _folder(architecture: str) -> Path | None:
+    """Return the folder of hf:FOLDER, None for other architectures, names of the hub too."""
+    kind, _, name = architecture.partition(":")
+    return Path(name).absolute() if kind == "hf" and Path(name).is_dir() else None
+
+
+def _wherever(architecture: str) -> str:
+    """Return an architecture without where its files lie, so that content alone tells one from another."""
+    if factory := _FACTORY.fullmatch(architecture):
+        return f"FILE.py:{factory[2]}"
+    return "hf:FOLDER" if _folder(architecture) else architecture
 
 
 def _weights_file(request: ModelRequest, source: Source) -> Path | None:

@@ -1,4 +1,4 @@
-"""PyTorch modules by architecture: timm:NAME, torchvision:NAME, hf:NAME_OR_FOLDER, FILE.py:FACTORY. Environment `torch-models`."""
+"""PyTorch modules by architecture: timm:NAME, torchvision:NAME, hf:NAME, hf:FOLDER, FILE.py:FACTORY. Environment `torch-models`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def build(torch: Any, request: dict[str, Any]) -> torch_modules.Built:
     """Return the module of request["architecture"]; ValueError (one line) for what cannot be built."""
     kind, _, name = request["architecture"].partition(":")
     pretrained, shapes = request["weights"] == "pretrained", request["shapes"]
+    if kind == "hf":
+        name = request.get("folder") or name
     _no_hanging()
     if (pretrained and kind == "timm") or (kind == "hf" and not Path(name).is_dir()):
         _ask_hub()

@@ -3,7 +3,7 @@
 Request
     kind          "exported" (.pt2), "torchscript", or "architecture"
     file          of the first two
-    architecture  timm:NAME, torchvision:NAME, hf:NAME_OR_FOLDER, or FILE.py:FACTORY with `code`, the path of FILE.py
+    architecture  timm:NAME, torchvision:NAME, hf:NAME, hf:FOLDER with `folder`, its path, or FILE.py:FACTORY with `code`, the path of FILE.py
     weights       "random", "pretrained", or "file" (those in `weights_file`)
     seed, shapes, ranges, trust
     inputs        .npz with one array per input, or None
