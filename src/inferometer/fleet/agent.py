@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,10 +32,11 @@ _LITTLE_BYTES = 64 * 2**20  # of a disk: what is written may not fit
 _MOST_WORDS = 400
 
 
-def given(key: str, name: str) -> bytes | None:
-    """Return a file of the user's that was sent here, as an archive; None where it is not here."""
+def given(key: str, name: str) -> Iterator[bytes]:
+    """Yield a file of the user's that was sent here, as an archive, piece by piece; nothing where it is not here."""
     path = goods.placed_at(key, name)
-    return b"".join(goods.Good(path, goods.GIVEN, key).chunks()) if path.exists() else None
+    if path.exists():
+        yield from goods.Good(path, goods.GIVEN, key).chunks()
 
 
 class Agent:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from inferometer.errors import StoreError
-from inferometer.fleet import agent, envoy
+from inferometer.fleet import envoy
 from inferometer.fleet.gate import Gate
 from inferometer.fleet.goods import GIVEN, Good, Incoming, placed_at
 from inferometer.fleet.nodes import Node
@@ -137,19 +137,35 @@ class Cluster:
 
     def bring_back(self, key: str, name: str, say: Callable[[str], None]) -> Path:
         """Return a file of the user's, which this host lacks, from a node that has it; StoreError where none has."""
-        ask = self._ray.remote(num_cpus=0, max_retries=0)(agent.given)
+        givers = self._ray.remote(num_cpus=0, max_restarts=0)(envoy.Giver)
         for one in self.seen():
             with reached():
-                reference = ask.options(scheduling_strategy=on_node(one.id)).remote(key, name)
-                self._ray.wait([reference], timeout=LOOK_S)
-            if found := self._answer(one, reference, say):
-                incoming = Incoming(GIVEN, key, name)
-                incoming.add(found)
-                incoming.finish(hashlib.sha256(found).hexdigest())
+                giver = givers.options(scheduling_strategy=on_node(one.id)).remote(key, name)
+            if self._fetch(one, giver, Incoming(GIVEN, key, name), say):
                 return placed_at(key, name)
         raise StoreError(
             f"{name} is neither on this host nor on a node; bring it to where it was, then resume"
         )
+
+    def _fetch(self, one: Seen, giver: Any, incoming: Incoming, say: Callable[[str], None]) -> bool:
+        """Bring what a node gives here, piece by piece; False where that is nothing, or not all of it."""
+        digest, some = hashlib.sha256(), False
+        while piece := self._piece(one, giver, say):
+            digest.update(piece)
+            incoming.add(piece)
+            some = True
+        if some and piece is not None:
+            incoming.finish(digest.hexdigest())
+            return True
+        incoming.drop()
+        return False
+
+    def _piece(self, one: Seen, giver: Any, say: Callable[[str], None]) -> bytes | None:
+        """Return the next piece of what a node gives, b"" for no more; None, and told, where it does not answer."""
+        with reached():
+            reference = giver.piece.remote()
+            self._ray.wait([reference], timeout=LOOK_S)
+        return cast("bytes | None", self._answer(one, reference, say))
 
     def hold(self, node: Node, name: str, slug: str) -> RemoteAgent:
         """Return an agent that has a whole node, once nothing else of the cluster is on it."""

@@ -90,6 +90,10 @@ class Incoming:
         finally:
             self._file.unlink(missing_ok=True)
 
+    def drop(self) -> None:
+        """Remove what had come, since the rest will not."""
+        self._file.unlink(missing_ok=True)
+
     def _unpack(self, folder: Path) -> None:
         if self._place == MODELS:  # an entry is its folder's content
             unpack_content(self._file, folder, self._name)
