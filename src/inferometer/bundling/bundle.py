@@ -80,10 +80,10 @@ def _pack(packer: _Packer, contents: Iterable[Content], converted: Converted) ->
         "python": asked.target.python,
         "platform": asked.target.platform,
         "model": asked.run.model.model,
+        "prefixes": prefixes(asked.run),
         "core": packer.core(),
         "models": packer.models(converted),
         "given": packer.given(),
-        "prefixes": prefixes(asked.run),
         "environments": [packer.environment(each) for each in contents],
     }
 
