@@ -19,10 +19,14 @@ class LostError(Exception):
     """A node is gone."""
 
 
+class FailedError(LostError):
+    """What was asked of a node failed there."""
+
+
 class Ray:
     """Actors are objects of this process, each with its node's cache; what they answer is kept until it is got."""
 
-    exceptions = SimpleNamespace(RayError=LostError, RayTaskError=LostError, GetTimeoutError=TimeoutError)
+    exceptions = SimpleNamespace(RayError=LostError, RayTaskError=FailedError, GetTimeoutError=TimeoutError)
 
     def __init__(self, monkeypatch, caches, *, lost_after=()):
         self._patch, self._caches = monkeypatch, caches
