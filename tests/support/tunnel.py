@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Tunnel:
@@ -14,9 +14,10 @@ class Tunnel:
     def __init__(self, target: int) -> None:
         self._target, self._open = target, True
         self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._begin(self._serve)
 
     def cut(self) -> None:
         """Break all connections, and let none be made."""
@@ -29,8 +30,17 @@ class Tunnel:
         self._open = True
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # which wakes who accepts
+        self._threads[0].join()
         self.cut()
-        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def _begin(self, work: Callable[..., None], *given: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=work, args=given, daemon=True))
+        self._threads[-1].start()
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):  # closed
@@ -42,7 +52,7 @@ class Tunnel:
                 far = socket.create_connection(("127.0.0.1", self._target))
                 self._ends += [near, far]
                 for pair in ((near, far), (far, near)):
-                    threading.Thread(target=_pass_on, args=pair, daemon=True).start()
+                    self._begin(_pass_on, *pair)
 
 
 def _pass_on(source: socket.socket, sink: socket.socket) -> None:

@@ -94,7 +94,7 @@ def anothers(broker, topic):
 @contextlib.contextmanager
 def way(broker, delay_s=0.0, held_s=0.0):
     """Give the port of a way to the broker on which everything takes so long, and what was sent in the beginning more."""
-    server, begun, ends = socket.create_server((HOST, 0)), time.monotonic(), []
+    server, begun, ends, threads = socket.create_server((HOST, 0)), time.monotonic(), [], []
 
     def carry(source, sink, hold_s):
         with contextlib.suppress(OSError):
@@ -114,15 +114,22 @@ def way(broker, delay_s=0.0, held_s=0.0):
                 far = socket.create_connection((HOST, broker.port))
                 ends.extend((near, far))
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=carry, args=(source, sink, held_s), daemon=True).start()
+                    begin(carry, source, sink, held_s)
 
-    threading.Thread(target=serve, daemon=True).start()
+    def begin(work, *given):
+        threads.append(threading.Thread(target=work, args=given, daemon=True))
+        threads[-1].start()
+
+    begin(serve)
     try:
         yield server.getsockname()[1]
     finally:
         for one in (server, *ends):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
+        for one in (server, *ends):
             one.close()
 
 
