@@ -76,18 +76,12 @@ def interrupted(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_installation_that_is_interrupted_leaves_the_earlier_one_and_nothing_else(interrupted, number):
-    target, status, told = interrupted("install", number)
+@pytest.mark.parametrize(("phase", "version"), [("install", "old"), ("unpack", "new")])
+def test_what_is_interrupted_is_waited_for_and_leaves_one_installation_and_nothing_else(
+    interrupted, phase, version, number
+):
+    target, status, told = interrupted(phase, number)
     assert status == 128 + number
     assert told == "unbundle: interrupted; give the same command again; what was there whole stays\n"
-    assert (target / "version").read_text() == "old\n"
-    assert [path.name for path in target.parent.iterdir()] == ["core"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_unpacks_the_rest_is_interrupted_and_waited_for(interrupted, number):
-    target, status, told = interrupted("unpack", number)
-    assert status == 128 + number
-    assert told == "unbundle: interrupted; give the same command again; what was there whole stays\n"
-    assert (target / "version").read_text() == "new\n"
+    assert (target / "version").read_text() == f"{version}\n"
     assert [path.name for path in target.parent.iterdir()] == ["core"]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fleet_watcher import Watcher
 from inferometer.cli import invoke
 from inferometer.fleet.fleet import Fleet
 from inferometer.fleet.folder import FleetFolder
@@ -13,16 +14,6 @@ from inferometer.fleet.nodes import Selection
 from inferometer.planning.request import make_request
 
 TOLD = "interrupted: waiting for the nodes to end what they are at"
-
-
-class Watcher:
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def say(self, text):
-        self.told.append(text)
 
 
 class InterruptedWatcher(Watcher):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleet_watcher import Watcher
 from inferometer.cli import invoke
 from inferometer.fleet import fleet as fleets
 from inferometer.fleet.cluster import Cluster as RayNodes
@@ -22,19 +23,6 @@ from parts import needed
 from processes import wait_for
 from simulated_runs import BOARDS, write_run
 from steprunner import write_onnx
-
-
-class Watcher:
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def say(self, text):
-        self.told.append(text)
-
-    def update(self, jobs):
-        pass
 
 
 class Agent:

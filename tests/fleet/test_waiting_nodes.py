@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleet_watcher import Watcher
 from inferometer.errors import UsageError
 from inferometer.fleet import fleet as fleets
 from inferometer.fleet import who_measures
@@ -24,19 +25,6 @@ from processes import wait_for
 def node(name, **more):
     machine = Machine(hostname=name, cpu="CPU A", logical_cores=8, usable_cores=8)
     return Node(name, 8, 0, machine, **more)
-
-
-class Watcher:
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def say(self, text):
-        self.told.append(text)
-
-    def update(self, jobs):
-        pass
 
 
 class Agent:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleet_watcher import Watcher
 from inferometer.errors import StoreError
 from inferometer.fleet.measurement import Job, Measurement
 from inferometer.fleet.node_run import lack
@@ -20,16 +21,6 @@ from simulated_runs import cell, record
 def node(id, cpu="CPU A"):
     machine = Machine(hostname=id, cpu=cpu, logical_cores=8, usable_cores=8)
     return Node(id, 8, 0, machine)
-
-
-class Watcher:
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def say(self, text):
-        self.told.append(text)
 
 
 def roster(nodes, parts=(), held=(), asked=None):
@@ -164,7 +155,9 @@ def test_a_run_whose_records_are_all_here_is_done_whatever_comes_of_its_logs(ful
         def hold(self, *arguments):
             return agent
 
-    measurement = Measurement(Cluster(), job, watcher, threading.Event(), threading.Lock())
+    measurement = Measurement(
+        Cluster(), job, watcher, threading.Event(), threading.Lock(), give_up=lambda job, waited_s: False
+    )
     measurement.run({"name": "f", "files": {}}, make_request("model.onnx"), lambda within_s: [], Mirror(full))
     assert (job.state, job.unkept, agent.released) == (state, full, True)
     assert any("some of its logs did not come" in text for text in watcher.told) == (not full)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inferometer.cli.common import notice
 
-INTERRUPTED = "interrupted"
+INTERRUPTED, INTERRUPTED_STATUS = "interrupted", 130
 
 
 def ended(code: int, show: Callable[[], int], again: str, reason: str = INTERRUPTED) -> int:
@@ -19,7 +19,7 @@ def ended(code: int, show: Callable[[], int], again: str, reason: str = INTERRUP
     try:
         status = show()
     except KeyboardInterrupt:
-        code, reason = 130, INTERRUPTED
+        code, reason = INTERRUPTED_STATUS, INTERRUPTED
     finally:
         if code:
             notice(f"{reason}; go on with: inferometer {again}")

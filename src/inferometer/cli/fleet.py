@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from inferometer.cli.common import console, notice
-from inferometer.cli.ending import INTERRUPTED, ended
+from inferometer.cli.ending import INTERRUPTED, INTERRUPTED_STATUS, ended
 from inferometer.errors import InferometerError
 from inferometer.escapes import shown
 from inferometer.fleet.address import meant
@@ -32,8 +32,6 @@ from inferometer.redaction import redacted
 from inferometer.results.opening import open_results
 from inferometer.storage.run_directory import check_can_be_made, check_free
 from inferometer.units import counted, grouped
-
-_INTERRUPTED = 130  # an exit status
 
 
 def run_on_cluster(address: str, request: RunRequest, nodes: str | None, out: Path, report: bool) -> int:
@@ -105,8 +103,8 @@ def _run(address: str, report: bool, make: Callable[[Cluster, _Screen], Fleet]) 
     except KeyboardInterrupt:  # also one that comes while the cluster is left
         if not (begun and begun[0].folder.begun):
             notice("interrupted before anything was measured")
-            return _INTERRUPTED
-        code, reason = _INTERRUPTED, INTERRUPTED
+            return INTERRUPTED_STATUS
+        code, reason = INTERRUPTED_STATUS, INTERRUPTED
     (fleet,) = begun
     words = shlex.join(["--cluster", address, "--resume", str(fleet.folder.path)])
     return ended(code, lambda: _finish(fleet, report), f"run {words}", reason)

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from inferometer import units
 from inferometer.cli.common import notice
-from inferometer.cli.ending import ended
+from inferometer.cli.ending import INTERRUPTED_STATUS, ended
 from inferometer.cli.options import GroupedCommand, all_options, keywords
 from inferometer.cli.paths import PATH
 from inferometer.energy.meters.discover import check_powercap
@@ -125,7 +125,7 @@ def _finish(path: Path, measure: Callable[[Observer], StoredRun], report: bool) 
         with shown_progress() as observer:
             stored = measure(observer)
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED_STATUS
         if not (path / RUN_FILE).exists():
             notice("interrupted before anything was measured")
             return code

@@ -69,9 +69,7 @@ class Measurement:
     watcher: Watcher
     stopping: threading.Event
     machine: threading.Lock  # held by the one of its nodes that measures
-    give_up: Callable[[Job, float], bool] = lambda job, waited_s: (
-        False
-    )  # after so many seconds, for an equal node
+    give_up: Callable[[Job, float], bool]  # after so many seconds, for an equal node
 
     def run(
         self, facts: Mapping[str, Any], request: RunRequest, await_goods: AwaitGoods, mirror: Mirror
